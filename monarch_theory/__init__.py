@@ -1,0 +1,1 @@
+"""The reference: Monarch matrices as polynomial evaluation and interpolation, causality, expressivity."""
