@@ -107,14 +107,23 @@ class CyclotomicNumber:
     def __bool__(self) -> bool:
         return self.polynomial.degree() >= 0
 
+    @staticmethod
+    def zeta(n: int) -> sympy.Symbol:
+        """The symbol that stands for ζ_n in print."""
+        return sympy.Symbol(f"ζ{n}")
+
+    def as_expression(self) -> sympy.Expr:
+        """The number as a SymPy polynomial in the symbol `zeta(n)`."""
+        coefficients = [sympy.Rational(int(c.p), int(c.q)) for c in reversed(self.polynomial.coeffs())]
+        return sympy.Poly(coefficients or [0], self.zeta(self.n)).as_expr()
+
     def __complex__(self) -> complex:
         return complex(sum(
             int(c.p) / int(c.q) * np.exp(2j * np.pi * k / self.n) for k, c in enumerate(self.polynomial.coeffs())
         ))  # fmt: skip
 
     def __str__(self) -> str:
-        coefficients = [sympy.Rational(int(c.p), int(c.q)) for c in reversed(self.polynomial.coeffs())]
-        return str(sympy.Poly(coefficients or [0], sympy.Symbol(f"ζ{self.n}")).as_expr())
+        return str(self.as_expression())
 
     def __repr__(self) -> str:
         return f"CyclotomicNumber({self})"

@@ -87,6 +87,19 @@ class Domain(ABC):
                 ) from error
         return result
 
+    def to_sympy(self, value: Any) -> sympy.Expr:
+        """A scalar as a SymPy expression."""
+        return sympy.sympify(value)
+
+    def from_sympy(self, expression: sympy.Expr) -> Any:
+        """A SymPy expression as a scalar, the inverse of `to_sympy`."""
+        return self.scalar(expression)
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        """Keywords that make `sympy.Poly` keep its coefficients in this domain."""
+        return {}
+
     def zeros(self, shape: int | tuple[int, ...]) -> np.ndarray:
         """Array of zeros."""
         return np.full(shape, self.scalar(0), dtype=self.dtype)
@@ -202,6 +215,18 @@ class Floating(Domain):
     def reciprocal(self, value: Any) -> Any:
         return self.dtype.type(1) / value
 
+    def to_sympy(self, value: Any) -> sympy.Expr:
+        if not self.is_complex:
+            return sympy.Float(float(value))
+        return sympy.Float(float(value.real)) + sympy.I * sympy.Float(float(value.imag))
+
+    def from_sympy(self, expression: sympy.Expr) -> Any:
+        return self.dtype.type(complex(expression) if self.is_complex else float(expression))
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"domain": "CC" if self.is_complex else "RR"}
+
     def random(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
         real = rng.standard_normal(shape)
         return np.asarray(real + 1j * rng.standard_normal(shape) if self.is_complex else real, dtype=self.dtype)
@@ -253,6 +278,10 @@ class Integers(Domain):
             return int(value)
         raise TypeError(f"not an integer: {value!r}")
 
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"domain": "ZZ"}
+
     def reciprocal(self, value: Any) -> Any:
         if value in (1, -1):
             return value
@@ -284,6 +313,13 @@ class Rationals(Domain):
             return flint.fmpq(exact.numerator, exact.denominator)
         raise TypeError(f"not a rational: {value!r}")
 
+    def to_sympy(self, value: flint.fmpq) -> sympy.Expr:
+        return sympy.Rational(int(value.p), int(value.q))
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"domain": "QQ"}
+
     def reciprocal(self, value: Any) -> Any:
         return 1 / value
 
@@ -299,7 +335,7 @@ class Symbolic(Domain):
 
     def scalar(self, value: Any) -> sympy.Expr:
         if isinstance(value, flint.fmpq):
-            return sympy.Rational(int(value.p), int(value.q))
+            return RATIONALS.to_sympy(value)
         if isinstance(value, np.generic):
             value = value.item()
         expression = sympy.sympify(value, strict=True)
@@ -369,6 +405,17 @@ class Cyclotomic(Domain):
             return value
         return CyclotomicNumber.of(self.n, [RATIONALS.scalar(value)])
 
+    def to_sympy(self, value: CyclotomicNumber) -> sympy.Expr:
+        return value.as_expression()
+
+    def from_sympy(self, expression: sympy.Expr) -> CyclotomicNumber:
+        coefficients = sympy.Poly(expression, CyclotomicNumber.zeta(self.n)).all_coeffs()[::-1]
+        return CyclotomicNumber.of(self.n, [RATIONALS.scalar(c) for c in coefficients])
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"domain": sympy.QQ[CyclotomicNumber.zeta(self.n)]}
+
     def reciprocal(self, value: CyclotomicNumber) -> CyclotomicNumber:
         return value.reciprocal()
 
@@ -430,6 +477,13 @@ class PrimeField(Domain):
 
     def normal(self, a: np.ndarray) -> np.ndarray:
         return a % self.q
+
+    def to_sympy(self, value: Any) -> sympy.Expr:
+        return sympy.Integer(int(value))
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"modulus": self.q}
 
     def random(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
         return rng.integers(0, self.q, size=shape)
