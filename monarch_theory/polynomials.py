@@ -1,8 +1,8 @@
 """Two polynomial views of a Monarch matrix (THEORY §3), for any order, mixed radix and domain.
 
 Write the digits of the input j as (a_0, …, a_{p-1}) and those of the output i as (i_{p-1}, …, i_0), most significant
-first. Factor k of the entry formula depends on the input digits a_k … a_{p-1} and on the output digits i_0 … i_k. So for
-each (a_k, …, a_{p-1}) it is the values of one polynomial f_k, and column j of M is the values of q_j = f_0 ⋯ f_{p-1}:
+first. Factor k of the entry formula depends on the input digits a_k … a_{p-1} and on the output digits i_0 … i_k. So
+for each (a_k, …, a_{p-1}) it holds the values of one polynomial f_k, and column j of M those of q_j = f_0 ⋯ f_{p-1}:
 
 * **multivariate**: f_k is a polynomial in X_0 … X_k, X_l evaluated at ω_{m_l}^{i_l}, and products are taken modulo
   (X_0^{m_0} − 1, …, X_{p-1}^{m_{p-1}} − 1). For order 2, Y = X_0 and X = X_1; f_0 is r_j and f_1 is ℓ_{j0}.
@@ -184,7 +184,7 @@ class BasisPolynomials:
         return tuple(sympy.symbols(names, seq=True))
 
     def stage_polynomial(self, k: int, digits: Sequence[int]) -> sympy.Poly:
-        """f_k for the input digits (a_k, …, a_{p-1}), as a SymPy `Poly`; univariate ones in Y_k, printed Y or Y0, Y1, ….
+        """f_k for the input digits (a_k, …, a_{p-1}), as a SymPy `Poly`; univariate ones are in Y_k.
 
         >>> from monarch_theory.domains import Cyclotomic
         >>> view = basis_polynomials(fourier((2, 2), Cyclotomic(4)), View.UNIVARIATE)
