@@ -1,0 +1,46 @@
+"""The public strategies draw what they promise."""
+
+from math import prod
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monarch_theory.domains import COMPLEX64, FLOAT32, FLOAT64, INTEGERS, RATIONALS, SYMBOLIC, Cyclotomic, PrimeField
+from monarch_theory.monarch import Convention
+from monarch_theory.testing.strategies import arrays, batches, monarchs, radices, vectors
+
+EVERY_DOMAIN = (INTEGERS, RATIONALS, PrimeField(17), Cyclotomic(8), SYMBOLIC, FLOAT32, FLOAT64, COMPLEX64)
+
+
+@given(radices(max_size=30, min_order=2, max_order=3))
+def test_radices_are_bounded(drawn):
+    assert 2 <= len(drawn) <= 3 and all(r >= 1 for r in drawn) and prod(drawn) <= 30
+
+
+@settings(max_examples=40, deadline=None)
+@given(monarchs(EVERY_DOMAIN, max_size=6).flatmap(lambda M: st.tuples(st.just(M), vectors(M, batches()))))
+def test_matrices_and_vectors_fit_together(pair):
+    matrix, x = pair
+    assert matrix.multiply(x).shape == (*x.shape[:-1], matrix.shape[0])
+    assert max(matrix.shape) <= 6
+
+
+@settings(max_examples=40, deadline=None)
+@given(monarchs((RATIONALS, PrimeField(17), FLOAT64), max_size=8, invertible=True))
+def test_invertible_matrices_are_inverted(matrix):
+    exact = matrix if matrix.domain.exact else matrix.over(RATIONALS)
+    identity = exact.domain.eye(exact.shape[0])
+    assert exact.domain.equal(exact.inverse().multiply(exact.dense(), axis=0), identity)
+
+
+@given(monarchs(INTEGERS, square=True, conventions=[Convention.DAO], input_radices=(2, 3)))
+def test_fixed_radices_and_conventions(matrix):
+    assert matrix.input_radices == matrix.output_radices == (2, 3)
+    assert matrix.convention is Convention.DAO
+
+
+@settings(max_examples=20)
+@given(arrays(FLOAT32, (2, 2)))
+def test_floats_are_in_their_domain(a):
+    assert a.dtype == np.float32 and np.isfinite(a).all()
