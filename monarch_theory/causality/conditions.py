@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.digits import check_radices
-from monarch_theory.monarch import Monarch
+from monarch_theory.monarch import Convention, Monarch
 from monarch_theory.polynomials import View, basis_polynomials
 
 __all__ = [
@@ -152,9 +152,9 @@ def sufficient_condition(matrix: Monarch, n: int | None = None) -> Condition:
     the operator is causal. Every u_0 … u_i really reaches output i.
 
     Raises:
-        ValueError: the domain is not exact, blocks are not square, or n is out of range.
+        ValueError: the domain is not exact, blocks are not square, the convention is not M2, or n is out of range.
     """
-    _require_square(matrix)
+    _require_triangular_form(matrix)
     profile, caps = degree_profile(matrix), degree_caps(matrix.output_radices, n)
     failures: list[Failure] = []
     for k, cap in enumerate(caps):
@@ -178,7 +178,7 @@ def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = 
     failures: list[Failure] = []
     degrees = []
     for name, matrix in (("M0", M0), ("M1", M1), ("M2", M2)):
-        _require_square(matrix)
+        _require_triangular_form(matrix)
         low, high = basis_degrees(degree_profile(matrix))
         count = size if name == "M0" else n
         compare = np.equal if name == "M0" else np.greater_equal
@@ -201,9 +201,9 @@ def paper_condition(matrix: Monarch) -> Condition:
     j = b − 1 < N/2 asks for mindeg ℓ_{b−1} = b − 1 and deg ℓ_{b−1} < b/2 at once. `sufficient_condition` is the repair.
 
     Raises:
-        ValueError: the matrix is not of order 2 with equal square blocks.
+        ValueError: the matrix is not of order 2 with equal square blocks, in convention M2.
     """
-    _require_square(matrix)
+    _require_triangular_form(matrix)
     if matrix.order != 2 or matrix.input_radices[0] != matrix.input_radices[1]:
         raise ValueError(f"matrix: expected order 2 with N = b², got radices {matrix.input_radices}")
     b = matrix.input_radices[0]
@@ -234,7 +234,7 @@ def product_order_condition(matrix: Monarch, support: Sequence[int] | None = Non
     Args:
         support: digits of the signal stay below these; (m_l + 1) // 2 when not given.
     """
-    _require_square(matrix)
+    _require_triangular_form(matrix)
     _require_exact(matrix)
     radices = matrix.output_radices
     box = tuple((m + 1) // 2 for m in radices) if support is None else check_radices(support, name="support")
@@ -267,10 +267,14 @@ def product_order_condition(matrix: Monarch, support: Sequence[int] | None = Non
     return Condition("product-order condition", tuple(failures))
 
 
-def _require_square(matrix: Monarch) -> None:
+def _require_triangular_form(matrix: Monarch) -> None:
     if matrix.input_radices != matrix.output_radices:
         raise ValueError(
             f"matrix: expected square blocks, got radices {matrix.input_radices} → {matrix.output_radices}"
+        )
+    if matrix.convention is not Convention.M2:
+        raise ValueError(
+            f"matrix: expected convention M2, whose columns q_j the degrees order, got {matrix.convention.name}"
         )
 
 

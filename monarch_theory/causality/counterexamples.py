@@ -32,8 +32,8 @@ def degree_too_high() -> MonarchOperator:
 def tuned_wrap_around() -> MonarchOperator:
     """The degree bounds are not necessary, even with mindeg q_j = j for j < n; N = 4: ℓ_1 = Z + 2Z² + 2Z³.
 
-    Its degree 3 exceeds b − 1, and q_1² = 8 + 8Z + 5Z² + 4Z³ wraps around; yet it equals 5q_2 + 4q_3, so the operator is
-    causal by cancellation. A generic ℓ_1 of that degree leaks.
+    Its degree 3 exceeds b − 1, and q_1² = 8 + 8Z + 5Z² + 4Z³ wraps around; yet it equals 5q_2 + 4q_3, so the operator
+    is causal by cancellation. A generic ℓ_1 of that degree leaks.
 
     >>> from monarch_theory.causality.decide import decide
     >>> print(decide(tuned_wrap_around()))

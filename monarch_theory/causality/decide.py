@@ -22,6 +22,7 @@ from monarch_theory.causality.conditions import triangular_condition
 from monarch_theory.causality.operator import MonarchOperator
 from monarch_theory.digits import check_radices
 from monarch_theory.domains import NoRootOfUnityError, PrimeField
+from monarch_theory.monarch import Convention
 
 __all__ = ["Decision", "Witness", "decide", "smallest_witness"]
 
@@ -135,7 +136,8 @@ def smallest_witness(operator: MonarchOperator, i: int, j: int, filters: np.ndar
 
 def _theorem_applies(operator: MonarchOperator) -> bool:
     matrices = (operator.M0, operator.M1, operator.M2)
-    if any(m.input_radices != m.output_radices for m in matrices) or operator.n > (operator.size + 1) // 2:
+    square = all(m.input_radices == m.output_radices and m.convention is Convention.M2 for m in matrices)
+    if not square or operator.n > (operator.size + 1) // 2:
         return False
     try:
         return triangular_condition(*matrices, n=operator.n).holds

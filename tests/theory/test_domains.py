@@ -63,7 +63,7 @@ def test_inverse(domain):
 @pytest.mark.parametrize("domain", [*FIELDS, FLOAT64, COMPLEX128], ids=str)
 def test_a_singular_block_is_named(domain):
     blocks = domain.array([[[1, 0], [0, 1]], [[1, 1], [1, 1]]])
-    with pytest.raises(SingularBlockError, match="factors: expected invertible blocks, got a .*singular block 1"):
+    with pytest.raises(SingularBlockError, match=r"factors: expected invertible blocks, got a .*singular block 1"):
         domain.inverse(blocks)
 
 

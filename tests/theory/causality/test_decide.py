@@ -1,0 +1,201 @@
+"""The decision agrees with the definition, finds every planted leak, and refuses what it cannot decide."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monarch_theory.causality import CausalMonarch, MonarchOperator, counterexamples, decide, triangular_condition
+from monarch_theory.domains import (
+    FLOAT64,
+    INTEGERS,
+    RATIONALS,
+    Cyclotomic,
+    PrimeField,
+    SingularBlockError,
+    prime_with_root,
+)
+from monarch_theory.fourier import fourier
+from monarch_theory.monarch import Convention, Monarch, random_monarch
+
+FIELD = PrimeField(prime_with_root(5040))
+
+
+def definition(operator):
+    """(causal, smallest witness) straight from THEORY §4: T[i, j, j'] over i < j, by brute force."""
+    tensor = operator.tensor()
+    for i, j, k in np.ndindex(tensor.shape):
+        if j > i and not operator.domain.is_zero(tensor[i : i + 1, j, k]).all():
+            return False, (i, j, k, tensor[i, j, k])
+    return True, None
+
+
+def assert_agrees(operator, **options):
+    decision = decide(operator, **options)
+    causal, witness = definition(operator)
+    assert decision.causal == causal and decision.evidence == "exact"
+    if causal:
+        assert decision.witness is None
+    else:
+        w = decision.witness
+        assert (w.output, w.input, w.filter) == witness[:3] and w.value == witness[3]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    radices=st.sampled_from([(2, 2), (3, 2), (2, 3), (2, 2, 2), (4, 3), (3, 3), (5,)]),
+    seed=st.integers(0, 10**6),
+    route=st.sampled_from([None, "random filters", "every filter"]),
+    kind=st.sampled_from(["causal", "leaky", "random"]),
+)
+def test_decision_agrees_with_the_definition(radices, seed, route, kind):
+    rng = np.random.default_rng(seed)
+    matrix = random_monarch(radices, FIELD, rng) if kind == "random" else CausalMonarch(radices).random(FIELD, rng)
+    if kind == "leaky":
+        k = int(rng.integers(matrix.order))
+        factors = [f.copy() for f in matrix.factors]
+        factors[k][tuple(rng.integers(factors[k].shape))] += 1
+        matrix = Monarch(tuple(factors), FIELD)
+    try:
+        operator = MonarchOperator(matrix)
+        operator.interpolation  # noqa: B018
+    except SingularBlockError:
+        return
+    assert_agrees(operator, route=route, seed=seed)
+
+
+@pytest.mark.parametrize("domain", [RATIONALS, Cyclotomic(6), FIELD], ids=str)
+def test_one_code_path_for_every_domain(domain):
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        M0, M1, M2 = (random_monarch((3, 2), domain, rng) for _ in range(3))
+        try:
+            operator = MonarchOperator(M0, M1, M2)
+            assert_agrees(operator)
+            assert_agrees(operator, route="random filters")
+        except SingularBlockError:
+            continue
+
+
+MUTANTS = {
+    "swapped factors": lambda m: Monarch(m.factors[::-1], m.domain),
+    "transposed blocks": lambda m: Monarch(tuple(f.swapaxes(1, 2) for f in m.factors), m.domain),
+    "off-by-one permutation": lambda m: Monarch((np.roll(m.factors[0], 1, axis=2), m.factors[1]), m.domain),
+    "reversed rows of one stage": lambda m: Monarch((m.factors[0], m.factors[1][:, ::-1]), m.domain),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("route", ["random filters", "every filter"])
+def test_wrong_interpolation_is_caught(name, route):
+    matrix = CausalMonarch((4, 4)).random(FIELD, np.random.default_rng(3))
+    wrong = MUTANTS[name](matrix)
+    decision = decide(MonarchOperator(wrong, matrix, matrix), route=route)
+    assert not decision.causal and decision.witness is not None
+
+
+def test_an_other_point_order_is_still_causal():
+    """Rolling the rows of R evaluates at ωY instead of Y: the basis stays triangular, so this is no mutant at all."""
+    matrix = CausalMonarch((4, 4)).random(FIELD, np.random.default_rng(3))
+    rolled = Monarch((np.roll(matrix.factors[0], 1, axis=1), matrix.factors[1]), FIELD)
+    assert_agrees(MonarchOperator(rolled, matrix, matrix))
+
+
+def test_a_missing_conjugate_is_caught():
+    """Interpolating with the conjugate DFT reverses time."""
+    field = Cyclotomic(16)
+    matrix = fourier((4, 4), field)
+    conjugate = Monarch(tuple(field.conjugate(f) for f in matrix.factors), field)
+    assert not decide(MonarchOperator(conjugate, matrix, matrix)).causal
+
+
+def test_a_dropped_block_is_caught():
+    matrix = CausalMonarch((4, 4)).random(FIELD, np.random.default_rng(3))
+    left = matrix.factors[1].copy()
+    left[2] = 0
+    decision = decide(MonarchOperator(matrix, Monarch((matrix.factors[0], left), FIELD), matrix))
+    assert not decision.causal
+
+
+def test_a_leak_of_one_future_token_is_caught_at_every_length():
+    for n in range(2, 9):
+        assert decide(MonarchOperator(fourier((4, 4), FIELD), n=n)).causal
+    for n in range(9, 17):
+        witness = decide(MonarchOperator(fourier((4, 4), FIELD), n=n), route="random filters").witness
+        assert (witness.output, witness.input, witness.filter) == (0, 17 - n, n - 1)
+
+
+def test_other_conventions_are_decided_too():
+    matrix = fourier((2, 4), FIELD)
+    dao = Monarch(matrix.factors, FIELD, Convention.DAO)
+    for m in (matrix, dao, Monarch(matrix.factors, FIELD, Convention.DAO_TRANSPOSED)):
+        assert_agrees(MonarchOperator(m))
+
+
+def test_error_probability_is_stated():
+    decision = decide(MonarchOperator(fourier((4, 4), FIELD)), route="random filters", trials=3)
+    assert decision.causal and decision.error_probability == float(FIELD.q) ** -3
+    assert "wrong with probability at most" in str(decision)
+    assert decide(MonarchOperator(fourier((4, 4), FIELD))).error_probability == 0
+
+
+def test_random_filters_miss_a_leak_no_more_often_than_stated():
+    """Over F_3 one random filter hides a leak of one coefficient with probability 1/3; the bound is met, not beaten."""
+    operator = MonarchOperator(fourier((2,), PrimeField(3)), n=2)
+    verdicts = [decide(operator, route="random filters", trials=1, seed=s).causal for s in range(600)]
+    assert abs(np.mean(verdicts) - 1 / 3) < 5 * np.sqrt(2 / 9 / 600)
+
+
+@pytest.mark.parametrize(
+    ("example", "causal"),
+    [("degree_too_high", False), ("tuned_wrap_around", True), ("other_points", True), ("pointwise", True),
+     ("only_top_digit_padded", False)],
+)  # fmt: skip
+def test_counterexamples(example, causal):
+    operator = getattr(counterexamples, example)()
+    assert_agrees(operator)
+    assert decide(operator).causal == causal
+    if causal and operator.domain != RATIONALS:
+        assert not triangular_condition(operator.M0, operator.M1, operator.M2).holds
+
+
+def test_the_counterexample_with_full_dependence_depends_on_everything():
+    operator = counterexamples.other_points()
+    matrix = operator.matrix([1, 2])
+    assert (np.asarray(matrix[np.tril_indices(2)]) != 0).all()
+
+
+def test_largest_size_is_decided_by_theorem_and_by_random_filters():
+    field = PrimeField(prime_with_root(4096))
+    matrix = CausalMonarch((64, 64)).random(field, np.random.default_rng(0))
+    assert decide(MonarchOperator(matrix)).route == "theorem"
+    left = matrix.factors[1].copy()
+    left[63, 63, 63] += 1
+    decision = decide(MonarchOperator(Monarch((matrix.factors[0], left), field)), trials=1)
+    assert not decision.causal and decision.n == 2048
+
+
+def test_floats_are_not_decided():
+    with pytest.raises(ValueError, match="operator: expected an exact domain, got float64"):
+        decide(MonarchOperator(random_monarch((2, 2), FLOAT64, np.random.default_rng(0))))
+
+
+def test_bad_operators_are_named():
+    square = fourier((2, 2), FIELD)
+    with pytest.raises(ValueError, match="M1: expected a 4×4 matrix, got 6×6"):
+        MonarchOperator(square, fourier((2, 3), FIELD))
+    with pytest.raises(ValueError, match="M2: expected scalars of F_"):
+        MonarchOperator(square, square, fourier((2, 2), Cyclotomic(4)))
+    with pytest.raises(ValueError, match="n: expected an integer between 1 and 4, got 5"):
+        MonarchOperator(square, n=5)
+    with pytest.raises(ValueError, match="trials: expected a positive integer"):
+        decide(MonarchOperator(square), trials=0)
+    with pytest.raises(ValueError, match="support: expected one bound for each radix"):
+        decide(MonarchOperator(square), support=(3, 1))
+    singular = Monarch((np.ones((2, 2, 2), int), np.ones((2, 2, 2), int)), FIELD)
+    with pytest.raises(SingularBlockError, match="M0: factors: expected invertible blocks"):
+        decide(MonarchOperator(singular))
+    with pytest.raises(ValueError, match="domain: expected a field"):
+        decide(MonarchOperator(random_monarch((2, 2), INTEGERS, np.random.default_rng(0))))
+    with pytest.raises(ValueError, match="u: expected length 2"):
+        MonarchOperator(square).apply([1, 2], [1, 2, 3])
