@@ -170,13 +170,13 @@ class Domain(ABC):
             work[:, column] = row
         return work[:, :, n:].reshape(blocks.shape)
 
-    def power(self, base: Any, exponents: np.ndarray) -> np.ndarray:
-        """`base` to each of the non-negative integer `exponents`, same shape as `exponents`."""
-        top = int(exponents.max(initial=0))
-        table = self.ones(top + 1)
-        for k in range(1, top + 1):
-            table[k] = self.normal(np.array([table[k - 1] * base], dtype=self.dtype))[0]
-        return table[exponents]
+    def roots_of_unity(self, n: int) -> np.ndarray:
+        """All powers ω_n^0 … ω_n^(n−1), shape (n,)."""
+        root = np.array([self.root_of_unity(n)], dtype=self.dtype)
+        powers = self.ones(n)
+        for k in range(1, n):
+            powers[k] = self.normal(powers[k - 1 : k] * root)[0]
+        return powers
 
     def __str__(self) -> str:
         return self.name
@@ -259,11 +259,12 @@ class Floating(Domain):
             raise NoRootOfUnityError(f"domain: expected one with a primitive {n}-th root of unity, got {self.name}")
         return self.dtype.type(np.exp(2j * np.pi / n))
 
-    def power(self, base: Any, exponents: np.ndarray) -> np.ndarray:
-        if not self.is_complex:
-            return np.asarray(np.power(base, exponents), dtype=self.dtype)
-        # one exponential per power: repeated multiplication would lose a bit for every doubling of the exponent
-        return np.exp(1j * np.angle(base) * exponents + np.log(np.abs(base)) * exponents).astype(self.dtype)
+    def roots_of_unity(self, n: int) -> np.ndarray:
+        if n <= 2:
+            return super().roots_of_unity(n)
+        self.root_of_unity(n)  # refuses a real domain
+        # each from its own angle: repeated multiplication would lose accuracy in proportion to the exponent
+        return np.exp(2j * np.pi * (np.arange(n) / n)).astype(self.dtype)
 
 
 class Integers(Domain):

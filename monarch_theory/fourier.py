@@ -22,7 +22,7 @@ def vandermonde(n: int, domain: Domain) -> np.ndarray:
            [1, 4, 1, 4],
            [1, 3, 4, 2]])
     """
-    return domain.power(domain.root_of_unity(n), np.outer(np.arange(n), np.arange(n)) % n)
+    return domain.roots_of_unity(n)[np.outer(np.arange(n), np.arange(n)) % n]
 
 
 def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
@@ -40,7 +40,7 @@ def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
     """
     radices = check_radices(radices)
     size = prod(radices)
-    root = domain.root_of_unity(size)
+    roots = domain.roots_of_unity(size)
     stages = []
     for k, b in enumerate(radices):
         known, after = prod(radices[: k + 1]), prod(radices[k + 1 :])
@@ -48,7 +48,7 @@ def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
         low = np.arange(known).reshape(radices[k::-1]).T.reshape(-1, b)
         exponents = low[:, None, :, None] * np.arange(b) * after
         exponents = np.broadcast_to(exponents, (known // b, after, b, b)).reshape(-1, b, b) % size
-        stages.append(domain.power(root, exponents))
+        stages.append(roots[exponents])
     return Monarch(tuple(stages), domain)
 
 
