@@ -41,7 +41,7 @@ __all__ = [
     "monarch_multiply_bound", "probabilistic_gamma", "round_to", "store", "unit_roundoff",
 ]  # fmt: skip
 
-# Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms; every
+# Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
 # bound that is not zero contains u times such a sum, so widening it by 2^-20 covers its own roundings.
 BOUND_SLACK = 1 + 2.0**-20
 
