@@ -1,0 +1,123 @@
+"""Reading a matrix: what may be asked about, and which scalars it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flint
+import numpy as np
+import sympy
+from scipy.sparse.linalg import LinearOperator
+
+from monarch_theory.cyclotomic import CyclotomicNumber
+from monarch_theory.domains import (
+    COMPLEX64,
+    COMPLEX128,
+    FLOAT32,
+    FLOAT64,
+    INTEGERS,
+    RATIONALS,
+    SYMBOLIC,
+    Cyclotomic,
+    Domain,
+    Floating,
+)
+from monarch_theory.monarch import Monarch
+
+__all__ = ["dyadic", "floating", "read_matrix"]
+
+_FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
+
+
+def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matrix") -> tuple[np.ndarray, Domain]:
+    """A two-dimensional array and its domain, from an array, a `Monarch`, a SymPy matrix or a `LinearOperator`.
+
+    A `LinearOperator` is applied to the identity, so it costs one dense matrix. Nothing is cast: integers stay
+    integers, half precision is refused by name.
+
+    Args:
+        source: the matrix.
+        domain: its scalars; read off `source` unless given.
+
+    Raises:
+        ValueError: not two-dimensional, empty, or with NaN or infinity; the message names `name`.
+        TypeError: scalars that no domain holds, or none that `domain` holds.
+
+    >>> read_matrix(np.eye(2, dtype=int))[1], read_matrix(np.eye(2))[1].name
+    (<monarch_theory.domains.Integers object at ...>, 'float64')
+    """
+    if isinstance(source, Monarch):
+        return source.dense(), source.domain
+    if isinstance(source, LinearOperator):
+        source = source @ np.eye(source.shape[1], dtype=source.dtype)
+    if isinstance(source, sympy.MatrixBase):
+        source = np.array(source.tolist(), dtype=object)
+    if not isinstance(source, np.ndarray):
+        source = np.array(source)
+    if source.ndim != 2 or 0 in source.shape:
+        raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
+    if domain is None:
+        domain = _domain_of(source, name)
+    array = domain.array(source, name=name)
+    if isinstance(domain, Floating) and not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")
+    return array, domain
+
+
+def _domain_of(source: np.ndarray, name: str) -> Domain:
+    if source.dtype in _FLOATING:
+        return _FLOATING[source.dtype]
+    if source.dtype.kind in "iu":
+        return INTEGERS
+    if source.dtype.kind != "O":
+        raise TypeError(
+            f"{name}: expected integers, float32, float64, complex64, complex128 or exact scalars, got {source.dtype}"
+        )
+    kinds = {type(entry) for entry in source.flat}
+    if any(issubclass(kind, CyclotomicNumber) for kind in kinds):
+        return Cyclotomic(next(entry.n for entry in source.flat if isinstance(entry, CyclotomicNumber)))
+    if any(issubclass(kind, sympy.Basic) for kind in kinds):
+        return SYMBOLIC
+    if all(issubclass(kind, int | np.integer | flint.fmpz) for kind in kinds):
+        return INTEGERS
+    return RATIONALS
+
+
+def dyadic(matrix: np.ndarray, domain: Domain) -> tuple[np.ndarray, Domain]:
+    """A floating-point matrix as the rationals, or Gaussian rationals Q(ζ_4), that its entries stand for.
+
+    >>> dyadic(np.array([[0.5, 3.0]]), FLOAT64)[0]
+    array([[1/2, 3]], dtype=object)
+    """
+    if not isinstance(domain, Floating):
+        return matrix, domain
+    if not domain.is_complex:
+        return RATIONALS.array(matrix), RATIONALS
+    result = np.empty(matrix.shape, dtype=object)
+    for position in np.ndindex(matrix.shape):
+        entry = matrix[position]
+        result[position] = CyclotomicNumber.of(4, [RATIONALS.scalar(entry.real), RATIONALS.scalar(entry.imag)])
+    return result, Cyclotomic(4)
+
+
+def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tuple[np.ndarray, Floating]:
+    """The matrix in floating point, to be measured: integers and rationals as float64, cyclotomic as complex128.
+
+    Raises:
+        ValueError: an integer too large for float64.
+        TypeError: the domain has no place in the complex numbers (a prime field, or SymPy expressions with symbols).
+    """
+    if isinstance(domain, Floating):
+        return matrix, domain
+    if domain is INTEGERS:
+        if any(abs(entry) > 2**53 for entry in matrix.flat):
+            raise ValueError(f"{name}: expected integers that float64 holds, at most 2**53, got a larger one")
+        return matrix.astype(float), FLOAT64
+    if domain is RATIONALS:
+        return np.array([int(x.p) / int(x.q) for x in matrix.flat]).reshape(matrix.shape), FLOAT64
+    if isinstance(domain, Cyclotomic):
+        return domain.embed(matrix), COMPLEX128
+    if domain is SYMBOLIC and not any(entry.free_symbols for entry in matrix.flat):
+        return np.array([complex(entry) for entry in matrix.flat]).reshape(matrix.shape), COMPLEX128
+    raise TypeError(f"{name}: expected numbers with a distance, got scalars of {domain}")

@@ -1,0 +1,305 @@
+"""Is a matrix Monarch? Exactly, with the factors or a minor that refutes it; in floating point, measured.
+
+**Theorem** (any order p, any radices, any field, slices of rank ≤ r). A is in the class iff every slice of every split
+k = 0 … p−2 has rank at most r_{k+1}. *Proof.* Necessity: the slice is a product through the bond. Sufficiency: factor
+the slices of split 0 as u(i_1 …; ρ)·v(ρ; a_0). The columns of u are combinations of columns of the slice, with
+coefficients that depend on (i_0, a_1 …) alone, so what is left has slices of rank ≤ r_{k+1} at the splits 1 … p−2, and
+order p − 1. Induct. ∎ No genericity is needed. For p = 2 and r = 1 this is THEORY §1; the butterfly case over C is in
+Zheng, Riccietti and Gribonval 2023. Over the integers the rank-one factors are integers too: split off primitive rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Any, Literal
+
+import numpy as np
+
+from monarch_theory.domains import INTEGERS, RATIONALS, Domain, Floating
+from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
+from monarch_theory.expressivity.matrices import dyadic, read_matrix
+from monarch_theory.expressivity.projection import (
+    Progress,
+    Projection,
+    operation_roundoff,
+    project_array,
+)
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+from monarch_theory.rounding import gamma
+
+__all__ = ["Membership", "Refutation", "decide", "decide_exactly", "default_accuracy"]
+
+
+@dataclass(frozen=True)
+class Refutation:
+    """A minor of the matrix that vanishes on the whole class and not here.
+
+    Attributes:
+        split: which grouping of the stages.
+        outputs: (i_0 … i_k), the output digits the slice holds fixed.
+        inputs: (a_{k+1} … a_{p-1}), the input digits it holds fixed.
+        rows: rows of the matrix, r + 1 of them.
+        columns: columns of the matrix, r + 1 of them.
+        minor: det A[rows, columns], not zero.
+    """
+
+    split: int
+    outputs: tuple[int, ...]
+    inputs: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    minor: Any
+
+    def __str__(self) -> str:
+        fixed = [f"i{k} = {digit}" for k, digit in enumerate(self.outputs)]
+        fixed += [f"a{self.split + 1 + k} = {digit}" for k, digit in enumerate(self.inputs)]
+        return (
+            f"slice {', '.join(fixed)} of split {self.split}: the minor of rows {self.rows} and columns {self.columns} "
+            f"is {self.minor}, not 0"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Membership:
+    """The answer, the kind of evidence, and the certificate.
+
+    Attributes:
+        member: whether the matrix is in the class; None when rounding leaves it open (measured evidence only).
+        evidence: "exact", decided in the matrix's own exact domain; "measured", in floating point.
+        kind: the class.
+        train: factors that give the matrix (exactly, or to `threshold`); None unless a member.
+        refutation: a minor that is not zero; exact evidence only.
+        projection: distance and bounds; measured evidence only.
+        threshold: the distance that rounding of the entries explains; measured evidence only.
+    """
+
+    member: bool | None
+    evidence: Literal["exact", "measured"]
+    kind: MonarchClass
+    train: BlockTensorTrain | None = None
+    refutation: Refutation | None = None
+    projection: Projection | None = None
+    threshold: float | None = None
+
+
+def decide(
+    matrix: Any,
+    kind: MonarchClass,
+    *,
+    domain: Domain | None = None,
+    accuracy: float | None = None,
+    name: str = "matrix",
+    progress: Progress | None = None,
+) -> Membership:
+    """Whether `matrix` is in `kind`: exactly in exact domains, measured in floating point.
+
+    In floating point the question is whether some member lies within the error that the entries carry anyway:
+    ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F. It is answered no only when the lower bound on the distance
+    exceeds that by the error bound of the singular values, and left open in between.
+
+    Args:
+        matrix: anything `read_matrix` reads, of shape `kind.shape`.
+        kind: which class.
+        domain: scalars; read off the matrix unless given. A prime field must be given.
+        accuracy: relative Frobenius accuracy of the entries; `default_accuracy` unless given. Floating point only.
+        name: what error messages call the matrix.
+        progress: called with the fraction done.
+
+    Raises:
+        ValueError: bad shape, NaN, infinity, or a negative accuracy.
+        TypeError: scalars outside every domain.
+
+    >>> answer = decide(np.eye(4, dtype=int), MonarchClass((2, 2)))
+    >>> answer.member, answer.evidence
+    (False, 'exact')
+    >>> print(answer.refutation)
+    slice i0 = 0, a1 = 0 of split 0: the minor of rows (0, 2) and columns (0, 2) is 1, not 0
+    """
+    array, domain = read_matrix(matrix, domain, name=name)
+    if not isinstance(domain, Floating):
+        if accuracy is not None:
+            raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
+        return _decide_exactly(array, kind, domain)
+    if accuracy is None:
+        accuracy = default_accuracy(kind, domain)
+    if not 0 <= accuracy < 1:
+        raise ValueError(f"accuracy: expected a number in [0, 1), got {accuracy}")
+    projection = project_array(array, kind, domain, progress=progress)
+    unit = operation_roundoff(domain)
+    # the residual is one difference and p − 1 products per entry, taken once per split
+    threshold = (accuracy + (kind.order - 1) * 2 * gamma(kind.rank + 2, unit)) * projection.norm
+    member: bool | None = None
+    if projection.distance <= threshold:
+        member = True
+    elif projection.lower_bound > threshold + projection.rounding:
+        member = False
+    return Membership(
+        member,
+        "measured",
+        kind,
+        train=projection.train if member else None,
+        projection=projection,
+        threshold=threshold,
+    )
+
+
+def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
+    """γ_N for N inputs: what an entry may lose when it comes from N rounded operations, such as one inner product.
+
+    >>> from monarch_theory.domains import FLOAT64
+    >>> f"{default_accuracy(MonarchClass((8, 8)), FLOAT64):.1e}"
+    '7.1e-15'
+    """
+    return gamma(kind.shape[1], operation_roundoff(domain))
+
+
+def decide_exactly(
+    matrix: Any, kind: MonarchClass, *, domain: Domain | None = None, name: str = "matrix"
+) -> Membership:
+    """`decide` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
+
+    >>> decide_exactly(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member
+    False
+    >>> decide(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
+    True
+    """
+    array, domain = dyadic(*read_matrix(matrix, domain, name=name))
+    return _decide_exactly(array, kind, domain)
+
+
+def _decide_exactly(array: np.ndarray, kind: MonarchClass, domain: Domain) -> Membership:
+    if domain is INTEGERS and kind.rank > 1:
+        array, domain = RATIONALS.array(array), RATIONALS
+    tensor = kind.digit_tensor(array)
+    positions = kind.digit_tensor(np.arange(array.size).reshape(array.shape))
+    for split in range(kind.order - 1):
+        refutation = _refute(tensor, positions, kind, split, domain)
+        if refutation is not None:
+            return Membership(False, "exact", kind, refutation=refutation)
+    return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
+
+
+def _refute(
+    tensor: np.ndarray, positions: np.ndarray, kind: MonarchClass, split: int, domain: Domain
+) -> Refutation | None:
+    slices = tensor_slices(tensor, kind.order, split)
+    elimination = eliminate(slices, kind.ranks[split + 1], domain)
+    if elimination.excess is None:
+        return None
+    index, rows, columns, minor = elimination.excess
+    places = tensor_slices(positions, kind.order, split)[index][np.ix_(rows, columns)]
+    fixed = np.unravel_index(index, kind.output_radices[: split + 1] + kind.input_radices[split + 1 :])
+    digits = tuple(int(digit) for digit in fixed)
+    return Refutation(
+        split,
+        digits[: split + 1],
+        digits[split + 1 :],
+        tuple(int(place) // kind.shape[1] for place in places[:, 0]),
+        tuple(int(place) % kind.shape[1] for place in places[0]),
+        minor,
+    )
+
+
+def _factor(tensor: np.ndarray, kind: MonarchClass, domain: Domain) -> BlockTensorTrain:
+    if kind.order == 1:
+        core = tensor.reshape(1, kind.output_radices[0], 1, 1, kind.input_radices[0])
+        return BlockTensorTrain((core,), kind, domain)
+    cores, state = [], tensor
+    for k in range(kind.order - 1):
+        split = eliminate(tensor_slices(state, kind.order, k), kind.ranks[k + 1], domain)
+        cores.append(core_of_split(split.right, kind, k))
+        state = remaining(split.left, kind, k)
+    return BlockTensorTrain((*cores, last_core(state, kind)), kind, domain)
+
+
+@dataclass(frozen=True, eq=False)
+class Elimination:
+    """Slices = left · right up to rank r, or the first slice whose rank exceeds it.
+
+    Attributes:
+        left: (slices, rows, r).
+        right: (slices, r, columns).
+        excess: None, or (slice, rows, columns, minor): a non-zero minor of order r + 1.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    excess: tuple[int, list[int], list[int], Any] | None
+
+
+def eliminate(slices: np.ndarray, rank: int, domain: Domain) -> Elimination:
+    """Gaussian elimination with full pivoting on all slices at once, `rank` steps of it."""
+    count, rows, columns = slices.shape
+    left, right = domain.zeros((count, rows, rank)), domain.zeros((count, rank, columns))
+    every = np.arange(count)
+    rest, pivots = slices, []
+    for step in range(rank):
+        row, column, found = _first_nonzero(rest, domain)
+        pivots.append((row, column))
+        pivot_column = rest[every, :, column]
+        pivot_row = rest[every, row, :]
+        pivot = rest[every, row, column]
+        if domain is INTEGERS:
+            excess = _integer_excess(rest, pivot, pivot_column, pivot_row, pivots)
+            if excess is not None:
+                return Elimination(left, right, excess)
+            pivot_column, pivot_row = _primitive(pivot, pivot_column, pivot_row, column)
+        else:
+            inverse = domain.zeros(count)
+            inverse[found] = [domain.reciprocal(p) for p in pivot[found]]
+            pivot_row = domain.normal(pivot_row * inverse[:, None])
+        left[:, :, step], right[:, step, :] = pivot_column, pivot_row
+        rest = domain.normal(rest - domain.normal(pivot_column[:, :, None] * pivot_row[:, None, :]))
+    row, column, found = _first_nonzero(rest, domain)
+    if not found.any():
+        return Elimination(left, right, None)
+    index = int(np.flatnonzero(found)[0])
+    pivots.append((row, column))
+    chosen_rows = [int(r[index]) for r, _ in pivots]
+    chosen_columns = [int(c[index]) for _, c in pivots]
+    minor = _determinant(slices[index][np.ix_(chosen_rows, chosen_columns)], domain)
+    return Elimination(left, right, (index, chosen_rows, chosen_columns, minor))
+
+
+def _first_nonzero(slices: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and column of the first non-zero entry of every slice in C order, and whether there is one."""
+    nonzero = ~domain.is_zero(slices).reshape(len(slices), -1)
+    place = nonzero.argmax(axis=1)
+    return place // slices.shape[2], place % slices.shape[2], np.asarray(nonzero.any(axis=1))
+
+
+def _integer_excess(
+    slices: np.ndarray, pivot: np.ndarray, column: np.ndarray, row: np.ndarray, pivots: list[Any]
+) -> tuple[int, list[int], list[int], int] | None:
+    minors = slices * pivot[:, None, None] - column[:, :, None] * row[:, None, :]
+    r, c, found = _first_nonzero(minors, INTEGERS)
+    if not found.any():
+        return None
+    index = int(np.flatnonzero(found)[0])
+    rows, columns = [int(pivots[0][0][index]), int(r[index])], [int(pivots[0][1][index]), int(c[index])]
+    return index, rows, columns, minors[index, r[index], c[index]]
+
+
+def _primitive(
+    pivot: np.ndarray, column: np.ndarray, row: np.ndarray, place: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integer factors of integer slices of rank one: rows divided by their content (Gauss's lemma)."""
+    content = np.array([gcd(*entries) or 1 for entries in row], dtype=object)
+    primitive = row // content[:, None]
+    at_pivot = primitive[np.arange(len(row)), place]
+    divisor = np.array([entry or 1 for entry in at_pivot], dtype=object)
+    return column // divisor[:, None], primitive
+
+
+def _determinant(square: np.ndarray, domain: Domain) -> Any:
+    """Determinant by elimination without row exchanges, whose pivots are known not to vanish."""
+    work, value = square.copy(), domain.ones(1)[0]
+    for k in range(len(work)):
+        pivot = work[k, k]
+        value = domain.normal(np.array([value * pivot], dtype=domain.dtype))[0]
+        if k + 1 < len(work):
+            scale = domain.reciprocal(pivot)
+            row = domain.normal(work[k] * scale)
+            work = domain.normal(work - domain.normal(work[:, k, None] * row[None, :]))
+    return value

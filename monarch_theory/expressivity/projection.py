@@ -1,0 +1,266 @@
+"""The nearest Monarch matrix: optimal for order 2, within √(p−1) of the optimum for order p.
+
+Order 2: the slices are independent, and the nearest matrix of rank ≤ r to each is its truncated SVD (Eckart–Young), so
+the projection is optimal and its squared distance is the sum of the tail singular values squared.
+
+Order p: truncate the slices of split 0, contract the digit a_0 with the orthonormal right vectors, and go on with what
+is left, which has order p − 1 (the hierarchical algorithm with orthonormal factors of Le, Zheng, Riccietti and
+Gribonval, "Butterfly factorization with error guarantees", 2024, arXiv:2411.04506). Contraction with orthonormal
+vectors cannot raise a tail, so step k costs at most E_k, the tail of split k of the matrix itself; successive errors
+are orthogonal; and no matrix of the class is nearer than E_k. Hence
+
+    max_k E_k  ≤  optimum  ≤  achieved  ≤  (Σ_k E_k²)^½  ≤  √(p−1) · max_k E_k  ≤  √(p−1) · optimum,
+
+the published constant √(L−1) for L factors taken from one end. Both ends of the chain are computed and returned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import hypot, prod, sqrt
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from monarch_theory.domains import Floating
+from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
+from monarch_theory.expressivity.matrices import floating, read_matrix
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+from monarch_theory.monarch import Monarch
+from monarch_theory.rounding import gamma
+
+__all__ = ["Projection", "operation_roundoff", "project", "project_array"]
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A nearest, or provably near, member of a class.
+
+    Attributes:
+        train: the member, as cores.
+        norm: Frobenius norm of the matrix that was projected.
+        distance: ‖A − member‖_F, from the residual itself.
+        lower_bound: no member of the class is nearer than this (max_k E_k); for order 2 it is the optimal distance.
+        rounding: bound on the rounding error of `distance` and `lower_bound`, in the same units.
+        slice_errors: squared residual of every slice of split 0, as a share of ‖A‖_F², shape (i_0, a_1, …, a_{p-1}).
+    """
+
+    train: BlockTensorTrain
+    norm: float
+    distance: float
+    lower_bound: float
+    rounding: float
+    slice_errors: np.ndarray
+
+    @property
+    def relative_distance(self) -> float:
+        """Distance over the norm of the matrix; 0 for the zero matrix."""
+        return self.distance / self.norm if self.norm else 0.0
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the class is of order ≤ 2, where the projection is optimal (up to `rounding`)."""
+        return self.train.kind.order <= 2
+
+    @property
+    def guarantee(self) -> float:
+        """√(p−1): the published bound on distance over optimum."""
+        return sqrt(max(self.train.kind.order - 1, 1))
+
+    @property
+    def achieved(self) -> float:
+        """A bound on distance over optimum from this very matrix: at most `guarantee` up to rounding."""
+        return self.distance / self.lower_bound if self.lower_bound else 1.0
+
+    @property
+    def matrix(self) -> Monarch:
+        """The member as a `Monarch`.
+
+        Raises:
+            ValueError: the class has rank above one; use `train`, or its `terms()`.
+        """
+        if max(self.train.kind.ranks) > 1:
+            raise ValueError(f"rank: expected 1 for a single Monarch matrix, got {self.train.kind.rank}; use train")
+        return self.train.terms()[0]
+
+    def dense(self) -> np.ndarray:
+        """The member as a dense matrix."""
+        return self.train.dense()
+
+
+def operation_roundoff(domain: Floating) -> float:
+    """Relative error of one product or sum: u for real arithmetic, √5·u for complex (Brent et al. 2007).
+
+    >>> from monarch_theory.domains import FLOAT64
+    >>> operation_roundoff(FLOAT64) == 2.0**-53
+    True
+    """
+    unit = float(np.finfo(domain.dtype).eps) / 2
+    return sqrt(5) * unit if domain.is_complex else unit
+
+
+def project(
+    matrix: Any,
+    kind: MonarchClass,
+    *,
+    name: str = "matrix",
+    progress: Progress | None = None,
+) -> Projection:
+    """The nearest member of `kind` to `matrix` in Frobenius norm; for order above two, a near one with its bounds.
+
+    Args:
+        matrix: anything `read_matrix` reads, shape `kind.shape`. Floating-point input is projected in its own
+            precision; integers and rationals in float64, cyclotomic numbers in complex128.
+        kind: which class.
+        name: what error messages call the matrix.
+        progress: called with the fraction done.
+
+    Raises:
+        ValueError: NaN, infinity, or a shape that is not that of the class.
+        TypeError: scalars without a distance.
+
+    >>> A = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    >>> round(float(project(A, MonarchClass((2, 2))).distance) ** 2, 12)  # two slices of rank two, each loses one unit
+    2.0
+    """
+    array, domain = floating(*read_matrix(matrix, name=name), name=name)
+    return project_array(array, kind, domain, progress=progress)
+
+
+def project_array(
+    array: np.ndarray, kind: MonarchClass, domain: Floating, *, progress: Progress | None = None
+) -> Projection:
+    """`project` for a finite array already known to be of a floating-point domain."""
+    tensor = kind.digit_tensor(array)
+    p = kind.order
+    if p == 1:
+        train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
+        return Projection(train, _norm(array), 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
+    scale = _power_of_two(array)
+    tensor = tensor / scale
+    norm = _norm(tensor)
+    report = _Steps(progress, 2 * (p - 1) - 1)
+    tails = [0.0]
+    for split in range(1, p - 1):
+        tails.append(_tail(tensor_slices(tensor, p, split), kind.ranks[split + 1], report.step()))
+    cores, errors = [], []
+    state = tensor
+    for k in range(p - 1):
+        # axes (i_0 … i_{p-1}, a_0 … a_{p-1}) with a_0 … a_{k-1} of size one and the bond inside a_k
+        slices = tensor_slices(state, p, k)
+        left, right, error = _truncate(slices, kind.ranks[k + 1], report.step())
+        cores.append(core_of_split(right, kind, k))
+        errors.append(error)
+        state = remaining(left, kind, k)
+    cores.append(last_core(state, kind))
+    step_distances = [sqrt(float(error.sum())) for error in errors]
+    tails[0] = step_distances[0]
+    rounding = _rounding(kind, norm, operation_roundoff(domain))
+    train = BlockTensorTrain(_scaled(cores, scale), kind, domain)
+    slice_errors = errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
+    return Projection(
+        train,
+        norm * scale,
+        hypot(*step_distances) * scale,
+        max(tails) * scale,
+        rounding * scale,
+        slice_errors / norm**2 if norm else slice_errors,
+    )
+
+
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(array.astype(np.result_type(array.dtype, np.float64), copy=False)))
+
+
+def _power_of_two(array: np.ndarray) -> float:
+    """A power of two near the largest entry, so that squares neither overflow nor vanish."""
+    largest = float(np.abs(array).max())
+    limits = np.finfo(array.dtype)
+    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
+    return 2.0**exponent if largest else 1.0
+
+
+def _scaled(cores: list[np.ndarray], scale: float) -> tuple[np.ndarray, ...]:
+    return (*cores[:-1], cores[-1] * cores[-1].dtype.type(scale))
+
+
+def _rounding(kind: MonarchClass, norm: float, unit: float) -> float:
+    """Bound on the computed distances' error: LAPACK's p(m, n)·u·‖A‖ for the SVDs, and the residual's own sums.
+
+    p(m, n) = max(m, n), as the LAPACK Users' Guide (§4.9) suggests; each step adds r products and one difference.
+    """
+    total = 0.0
+    for k in range(kind.order - 1):
+        rows, columns = prod(kind.output_radices[k + 1 :]), prod(kind.input_radices[: k + 1])
+        rank = kind.ranks[k + 1]
+        total += gamma(max(rows, columns), unit) + gamma(columns + rank + 2, unit) * (1 + sqrt(rank))
+    return total * norm
+
+
+class _Steps:
+    """Turn fractions of several passes into one fraction."""
+
+    def __init__(self, progress: Progress | None, passes: int) -> None:
+        self.progress, self.passes, self.done = progress, passes, -1
+
+    def step(self) -> Progress:
+        self.done += 1
+        done = self.done
+
+        def report(fraction: float) -> None:
+            if self.progress is not None:
+                self.progress((done + fraction) / self.passes)
+
+        return report
+
+
+def _chunks(count: int, size: int) -> Iterator[slice]:
+    """Pieces of about four million scalars, so that two threads share even one slice stack."""
+    step = max(1, min(count // 8 or 1, 2**22 // max(size, 1)))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def _truncate(slices: np.ndarray, rank: int, report: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Best rank-r factors of every slice: left (s, rows, r), right (s, r, columns) orthonormal, squared residuals."""
+    count, rows, columns = slices.shape
+    left = np.empty((count, rows, rank), slices.dtype)
+    right = np.empty((count, rank, columns), slices.dtype)
+    errors = np.empty(count)
+
+    def one(piece: slice) -> int:
+        block = slices[piece]
+        vectors = np.linalg.svd(block, full_matrices=False)[2][:, :rank]
+        image = block @ vectors.conj().swapaxes(1, 2)
+        residual = block - image @ vectors
+        left[piece], right[piece] = image, vectors
+        errors[piece] = (residual.real**2 + residual.imag**2 if np.iscomplexobj(residual) else residual**2).sum((1, 2))
+        return piece.stop
+
+    _in_threads(one, count, rows * columns, report)
+    return left, right, errors
+
+
+def _tail(slices: np.ndarray, rank: int, report: Progress) -> float:
+    """E_k: root of the squared singular values beyond `rank`, over all slices."""
+    count, rows, columns = slices.shape
+    squares = np.zeros(count)
+
+    def one(piece: slice) -> int:
+        squares[piece] = (np.linalg.svd(slices[piece], compute_uv=False)[:, rank:].astype(float) ** 2).sum(1)
+        return piece.stop
+
+    _in_threads(one, count, rows * columns, report)
+    return sqrt(float(squares.sum()))
+
+
+def _in_threads(work: Callable[[slice], int], count: int, size: int, report: Progress) -> None:
+    # LAPACK runs outside the interpreter lock; its own threads on slices this small cost far more than they give
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for stop in pool.map(work, _chunks(count, size)):
+            report(stop / count)

@@ -1,0 +1,217 @@
+"""The projection: optimal where it says so, within its bounds where it does not, and held to derived error bounds."""
+
+from math import sqrt
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse.linalg import aslinearoperator
+
+from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
+from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.projection import operation_roundoff, project
+from monarch_theory.fourier import fourier
+from monarch_theory.monarch import Convention, random_monarch
+from monarch_theory.testing.strategies import arrays, radices
+
+CLASSES = [
+    MonarchClass((3, 4)),
+    MonarchClass((2, 3), (4, 2), Convention.DAO),
+    MonarchClass((4, 4), convention=Convention.DAO_TRANSPOSED, rank=2),
+    MonarchClass((2, 3, 2)),
+    MonarchClass((2, 2, 2, 2), convention=Convention.DAO),
+    MonarchClass((2, 3, 3), (3, 2, 3), rank=2),
+    MonarchClass((5,)),
+]
+DOMAINS = [FLOAT32, FLOAT64, COMPLEX64, COMPLEX128]
+
+
+@st.composite
+def classes(draw, max_order=4):
+    columns = draw(radices(max_size=24, max_order=max_order, max_radix=5))
+    rows = draw(radices(max_size=24, min_order=len(columns), max_order=len(columns), max_radix=5))
+    return MonarchClass(columns, rows, draw(st.sampled_from(Convention)), draw(st.integers(1, 3)))
+
+
+@st.composite
+def problems(draw, max_order=4):
+    kind = draw(classes(max_order))
+    return kind, draw(arrays(draw(st.sampled_from([FLOAT64, COMPLEX128])), kind.shape))
+
+
+def slack(matrix, kind):
+    """Rounding of a dense reconstruction and its norm: a product of p factors of rank r per entry."""
+    domain = {d.dtype: d for d in DOMAINS}[matrix.dtype]
+    terms = kind.order * (kind.rank + 2) + matrix.size
+    return terms * operation_roundoff(domain) * np.linalg.norm(matrix) * (1 + kind.rank)
+
+
+@given(problems())
+def test_reported_distance_is_the_distance_and_the_bounds_hold(problem):
+    kind, matrix = problem
+    found = project(matrix, kind)
+    allowed = found.rounding + slack(matrix, kind)
+    assert abs(np.linalg.norm(matrix - found.dense()) - found.distance) <= allowed
+    assert found.lower_bound <= found.distance + found.rounding
+    assert found.distance <= found.guarantee * (found.lower_bound + found.rounding) + found.rounding
+    assert found.optimal == (kind.order <= 2)
+    if found.optimal:
+        assert abs(found.distance - found.lower_bound) <= found.rounding
+
+
+@given(problems())
+def test_idempotent_and_never_longer(problem):
+    """P(P(A)) = P(A); ‖P(A)‖ ≤ ‖A‖, because the residual is orthogonal to the member (Pythagoras)."""
+    kind, matrix = problem
+    once = project(matrix, kind)
+    twice = project(once.dense(), kind)
+    allowed = once.rounding + twice.rounding + slack(matrix, kind)
+    assert np.linalg.norm(twice.dense() - once.dense()) <= allowed
+    assert np.linalg.norm(once.dense()) <= np.linalg.norm(matrix) + allowed
+    assert abs(np.linalg.norm(once.dense()) ** 2 + once.distance**2 - once.norm**2) <= 4 * allowed * max(once.norm, 1)
+
+
+def test_the_projection_is_not_one_lipschitz():
+    """Non-expansive in the sense ‖P(A) − P(B)‖ ≤ ‖A − B‖ is false: the class is a cone, not a convex set."""
+    kind = MonarchClass((2, 1), (1, 2))
+    near, far = np.diag([1.0, 0.9]), np.diag([0.9, 1.0])
+    moved = np.linalg.norm(project(near, kind).dense() - project(far, kind).dense())
+    assert moved > np.linalg.norm(near - far) * 9
+
+
+@given(classes(), st.integers(0, 10**6))
+def test_distance_is_zero_exactly_for_members(kind, seed):
+    rng = np.random.default_rng(seed)
+    terms = kind.rank if kind.order <= 2 else 1
+    member = sum(
+        random_monarch(
+            kind.input_radices, FLOAT64, rng, output_radices=kind.output_radices, convention=kind.convention
+        ).dense()
+        for _ in range(terms)
+    )
+    assert project(member, kind).distance <= project(member, kind).rounding
+    matrix = rng.integers(-2, 3, kind.shape)
+    # integers of size ≤ 2 with a non-zero minor are no nearer than that minor over (norm of the slice)^rank allows
+    exact, measured = decide(matrix, kind), project(matrix, kind)
+    assert exact.member == (measured.distance <= measured.rounding)
+
+
+@settings(max_examples=60)
+@given(problems(max_order=2), st.integers(0, 10**6), st.sampled_from([1e-3, 1e-1, 1.0]))
+def test_order_two_beats_every_other_member(problem, seed, size):
+    kind, matrix = problem
+    best = project(matrix, kind)
+    rng = np.random.default_rng(seed)
+    cores = [core + size * rng.standard_normal(core.shape) for core in best.train.cores]
+    other = type(best.train)(tuple(cores), kind, best.train.domain).dense()
+    assert np.linalg.norm(matrix - other) >= best.distance - best.rounding - slack(matrix, kind)
+
+
+def test_the_distance_is_sympys_singular_values():
+    matrix = sympy.Matrix(4, 4, lambda i, j: (3 * i * i + 5 * j + i * j) % 7)
+    tail = sympy.Integer(0)
+    kind = MonarchClass((2, 2))
+    for piece in kind.slices(np.array(matrix.tolist(), dtype=object)):
+        gram = sympy.Matrix(piece.tolist()).T * sympy.Matrix(piece.tolist())
+        tail += min((sympy.re(v.evalf(40)) for v in gram.eigenvals(multiple=True)), key=float)
+    found = project(matrix, kind)
+    assert abs(found.distance - float(sympy.sqrt(tail))) <= found.rounding
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+def test_the_rounding_bound_holds_against_fifty_digits(domain):
+    kind, rng = MonarchClass((3, 3)), np.random.default_rng(0)
+    for spread in (0.0, 1e-4, 1.0):
+        matrix = random_monarch((3, 3), domain, rng).dense()
+        matrix = (matrix + domain.dtype.type(spread) * domain.random(rng, (9, 9))).astype(domain.dtype)
+        found = project(matrix, kind)
+        with mpmath.workdps(50):
+            squares = mpmath.mpf(0)
+            for piece in kind.slices(matrix):
+                values = mpmath.svd_c(mpmath.matrix(piece.tolist()), compute_uv=False)
+                squares += sum(values[k] ** 2 for k in range(1, 3))
+            optimum = mpmath.sqrt(squares)
+        assert abs(found.distance - optimum) <= found.rounding
+        assert found.rounding <= 100 * float(np.finfo(domain.dtype).eps) * found.norm
+
+
+def test_a_wrong_projection_is_caught():
+    """The optimality check can fail: truncating the transposed grouping, or one side only, is worse."""
+    matrix = np.random.default_rng(0).standard_normal((16, 16))
+    kind = MonarchClass((4, 4))
+    best = project(matrix, kind)
+    first_columns = [np.outer(s[:, 0], s[:, 0] @ s / (s[:, 0] @ s[:, 0])) for s in kind.slices(matrix)]
+    worse = sqrt(sum(((a - b) ** 2).sum() for a, b in zip(kind.slices(matrix), first_columns, strict=True)))
+    assert worse > best.distance + best.rounding
+    other_slices = project(matrix, MonarchClass((4, 4), convention=Convention.DAO)).dense()
+    assert project(other_slices, kind).distance > 0.1
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=str)
+@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+def test_every_dtype_keeps_its_own(domain, kind):
+    matrix = domain.random(np.random.default_rng(7), kind.shape)
+    found = project(matrix, kind)
+    assert found.dense().dtype == matrix.dtype
+    assert abs(np.linalg.norm(matrix - found.dense()) - found.distance) <= found.rounding + slack(matrix, kind)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+def test_scale_neither_overflows_nor_vanishes(scale):
+    matrix = np.random.default_rng(0).standard_normal((6, 6))
+    kind = MonarchClass((2, 3))
+    assert project(matrix * scale, kind).relative_distance == pytest.approx(project(matrix, kind).relative_distance)
+
+
+def test_slice_errors_say_where_the_error_sits():
+    member = random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense()
+    member[5, 6] += 1.0  # i = 5: s = i0 = 1; j = 6: j0 = a1 = 2
+    errors = project(member, MonarchClass((4, 4))).slice_errors
+    assert np.unravel_index(errors.argmax(), errors.shape) == (1, 2)
+    errors[1, 2] = 0
+    assert errors.max() < 1e-25
+
+
+def test_operators_exact_scalars_and_monarchs_are_read():
+    matrix = np.arange(16).reshape(4, 4)
+    kind = MonarchClass((2, 2))
+    expected = project(matrix.astype(float), kind).distance
+    assert project(matrix, kind).distance == expected
+    assert project(aslinearoperator(matrix.astype(float)), kind).distance == expected
+    assert project(fourier((2, 2), Cyclotomic(4)), kind).distance < 1e-15
+    assert project(INTEGERS.array(matrix), kind).distance == expected
+
+
+def test_bad_input_is_named():
+    kind = MonarchClass((2, 2))
+    with pytest.raises(ValueError, match="A: expected finite entries, got inf"):
+        project(np.full((4, 4), np.inf), kind, name="A")
+    with pytest.raises(TypeError, match="expected numbers with a distance, got scalars of F_7"):
+        project(random_monarch((2, 2), PrimeField(7), np.random.default_rng(0)), kind)
+    with pytest.raises(ValueError, match=r"at most 2\*\*53"):
+        project([[2**60, 0], [0, 1]], MonarchClass((2,)))
+    with pytest.raises(ValueError, match="expected 1 for a single Monarch matrix, got 2"):
+        project(np.ones((4, 4)), MonarchClass((2, 2), rank=2)).matrix  # noqa: B018
+    with pytest.raises(ValueError, match="7 is not a product of 2 integers above one"):
+        balanced_radices(7, 2)
+    with pytest.raises(ValueError, match="order: expected a positive integer, got 0"):
+        balanced_radices(8, 0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 12, 36, 64, 97])
+def test_balanced_radices_have_the_fewest_parameters(n):
+    for order in (1, 2, 3):
+        options = factorisations(n, order)
+        if options:
+            fewest = min(MonarchClass(r).parameters for r in options)
+            assert MonarchClass(balanced_radices(n, order)).parameters == fewest
+
+
+def test_progress_reaches_the_end():
+    seen = []
+    project(np.eye(64), MonarchClass((4, 4, 4)), progress=seen.append)
+    assert seen == sorted(seen) and seen[-1] == pytest.approx(1.0)
