@@ -344,7 +344,7 @@ def apply_stages(
         m, n = rows[k], columns[k]
         state = rearranged(state, lambda a, s=(before, n, after): a.reshape(*s, a.shape[-1]).swapaxes(1, 2))
         state = product(factor.reshape(before, after, m, n), state, k == len(factors) - 1)
-        state = rearranged(state, lambda a: a.swapaxes(1, 2).reshape(-1, a.shape[-1]))
+        state = rearranged(state, lambda a, s=before * m * after: a.swapaxes(1, 2).reshape(s, a.shape[-1]))
     if convention is not Convention.DAO_TRANSPOSED:
         state = rearranged(state, lambda a: a[reversal(rows)])
     return state

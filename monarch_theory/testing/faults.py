@@ -1,0 +1,85 @@
+"""Faults that several ops share, as data: tried against a failing kernel's output to name the likely cause."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.testing.op import Arrays, Fault
+
+__all__ = ["block_faults", "changed", "shared_faults"]
+
+
+def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
+    """A change of one argument, as `Fault.before` wants it."""
+    return lambda arrays: arrays | {name: change(arrays[name])}
+
+
+def without_tail(axis: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Set the last `count` entries along an axis to zero."""
+
+    def cut(values: np.ndarray) -> np.ndarray:
+        shorter = values.copy()
+        np.moveaxis(shorter, axis, 0)[values.shape[axis] - count :] = 0
+        return shorter
+
+    return cut
+
+
+def tails(length: int) -> list[int]:
+    """How many entries a loop over whole tiles forgets, for the usual tiles, and one."""
+    found = {1, length // 2, *(length % tile for tile in (2, 4, 8, 16, 32))}
+    return sorted(t for t in found if 0 < t < length)
+
+
+def block_faults(shapes: dict[str, tuple[int, ...]], names: Sequence[str]) -> Iterable[Fault]:
+    """Faults of arguments of shape (blocks, rows, columns)."""
+    for name in names:
+        _, rows, columns = shapes[name]
+        if rows == columns:
+            yield Fault("transposed factor", f"blocks of {name} transposed", changed(name, lambda b: b.swapaxes(1, 2)))
+        yield Fault("conjugate", f"{name} conjugated", changed(name, np.conj))
+        yield Fault("permutation", f"blocks of {name} off by one", changed(name, lambda b: np.roll(b, 1, axis=0)))
+        yield Fault("permutation", f"first block of {name} used for all", changed(name, lambda b: b[[0] * len(b)]))
+        for tail in tails(columns):
+            cut = changed(name, without_tail(2, tail))
+            yield Fault("dropped tail", f"last {tail} of {columns} columns of every block of {name} ignored", cut)
+        for tail in tails(rows):
+            cut = changed(name, without_tail(1, tail))
+            yield Fault("dropped tail", f"last {tail} of {rows} rows of every block of {name} ignored", cut)
+
+
+def shared_faults(data: str, shape: tuple[int, ...]) -> Iterable[Fault]:
+    """Faults any op can have, in its first argument `data` of the given shape or in what it returns."""
+    yield Fault("conjugate", "answer conjugated", after=np.conj)
+    yield Fault("conjugate", f"{data} conjugated", changed(data, np.conj))
+    yield Fault("sign", "answer negated", after=lambda y: -y)
+    yield Fault("permutation", "answer reversed along its last axis", after=lambda y: y[..., ::-1])
+    for shift in (1, -1):
+        yield Fault("permutation", f"answer shifted by {shift} along its last axis", after=_shifted(shift))
+    if shape and shape[0] > 1:
+        yield Fault("permutation", "batch rows in reverse order", after=lambda y: y[::-1])
+        yield Fault("permutation", "batch rows off by one", after=lambda y: np.roll(y, 1, 0))
+        yield Fault("stale output", "first batch row returned for all", after=lambda y: y[[0] * len(y)])
+        for tail in tails(shape[0]):
+            dropped = without_tail(0, tail)
+            yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
+    for tail in tails(shape[-1]) if shape else ():
+        ignored = changed(data, without_tail(-1, tail))
+        yield Fault("dropped tail", f"last {tail} of {shape[-1]} entries of {data} ignored", ignored)
+        yield Fault("dropped tail", f"last {tail} outputs left zero", after=_tail_of_output(tail))
+    yield Fault("dropped work", "answer zero everywhere", after=np.zeros_like)
+
+
+def _shifted(shift: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda y: np.roll(y, shift, -1)
+
+
+def _tail_of_output(tail: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda y: without_tail(-1, min(tail, y.shape[-1]))(y)
+
+
+def scaled(right: np.ndarray, computed: np.ndarray) -> Any:
+    """The number c with computed ≈ c · right by least squares, or None where `right` is zero."""
+    norm = np.vdot(right, right)
+    return np.vdot(right, computed) / norm if norm else None

@@ -1,0 +1,109 @@
+"""An op as data: what a kernel is called with, the exact answer, the error a right kernel may make, how it can fail.
+
+Everything the checker knows about an op is in its `Op`. A user's own op is one short file:
+
+    from monarch_theory.rounding import BOUND_SLACK, exactly, add, store
+    from monarch_theory.testing.op import Op
+
+    OP = Op(
+        name="add",
+        summary="elementwise sum",
+        signature="kernel(x, y): both (batch, n), giving (batch, n)",
+        shapes=lambda: [{"batch": b, "n": n} for n in (1, 2, 7, 64) for b in (0, 1, 3)],
+        arguments=lambda shape: {name: (shape["batch"], shape["n"]) for name in ("x", "y")},
+        oracle=lambda a, shape: a["x"] + a["y"],
+        bound=lambda a, shape, model: store(add(exactly(a["x"]), exactly(a["y"]), model), model.storage).error,
+    )
+
+and is checked with `monarch check kernels.py:add --op myop.py:OP`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel
+
+__all__ = ["Arrays", "Fault", "Op", "Shape"]
+
+Shape = Mapping[str, Any]
+"""Names of sizes to integers or tuples of integers, for example {"batch": 2, "input_radices": (4, 4)}."""
+
+Arrays = dict[str, np.ndarray]
+"""Arguments by name, in the order the kernel takes them."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way to get an op wrong, as a change of its arguments before, or of the right answer after.
+
+    Attributes:
+        cause: the family a report names: permutation, transposed factor, conjugate, dropped tail, …
+        description: what exactly, in a few words.
+        before: arguments to the arguments that a kernel with this fault behaves as if it were given.
+        after: right answer to the wrong one (applied after `before`).
+        instead: the wrong answer itself, in place of the oracle, where no change of arguments gives it.
+    """
+
+    cause: str
+    description: str
+    before: Callable[[Arrays], Arrays] = lambda arrays: arrays
+    after: Callable[[np.ndarray], np.ndarray] = lambda y: y
+    instead: Callable[[Arrays], np.ndarray] | None = None
+
+
+def _no_options(shape: Shape) -> dict[str, Any]:
+    return {}
+
+
+def _no_faults(shape: Shape) -> Iterable[Fault]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Op:
+    """A linear-algebra op that kernels implement.
+
+    Attributes:
+        name: as given to `--op`.
+        summary: one line.
+        signature: how the kernel is called, with shapes; shown by `monarch check --list`.
+        shapes: valid shapes from small to large. Those with an entry `batch` have that many rows in the first argument
+            and in the output.
+        arguments: the array shape of every argument, in calling order; the first is the data, the others parameters.
+        oracle: exact answer, from arguments as object arrays of balls (and, in float64, from plain arrays too).
+        bound: elementwise bound for a right kernel's error, same shape as the output, from float64 or complex128 ones.
+        options: keyword arguments, plain Python values.
+        faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
+        digits: the digits of an output element, by name; an index (batch row first) to integers.
+        numbers: "real", "complex" or "both": the dtypes that make sense.
+    """
+
+    name: str
+    summary: str
+    signature: str
+    shapes: Callable[[], Iterable[Shape]]
+    arguments: Callable[[Shape], dict[str, tuple[int, ...]]]
+    oracle: Callable[[Arrays, Shape], np.ndarray]
+    bound: Callable[[Arrays, Shape, ErrorModel], np.ndarray]
+    options: Callable[[Shape], dict[str, Any]] = _no_options
+    faults: Callable[[Shape], Iterable[Fault]] = _no_faults
+    digits: Callable[[Shape, tuple[int, ...]], dict[str, int]] | None = None
+    numbers: str = "real"
+
+    def dtypes(self) -> tuple[str, ...]:
+        """Names of the dtypes this op is checked in."""
+        real = ("float64", "float32", "bfloat16", "float16")
+        return {"real": real, "complex": ("complex64", "complex128"), "both": (*real, "complex64", "complex128")}[
+            self.numbers
+        ]
+
+    def element(self, shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
+        """The digits of one output element, or its plain index where the op has no digits of its own."""
+        if self.digits is not None:
+            return self.digits(shape, index)
+        return {f"axis {axis}": int(i) for axis, i in enumerate(index)}

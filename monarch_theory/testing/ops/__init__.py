@@ -1,0 +1,34 @@
+"""The ops that kernels are checked against, one short file each."""
+
+from importlib import import_module
+
+from monarch_theory.testing.op import Op
+
+__all__ = ["NAMES", "op_named"]
+
+NAMES = (
+    "block-diagonal-multiply",
+    "monarch-multiply",
+    "monarch-dft",
+    "inverse-monarch-dft",
+    "fft",
+    "circular-convolution",
+    "long-convolution",
+    "causal-monarch",
+)
+
+
+def op_named(name: str) -> Op:
+    """The op with this name.
+
+    Raises:
+        ValueError: there is none.
+
+    >>> op_named("monarch-multiply").signature.split(":")[0]
+    'kernel(x, *factors)'
+    """
+    if name not in NAMES:
+        raise ValueError(f"op: expected one of {', '.join(NAMES)}, or FILE.py:NAME, got {name!r}")
+    found = import_module(f"{__name__}.{name.replace('-', '_')}").OP
+    assert isinstance(found, Op)
+    return found

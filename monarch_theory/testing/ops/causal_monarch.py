@@ -1,0 +1,101 @@
+"""y = (M⁻¹ (M [k; 0] ⊙ M [u; 0]))[:n]: convolution in the basis of a Monarch matrix (THEORY §4)."""
+
+from collections.abc import Iterable
+from math import prod
+
+import numpy as np
+
+from monarch_theory.monarch import block_counts
+from monarch_theory.rounding import (
+    BOUND_SLACK,
+    ErrorModel,
+    Running,
+    apply_stages,
+    exactly,
+    monarch_running,
+    multiply,
+    store,
+)  # fmt: skip
+from monarch_theory.testing import oracle as exact
+from monarch_theory.testing.faults import block_faults
+from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+
+RADICES = ((2, 2), (2, 3), (4, 2), (4, 4), (2, 2, 2), (2, 3, 4), (8, 8), (16, 8))
+
+
+def shapes() -> Iterable[Shape]:
+    for radices in RADICES:
+        for batch in (1, 2, 3, 0):
+            yield {"batch": batch, "radices": radices}
+
+
+def names(shape: Shape, prefix: str) -> list[str]:
+    return [f"{prefix}{k}" for k in range(len(shape["radices"]))]
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """M has the given radices; M⁻¹ has them reversed."""
+    radices = shape["radices"]
+    n = prod(radices) // 2
+    found: dict[str, tuple[int, ...]] = {"u": (shape["batch"], n), "k": (n,)}
+    for prefix, sizes in (("forward", radices), ("inverse", radices[::-1])):
+        for name, count, b in zip(names(shape, prefix), block_counts(sizes, sizes), sizes, strict=True):
+            found[name] = (count, b, b)
+    return found
+
+
+def padded(signal: np.ndarray, size: int) -> np.ndarray:
+    """(…, n) to (size, …), zeros appended."""
+    rows = signal.reshape(signal.size // signal.shape[-1], signal.shape[-1]).T
+    zeros = np.zeros((size - len(rows), rows.shape[1]), dtype=rows.dtype)
+    return np.concatenate([rows, exact.balls(zeros) if rows.dtype == object else zeros])
+
+
+def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
+    size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
+    forward, inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
+
+    def apply(factors: list[np.ndarray], state: np.ndarray) -> np.ndarray:
+        return np.asarray(apply_stages(factors, state, lambda blocks, state, last: exact.matmul(blocks, state)))
+
+    product = apply(forward, padded(arrays["u"], size)) * apply(forward, padded(arrays["k"], size))
+    return apply(inverse, product)[:n].T
+
+
+def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
+    size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
+    forward, inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
+
+    def transformed(signal: np.ndarray) -> Running:
+        return store(monarch_running(forward, exactly(padded(signal, size)), model), model.intermediate)
+
+    product = store(multiply(transformed(arrays["u"]), transformed(arrays["k"]), model), model.intermediate)
+    return BOUND_SLACK * store(monarch_running(inverse, product, model)[:n], model.storage).error.T
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    forward, inverse = names(shape, "forward"), names(shape, "inverse")
+    yield from block_faults(arguments(shape), forward + inverse)
+    if shape["radices"] == shape["radices"][::-1]:
+        yield Fault(
+            "transposed factor", "M used where M⁻¹ belongs",
+            lambda a: a | {i: a[f] for f, i in zip(forward, inverse, strict=True)},
+        )  # fmt: skip
+
+
+def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
+    return {"batch": int(index[0]), "position": int(index[1])}
+
+
+OP = Op(
+    name="causal-monarch",
+    summary="y = (M⁻¹(M[k;0] ⊙ M[u;0]))[:n], n = N/2, with the factors of M and M⁻¹ given",
+    signature="kernel(u, k, *factors): u (batch, n), k (n,), the p factors of M, then the p of M⁻¹; gives (batch, n)",
+    shapes=shapes,
+    arguments=arguments,
+    oracle=oracle,
+    bound=bound,
+    faults=faults,
+    digits=digits,
+    numbers="both",
+)

@@ -1,0 +1,62 @@
+"""y = k ⊛ u, circular convolution along the last axis, one filter for every channel."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound
+from monarch_theory.testing import oracle as exact
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+
+
+def shapes() -> Iterable[Shape]:
+    for n in (4, 1, 2, 3, 7, 8, 15, 16, 32, 64, 100, 128):
+        for batch, channels in ((1, 1), (2, 3), (3, 1), (0, 2)):
+            yield {"batch": batch, "channels": channels, "n": n}
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    return {"u": (shape["batch"], shape["channels"], shape["n"]), "k": (shape["channels"], shape["n"])}
+
+
+def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
+    return exact.circular_convolution(arrays["u"], arrays["k"])
+
+
+def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
+    error = convolution_bound(arrays["u"], arrays["k"], shape["n"], model)
+    value = exact.circular_convolution(arrays["u"], arrays["k"])
+    return BOUND_SLACK * stored(value, error, model)
+
+
+def stored(value: np.ndarray, error: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """Error after rounding to the storage format; infinite where the format may overflow."""
+    moduli = np.abs(value) + error
+    rounded = error + model.storage.unit_roundoff * moduli + model.storage.underflow
+    return np.where(moduli + rounded > model.storage.largest, np.inf, rounded)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    n = shape["n"]
+    yield Fault("conjugate", "correlation: the filter reversed", changed("k", lambda k: np.roll(k[..., ::-1], 1, -1)))
+    yield Fault("permutation", "filter of another channel", changed("k", lambda k: np.roll(k, 1, 0)))
+    yield Fault("scale", f"1/N missing or applied twice (N = {n})", after=lambda y: y * n)
+    yield Fault("scale", f"divided by N = {n}", after=lambda y: y / n)
+
+
+def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
+    return dict(zip(("batch", "channel", "position"), map(int, index), strict=True))
+
+
+OP = Op(
+    name="circular-convolution",
+    summary="y_i = Σ_j k_(i−j mod n) u_j for every channel",
+    signature="kernel(u, k): u (batch, channels, n), k (channels, n); gives (batch, channels, n)",
+    shapes=shapes,
+    arguments=arguments,
+    oracle=oracle,
+    bound=bound,
+    faults=faults,
+    digits=digits,
+)

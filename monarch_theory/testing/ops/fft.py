@@ -1,0 +1,45 @@
+"""The DFT along the last axis by any algorithm, any length: the peers that Monarch DFTs are measured against."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel, fourier_bound
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import Arrays, Fault, Shape
+from monarch_theory.testing.ops import monarch_dft
+
+
+def shapes() -> Iterable[Shape]:
+    for size in (4, 1, 2, 3, 7, 8, 13, 16, 24, 31, 64, 97, 128, 251, 256):
+        for batch in (1, 2, 3, 0):
+            yield {"batch": batch, "size": size}
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    return {"x": (shape["batch"], shape["size"])}
+
+
+def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
+    return fourier_bound(arrays["x"], None, model)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    size = shape["size"]
+    yield Fault("conjugate", "exponent has the opposite sign", changed("x", np.conj), np.conj)
+    yield Fault("scale", f"divided by N = {size}", after=lambda y: y / size)
+    yield Fault("scale", f"divided by the square root of N = {size}", after=lambda y: y / np.sqrt(size))
+
+
+OP = replace(
+    monarch_dft.OP,
+    name="fft",
+    summary="X_i = Σ_j x_j exp(−2πi ij/N), any algorithm (as torch.fft.fft)",
+    signature="kernel(x): x (batch, N) complex; gives (batch, N) complex",
+    shapes=shapes,
+    arguments=arguments,
+    bound=bound,
+    options=lambda shape: {},
+    faults=faults,
+)

@@ -1,0 +1,80 @@
+"""The DFT along the last axis, computed in stages of given radices, output in natural order."""
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.digits import reversal
+from monarch_theory.rounding import ErrorModel, fourier_bound
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+from monarch_theory.testing.oracle import dft
+
+RADICES = (
+    (2, 2), (1, 1), (3, 3), (2, 3), (3, 2), (1, 4), (4, 4), (2, 2, 2), (5, 7), (8, 8), (2, 3, 4), (4, 4, 4), (16, 8),
+    (16, 16),
+)  # fmt: skip
+
+
+def shapes() -> Iterable[Shape]:
+    for radices in RADICES:
+        for batch in (1, 2, 3, 0):
+            yield {"batch": batch, "radices": radices}
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    return {"x": (shape["batch"], prod(shape["radices"]))}
+
+
+def options(shape: Shape) -> dict[str, Any]:
+    return {"radices": shape["radices"]}
+
+
+def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
+    return dft(arrays["x"])
+
+
+def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
+    return fourier_bound(arrays["x"], shape["radices"], model)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    radices = shape["radices"]
+    size = prod(radices)
+    into, out = reversal(radices), reversal(radices[::-1])
+    yield Fault("conjugate", "exponent has the opposite sign", changed("x", np.conj), np.conj)
+    yield Fault("permutation", "output in digit-reversed order", after=lambda y: y[:, into])
+    yield Fault("permutation", "output in digit-reversed order, radices reversed", after=lambda y: y[:, out])
+    yield Fault("permutation", "input read in digit-reversed order", changed("x", lambda x: x[:, into]))
+    yield Fault("scale", f"1/N missing, or applied where it should not be (N = {size})", after=lambda y: y * size)
+    yield Fault("scale", f"divided by N = {size}", after=lambda y: y / size)
+    yield Fault("scale", f"divided by the square root of N = {size}", after=lambda y: y / np.sqrt(size))
+    if len(radices) == 2:
+        untwisted = "no twiddles between the stages"
+        yield Fault("missing twiddles", untwisted, instead=lambda a: _no_twiddles(a["x"], radices))
+
+
+def _no_twiddles(x: np.ndarray, radices: tuple[int, int]) -> np.ndarray:
+    grid = np.fft.fft2(x.reshape(-1, *radices))
+    return grid.swapaxes(1, 2).reshape(x.shape)
+
+
+def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
+    return {"batch": int(index[0]), "frequency": int(index[1])}
+
+
+OP = Op(
+    name="monarch-dft",
+    summary="X_i = Σ_j x_j exp(−2πi ij/N) in stages of the given radices, natural order in and out (as torch.fft.fft)",
+    signature="kernel(x, radices=(b_1, …, b_p)): x (batch, N) complex, N = ∏ b; gives (batch, N) complex",
+    shapes=shapes,
+    arguments=arguments,
+    oracle=oracle,
+    bound=bound,
+    options=options,
+    faults=faults,
+    digits=digits,
+    numbers="complex",
+)
