@@ -1,0 +1,79 @@
+"""The package as a whole: what it imports, that its wheel works outside the checkout, and that the front door opens."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def imports_of(file: Path) -> set[str]:
+    """Top-level packages a file imports, wherever in the file it does."""
+    tree = ast.parse(file.read_text())
+    plain = {a.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    return plain | {
+        (node.module or "").split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "monarch_theory").rglob("*.py")), ids=lambda f: f.stem)
+def test_the_theory_never_imports_the_implementations(file):
+    assert not imports_of(file) & {"torch", "cupy", "triton", "monarch_gpu"}
+
+
+def test_importing_the_theory_loads_no_torch():
+    code = "import sys, monarch_theory.causality, monarch_theory.polynomials; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel, built and unpacked by pip into an empty folder; dependencies come from the running environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    quiet = {"check": True, "capture_output": True}
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, **quiet)
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "site"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), str(wheel)], **quiet)
+    return target
+
+
+def run_installed(installed: Path, arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    return subprocess.run(
+        [sys.executable, "-P", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+def test_the_wheel_works_outside_the_checkout(installed, tmp_path):
+    where = run_installed(installed, ["-c", "import monarch_theory; print(monarch_theory.__file__)"], tmp_path)
+    assert where.stdout.startswith(str(installed)), where.stderr
+    model = tmp_path / "model.py"
+    model.write_text("import numpy as np\ndef past(x): return np.cumsum(x)\ndef future(x): return x[::-1]\n")
+    command = "from monarch_theory.command import main; main()"
+    causal = run_installed(installed, ["-c", command, "causal", "model.py:past", "--n", "8"], tmp_path)
+    assert causal.returncode == 0, causal.stdout + causal.stderr
+    leaking = run_installed(installed, ["-c", command, "causal", "model.py:future", "--n", "8"], tmp_path)
+    assert leaking.returncode == 1, leaking.stdout + leaking.stderr
+
+
+def test_the_wheel_carries_types_licence_and_kernels(installed):
+    assert (installed / "monarch_theory" / "py.typed").exists() and (installed / "monarch_gpu" / "py.typed").exists()
+    assert list(installed.glob("*.dist-info/licenses/LICENSE"))
+    sources = {p.relative_to(ROOT) for p in (ROOT / "monarch_gpu").rglob("*.cu")}
+    assert {p.relative_to(installed) for p in (installed / "monarch_gpu").rglob("*.cu")} == sources
+
+
+def test_the_front_door_lists_its_rooms():
+    from monarch_theory.command import SUBCOMMANDS
+
+    command = [sys.executable, "-m", "monarch_theory.command", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(name in shown for name in SUBCOMMANDS)
