@@ -1,0 +1,115 @@
+"""`monarch causal FILE.py:NAME`: can position i see the future?"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monarch_theory.causality.callables import Report
+from monarch_theory.causality.files import check_file
+
+MAP_BLOCKS = 32
+PICTURE_BLOCKS = 64
+
+
+def causal(
+    target: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="A function, torch module, class or factory.")],
+    n: Annotated[int, typer.Option("--n", help="Sequence length.")] = 128,
+    shape: Annotated[str, typer.Option(help="Input shape, the letter n for the sequence axis, as in 2,n,16.")] = "n",
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Input dtype; by default float64, else what the model accepts. Integers are tokens."),
+    ] = None,
+    vocab: Annotated[int, typer.Option(help="Number of tokens, for integer dtypes.")] = 16,
+    output_axis: Annotated[int | None, typer.Option(help="Sequence axis of the output, if ambiguous.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the inputs and of the model's own generators.")] = 0,
+    budget: Annotated[float, typer.Option(help="Seconds of search; what is left untested is reported.")] = 20.0,
+    timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = 300.0,
+    memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    show_map: Annotated[bool, typer.Option("--map", help="Draw who sees whom.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write that drawing as a picture.")] = None,
+) -> None:
+    """Is a model causal: does output i depend on inputs 0 … i alone?
+
+    Exit status: 0 causal, 1 not causal, 2 could not decide.
+    """
+    path, colon, name = target.rpartition(":")
+    if not colon or not path or not name:
+        report = Report("undecided", "none", f"expected FILE.py:NAME, got {target!r}", "bad input", n=n, seed=seed)
+    else:
+        size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
+        with progress_on_stderr(as_json) as progress:
+            report = check_file(
+                path, name, n, shape=shape, dtype=dtype, vocab=vocab, seed=seed, budget=budget, timeout=timeout,
+                memory=memory or None, output_axis=output_axis, map_size=size, progress=progress,
+            )  # fmt: skip
+    if png and report.map:
+        report.map.png(png, f"{name}: {report.verdict}")
+    if as_json:
+        print(json.dumps(finite(report.as_json())))
+    else:
+        show(report, target, show_map)
+    raise typer.Exit(report.exit_code)
+
+
+def show(report: Report, target: str, show_map: bool) -> None:
+    """The report for people."""
+    console = Console(soft_wrap=True, highlight=False)
+    colour = {"causal": "green", "not causal": "red"}.get(report.verdict, "yellow")
+    named = f" ({report.outcome})" if report.outcome else ""
+    console.print(f"[bold {colour}]{report.verdict}[/]{named}  {escape(target)}  n = {report.n}")
+    console.print(f"  {escape(report.reason)}")
+    if report.witness:
+        console.print(f"  first leaking pair: output {report.witness.output} ← input {report.witness.input}")
+    if report.verdict != "undecided":
+        console.print(f"  evidence: {report.evidence}")
+        console.print(
+            f"  input {report.shape} {report.dtype}; {report.cuts_tested} of {report.cuts_total} cuts, "
+            f"{report.forwards} runs, {report.seconds:.1f} s, seed {report.seed}"
+        )
+    for note in report.notes:
+        console.print(f"  note: {escape(note)}")
+    if show_map and report.map:
+        console.print("  outputs down, inputs across, the future right of |", report.map.text(), sep="\n", markup=False)
+
+
+@contextmanager
+def progress_on_stderr(quiet: bool) -> Iterator[Any]:
+    """A bar that appears after two seconds, on a terminal's standard error."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task, started = bar.add_task("cuts"), time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        if time.monotonic() - started > 2.0:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def finite(value: Any) -> Any:
+    """`value` with numbers JSON has no word for put as strings."""
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,105 @@
+"""Arrays in the face user code expects, and back. Torch is used only where user code has already imported it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.wire import DTYPES
+
+__all__ = ["as_numpy", "same_bits", "to_face", "torch_or_none"]
+
+
+def torch_or_none() -> Any:
+    """Torch, if user code has imported it in this process."""
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "Tensor") else None
+
+
+def to_face(array: np.ndarray, face: str, dtype: str) -> Any:
+    """`array` as `face` ("numpy" or "torch") with logical `dtype`; bfloat16 travels as float32.
+
+    Raises:
+        SandboxError: torch is wanted and not there, or NumPy has no such dtype.
+    """
+    if face == "torch":
+        torch = torch_or_none()
+        if torch is None:
+            raise SandboxError(Outcome.EXCEPTION, "the model was to be given a torch tensor, but never imported torch")
+        tensor = torch.from_numpy(array.copy())
+        return tensor.to(torch.bfloat16) if dtype == "bfloat16" else tensor
+    if dtype == "bfloat16":
+        raise SandboxError(Outcome.EXCEPTION, "NumPy has no bfloat16: give a torch model, or another --dtype")
+    return array.copy()
+
+
+def as_numpy(output: Any) -> tuple[list[np.ndarray], list[str]]:
+    """Every array in what a model returned, in order, with logical dtypes.
+
+    Raises:
+        SandboxError: there is none, or one whose dtype cannot cross.
+
+    >>> as_numpy((np.zeros(2), {"state": np.ones(1, "float32")}))[1]
+    ['float64', 'float32']
+    """
+    arrays, dtypes = [], []
+    for leaf in leaves(output):
+        array, dtype = leaf_as_numpy(leaf)
+        if array.dtype.name not in DTYPES:
+            raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned an array of dtype {array.dtype.name}")
+        arrays.append(array)
+        dtypes.append(dtype)
+    if not arrays:
+        raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned {type(output).__name__}, expected an array")
+    return arrays, dtypes
+
+
+def leaves(output: Any) -> Iterator[Any]:
+    """Arrays and tensors inside tuples, lists and mappings, first to last; a list of numbers is one array."""
+    if isinstance(output, Mapping):
+        for value in output.values():
+            yield from leaves(value)
+    elif isinstance(output, tuple) or (isinstance(output, list) and any(is_array(o) for o in output)):
+        for value in output:
+            yield from leaves(value)
+    elif is_array(output):
+        yield output
+    elif isinstance(output, list):
+        try:
+            yield np.asarray(output)
+        except ValueError as error:
+            raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a list that is no array: {error}") from error
+
+
+def is_array(value: Any) -> bool:
+    torch = torch_or_none()
+    if isinstance(value, np.ndarray | np.generic) or (torch is not None and isinstance(value, torch.Tensor)):
+        return True
+    return hasattr(value, "__array__") and hasattr(value, "shape") and not isinstance(value, type)
+
+
+def leaf_as_numpy(leaf: Any) -> tuple[np.ndarray, str]:
+    torch = torch_or_none()
+    if torch is not None and isinstance(leaf, torch.Tensor):
+        if leaf.layout != torch.strided:
+            raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a tensor of layout {leaf.layout}")
+        tensor = leaf.detach().cpu().resolve_conj().resolve_neg()
+        if tensor.dtype == torch.bfloat16:
+            return tensor.to(torch.float32).numpy(), "bfloat16"
+        try:
+            array = tensor.numpy()
+        except (TypeError, RuntimeError) as error:
+            raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a tensor of {leaf.dtype}") from error
+        return array, array.dtype.name
+    array = np.asarray(leaf)
+    return array, array.dtype.name
+
+
+def same_bits(value: Any, array: np.ndarray) -> bool:
+    """Whether `value`, once made from `array` by `to_face`, still holds it."""
+    now, _ = leaf_as_numpy(value)
+    return now.shape == array.shape and now.tobytes() == np.ascontiguousarray(array).tobytes()

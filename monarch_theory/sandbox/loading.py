@@ -1,0 +1,252 @@
+"""From FILE.py and NAME to a callable: an instance, a class, a factory or a function, and what is known of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import linecache
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.sandbox.bridge import torch_or_none
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
+
+__all__ = ["faces", "load", "quoted", "random_submodules", "seed_everything", "to_double", "torch_modules"]
+
+
+def load(path: str, name: str, seed: int) -> Callable[..., Any]:
+    """Run the file afresh, with every random generator seeded, and resolve NAME to something to call with arrays.
+
+    A class is instantiated and a factory called, without arguments, until something callable on arrays is left.
+
+    Raises:
+        SandboxError: the file or the name is missing, importing it raised, or the result is not callable.
+    """
+    if not os.path.isfile(path):
+        raise SandboxError(Outcome.FILE_MISSING, f"{path}: no such file")
+    seed_everything(seed)
+    value: Any = run_file(path)
+    for part in name.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
+            raise SandboxError(Outcome.NAME_MISSING, f"{path} has no {name!r}; {offered(value)}") from error
+    return resolve(value, f"{path}:{name}")
+
+
+def run_file(path: str) -> ModuleType:
+    folder, stem = os.path.split(os.path.abspath(path))
+    forget(folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    module_name = Path(stem).stem
+    if module_name in sys.modules:
+        module_name = f"user_{module_name}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise SandboxError(Outcome.IMPORT_ERROR, f"{path}: expected a Python file, named *.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise SandboxError(Outcome.IMPORT_ERROR, quoted(error, path)) from error
+    return module
+
+
+def forget(folder: str) -> None:
+    """Drop the modules of the user's folder, so that state they keep starts afresh."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and os.path.dirname(os.path.abspath(file)) == folder and not name.startswith("monarch_theory"):
+            del sys.modules[name]
+
+
+def offered(value: Any) -> str:
+    """The callables the file does define."""
+    names = [k for k, v in vars(value).items() if callable(v) and not k.startswith("_")] if value is not None else []
+    return f"it defines {', '.join(names[:12])}" if names else "it defines no callable"
+
+
+def resolve(value: Any, where: str) -> Callable[..., Any]:
+    for _ in range(4):
+        if not callable(value):
+            raise SandboxError(Outcome.NOT_CALLABLE, f"{where} is a {type(value).__name__}, expected a callable")
+        if not is_factory(value):
+            return value  # type: ignore[no-any-return]
+        try:
+            made = value()
+        except TypeError as error:
+            if isinstance(value, type):
+                message = f"{where} could not be built without arguments: {quoted(error)}"
+                raise SandboxError(Outcome.EXCEPTION, message) from error
+            raise
+        if not callable(made) and not takes_nothing(value):
+            return value  # type: ignore[no-any-return]
+        value = made
+    raise SandboxError(Outcome.NOT_CALLABLE, f"{where}: expected a factory of a model, got factories of factories")
+
+
+def is_factory(value: Any) -> bool:
+    """A class, or a plain function that can be called with nothing and then gives something callable."""
+    if isinstance(value, type):
+        return True
+    torch = torch_or_none()
+    if torch is not None and isinstance(value, torch.nn.Module):
+        return False
+    if not inspect.isfunction(value):
+        return False
+    if takes_nothing(value):
+        return True
+    parameters = inspect.signature(value).parameters.values()
+    if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        return False
+    try:
+        return callable(value())
+    except Exception:
+        return False
+
+
+def takes_nothing(value: Any) -> bool:
+    try:
+        return not inspect.signature(value).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def seed_everything(seed: int) -> None:
+    """Python's, NumPy's and, where imported, torch's generators."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch = torch_or_none()
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+def quoted(error: BaseException, path: str = "") -> str:
+    """The error in one line, with the last line of the user's file that led to it."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = text if len(text) <= 500 else text[:500] + " …"
+    if isinstance(error, SyntaxError):
+        return text
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if path and same_file(f.filename, path)]
+    if not frames:
+        return text
+    line = (frames[-1].line or linecache.getline(path, frames[-1].lineno or 0)).strip()
+    return f"{text} (line {frames[-1].lineno} of {os.path.basename(path)}: {line})"
+
+
+def same_file(a: str, b: str) -> bool:
+    return os.path.abspath(a) == os.path.abspath(b)
+
+
+def faces(model: Any) -> list[str]:
+    """Which arrays to try, best first: torch for its modules and for functions that speak of it."""
+    torch = torch_or_none()
+    if torch is None:
+        return ["numpy"]
+    if isinstance(model, torch.nn.Module | torch.jit.ScriptFunction):
+        return ["torch"]
+    if next(torch_modules(model), None) is not None or speaks_torch(model):
+        return ["torch", "numpy"]
+    return ["numpy", "torch"]
+
+
+def speaks_torch(model: Any) -> bool:
+    if hasattr(model, "_torchdynamo_orig_callable"):
+        return True
+    code = inspect.unwrap(model) if inspect.isfunction(model) else vars(type(model)).get("__call__")
+    if not inspect.isfunction(code):
+        return False
+    if any("Tensor" in str(a) for a in getattr(code, "__annotations__", {}).values()):
+        return True
+    known = {**code.__globals__}
+    named = [known[n] for n in code.__code__.co_names if n in known]
+    return any((getattr(v, "__module__", None) or getattr(v, "__name__", "") or "").split(".")[0] == "torch"
+               for v in named)  # fmt: skip
+
+
+def torch_modules(model: Any) -> Iterator[tuple[str, Any]]:
+    """The torch modules in `model`: itself, or what a function closes over or names, or an object holds."""
+    torch = torch_or_none()
+    if torch is None:
+        return
+    if isinstance(model, torch.nn.Module):
+        yield "", model
+        return
+    held: dict[str, Any] = {}
+    if inspect.ismethod(model):
+        held["self"] = model.__self__
+    function = inspect.unwrap(model) if inspect.isfunction(model) else None
+    if function is not None:
+        known = inspect.getclosurevars(function)
+        held.update(known.globals)
+        held.update(known.nonlocals)
+    elif hasattr(model, "__dict__"):
+        held.update(vars(model))
+    for name, value in held.items():
+        if isinstance(value, torch.nn.Module):
+            yield name, value
+
+
+def random_submodules(model: Any) -> list[str]:
+    """Submodules whose training mode is random or mixes the batch, as "name (class)"; those now in that mode only."""
+    torch = torch_or_none()
+    if torch is None:
+        return []
+    nn = torch.nn
+    dropouts = tuple(
+        getattr(nn, n)
+        for n in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
+    )
+    found = []
+    for prefix, root in torch_modules(model):
+        for name, module in root.named_modules():
+            if not getattr(module, "training", False):
+                continue
+            random_now = (
+                (isinstance(module, dropouts) and module.p > 0)
+                or isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU)
+                or (isinstance(module, nn.MultiheadAttention) and module.dropout > 0)
+                or (isinstance(module, nn.RNNBase) and module.dropout > 0 and module.num_layers > 1)
+                or (isinstance(module, torch.jit.ScriptModule) and scripted_random(module))
+            )
+            if random_now:
+                path = ".".join(p for p in (prefix, name) if p) or "the model"
+                found.append(f"{path} ({getattr(module, 'original_name', type(module).__name__)})")
+    return found
+
+
+def scripted_random(module: Any) -> bool:
+    name = getattr(module, "original_name", "")
+    return name.startswith("BatchNorm") or (name.endswith("Dropout") and getattr(module, "p", 1.0) > 0)
+
+
+def to_double(model: Any) -> str | None:
+    """Hold the parameters and buffers of a torch module in double precision, which changes none of their values.
+
+    Returns the dtype they had, or None where there was nothing to do.
+    """
+    torch = torch_or_none()
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return None
+    tensors = [*model.parameters(), *model.buffers()]
+    was = [t.dtype for t in tensors if t.is_floating_point() or t.is_complex()]
+    if all(d in (torch.float64, torch.complex128) for d in was):
+        return None
+
+    def widen(t: Any) -> Any:
+        return t.to(torch.complex128) if t.is_complex() else t.double() if t.is_floating_point() else t
+
+    model._apply(widen)
+    return str(next(d for d in was if d not in (torch.float64, torch.complex128))).removeprefix("torch.")

@@ -1,0 +1,207 @@
+"""The parent's side: start the child, ask, wait no longer than allowed, and name what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar
+
+import numpy as np
+
+import monarch_theory
+from monarch_theory.sandbox import wire
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
+
+__all__ = ["Described", "Sandbox"]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the child found NAME to be.
+
+    faces: kinds of array to try, best first; parameters: dtype of a torch module's parameters; widened: the dtype
+    they had before being held in double precision; training: a torch module in training mode; seconds to load.
+    """
+
+    faces: tuple[str, ...]
+    parameters: str | None
+    widened: str | None
+    training: bool
+    seconds: float
+
+
+class Sandbox:
+    """A callable of a user's file, in a process with limits. Arrays go in and come out as plain bytes.
+
+    Args:
+        path: the Python file.
+        name: the callable in it; dots reach into objects.
+        timeout: seconds for everything asked of this sandbox together.
+        memory: GiB of private memory, or None.
+        seed: of the random generators while the file is run.
+
+    Raises (by every method): SandboxError, with its `outcome`.
+
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "model.py")
+    ...     _ = file.write_text("def double(x): return 2 * x")
+    ...     with Sandbox(file, "double") as model:
+    ...         _ = model.load()
+    ...         model.evaluate(np.arange(3.0))[0]
+    array([0., 2., 4.])
+    """
+
+    child: ClassVar[str] = "monarch_theory.sandbox.child"
+    environment: ClassVar[dict[str, str]] = {}
+
+    def __init__(
+        self, path: str | Path, name: str, *, timeout: float = 300.0, memory: float | None = None, seed: int = 0
+    ):
+        self.path, self.name, self.seed = str(path), name, seed
+        self.timeout, self.memory = timeout, memory
+        self.deadline = float("inf")
+        self.seconds = 0.0
+        self.count = 0
+        self.dtypes: tuple[str, ...] = ()
+        self._heard: deque[bytes] = deque(maxlen=16)
+
+    def __enter__(self) -> Sandbox:
+        self.deadline = time.monotonic() + self.timeout
+        child_reads, self._out = os.pipe()
+        self._in, child_writes = os.pipe()
+        root = str(Path(monarch_theory.__file__).parents[1])
+        paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+        arguments = [str(child_reads), str(child_writes), str(self.memory or 0)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", self.child, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(child_reads, child_writes),
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self.environment},
+        )
+        os.close(child_reads)
+        os.close(child_writes)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for descriptor in (self._in, self._out):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._listener.join(timeout=1.0)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left."""
+        return self.deadline - time.monotonic()
+
+    def load(self, *, double: bool = False) -> Described:
+        """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64."""
+        self._load = {"do": "load", "path": self.path, "name": self.name, "seed": self.seed, "double": double}
+        answer, _ = self._ask(self._load, doing="loading")
+        return Described(
+            tuple(answer["faces"]), answer["parameters"], answer["widened"], answer["training"], answer["seconds"]
+        )
+
+    def reload(self) -> None:
+        """As the last `load`, discarding all state the model has gathered since."""
+        self._ask(self._load, doing="loading")
+
+    def evaluate(
+        self, *arrays: np.ndarray, face: str = "numpy", dtypes: tuple[str, ...] | None = None, every: bool = False
+    ) -> tuple[np.ndarray, ...]:
+        """Call the model with `arrays`; the arrays it returned, only the first unless `every`.
+
+        Sets `seconds` (of the call), `count` (arrays returned) and `dtypes` (logical, bfloat16 comes as float32).
+        """
+        dtypes = dtypes or tuple(a.dtype.name for a in arrays)
+        request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every}
+        answer, outputs = self._ask(request, arrays, doing="calling the model")
+        self.seconds, self.count, self.dtypes = answer["seconds"], answer["count"], tuple(answer["dtypes"])
+        return outputs
+
+    def reseed(self, seed: int) -> None:
+        """Set every random generator of the child."""
+        self._ask({"do": "reseed", "seed": seed}, doing="seeding")
+
+    def _ask(
+        self, header: dict[str, Any], arrays: tuple[np.ndarray, ...] = (), *, doing: str
+    ) -> tuple[dict[str, Any], tuple[np.ndarray, ...]]:
+        try:
+            self._write(wire.encode(header, arrays), doing)
+            answer, outputs = wire.receive(lambda size: self._read(size, doing))
+        except (EOFError, BrokenPipeError):
+            raise self._ended(doing) from None
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise SandboxError(Outcome.CRASH, f"{doing}: the child's answer was garbled ({error})") from error
+        if "outcome" in answer:
+            raise SandboxError(Outcome[answer["outcome"]], answer["message"])
+        return answer, outputs
+
+    def _write(self, data: bytes, doing: str) -> None:
+        os.set_blocking(self._out, False)
+        view = memoryview(data)
+        while view:
+            self._wait([], [self._out], doing)
+            with contextlib.suppress(BlockingIOError):
+                view = view[os.write(self._out, view) :]
+
+    def _read(self, size: int, doing: str) -> bytes:
+        parts, missing = [], size
+        while missing:
+            self._wait([self._in], [], doing)
+            part = os.read(self._in, min(missing, 1 << 20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def _wait(self, reading: list[int], writing: list[int], doing: str) -> None:
+        ready = select.select(reading, writing, [], max(self.remaining, 0.0))
+        if not (ready[0] or ready[1]):
+            raise SandboxError(Outcome.HANG, f"{doing}: no answer within the {self.timeout:g} s allowed")
+
+    def _ended(self, doing: str) -> SandboxError:
+        """Name the end of a child that closed its pipe."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2.0)
+        status = self._process.poll()
+        self._listener.join(timeout=1.0)
+        said = b"".join(self._heard).decode(errors="replace").strip().splitlines()
+        last = f"; it last said: {said[-1][:200]}" if said else ""
+        if any(word in line for line in said[-5:] for word in ("bad_alloc", "MemoryError", "out of memory")):
+            return SandboxError(Outcome.OUT_OF_MEMORY, f"{doing}: the process ran out of memory{last}")
+        if status is None:
+            return SandboxError(Outcome.CRASH, f"{doing}: the process closed its connection{last}")
+        if status == -signal.SIGKILL:
+            return SandboxError(Outcome.OUT_OF_MEMORY, f"{doing}: the process was killed, as when memory runs out")
+        if status < 0:
+            return SandboxError(Outcome.CRASH, f"{doing}: {signal.Signals(-status).name}{last}")
+        return SandboxError(Outcome.EXIT, f"{doing}: the model ended its process with status {status}{last}")
+
+    def _listen(self) -> None:
+        """Drain what user code prints; its end may explain a crash."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError, OSError):
+            while part := self._process.stdout.read1(4096):  # type: ignore[attr-defined]
+                self._heard.append(part)
