@@ -1,0 +1,89 @@
+"""`monarch check FILE.py:NAME --op OP`: is a kernel right?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["check"]
+
+
+def check(
+    kernel: Annotated[str, typer.Argument(help="FILE.py:NAME, a function (or a class with no arguments).")] = "",
+    op: Annotated[str, typer.Option(help="Op by name, or your own as FILE.py:NAME.")] = "monarch-multiply",
+    dtype: Annotated[str, typer.Option(help="float64, float32, bf16, fp16, complex64 or complex128.")] = "float32",
+    cases: Annotated[int, typer.Option(help="How many cases to try, from small to large.")] = 200,
+    seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
+    bound: Annotated[str, typer.Option(help="deterministic or probabilistic.")] = "deterministic",
+    failure: Annotated[float, typer.Option(help="Probability that the probabilistic bound fails on a case.")] = 1e-9,
+    accumulate: Annotated[str | None, typer.Option(help="Format products are summed in.")] = None,
+    intermediate: Annotated[str | None, typer.Option(help="Format kept between stages.")] = None,
+    array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
+    order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
+    square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,
+    powers_of_two: Annotated[bool, typer.Option("--powers-of-two", help="Only sizes that are powers of two.")] = False,
+    max_size: Annotated[int, typer.Option(help="Largest length of an input row.")] = 4096,
+    timeout: Annotated[float, typer.Option(help="Seconds for one case.")] = 10.0,
+    memory: Annotated[float, typer.Option(help="GiB the kernel's process may use; 0: no limit.")] = 8.0,
+    script: Annotated[Path | None, typer.Option(help="Write the reproducing script here as well.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the ulp histogram here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on stdout.")] = False,
+    list_ops: Annotated[bool, typer.Option("--list", help="List the ops and how their kernels are called.")] = False,
+) -> None:
+    """Run a kernel against the exact answer, and hold every element to its derived error bound.
+
+    Exit code 0: right. 1: wrong. 2: could not decide.
+    """
+    from monarch_theory.testing import check as checking
+    from monarch_theory.testing import report as reporting
+
+    if list_ops:
+        _list_ops()
+        return
+    path, _, name = kernel.rpartition(":")
+    if not path or not name:
+        _refuse(f"kernel: expected FILE.py:NAME, got {kernel!r}")
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task(f"{op} {dtype}", total=cases)
+            found = checking.check(
+                path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
+                face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
+                on_case=lambda done, total: progress.update(task, completed=done, total=total),
+                max_size=max_size, order=order, square=square, powers_of_two=powers_of_two,
+            )  # fmt: skip
+    except ValueError as error:
+        _refuse(str(error))
+    if png is not None:
+        reporting.draw(found, png)
+    reproduction = reporting.script(found)
+    if script is not None and reproduction:
+        script.write_text(reproduction)
+    if as_json:
+        print(json.dumps(reporting.as_dict(found), indent=2, ensure_ascii=False))
+    else:
+        print(reporting.as_text(found))
+        if reproduction and script is None:
+            print(f"\n# ---- reproduces it: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
+    raise typer.Exit(found.exit_code)
+
+
+def _list_ops() -> None:
+    from monarch_theory.testing.ops import NAMES, op_named
+
+    for name in NAMES:
+        found = op_named(name)
+        print(f"{name}\n    {found.summary}\n    {found.signature}\n    dtypes: {', '.join(found.dtypes())}")
+
+
+def _refuse(message: str) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(2)

@@ -1,0 +1,277 @@
+"""Is this kernel right? Run it on many cases against the exact answer, and say what came of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.sandbox import SandboxError
+from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
+from monarch_theory.testing.diagnose import Cause, Observation, diagnose
+from monarch_theory.testing.judge import Judgement, Reference, Verdict, judge, reference, ulps
+from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.op import Op
+from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.shrink import shrink
+
+__all__ = ["DTYPE_NAMES", "Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
+
+DTYPE_NAMES = {
+    "bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32",
+    "fp64": "float64", "double": "float64",
+}  # fmt: skip
+
+EXIT_CODES = {
+    Verdict.RIGHT: 0, Verdict.UNDECIDED: 2, Verdict.REFUSED: 2, Verdict.HANG: 2, Verdict.OUT_OF_MEMORY: 2,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element closest to, or furthest beyond, its bound."""
+
+    ratio: float
+    error: float
+    bound: float
+    element: dict[str, int]
+    case: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, why, and the smallest case that shows it."""
+
+    message: str
+    cause: Cause
+    found: Observation
+    smallest: Observation
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on a kernel.
+
+    Attributes:
+        cases: cases the kernel ran on; refused: how many more it raised NotImplementedError for.
+        bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
+        ulps: error of every element checked, in units in the last place.
+        reproducible: every repetition gave the same bits.
+    """
+
+    verdict: Verdict
+    message: str
+    kernel: str
+    op: Op
+    dtype: str
+    model: ErrorModel
+    bound: str
+    failure_probability: float
+    cases: int
+    refused: int
+    worst: Worst | None
+    deterministic_ratio: float
+    probabilistic_ratio: float
+    ulps: np.ndarray
+    reproducible: bool
+    seed: int
+    seconds: float
+    failure: Failure | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 right, 1 wrong, 2 could not decide: not loaded, all refused, or over the time or memory allowed."""
+        return EXIT_CODES.get(self.verdict, 1)
+
+
+def op_from(name: str) -> Op:
+    """An op by name, or a user's own as FILE.py:NAME.
+
+    Raises:
+        ValueError: no such op, file or name.
+    """
+    if ":" not in name:
+        return op_named(name)
+    path, _, attribute = name.rpartition(":")
+    if not Path(path).is_file():
+        raise ValueError(f"op: expected a file, got {path!r}, which does not exist")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Op):
+        raise ValueError(f"op: expected {path} to define an Op named {attribute}, got {found!r}")
+    return found
+
+
+def dtype_named(name: str, op: Op) -> str:
+    """The full name of a dtype, which must be one the op is checked in; a real precision names its complex dtype.
+
+    >>> dtype_named("bf16", op_named("monarch-multiply")), dtype_named("float32", op_named("monarch-dft"))
+    ('bfloat16', 'complex64')
+    """
+    full = DTYPE_NAMES.get(name, name)
+    if op.numbers == "complex":
+        full = {"float32": "complex64", "float64": "complex128"}.get(full, full)
+    if full not in op.dtypes():
+        raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {name!r}")
+    return full
+
+
+def observe(kernel: Kernel, case: Case, model: ErrorModel, expected: Reference | None = None) -> Observation:
+    """Run the kernel on a case and judge it."""
+    expected = expected or reference(case, model, model.failure or 1e-9)
+    run = kernel.run(case, out=expected.truth.high.shape)
+    return Observation(case, run, expected, judge(case, run, expected))
+
+
+def check(
+    path: str | Path,
+    name: str,
+    op: Op | str,
+    dtype: str = "float32",
+    *,
+    seed: int = 0,
+    cases_wanted: int = 200,
+    timeout: float = 10.0,
+    memory: float | None = 4.0,
+    face: str = "auto",
+    accumulate: str | None = None,
+    intermediate: str | None = None,
+    bound: str = "deterministic",
+    failure_probability: float = 1e-9,
+    on_case: Callable[[int, int], None] = lambda done, total: None,
+    **restrictions: Any,
+) -> Report:
+    """Check the kernel `name` of the file `path` against an op.
+
+    Args:
+        path, name: a Python file and the function in it.
+        op: an `Op`, its name, or FILE.py:NAME.
+        dtype: as torch names it, or bf16, fp16, fp32, fp64.
+        seed: determines every case.
+        cases_wanted: number of cases; from small to large, stopping at the first failure.
+        timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
+        face: "numpy", "torch" or "auto".
+        accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages (see `default_model`).
+        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`.
+        on_case: called with (cases done, cases in all).
+        restrictions: `max_size`, `order`, `square`, `powers_of_two`: what the kernel promises to take.
+
+    Raises:
+        ValueError: an argument that is not one of those expected.
+    """
+    started = time.monotonic()
+    op = op_from(op) if isinstance(op, str) else op
+    dtype = dtype_named(dtype, op)
+    if bound not in ("deterministic", "probabilistic"):
+        raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
+    if cases_wanted < 1:
+        raise ValueError(f"cases: expected at least one, got {cases_wanted}")
+    model = default_model(dtype, accumulate, intermediate, failure_probability if bound == "probabilistic" else None)
+    progress = _Progress()
+    plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
+
+    def report(verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
+        return Report(
+            verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
+            failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
+            deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
+            ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible, seed=seed,
+            seconds=time.monotonic() - started, failure=failure,
+        )  # fmt: skip
+
+    try:
+        with Kernel(path, name, timeout=timeout, memory=memory, face=face) as kernel:
+            for done, case in enumerate(plan):
+                on_case(done, len(plan))
+                seen = observe(kernel, case, model)
+                progress.add(seen)
+                if seen.judgement.failed:
+                    failure = explain(kernel, seen, model, progress.truths[:-1], restrictions)
+                    return report(seen.judgement.verdict, failure.smallest.judgement.message, failure)
+            on_case(len(plan), len(plan))
+    except SandboxError as error:
+        return report(Verdict.UNDECIDED, str(error))
+    if not progress.ran:
+        return report(Verdict.UNDECIDED, f"the kernel refused every case: {progress.refusal}")
+    return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound")
+
+
+def explain(
+    kernel: Kernel, seen: Observation, model: ErrorModel, earlier: list[Reference], restrictions: dict[str, Any]
+) -> Failure:
+    """Shrink a failure, look at some more of its kind, and name the cause."""
+    case, verdict = seen.case, seen.judgement.verdict
+    slow = verdict in (Verdict.HANG, Verdict.OUT_OF_MEMORY)
+    shapes = selected_shapes(case.op, **restrictions)
+
+    def fails(candidate: Case) -> bool:
+        return observe(kernel, candidate, model).judgement.verdict is verdict
+
+    smallest = seen.case
+    if verdict is not Verdict.UNSTABLE and not slow:
+        # every crash costs a new process
+        smallest = shrink(case, fails, shapes, seconds=5.0 if verdict is Verdict.CRASH else 30.0)
+    final = observe(kernel, smallest, model) if smallest is not case else seen
+    if not final.judgement.failed:
+        final = seen
+    others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
+    cause = diagnose([seen, *others], earlier[-20:], model)
+    return Failure(final.judgement.message, cause, seen, final)
+
+
+def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shapes: list[Any]) -> list[Observation]:
+    """Failures of the same kind at the same and larger shapes, with values that tell faults apart."""
+    case, found = seen.case, []
+    start = shapes.index(case.shape) if case.shape in shapes else 0
+    for position in dict.fromkeys((start, start + 3, start + 7, start + 15, start + 30)):
+        if position < len(shapes):
+            other = make_case(case.op, case.dtype, shapes[position], "normal", case.layout, (*case.seed, 77, position))
+            again = observe(kernel, other, model)
+            if again.judgement.verdict is seen.judgement.verdict:
+                found.append(again)
+    return found
+
+
+class _Progress:
+    """What has been seen so far."""
+
+    def __init__(self) -> None:
+        self.ran = self.refused = 0
+        self.refusal = ""
+        self.worst: Worst | None = None
+        self.deterministic = self.probabilistic = 0.0
+        self.reproducible = True
+        self.ulps: list[np.ndarray] = []
+        self.truths: list[Reference] = []
+
+    def add(self, seen: Observation) -> None:
+        judgement = seen.judgement
+        if judgement.verdict is Verdict.REFUSED:
+            self.refused += 1
+            self.refusal = judgement.message
+            return
+        self.ran += 1
+        self.truths = [*self.truths[-40:], seen.expected]
+        self.reproducible &= judgement.reproducible
+        if judgement.index is None:
+            return
+        self.ulps.append(ulps(seen.run.outputs[0], seen.expected, seen.case.dtype))
+        self.probabilistic = max(self.probabilistic, judgement.probabilistic_ratio)
+        self.deterministic = max(self.deterministic, _deterministic_ratio(seen))
+        if self.worst is None or judgement.ratio >= self.worst.ratio:
+            element = seen.case.op.element(seen.case.shape, judgement.index)
+            self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, element, seen.case.describe())
+
+
+def _deterministic_ratio(seen: Observation) -> float:
+    judged: Judgement = judge(seen.case, seen.run, replace(seen.expected, bound=seen.expected.deterministic))
+    return judged.ratio

@@ -1,0 +1,175 @@
+"""Why is it wrong? Candidate faults are applied to the oracle; the one that explains every wrong answer is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel
+from monarch_theory.testing.cases import Case
+from monarch_theory.testing.faults import scaled, shared_faults
+from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
+from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.op import Fault
+
+__all__ = ["Cause", "Observation", "diagnose"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The likely cause: its family, and what exactly."""
+
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One run of the kernel, judged."""
+
+    case: Case
+    run: Run
+    expected: Reference
+    judgement: Judgement
+
+    @property
+    def computed(self) -> np.ndarray:
+        (output,) = self.run.outputs
+        return output.astype(np.complex128 if output.dtype.kind == "c" else np.float64)
+
+
+PLAIN = {
+    Verdict.WRONG_SHAPE: "wrong shape", Verdict.WRONG_DTYPE: "wrong dtype", Verdict.NOT_AN_ARRAY: "not an array",
+    Verdict.MODIFIED: "input overwritten", Verdict.EXCEPTION: "exception", Verdict.CRASH: "crash", Verdict.HANG: "hang",
+    Verdict.OUT_OF_MEMORY: "out of memory", Verdict.STALE: "stale output",
+}  # fmt: skip
+
+
+def diagnose(failures: Sequence[Observation], earlier: Sequence[Reference], model: ErrorModel) -> Cause:
+    """The likely cause of all `failures` (at least one); `earlier` are the truths of calls made before the first."""
+    first = failures[0]
+    verdict = first.judgement.verdict
+    if verdict is Verdict.UNSTABLE:
+        return Cause("race", "the result changes between runs on the same arguments, and leaves the bound")
+    if verdict in PLAIN:
+        return Cause(PLAIN[verdict], first.judgement.message)
+    if verdict is Verdict.UNWRITTEN:
+        return Cause("dropped tail" if _is_tail(first) else "unwritten output", _where(first))
+    telling = [f for f in failures if f.judgement.verdict in (Verdict.WRONG, Verdict.NAN) and len(f.run.outputs) == 1]
+    stale = _stale(first, earlier)
+    if stale:
+        return stale
+    for fault in _candidates(first.case):
+        if all(_explains(fault.description, f, model) for f in telling):
+            return Cause(fault.cause, fault.description)
+    for test in (_scale, _too_narrow):
+        causes = [test(f, model) for f in telling]
+        if telling and all(causes):
+            return causes[0]  # type: ignore[return-value]
+    by_cause = [{c.cause for c in _candidates(f.case) if _explains(c.description, f, model)} for f in telling]
+    common = set.intersection(*by_cause) if by_cause else set()
+    if common:
+        name = min(common)
+        fitting = [c for c in _candidates(first.case) if c.cause == name and _explains(c.description, first, model)]
+        return Cause(name, fitting[0].description if fitting else "differs from shape to shape")
+    if verdict is Verdict.NAN:
+        return Cause("NaN", first.judgement.message)
+    if _is_tail(first):
+        return Cause("dropped tail", _where(first))
+    return Cause("not recognised", _where(first))
+
+
+def _candidates(case: Case) -> Iterable[Fault]:
+    yield from case.op.faults(case.shape)
+    data = next(iter(case.arrays))
+    yield from shared_faults(data, case.arrays[data].shape)
+
+
+def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
+    """Whether the kernel returned what a kernel with this fault would, and the fault matters here."""
+    case = seen.case
+    fault = next((f for f in _candidates(case) if f.description == description), None)
+    if fault is None or case.poisoned_row is not None:
+        return fault is not None
+    values = case.values
+    with np.errstate(all="ignore"):
+        changed = fault.before(values)
+        wrong = fault.instead(changed) if fault.instead is not None else case.op.oracle(changed, case.shape)
+        wrong = fault.after(wrong)
+        bound = 2 * fault.after(np.asarray(case.op.bound(changed, case.shape, model.deterministic())))
+    if wrong.shape != seen.computed.shape:
+        return False
+    truth, own = seen.expected.truth.high, seen.expected.bound
+    # a candidate at its own oracle's float64 rounding is as good as exact
+    bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
+    fits = bool((ratios(np.abs(seen.computed - wrong), bound) <= 1).all())
+    return fits and bool((ratios(np.abs(wrong - truth), own) > 1).any())
+
+
+def _stale(seen: Observation, earlier: Sequence[Reference]) -> Cause | None:
+    if len(seen.run.outputs) != 1:
+        return None
+    for age, past in enumerate(reversed(earlier), start=1):
+        if past.truth.high.shape == seen.computed.shape and seen.computed.size > 1:
+            close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
+            if close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any():
+                return Cause("stale output", f"the answer to an earlier call of the same shape, {age} before this one")
+    return None
+
+
+def _scale(seen: Observation, model: ErrorModel) -> Cause | None:
+    right = seen.expected.truth.high
+    factor = scaled(right, seen.computed) if np.isfinite(seen.computed).all() else None
+    if factor is None or abs(factor) == 0 or right.size < 2:
+        return None
+    bound = 2 * abs(factor) * seen.expected.bound
+    if (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all():
+        return Cause("scale", f"every element is {factor:.6g} times what it should be")
+    return None
+
+
+def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
+    """The widest narrower format that explains the error."""
+    narrower = [f for f in (FLOAT32, FLOAT16, BFLOAT16) if f.precision < model.accumulation.precision]
+    for target in narrower:
+        # what is summed in a format is also kept in it between stages
+        weak = replace(model.deterministic(), accumulation=target, intermediate=target)
+        bound = np.asarray(seen.case.op.bound(_finite(seen), seen.case.shape, weak))
+        if (ratios(seen.expected.truth.error(seen.computed), bound) <= 1).all():
+            return Cause(
+                "accumulation too narrow",
+                f"the errors are those of accumulating or keeping values in {target.name} "
+                f"instead of {model.accumulation.name}",
+            )
+    return None
+
+
+def _finite(seen: Observation) -> dict[str, np.ndarray]:
+    return {name: np.where(np.isfinite(a), a, 0) for name, a in seen.case.values.items()}
+
+
+def _wrong_elements(seen: Observation) -> np.ndarray:
+    return np.asarray(ratios(seen.expected.truth.error(seen.computed), seen.expected.bound) > 1)
+
+
+def _is_tail(seen: Observation) -> bool:
+    """Whether the wrong elements are exactly the last ones along some axis."""
+    wrong: np.ndarray = _wrong_elements(seen)
+    for axis in range(wrong.ndim):
+        others = tuple(a for a in range(wrong.ndim) if a != axis)
+        lines, full = np.asarray(wrong.any(axis=others)), np.asarray(wrong.all(axis=others))
+        first = int(np.argmax(lines))
+        if first > 0 and lines.any() and full[first:].all():
+            return True
+    return False
+
+
+def _where(seen: Observation) -> str:
+    wrong = _wrong_elements(seen)
+    ranges = []
+    for axis, positions in enumerate(np.nonzero(wrong)):
+        low, high = int(positions.min()), int(positions.max())
+        ranges.append(f"{low}" if low == high else f"{low}…{high} (of {wrong.shape[axis]})")
+    return f"{int(wrong.sum())} of {wrong.size} elements wrong, at indices {' × '.join(ranges)}"

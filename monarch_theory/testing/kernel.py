@@ -1,0 +1,140 @@
+"""A kernel in a process of its own, and what came of one call."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
+from monarch_theory.testing.cases import Case
+from monarch_theory.testing.kernel_server import MALLOC_PERTURB
+
+__all__ = ["Kernel", "Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call gave.
+
+    Attributes:
+        outcome: None if the kernel returned arrays; otherwise how it ended.
+        message: of the exception, or of the refusal.
+        refused: the kernel raised NotImplementedError: it does not take this shape, dtype or layout.
+        outputs: arrays it returned (bfloat16 as float32); dtypes: their names.
+        again: what it returned for the same arguments a second time, if not the same bits.
+        modified: names of the arguments it wrote into.
+        aliased: its result changed when it was called on other data.
+    """
+
+    outcome: Outcome | None = None
+    message: str = ""
+    refused: bool = False
+    outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    dtypes: tuple[str, ...] = ()
+    again: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    modified: tuple[str, ...] = ()
+    aliased: bool = False
+
+
+class KernelProcess(Sandbox):
+    """A sandbox whose child calls kernels."""
+
+    child = "monarch_theory.testing.kernel_server"
+    environment = {"MALLOC_PERTURB_": str(MALLOC_PERTURB)}  # noqa: RUF012
+
+    def ask(self, header: dict, arrays: tuple[np.ndarray, ...] = (), *, seconds: float) -> tuple:  # type: ignore[type-arg]
+        """One request, with `seconds` of its own to answer."""
+        self.deadline, self.timeout = time.monotonic() + seconds, seconds
+        return self._ask(header, arrays, doing="loading" if header["do"] == "load" else "calling the kernel")
+
+
+class Kernel:
+    """A user's kernel, restarted whenever it takes its process down.
+
+    Args:
+        path, name: the Python file and the function in it (dots reach into objects; a class is instantiated).
+        timeout: seconds for one call (three runs of the kernel); loading may take `load_timeout`.
+        memory: GiB of private memory, or None.
+        face: "numpy", "torch", or "auto": torch if the file imports torch.
+
+    Raises:
+        SandboxError: on entering, if the kernel cannot be loaded.
+    """
+
+    def __init__(
+        self, path: str | Path, name: str, *, timeout: float = 10.0, memory: float | None = 4.0, face: str = "auto",
+        load_timeout: float = 120.0,
+    ):  # fmt: skip
+        self.path, self.name, self.face = str(Path(path).resolve()), name, face
+        self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
+        self.calls = 0
+        self._process: KernelProcess | None = None
+
+    def __enter__(self) -> Kernel:
+        try:
+            self._running()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.__exit__(None, None, None)
+            self._process = None
+
+    def load(self, path: str | Path, name: str) -> None:
+        """Take another kernel, in the same process."""
+        self.path, self.name = str(Path(path).resolve()), name
+        if self._process is None:
+            self._running()
+        else:
+            self._load(self._process)
+
+    def _running(self) -> KernelProcess:
+        if self._process is None:
+            process = KernelProcess(self.path, self.name, memory=self.memory)
+            process.__enter__()
+            self._process = process
+            self._load(process)
+        return self._process
+
+    def _load(self, process: KernelProcess) -> None:
+        header = {"do": "load", "path": self.path, "name": self.name, "face": self.face}
+        answer, _ = process.ask(header, seconds=self.load_timeout)
+        self.found_face = answer["face"]
+
+    def run(self, case: Case, *, repeat: bool = True, out: tuple[int, ...] | None = None) -> Run:
+        """Call the kernel on a case; `out` is the shape of the answer, for kernels that take `out`."""
+        self.calls += 1
+        header = {
+            "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layout": case.layout, "repeat": repeat,
+            "options": dict(case.op.options(case.shape)), "out": None if out is None else (case.dtype, out),
+        }  # fmt: skip
+        try:
+            answer, arrays = self._running().ask(header, tuple(case.arrays.values()), seconds=self.timeout)
+        except SandboxError as error:
+            if error.outcome is not Outcome.EXCEPTION:
+                self.close()
+            return Run(error.outcome, error.message)
+        if "refused" in answer:
+            return Run(message=answer["refused"], refused=True)
+        names = tuple(case.arrays)
+        count = answer["count"]
+        return Run(
+            outputs=arrays[:count],
+            dtypes=tuple(answer["dtypes"]),
+            again=arrays[count:],
+            modified=tuple(names[i] for i in answer["modified"]),
+            aliased=answer["aliased"],
+        )

@@ -1,0 +1,283 @@
+"""The process a kernel runs in: it calls the kernel so that unwritten output, modified input and kept state show.
+
+Started by `monarch_theory.testing.kernel`, not by people. Every call goes like this:
+
+1. arguments are laid out as asked (contiguous, every other element of a buffer padded with NaN, or transposed);
+2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
+   and so is the array passed as `out` where the kernel takes one;
+3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was;
+4. it runs on the negated data, and the first result is looked at again: a kernel that hands out a buffer it reuses has
+   changed it;
+5. it runs on the same data again: the result must be the same, bit for bit, or the report says that it is not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.sandbox import wire
+from monarch_theory.sandbox.child import die_with_parent, is_out_of_memory, limit_memory
+from monarch_theory.sandbox.loading import quoted, run_file
+
+__all__ = ["POISON", "is_poison", "main"]
+
+POISON = {"float16": 0x7E5A, "float32": 0x7FDA5A5A, "float64": 0x7FFADA5A5A5A5A5A}
+"""NaN with a payload no arithmetic produces, as bits; the top half of the float32 one is the bfloat16 one."""
+
+# glibc fills new memory with the complement of this byte: 0x7E7E… is huge in every format but float16, where it is NaN
+MALLOC_PERTURB = 0x81
+
+Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
+
+
+def integers_of(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"uint{8 * dtype.itemsize}")
+
+
+def parts(array: np.ndarray) -> np.ndarray:
+    """A complex array as pairs of real numbers."""
+    return array.view(array.real.dtype) if array.dtype.kind == "c" else array
+
+
+def poisoned(array: np.ndarray) -> np.ndarray:
+    """The array, filled with poison where its dtype has one."""
+    real = parts(array) if array.ndim else array
+    if real.dtype.name in POISON:
+        real.view(integers_of(real.dtype))[...] = POISON[real.dtype.name]
+    return array
+
+
+def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Which elements hold poison, or the bytes fresh memory is filled with; `dtype` "bfloat16" travels as float32."""
+    if dtype in ("complex64", "complex128"):
+        pairs = np.ascontiguousarray(array)[..., None].view(array.real.dtype)
+        return np.asarray(is_poison(pairs, pairs.dtype.name).any(-1))
+    if dtype == "bfloat16":
+        bits = np.ascontiguousarray(array).view(np.uint32) >> 16
+        return np.asarray((bits == POISON["float32"] >> 16) | (bits == 0x7E7E))
+    if dtype not in POISON:
+        return np.zeros(array.shape, dtype=bool)
+    bits = np.ascontiguousarray(array).view(integers_of(array.dtype))
+    fresh = int.from_bytes(bytes([MALLOC_PERTURB ^ 0xFF]) * array.dtype.itemsize, "little")
+    return np.asarray((bits == POISON[dtype]) | (bits == fresh))
+
+
+def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
+    """(the values in the layout, the whole buffer they lie in)."""
+    if layout == "strided" and values.ndim:
+        buffer = poisoned(np.empty((*values.shape[:-1], 2 * values.shape[-1]), dtype=values.dtype))
+        if values.dtype == np.int16:
+            buffer[...] = POISON["float32"] >> 16
+        view = buffer[..., ::2]
+    elif layout == "transposed" and values.ndim > 1:
+        buffer = np.empty(values.shape[::-1], dtype=values.dtype)
+        view = buffer.T
+    else:
+        buffer = view = np.empty(values.shape, dtype=values.dtype)
+    view[...] = values
+    return view, buffer
+
+
+class KernelServer:
+    """Holds the kernel between requests."""
+
+    def __init__(self) -> None:
+        self.kernel: Callable[..., Any] = lambda *arguments: None
+        self.path = ""
+        self.face = "numpy"
+        self.takes_out = False
+
+    def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """Run the file and find the kernel; `face` "auto" is torch where the kernel's module imports torch."""
+        self.path = header["path"]
+        if not os.path.isfile(self.path):
+            return {"outcome": "FILE_MISSING", "message": f"{self.path}: no such file"}, ()
+        module: Any = run_file(self.path)
+        value: Any = module
+        for part in header["name"].split("."):
+            if not hasattr(value, part):
+                names = [k for k, v in vars(value).items() if inspect.isfunction(v) and not k.startswith("_")]
+                offered = f"it defines {', '.join(names[:12])}" if names else "it defines no function"
+                return {"outcome": "NAME_MISSING", "message": f"{self.path} has no {header['name']!r}; {offered}"}, ()
+            value = getattr(value, part)
+        self.kernel = value() if isinstance(value, type) else value
+        if not callable(self.kernel):
+            return {"outcome": "NOT_CALLABLE", "message": f"{header['name']} is a {type(value).__name__}"}, ()
+        uses_torch = any(getattr(v, "__name__", "") == "torch" for v in vars(module).values())
+        self.face = header["face"] if header["face"] != "auto" else ("torch" if uses_torch else "numpy")
+        if self.face == "torch":
+            importlib.import_module("torch")
+        poison_allocators()
+        try:
+            self.takes_out = "out" in inspect.signature(self.kernel).parameters
+        except (TypeError, ValueError):
+            self.takes_out = False
+        return {"face": self.face}, ()
+
+    def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """Call the kernel three times as the module's docstring says."""
+        buffers = []
+        given = []
+        for values, dtype in zip(arrays, header["dtypes"], strict=True):
+            view, buffer = laid_out(self.carrier(values, dtype), header["layout"])
+            given.append(self.to_face(view, dtype))
+            buffers.append((buffer, buffer.copy()))
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
+        try:
+            first = self.once(given, options, header)
+        except NotImplementedError as error:
+            return {"refused": quoted(error, self.path)}, ()
+        outputs, dtypes = zip(*(from_face(o) for o in listed(first)), strict=True)
+        kept = tuple(np.array(o, order="C") for o in outputs)
+        modified = [i for i, (now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
+        answer: dict[str, Any] = {"dtypes": dtypes, "modified": modified, "aliased": False}
+        again: tuple[np.ndarray, ...] = ()
+        if header["repeat"] and not modified:
+            dtype = header["dtypes"][0]
+            self.once([self.to_face(self.carrier(-arrays[0], dtype), dtype), *given[1:]], options, header)
+            now = [from_face(o)[0] for o in listed(first)]
+            answer["aliased"] = any(a.tobytes() != k.tobytes() for a, k in zip(now, kept, strict=True))
+            second = [from_face(o)[0] for o in listed(self.once(given, options, header))]
+            if [a.tobytes() for a in second] != [k.tobytes() for k in kept]:
+                again = tuple(np.array(a, order="C") for a in second)
+        answer["count"] = len(kept)
+        return answer, kept + again
+
+    def once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
+        if self.takes_out and header["out"] is not None:
+            dtype, shape = header["out"]
+            held = np.empty(shape, dtype="float32" if dtype == "bfloat16" else dtype)
+            out = self.to_face(self.carrier(poisoned(held), dtype), dtype)
+            returned = self.kernel(*given, **options, out=out)
+            return out if returned is None else returned
+        return self.kernel(*given, **options)
+
+    def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
+        """What the memory holds: the values, or for a torch bfloat16 tensor their bits as int16."""
+        if dtype != "bfloat16" or self.face != "torch":
+            return values
+        return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
+
+    def to_face(self, held: np.ndarray, dtype: str) -> Any:
+        """The array itself, or a torch tensor of the same strides on the same memory."""
+        if self.face != "torch":
+            return held
+        torch = sys.modules["torch"]
+        tensor = torch.from_numpy(held)
+        return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor
+
+
+def listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple | list) else [value]
+
+
+def from_face(value: Any) -> tuple[np.ndarray, str]:
+    """An output as a NumPy array and the name of its dtype; bfloat16 becomes float32, value for value.
+
+    Raises:
+        TypeError: it is no array.
+    """
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
+        tensor = value.detach().cpu().resolve_conj().resolve_neg()
+        if tensor.dtype == torch.bfloat16:
+            return tensor.to(torch.float32).numpy(), "bfloat16"
+        array = tensor.numpy()
+    elif hasattr(value, "__array__") and hasattr(value, "dtype"):
+        array = np.asarray(value)
+        if array.dtype.name == "bfloat16":
+            return array.astype(np.float32), "bfloat16"
+    else:
+        raise TypeError(f"the kernel returned {type(value).__name__}, expected an array")
+    if array.dtype.name not in wire.DTYPES:
+        raise TypeError(f"the kernel returned an array of dtype {array.dtype.name}, expected numbers")
+    return array, array.dtype.name
+
+
+def poison_allocators() -> None:
+    """Make the usual allocators of uninitialised memory hand out poison."""
+    for name in ("empty", "empty_like"):
+        original = getattr(np, name)
+        if not hasattr(original, "poisons"):
+            setattr(np, name, poisoning(original, poisoned))
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "empty"):
+        return
+    for owner, names in ((torch, ("empty", "empty_like", "empty_strided")), (torch.Tensor, ("new_empty",))):
+        for name in names:
+            original = getattr(owner, name)
+            if not hasattr(original, "poisons"):
+                setattr(owner, name, poisoning(original, poisoned_tensor))
+
+
+def poisoning(original: Callable[..., Any], fill: Callable[[Any], Any]) -> Callable[..., Any]:
+    def allocate(*arguments: Any, **keywords: Any) -> Any:
+        return fill(original(*arguments, **keywords))
+
+    allocate.poisons = True  # type: ignore[attr-defined]
+    return allocate
+
+
+def poisoned_tensor(tensor: Any) -> Any:
+    torch = sys.modules["torch"]
+    if tensor.device.type != "cpu" or not tensor.numel():
+        return tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    if real.dtype == torch.bfloat16:
+        real.view(torch.int16).fill_(POISON["float32"] >> 16)
+    elif real.dtype in (torch.float16, torch.float32, torch.float64):
+        width = {torch.float16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}[real.dtype]
+        real.view(width).fill_(POISON[str(real.dtype).removeprefix("torch.")])
+    return tensor
+
+
+def answer(server: KernelServer, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+    try:
+        return (server.load if header["do"] == "load" else server.call)(header, arrays)
+    except SystemExit as error:
+        return {"outcome": "EXIT", "message": f"the kernel called sys.exit({error.code!r})"}, ()
+    except BaseException as error:
+        outcome = "OUT_OF_MEMORY" if is_out_of_memory(error) else "EXCEPTION"
+        if hasattr(error, "outcome"):
+            outcome = error.outcome.name
+        return {"outcome": outcome, "message": quoted(error, server.path)}, ()
+
+
+def main() -> None:
+    """Arguments: the descriptor to read requests from, the one to answer on, the memory limit in GiB (0: none)."""
+    incoming, outgoing, gibibytes = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    sys.argv = ["kernel"]
+    for descriptor in (incoming, outgoing):
+        os.set_inheritable(descriptor, False)
+    die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if gibibytes:
+        limit_memory(gibibytes)
+    requests = os.fdopen(incoming, "rb")
+    server, own = KernelServer(), os.getpid()
+
+    def read(size: int) -> bytes:
+        data = requests.read(size)
+        if len(data) < size:
+            os._exit(0)
+        return data
+
+    while True:
+        reply = answer(server, *wire.receive(read))
+        if os.getpid() != own:
+            os._exit(0)  # the kernel forked, and this is the copy
+        view = memoryview(wire.encode(*reply))
+        while view:
+            view = view[os.write(outgoing, view) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""From a failing case to the smallest shape and the simplest values that still fail, the same way every time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from monarch_theory.testing.cases import Case, make_case
+from monarch_theory.testing.op import Shape
+
+__all__ = ["shrink"]
+
+
+def shrink(
+    case: Case, fails: Callable[[Case], bool], shapes: Sequence[Shape], *, calls: int = 400, seconds: float = 30.0
+) -> Case:
+    """The smallest failing case found with at most `calls` calls of `fails` and about `seconds` of time.
+
+    First the shape: every smaller valid one, with values that fail soonest and are simplest to read. Then the values:
+    blocks of entries become 0, then 1, then small integers, as long as the case still fails.
+    """
+    budget = _Budget(calls, time.monotonic() + seconds)
+    smallest = _smallest_shape(case, fails, shapes, budget)
+    return _simplest_values(smallest, fails, budget)
+
+
+class _Budget:
+    def __init__(self, calls: int, deadline: float):
+        self.calls, self.deadline = calls, deadline
+
+    def spend(self) -> bool:
+        self.calls -= 1
+        return self.calls >= 0 and time.monotonic() < self.deadline
+
+
+def _smallest_shape(case: Case, fails: Callable[[Case], bool], shapes: Sequence[Shape], budget: _Budget) -> Case:
+    limit = sum(a.size for a in case.arrays.values())
+    for shape in shapes:
+        size = sum(prod(s) for s in case.op.arguments(shape).values())
+        if size > limit or (size == limit and shape != case.shape):
+            break
+        for family in dict.fromkeys(("integers", case.family, "normal")):
+            for layout in dict.fromkeys(("contiguous", case.layout)):
+                for attempt in range(2):
+                    if not budget.spend():
+                        return case
+                    smaller = make_case(case.op, case.dtype, shape, family, layout, (*case.seed, attempt))
+                    if fails(smaller):
+                        return smaller
+    return case
+
+
+def _simplest_values(case: Case, fails: Callable[[Case], bool], budget: _Budget) -> Case:
+    for value in (0.0, 1.0):
+        for name in case.arrays:
+            pieces = 1
+            while pieces <= case.arrays[name].size:
+                for piece in _pieces(case.arrays[name].size, pieces):
+                    flat = case.arrays[name].reshape(-1).copy()
+                    if _simple(flat[piece], value):
+                        continue
+                    flat[piece] = value
+                    if not budget.spend():
+                        return case
+                    simpler = replace(case, arrays=case.arrays | {name: flat.reshape(case.arrays[name].shape)})
+                    if fails(simpler):
+                        case = simpler
+                pieces *= 2
+    for name in case.arrays:
+        rounded = np.rint(case.arrays[name])
+        if not np.array_equal(rounded, case.arrays[name]) and budget.spend():
+            simpler = replace(case, arrays=case.arrays | {name: rounded})
+            if fails(simpler):
+                case = simpler
+    return case
+
+
+def _simple(values: np.ndarray, value: float) -> bool:
+    """Nothing to gain: already `value`, or all zeros, which is simpler still."""
+    return bool((values == value).all() or (values == 0).all())
+
+
+def _pieces(size: int, count: int) -> Iterator[slice]:
+    edges = np.linspace(0, size, count + 1).astype(int)
+    for low, high in pairwise(edges):
+        if high > low:
+            yield slice(int(low), int(high))
