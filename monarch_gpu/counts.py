@@ -1,0 +1,77 @@
+"""Parameters of every model by arithmetic, line by line, from its configuration alone: no model is built."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig
+
+__all__ = ["parameter_lines", "parameters"]
+
+
+def linear(inputs: int, outputs: int, bias: bool = True) -> int:
+    return inputs * outputs + bias * outputs
+
+
+def filter_parameters(c: Config) -> int:
+    """A sine MLP: features → width → … → width → channels, and one frequency for each of its sines."""
+    inner = c.filter_inner_layers * linear(c.filter_width, c.filter_width)
+    return linear(c.filter_features, c.filter_width) + inner + c.filter_width * c.hidden_size + c.filter_width
+
+
+def long_convolution_parameters(c: Config) -> int:
+    """One filter, two if bidirectional, and the multiple of the input."""
+    return (2 if c.bidirectional else 1) * filter_parameters(c) + c.hidden_size
+
+
+def layer_lines(c: Config) -> dict[str, int]:
+    """One block, without the norms."""
+    d, m = c.hidden_size, c.intermediate_size
+    if c.architecture == "transformer":
+        return {
+            "attention": linear(d, 3 * d) + linear(d, d),
+            "MLP": linear(d, m) + linear(m, d),
+        }
+    convolutions = 2 if c.model_type == "bert" else 1
+    inner = 2 * d * m // c.blocks if c.gated else d * m // c.blocks + m
+    return {
+        "sequence mixer projections": linear(d, 3 * d) + linear(d, d),
+        "short convolution": 3 * d * (c.short_filter + 1),
+        "long convolutions": convolutions * long_convolution_parameters(c),
+        "dimension mixer": inner + d * m // c.blocks + d,
+    }
+
+
+def parameter_lines(config: Config) -> dict[str, int]:
+    """What the parameters of a model are spent on; the values add up to the total.
+
+    >>> from monarch_gpu.configs import BertConfig
+    >>> parameter_lines(BertConfig())["sequence mixer projections"] == 12 * 4 * (768**2 + 768)
+    True
+    """
+    d, depth = config.hidden_size, config.num_hidden_layers
+    transformer = config.architecture == "transformer"
+    norms = 1 if config.model_type == "bert" and not transformer else 2
+    body = {name: depth * count for name, count in layer_lines(config).items()}
+    if config.model_type == "bert":
+        c = cast(BertConfig, config)
+        embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d
+        head = linear(d, d) + 2 * d + c.vocab_size
+    elif config.model_type == "gpt":
+        embeddings = (cast(GPTConfig, config).vocab_size + transformer * config.max_position_embeddings) * d
+        head = 0
+    else:
+        v = cast(ViTConfig, config)
+        embeddings = linear(v.num_channels * v.patch_size**2, d) + transformer * (v.max_position_embeddings + 2) * d
+        head = linear(d, v.num_labels)
+    return {"embeddings": embeddings, **body, "norms": (depth * norms + 1) * 2 * d, "head": head}
+
+
+def parameters(config: Config) -> int:
+    """Total number of parameters, by arithmetic.
+
+    >>> from monarch_gpu.configs import BertConfig
+    >>> parameters(BertConfig())
+    80250426
+    """
+    return sum(parameter_lines(config).values())

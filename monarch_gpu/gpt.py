@@ -1,0 +1,83 @@
+"""M2-GPT, a causal language model without attention and without MLP, and GPT, its baseline (Fu et al. 2023, §5.3).
+
+Blocks are pre-norm: x + sequence mixer(LayerNorm x), then x + dimension mixer(LayerNorm x). Causality lives in the long
+convolution, whose FFTs are padded to twice the length; the model needs no positional embedding, which the baseline has.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from monarch_gpu.configs import GPTConfig
+from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.transformer import Attention, FeedForward
+
+__all__ = ["GPTForCausalLM"]
+
+
+class Block(nn.Module):
+    """One layer of either architecture."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        monarch = config.architecture == "monarch-mixer"
+        self.ln_1 = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.sequence_mixer = SequenceMixer(config) if monarch else Attention(config, causal=True)
+        self.ln_2 = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.dimension_mixer = DimensionMixer(config, permuted=True) if monarch else FeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.sequence_mixer(self.ln_1(x))
+        return x + self.dimension_mixer(self.ln_2(x))
+
+
+class GPT(nn.Module):
+    """Embeddings and blocks: token ids (batch, n) → hidden states (batch, n, d)."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(config.vocab_size, config.hidden_size)
+        transformer = config.architecture == "transformer"
+        self.wpe = nn.Embedding(config.max_position_embeddings, config.hidden_size) if transformer else None
+        self.h = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.ln_f = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        x = self.wte(input_ids)
+        if self.wpe is not None:
+            x = x + self.wpe.weight[: input_ids.shape[1]]
+        for block in self.h:
+            x = block(x)
+        return self.ln_f(x)
+
+
+class GPTForCausalLM(nn.Module):
+    """Token ids (batch, n), int64 → logits for the next token (batch, n, vocabulary). The head is the word embedding.
+
+    >>> import torch
+    >>> from monarch_gpu.configs import preset
+    >>> GPTForCausalLM(preset("gpt", "tiny"))(torch.zeros(2, 5, dtype=torch.long)).shape
+    torch.Size([2, 5, 256])
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = GPT(config)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+        for block in self.transformer.h:
+            for mixer in (block.sequence_mixer, block.dimension_mixer):
+                mixer.output_projection.weight.data.mul_((2 * config.num_hidden_layers) ** -0.5)
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        n, longest = input_ids.shape[1], self.config.max_position_embeddings
+        if n > longest:
+            raise ValueError(f"input_ids: expected at most {longest} positions, got {n}")
+        return self.logits(self.transformer(input_ids))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """From final hidden states to logits."""
+        return linear(x, self.transformer.wte.weight)

@@ -1,0 +1,229 @@
+"""The layers of Monarch Mixer: sequence mixer, dimension mixer, implicit filter (Fu et al. 2023, §3 and §5).
+
+Shapes are (batch, n, channels) throughout. The sequence mixer is M2 (K ⊙ M1 x) with Fourier matrices M1, M2⁻¹ of
+length 2n: a long convolution, gated before and after. The dimension mixer is M4 σ(M3 x) with block-diagonal M3, M4.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import log, pi, sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, pad
+
+from monarch_gpu.configs import Config
+
+__all__ = [
+    "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "SequenceMixer", "ShortConvolution",
+    "block_diagonal_multiply", "implicit_filter", "long_convolution",
+]  # fmt: skip
+
+
+def block_diagonal_multiply(x: Tensor, weight: Tensor) -> Tensor:
+    """diag(W_0 … W_{k−1}) applied to the last axis: (…, k·p) by weight (k, q, p) gives (…, k·q).
+
+    >>> block_diagonal_multiply(torch.tensor([1.0, 2.0]), torch.tensor([[[3.0]], [[5.0]]]))
+    tensor([ 3., 10.])
+    """
+    blocks, _, columns = weight.shape
+    if x.shape[-1] != blocks * columns:
+        expected = f"{blocks * columns} channels for weight {tuple(weight.shape)}"
+        raise ValueError(f"x: expected {expected}, got {tuple(x.shape)}")
+    return torch.einsum("...kp,kqp->...kq", x.unflatten(-1, (blocks, columns)), weight).flatten(-2)
+
+
+def long_convolution(u: Tensor, kernel: Tensor) -> Tensor:
+    """Σ_j k_(i−j) u_j along the last axis, by FFTs of length 2n.
+
+    Args:
+        u: (…, n).
+        kernel: broadcasts against u; its last axis holds lags 0 … n − 1 (causal), or 2n lags 0 … n − 1, −n … −1.
+
+    >>> long_convolution(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, 2.0, 3.0])).round()
+    tensor([1., 2., 3.])
+    """
+    n = u.shape[-1]
+    if kernel.shape[-1] not in (n, 2 * n):
+        raise ValueError(f"kernel: expected {n} or {2 * n} lags for u {tuple(u.shape)}, got {tuple(kernel.shape)}")
+    spectrum = torch.fft.rfft(u, n=2 * n) * torch.fft.rfft(kernel, n=2 * n)
+    return torch.fft.irfft(spectrum, n=2 * n)[..., :n]
+
+
+class BlockDiagonalLinear(nn.Module):
+    """x ↦ diag(W_0 … W_{k−1}) x + b.
+
+    Args:
+        blocks: k; divides both feature counts.
+    """
+
+    def __init__(self, in_features: int, out_features: int, blocks: int, bias: bool = True) -> None:
+        super().__init__()
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if size % blocks:
+                raise ValueError(f"{name}: expected a multiple of {blocks} blocks, got {size}")
+        self.weight = nn.Parameter(torch.empty(blocks, out_features // blocks, in_features // blocks))
+        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
+        bound = sqrt(blocks / in_features)
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = block_diagonal_multiply(x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+
+class ImplicitFilter(nn.Module):
+    """A filter for every channel, as a function of position: features → sine MLP → exponential decay window.
+
+    Features of position i are i/(n − 1) and the real and imaginary parts of exp(−2πi f·i/n), f from 1e-4 to
+    one less than their number; n is the longest length, and filters of shorter sequences are its beginning.
+
+    Args:
+        length: n, the longest sequence.
+    """
+
+    features: Tensor
+    decay: Tensor
+
+    def __init__(
+        self, channels: int, length: int, width: int, features: int, inner_layers: int, frequency: float
+    ) -> None:
+        super().__init__()
+        widths = [features] + [width] * (1 + inner_layers)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.output = nn.Linear(width, channels, bias=False)
+        self.frequency = nn.Parameter(torch.full((width,), float(frequency)))
+        self.shape = (channels, length, features)
+        self.register_buffer("features", torch.empty(length, features), persistent=False)
+        self.register_buffer("decay", torch.empty(channels), persistent=False)
+        self.reset_buffers()
+
+    def reset_buffers(self) -> None:
+        """Fill what is computed, not learned; after `to_empty` it has to be called again."""
+        channels, length, features = self.shape
+        position = torch.arange(length, dtype=torch.float64)
+        bands = (features - 1) // 2
+        angle = 2 * pi / length * position[:, None] * torch.linspace(1e-4, bands - 1, bands, dtype=torch.float64)
+        time = position[:, None] / max(length - 1, 1)
+        values = torch.cat([time, angle.cos(), -angle.sin()], dim=1)
+        self.features.copy_(values)
+        self.decay.copy_(torch.linspace(-log(0.01) / 1.5, -log(0.01) / 0.3, channels, dtype=torch.float64))
+
+    def forward(self, n: int) -> Tensor:
+        """The first n taps, (channels, n).
+
+        Raises:
+            ValueError: n is longer than the filter.
+        """
+        if n > self.shape[1]:
+            raise ValueError(f"n: expected at most {self.shape[1]} positions, got {n}")
+        h = self.features[:n]
+        for layer in self.layers:
+            h = torch.sin(self.frequency * layer(h))
+        window = torch.exp(-self.features[:n, :1] * self.decay)
+        return (self.output(h) * window).transpose(0, 1)
+
+
+class LongConvolution(nn.Module):
+    """Convolution with an implicit filter along the sequence, plus a learned multiple of the input.
+
+    Causal, unless the configuration is bidirectional: then a second filter has lags −1, −2, ….
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.filter = implicit_filter(config)
+        self.reverse_filter = implicit_filter(config) if config.bidirectional else None
+        self.skip = nn.Parameter(torch.randn(config.hidden_size))
+
+    def kernel(self, n: int) -> Tensor:
+        """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional."""
+        if self.reverse_filter is None:
+            return self.filter(n)
+        return torch.cat([self.filter(n), self.reverse_filter(n).flip(-1)], dim=-1)
+
+    def forward(self, u: Tensor) -> Tensor:
+        y = long_convolution(u.transpose(1, 2), self.kernel(u.shape[1])).transpose(1, 2)
+        return y + u * self.skip
+
+
+def implicit_filter(config: Config) -> ImplicitFilter:
+    """The filter a configuration describes."""
+    return ImplicitFilter(
+        config.hidden_size,
+        config.max_position_embeddings,
+        config.filter_width,
+        config.filter_features,
+        config.filter_inner_layers,
+        config.filter_frequency,
+    )
+
+
+class ShortConvolution(nn.Module):
+    """y_i = Σ_t w_t x_(i−t) + b, a few taps t ≥ 0 for each channel: causal."""
+
+    def __init__(self, channels: int, taps: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(taps, channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        nn.init.uniform_(self.weight, -1 / sqrt(taps), 1 / sqrt(taps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, taps = x.shape[1], len(self.weight)
+        past = pad(x, (0, 0, taps - 1, 0))
+        y = x * self.weight[0] + self.bias
+        for lag in range(1, taps):
+            y = y + past[:, taps - 1 - lag : taps - 1 - lag + n] * self.weight[lag]
+        return y
+
+
+class SequenceMixer(nn.Module):
+    """x ↦ W (x₂ ⊙ conv(x₁ ⊙ v) + residual conv(x)), with (x₁, x₂, v) a short convolution of a projection of x.
+
+    Args:
+        residual_convolution: add a long convolution of x itself (M2-BERT).
+    """
+
+    def __init__(self, config: Config, residual_convolution: bool = False) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.input_projection = nn.Linear(width, 3 * width)
+        self.short_convolution = ShortConvolution(3 * width, config.short_filter)
+        self.long_convolution = LongConvolution(config)
+        self.residual_convolution = LongConvolution(config) if residual_convolution else None
+        self.output_projection = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second, value = self.short_convolution(self.input_projection(x)).chunk(3, dim=-1)
+        y = second * self.long_convolution(first * value)
+        if self.residual_convolution is not None:
+            y = y + self.residual_convolution(x)
+        return self.output_projection(y)
+
+
+class DimensionMixer(nn.Module):
+    """x ↦ M4 (gelu(a) ⊙ b), (a, b) = M3 x, with block-diagonal M3 and M4; M4 gelu(M3 x + c) if not gated.
+
+    Args:
+        permuted: put the stride permutation P of order-2 Monarch matrices before M4, so that every block of M4 reads
+            from every block of M3: without σ and gate, M4 P M3 is an order-2 Monarch matrix up to a permutation.
+    """
+
+    def __init__(self, config: Config, permuted: bool = False) -> None:
+        super().__init__()
+        self.blocks, self.gated, self.permuted = config.blocks, config.gated, permuted
+        inner = config.intermediate_size * (2 if config.gated else 1)
+        self.input_projection = BlockDiagonalLinear(config.hidden_size, inner, config.blocks, bias=not config.gated)
+        self.output_projection = BlockDiagonalLinear(config.intermediate_size, config.hidden_size, config.blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.input_projection(x)
+        if self.gated:
+            gate, value = y.chunk(2, dim=-1)
+            y = gelu(gate) * value
+        else:
+            y = gelu(y)
+        if self.permuted:
+            y = y.unflatten(-1, (self.blocks, -1)).transpose(-1, -2).flatten(-2)
+        return self.output_projection(y)
