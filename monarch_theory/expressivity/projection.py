@@ -36,6 +36,7 @@ from monarch_theory.rounding import gamma
 __all__ = ["Projection", "operation_roundoff", "project", "project_array"]
 
 Progress = Callable[[float], None]
+SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +76,8 @@ class Projection:
 
     @property
     def achieved(self) -> float:
-        """A bound on distance over optimum from this very matrix: at most `guarantee` up to rounding."""
-        return self.distance / self.lower_bound if self.lower_bound else 1.0
+        """A bound on distance over optimum from this very matrix; 1 where both are no more than rounding."""
+        return 1.0 if self.distance <= self.rounding else self.distance / self.lower_bound
 
     @property
     def matrix(self) -> Monarch:
@@ -260,6 +261,9 @@ def _tail(slices: np.ndarray, rank: int, report: Progress) -> float:
 
 
 def _in_threads(work: Callable[[slice], int], count: int, size: int, report: Progress) -> None:
+    if count * size < SMALL:
+        report(work(slice(0, count)) / count)
+        return
     # LAPACK runs outside the interpreter lock; its own threads on slices this small cost far more than they give
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for stop in pool.map(work, _chunks(count, size)):

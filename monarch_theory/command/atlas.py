@@ -1,0 +1,77 @@
+"""`monarch atlas`: every family against every target, at equal parameters and at equal FLOPs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from monarch_theory.command.express import fail
+from monarch_theory.command.progress import progress
+from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost, draw
+from monarch_theory.expressivity.atlas import atlas as compare
+
+HEADINGS: dict[Cost, str] = {"parameters": "equal parameters", "multiplications": "equal FLOPs (multiplications)"}
+
+
+def atlas(
+    size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
+    seed: Annotated[int, typer.Option(help="of the random targets")] = 0,
+    png: Annotated[Path | None, typer.Option(help="draw the picture here")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
+) -> None:
+    """Compare structured families on the same targets: relative Frobenius error, all of it measured."""
+    try:
+        with progress("fitting families") as report:
+            found = compare(size, seed=seed, progress=report)
+        if png is not None:
+            draw(found, str(png))
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    if as_json:
+        print(json.dumps(_facts(found), allow_nan=False))
+        return
+    console = Console()
+    for cost in COSTS:
+        console.print(_table(found, cost))
+
+
+def _table(found: Atlas, cost: Cost) -> Table:
+    table = Table(title=f"Relative error at {HEADINGS[cost]}: at most {found.budget}, N = {found.n}")
+    table.add_column("family")
+    for target in found.targets:
+        table.add_column(target, justify="right")
+    for name, title in found.families:
+        cells = []
+        for target in found.targets:
+            entry = found.best(target, name, cost)
+            spent = "" if entry is None else f"{entry.error:.3f} ({getattr(entry.setting, cost)})"
+            cells.append(spent or "–")
+        table.add_row(title, *cells)
+    return table
+
+
+def _facts(found: Atlas) -> dict[str, Any]:
+    cells = []
+    for cost in COSTS:
+        for name, title in found.families:
+            for target in found.targets:
+                entry = found.best(target, name, cost)
+                cell: dict[str, Any] = {"equal": cost, "family": name, "title": title, "target": target}
+                if entry is None:
+                    cell |= {"error": None, "reason": found.refused.get((target, name), "nothing within the budget")}
+                else:
+                    setting = entry.setting
+                    cell |= {
+                        "error": entry.error,
+                        "setting": setting.label,
+                        "parameters": setting.parameters,
+                        "multiplications": setting.multiplications,
+                        "guarantee": setting.guarantee,
+                    }
+                cells.append(cell)
+    return {"n": found.n, "seed": found.seed, "budget": found.budget, "evidence": "measured", "cells": cells}

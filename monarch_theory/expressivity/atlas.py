@@ -1,0 +1,183 @@
+"""The atlas: every family against every target, at equal parameters and at equal FLOPs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.families import Family, Setting, families_for
+from monarch_theory.expressivity.targets import Target, targets
+
+__all__ = ["COSTS", "Atlas", "Entry", "atlas", "draw", "error_of"]
+
+Cost = Literal["parameters", "multiplications"]
+COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One fit: the family at one setting on one target.
+
+    Attributes:
+        target, family: names.
+        setting: choices and costs.
+        error: relative Frobenius error, root mean square over the target's matrices.
+    """
+
+    target: str
+    family: str
+    setting: Setting
+    error: float
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """All fits, and the budget they are compared at.
+
+    Attributes:
+        n: size of the matrices.
+        seed: of the random targets.
+        budget: parameters, and multiplications, of an order-2 Monarch matrix.
+        targets, families: names, in the order of the table.
+        entries: every setting within twice the budget in one cost or the other.
+        refused: (target, family) → why it has no fit.
+    """
+
+    n: int
+    seed: int
+    budget: int
+    targets: tuple[str, ...]
+    families: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+    refused: dict[tuple[str, str], str]
+
+    def best(self, target: str, family: str, cost: Cost) -> Entry | None:
+        """The least error whose `cost` is within the budget; None where nothing fits."""
+        return min(self._within(target, family, cost), key=lambda entry: entry.error, default=None)
+
+    def frontier(self, target: str, family: str, cost: Cost) -> list[tuple[int, float]]:
+        """(cost, least error at that cost or below), errors strictly falling."""
+        found: list[tuple[int, float]] = []
+        mine = [e for e in self.entries if (e.target, e.family) == (target, family)]
+        for entry in sorted(mine, key=lambda e: (getattr(e.setting, cost), e.error)):
+            if not found or entry.error < found[-1][1]:
+                found.append((getattr(entry.setting, cost), entry.error))
+        return found
+
+    def _within(self, target: str, family: str, cost: Cost) -> list[Entry]:
+        return [
+            entry
+            for entry in self.entries
+            if (entry.target, entry.family) == (target, family) and getattr(entry.setting, cost) <= self.budget
+        ]
+
+
+def atlas(
+    n: int = 64,
+    *,
+    seed: int = 0,
+    chosen: Sequence[Target] | None = None,
+    families: Sequence[Family] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Atlas:
+    """Fit every setting of every family to every target.
+
+    Args:
+        n: size; a product of two integers above one.
+        seed: of the random targets.
+        chosen: targets; `targets(n, seed)` unless given.
+        families: families; `families_for((n, n))` unless given.
+        progress: called with the fraction done.
+
+    Raises:
+        ValueError: n has no order-2 Monarch class, which sets the budget.
+
+    >>> found = atlas(16)
+    >>> found.budget, found.best("DFT", "monarch-2", "parameters").error < 1e-14
+    (128, True)
+    """
+    budget = MonarchClass(balanced_radices(n, 2, name="n")).parameters
+    chosen = targets(n, seed) if chosen is None else chosen
+    families = families_for((n, n)) if families is None else families
+    work = [
+        (target, family, setting)
+        for target in chosen
+        for family in families
+        for setting in family.settings((n, n))
+        if min(setting.parameters, setting.multiplications) <= 2 * budget
+    ]
+    entries: list[Entry] = []
+    refused: dict[tuple[str, str], str] = {}
+    for done, (target, family, setting) in enumerate(work):
+        if (target.name, family.name) not in refused:
+            try:
+                entries.append(Entry(target.name, family.name, setting, error_of(target, family, setting)))
+            except ValueError as error:
+                refused[target.name, family.name] = str(error)
+        if progress is not None:
+            progress((done + 1) / len(work))
+    return Atlas(
+        n,
+        seed,
+        budget,
+        tuple(target.name for target in chosen),
+        tuple((family.name, family.title) for family in families),
+        tuple(entries),
+        refused,
+    )
+
+
+def error_of(target: Target, family: Family, setting: Setting) -> float:
+    """Root mean square, over the target's matrices, of the relative Frobenius error."""
+    squares = [
+        (np.linalg.norm(matrix - family.fit(matrix, setting)) / np.linalg.norm(matrix)) ** 2
+        for matrix in target.matrices
+    ]
+    return float(np.sqrt(np.mean(squares)))
+
+
+def draw(found: Atlas, path: str) -> None:
+    """One picture: a column for each target, parameters above and multiplications below, one line for each family."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(
+        2, len(found.targets), figsize=(3.2 * len(found.targets), 7.5), sharey=True, squeeze=False
+    )
+    colours = pyplot.get_cmap("tab20")
+    for row, cost in enumerate(COSTS):
+        for column, target in enumerate(found.targets):
+            panel = axes[row][column]
+            for index, (name, title) in enumerate(found.families):
+                points = found.frontier(target, name, cost)
+                if points:
+                    costs, errors = zip(*points, strict=True)
+                    panel.step(
+                        costs,
+                        [max(error, 1e-3) for error in errors],
+                        where="post",
+                        marker="o",
+                        markersize=3,
+                        color=colours(index),
+                        label=title,
+                    )
+            panel.axvline(found.budget, color="black", linewidth=0.8, linestyle=":")
+            panel.set_xscale("log", base=2)
+            panel.set_yscale("log")
+            panel.set_ylim(8e-4, 1.3)
+            panel.set_xlabel(cost)
+            if row == 0:
+                panel.set_title(target)
+        axes[row][0].set_ylabel("relative error (below 10⁻³ drawn at 10⁻³)")
+    handles = {line.get_label(): line for panel in axes.flat for line in panel.get_lines() if line.get_marker() == "o"}
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=6, frameon=False, fontsize="small")
+    figure.suptitle(f"Structured matrices at size {found.n}; dotted: an order-2 Monarch ({found.budget})")
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

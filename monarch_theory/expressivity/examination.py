@@ -1,0 +1,240 @@
+"""Everything `monarch express` says of a matrix: a member or not, how far, where the error sits, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from monarch_theory.domains import Domain, Floating
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.matrices import floating
+from monarch_theory.expressivity.membership import Membership, decide, decide_exactly, default_accuracy
+from monarch_theory.expressivity.projection import Projection, operation_roundoff, project_array
+from monarch_theory.monarch import Convention
+from monarch_theory.rounding import gamma
+
+__all__ = [
+    "Examination",
+    "Neighbour",
+    "error_map",
+    "examine_family",
+    "examine_monarch",
+    "family_named",
+    "neighbours",
+    "worth_trying",
+]
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What was found.
+
+    Attributes:
+        member: in the class or not; None where rounding, or a heuristic fit, leaves it open.
+        evidence: "exact" or "measured".
+        distance: relative Frobenius distance of `approximation`.
+        lower_bound: no member is relatively nearer; equal to `distance` where the fit is optimal, None where unknown.
+        threshold: relative distance that counts as none: what rounding of the entries explains.
+        parameters: scalars stored for the approximation.
+        guarantee: "optimal", "quasi-optimal" or "heuristic".
+        setting: the class or setting in words.
+        approximation: dense.
+        membership, projection: of a Monarch class; None for other families.
+    """
+
+    member: bool | None
+    evidence: Literal["exact", "measured"]
+    distance: float
+    lower_bound: float | None
+    threshold: float
+    parameters: int
+    guarantee: str
+    setting: str
+    approximation: np.ndarray
+    membership: Membership | None = None
+    projection: Projection | None = None
+
+    @property
+    def compression(self) -> float:
+        """Entries of the matrix for each stored scalar."""
+        return self.approximation.size / self.parameters
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A class worth comparing with: its relative distance and parameters."""
+
+    kind: MonarchClass
+    distance: float
+    parameters: int
+
+
+def examine_monarch(
+    array: np.ndarray,
+    domain: Domain,
+    kind: MonarchClass,
+    *,
+    exact: bool = False,
+    accuracy: float | None = None,
+    name: str = "matrix",
+    progress: Progress | None = None,
+) -> Examination:
+    """Membership and projection of a matrix already read by `read_matrix`.
+
+    Args:
+        exact: read floating-point entries as the dyadic rationals they are.
+        accuracy: as for `decide`; floating point only.
+    """
+    values, field = floating(array, domain, name=name)
+    if exact or not isinstance(domain, Floating):
+        answer = decide_exactly(array, kind, domain=domain, name=name)
+        projection = project_array(values, kind, field, progress=progress)
+    else:
+        answer = decide(array, kind, domain=domain, accuracy=accuracy, name=name, progress=progress)
+        assert answer.projection is not None
+        projection = answer.projection
+    threshold = default_accuracy(kind, field) if accuracy is None else accuracy
+    settled = answer.member is True and answer.evidence == "exact"
+    floor = projection.lower_bound / projection.norm if projection.norm else 0.0
+    return Examination(
+        answer.member,
+        answer.evidence,
+        0.0 if settled else projection.relative_distance,
+        0.0 if settled else floor,
+        threshold,
+        kind.parameters,
+        "optimal" if projection.optimal else "quasi-optimal",
+        f"order {kind.order}, radices {kind.input_radices}, {kind.convention.value}, rank {kind.rank}",
+        values if settled else projection.dense(),
+        answer,
+        projection,
+    )
+
+
+def family_named(name: str, shape: tuple[int, int]) -> Family:
+    """The family of that name.
+
+    Raises:
+        ValueError: no such family at this shape.
+    """
+    here = {family.name: family for family in families_for(shape)}
+    if name not in here:
+        raise ValueError(f"--family: expected monarch, {', '.join(here)} for shape {shape}, got {name!r}")
+    return here[name]
+
+
+def examine_family(
+    array: np.ndarray,
+    domain: Domain,
+    family: Family,
+    budget: int,
+    *,
+    accuracy: float | None = None,
+    name: str = "matrix",
+    progress: Progress | None = None,
+) -> Examination:
+    """The best fit of a family with at most `budget` parameters, measured.
+
+    Raises:
+        ValueError: nothing in the family is that small, or the family has no approximation of this matrix.
+    """
+    values, field = floating(array, domain, name=name)
+    options = family.within(values.shape, budget)
+    if not options:
+        least = min(setting.parameters for setting in family.settings(values.shape))
+        raise ValueError(f"--parameters: expected at least {least} for {family.name} at {values.shape}, got {budget}")
+    norm = float(np.linalg.norm(values)) or 1.0
+    fits = []
+    for done, setting in enumerate(options):
+        try:
+            near = family.fit(values, setting)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error} (family {family.name})") from error
+        fits.append((float(np.linalg.norm(values - near)) / norm, setting.parameters, done, near))
+        if progress is not None:
+            progress((done + 1) / len(options))
+    distance, parameters, index, near = min(fits, key=lambda fit: fit[:3])
+    setting = options[index]
+    unit = operation_roundoff(field)
+    slack = gamma(2 * max(values.shape), unit)  # the SVDs of the fit, as in projection
+    threshold = slack + (gamma(values.shape[1], unit) if accuracy is None else accuracy)
+    optimal = all(option.guarantee == "optimal" for option in options)
+    member: bool | None = None
+    if distance <= threshold:
+        member = True
+    elif optimal and distance > threshold + slack:
+        member = False
+    floor = distance if optimal else None
+    return Examination(
+        member, "measured", distance, floor, threshold, parameters, setting.guarantee, setting.label, near
+    )
+
+
+def neighbours(
+    array: np.ndarray,
+    domain: Domain,
+    kind: MonarchClass,
+    *,
+    name: str = "matrix",
+    progress: Progress | None = None,
+) -> list[Neighbour]:
+    """The classes one step away: one order up and down, the other conventions, one rank more; nearest first."""
+    values, field = floating(array, domain, name=name)
+    rows, columns = kind.shape
+    candidates = [
+        MonarchClass(kind.input_radices, kind.output_radices, other, kind.rank)
+        for other in Convention
+        if other is not kind.convention
+    ]
+    candidates.append(MonarchClass(kind.input_radices, kind.output_radices, kind.convention, kind.rank + 1))
+    for order in (kind.order - 1, kind.order + 1):
+        try:
+            candidates.append(
+                MonarchClass(
+                    balanced_radices(columns, order), balanced_radices(rows, order), kind.convention, kind.rank
+                )
+            )
+        except ValueError:
+            continue
+    compressing = [c for c in candidates if c.parameters < values.size and c.order > 1]
+    found = []
+    for candidate in compressing:
+        distance = project_array(values, candidate, field).relative_distance
+        found.append(Neighbour(candidate, distance, candidate.parameters))
+        if progress is not None:
+            progress(len(found) / len(compressing))
+    return sorted(found, key=lambda neighbour: (neighbour.distance, neighbour.parameters))
+
+
+def worth_trying(here: Examination, found: list[Neighbour]) -> Neighbour | None:
+    """The next class to look at; None where no neighbour helps.
+
+    For a member, the cheapest neighbour that also holds it; otherwise the one that takes most squared error away for
+    each parameter it adds.
+    """
+    if here.distance <= here.threshold:
+        cheaper = [n for n in found if n.distance <= here.threshold and n.parameters < here.parameters]
+        return min(cheaper, key=lambda n: n.parameters, default=None)
+    nearer = [n for n in found if n.distance < here.distance * (1 - 1e-6)]
+
+    def rate(neighbour: Neighbour) -> float:
+        added = max(neighbour.parameters - here.parameters, 1)
+        return (here.distance**2 - neighbour.distance**2) / added
+
+    return max(nearer, key=rate, default=None)
+
+
+def error_map(array: np.ndarray, approximation: np.ndarray, rows: int = 16, columns: int = 32) -> np.ndarray:
+    """Share of the squared error in each cell of a grid of at most `rows` × `columns`; sum one, or zero."""
+    squares = np.abs(array - approximation).astype(float) ** 2
+    row_edges = np.unique(np.linspace(0, array.shape[0], min(rows, array.shape[0]) + 1).astype(int))
+    column_edges = np.unique(np.linspace(0, array.shape[1], min(columns, array.shape[1]) + 1).astype(int))
+    cells = np.add.reduceat(np.add.reduceat(squares, row_edges[:-1], 0), column_edges[:-1], 1)
+    total = cells.sum()
+    return np.asarray(cells / total if total else cells)

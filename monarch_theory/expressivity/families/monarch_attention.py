@@ -1,0 +1,55 @@
+"""MonarchAttention (Yaras et al. 2025): softmax attention by a Monarch matrix, without forming it.
+
+Row i of softmax(Z) maximises ⟨a, Z_i⟩ + H(a) over probability vectors a. Over row-stochastic Monarch matrices, query
+(l, j) and key (k, i) with A = L[j, k, l]·R[k, j, i] (the DAO convention), the objective is maximised in turns:
+
+    R[k, j, ·] = softmax_i( Σ_l L[j, k, l] Z[(l, j), (k, i)] / Σ_l L[j, k, l] )
+    L[j, ·, l] = softmax_k( Σ_i R[k, j, i] Z[(l, j), (k, i)] + H(R[k, j, ·]) )
+
+The aim is the softmax objective, not Frobenius distance, so the optimal projection is always at least as near. Here Z
+is the logarithm of the matrix, which differs from Q Kᵀ by a constant a row, and those cancel.
+"""
+
+import numpy as np
+from scipy.special import softmax
+
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.monarch import Convention
+
+__all__ = ["TURNS", "monarch_attention"]
+
+TURNS = 4
+
+
+def settings(shape: tuple[int, int]) -> list[Setting]:
+    try:
+        kind = MonarchClass(balanced_radices(shape[1], 2), balanced_radices(shape[0], 2), Convention.DAO)
+    except ValueError:
+        return []
+    label = f"radices {'·'.join(map(str, kind.input_radices))}, {TURNS} turns"
+    return [Setting(label, kind.parameters, kind.parameters, "heuristic", {"kind": kind})]
+
+
+def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    """Approximate softmax(log matrix); the rows are taken as probabilities up to scale.
+
+    Raises:
+        ValueError: an entry that is not a positive real number.
+    """
+    if matrix.dtype.kind == "c" or not (matrix > 0).all():
+        raise ValueError("expected positive real entries, as attention probabilities are")
+    (n0, n1), (m0, m1) = setting.choices["kind"].input_radices, setting.choices["kind"].output_radices
+    scale = matrix.sum(1)
+    scores = np.log(matrix / scale[:, None]).reshape(m1, m0, n1, n0)  # l, j, k, i
+    left = np.full((m0, n1, m1), 1 / n1)  # j, k, l
+    for _ in range(TURNS):
+        weights = left / np.maximum(left.sum(2, keepdims=True), np.finfo(float).tiny)
+        right = softmax(np.einsum("jkl,ljki->kji", weights, scores), axis=2)
+        entropy = -(right * np.log(np.maximum(right, np.finfo(float).tiny))).sum(2)
+        left = softmax(np.einsum("kji,ljki->jkl", right, scores) + entropy.T[:, :, None], axis=1)
+    near = np.einsum("jkl,kji->ljki", left, right).reshape(matrix.shape)
+    return (near * scale[:, None]).astype(matrix.dtype)
+
+
+monarch_attention = Family("monarch-attention", "MonarchAttention", "Yaras et al. 2025", settings, fit)

@@ -1,0 +1,214 @@
+"""`monarch express` and `monarch atlas`: exit status, JSON, pictures, and one clear error for bad input."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from monarch_theory.command.atlas import atlas
+from monarch_theory.command.express import express
+from monarch_theory.domains import FLOAT64
+from monarch_theory.monarch import random_monarch
+
+
+def run(*arguments, command=express):
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(array, name="matrix.npy"):
+        np.save(tmp_path / name, array)
+        return tmp_path / name
+
+    return save
+
+
+def test_a_member(saved):
+    answer = run(saved(np.fft.fft(np.eye(16))))
+    assert answer.exit_code == 0
+    assert "member (measured, to " in answer.output and "compression 2.00" in answer.output
+
+
+def test_json_is_pure_and_has_the_promised_keys(saved):
+    answer = run(saved(np.eye(16, dtype=int)), "--json", "--seed", "5")
+    facts = json.loads(answer.stdout)
+    assert answer.exit_code == 1 and answer.stderr == ""
+    promised = {"member", "distance", "parameters", "compression", "evidence", "family", "order", "radices", "seed"}
+    assert promised <= set(facts)
+    assert facts["member"] is False and facts["evidence"] == "exact" and facts["seed"] == 5
+    assert facts["distance"] == pytest.approx(np.sqrt(12 / 16))
+    assert facts["refutation"]["rows"] == [0, 4] and facts["refutation"]["minor"] == "1"
+    assert facts["next"]["convention"] == "dao" and facts["next"]["distance"] == 0
+
+
+def test_order_three_shows_both_guarantees(saved):
+    noise = np.random.default_rng(0).standard_normal((64, 64))
+    answer = run(saved(noise), "--order", 3)
+    assert answer.exit_code == 1
+    assert "1.414 guaranteed" in answer.output and "worth trying next" in answer.output
+    facts = json.loads(run(saved(noise), "--order", 3, "--json").stdout)
+    assert facts["lower_bound"] < facts["distance"] <= facts["lower_bound"] * facts["published_guarantee"]
+    assert facts["achieved_ratio"] <= facts["published_guarantee"] == pytest.approx(2**0.5)
+
+
+def test_radices_convention_rank_and_rectangles(saved):
+    member = random_monarch((4, 8), FLOAT64, np.random.default_rng(0), output_radices=(2, 4)).dense()
+    assert run(saved(member), "--radices", "4,8", "--output-radices", "2,4").exit_code == 0
+    assert run(saved(member), "--radices", "8,4", "--output-radices", "2,4").exit_code == 1
+    assert run(saved(np.eye(6)), "--radices", "2,3", "--convention", "dao").exit_code == 0
+    assert run(saved(np.eye(4)), "--rank", "2").exit_code == 0
+
+
+def test_a_distance_within_rounding_is_undecided(saved):
+    """Noise that lands between threshold and threshold + error bound: status 2 and no verdict."""
+    noise = np.random.default_rng(1).standard_normal((64, 64))
+    member = random_monarch((8, 8), FLOAT64, np.random.default_rng(0)).dense()
+    path = saved(member + 1e-6 * noise)
+    off = json.loads(run(path, "--json").stdout)["distance"]
+    answer = run(path, "--accuracy", off - 2e-15, "--json")
+    assert answer.exit_code == 2 and json.loads(answer.stdout)["member"] is None
+    assert run(path, "--accuracy", off * 1.01).exit_code == 0
+    assert run(path, "--accuracy", off * 0.99).exit_code == 1
+
+
+def test_exact_reads_floats_as_dyadic_rationals(saved):
+    outer = np.kron(np.outer([1, 1 / 3], [1, 1 / 7]), np.eye(2))[[0, 2, 1, 3]]
+    assert run(saved(outer), "--order", 2).exit_code in (0, 1)
+    rational = json.loads(run(saved(outer), "--exact", "--json").stdout)
+    assert rational["evidence"] == "exact"
+
+
+def test_the_search_is_called_a_heuristic_and_is_seeded(saved):
+    member = random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense()
+    path = saved(member[:, np.random.default_rng(1).permutation(16)])
+    first, second = (run(path, "--search", 200, "--seed", 7, "--json").stdout for _ in range(2))
+    assert first == second
+    found = json.loads(first)["search"]
+    assert found["method"].startswith("heuristic") and found["distance"] < found["distance_before"]
+    assert "(heuristic)" in run(path, "--search", 50).output
+
+
+def test_png_and_heat_map(saved, tmp_path):
+    matrix = random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense()
+    matrix[15, 0] += 9.0
+    answer = run(saved(matrix), "--png", tmp_path / "map.png")
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    rows = [line for line in answer.output.splitlines() if line.startswith("  |")]
+    assert len(rows) == 16 and max(rows[3] + rows[7] + rows[11] + rows[15], key=" .:-=+*#%@|".find) in "@|"
+
+
+@pytest.mark.parametrize(
+    ("family", "least", "status"),
+    [("low-rank", 16, 1), ("kronecker", 8, 1), ("gs", 16, 1), ("monarch-plus-low-rank", 160, 2), ("monarch-3", 96, 2)],
+)
+def test_other_families(saved, family, least, status):
+    path = saved(np.random.default_rng(0).standard_normal((16, 16)))
+    answer = run(path, "--family", family, "--parameters", 200, "--json")
+    facts = json.loads(answer.stdout)
+    assert answer.exit_code == status, facts
+    assert facts["family"] == family and least <= facts["parameters"] <= 200 and 0 < facts["distance"] < 1
+
+
+def test_low_rank_members(saved):
+    rng = np.random.default_rng(0)
+    path = saved(np.outer(rng.standard_normal(7), rng.standard_normal(7)))
+    assert run(path, "--family", "low-rank", "--parameters", 14).exit_code == 0
+
+
+def test_python_source(tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text(
+        "import numpy as np\n"
+        "from scipy.sparse.linalg import aslinearoperator\n"
+        "A = np.fft.fft(np.eye(16))\n"
+        "operator = aslinearoperator(A)\n"
+        "def build(): return np.eye(9)\n"
+        "def total(x): return np.cumsum(x, axis=0)\n"
+        "def broken(): raise RuntimeError('no luck')\n"
+    )
+    assert run(f"{file}:A").exit_code == 0
+    assert run(f"{file}:operator").exit_code == 0
+    assert run(f"{file}:build", "--convention", "dao").exit_code == 0
+    assert run(f"{file}:total", "--size", 16).exit_code == 1
+    for name, message in [
+        ("total", "total needs an argument; give --size N"),
+        ("broken", "RuntimeError: no luck"),
+        ("missing", "has no 'missing'; it defines A,"),
+    ]:
+        answer = run(f"{file}:{name}")
+        assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("array", "options", "message"),
+    [
+        (np.full((4, 4), np.nan), [], "expected finite entries, got nan at (0, 0)"),
+        (np.full((4, 4), np.inf), [], "expected finite entries, got inf at (0, 0)"),
+        (np.ones(4), [], "expected a matrix with rows and columns, got shape (4,)"),
+        (np.ones((4, 0)), [], "expected a matrix with rows and columns, got shape (4, 0)"),
+        (np.ones((4, 4), np.float16), [], "got float16"),
+        (np.ones((4, 4), bool), [], "got bool"),
+        (np.eye(7), [], "--order 2: 7 is not a product of 2 integers above one"),
+        (np.eye(8), ["--order", "4"], "--order 4: 8 is not a product of 4 integers above one"),
+        (np.eye(8), ["--radices", "4,4"], "--radices: expected a product of 8, got (4, 4)"),
+        (np.eye(8), ["--radices", "a,b"], "--radices: expected integers such as 4,8, got 'a,b'"),
+        (np.ones((4, 6)), ["--radices", "2,3", "--output-radices", "3,2"], "--output-radices: expected a product of 4"),
+        (np.eye(8), ["--convention", "x"], "--convention: expected m2, dao, dao-transposed, got 'x'"),
+        (np.eye(8), ["--rank", "0"], "rank: expected a positive integer, got 0"),
+        (np.eye(8), ["--family", "x"], "--family: expected monarch, monarch-2,"),
+        (np.eye(8), ["--family", "low-rank", "--parameters", "3"], "--parameters: expected at least 16"),
+        (np.eye(8), ["--family", "low-rank", "--exact"], "--exact: expected --family monarch"),
+        (1j * np.eye(4), ["--family", "monarch-attention"], "expected positive real entries"),
+        (np.eye(4), ["--accuracy", "-1"], "accuracy: expected a number in [0, 1)"),
+        (np.eye(4), ["--order", "3", "--radices", "2,1,2", "--search", "5"], "order: expected 2 for the permutation"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(saved, array, options, message):
+    answer = run(saved(array), *options)
+    assert answer.exit_code == 2 and message in answer.stderr
+    assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
+
+
+def test_bad_files_are_named(tmp_path):
+    np.save(tmp_path / "pickled.npy", np.array([[None]]), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("hello")
+    for name, message in [
+        ("missing.npy", "no such file"),
+        ("missing.py:A", "no such file"),
+        ("pickled.npy", "not pickled objects"),
+        ("text.npy", "expected an .npy file of numbers"),
+        ("matrix.csv", "expected FILE.npy or FILE.py:NAME"),
+    ]:
+        answer = run(tmp_path / name)
+        assert answer.exit_code == 2 and message in answer.stderr and name.split(":")[0] in answer.stderr
+
+
+def test_the_installed_command_runs(saved):
+    path = saved(np.eye(4, dtype=int))
+    answer = subprocess.run(
+        [sys.executable, "-m", "monarch_theory.command", "express", str(path), "--convention", "dao", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0 and json.loads(answer.stdout)["member"] is True
+
+
+def test_atlas_command(tmp_path):
+    answer = run("--size", 16, "--json", "--png", tmp_path / "atlas.png", command=atlas)
+    facts = json.loads(answer.stdout)
+    assert answer.exit_code == 0 and facts["budget"] == 128
+    cells = {(c["equal"], c["family"], c["target"]): c["error"] for c in facts["cells"]}
+    assert cells["parameters", "monarch-2", "DFT"] < 1e-14 < cells["parameters", "low-rank", "DFT"]
+    assert cells["parameters", "monarch-attention", "DFT"] is None
+    assert (tmp_path / "atlas.png").read_bytes().startswith(b"\x89PNG")
+    table = run("--size", 16, command=atlas)
+    assert "equal parameters" in table.output and "equal FLOPs" in table.output
+    assert run("--size", 7, command=atlas).exit_code == 2

@@ -1,0 +1,141 @@
+"""Every family: its fit is what its cost says, its guarantee holds, and its own members are fitted without error."""
+
+import numpy as np
+import pytest
+from scipy.linalg import block_diag
+
+from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity.atlas import COSTS, atlas, draw
+from monarch_theory.expressivity.families import FAMILIES, families_for
+from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.families.kronecker import rearrange
+from monarch_theory.expressivity.families.monarch_attention import monarch_attention
+from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.targets import Target, attention_heads, targets
+from monarch_theory.monarch import random_monarch
+
+RNG = np.random.default_rng(0)
+MEMBERS = {
+    "monarch-2": random_monarch((4, 4), FLOAT64, RNG).dense(),
+    "monarch-3": random_monarch((2, 2, 4), FLOAT64, RNG).dense(),
+    "butterfly": random_monarch((2, 2, 2, 2), FLOAT64, RNG).dense(),
+    "kronecker-sparse": np.kron(RNG.standard_normal((2, 2)), RNG.standard_normal((8, 8))),
+    "gs": np.kron(np.ones((4, 4)), np.outer(RNG.standard_normal(4), RNG.standard_normal(4))),
+    "block-tensor-train": random_monarch((2, 2, 4), FLOAT64, RNG).dense(),
+    "kronecker": np.kron(RNG.standard_normal((4, 4)), RNG.standard_normal((4, 4))),
+    "low-rank": RNG.standard_normal((16, 3)) @ RNG.standard_normal((3, 16)),
+    "block-diagonal": block_diag(*RNG.standard_normal((4, 4, 4))),
+}
+
+
+def smallest_error(family, matrix, budget):
+    return min(np.linalg.norm(matrix - family.fit(matrix, s)) for s in family.within(matrix.shape, budget))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_members_are_fitted_without_error_and_random_matrices_are_not(name):
+    family = next(f for f in families_for((16, 16)) if f.name == name)
+    assert smallest_error(family, MEMBERS[name], 160) < 1e-12
+    assert smallest_error(family, RNG.standard_normal((16, 16)), 160) > 0.1
+
+
+@pytest.mark.parametrize("family", families_for((16, 16)), ids=lambda f: f.name)
+def test_fits_keep_shape_and_dtype_and_never_lengthen(family):
+    for dtype in (np.float32, float, complex):
+        if family.name == "monarch-attention":
+            matrix = np.exp(RNG.standard_normal((16, 16))).astype(float)
+        else:
+            matrix = RNG.standard_normal((16, 16)).astype(dtype)
+        for setting in family.settings(matrix.shape)[:12]:
+            near = family.fit(matrix, setting)
+            assert near.shape == matrix.shape and near.dtype == matrix.dtype
+            if setting.guarantee == "optimal":
+                assert np.linalg.norm(near) <= np.linalg.norm(matrix) * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("family", families_for((16, 16)), ids=lambda f: f.name)
+def test_no_setting_of_an_optimal_family_is_beaten_by_a_member_it_found_for_another_matrix(family):
+    """Optimal means no member is nearer: fits of other matrices, best scaled, are members too."""
+    matrix = np.exp(RNG.standard_normal((16, 16)))
+    for setting in family.settings(matrix.shape)[:8]:
+        if setting.guarantee != "optimal":
+            continue
+        own = np.linalg.norm(matrix - family.fit(matrix, setting))
+        for noise in (0.01, 0.3):
+            other = family.fit(matrix + noise * RNG.standard_normal(matrix.shape), setting)
+            scaled = other * (np.vdot(other, matrix) / max(np.vdot(other, other), 1e-300))
+            assert np.linalg.norm(matrix - scaled) >= own - 1e-9
+
+
+def test_the_parameter_count_is_the_rank_of_the_tangent_space_or_more():
+    """A family cannot have more local dimensions than it claims parameters: numerical rank of differences of fits."""
+    for family in families_for((8, 8)):
+        if family.name == "monarch-attention":
+            continue
+        setting = min(family.settings((8, 8)), key=lambda s: s.parameters)
+        matrix = family.fit(RNG.standard_normal((8, 8)), setting)
+        moves = [family.fit(matrix + 1e-5 * RNG.standard_normal((8, 8)), setting) - matrix for _ in range(80)]
+        values = np.linalg.svd(np.array(moves).reshape(80, -1) / 1e-5, compute_uv=False)
+        assert (values > 1e-2).sum() <= setting.parameters, family.name
+
+
+def test_rearrangement_turns_kronecker_products_into_rank_one():
+    a, b = RNG.standard_normal((2, 3)), RNG.standard_normal((4, 5))
+    assert np.array_equal(rearrange(np.kron(a, b), (2, 3)), np.outer(a.reshape(-1), b.reshape(-1)))
+
+
+def test_monarch_attention_is_row_stochastic_and_no_nearer_than_the_projection():
+    for head in attention_heads():
+        setting = monarch_attention.settings(head.shape)[0]
+        near = monarch_attention.fit(head, setting)
+        assert np.allclose(near.sum(1), head.sum(1)) and (near >= 0).all()
+        assert np.linalg.norm(head - near) >= project(head, setting.choices["kind"]).distance - 1e-12
+
+
+def test_monarch_attention_raises_the_softmax_objective_over_its_start():
+    head = attention_heads()[0]
+
+    def objective(a):
+        return float((a * np.log(head)).sum() - (a * np.log(np.maximum(a, 1e-300))).sum())
+
+    near = monarch_attention.fit(head, monarch_attention.settings(head.shape)[0])
+    uniform = np.full_like(head, 1 / 64)
+    assert objective(uniform) < objective(near) <= objective(head)
+
+
+def test_monarch_attention_is_exact_where_it_can_be():
+    uniform = np.full((16, 16), 1 / 16)
+    assert np.allclose(monarch_attention.fit(uniform, monarch_attention.settings((16, 16))[0]), uniform)
+
+
+def test_the_atlas_at_sixteen():
+    found = atlas(16, seed=3)
+    assert found == atlas(16, seed=3)
+    assert found.best("DFT", "monarch-2", "parameters").error < 1e-14
+    assert found.best("DFT", "butterfly", "parameters").error < 1e-14
+    assert found.best("low rank", "low-rank", "parameters").error < 1e-14
+    assert found.best("DFT", "low-rank", "parameters").error == pytest.approx(np.sqrt(12 / 16))
+    for cost in COSTS:
+        for name, _ in found.families:
+            for target in found.targets:
+                best = found.best(target, name, cost)
+                assert best is None or getattr(best.setting, cost) <= found.budget
+                errors = [error for _, error in found.frontier(target, name, cost)]
+                assert errors == sorted(errors, reverse=True)
+
+
+def test_adding_a_family_is_one_object(tmp_path):
+    zero = Family("zero", "zero", "none", lambda shape: [Setting("0", 0, 0, "optimal")], lambda a, s: np.zeros_like(a))
+    found = atlas(4, families=[zero], chosen=[Target("one", (np.eye(4),))])
+    assert found.best("one", "zero", "parameters").error == 1.0
+    draw(found, str(tmp_path / "a.png"))
+
+
+def test_attention_target_only_where_its_size_is():
+    assert [t.name for t in targets(64)][3] == "attention" and len(targets(64)[3].matrices) == 8
+    assert "attention" not in [t.name for t in targets(32)]
+
+
+def test_names_are_unique():
+    names = [family.name for family in families_for((64, 64))]
+    assert len(set(names)) == len(names) >= 5 + len(FAMILIES) - 1
