@@ -75,11 +75,22 @@ class Search:
     relative: float = 0.0
     accepted: float = 0.0
     noise: float = 0.0
+    doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     def run(self) -> Found | None:
-        """A leak, or None where no tested cut showed one."""
+        """A leak, or None where no tested cut showed one.
+
+        Raises:
+            UndecidedError: none did, but some response could be told neither from a leak nor from rounding.
+        """
+        found = self._rounds()
+        if self.doubt and not found:
+            raise self.doubt
+        return found
+
+    def _rounds(self) -> Found | None:
         order = spread_order(self.inputs.n)
         preview = order[: PREVIEW + 2]
         for kind in range(self.inputs.rounds):
@@ -120,7 +131,12 @@ class Search:
                 self.tested.add(cut)
                 self.progress(len(self.tested), self.inputs.n - 1)
             if self._suspicious(y, z, cut):
-                examination = self._judged(base, changed, cut, scale(y, z))
+                try:
+                    examination = self._judged(base, changed, cut, scale(y, z))
+                except UndecidedError as doubt:
+                    self.doubt = self.doubt or doubt
+                    self.accepted = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max()) / (scale(y, z) or 1.0)
+                    continue
                 if examination.leaks.any():
                     return self._locate(base, donor, cut, examination)
                 self._accept(examination, y, z, cut)
@@ -134,7 +150,7 @@ class Search:
         except Exception as error:
             if kind == 0 or getattr(getattr(error, "outcome", None), "value", None) != "exception":
                 raise
-            self._skip(kind, f"the model raised: {error}")
+            self._skip(kind, f"the model raised {error}")
             return None
         kept = y if kind == 0 else y[:cut]
         bad = ~np.isfinite(kept)
@@ -148,7 +164,7 @@ class Search:
         return None
 
     def _skip(self, kind: int, why: str) -> None:
-        self._note(f"inputs of kind {KINDS[kind % len(KINDS)]} were left out: {why}")
+        self._note(f"{why}, on inputs of kind {KINDS[kind % len(KINDS)]}: left out")
 
     def _suspicious(self, y: np.ndarray, z: np.ndarray, cut: int) -> bool:
         """Whether the past moved, and by more than has been found to be rounding."""

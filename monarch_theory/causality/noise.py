@@ -17,9 +17,9 @@ h = 2⁻¹² is large enough to stir single precision hidden inside a double-pre
 - table = 4πn, n ≤ 4096: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u. Only where many
   past places respond, since a transform reaches all of them; a response of few places has another cause.
 
-An output never has less noise than its own rounding, u|y|/√12·2. Where the input cannot be moved (tokens), s is
+An output never has less noise than its own rounding, u|y|/√3. Where the input cannot be moved (tokens), s is
 replaced by u·max|y|. Half precision has too few digits for small steps: there a response within 4u|y| is rounding, one
-above 64u·max|y| is a leak, and between them nothing is decided.
+above 16u·max|y| is a leak, and between them nothing is decided.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def without_steps(
         return Examination(response, (spread(inputs, response.size) + table(inputs, response > 0, u)) * noise, noise)
     if (response <= 4 * u * largest[:cut]).all():
         return Examination(response, 4 * u * largest[:cut], u * largest[:cut])
-    floor = np.full(response.shape, 64 * u * float(largest.max()))
+    floor = np.full(response.shape, 16 * u * float(largest.max()))
     if not (response > floor).any():
         raise UndecidedError(
             "noise",
