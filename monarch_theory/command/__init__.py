@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-SUBCOMMANDS = ("causal",)
+SUBCOMMANDS = ("causal", "express", "atlas", "check")
 
 app = typer.Typer(
     name="monarch",
