@@ -1,0 +1,21 @@
+"""Commands in executed pages, printed as a reader would see them; a page fails to build when one ends otherwise."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def shell(command: str, status: int = 0) -> None:
+    """Run `command` in the root of the repository and print it with what it writes.
+
+    Raises:
+        RuntimeError: it ended with another exit status than `status`.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, shell=True, cwd=root, env=environment, capture_output=True, text=True)
+    if done.returncode != status:
+        raise RuntimeError(f"{command}: exit status {done.returncode}, expected {status}\n{done.stdout}{done.stderr}")
+    print(f"$ {command}\n{done.stdout.rstrip()}")
