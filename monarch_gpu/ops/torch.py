@@ -1,0 +1,556 @@
+"""The primitives in PyTorch: registered operators with fake kernels, autograd and vmap; the fast CPU path.
+
+Two operators carry everything: `monarch::multiply`, a direct sum of Monarch products, and `monarch::fourier`, the DFT
+in stages. They are differentiable twice and map under `torch.vmap`; `torch.func.grad` does not reach operators
+registered with `torch.library` (as of PyTorch 2.13), use `torch.autograd`.
+
+Layout is what decides the speed. With the sequence first and the batch innermost every stage is one batched GEMM on a
+strided view, and the only copy is the digit reversal at the end. A batch-first argument is transposed once on the way in
+and once on the way out, which costs less than running on it as it stands.
+
+Reduced precision on a CPU: products are accumulated in float32 and every stage is rounded to the storage dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from monarch_gpu.ops.arguments import (
+    check_axis,
+    check_blocks,
+    check_convention,
+    check_same,
+    check_signal,
+    check_transform,
+    convolution_radices,
+    monarch_radices,
+)
+from monarch_theory.digits import check_radices
+from monarch_theory.monarch import Convention
+
+__all__ = [
+    "block_diagonal_multiply",
+    "causal_monarch",
+    "inverse_monarch_dft",
+    "long_convolution",
+    "monarch_dft",
+    "monarch_multiply",
+]
+
+
+# Products of blocks
+
+
+def _matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Batched product (g, m, n) · (g, n, c), contiguous; float16 on a CPU goes through float32, as no BLAS has it."""
+    if a.dtype == torch.float16 and not a.is_cuda:
+        return torch.bmm(a.float(), b.float()).to(a.dtype)
+    return torch.bmm(a, b)
+
+
+def _adjoint(blocks: Tensor) -> Tensor:
+    return blocks.transpose(-1, -2).conj() if blocks.is_complex() else blocks.transpose(-1, -2)
+
+
+def _transposed(x: Tensor) -> Tensor:
+    """(C, a, b) to (C, b, a), contiguous; PyTorch's blocked transpose serves matrices only."""
+    if x.shape[0] == 1:
+        return x[0].t().contiguous()[None]
+    return x.transpose(1, 2).contiguous()
+
+
+# The state between stages k − 1 and k is what the batched product of stage k − 1 left: (C, blocks, m_{k-1}, batch).
+
+
+def _operand(state: Tensor, k: int, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+    """What stage k multiplies, (C, blocks, n_k, batch): a view for order 2 with C = 1."""
+    channels, batch = state.shape[0], state.shape[-1]
+    after = prod(columns[k + 1 :])
+    if k == 0:
+        return state.movedim(1, -2).reshape(channels, after, columns[0], batch)
+    before, m = prod(rows[: k - 1]), rows[k - 1]
+    digits = state.view(channels, before, columns[k], after, m, batch)
+    return digits.permute(0, 1, 4, 3, 2, 5).reshape(channels, before * m * after, columns[k], batch)
+
+
+def _state_gradient(operand: Tensor, k: int, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+    """The inverse of `_operand`."""
+    channels, batch = operand.shape[0], operand.shape[-1]
+    if k == 0:
+        return operand.reshape(channels, *columns[1:], columns[0], batch).movedim(-2, 1)
+    before, m, after = prod(rows[: k - 1]), rows[k - 1], prod(columns[k + 1 :])
+    digits = operand.view(channels, before, m, after, columns[k], batch)
+    return digits.permute(0, 1, 4, 3, 2, 5).reshape(channels, before * columns[k] * after, m, batch)
+
+
+def _reversed_digits(x: Tensor, radices: Sequence[int]) -> Tensor:
+    """(C, n_0 ⋯ n_{p-1}, batch) read as those digits, the digit axes reversed; a view."""
+    order = range(len(radices), 0, -1)
+    return x.reshape(x.shape[0], *radices, x.shape[-1]).permute(0, *order, len(radices) + 1)
+
+
+def _digits_in(x: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
+    """The argument as (C, n_0, …, n_{p-1}, batch)."""
+    x = _transposed(x) if batch_first else x
+    if convention == "PLPR":
+        return _reversed_digits(x, columns[::-1])
+    return x.reshape(x.shape[0], *columns, x.shape[-1])
+
+
+def _index_out(state: Tensor, rows: Sequence[int], convention: str, batch_first: bool) -> Tensor:
+    """The last state as the result."""
+    channels, batch = state.shape[0], state.shape[-1]
+    y = state.view(channels, prod(rows), batch)
+    if convention != "LPRP" and len(rows) > 1:
+        y = _reversed_digits(y, rows).reshape(channels, prod(rows), batch)
+    return _transposed(y) if batch_first else y
+
+
+def _radices(factors: Sequence[Tensor]) -> tuple[list[int], list[int]]:
+    return [f.shape[2] for f in factors], [f.shape[3] for f in factors]
+
+
+@torch.library.custom_op("monarch::multiply", mutates_args=())
+def _multiply(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
+    """C Monarch products at once: [y], and with `keep` the states between stages, which the backward pass needs.
+
+    x: (C, batch, inputs) if `batch_first`, else (C, inputs, batch); factors[k]: (C, blocks, m_k, n_k).
+    """
+    rows, columns = _radices(factors)
+    if batch_first and len(factors) == 1:
+        return [_matmul(x, factors[0][:, 0].transpose(1, 2))]
+    state, states = _digits_in(x, columns, convention, batch_first), []
+    for k, blocks in enumerate(factors):
+        operand = _operand(state, k, rows, columns)
+        product = _matmul(blocks.flatten(0, 1), operand.flatten(0, 1))
+        state = product.view(*blocks.shape[:2], rows[k], product.shape[-1])
+        states.append(state)
+    return [_index_out(state, rows, convention, batch_first), *(states[:-1] if keep else ())]
+
+
+@_multiply.register_fake
+def _(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
+    rows, _ = _radices(factors)
+    channels, batch, size = x.shape[0], x.shape[1 if batch_first else 2], prod(rows)
+    y = x.new_empty((channels, batch, size) if batch_first else (channels, size, batch))
+    kept = factors[:-1] if keep and not (batch_first and len(factors) == 1) else ()
+    return [y, *(x.new_empty((*f.shape[:3], batch)) for f in kept)]
+
+
+def _save_for_multiply(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
+    x, factors, ctx.convention, ctx.batch_first, _ = inputs
+    ctx.set_materialize_grads(False)
+    ctx.order = len(factors)
+    ctx.save_for_backward(x, *factors, *output[1:])
+
+
+def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple:
+    """Gradients of x and of every factor; the states are outputs too, so what reaches them is added on the way."""
+    x, *rest = ctx.saved_tensors
+    factors, states = rest[: ctx.order], rest[ctx.order :]
+    need_x, need_factors = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
+    if not states and ctx.order > 1:
+        states = _multiply(x, factors, ctx.convention, ctx.batch_first, True)[1:]
+    rows, columns = _radices(factors)
+    start = _digits_in(x, columns, ctx.convention, ctx.batch_first)
+    gradient = _digits_out_gradient(gradients[0], rows, ctx.convention, ctx.batch_first)
+    found: list[Tensor | None] = [None] * ctx.order
+    for k in reversed(range(ctx.order)):
+        if k < ctx.order - 1 and k + 1 < len(gradients) and gradients[k + 1] is not None:
+            gradient = gradients[k + 1] if gradient is None else gradient + gradients[k + 1]
+        if gradient is None:
+            continue
+        flat = gradient.flatten(0, 1)
+        if need_factors[k]:
+            operand = _operand(states[k - 1] if k else start, k, rows, columns)
+            found[k] = _matmul(flat, _adjoint(operand.flatten(0, 1))).view_as(factors[k])
+        if k or need_x:
+            back = _matmul(_adjoint(factors[k].flatten(0, 1)), flat)
+            back = back.view(*factors[k].shape[:2], columns[k], back.shape[-1])
+            gradient = _state_gradient(back, k, rows, columns)
+    wanted = need_x and gradient is not None
+    input_gradient = _index_in_gradient(gradient, columns, ctx.convention, ctx.batch_first) if wanted else None
+    return input_gradient, found, None, None, None
+
+
+def _digits_out_gradient(
+    gradient: Tensor | None, rows: Sequence[int], convention: str, batch_first: bool
+) -> Tensor | None:
+    """The gradient of y as that of the last state, (C, blocks, m_{p-1}, batch): the adjoint of `_index_out`."""
+    if gradient is None:
+        return None
+    y = _transposed(gradient) if batch_first else gradient
+    if convention != "LPRP":
+        y = _reversed_digits(y, rows[::-1])
+    return y.reshape(y.shape[0], prod(rows[:-1]), rows[-1], y.shape[-1])
+
+
+def _index_in_gradient(gradient: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
+    """The gradient of the digits as that of x: the adjoint of `_digits_in`."""
+    channels, batch = gradient.shape[0], gradient.shape[-1]
+    if convention == "PLPR":
+        gradient = gradient.permute(0, *range(len(columns), 0, -1), len(columns) + 1)
+    x = gradient.reshape(channels, prod(columns), batch)
+    return _transposed(x) if batch_first else x
+
+
+_multiply.register_autograd(_multiply_backward, setup_context=_save_for_multiply)
+
+
+@_multiply.register_vmap
+def _(
+    info: Any, in_dims: tuple, x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool
+) -> tuple[list[Tensor], list[int]]:
+    """Mapped over x alone, the mapped axis is batch; mapped over factors, it joins C."""
+    x_dim, factor_dims = in_dims[0], in_dims[1]
+    size = info.batch_size
+    if all(dim is None for dim in factor_dims):
+        batch_axis = 1 if batch_first else 2
+        x = x.movedim(x_dim, batch_axis)
+        flat = x.flatten(batch_axis, batch_axis + 1)
+        out = _multiply(flat, factors, convention, batch_first, keep)
+        axes, batch = [batch_axis] + [3] * (len(out) - 1), flat.shape[batch_axis] // size
+        return [y.unflatten(axis, (size, batch)) for y, axis in zip(out, axes, strict=True)], axes
+
+    def joined(t: Tensor, dim: int | None) -> Tensor:
+        mapped = t.expand(size, *t.shape) if dim is None else t.movedim(dim, 0)
+        return mapped.flatten(0, 1)
+
+    mapped_factors = [joined(f, dim) for f, dim in zip(factors, factor_dims, strict=True)]
+    out = _multiply(joined(x, x_dim), mapped_factors, convention, batch_first, keep)
+    return [y.unflatten(0, (size, y.shape[0] // size)) for y in out], [0] * len(out)
+
+
+# The DFT in stages
+
+
+@lru_cache(maxsize=64)
+def _roots(
+    radices: tuple[int, ...], adjoint: bool, dtype: torch.dtype, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For every stage its twiddles, (indices before, n_k, 1), and the small DFT, (n_k, n_k); conjugated if `adjoint`.
+
+    Conjugated here, in memory: inside an operator a lazily conjugated tensor may be read as it is stored.
+    """
+    sign = 1 if adjoint else -1
+    stages = []
+    for k, b in enumerate(radices):
+        known = prod(radices[:k])
+        low = np.arange(known).reshape(radices[:k][::-1]).T.reshape(-1)
+        twiddles = _exponential(sign * np.outer(low, np.arange(b)), known * b)
+        fourier = _exponential(sign * np.outer(np.arange(b), np.arange(b)), b)
+        stages.append(tuple(torch.tensor(a, dtype=dtype, device=device) for a in (twiddles[:, :, None], fourier)))
+    return stages  # type: ignore[return-value]
+
+
+def _exponential(exponents: np.ndarray, n: int) -> np.ndarray:
+    """exp(2πi e/n), each from its own angle, the exponent reduced first."""
+    return np.exp(2j * np.pi * ((exponents % n) / n))
+
+
+@torch.library.custom_op("monarch::fourier", mutates_args=())
+def _fourier(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
+    """The DFT of a signal whose digit a_0 is below `rows`, zero beyond it; with `adjoint` the adjoint of that map.
+
+    x: (rows · N/n_0, batch), natural order, to (N, batch) in stage order, digits (i_0, …, i_{p-1}): DAO_TRANSPOSED.
+    """
+    stages = list(enumerate(_roots(tuple(radices), adjoint, x.dtype, x.device)))
+    size, batch = prod(radices), x.shape[-1]
+    for k, (twiddles, fourier) in stages[::-1] if adjoint else stages:
+        before, n = prod(radices[:k]), rows if k == 0 else radices[k]
+        fourier = fourier[:n] if adjoint else fourier[:, :n]
+        x = x.reshape(before, fourier.shape[1], size // (before * radices[k]) * batch)
+        if k and not adjoint:
+            x = x * twiddles
+        x = torch.matmul(fourier, x)
+        if k and adjoint:
+            x = x * twiddles
+    return x.reshape(size // radices[0] * rows if adjoint else size, batch)
+
+
+@_fourier.register_fake
+def _(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
+    size = prod(radices)
+    return x.new_empty(size // radices[0] * rows if adjoint else size, x.shape[1])
+
+
+def _save_for_fourier(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    _, ctx.radices, ctx.rows, ctx.adjoint = inputs
+
+
+def _fourier_backward(ctx: Any, gradient: Tensor) -> tuple:
+    return _fourier(gradient, ctx.radices, ctx.rows, not ctx.adjoint), None, None, None
+
+
+_fourier.register_autograd(_fourier_backward, setup_context=_save_for_fourier)
+
+
+@_fourier.register_vmap
+def _(info: Any, in_dims: tuple, x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Any:
+    x = x.movedim(in_dims[0], 1)
+    return _fourier(x.flatten(1, 2), radices, rows, adjoint).unflatten(1, x.shape[1:]), 1
+
+
+# Autocast: whatever floating dtype the region asks for, as for torch.matmul
+
+
+_library = torch.library.Library("monarch", "FRAGMENT")
+_autocast_keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU) | torch._C.DispatchKeySet(
+    torch._C.DispatchKey.AutocastCUDA
+)
+
+
+def _autocast(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
+    def cast(t: Tensor) -> Tensor:
+        eligible = t.is_floating_point() and t.dtype != torch.float64
+        return t.to(torch.get_autocast_dtype(t.device.type)) if eligible else t
+
+    with torch._C._ExcludeDispatchKeyGuard(_autocast_keys):
+        return _multiply(cast(x), [cast(f) for f in factors], convention, batch_first, keep)
+
+
+for _key in ("AutocastCPU", "AutocastCUDA"):
+    _library.impl("multiply", _autocast, _key)
+
+
+# Public primitives
+
+
+def block_diagonal_multiply(x: Tensor, blocks: Tensor, axis: int = -1) -> Tensor:
+    """diag(B_0, …, B_{g-1}) x along `axis`.
+
+    Args:
+        x: (…, g·n), real or complex floating point; any strides.
+        blocks: (g, m, n), same dtype and device.
+
+    Returns:
+        (…, g·m).
+
+    Raises:
+        ValueError: a shape that does not fit. TypeError: dtypes or devices that differ.
+
+    >>> block_diagonal_multiply(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([[[1.0, 1.0]], [[1.0, -1.0]]]))
+    tensor([ 3., -1.])
+    """
+    check_blocks(tuple(blocks.shape))
+    check_same(x, {"blocks": blocks})
+    g, m, n = blocks.shape
+    axis = check_axis(x, axis, g * n)
+    x, blocks = x.resolve_conj(), blocks.resolve_conj()
+    last = axis == x.ndim - 1
+    front = x.movedim(axis, 0)
+    others = front.shape[1:]
+    operand = x.reshape(prod(others), g, n).transpose(0, 1) if last else front.reshape(g, n, prod(others))
+    y = _multiply(operand, [blocks[:, None]], Convention.DAO_TRANSPOSED.value, last, False)[0]
+    if last:
+        return y.transpose(0, 1).reshape(*others, g * m)
+    return y.reshape(g * m, *others).movedim(0, axis)
+
+
+def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Convention.M2, axis: int = -1) -> Tensor:
+    """M x along `axis`, M a Monarch matrix with the given factors (THEORY §1–2, `monarch_theory.Monarch.multiply`).
+
+    Args:
+        x: (…, N) real or complex floating point, any strides; `axis=0` is the layout that is not transposed.
+        factors: factor k has shape (blocks, m_k, n_k), same dtype and device as x.
+        convention: which digit reversals stand at the ends.
+
+    Returns:
+        (…, ∏ m_k), contiguous for `axis` 0 and -1.
+
+    Raises:
+        ValueError: a shape that does not fit. TypeError: dtypes or devices that differ.
+
+    >>> hadamard = torch.tensor([[[1.0, 1.0], [1.0, -1.0]]] * 2)
+    >>> monarch_multiply(torch.tensor([1.0, 2.0, 3.0, 4.0]), hadamard, hadamard)
+    tensor([10., -4., -2.,  0.])
+    """
+    rows, columns = monarch_radices(tuple([tuple(f.shape) for f in factors]))
+    check_convention(convention)
+    check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
+    axis = check_axis(x, axis, prod(columns))
+    if not (x.is_floating_point() or x.is_complex()):
+        raise TypeError(f"x: expected a floating-point or complex dtype, got {x.dtype}")
+    if x.is_complex():
+        x, factors = x.resolve_conj(), tuple(f.resolve_conj() for f in factors)
+    keep = torch.is_grad_enabled() and (x.requires_grad or any([f.requires_grad for f in factors]))
+    stacked = [f[None] for f in factors]
+    if axis == x.ndim - 1 and axis > 0:
+        flat = x.reshape(1, prod(x.shape[:-1]), x.shape[-1])
+        return _multiply(flat, stacked, convention.value, True, keep)[0].view(*x.shape[:-1], prod(rows))
+    front = x.movedim(axis, 0) if axis else x
+    flat = front.reshape(1, x.shape[axis], prod(front.shape[1:]))
+    y = _multiply(flat, stacked, convention.value, False, keep)[0].view(prod(rows), *front.shape[1:])
+    return y.movedim(0, axis) if axis else y
+
+
+def _stage_order(x: Tensor, radices: Sequence[int]) -> Tensor:
+    """(N, batch) from natural order, digits i_{p-1} … i_0, to stage order, digits i_0 … i_{p-1}."""
+    return _reversed_digits(x[None], radices[::-1]).reshape(x.shape)
+
+
+def _dft(x: Tensor, radices: Sequence[int], axis: int, inverse: bool) -> Tensor:
+    radices = check_radices(radices)
+    if x.dtype not in (torch.complex64, torch.complex128):
+        raise TypeError(f"x: expected dtype complex64 or complex128, got {x.dtype}")
+    size = prod(radices)
+    axis = check_axis(x, axis, size)
+    front = x.resolve_conj().movedim(axis, 0)
+    flat = front.reshape(size, prod(front.shape[1:]))
+    if inverse:
+        y = _fourier(_stage_order(flat, radices), list(radices), radices[0], True) / size
+    else:
+        y = _reversed_digits(_fourier(flat, list(radices), radices[0], False)[None], radices)
+    return y.reshape(front.shape).movedim(0, axis)
+
+
+def monarch_dft(x: Tensor, radices: Sequence[int], axis: int = -1) -> Tensor:
+    """The DFT X_i = Σ_j x_j exp(−2πi ij/N) along `axis`, in one stage for each radix; natural order in and out.
+
+    Args:
+        x: (…, N), complex64 or complex128, N the product of `radices`.
+
+    Raises:
+        ValueError: radices or shape do not fit. TypeError: x is not complex.
+
+    >>> monarch_dft(torch.tensor([1, 0, 0, 0], dtype=torch.complex64), (2, 2)).real
+    tensor([1., 1., 1., 1.])
+    """
+    return _dft(x, radices, axis, inverse=False)
+
+
+def inverse_monarch_dft(x: Tensor, radices: Sequence[int], axis: int = -1) -> Tensor:
+    """The inverse of `monarch_dft`, 1/N included: x_j = (1/N) Σ_i X_i exp(+2πi ij/N).
+
+    >>> inverse_monarch_dft(torch.ones(4, dtype=torch.complex64), (2, 2)).abs().round(decimals=3)
+    tensor([1., 0., 0., 0.])
+    """
+    return _dft(x, radices, axis, inverse=True)
+
+
+def _sequence_first(x: Tensor, channels: Sequence[int]) -> Tensor:
+    """(…, channels, n) to (n, batch, channels), contiguous, with one blocked transpose."""
+    n = x.shape[-1]
+    count = prod(channels)
+    batch = prod(x.shape[: x.ndim - 1 - len(channels)])
+    return x.reshape(batch * count, n).t().contiguous().view(n, batch, count)
+
+
+def _sequence_last(y: Tensor, shape: Sequence[int]) -> Tensor:
+    """The inverse of `_sequence_first`."""
+    return y.flatten(1).t().contiguous().view(*shape)
+
+
+def _paired(x: Tensor) -> Tensor:
+    """Real (n, batch, channels) as complex (n, ⌈batch/2⌉, channels): a real filter keeps two signals apart."""
+    n, batch, channels = x.shape
+    if batch % 2:
+        x = torch.cat([x, x.new_zeros(n, 1, channels)], dim=1)
+    return torch.complex(x[:, : (batch + 1) // 2], x[:, (batch + 1) // 2 :])
+
+
+def _unpaired(z: Tensor, batch: int) -> Tensor:
+    return torch.cat([z.real, z.imag], dim=1)[:, :batch]
+
+
+def _convolve(u: Tensor, k: Tensor, radices: tuple[int, ...]) -> Tensor:
+    """k ∗ u for u (n, batch, channels) and k (n, 1, channels), by transforms of length ∏ radices in stage order.
+
+    Only the first rows of the leading digit hold signal, so the other columns of the first stage, and the other rows of
+    the last, are never multiplied.
+    """
+    n, size = u.shape[0], prod(radices)
+    step = size // radices[0]
+    rows = -(-n // step)
+    stages, padding = list(radices), (0, 0, 0, 0, 0, rows * step - n)
+
+    def transformed(x: Tensor) -> Tensor:
+        x = torch.nn.functional.pad(x, padding) if rows * step > n else x
+        return _fourier(x.flatten(1), stages, rows, False).view(size, *x.shape[1:])
+
+    if u.is_complex():
+        product = transformed(u.resolve_conj()) * (transformed(k.resolve_conj()) / size)
+        return _fourier(product.flatten(1), stages, rows, True)[:n].view_as(u)
+    signal = _paired(u)
+    product = transformed(signal) * (transformed(torch.complex(k, torch.zeros_like(k))) / size)
+    return _unpaired(_fourier(product.flatten(1), stages, rows, True)[:n].view_as(signal), u.shape[1])
+
+
+def long_convolution(
+    u: Tensor,
+    k: Tensor,
+    gate: Tensor | None = None,
+    skip: Tensor | None = None,
+    *,
+    pre_gate: Tensor | None = None,
+    causal: bool = True,
+    radices: Sequence[int] | None = None,
+) -> Tensor:
+    """gate ⊙ (k ∗ v + skip ⊙ v), v = pre_gate ⊙ u, by the Monarch DFT (M2 §3, THEORY §6).
+
+    Args:
+        u: (…, *channels, n), float16, bfloat16, float32, float64 or complex; reduced precision is computed in float32
+            throughout and rounded once, at the end.
+        k: (*channels, n), one filter for each channel.
+        gate, pre_gate: shape of u.
+        skip: (*channels).
+        causal: pad to at least 2n − 1, so that y_i = Σ_{j≤i} k_{i−j} v_j; otherwise circular, indices modulo n.
+        radices: of the transform; chosen balanced when not given.
+
+    Raises:
+        ValueError: a shape that does not fit. TypeError: dtypes or devices that differ.
+
+    >>> u, k = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, 1.0, 0.0, 0.0])
+    >>> long_convolution(u, k).round(decimals=3)
+    tensor([1., 3., 5., 7.])
+    >>> long_convolution(u, k, causal=False).round(decimals=3)
+    tensor([5., 3., 5., 7.])
+    """
+    named = {"k": k, "gate": gate, "skip": skip, "pre_gate": pre_gate}
+    check_same(u, named)
+    channels = check_signal(u, named)
+    radices = convolution_radices(u.shape[-1], k.shape[-1], causal, radices)
+    dtype = u.dtype
+    if dtype in (torch.float16, torch.bfloat16):
+        u, k = u.float(), k.float()
+        gate, skip, pre_gate = (None if t is None else t.float() for t in (gate, skip, pre_gate))
+    v = u if pre_gate is None else u * pre_gate
+    y = _sequence_last(_convolve(_sequence_first(v, channels), _sequence_first(k, channels), radices), u.shape)
+    if skip is not None:
+        y = y + skip[..., None] * v
+    if gate is not None:
+        y = gate * y
+    return y.to(dtype)
+
+
+def causal_monarch(u: Tensor, k: Tensor, *factors: Tensor, convention: Convention = Convention.M2) -> Tensor:
+    """(M⁻¹(M[k; 0] ⊙ M[u; 0]))[:n], the operator of THEORY §4 (`monarch_theory.causality.MonarchOperator`).
+
+    Args:
+        u: (…, *channels, n).
+        k: (*channels, n).
+        factors: the p factors of M, then the p factors of M⁻¹, as `Monarch.inverse().factors` gives them.
+        convention: that of M; its inverse has `convention.transposed`.
+
+    Raises:
+        ValueError: a shape that does not fit, or n exceeds N. TypeError: dtypes or devices that differ.
+    """
+    check_same(u, {"k": k})
+    channels = check_signal(u, {"k": k})
+    forward, inverse = check_transform(factors, u.shape[-1])
+    n, size = u.shape[-1], prod(f.shape[2] for f in forward)
+
+    def transformed(x: Tensor) -> Tensor:
+        x = torch.nn.functional.pad(_sequence_first(x, channels), (0, 0, 0, 0, 0, size - n))
+        return monarch_multiply(x, *forward, convention=convention, axis=0)
+
+    product = transformed(k) * transformed(u)
+    y = monarch_multiply(product, *inverse, convention=convention.transposed, axis=0)
+    return _sequence_last(y[:n], u.shape)
