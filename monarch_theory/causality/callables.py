@@ -32,7 +32,8 @@ class Report:
 
     verdict: "causal", "not causal" or "undecided"; outcome: the name of what went wrong where undecided, else None;
     witness: the first leaking pair; cuts_tested of cuts_total; gap: violations i ← j with j − i ≥ gap cannot have been
-    missed between cuts; response and noise: largest seen, relative to the size of the outputs.
+    missed between cuts; response, floor and noise: of what was taken for
+    rounding, relative to the size of the outputs.
     """
 
     verdict: str
@@ -50,6 +51,7 @@ class Report:
     gap: int = 0
     rounds: int = 0
     response: float = 0.0
+    floor: float = 0.0
     noise: float = 0.0
     forwards: int = 0
     seconds: float = 0.0
@@ -311,8 +313,8 @@ def conclude(search: Search, found: Found | None, constant: bool) -> Report:
     else:
         evidence = "measured: causal to rounding"
         reason = (
-            f"changed futures move the past by at most {search.relative:.1e} of the output's size, within the floor "
-            f"{search.accepted:.1e} that its rounding noise {search.noise:.1e} sets"
+            f"changed futures move the past by at most {search.worst.response:.1e} of the output's size, within the "
+            f"floor {search.worst.floor:.1e} that its rounding noise {search.worst.noise:.1e} sets"
         )
     total = inputs.n - 1
     if len(search.tested) == total:
@@ -334,7 +336,8 @@ def with_counts(report: Report, search: Search) -> Report:
         cuts_total=search.inputs.n - 1,
         gap=search.gap,
         rounds=search.rounds,
-        response=search.relative,
-        noise=search.noise,
+        response=search.worst.response,
+        floor=search.worst.floor,
+        noise=search.worst.noise,
         notes=tuple(search.notes),
     )

@@ -24,6 +24,7 @@ __all__ = ["Found", "Search", "spread_order"]
 
 PREVIEW = 8
 LEAST = 4
+COARSEST_FLOOR = 0.01
 
 
 def spread_order(n: int) -> list[int]:
@@ -50,6 +51,15 @@ class Found:
     change: float
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """What was taken for rounding, relative to the size of the outputs: largest response, floor and noise."""
+
+    response: float = 0.0
+    floor: float = 0.0
+    noise: float = 0.0
+
+
 @dataclass
 class Search:
     """One search over a deterministic callable.
@@ -71,10 +81,7 @@ class Search:
     tested: set[int] = field(default_factory=set)
     rounds: int = 0
     identical: bool = True
-    largest: float = 0.0
-    relative: float = 0.0
-    accepted: float = 0.0
-    noise: float = 0.0
+    rounding: dict[int, Rounding] = field(default_factory=dict)
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -88,6 +95,13 @@ class Search:
         found = self._rounds()
         if self.doubt and not found:
             raise self.doubt
+        usual = self.rounding.get(0, Rounding())
+        if not found and usual.floor > COARSEST_FLOOR:
+            raise UndecidedError(
+                "noise",
+                f"the model's own rounding noise, {usual.noise:.1e} of its output, would hide a leak of up to "
+                f"{usual.floor:.1e} of it: too coarse to call it causal (it is unstable, or needs more digits)",
+            )
         return found
 
     def _rounds(self) -> Found | None:
@@ -130,16 +144,16 @@ class Search:
             if kind == 0:
                 self.tested.add(cut)
                 self.progress(len(self.tested), self.inputs.n - 1)
-            if self._suspicious(y, z, cut):
+            if self._suspicious(kind, y, z, cut):
                 try:
                     examination = self._judged(base, changed, cut, scale(y, z))
                 except UndecidedError as doubt:
                     self.doubt = self.doubt or doubt
-                    self.accepted = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max()) / (scale(y, z) or 1.0)
+                    self._accept(kind, None, y, z, cut)
                     continue
                 if examination.leaks.any():
                     return self._locate(base, donor, cut, examination)
-                self._accept(examination, y, z, cut)
+                self._accept(kind, examination, y, z, cut)
         self.rounds = max(self.rounds, kind + 1)
         return None
 
@@ -166,20 +180,27 @@ class Search:
     def _skip(self, kind: int, why: str) -> None:
         self._note(f"{why}, on inputs of kind {KINDS[kind % len(KINDS)]}: left out")
 
-    def _suspicious(self, y: np.ndarray, z: np.ndarray, cut: int) -> bool:
+    def _suspicious(self, kind: int, y: np.ndarray, z: np.ndarray, cut: int) -> bool:
         """Whether the past moved, and by more than has been found to be rounding."""
         if y[:cut].tobytes() == z[:cut].tobytes():
             return False
         self.identical = False
         response = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max())
-        self.largest = max(self.largest, response)
-        return response > self.accepted * scale(y, z)
+        return response > self.rounding.get(kind, Rounding()).floor * scale(y, z)
 
     def _examine(
         self, base: np.ndarray, changed: np.ndarray, cut: int, h: float = COARSE_STEP, past_only: bool = False
     ) -> Examination:
-        rng = np.random.default_rng([self.seed, cut])
-        return examine(self.observe, self.inputs, base, changed, cut, self.output_dtype, rng, h=h, past_only=past_only)
+        """Along one line, and where that shows a leak along a second too: six samples may agree by chance."""
+
+        def along(line: int) -> Examination:
+            rng = np.random.default_rng([self.seed, cut, line])
+            return examine(
+                self.observe, self.inputs, base, changed, cut, self.output_dtype, rng, h=h, past_only=past_only
+            )
+
+        first = along(0)
+        return first.agreeing(along(1)) if first.leaks.any() else first
 
     def _judged(self, base: np.ndarray, changed: np.ndarray, cut: int, size: float) -> Examination:
         """The examination that counts, of a leak or of rounding.
@@ -213,13 +234,21 @@ class Search:
             f"rounding in {self.output_dtype} explains, so the model is unstable or not continuous",
         )
 
-    def _accept(self, examination: Examination, y: np.ndarray, z: np.ndarray, cut: int) -> None:
-        """Take the response for rounding, and what is no larger too."""
+    def _accept(self, kind: int, examination: Examination | None, y: np.ndarray, z: np.ndarray, cut: int) -> None:
+        """Take the response for rounding, and with inputs of this kind whatever is no larger."""
         size = scale(y, z) or 1.0
-        response = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max())
-        self.noise = max(self.noise, float(np.median(examination.noise)) / size)
-        self.relative = max(self.relative, response / size)
-        self.accepted = max(self.accepted, 1.5 * response / size, float(examination.floor.min()) / size)
+        response = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max()) / size
+        known = self.rounding.get(kind, Rounding())
+        floor = float(examination.floor.min()) / size if examination else 0.0
+        noise = float(np.median(examination.noise)) / size if examination else 0.0
+        self.rounding[kind] = Rounding(
+            max(known.response, response), max(known.floor, 1.5 * response, floor), max(known.noise, noise)
+        )
+
+    @property
+    def worst(self) -> Rounding:
+        """Of the kind of inputs with the largest response."""
+        return max(self.rounding.values(), key=lambda r: r.response, default=Rounding())
 
     def _note(self, note: str) -> None:
         if not any(known.split(":")[0] == note.split(":")[0] for known in self.notes):
@@ -227,31 +256,34 @@ class Search:
 
     def _locate(self, base: np.ndarray, donor: np.ndarray, cut: int, examination: Examination) -> Found:
         """From a leak at one cut to the first leaking output and the nearest input it sees."""
-        floor = float(examination.floor[examination.leaks].min())
-        i = int(np.argwhere(examination.leaks.any(axis=1))[0][0])
         y = wide(self.observe(base))
         deadline = time.monotonic() + max(self.extra, self.budget / 4)
 
-        def moved(x: np.ndarray, stop: int) -> np.ndarray:
-            return np.abs(wide(self.observe(x))[:stop] - y[:stop]).max(axis=1)
+        def moved(start: int, stop: int | None) -> np.ndarray:
+            changed = self.inputs.splice(base, donor, start, stop)
+            return np.abs(wide(self.observe(changed)) - y)
 
+        i = first_leak(examination)
+        known = float(examination.floor[examination.leaks].min())
         for c in range(1, i + 1):
             if time.monotonic() > deadline:
-                self.notes.append(f"outputs before {i} were not all searched: an earlier one may leak too")
+                self._note(f"outputs before {i} were not all searched: an earlier one may leak too")
                 break
-            beyond = moved(self.inputs.splice(base, donor, c), c) > floor
-            if beyond.any():
-                i = int(np.argmax(beyond))
-                break
-        low, high = i + 1, self.inputs.n
+            response = float(moved(c, None)[:c].max())
+            if response > known:
+                earlier = self._examine(base, self.inputs.splice(base, donor, c), c)
+                if earlier.leaks.any():
+                    i, examination = first_leak(earlier), earlier
+                    break
+                known = 1.5 * response
+        low, high = i + 1, self.inputs.n - 1
         while low < high:
             middle = (low + high) // 2
-            if moved(self.inputs.splice(base, donor, i + 1, middle + 1), i + 1)[i] > floor:
+            if (moved(i + 1, middle + 1)[i] > examination.floor[i]).any():
                 high = middle
             else:
                 low = middle + 1
-        j = min(low, self.inputs.n - 1)
-        return self._measured(base, donor, i, j, floor)
+        return self._measured(base, donor, i, low, float(examination.floor[i].min()))
 
     def _measured(self, base: np.ndarray, donor: np.ndarray, i: int, j: int, floor: float) -> Found:
         """Size of the leak i ← j, from changing input j alone where that is enough to show it."""
@@ -265,6 +297,11 @@ class Search:
             if size > examination.floor[i, at]:
                 return Found(i, j, size, float(examination.floor[i, at]), change)
         return Found(i, j, size, floor, change)
+
+
+def first_leak(examination: Examination) -> int:
+    """The first output above its floor."""
+    return int(np.argmax(examination.leaks.any(axis=1)))
 
 
 def scale(y: np.ndarray, z: np.ndarray) -> float:

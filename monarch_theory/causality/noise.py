@@ -55,6 +55,13 @@ class Examination:
     def leaks(self) -> np.ndarray:
         return self.response > self.floor
 
+    def agreeing(self, other: Examination) -> Examination:
+        """What both say: the larger floor and noise; a response that differs by half between them is noise itself."""
+        response, apart = np.minimum(self.response, other.response), np.abs(self.response - other.response)
+        noise = np.maximum(np.maximum(self.noise, other.noise), np.where(apart > response / 2, apart, 0.0))
+        floor = np.maximum(np.maximum(self.floor, other.floor), np.where(apart > response / 2, response, 0.0))
+        return Examination(response, floor, noise)
+
 
 def examine(
     observe: Callable[[np.ndarray], np.ndarray],
@@ -77,15 +84,14 @@ def examine(
     if inputs.integer or inputs.half:
         return without_steps(observe, inputs, base, changed, cut, output_dtype)
     u = max(unit_roundoff(inputs.dtype), unit_roundoff(output_dtype))
-    size = np.abs(base).max() or 1.0
-    direction = rng.standard_normal(inputs.shape) * np.where(base == 0, size, base)
+    relative = rng.standard_normal(inputs.shape)
     if past_only:
-        direction = inputs.splice(direction, np.zeros_like(direction), cut)
+        relative = inputs.splice(relative, np.zeros_like(relative), cut)
     samples, largest = [], np.zeros(1)
     for t in range(STEPS):
-        step = t * h * direction
-        before = wide(observe(inputs.rounded(base + step)))[:cut]
-        after = wide(observe(inputs.rounded(changed + step)))[:cut]
+        stretch = 1 + t * h * relative
+        before = wide(observe(inputs.rounded(base * stretch)))[:cut]
+        after = wide(observe(inputs.rounded(changed * stretch)))[:cut]
         samples.append(after - before)
         largest = np.maximum(np.abs(before), np.abs(after))
     D = np.stack(samples)
