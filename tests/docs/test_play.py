@@ -1,0 +1,208 @@
+"""The page to play with, in a real headless Chromium: Python's own numbers, by keyboard, and on a phone."""
+
+import functools
+import itertools
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monarch_theory.causality import MonarchOperator, decide, degree_caps
+from monarch_theory.causality.conditions import basis_degrees, degree_profile
+from monarch_theory.domains import PrimeField, SingularBlockError, prime_with_root
+from monarch_theory.polynomials import BasisPolynomials, View
+
+PAGE = Path(__file__).parents[2] / "docs" / "play"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package `chromium`, which is not installed")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(PAGE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(browser: Any, address: str, choice: str = "", width: int = 1000) -> Iterator[Any]:
+    """The page with no console message, no error, and no request to another host by the time it is closed."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("request", lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url))
+    page.goto(f"{address}/index.html#{choice}")
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def operator_of(numbers: dict[str, Any]) -> MonarchOperator:
+    """The same polynomials through monarch_theory."""
+    b, p = numbers["b"], numbers["p"]
+    assert numbers["q"] == prime_with_root(b**p, below=1000)
+    stages = tuple(
+        np.array(stage).reshape((b,) * (p - k) + (b ** (k + 1),)) for k, stage in enumerate(numbers["coefficients"])
+    )
+    polynomials = BasisPolynomials(stages, (b,) * p, PrimeField(numbers["q"]), View.UNIVARIATE)
+    return MonarchOperator(polynomials.to_monarch(), n=numbers["n"])
+
+
+SINGULAR = "b=2&p=2&terms=ends&bounds=0.1_1.2"
+CHOICES = [
+    "b=4&p=2",
+    "b=4&p=2&terms=all&seed=3&filter=random",
+    "b=4&p=2&terms=ends&bounds=2.1.2.3_0.1.2.3&filter=ramp",
+    "b=4&p=2&terms=all&seed=5&bounds=2.3.3.3_3.3.3.3&filter=random",
+    "b=2&p=2&terms=ends&bounds=1.1_0.1&filter=shift",
+    "b=2&p=4&terms=all&seed=1&filter=own&own=3,-1,4,1",
+    "b=2&p=6&terms=all&seed=2&bounds=0.1_1.1_2.1_3.1_4.1_5.1&filter=random",
+    "b=3&p=2&terms=all&seed=9&filter=random",
+    "b=3&p=3&terms=all&filter=ramp",
+    "b=5&p=2&terms=all&seed=4&bounds=4.4.4.4.4_4.4.4.4.4",
+    "b=8&p=2&terms=all&filter=random",
+    SINGULAR,
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_number_is_the_one_python_gives(browser: Any, address: str, choice: str) -> None:
+    with opened(browser, address, choice) as page:
+        numbers = page.evaluate("numbers()")
+    operator = operator_of(numbers)
+    for ours, theirs in zip(operator.M0.factors, numbers["factors"], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(operator.M0.dense(), numbers["matrix"])
+    degrees = basis_degrees(degree_profile(operator.M0))
+    np.testing.assert_array_equal(np.stack(degrees, axis=1), numbers["degrees"])
+    try:
+        inverse = operator.interpolation.dense()
+    except SingularBlockError:
+        assert choice == SINGULAR and numbers["interpolation"] is None
+        assert numbers["sentence"].startswith("M is singular")
+        return
+    assert choice != SINGULAR
+    np.testing.assert_array_equal(inverse, numbers["interpolation"])
+    np.testing.assert_array_equal(operator.tensor(), numbers["T"])
+    np.testing.assert_array_equal(operator.matrix(np.array(numbers["k"])), numbers["applied"])
+    assert str(decide(operator, route="every filter")) == numbers["sentence"]
+
+
+def test_caps_are_the_least_of_those_python_gives(browser: Any, address: str) -> None:
+    with opened(browser, address) as page:
+        for b, p in [(2, 2), (2, 5), (3, 2), (3, 3), (4, 3), (5, 2), (6, 2), (7, 2)]:
+            n = b**p // 2
+            ours = [cap.reshape(-1).tolist() for cap in degree_caps((b,) * p, n)]
+            assert page.evaluate(f"arithmetic.degreeCaps({b}, {p}, {n})") == ours
+            least = [cap.reshape(b, -1).min(axis=1).tolist() for cap in degree_caps((b,) * p, n)]
+            assert page.evaluate(f"arithmetic.digitCaps({b}, {p}, {n})") == least
+
+
+@pytest.mark.parametrize("choice", CHOICES[1:4])
+def test_the_python_it_offers_prints_what_it_shows(
+    browser: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(browser, address, choice) as page:
+        numbers = page.evaluate("numbers()")
+    exec(compile(numbers["python"], "<page>", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed == f"{numbers['sentence']}\n{np.array(numbers['applied'])}\n"
+
+
+def test_a_degree_dragged_past_its_bound_shows_the_leak(browser: Any, address: str) -> None:
+    with opened(browser, address) as page:
+        assert page.inner_text("#verdict").startswith("causal")
+        box = page.locator("rect.grip").first.bounding_box()
+        x = box["x"] + box["width"] / 2
+        page.mouse.move(x, box["y"] + box["height"] - 3)
+        page.mouse.down()
+        page.mouse.move(x, box["y"] + 0.3 * box["height"], steps=5)
+        page.mouse.up()
+        assert page.evaluate("numbers().choice.bounds[0][0]") > 1
+        assert page.inner_text("#verdict").startswith("not causal: output 0 sees input 1")
+        assert page.locator("rect.over").count() == 4
+        assert page.locator("#degree-0-0").get_attribute("aria-valuetext").endswith("past its bound 1")
+
+
+def test_everything_works_by_keyboard(browser: Any, address: str) -> None:
+    with opened(browser, address) as page:
+        reached = []
+        for _ in itertools.repeat(None, 40):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        wanted = {"b", "p", "terms", "seed", "filter", "own", "degree-0-0", "degree-1-3", "mask", "dense", "copy"}
+        assert wanted <= set(reached)
+        page.focus("#degree-0-0")
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("#verdict").startswith("causal")
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("#verdict").startswith("not causal")
+        page.focus("#mask")
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("#mask-cell").startswith("output 0 sees input 1")
+        assert page.inner_text("#mask-cell").endswith("a leak")
+        page.focus("#dense")
+        for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
+            page.keyboard.press(key)
+        matrix = page.evaluate("numbers().matrix")
+        assert page.inner_text("#dense-cell").startswith(f"M[1, 2] = {matrix[1][2]}")
+        page.get_by_role("button", name="Fourier").focus()
+        page.keyboard.press("Enter")
+        assert page.inner_text("#verdict").startswith("causal")
+
+
+def test_changing_the_size_keeps_the_page_whole(browser: Any, address: str) -> None:
+    with opened(browser, address) as page:
+        for b, p in [("2", "6"), ("3", "3"), ("8", "2"), ("5", "2")]:
+            page.select_option("#b", b)
+            page.select_option("#p", p)
+            for button in ("One degree too many", "Random, within bounds"):
+                page.get_by_role("button", name=button).click()
+            assert page.inner_text("#verdict").startswith("causal")
+            assert page.locator("#factors canvas").count() == int(p)
+            assert page.locator("#sliders input").count() == int(b) * int(p)
+
+
+@pytest.mark.parametrize("choice", ["", "b=2&p=6&terms=all", "b=8&p=2&terms=all"])
+def test_a_phone_shows_it_without_scrolling_sideways(browser: Any, address: str, choice: str) -> None:
+    with opened(browser, address, choice, width=320) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        heights = "[...document.querySelectorAll('#staircase text')].map((t) => t.getBoundingClientRect().height)"
+        assert min(page.evaluate(heights)) > 10
+
+
+def test_a_broken_address_falls_back(browser: Any, address: str) -> None:
+    with opened(browser, address, "b=99&p=x&bounds=1.z_&terms=<b>&own=1;drop&filter=own") as page:
+        assert page.evaluate("numbers().b") == 4
+        assert page.inner_text("#verdict").startswith("causal")
+
+
+def test_the_comparison_can_fail(browser: Any, address: str) -> None:
+    """A page with one wrong factor entry is told apart from a right one."""
+    with opened(browser, address, CHOICES[1]) as page:
+        numbers = page.evaluate("numbers()")
+    numbers["coefficients"][0][0][1] = (numbers["coefficients"][0][0][1] + 1) % numbers["q"]
+    assert (operator_of(numbers).M0.dense() != np.array(numbers["matrix"])).any()
