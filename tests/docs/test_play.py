@@ -79,7 +79,7 @@ CHOICES = [
     "b=4&p=2&terms=all&seed=5&bounds=2.3.3.3_3.3.3.3&filter=random",
     "b=2&p=2&terms=ends&bounds=1.1_0.1&filter=shift",
     "b=2&p=4&terms=all&seed=1&filter=own&own=3,-1,4,1",
-    "b=2&p=6&terms=all&seed=2&bounds=0.1_1.1_2.1_3.1_4.1_5.1&filter=random",
+    "b=2&p=6&terms=all&seed=2&bounds=1.1_1.1_1.1_1.1_1.1_1.1&filter=random",
     "b=3&p=2&terms=all&seed=9&filter=random",
     "b=3&p=3&terms=all&filter=ramp",
     "b=5&p=2&terms=all&seed=4&bounds=4.4.4.4.4_4.4.4.4.4",
