@@ -1,0 +1,86 @@
+"""Dimension of a class: the rank of the Jacobian of its parametrisation, exact over F_q, against the formula.
+
+The rank at one point over F_q bounds the generic rank from below, in characteristic zero too, because the minors are
+integer polynomials of the parameters; parameters less gauge bound it from above. Where the two agree the dimension is
+settled at that size (exact); where they do not, the gauge is larger than the formula knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import flint
+import numpy as np
+
+from monarch_theory.domains import PrimeField
+from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain
+from monarch_theory.monarch import block_counts
+
+__all__ = ["FIELD", "chain_dimension", "chain_jacobian_rank", "jacobian_rank", "multilinear_rank"]
+
+FIELD = PrimeField(2**31 - 1)
+
+
+def multilinear_rank(
+    build: Callable[[Sequence[np.ndarray]], np.ndarray], factors: Sequence[np.ndarray], field: PrimeField = FIELD
+) -> int:
+    """Rank over F_q of the Jacobian of `build`, which is linear in each factor, at the given point.
+
+    The derivative with respect to one entry is `build` with that factor replaced by a unit vector.
+    """
+    rows = []
+    for k, factor in enumerate(factors):
+        for position in np.ndindex(factor.shape):
+            unit = np.zeros_like(factor)
+            unit[position] = 1
+            rows.append(build([*factors[:k], unit, *factors[k + 1 :]]).reshape(-1))
+    matrix = flint.nmod_mat(len(rows), len(rows[0]), [int(x) for row in rows for x in row], field.q)
+    return int(matrix.rank())
+
+
+def jacobian_rank(kind: MonarchClass, rng: np.random.Generator, field: PrimeField = FIELD) -> int:
+    """Local dimension of a Monarch class at a random point over F_q; compare `kind.dimension`.
+
+    >>> kind = MonarchClass((3, 3))
+    >>> jacobian_rank(kind, np.random.default_rng(0)), kind.dimension, kind.parameters
+    (45, 45, 54)
+    """
+    counts = block_counts(kind.output_radices, kind.input_radices)
+    shapes = zip(counts, kind.output_radices, kind.ranks[1:], kind.ranks[:-1], kind.input_radices, strict=True)
+    cores = [field.random(rng, shape) for shape in shapes]
+    return multilinear_rank(lambda c: BlockTensorTrain(tuple(c), kind, field).dense(), cores, field)
+
+
+def chain_dimension(b0: int, b1: int, stages: int) -> int:
+    """Parameters less gauge of a product of `stages` block-diagonal factors, which act on digits x₁, x₀, x₁, … in turn.
+
+    Two stages are Monarch; three are M M* (the outer ones on x₁); four are a product of two Dao Monarch matrices.
+    Between neighbours every index may be rescaled, b₀b₁ ways. At most (b₀b₁)².
+
+    >>> chain_dimension(4, 4, 2), chain_dimension(4, 4, 3), chain_dimension(4, 4, 4), chain_dimension(4, 4, 5)
+    (112, 160, 208, 256)
+    """
+    parameters = sum(b0 * b1 * (b1 if k % 2 == 0 else b0) for k in range(stages))
+    return min(parameters - (stages - 1) * b0 * b1, (b0 * b1) ** 2)
+
+
+def chain_jacobian_rank(b0: int, b1: int, stages: int, rng: np.random.Generator, field: PrimeField = FIELD) -> int:
+    """Local dimension of such a product at a random point over F_q.
+
+    >>> chain_jacobian_rank(3, 3, 3, np.random.default_rng(0)), chain_dimension(3, 3, 3)
+    (63, 63)
+    """
+    factors = [field.random(rng, (b0, b1, b1) if k % 2 == 0 else (b1, b0, b0)) for k in range(stages)]
+
+    def build(chain: Sequence[np.ndarray]) -> np.ndarray:
+        state = np.eye(b0 * b1, dtype=np.int64).reshape(b1, b0, -1)
+        for k in reversed(range(stages)):
+            # outer stages act on x₁ (axis 0) for each x₀, inner ones on x₀ for each x₁
+            if k % 2 == 0:
+                state = field.matmul(chain[k], state.swapaxes(0, 1)).swapaxes(0, 1)
+            else:
+                state = field.matmul(chain[k], state)
+        return np.asarray(state)
+
+    return multilinear_rank(build, factors, field)
