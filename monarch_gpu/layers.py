@@ -11,44 +11,38 @@ from math import log, pi, sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.fft import irfft, rfft
 from torch.nn.functional import gelu, pad
 
 from monarch_gpu.configs import Config
+from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "SequenceMixer", "ShortConvolution",
-    "block_diagonal_multiply", "implicit_filter", "long_convolution",
+    "convolve", "implicit_filter",
 ]  # fmt: skip
 
 
-def block_diagonal_multiply(x: Tensor, weight: Tensor) -> Tensor:
-    """diag(W_0 … W_{k−1}) applied to the last axis: (…, k·p) by weight (k, q, p) gives (…, k·q).
-
-    >>> block_diagonal_multiply(torch.tensor([1.0, 2.0]), torch.tensor([[[3.0]], [[5.0]]]))
-    tensor([ 3., 10.])
-    """
-    blocks, _, columns = weight.shape
-    if x.shape[-1] != blocks * columns:
-        expected = f"{blocks * columns} channels for weight {tuple(weight.shape)}"
-        raise ValueError(f"x: expected {expected}, got {tuple(x.shape)}")
-    return torch.einsum("...kp,kqp->...kq", x.unflatten(-1, (blocks, columns)), weight).flatten(-2)
-
-
-def long_convolution(u: Tensor, kernel: Tensor) -> Tensor:
-    """Σ_j k_(i−j) u_j along the last axis, by FFTs of length 2n.
+def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
+    """Σ_j k_(i−j) u_j along the last axis, by transforms of length 2n.
 
     Args:
-        u: (…, n).
-        kernel: broadcasts against u; its last axis holds lags 0 … n − 1 (causal), or 2n lags 0 … n − 1, −n … −1.
+        u: (…, channels, n).
+        kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
+        transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT.
 
-    >>> long_convolution(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, 2.0, 3.0])).round()
-    tensor([1., 2., 3.])
+    >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
+    >>> convolve(impulse, kernel, "fft").round(), convolve(impulse, kernel, "monarch").round()
+    (tensor([[1., 2., 3.]]), tensor([[1., 2., 3.]]))
     """
     n = u.shape[-1]
     if kernel.shape[-1] not in (n, 2 * n):
         raise ValueError(f"kernel: expected {n} or {2 * n} lags for u {tuple(u.shape)}, got {tuple(kernel.shape)}")
-    spectrum = torch.fft.rfft(u, n=2 * n) * torch.fft.rfft(kernel, n=2 * n)
-    return torch.fft.irfft(spectrum, n=2 * n)[..., :n]
+    if transform == "fft":
+        return irfft(rfft(u, n=2 * n) * rfft(kernel, n=2 * n), n=2 * n)[..., :n]
+    if kernel.shape[-1] == n:
+        return long_convolution(u, kernel)
+    return long_convolution(pad(u, (0, n)), kernel, causal=False)[..., :n]
 
 
 class BlockDiagonalLinear(nn.Module):
@@ -133,6 +127,7 @@ class LongConvolution(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.transform = config.transform
         self.filter = implicit_filter(config)
         self.reverse_filter = implicit_filter(config) if config.bidirectional else None
         self.skip = nn.Parameter(torch.randn(config.hidden_size))
@@ -144,7 +139,7 @@ class LongConvolution(nn.Module):
         return torch.cat([self.filter(n), self.reverse_filter(n).flip(-1)], dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
-        y = long_convolution(u.transpose(1, 2), self.kernel(u.shape[1])).transpose(1, 2)
+        y = convolve(u.transpose(1, 2), self.kernel(u.shape[1]), self.transform).transpose(1, 2)
         return y + u * self.skip
 
 

@@ -81,6 +81,7 @@ def test_configurations_round_trip(tmp_path):
         ('{"model_type": "bert", "hidden_size": 30}', "hidden_size: expected a multiple of blocks = 4, got 30"),
         ('{"model_type": "bert", "filter_features": 4}', "filter_features: expected an odd number"),
         ('{"model_type": "bert", "architecture": "lstm"}', "architecture: expected one of"),
+        ('{"model_type": "bert", "transform": "dft"}', "transform: expected one of monarch, fft"),
         ('{"model_type": "gpt", "bidirectional": true}', "bidirectional: expected False for a causal model"),
         ('{"model_type": "vit", "image_size": 225}', "image_size: expected a multiple of patch_size 16"),
     ],

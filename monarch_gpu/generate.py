@@ -1,0 +1,75 @@
+"""Sampling text from a trained byte-level model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from monarch_gpu.checkpoints import CheckpointError, read_checkpoint
+from monarch_gpu.configs import parse_config
+from monarch_gpu.decode import Decoder
+from monarch_gpu.gpt import GPTForCausalLM
+from monarch_gpu.models import check_tensors
+
+__all__ = ["generate", "load_checkpoint"]
+
+
+def load_checkpoint(path: str | Path) -> GPTForCausalLM:
+    """The language model in a training checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it holds another kind of model.
+    """
+    tensors, metadata = read_checkpoint(path)
+    config = parse_config(metadata["config"], str(path))
+    if config.model_type != "gpt":
+        raise CheckpointError(f"{path}: expected a gpt to generate from, got a {config.model_type}")
+    model = GPTForCausalLM(config)  # type: ignore[arg-type]
+    wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    found = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+    check_tensors(wanted, found, str(path))
+    model.load_state_dict(found)
+    return model.eval()
+
+
+def generate(
+    model: GPTForCausalLM, prompt: bytes, count: int, temperature: float = 0.8, seed: int = 0
+) -> Iterator[int]:
+    """`count` further bytes, one by one.
+
+    Args:
+        prompt: at least one byte; prompt and continuation fit the model's positions.
+        temperature: 0 takes the most likely byte.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    >>> from monarch_gpu.configs import preset
+    >>> len(bytes(generate(GPTForCausalLM(preset("gpt", "tiny")), b"def ", 5)))
+    5
+    """
+    longest = model.config.max_position_embeddings
+    if not prompt:
+        raise ValueError("prompt: expected at least one byte, got none")
+    if count < 1 or len(prompt) + count > longest:
+        raise ValueError(f"count: expected 1 to {longest - len(prompt)} bytes after this prompt, got {count}")
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature: expected a number of at least 0, got {temperature}")
+    random = torch.Generator().manual_seed(seed)
+    decoder = Decoder(model, 1, len(prompt) + count)
+    with torch.no_grad():
+        logits = decoder.prefill(torch.tensor([list(prompt)]))[:, :256]
+        for left in range(count, 0, -1):
+            token = sample(logits, temperature, random)
+            yield int(token)
+            if left > 1:
+                logits = decoder.step(token)[:, :256]
+
+
+def sample(logits: torch.Tensor, temperature: float, random: torch.Generator) -> torch.Tensor:
+    """One token for each row of logits."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    return torch.multinomial(torch.softmax(logits / temperature, dim=-1), 1, generator=random)[:, 0]
