@@ -5,8 +5,8 @@ in stages. They are differentiable twice and map under `torch.vmap`; `torch.func
 registered with `torch.library` (as of PyTorch 2.13), use `torch.autograd`.
 
 Layout is what decides the speed. With the sequence first and the batch innermost every stage is one batched GEMM on a
-strided view, and the only copy is the digit reversal at the end. A batch-first argument is transposed once on the way in
-and once on the way out, which costs less than running on it as it stands.
+strided view, and the only copy is the digit reversal at the end. A batch-first argument is transposed once on the way
+in and once on the way out, which costs less than running on it as it stands.
 
 Reduced precision on a CPU: products are accumulated in float32 and every stage is rounded to the storage dtype.
 """
@@ -45,6 +45,13 @@ __all__ = [
 ]
 
 
+_library = torch.library.Library("monarch", "DEF")
+_library.define("multiply(Tensor x, Tensor[] factors, str convention, bool batch_first, bool keep) -> Tensor[]")
+_library.define("fourier(Tensor x, int[] radices, int rows, bool adjoint) -> Tensor")
+_multiply = torch.ops.monarch.multiply.default
+_fourier = torch.ops.monarch.fourier.default
+
+
 # Products of blocks
 
 
@@ -66,82 +73,96 @@ def _transposed(x: Tensor) -> Tensor:
     return x.transpose(1, 2).contiguous()
 
 
-# The state between stages k − 1 and k is what the batched product of stage k − 1 left: (C, blocks, m_{k-1}, batch).
+# A direct sum of C Monarch matrices has C times the blocks at every stage, those of one matrix together. After stage k
+# the state is what its batched product left: (C · blocks, m_k, batch), block digits (i_0 … i_{k-1}, a_{k+1} … a_{p-1}).
 
 
-def _operand(state: Tensor, k: int, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
-    """What stage k multiplies, (C, blocks, n_k, batch): a view for order 2 with C = 1."""
-    channels, batch = state.shape[0], state.shape[-1]
-    after = prod(columns[k + 1 :])
-    if k == 0:
-        return state.movedim(1, -2).reshape(channels, after, columns[0], batch)
-    before, m = prod(rows[: k - 1]), rows[k - 1]
-    digits = state.view(channels, before, columns[k], after, m, batch)
-    return digits.permute(0, 1, 4, 3, 2, 5).reshape(channels, before * m * after, columns[k], batch)
+def _first_operand(x: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
+    """The argument to what stage 0 multiplies, (C · blocks, n_0, batch): for C = 1 a view, order above 2 in DAO aside."""
+    x = _transposed(x) if batch_first else x
+    channels, size, batch = x.shape
+    n, after = columns[0], size // columns[0]
+    if convention == "PLPR":
+        if len(columns) == 2:
+            return x.reshape(channels * after, n, batch)
+        x = _reversed_digits(x, columns[::-1])
+    if channels == 1:
+        return x.reshape(n, after, batch).transpose(0, 1)
+    return x.reshape(channels, n, after, batch).transpose(1, 2).reshape(channels * after, n, batch)
 
 
-def _state_gradient(operand: Tensor, k: int, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+def _operand(state: Tensor, k: int, columns: Sequence[int]) -> Tensor:
+    """The state after stage k − 1 to what stage k multiplies, (C · blocks, n_k, batch): a view for order 2, C = 1."""
+    blocks, m, batch = state.shape
+    n, after = columns[k], prod(columns[k + 1 :])
+    if blocks == n:
+        return state.transpose(0, 1)
+    groups = blocks // (n * after)
+    return state.view(groups, n, after, m, batch).permute(0, 3, 2, 1, 4).reshape(groups * m * after, n, batch)
+
+
+def _first_operand_back(
+    operand: Tensor, channels: int, columns: Sequence[int], convention: str, batch_first: bool
+) -> Tensor:
+    """The inverse of `_first_operand`."""
+    blocks, n, batch = operand.shape
+    x = operand.view(channels, blocks // channels, n, batch)
+    if convention != "PLPR" or len(columns) > 2:
+        x = x.transpose(1, 2)
+    x = x.reshape(channels, blocks // channels * n, batch)
+    if convention == "PLPR" and len(columns) > 2:
+        x = _reversed_digits(x, columns)
+    return _transposed(x) if batch_first else x
+
+
+def _operand_back(operand: Tensor, k: int, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
     """The inverse of `_operand`."""
-    channels, batch = operand.shape[0], operand.shape[-1]
-    if k == 0:
-        return operand.reshape(channels, *columns[1:], columns[0], batch).movedim(-2, 1)
-    before, m, after = prod(rows[: k - 1]), rows[k - 1], prod(columns[k + 1 :])
-    digits = operand.view(channels, before, m, after, columns[k], batch)
-    return digits.permute(0, 1, 4, 3, 2, 5).reshape(channels, before * columns[k] * after, m, batch)
+    blocks, n, batch = operand.shape
+    m, after = rows[k - 1], prod(columns[k + 1 :])
+    if blocks == m:
+        return operand.transpose(0, 1)
+    groups = blocks // (m * after)
+    return operand.view(groups, m, after, n, batch).permute(0, 3, 2, 1, 4).reshape(groups * n * after, m, batch)
 
 
 def _reversed_digits(x: Tensor, radices: Sequence[int]) -> Tensor:
-    """(C, n_0 ⋯ n_{p-1}, batch) read as those digits, the digit axes reversed; a view."""
+    """(C, N, batch) with N read as those digits, most significant first, to N with the digits reversed."""
+    channels, size, batch = x.shape
+    if len(radices) == 2 and channels == 1:
+        return x.reshape(*radices, batch).transpose(0, 1).reshape(1, size, batch)
     order = range(len(radices), 0, -1)
-    return x.reshape(x.shape[0], *radices, x.shape[-1]).permute(0, *order, len(radices) + 1)
-
-
-def _digits_in(x: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
-    """The argument as (C, n_0, …, n_{p-1}, batch)."""
-    x = _transposed(x) if batch_first else x
-    if convention == "PLPR":
-        return _reversed_digits(x, columns[::-1])
-    return x.reshape(x.shape[0], *columns, x.shape[-1])
-
-
-def _index_out(state: Tensor, rows: Sequence[int], convention: str, batch_first: bool) -> Tensor:
-    """The last state as the result."""
-    channels, batch = state.shape[0], state.shape[-1]
-    y = state.view(channels, prod(rows), batch)
-    if convention != "LPRP" and len(rows) > 1:
-        y = _reversed_digits(y, rows).reshape(channels, prod(rows), batch)
-    return _transposed(y) if batch_first else y
+    return x.reshape(channels, *radices, batch).permute(0, *order, len(radices) + 1).reshape(x.shape)
 
 
 def _radices(factors: Sequence[Tensor]) -> tuple[list[int], list[int]]:
-    return [f.shape[2] for f in factors], [f.shape[3] for f in factors]
+    return [f.shape[1] for f in factors], [f.shape[2] for f in factors]
 
 
-@torch.library.custom_op("monarch::multiply", mutates_args=())
-def _multiply(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
+def _multiply_kernel(
+    x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool
+) -> list[Tensor]:
     """C Monarch products at once: [y], and with `keep` the states between stages, which the backward pass needs.
 
-    x: (C, batch, inputs) if `batch_first`, else (C, inputs, batch); factors[k]: (C, blocks, m_k, n_k).
+    x: (C, batch, inputs) if `batch_first`, else (C, inputs, batch); factors[k]: (C · blocks, m_k, n_k).
     """
     rows, columns = _radices(factors)
-    if batch_first and len(factors) == 1:
-        return [_matmul(x, factors[0][:, 0].transpose(1, 2))]
-    state, states = _digits_in(x, columns, convention, batch_first), []
-    for k, blocks in enumerate(factors):
-        operand = _operand(state, k, rows, columns)
-        product = _matmul(blocks.flatten(0, 1), operand.flatten(0, 1))
-        state = product.view(*blocks.shape[:2], rows[k], product.shape[-1])
-        states.append(state)
-    return [_index_out(state, rows, convention, batch_first), *(states[:-1] if keep else ())]
+    if len(factors) == 1:
+        return [_matmul(x, factors[0].transpose(1, 2)) if batch_first else _matmul(factors[0], x)]
+    channels = x.shape[0]
+    states = [_matmul(factors[0], _first_operand(x, columns, convention, batch_first))]
+    for k in range(1, len(factors)):
+        states.append(_matmul(factors[k], _operand(states[-1], k, columns)))
+    y = states.pop()
+    y = y.view(channels, prod(rows), y.shape[-1])
+    y = y if convention == "LPRP" else _reversed_digits(y, rows)
+    return [_transposed(y) if batch_first else y, *(states if keep else ())]
 
 
-@_multiply.register_fake
-def _(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
+def _multiply_fake(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
     rows, _ = _radices(factors)
     channels, batch, size = x.shape[0], x.shape[1 if batch_first else 2], prod(rows)
     y = x.new_empty((channels, batch, size) if batch_first else (channels, size, batch))
-    kept = factors[:-1] if keep and not (batch_first and len(factors) == 1) else ()
-    return [y, *(x.new_empty((*f.shape[:3], batch)) for f in kept)]
+    return [y, *(x.new_empty((*f.shape[:2], batch)) for f in (factors[:-1] if keep else ()))]
 
 
 def _save_for_multiply(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
@@ -159,53 +180,38 @@ def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple:
     if not states and ctx.order > 1:
         states = _multiply(x, factors, ctx.convention, ctx.batch_first, True)[1:]
     rows, columns = _radices(factors)
-    start = _digits_in(x, columns, ctx.convention, ctx.batch_first)
-    gradient = _digits_out_gradient(gradients[0], rows, ctx.convention, ctx.batch_first)
+    channels = x.shape[0]
+    gradient = gradients[0]
+    if gradient is not None:
+        gradient = _transposed(gradient) if ctx.batch_first else gradient
+        gradient = gradient if ctx.convention == "LPRP" else _last_state_gradient(gradient, rows)
+        gradient = gradient.reshape(channels * prod(rows[:-1]), rows[-1], gradient.shape[-1])
     found: list[Tensor | None] = [None] * ctx.order
-    for k in reversed(range(ctx.order)):
-        if k < ctx.order - 1 and k + 1 < len(gradients) and gradients[k + 1] is not None:
+    for k in range(ctx.order - 1, -1, -1):
+        if k + 1 < len(gradients) and k + 1 < ctx.order and gradients[k + 1] is not None:
             gradient = gradients[k + 1] if gradient is None else gradient + gradients[k + 1]
         if gradient is None:
             continue
-        flat = gradient.flatten(0, 1)
         if need_factors[k]:
-            operand = _operand(states[k - 1] if k else start, k, rows, columns)
-            found[k] = _matmul(flat, _adjoint(operand.flatten(0, 1))).view_as(factors[k])
-        if k or need_x:
-            back = _matmul(_adjoint(factors[k].flatten(0, 1)), flat)
-            back = back.view(*factors[k].shape[:2], columns[k], back.shape[-1])
-            gradient = _state_gradient(back, k, rows, columns)
-    wanted = need_x and gradient is not None
-    input_gradient = _index_in_gradient(gradient, columns, ctx.convention, ctx.batch_first) if wanted else None
-    return input_gradient, found, None, None, None
+            first = (columns, ctx.convention, ctx.batch_first)
+            operand = _operand(states[k - 1], k, columns) if k else _first_operand(x, *first)
+            found[k] = _matmul(gradient, _adjoint(operand))
+        if k:
+            gradient = _operand_back(_matmul(_adjoint(factors[k]), gradient), k, rows, columns)
+        elif need_x:
+            back = _matmul(_adjoint(factors[0]), gradient)
+            gradient = _first_operand_back(back, channels, columns, ctx.convention, ctx.batch_first)
+    return gradient if need_x else None, found, None, None, None
 
 
-def _digits_out_gradient(
-    gradient: Tensor | None, rows: Sequence[int], convention: str, batch_first: bool
-) -> Tensor | None:
-    """The gradient of y as that of the last state, (C, blocks, m_{p-1}, batch): the adjoint of `_index_out`."""
-    if gradient is None:
-        return None
-    y = _transposed(gradient) if batch_first else gradient
-    if convention != "LPRP":
-        y = _reversed_digits(y, rows[::-1])
-    return y.reshape(y.shape[0], prod(rows[:-1]), rows[-1], y.shape[-1])
+def _last_state_gradient(gradient: Tensor, rows: Sequence[int]) -> Tensor:
+    """The gradient of y as that of the last state: the digits reversed back, a view for order 2 and C = 1."""
+    if len(rows) == 2 and gradient.shape[0] == 1:
+        return gradient.reshape(rows[1], rows[0], gradient.shape[-1]).transpose(0, 1)
+    return _reversed_digits(gradient, rows[::-1])
 
 
-def _index_in_gradient(gradient: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
-    """The gradient of the digits as that of x: the adjoint of `_digits_in`."""
-    channels, batch = gradient.shape[0], gradient.shape[-1]
-    if convention == "PLPR":
-        gradient = gradient.permute(0, *range(len(columns), 0, -1), len(columns) + 1)
-    x = gradient.reshape(channels, prod(columns), batch)
-    return _transposed(x) if batch_first else x
-
-
-_multiply.register_autograd(_multiply_backward, setup_context=_save_for_multiply)
-
-
-@_multiply.register_vmap
-def _(
+def _multiply_vmap(
     info: Any, in_dims: tuple, x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool
 ) -> tuple[list[Tensor], list[int]]:
     """Mapped over x alone, the mapped axis is batch; mapped over factors, it joins C."""
@@ -216,7 +222,7 @@ def _(
         x = x.movedim(x_dim, batch_axis)
         flat = x.flatten(batch_axis, batch_axis + 1)
         out = _multiply(flat, factors, convention, batch_first, keep)
-        axes, batch = [batch_axis] + [3] * (len(out) - 1), flat.shape[batch_axis] // size
+        axes, batch = [batch_axis] + [2] * (len(out) - 1), flat.shape[batch_axis] // size
         return [y.unflatten(axis, (size, batch)) for y, axis in zip(out, axes, strict=True)], axes
 
     def joined(t: Tensor, dim: int | None) -> Tensor:
@@ -226,6 +232,14 @@ def _(
     mapped_factors = [joined(f, dim) for f, dim in zip(factors, factor_dims, strict=True)]
     out = _multiply(joined(x, x_dim), mapped_factors, convention, batch_first, keep)
     return [y.unflatten(0, (size, y.shape[0] // size)) for y in out], [0] * len(out)
+
+
+_library.impl("multiply", _multiply_kernel, "CompositeExplicitAutograd")
+torch.library.register_fake("monarch::multiply", _multiply_fake, lib=_library)
+torch.library.register_vmap("monarch::multiply", _multiply_vmap, lib=_library)
+torch.library.register_autograd(
+    "monarch::multiply", _multiply_backward, setup_context=_save_for_multiply, lib=_library
+)  # fmt: skip
 
 
 # The DFT in stages
@@ -255,8 +269,7 @@ def _exponential(exponents: np.ndarray, n: int) -> np.ndarray:
     return np.exp(2j * np.pi * ((exponents % n) / n))
 
 
-@torch.library.custom_op("monarch::fourier", mutates_args=())
-def _fourier(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
+def _fourier_kernel(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
     """The DFT of a signal whose digit a_0 is below `rows`, zero beyond it; with `adjoint` the adjoint of that map.
 
     x: (rows · N/n_0, batch), natural order, to (N, batch) in stage order, digits (i_0, …, i_{p-1}): DAO_TRANSPOSED.
@@ -275,8 +288,7 @@ def _fourier(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
     return x.reshape(size // radices[0] * rows if adjoint else size, batch)
 
 
-@_fourier.register_fake
-def _(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
+def _fourier_fake(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Tensor:
     size = prod(radices)
     return x.new_empty(size // radices[0] * rows if adjoint else size, x.shape[1])
 
@@ -289,19 +301,20 @@ def _fourier_backward(ctx: Any, gradient: Tensor) -> tuple:
     return _fourier(gradient, ctx.radices, ctx.rows, not ctx.adjoint), None, None, None
 
 
-_fourier.register_autograd(_fourier_backward, setup_context=_save_for_fourier)
-
-
-@_fourier.register_vmap
-def _(info: Any, in_dims: tuple, x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Any:
+def _fourier_vmap(info: Any, in_dims: tuple, x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Any:
     x = x.movedim(in_dims[0], 1)
     return _fourier(x.flatten(1, 2), radices, rows, adjoint).unflatten(1, x.shape[1:]), 1
+
+
+_library.impl("fourier", _fourier_kernel, "CompositeExplicitAutograd")
+torch.library.register_fake("monarch::fourier", _fourier_fake, lib=_library)
+torch.library.register_vmap("monarch::fourier", _fourier_vmap, lib=_library)
+torch.library.register_autograd("monarch::fourier", _fourier_backward, setup_context=_save_for_fourier, lib=_library)
 
 
 # Autocast: whatever floating dtype the region asks for, as for torch.matmul
 
 
-_library = torch.library.Library("monarch", "FRAGMENT")
 _autocast_keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU) | torch._C.DispatchKeySet(
     torch._C.DispatchKey.AutocastCUDA
 )
@@ -348,7 +361,7 @@ def block_diagonal_multiply(x: Tensor, blocks: Tensor, axis: int = -1) -> Tensor
     front = x.movedim(axis, 0)
     others = front.shape[1:]
     operand = x.reshape(prod(others), g, n).transpose(0, 1) if last else front.reshape(g, n, prod(others))
-    y = _multiply(operand, [blocks[:, None]], Convention.DAO_TRANSPOSED.value, last, False)[0]
+    y = _multiply(operand, [blocks], Convention.DAO_TRANSPOSED.value, last, False)[0]
     if last:
         return y.transpose(0, 1).reshape(*others, g * m)
     return y.reshape(g * m, *others).movedim(0, axis)
@@ -381,13 +394,12 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     if x.is_complex():
         x, factors = x.resolve_conj(), tuple(f.resolve_conj() for f in factors)
     keep = torch.is_grad_enabled() and (x.requires_grad or any([f.requires_grad for f in factors]))
-    stacked = [f[None] for f in factors]
     if axis == x.ndim - 1 and axis > 0:
         flat = x.reshape(1, prod(x.shape[:-1]), x.shape[-1])
-        return _multiply(flat, stacked, convention.value, True, keep)[0].view(*x.shape[:-1], prod(rows))
+        return _multiply(flat, factors, convention.value, True, keep)[0].view(*x.shape[:-1], prod(rows))
     front = x.movedim(axis, 0) if axis else x
     flat = front.reshape(1, x.shape[axis], prod(front.shape[1:]))
-    y = _multiply(flat, stacked, convention.value, False, keep)[0].view(prod(rows), *front.shape[1:])
+    y = _multiply(flat, factors, convention.value, False, keep)[0].view(prod(rows), *front.shape[1:])
     return y.movedim(0, axis) if axis else y
 
 

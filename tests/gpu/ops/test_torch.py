@@ -200,7 +200,7 @@ def test_only_the_gradients_asked_for_are_computed() -> None:
 )
 def test_opcheck_multiply(radices: tuple, convention: Convention, batch_first: bool, keep: bool) -> None:
     columns, rows = radices
-    factors = [f.detach()[None].expand(2, -1, -1, -1).clone().requires_grad_() for f in factors_for(columns, rows)]
+    factors = [f.detach().repeat(2, 1, 1).requires_grad_() for f in factors_for(columns, rows)]
     x = small((2, 4, prod(columns)) if batch_first else (2, prod(columns), 4))
     torch.library.opcheck(torch.ops.monarch.multiply.default, (x, factors, convention.value, batch_first, keep))
 
