@@ -4,7 +4,7 @@ Writes monarch_theory/expressivity/attention.npy, shape (heads, 64, 64), float32
 two-layer, four-head bidirectional character model of width 64, trained to fill in masked characters, on one held-out
 passage. The atlas uses it as a target, because attention of a trained model has structure that random matrices lack.
 
-    python benchmarks/attention_matrices.py            # about two minutes on two cores; needs torch
+    python benchmarks/attention_matrices.py            # about five minutes on two cores; needs torch
 
 Seeded: the same Python and torch versions on the same machine give the same file. The held-out passage is the start of
 `textwrap.py`, which is left out of training.

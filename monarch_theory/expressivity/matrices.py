@@ -58,7 +58,9 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
     if domain is None:
         domain = _domain_of(source, name)
-    array = domain.array(source, name=name)
+    # NumPy's own conversion gives Python integers, without a Python loop over the entries
+    native = domain is INTEGERS and source.dtype.kind in "iu"
+    array = source.astype(object) if native else domain.array(source, name=name)
     if isinstance(domain, Floating) and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")

@@ -272,13 +272,16 @@ def _first_nonzero(slices: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.n
 def _integer_excess(
     slices: np.ndarray, pivot: np.ndarray, column: np.ndarray, row: np.ndarray, pivots: list[Any]
 ) -> tuple[int, list[int], list[int], int] | None:
+    largest = np.abs(slices).max(initial=0)
+    if largest < 2**31:  # products below 2^62: machine integers are exact
+        slices, pivot, column, row = (a.astype(np.int64) for a in (slices, pivot, column, row))
     minors = slices * pivot[:, None, None] - column[:, :, None] * row[:, None, :]
     r, c, found = _first_nonzero(minors, INTEGERS)
     if not found.any():
         return None
     index = int(np.flatnonzero(found)[0])
     rows, columns = [int(pivots[0][0][index]), int(r[index])], [int(pivots[0][1][index]), int(c[index])]
-    return index, rows, columns, minors[index, r[index], c[index]]
+    return index, rows, columns, int(minors[index, r[index], c[index]])
 
 
 def _primitive(

@@ -12,10 +12,11 @@ in DAO it is not: it has four stages, and no recovery is offered though its dime
 that generic factors are locally unique.
 
 **Theorem** (genericity). Let some row y* and column x* of blocks be invertible. Then A is in the class over the field
-iff the matrices F_{yx} = A_{yx*}⁻¹ A_{yx} A_{y*x}⁻¹ A_{y*x*} are simultaneously diagonalisable over it. The eigenvectors
-are R_{x*}⁻¹, and every factor follows. *Proof.* With d_{yx*} = d_{y*x} = 1, which rescaling L and R allows, F_{yx} =
-R_{x*}⁻¹ diag(d_{yx}) R_{x*}; conversely put L_y = A_{yx*}V, R_x = (A_{y*x*}V)⁻¹A_{y*x}. ∎ The published condition asks that
-the middle factor have no zero entries at all; one row and one column of blocks are enough here.
+iff the matrices F_{yx} = A_{yx*}⁻¹ A_{yx} A_{y*x}⁻¹ A_{y*x*} are simultaneously diagonalisable over it. The
+eigenvectors are R_{x*}⁻¹, and every factor follows. *Proof.* With d_{yx*} = d_{y*x} = 1, which rescaling L and R
+allows, F_{yx} = R_{x*}⁻¹ diag(d_{yx}) R_{x*}; conversely put L_y = A_{yx*}V, R_x = (A_{y*x*}V)⁻¹A_{y*x}. ∎ Dao et al.
+assume that A is invertible and that the middle factor has no zero entries; one row and one column of invertible blocks
+are enough here.
 
 **Identifiable** iff no two values z ≠ z′ have d_{yx}[z] = d_{yx}[z′] for all y, x (so normalised): then the factors are
 unique up to reordering z and rescaling. Otherwise L and R may be mixed within the eigenspace, and no data can tell how.
@@ -217,8 +218,8 @@ def _eigenvectors(matrix: np.ndarray, domain: Domain) -> np.ndarray:
         columns += _kernel(shifted, domain)
     if len(columns) != size:
         raise NotRecoverableError(
-            f"matrix: expected blocks diagonalisable together over {domain}, found {len(columns)} eigenvectors of {size}: "
-            f"not a product of two Monarch matrices"
+            f"matrix: expected blocks diagonalisable together over {domain}, found {len(columns)} eigenvectors of "
+            f"{size}: not a product of two Monarch matrices"
         )
     return np.stack(columns, axis=1)
 
