@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 
-def shell(command: str, status: int = 0) -> None:
-    """Run `command` in the root of the repository and print it with what it writes.
+def shell(command: str, status: int = 0, until: str = "") -> None:
+    """Run `command` in the root of the repository and print it with what it writes, up to the line that starts `until`.
 
     Raises:
         RuntimeError: it ended with another exit status than `status`.
@@ -18,4 +18,6 @@ def shell(command: str, status: int = 0) -> None:
     done = subprocess.run(command, shell=True, cwd=root, env=environment, capture_output=True, text=True)
     if done.returncode != status:
         raise RuntimeError(f"{command}: exit status {done.returncode}, expected {status}\n{done.stdout}{done.stderr}")
-    print(f"$ {command}\n{done.stdout.rstrip()}")
+    lines = done.stdout.replace(str(root), ".").rstrip().split("\n")
+    end = next((index for index, line in enumerate(lines) if until and line.startswith(until)), len(lines))
+    print("\n".join([f"$ {command}", *lines[:end]]))
