@@ -45,7 +45,7 @@ case: (join_split i) => t [s ->]; case: (join_split j) => a [j' ->].
 rewrite entry_order2 IH; last by rewrite -exprM mulnC.
 rewrite mxE /= -mulrA -exprD addnC (mulnC (inputs rs)) exprMn mulrA -!exprM -exprD; congr (_ * _).
 have one' : w ^+ (inputs rs * b) = 1 by rewrite -sizes.
-by rewrite exponent exprD (exprM w (inputs rs * b)) one' expr1n mul1r.
+by rewrite exponent [RHS]exprD exprM one' expr1n mul1r.
 Qed.
 
 (** Main theorem. *)
