@@ -78,7 +78,7 @@ def _transposed(x: Tensor) -> Tensor:
 
 
 def _first_operand(x: Tensor, columns: Sequence[int], convention: str, batch_first: bool) -> Tensor:
-    """The argument to what stage 0 multiplies, (C · blocks, n_0, batch): for C = 1 a view, order above 2 in DAO aside."""
+    """The argument to what stage 0 multiplies, (C · blocks, n_0, batch): a view where the strides allow it."""
     x = _transposed(x) if batch_first else x
     channels, size, batch = x.shape
     n, after = columns[0], size // columns[0]
