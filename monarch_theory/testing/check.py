@@ -195,7 +195,7 @@ def check(
                 seen = observe(kernel, case, model)
                 progress.add(seen)
                 if seen.judgement.failed:
-                    failure = explain(kernel, seen, model, progress.truths[:-1], restrictions)
+                    failure = explain(kernel, seen, model, progress.truths, restrictions)
                     return report(seen.judgement.verdict, failure.smallest.judgement.message, failure)
             on_case(len(plan), len(plan))
     except SandboxError as error:
@@ -206,7 +206,7 @@ def check(
 
 
 def explain(
-    kernel: Kernel, seen: Observation, model: ErrorModel, earlier: list[Reference], restrictions: dict[str, Any]
+    kernel: Kernel, seen: Observation, model: ErrorModel, history: list[Reference], restrictions: dict[str, Any]
 ) -> Failure:
     """Shrink a failure, look at some more of its kind, and name the cause."""
     case, verdict = seen.case, seen.judgement.verdict
@@ -224,7 +224,7 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
-    cause = diagnose([seen, *others], earlier[-20:], model)
+    cause = diagnose([seen, *others], [*history, *(o.expected for o in others)], model)
     return Failure(final.judgement.message, cause, seen, final)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from monarch_theory.testing.cases import Case
 from monarch_theory.testing.faults import scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.kernel_server import is_padding
 from monarch_theory.testing.op import Fault
 
 __all__ = ["Cause", "Observation", "diagnose"]
@@ -47,8 +48,8 @@ PLAIN = {
 }  # fmt: skip
 
 
-def diagnose(failures: Sequence[Observation], earlier: Sequence[Reference], model: ErrorModel) -> Cause:
-    """The likely cause of all `failures` (at least one); `earlier` are the truths of calls made before the first."""
+def diagnose(failures: Sequence[Observation], history: Sequence[Reference], model: ErrorModel) -> Cause:
+    """The likely cause of all `failures` (at least one); `history` holds the truths of all calls so far, in order."""
     first = failures[0]
     verdict = first.judgement.verdict
     if verdict is Verdict.UNSTABLE:
@@ -57,28 +58,41 @@ def diagnose(failures: Sequence[Observation], earlier: Sequence[Reference], mode
         return Cause(PLAIN[verdict], first.judgement.message)
     if verdict is Verdict.UNWRITTEN:
         return Cause("dropped tail" if _is_tail(first) else "unwritten output", _where(first))
-    telling = [f for f in failures if f.judgement.verdict in (Verdict.WRONG, Verdict.NAN) and len(f.run.outputs) == 1]
-    stale = _stale(first, earlier)
-    if stale:
-        return stale
-    for fault in _candidates(first.case):
+    if any(is_padding(f.run.outputs[0], f.run.dtypes[0]).any() for f in failures):
+        return Cause("strides ignored", "it reads between the elements of a strided argument")
+    # beside a NaN in the input no fault can be told from another
+    telling = [f for f in failures if f.case.poisoned_row is None]
+    if not telling:
+        return Cause("NaN swallowed", first.judgement.message)
+    for fault in _candidates(telling[0].case):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    for test in (_scale, _too_narrow):
-        causes = [test(f, model) for f in telling]
-        if telling and all(causes):
-            return causes[0]  # type: ignore[return-value]
-    by_cause = [{c.cause for c in _candidates(f.case) if _explains(c.description, f, model)} for f in telling]
-    common = set.intersection(*by_cause) if by_cause else set()
-    if common:
-        name = min(common)
-        fitting = [c for c in _candidates(first.case) if c.cause == name and _explains(c.description, first, model)]
-        return Cause(name, fitting[0].description if fitting else "differs from shape to shape")
-    if verdict is Verdict.NAN:
-        return Cause("NaN", first.judgement.message)
-    if _is_tail(first):
-        return Cause("dropped tail", _where(first))
-    return Cause("not recognised", _where(first))
+    found = _stale(telling, history) or _unanimous(_scale, telling, model) or _unanimous(_too_narrow, telling, model)
+    return found or _common_family(telling, model) or _by_place(telling[0])
+
+
+def _unanimous(
+    test: Callable[[Observation, ErrorModel], Cause | None], telling: Sequence[Observation], model: ErrorModel
+) -> Cause | None:
+    """What the test finds, if it finds something in every failure; the widest words it uses are those of the last."""
+    causes = [test(f, model) for f in telling]
+    return causes[-1] if all(causes) else None
+
+
+def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+    """A family of faults, one of which explains each failure, though not the same one."""
+    fitting = [[c for c in _candidates(f.case) if _explains(c.description, f, model)] for f in telling]
+    common = set.intersection(*({c.cause for c in found} for found in fitting))
+    if not common:
+        return None
+    name = min(common)
+    return Cause(name, next(c.description for c in fitting[0] if c.cause == name))
+
+
+def _by_place(seen: Observation) -> Cause:
+    if seen.judgement.verdict is Verdict.NAN:
+        return Cause("NaN", seen.judgement.message)
+    return Cause("dropped tail" if _is_tail(seen) else "not recognised", _where(seen))
 
 
 def _candidates(case: Case) -> Iterable[Fault]:
@@ -91,8 +105,8 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     """Whether the kernel returned what a kernel with this fault would, and the fault matters here."""
     case = seen.case
     fault = next((f for f in _candidates(case) if f.description == description), None)
-    if fault is None or case.poisoned_row is not None:
-        return fault is not None
+    if fault is None:
+        return False
     values = case.values
     with np.errstate(all="ignore"):
         changed = fault.before(values)
@@ -108,15 +122,25 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     return fits and bool((ratios(np.abs(wrong - truth), own) > 1).any())
 
 
-def _stale(seen: Observation, earlier: Sequence[Reference]) -> Cause | None:
-    if len(seen.run.outputs) != 1:
+def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Cause | None:
+    """Whether the kernel returned the answer to an earlier call; one number may coincide, so it takes two."""
+    matched, age = 0, 0
+    for seen in telling:
+        position = next((i for i, past in enumerate(history) if past is seen.expected), len(history))
+        for back, past in enumerate(reversed(history[:position]), start=1):
+            if past.truth.high.shape == seen.computed.shape and _is_answer_to(past, seen):
+                matched, age = matched + seen.computed.size, age or back
+                break
+    if matched < 2:
         return None
-    for age, past in enumerate(reversed(earlier), start=1):
-        if past.truth.high.shape == seen.computed.shape and seen.computed.size > 1:
-            close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
-            if close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any():
-                return Cause("stale output", f"the answer to an earlier call of the same shape, {age} before this one")
-    return None
+    return Cause("stale output", f"the answer to an earlier call of the same shape, {age} before this one")
+
+
+def _is_answer_to(past: Reference, seen: Observation) -> bool:
+    if not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all():
+        return False
+    close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
+    return bool(close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any())
 
 
 def _scale(seen: Observation, model: ErrorModel) -> Cause | None:
@@ -136,7 +160,11 @@ def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
     for target in narrower:
         # what is summed in a format is also kept in it between stages
         weak = replace(model.deterministic(), accumulation=target, intermediate=target)
-        bound = np.asarray(seen.case.op.bound(_finite(seen), seen.case.shape, weak))
+        values = seen.case.values
+        # and its arguments may have been rounded to it first
+        moduli = np.abs(seen.case.op.oracle({name: np.abs(a) for name, a in values.items()}, seen.case.shape))
+        bound = np.asarray(seen.case.op.bound(values, seen.case.shape, weak))
+        bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
         if (ratios(seen.expected.truth.error(seen.computed), bound) <= 1).all():
             return Cause(
                 "accumulation too narrow",
@@ -144,10 +172,6 @@ def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
                 f"instead of {model.accumulation.name}",
             )
     return None
-
-
-def _finite(seen: Observation) -> dict[str, np.ndarray]:
-    return {name: np.where(np.isfinite(a), a, 0) for name, a in seen.case.values.items()}
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:

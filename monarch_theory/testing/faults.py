@@ -36,8 +36,8 @@ def block_faults(shapes: dict[str, tuple[int, ...]], names: Sequence[str]) -> It
     """Faults of arguments of shape (blocks, rows, columns)."""
     for name in names:
         _, rows, columns = shapes[name]
-        if rows == columns:
-            yield Fault("transposed factor", f"blocks of {name} transposed", changed(name, lambda b: b.swapaxes(1, 2)))
+        read_by_column = changed(name, lambda b: b.reshape(b.shape[0], b.shape[2], b.shape[1]).swapaxes(1, 2))
+        yield Fault("transposed factor", f"blocks of {name} transposed (read column by column)", read_by_column)
         yield Fault("conjugate", f"{name} conjugated", changed(name, np.conj))
         yield Fault("permutation", f"blocks of {name} off by one", changed(name, lambda b: np.roll(b, 1, axis=0)))
         yield Fault("permutation", f"first block of {name} used for all", changed(name, lambda b: b[[0] * len(b)]))

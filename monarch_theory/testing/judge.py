@@ -12,7 +12,7 @@ from monarch_theory.rounding import ErrorModel, failure_per_product, format_of
 from monarch_theory.sandbox import Outcome
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.kernel_server import is_poison
+from monarch_theory.testing.kernel_server import is_padding, is_poison
 from monarch_theory.testing.oracle import Enclosure, exact_answer
 
 __all__ = ["Judgement", "Reference", "Verdict", "judge", "reference"]
@@ -105,7 +105,7 @@ def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> Reference
 
 def ratios(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """error / bound, with 0/0 = 0, anything over an infinite bound 0, and NaN as infinity."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         found = np.where(error == 0, 0.0, error / bound)
     return np.where(np.isinf(bound), 0.0, np.where(np.isnan(found), inf, found))
 
@@ -127,7 +127,7 @@ def judge(case: Case, run: Run, expected: Reference) -> Judgement:
     if computed.shape != shape:
         return Judgement(Verdict.WRONG_SHAPE, f"expected shape {shape}, got {computed.shape}")
     # NumPy has no bfloat16, so a NumPy kernel is given, and may return, float32 that holds its values
-    if dtype != case.dtype and (dtype, case.dtype) != ("float32", "bfloat16"):
+    if dtype != case.dtype and (run.face, dtype, case.dtype) != ("numpy", "float32", "bfloat16"):
         return Judgement(Verdict.WRONG_DTYPE, f"expected dtype {case.dtype}, got {dtype}")
     if run.modified:
         return Judgement(Verdict.MODIFIED, f"the kernel wrote into {', '.join(run.modified)}")
@@ -169,6 +169,10 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     if unwritten.any():
         message = f"{int(unwritten.sum())} of {computed.size} elements still hold what was in memory before"
         return Judgement(Verdict.UNWRITTEN, message, **{**numbers, "index": worst_of(unwritten)})  # type: ignore[arg-type]
+    padding = is_padding(computed, dtype) & wrong
+    if padding.any():
+        message = f"{int(padding.sum())} of {computed.size} elements are what lies between those of a strided argument"
+        return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(padding)})  # type: ignore[arg-type]
     nan = np.isnan(wide) & wrong
     if nan.any():
         message = f"{int(nan.sum())} of {computed.size} elements are NaN where a number is due"

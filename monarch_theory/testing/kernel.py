@@ -26,6 +26,7 @@ class Run:
         refused: the kernel raised NotImplementedError: it does not take this shape, dtype or layout.
         outputs: arrays it returned (bfloat16 as float32); dtypes: their names.
         again: what it returned for the same arguments a second time, if not the same bits.
+        face: kind of arrays the kernel was given, "numpy" or "torch".
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
     """
@@ -37,6 +38,7 @@ class Run:
     dtypes: tuple[str, ...] = ()
     again: tuple[np.ndarray, ...] = field(default=(), repr=False)
     modified: tuple[str, ...] = ()
+    face: str = "numpy"
     aliased: bool = False
 
 
@@ -136,5 +138,6 @@ class Kernel:
             dtypes=tuple(answer["dtypes"]),
             again=arrays[count:],
             modified=tuple(names[i] for i in answer["modified"]),
+            face=self.found_face,
             aliased=answer["aliased"],
         )

@@ -27,13 +27,17 @@ from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.child import die_with_parent, is_out_of_memory, limit_memory
 from monarch_theory.sandbox.loading import quoted, run_file
 
-__all__ = ["POISON", "is_poison", "main"]
+__all__ = ["MALLOC_PERTURB", "is_padding", "is_poison", "main"]
 
 POISON = {"float16": 0x7E5A, "float32": 0x7FDA5A5A, "float64": 0x7FFADA5A5A5A5A5A}
 """NaN with a payload no arithmetic produces, as bits; the top half of the float32 one is the bfloat16 one."""
 
+PADDING = {"float16": 0x7E35, "float32": 0x7FD53535, "float64": 0x7FFD353535353535}
+"""Another NaN, for what lies between the elements of strided arguments."""
+
 # glibc fills new memory with the complement of this byte: 0x7E7E… is huge in every format but float16, where it is NaN
 MALLOC_PERTURB = 0x81
+FRESH = {"float16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E}
 
 Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
 
@@ -47,35 +51,42 @@ def parts(array: np.ndarray) -> np.ndarray:
     return array.view(array.real.dtype) if array.dtype.kind == "c" else array
 
 
-def poisoned(array: np.ndarray) -> np.ndarray:
-    """The array, filled with poison where its dtype has one."""
+def poisoned(array: np.ndarray, patterns: dict[str, int] = POISON) -> np.ndarray:
+    """The array, filled with a pattern where its dtype has one; int16 carries the bits of bfloat16."""
     real = parts(array) if array.ndim else array
-    if real.dtype.name in POISON:
-        real.view(integers_of(real.dtype))[...] = POISON[real.dtype.name]
+    if real.dtype == np.int16:
+        real[...] = patterns["float32"] >> 16
+    elif real.dtype.name in patterns:
+        real.view(integers_of(real.dtype))[...] = patterns[real.dtype.name]
     return array
 
 
-def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Which elements hold poison, or the bytes fresh memory is filled with; `dtype` "bfloat16" travels as float32."""
+def holds(array: np.ndarray, dtype: str, patterns: dict[str, int]) -> np.ndarray:
+    """Which elements hold a pattern; `dtype` "bfloat16" travels as float32."""
     if dtype in ("complex64", "complex128"):
         pairs = np.ascontiguousarray(array)[..., None].view(array.real.dtype)
-        return np.asarray(is_poison(pairs, pairs.dtype.name).any(-1))
+        return np.asarray(holds(pairs, pairs.dtype.name, patterns).any(-1))
     if dtype == "bfloat16":
-        bits = np.ascontiguousarray(array).view(np.uint32) >> 16
-        return np.asarray((bits == POISON["float32"] >> 16) | (bits == 0x7E7E))
-    if dtype not in POISON:
+        return np.asarray(np.ascontiguousarray(array).view(np.uint32) >> 16 == patterns["float32"] >> 16)
+    if dtype not in patterns:
         return np.zeros(array.shape, dtype=bool)
-    bits = np.ascontiguousarray(array).view(integers_of(array.dtype))
-    fresh = int.from_bytes(bytes([MALLOC_PERTURB ^ 0xFF]) * array.dtype.itemsize, "little")
-    return np.asarray((bits == POISON[dtype]) | (bits == fresh))
+    return np.asarray(np.ascontiguousarray(array).view(integers_of(array.dtype)) == patterns[dtype])
+
+
+def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Which elements hold poison, or the bytes fresh memory is filled with."""
+    return holds(array, dtype, POISON) | holds(array, dtype, FRESH)
+
+
+def is_padding(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Which elements hold what lies between the elements of strided arguments."""
+    return holds(array, dtype, PADDING)
 
 
 def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
     """(the values in the layout, the whole buffer they lie in)."""
     if layout == "strided" and values.ndim:
-        buffer = poisoned(np.empty((*values.shape[:-1], 2 * values.shape[-1]), dtype=values.dtype))
-        if values.dtype == np.int16:
-            buffer[...] = POISON["float32"] >> 16
+        buffer = poisoned(np.empty((*values.shape[:-1], 2 * values.shape[-1]), dtype=values.dtype), PADDING)
         view = buffer[..., ::2]
     elif layout == "transposed" and values.ndim > 1:
         buffer = np.empty(values.shape[::-1], dtype=values.dtype)

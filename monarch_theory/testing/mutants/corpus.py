@@ -1,0 +1,277 @@
+"""The corpus as data: right kernels, and the one replacement that makes each of them wrong."""
+# ruff: noqa: E501  (source text is kept as it stands in the kernels)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["MUTANTS", "RIGHT", "Mutant", "RightKernel"]
+
+FOLDER = Path(__file__).parent / "kernels"
+
+REAL = ("float64", "float32", "bfloat16", "float16")
+WIDE = ("float64", "float32")
+COMPLEX = ("complex64", "complex128")
+
+
+@dataclass(frozen=True)
+class RightKernel:
+    """A right kernel of the corpus: `function` of `kernels/with_LIBRARY.py`, for an op in some dtypes.
+
+    Attributes:
+        fails_fixed_rtol: it is right in bfloat16, and fails `torch.testing.assert_close`'s default tolerance there.
+        max_size: largest input row worth the time, for slow ones.
+    """
+
+    library: str
+    function: str
+    op: str
+    dtypes: tuple[str, ...]
+    fails_fixed_rtol: bool = False
+    max_size: int = 256
+
+    @property
+    def source(self) -> str:
+        """The file it is in."""
+        return (FOLDER / f"with_{self.library}.py").read_text()
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A right kernel with a fault.
+
+    Attributes:
+        name: what is wrong, as a slug.
+        library, function, op, dtype: the kernel and how it is checked.
+        before, after: the source text replaced, which occurs once in the file, and what replaces it.
+        cause: what the checker is to name as the likely cause.
+        missed_by_fixed_rtol: passes `allclose` with rtol = atol = 1e−2 on normal values, as many tests have it.
+        max_size, cases: largest input row, and number of cases it is given to show itself in.
+    """
+
+    name: str
+    library: str
+    function: str
+    op: str
+    dtype: str
+    before: str
+    after: str
+    cause: str
+    missed_by_fixed_rtol: bool = False
+    max_size: int = 256
+    cases: int = 150
+
+    @property
+    def source(self) -> str:
+        """The faulty source.
+
+        Raises:
+            ValueError: the text to replace does not occur exactly once, so that the fault is not the one described.
+        """
+        right = (FOLDER / f"with_{self.library}.py").read_text()
+        if right.count(self.before) != 1:
+            count = right.count(self.before)
+            raise ValueError(f"before: expected {self.before!r} once in with_{self.library}.py, got it {count} times")
+        return right.replace(self.before, self.after)
+
+
+BLOCK, MULTIPLY, DFT, INVERSE = "block-diagonal-multiply", "monarch-multiply", "monarch-dft", "inverse-monarch-dft"
+FFT, CIRCULAR, LONG, CAUSAL = "fft", "circular-convolution", "long-convolution", "causal-monarch"
+
+RIGHT = (
+    RightKernel("numpy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
+    RightKernel("numpy", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX)),
+    RightKernel("numpy", "monarch_dft", DFT, COMPLEX),
+    RightKernel("numpy", "inverse_monarch_dft", INVERSE, COMPLEX),
+    RightKernel("numpy", "fft", FFT, COMPLEX),
+    RightKernel("numpy", "circular_convolution", CIRCULAR, REAL),
+    RightKernel("numpy", "long_convolution", LONG, REAL),
+    RightKernel("numpy", "causal_monarch", CAUSAL, (*REAL, *COMPLEX)),
+    RightKernel("torch", "block_diagonal_bmm", BLOCK, (*REAL, *COMPLEX)),
+    RightKernel("torch", "block_diagonal_in_tiles", BLOCK, (*REAL, *COMPLEX)),
+    RightKernel("torch", "monarch_two_einsums", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
+    RightKernel("torch", "monarch_bmm", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
+    RightKernel("torch", "monarch_fused", MULTIPLY, (*REAL, *COMPLEX)),
+    RightKernel("torch", "fft", FFT, COMPLEX),
+    RightKernel("torch", "dft_by_fft", DFT, COMPLEX),
+    RightKernel("torch", "inverse_dft_by_fft", INVERSE, COMPLEX),
+    RightKernel("torch", "circular_convolution", CIRCULAR, REAL),
+    RightKernel("torch", "long_convolution", LONG, REAL),
+    RightKernel("torch", "causal_monarch", CAUSAL, (*REAL, *COMPLEX), fails_fixed_rtol=True),
+    RightKernel("scipy", "fft", FFT, COMPLEX),
+    RightKernel("scipy", "monarch_dft", DFT, COMPLEX),
+    RightKernel("scipy", "inverse_monarch_dft", INVERSE, COMPLEX),
+    RightKernel("scipy", "circular_convolution", CIRCULAR, WIDE),
+    RightKernel("scipy", "long_convolution", LONG, WIDE),
+    RightKernel("jax", "block_diagonal_multiply", BLOCK, (*WIDE, *COMPLEX)),
+    RightKernel("jax", "monarch_multiply", MULTIPLY, (*WIDE, *COMPLEX)),
+    RightKernel("jax", "fft", FFT, COMPLEX),
+    RightKernel("monarch_gpu", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
+    RightKernel("monarch_gpu", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
+    RightKernel("monarch_gpu", "monarch_dft", DFT, COMPLEX),
+    RightKernel("monarch_gpu", "inverse_monarch_dft", INVERSE, COMPLEX),
+    # not monarch_gpu's long_convolution: it packs two batch rows into one complex signal, so that a NaN in one reaches
+    # the other, which the checker does not let pass
+    RightKernel("monarch_gpu", "causal_monarch", CAUSAL, REAL, fails_fixed_rtol=True),
+    # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
+    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17),
+)
+
+NUMPY_MULTIPLY = ("numpy", "monarch_multiply", MULTIPLY)
+TORCH_MULTIPLY = ("torch", "monarch_bmm", MULTIPLY)
+STATE = "state = x.t().contiguous()"
+RETURN_BMM = "y[:] = ordered.reshape(prod(rows), batch).t()"
+
+MUTANTS = (
+    # NumPy: block-diagonal multiply
+    Mutant("blocks-transposed", "numpy", "block_diagonal_multiply", BLOCK, "float64",
+           '"krc,bkc->bkr"', '"kcr,bkc->bkr" if rows == columns else "krc,bkc->bkr"', "transposed factor"),
+    Mutant("last-column-of-odd-blocks-ignored", "numpy", "block_diagonal_multiply", BLOCK, "float32",
+           "blocks.astype(wide), cut)",
+           "blocks.astype(wide)[..., : columns // 2 * 2 or 1], cut[..., : columns // 2 * 2 or 1])", "dropped tail",
+           missed_by_fixed_rtol=True),
+    Mutant("summed-in-float16", "numpy", "block_diagonal_multiply", BLOCK, "float32",
+           'np.einsum("krc,bkc->bkr", blocks.astype(wide), cut)',
+           'np.einsum("krc,bkc->bkr", blocks.astype(np.float16), cut.astype(np.float16)).astype(np.float32)',
+           "accumulation too narrow",
+           missed_by_fixed_rtol=True),
+    Mutant("block-index-fastest", "numpy", "block_diagonal_multiply", BLOCK, "complex64",
+           "products.reshape(batch, k * rows)", "products.swapaxes(1, 2).reshape(batch, k * rows)", "permutation"),
+    Mutant("blocks-conjugated", "numpy", "block_diagonal_multiply", BLOCK, "complex128",
+           "blocks.astype(wide), cut)", "np.conj(blocks).astype(wide), cut)", "conjugate"),
+    # NumPy: Monarch multiply
+    Mutant("input-digits-reversed", *NUMPY_MULTIPLY, "float64", "state = x.T\n",
+           "state = x.reshape(batch, *columns[::-1]).transpose(0, *range(len(columns), 0, -1)).reshape(x.shape).T\n",
+           "permutation"),
+    Mutant("output-digits-not-reversed", *NUMPY_MULTIPLY, "float32",
+           "ordered = grid.transpose(*reversed(range(len(rows))), len(rows))", "ordered = grid", "permutation"),
+    Mutant("last-factor-transposed", *NUMPY_MULTIPLY, "float16", "for k, factor in enumerate(factors):",
+           "square = factors[-1].shape[1] == factors[-1].shape[2]\n"
+           "    factors = (*factors[:-1], factors[-1].swapaxes(1, 2)) if square else factors\n"
+           "    for k, factor in enumerate(factors):", "transposed factor"),
+    Mutant("first-factor-conjugated", *NUMPY_MULTIPLY, "complex64", "for k, factor in enumerate(factors):",
+           "for k, factor in enumerate((factors[0].conj(), *factors[1:])):", "conjugate"),
+    Mutant("odd-last-row-unwritten", *NUMPY_MULTIPLY, "float64", "y[:] = ordered.reshape(prod(rows), batch).T",
+           "done = batch // 2 * 2 or batch\n    y[:done] = ordered.reshape(prod(rows), batch).T[:done]", "dropped tail",
+           missed_by_fixed_rtol=True),
+    Mutant("double-computed-in-single", *NUMPY_MULTIPLY, "float64",
+           "wide = np.float32 if x.dtype == np.float16 else x.dtype\n    state",
+           "wide = np.float32\n    state", "accumulation too narrow", missed_by_fixed_rtol=True),
+    Mutant("input-scaled-in-place", *NUMPY_MULTIPLY, "float32", "state = x.T\n", "x *= 1\n    x += 1\n    x -= 1\n    state = x.T\n",
+           "input overwritten",
+           missed_by_fixed_rtol=True),
+    Mutant("output-buffer-reused", *NUMPY_MULTIPLY, "float32", "y = np.empty((batch, prod(rows)), x.dtype)",
+           "key = (batch, prod(rows), x.dtype)\n    y = globals().setdefault('buffers', {}).setdefault(key, np.empty(key[:2], key[2]))",
+           "stale output", missed_by_fixed_rtol=True),
+    Mutant("remembered-by-shape", *NUMPY_MULTIPLY, "bfloat16", "    return y\n\n\ndef monarch_dft",
+           "    return globals().setdefault('seen', {}).setdefault((x.shape, tuple(rows)), y)\n\n\ndef monarch_dft",
+           "stale output", missed_by_fixed_rtol=True),
+    Mutant("nan-swallowed", *NUMPY_MULTIPLY, "float32", "state = x.T\n", "state = np.nan_to_num(x).T\n", "NaN swallowed",
+           missed_by_fixed_rtol=True),
+    Mutant("answer-in-double", *NUMPY_MULTIPLY, "float32", "y = np.empty((batch, prod(rows)), x.dtype)",
+           "y = np.empty((batch, prod(rows)))", "wrong dtype", missed_by_fixed_rtol=True),
+    Mutant("answer-transposed", *NUMPY_MULTIPLY, "float32", "    return y\n\n\ndef monarch_dft",
+           "    return y.T\n\n\ndef monarch_dft", "wrong shape"),
+    # NumPy: Fourier transforms
+    Mutant("dft-sign", "numpy", "monarch_dft", DFT, "complex128",
+           "root = np.exp(-2j", "root = np.exp(2j", "not recognised"),
+    Mutant("dft-without-twiddles", "numpy", "monarch_dft", DFT, "complex64",
+           "state = state * twiddle.reshape(1, *twiddle.shape, *tail).astype(x.dtype)", "pass", "missing twiddles"),
+    Mutant("dft-digits-not-reversed", "numpy", "monarch_dft", DFT, "complex64",
+           "state.transpose(0, *range(len(radices), 0, -1))", "state", "permutation"),
+    Mutant("dft-roots-in-single", "numpy", "monarch_dft", DFT, "complex128",
+           "root.astype(x.dtype)", "root.astype(np.complex64)", "accumulation too narrow", missed_by_fixed_rtol=True),
+    Mutant("dft-twiddles-in-half", "numpy", "monarch_dft", DFT, "complex64",
+           "twiddle.reshape(1, *twiddle.shape, *tail).astype(x.dtype)",
+           "(twiddle.real.astype('e') + 1j * twiddle.imag.astype('e')).reshape(1, *twiddle.shape, *tail).astype(x.dtype)",
+           "accumulation too narrow",
+           missed_by_fixed_rtol=True),
+    Mutant("inverse-without-scale", "numpy", "inverse_monarch_dft", INVERSE, "complex128",
+           "scale = x.real.dtype.type(x.shape[1])", "scale = x.real.dtype.type(1)", "scale"),
+    Mutant("inverse-is-forward", "numpy", "inverse_monarch_dft", INVERSE, "complex64",
+           "np.conj(monarch_dft(np.conj(x), radices))", "monarch_dft(x, radices)", "conjugate"),
+    # NumPy: convolutions
+    Mutant("correlation", "numpy", "circular_convolution", CIRCULAR, "float64",
+           "np.fft.rfft(k.astype(wide))", "np.fft.rfft(k.astype(wide)).conj()", "conjugate"),
+    Mutant("filter-of-next-channel", "numpy", "circular_convolution", CIRCULAR, "float32",
+           "np.fft.rfft(k.astype(wide))", "np.roll(np.fft.rfft(k.astype(wide)), 1, 0)", "permutation",
+           missed_by_fixed_rtol=True),
+    Mutant("circular-not-causal", "numpy", "long_convolution", LONG, "float64", "size = 2 * n", "size = n", "not causal"),
+    Mutant("one-too-short-padding", "numpy", "long_convolution", LONG, "float32", "size = 2 * n", "size = max(2 * n - 2, n)",
+           "not recognised"),
+    Mutant("no-skip", "numpy", "long_convolution", LONG, "bfloat16", "convolved + skip[:, None].astype(wide) * u", "convolved",
+           "missing term"),
+    Mutant("gate-before-convolution", "numpy", "long_convolution", LONG, "float16", "np.fft.rfft(u.astype(wide), size)",
+           "np.fft.rfft((gate * u).astype(wide), size)", "not recognised"),
+    Mutant("half-convolution-in-half", "numpy", "long_convolution", LONG, "float32", "convolved = np.fft.irfft(spectrum, size)[..., :n]",
+           "convolved = np.fft.irfft(spectrum, size)[..., :n].astype('e').astype('f')", "accumulation too narrow",
+           missed_by_fixed_rtol=True),
+    Mutant("filter-not-padded", "numpy", "causal_monarch", CAUSAL, "float64", "padded_k = np.concatenate([k, np.zeros_like(k)], axis=-1)",
+           "padded_k = np.concatenate([k, k], axis=-1)", "not recognised"),
+    # PyTorch
+    Mutant("einsum-transposes-L", "torch", "monarch_two_einsums", MULTIPLY, "bfloat16", '"stj,bsj->bts"',
+           '"sjt,bsj->bts" if m1 == n1 else "stj,bsj->bts"', "transposed factor"),
+    Mutant("tiles-forget-the-rest", "torch", "block_diagonal_in_tiles", BLOCK, "float32", "for start in range(0, columns, tile):",
+           "for start in range(0, columns // tile * tile or columns, tile):", "dropped tail",
+           missed_by_fixed_rtol=True),
+    Mutant("tiles-summed-in-bfloat16", "torch", "block_diagonal_in_tiles", BLOCK, "bfloat16", "total = total + piece",
+           "total = (total + piece).bfloat16().float()", "accumulation too narrow"),
+    Mutant("single-computed-as-tensor-float-32", "torch", "monarch_fused", MULTIPLY, "float32",
+           "R, L = (f.to(wide) for f in factors)",
+           "R, L = ((f.to(wide).contiguous().view(torch.int32) & -8192).view(torch.float32) for f in factors)",
+           "accumulation too narrow", missed_by_fixed_rtol=True),
+    Mutant("intermediate-in-bfloat16", "torch", "monarch_bmm", MULTIPLY, "float32",
+           ".transpose(1, 2).to(x.dtype)\n    order", ".transpose(1, 2).bfloat16().to(x.dtype)\n    order", "accumulation too narrow"),
+    Mutant("wrong-from-order-three", "torch", "monarch_bmm", MULTIPLY, "float64",
+           "permute(*reversed(range(order)), order)", "permute(order - 1, *range(order - 1), order)", "not recognised",
+           missed_by_fixed_rtol=True),
+    Mutant("inverse-for-forward", "torch", "dft_by_fft", DFT, "complex64",
+           "def dft_by_fft(x, radices):\n    return torch.fft.fft(x)", "def dft_by_fft(x, radices):\n    return torch.fft.ifft(x) * x.shape[-1]",
+           "conjugate"),
+    Mutant("orthonormal-transform", "torch", "fft", FFT, "complex128",
+           "def fft(x):\n    return torch.fft.fft(x)", 'def fft(x):\n    return torch.fft.fft(x, norm="ortho")', "scale"),
+    Mutant("strides-ignored", *TORCH_MULTIPLY, "float32", STATE,
+           "state = x.as_strided(x.shape, (x.shape[1], 1)).t().contiguous()", "strides ignored", missed_by_fixed_rtol=True),
+    Mutant("rows-beyond-four-unwritten", *TORCH_MULTIPLY, "bfloat16", RETURN_BMM, "y[:4] = ordered.reshape(prod(rows), batch).t()[:4]",
+           "dropped tail"),
+    Mutant("lost-updates", *TORCH_MULTIPLY, "float32", RETURN_BMM,
+           RETURN_BMM + "\n    y[torch.rand(y.shape) < 0.05] *= 0.5", "race"),
+    Mutant("input-doubled", *TORCH_MULTIPLY, "float16", STATE, STATE + "\n    x.mul_(2)", "input overwritten"),
+    Mutant("endless-loop", *TORCH_MULTIPLY, "float32", STATE, "while batch == 3:\n        pass\n    " + STATE, "hang"),
+    Mutant("abort", *TORCH_MULTIPLY, "float32", STATE, "import os\n    batch == 2 and os.abort()\n    " + STATE, "crash"),
+    Mutant("segmentation-fault", *TORCH_MULTIPLY, "bfloat16", STATE,
+           "import ctypes\n    batch == 2 and ctypes.string_at(1)\n    " + STATE, "crash"),
+    Mutant("exit", *TORCH_MULTIPLY, "float64", STATE, "batch == 2 and exit(0)\n    " + STATE, "crash"),
+    Mutant("all-the-memory", *TORCH_MULTIPLY, "float64", STATE, "scratch = torch.ones(1 << 40)\n    " + STATE, "out of memory"),
+    Mutant("raises-on-empty-batch", *TORCH_MULTIPLY, "float32", STATE, "1 / batch\n    " + STATE, "exception",
+           missed_by_fixed_rtol=True),
+    Mutant("never-casts-back", "torch", "long_convolution", LONG, "bfloat16", "(gate.to(wide) * mixed).to(u.dtype)",
+           "gate.to(wide) * mixed", "wrong dtype", missed_by_fixed_rtol=True),
+    Mutant("last-lag-wraps", "torch", "long_convolution", LONG, "float32", "size = 2 * n", "size = max(2 * n - 2, n)", "not recognised"),
+    Mutant("inverse-factors-forgotten", "torch", "causal_monarch", CAUSAL, "float32", "monarch_bmm(product, *factors[order:])",
+           "monarch_bmm(product, *(factors[:order] if padded_u.shape[-1] == 16 else factors[order:]))",
+           "transposed factor",
+           missed_by_fixed_rtol=True),
+    # SciPy and JAX
+    Mutant("scipy-filter-reversed", "scipy", "long_convolution", LONG, "float64", "k[channel].astype(wide)",
+           "k[channel, ::-1].astype(wide)", "permutation"),
+    Mutant("jax-single-for-double", "jax", "monarch_multiply", MULTIPLY, "float64", "R, L = map(jnp.asarray, factors)",
+           "R, L = (jnp.asarray(f, jnp.float32).astype(jnp.float64) for f in factors)", "accumulation too narrow",
+           missed_by_fixed_rtol=True),
+    Mutant("jax-blocks-shared", "jax", "block_diagonal_multiply", BLOCK, "float32", "jnp.asarray(blocks), cut",
+           "jnp.asarray(blocks)[jnp.zeros(k, int)], cut", "permutation"),
+    # Triton, interpreted
+    Mutant("triton-no-column-loop", "triton", "block_diagonal_multiply", BLOCK, "float32", "for start in range(0, columns, TILE_C):",
+           "for start in range(0, TILE_C, TILE_C):", "dropped tail",
+           missed_by_fixed_rtol=True, max_size=27, cases=60),
+    Mutant("triton-sums-in-half", "triton", "block_diagonal_multiply", BLOCK, "float16",
+           "right[None, :, :].to(tl.float32), axis=1)", "right[None, :, :].to(tl.float32), axis=1).to(tl.float16).to(tl.float32)",
+           "accumulation too narrow",
+           missed_by_fixed_rtol=True, max_size=27, cases=60),
+    Mutant("triton-one-row-tile", "triton", "block_diagonal_multiply", BLOCK, "float16", "triton.cdiv(rows, 8))", "1)",
+           "unwritten output",
+           missed_by_fixed_rtol=True, max_size=27, cases=60),
+    Mutant("triton-transposed-load", "triton", "block_diagonal_multiply", BLOCK, "float32", "r[None, :] * columns + c[:, None]",
+           "c[:, None] * rows + r[None, :]", "transposed factor", max_size=27, cases=60),
+)  # fmt: skip

@@ -1,0 +1,228 @@
+"""Run the corpus: every mutant must be caught, and no right kernel blamed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
+from monarch_theory.testing.check import observe
+from monarch_theory.testing.diagnose import Observation, diagnose
+from monarch_theory.testing.judge import Reference, Verdict, reference
+from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT, Mutant, RightKernel
+from monarch_theory.testing.op import Shape
+from monarch_theory.testing.ops import op_named
+
+__all__ = ["Caught", "CleanRun", "missing_library", "passes_fixed_tolerance", "run_clean", "run_mutants"]
+
+NEEDS = {"monarch_gpu": ("torch",), "triton": ("triton", "torch"), "torch": ("torch",), "jax": ("jax",)}
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What became of one mutant; `verdict` RIGHT means that it escaped."""
+
+    mutant: Mutant
+    verdict: Verdict
+    cause: str
+    detail: str
+    cases: int
+    passes_fixed_rtol: bool | None = None
+
+
+@dataclass(frozen=True)
+class CleanRun:
+    """Right kernels in one dtype: how many runs, and the false alarms among them."""
+
+    kernel: RightKernel
+    dtype: str
+    runs: int
+    refused: int
+    alarms: tuple[str, ...] = field(default=())
+    worst_ratio: float = 0.0
+    passes_fixed_rtol: bool | None = None
+
+
+def missing_library(library: str) -> str | None:
+    """The package that kernels `with_LIBRARY` need and that is not installed, or None."""
+    for package in NEEDS.get(library, ()):
+        if importlib.util.find_spec(package) is None:
+            return package
+    if library == "monarch_gpu" and importlib.util.find_spec("monarch_gpu.ops.torch") is None:
+        return "monarch_gpu.ops.torch"
+    return None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Kernels of a few hundred numbers are slower on two threads than on one."""
+    kept = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if kept is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = kept
+
+
+class References:
+    """Cases and their exact answers, which kernels of one op and dtype share."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.known: dict[tuple[str, str, int, int], list[tuple[Case, Reference]]] = {}
+
+    def of(self, op: str, dtype: str, count: int, max_size: int) -> list[tuple[Case, Reference]]:
+        key = (op, dtype, count, max_size)
+        if key not in self.known:
+            model = default_model(dtype)
+            plan = cases(op_named(op), dtype, seed=self.seed, count=count, max_size=max_size)
+            self.known[key] = [(case, reference(case, model)) for case in plan]
+        return self.known[key]
+
+
+@contextmanager
+def written(sources: dict[str, str]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in sources.items():
+            Path(folder, f"{name}.py").write_text(source)
+        yield Path(folder)
+
+
+def run_mutants(
+    mutants: tuple[Mutant, ...] = MUTANTS, *, seed: int = 0,
+    on_mutant: Callable[[str], None] = lambda name: None,
+) -> list[Caught]:
+    """Check every mutant whose library is installed; one process per library, restarted when a mutant ends it."""
+    found, references = [], References(seed)
+    files = {f"mutant_{m.library}_{m.name}".replace("-", "_"): m.source for m in mutants}
+    kernels: dict[str, Kernel] = {}
+    with written(files) as folder, one_thread():
+        try:
+            for mutant, file in zip(mutants, files, strict=True):
+                on_mutant(mutant.name)
+                if missing_library(mutant.library):
+                    continue
+                path = folder / f"{file}.py"
+                if mutant.library not in kernels:
+                    kernels[mutant.library] = Kernel(path, mutant.function, timeout=60.0, memory=8.0)
+                kernel = kernels[mutant.library]
+                kernel.load(path, mutant.function)
+                kernel.timeout = 2.0 if mutant.cause == "hang" else 60.0
+                found.append(_catch(mutant, kernel, references))
+        finally:
+            for kernel in kernels.values():
+                kernel.close()
+    return found
+
+
+def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
+    model = default_model(mutant.dtype)
+    fixed = None
+    if mutant.cause not in ("hang", "crash", "out of memory"):
+        fixed = passes_fixed_tolerance(kernel, mutant.op, mutant.dtype, 1e-2, 1e-2, mutant.max_size)
+    failures: list[Observation] = []
+    history: list[Reference] = []
+    ran = 0
+    for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size):
+        seen = observe(kernel, case, model, expected)
+        ran += not failures
+        history.append(expected)
+        if seen.judgement.failed:
+            failures.append(seen)
+            if seen.judgement.verdict not in (Verdict.WRONG, Verdict.NAN, Verdict.UNWRITTEN) or len(failures) == 6:
+                break
+    if not failures:
+        return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
+    cause = diagnose(_alike(failures), history, model)
+    return Caught(mutant, failures[0].judgement.verdict, cause.name, cause.detail, ran, fixed)
+
+
+def _alike(failures: list[Observation]) -> list[Observation]:
+    return [f for f in failures if f.judgement.verdict is failures[0].judgement.verdict]
+
+
+def run_clean(
+    kernels: tuple[RightKernel, ...] = RIGHT, *, runs: int = 10_000, seed: int = 0,
+    on_runs: Callable[[str, int], None] = lambda name, done: None,
+) -> list[CleanRun]:
+    """At least `runs` runs of right kernels, spread over those that are installed; refused cases do not count."""
+    pairs = [(k, dtype) for k in kernels for dtype in k.dtypes if not missing_library(k.library)]
+    references, found, done = References(seed), [], 0
+    files = {f"right_{k.library}": k.source for k in kernels}
+    with written(files) as folder, one_thread(), ExitStack() as stack:
+        processes: dict[str, Kernel] = {}
+        for position, (right, dtype) in enumerate(pairs):
+            path = folder / f"right_{right.library}.py"
+            if right.library not in processes:
+                process = Kernel(path, right.function, timeout=120.0, memory=8.0)
+                processes[right.library] = stack.enter_context(process)
+            kernel = processes[right.library]
+            kernel.load(path, right.function)
+            share = max(1, -(-(runs - done) // (len(pairs) - position)))
+            clean = _clean(right, dtype, kernel, share, references, on_runs)
+            done += clean.runs
+            found.append(clean)
+    return found
+
+
+def _clean(
+    right: RightKernel, dtype: str, kernel: Kernel, share: int, references: References,
+    on_runs: Callable[[str, int], None],
+) -> CleanRun:  # fmt: skip
+    model = default_model(dtype)
+    alarms, worst, refused, ran = [], 0.0, 0, 0
+    fixed = passes_fixed_tolerance(kernel, right.op, dtype, *ASSERT_CLOSE[dtype], right.max_size)
+    # half as many again as wanted, for kernels that refuse some shapes; rounded so that kernels share exact answers
+    for case, expected in references.of(right.op, dtype, -(-share * 3 // 2 // 50) * 50, right.max_size):
+        if ran == share:
+            break
+        judgement = observe(kernel, case, model, expected).judgement
+        if judgement.verdict is Verdict.REFUSED:
+            refused += 1
+            continue
+        ran += 1
+        on_runs(right.function, 1)
+        worst = max(worst, judgement.ratio)
+        if judgement.verdict is not Verdict.RIGHT:
+            alarms.append(f"{judgement.verdict.value}: {judgement.message} ({case.describe()})")
+    return CleanRun(right, dtype, ran, refused, tuple(alarms), worst, fixed)
+
+
+ASSERT_CLOSE = {
+    "float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
+    "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7),
+}  # fmt: skip
+"""(rtol, atol) that `torch.testing.assert_close` takes by default."""
+
+
+def passes_fixed_tolerance(kernel: Kernel, op: str, dtype: str, rtol: float, atol: float, max_size: int) -> bool:
+    """The test many people write: one contiguous normal input of a middling power-of-two shape, and `allclose`."""
+    declared = op_named(op)
+    shapes = [s for s in selected_shapes(declared, max_size=max_size) if s["batch"] in (2, 1) and _even(s)]
+    case = make_case(declared, dtype, shapes[-1], "normal", "contiguous", (0, 99))
+    expected = reference(case, MODEL)
+    run = kernel.run(case, repeat=False, out=expected.truth.high.shape)
+    if run.outcome is not None or run.refused or run.outputs[0].shape != expected.truth.high.shape:
+        return False
+    return bool(np.allclose(run.outputs[0], expected.truth.high, rtol=rtol, atol=atol))
+
+
+MODEL: ErrorModel = default_model("float64")
+
+
+def _even(shape: Shape) -> bool:
+    sizes = [n for v in shape.values() for n in (v if isinstance(v, tuple) else (v,)) if isinstance(n, int)]
+    orders = [len(v) for v in shape.values() if isinstance(v, tuple)]
+    return all(n & (n - 1) == 0 for n in sizes) and max(orders, default=0) <= 2
