@@ -1,7 +1,7 @@
 """A long convolution by the FFT, with and without the padding that keeps it causal.
 
-    monarch causal examples/fft_convolution.py:padded --n 1024
-    monarch causal examples/fft_convolution.py:unpadded --n 1024
+monarch causal examples/fft_convolution.py:padded --n 1024
+monarch causal examples/fft_convolution.py:unpadded --n 1024
 """
 
 import numpy as np

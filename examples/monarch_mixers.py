@@ -1,7 +1,7 @@
 """A sequence mixer M⁻¹(M[k; 0] ⊙ M[u; 0]) with a Monarch matrix M, causal and naïve.
 
-    monarch causal examples/monarch_mixers.py:causal --n 32
-    monarch causal examples/monarch_mixers.py:naive --n 32
+monarch causal examples/monarch_mixers.py:causal --n 32
+monarch causal examples/monarch_mixers.py:naive --n 32
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """A causal mixer with one slip: output 37 also sees token 38, and nothing else leaks.
 
-    monarch causal examples/one_token_leak.py:leaky --n 256
-    monarch causal examples/one_token_leak.py:whispering --n 256
-    monarch causal examples/one_token_leak.py:tokens --n 64 --dtype int64 --vocab 10
+monarch causal examples/one_token_leak.py:leaky --n 256
+monarch causal examples/one_token_leak.py:whispering --n 256
+monarch causal examples/one_token_leak.py:tokens --n 64 --dtype int64 --vocab 10
 """
 
 import numpy as np

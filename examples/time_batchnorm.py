@@ -1,8 +1,8 @@
 """Batch normalisation over time: with statistics of the input itself, every output sees every input.
 
-    monarch causal examples/time_batchnorm.py:own_statistics --shape 2,4,n
-    monarch causal examples/time_batchnorm.py:running_statistics --shape 2,4,n
-    monarch causal examples/time_batchnorm.py:training --shape 2,4,n
+monarch causal examples/time_batchnorm.py:own_statistics --shape 2,4,n
+monarch causal examples/time_batchnorm.py:running_statistics --shape 2,4,n
+monarch causal examples/time_batchnorm.py:training --shape 2,4,n
 """
 
 from torch import nn

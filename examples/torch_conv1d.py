@@ -1,7 +1,7 @@
 """torch.nn.Conv1d over time, padded on the left only, and on both sides.
 
-    monarch causal examples/torch_conv1d.py:Causal --shape 2,4,n
-    monarch causal examples/torch_conv1d.py:Same --shape 2,4,n
+monarch causal examples/torch_conv1d.py:Causal --shape 2,4,n
+monarch causal examples/torch_conv1d.py:Same --shape 2,4,n
 """
 
 import torch

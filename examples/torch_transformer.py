@@ -1,8 +1,8 @@
 """torch.nn.TransformerEncoderLayer with its mask, without it, and left in training mode.
 
-    monarch causal examples/torch_transformer.py:Masked --shape 2,n,16
-    monarch causal examples/torch_transformer.py:unmasked --shape 2,n,16
-    monarch causal examples/torch_transformer.py:training --shape 2,n,16
+monarch causal examples/torch_transformer.py:Masked --shape 2,n,16
+monarch causal examples/torch_transformer.py:unmasked --shape 2,n,16
+monarch causal examples/torch_transformer.py:training --shape 2,n,16
 """
 
 from torch import nn

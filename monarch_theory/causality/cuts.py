@@ -25,6 +25,7 @@ __all__ = ["Found", "Search", "spread_order"]
 PREVIEW = 8
 LEAST = 4
 COARSEST_FLOOR = 0.01
+FEW_PLACES = 8
 
 
 def spread_order(n: int) -> list[int]:
@@ -146,7 +147,7 @@ class Search:
                 self.progress(len(self.tested), self.inputs.n - 1)
             if self._suspicious(kind, y, z, cut):
                 try:
-                    examination = self._judged(base, changed, cut, scale(y, z))
+                    examination = self._judged(kind, base, changed, cut, scale(y, z))
                 except UndecidedError as doubt:
                     self.doubt = self.doubt or doubt
                     self._accept(kind, None, y, z, cut)
@@ -202,24 +203,31 @@ class Search:
         first = along(0)
         return first.agreeing(along(1)) if first.leaks.any() else first
 
-    def _judged(self, base: np.ndarray, changed: np.ndarray, cut: int, size: float) -> Examination:
+    def _judged(self, kind: int, base: np.ndarray, changed: np.ndarray, cut: int, size: float) -> Examination:
         """The examination that counts, of a leak or of rounding.
 
         Noise beyond what the dtype explains is either a coarser precision inside, and then stirring the past alone
-        shows it too, or a leak too wild to look smooth at the usual step, and then it does at a finer one.
+        shows it too (unless a large future swamps a short past), or a leak too wild to look smooth at the usual step,
+        and then it does at a finer one.
 
         Raises:
             UndecidedError: neither.
         """
         usual = self._examine(base, changed, cut)
-        if usual.leaks.any() or self.inputs.integer or self.inputs.half:
+        if self.inputs.integer or self.inputs.half:
             return usual
         u = unit_roundoff(self.output_dtype)
-        noise = float(np.median(usual.noise))
+        noise = float(usual.noise.max())
+        if usual.leaks.any():
+            clear = usual.floor <= COARSEST_FLOOR * size
+            if (usual.leaks & (clear | (usual.response > 4 * usual.floor))).any():
+                return usual
+            raise self._doubtful(usual, noise)
         if noise <= 256 * u * size:
             return usual
         if noise <= (64 * SINGLE if u < SINGLE else 2.0**-8) * size:
-            if not self._examine(base, changed, cut, past_only=True).leaks.any():
+            swamped = kind > 0 or cut < FEW_PLACES
+            if swamped or not self._examine(base, changed, cut, past_only=True).leaks.any():
                 self._note(
                     f"the arithmetic inside is coarser than {self.output_dtype}: noise {noise / size:.1e} of the output"
                 )
@@ -228,10 +236,13 @@ class Search:
             finer = self._examine(base, changed, cut, h=512 * max(u, unit_roundoff(self.inputs.dtype)))
             if finer.leaks.any():
                 return finer
-        raise UndecidedError(
+        raise self._doubtful(usual, noise)
+
+    def _doubtful(self, examination: Examination, noise: float) -> UndecidedError:
+        return UndecidedError(
             "noise",
-            f"changing the future moves the past by {usual.response.max():.1e}, with noise of {noise:.1e}: more than "
-            f"rounding in {self.output_dtype} explains, so the model is unstable or not continuous",
+            f"changing the future moves the past by {examination.response.max():.1e}, with noise of {noise:.1e}: more "
+            f"than rounding in {self.output_dtype} explains, so the model is unstable or not continuous",
         )
 
     def _accept(self, kind: int, examination: Examination | None, y: np.ndarray, z: np.ndarray, cut: int) -> None:

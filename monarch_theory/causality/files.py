@@ -77,10 +77,11 @@ def check_file(
     try:
         Inputs.of(shape, n, dtype or "float64", vocab, seed)
         template = tuple(n if s is None else s for s in parse_shape(shape))
-        if timeout <= 0 or budget < 0:
-            raise UndecidedError("bad input", f"timeout: expected positive seconds, got {timeout}, budget {budget}")
+        for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory)):
+            if value is not None and not 0 < value < float("inf"):
+                raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
-            described = sandbox.load()
+            described = sandbox.load(double=dtype is None or exact(dtype))
             model, inputs, notes = choose(sandbox, described, shape, n, dtype, vocab, seed)
             allowed = min(budget, 0.6 * max(sandbox.remaining, 0.0))
             report = check_model(
@@ -89,7 +90,15 @@ def check_file(
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         return Report(UNDECIDED, "none", error.message, outcome, n=n, shape=template, dtype=dtype or "", seed=seed)
+    except MemoryError:
+        reason = f"an input of shape {template} does not fit in memory here"
+        return Report(UNDECIDED, "none", reason, "out of memory", n=n, shape=template, dtype=dtype or "", seed=seed)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def exact(dtype: str) -> bool:
+    """Whether inputs of this dtype call for parameters in double precision."""
+    return dtype in ("float64", "complex128") or dtype.startswith(("int", "uint", "bool"))
 
 
 def attempts(described: Described, dtype: str | None) -> Iterator[Attempt]:
@@ -98,8 +107,7 @@ def attempts(described: Described, dtype: str | None) -> Iterator[Attempt]:
     floating = ["float64", described.parameters or "float32"]
     for wanted in [dtype] if dtype else [*dict.fromkeys(floating), "int64"]:
         for face in described.faces:
-            exact = wanted in ("float64", "complex128") or wanted.startswith(("int", "uint", "bool"))
-            if module and exact:
+            if module and exact(wanted):
                 yield Attempt(face, wanted, True)
             if not (module and wanted == "float64" and described.parameters != "float64"):
                 yield Attempt(face, wanted, False)
@@ -114,9 +122,11 @@ def choose(
         SandboxError: none; with the model's own words for the first way, and what might help.
     """
     first: SandboxError | None = None
+    loaded, holds_double = described, dtype is None or exact(dtype)
     for attempt in attempts(described, dtype):
         inputs = Inputs.of(shape, n, attempt.dtype, vocab, seed)
-        loaded = sandbox.load(double=attempt.double)
+        if described.parameters is not None and attempt.double != holds_double:
+            loaded, holds_double = sandbox.load(double=attempt.double), attempt.double
         x, _ = inputs.draw(0, np.random.default_rng(seed))
         try:
             sandbox.evaluate(x, face=attempt.face, dtypes=(attempt.dtype,))
@@ -124,7 +134,7 @@ def choose(
             if error.outcome is not Outcome.EXCEPTION:
                 raise
             if inputs.integer and "index" in error.message.lower() and "range" in error.message.lower() + "range":
-                hint = f"tokens were drawn from 0 … {inputs.vocab - 1}: --vocab sets their number"
+                hint = f"tokens were drawn from 0 … {inputs.vocab - 1}: --vocab sets their number, --n the length"
                 if dtype or "out of" in error.message:
                     raise SandboxError(error.outcome, f"{error.message}; {hint}") from error
             first = first or error
@@ -134,7 +144,8 @@ def choose(
             notes.append(f"parameters of {loaded.widened} were held in double precision, which changes none of them")
         if first is not None:
             notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
-        sandbox.reload()
+        if first is not None:
+            sandbox.reload()
         return FileModel(sandbox, attempt, loaded, sandbox.seconds), inputs, notes
     assert first is not None
     size = ",".join("n" if s is None else str(s) for s in parse_shape(shape))

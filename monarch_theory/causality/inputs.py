@@ -78,6 +78,8 @@ class Inputs:
         if dtype not in DTYPES:
             raise UndecidedError("bad input", f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         largest = {"bool": 2, "int8": 127, "uint8": 256, "int16": 32767}.get(dtype, 2**31)
+        if seed < 0:
+            raise UndecidedError("bad input", f"seed: expected a non-negative integer, got {seed}")
         if vocab < 2:
             raise UndecidedError("bad input", f"vocab: expected at least 2, got {vocab}")
         filled = tuple(int(n) if s is None else s for s in template)

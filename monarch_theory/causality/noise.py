@@ -14,8 +14,9 @@ h = 2⁻¹² is large enough to stir single precision hidden inside a double-pre
 
 - Λ = ρ·√(2 ln(2M/δ)), the union bound on M sub-Gaussian variables, δ = 1e-9; ρ = 8 allows for constants rounded once
   and kept (twiddle factors, the spectrum of a filter), whose error is of the size of the noise and does not fluctuate;
-- table = 4πn, n ≤ 4096: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u. Only where many
-  past places respond, since a transform reaches all of them; a response of few places has another cause.
+- table = 12πn, n ≤ 4096: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and a
+  convolution uses three. Only where many past places respond, since a transform reaches all of them; a response of few
+  places has another cause.
 
 An output never has less noise than its own rounding, u|y|/√3. Where the input cannot be moved (tokens), s is
 replaced by u·max|y|. Half precision has too few digits for small steps: there a response within 4u|y| is rounding, one
@@ -139,11 +140,11 @@ def spread(inputs: Inputs, outputs: int) -> float:
 
 
 def table(inputs: Inputs, responds: Any, u: float) -> float:
-    """4πn where the response is not confined to few places; tables are held in single precision or better."""
+    """12πn where the response is not confined to few places; tables are held in single precision or better."""
     places = responds.any(axis=1)
     if len(places) >= 16 and places.sum() <= len(places) / 8:
         return 0.0
-    return 4 * pi * min(inputs.n, LARGEST_TABLE) * min(1.0, SINGLE / u if u else 1.0)
+    return 12 * pi * min(inputs.n, LARGEST_TABLE) * min(1.0, SINGLE / u if u else 1.0)
 
 
 def wide(y: np.ndarray) -> np.ndarray:

@@ -60,7 +60,8 @@ def run_file(path: str) -> ModuleType:
     except MemoryError:
         raise
     except Exception as error:
-        raise SandboxError(Outcome.IMPORT_ERROR, quoted(error, path)) from error
+        short = any(words in str(error) for words in ("allocate memory", "failed to map segment"))
+        raise SandboxError(Outcome.OUT_OF_MEMORY if short else Outcome.IMPORT_ERROR, quoted(error, path)) from error
     return module
 
 
@@ -135,7 +136,11 @@ def seed_everything(seed: int) -> None:
 
 def quoted(error: BaseException, path: str = "") -> str:
     """The error in one line, with the last line of the user's file that led to it."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        said = str(error)
+    except Exception:
+        said = "(its message could not be read)"
+    text = " ".join(f"{type(error).__name__}: {said}".split()).encode(errors="replace").decode()
     text = text if len(text) <= 500 else text[:500] + " …"
     if isinstance(error, SyntaxError):
         return text

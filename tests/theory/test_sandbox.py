@@ -1,0 +1,111 @@
+"""What crosses between the processes, and how each ending is told from the others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from monarch_theory.sandbox import Outcome, Sandbox, SandboxError, wire
+
+MODEL = """
+import os, sys, time
+import numpy as np
+state = []
+def double(x): return 2 * x
+def several(x, y): return x + y, [x, {"y": y}], 3.5
+def counts(x): state.append(1); return x + len(state)
+def killed(x): os.kill(os.getpid(), 11)
+def shouts(x): print("x" * 10**7); return x
+def children(x):
+    import subprocess; subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]); return x
+def big(x): return np.ones(3 * 10**6)
+def corrupts(x):
+    for descriptor in range(3, 20):
+        try: os.write(descriptor, b"z" * 8)
+        except OSError: pass
+    return x
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "model.py"
+    path.write_text(MODEL)
+    return path
+
+
+@given(
+    st.lists(
+        st.sampled_from(wire.DTYPES).flatmap(lambda d: arrays.arrays(d, arrays.array_shapes(min_dims=0, min_side=0)))
+    )
+)
+def test_arrays_survive_the_wire(values):
+    message = wire.encode({"do": "x"}, tuple(values))
+    place = 0
+
+    def read(size):
+        nonlocal place
+        place += size
+        return message[place - size : place]
+
+    header, back = wire.receive(read)
+    assert header == {"do": "x"} and place == len(message)
+    for a, b in zip(values, back, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(1, "longdouble")])
+def test_other_dtypes_do_not_cross(array):
+    with pytest.raises(ValueError, match="dtype: expected one of"):
+        wire.encode({}, (array,))
+
+
+def test_garbage_is_refused():
+    with pytest.raises(ValueError, match="header: expected at most"):
+        wire.receive(lambda size: b"\xff" * size)
+
+
+def test_several_arrays_and_state(file):
+    with Sandbox(file, "several") as model:
+        assert model.load().faces == ("numpy",)
+        outputs = model.evaluate(np.arange(3.0), np.ones(3), every=True)
+        assert [o.tolist() for o in outputs] == [[1, 2, 3], [0, 1, 2], [1, 1, 1]] and model.count == 3
+    with Sandbox(file, "counts") as model:
+        model.load()
+        assert [float(model.evaluate(np.zeros(1))[0][0]) for _ in range(3)] == [1, 2, 3]
+        model.reload()
+        assert model.evaluate(np.zeros(1))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("killed", Outcome.CRASH), ("absent", Outcome.NAME_MISSING), ("state", Outcome.NOT_CALLABLE)]
+)
+def test_outcomes(file, name, outcome):
+    with Sandbox(file, name, timeout=20) as model, pytest.raises(SandboxError) as caught:
+        model.load()
+        model.evaluate(np.zeros(3))
+    assert caught.value.outcome is outcome
+
+
+def test_writing_over_the_connection_is_a_crash(file):
+    with Sandbox(file, "corrupts", timeout=20) as model:
+        model.load()
+        with pytest.raises(SandboxError) as caught:
+            model.evaluate(np.zeros(3))
+    assert caught.value.outcome is Outcome.CRASH
+
+
+@pytest.mark.parametrize("name", ["shouts", "children", "big"])
+def test_loud_and_large_models_answer(file, name):
+    with Sandbox(file, name, timeout=30) as model:
+        model.load()
+        assert model.evaluate(np.zeros(3))[0].dtype == np.float64
+
+
+def test_time_is_shared_by_all_calls(file):
+    with Sandbox(file, "double", timeout=20) as model:
+        model.load()
+        before = model.remaining
+        model.evaluate(np.zeros(3))
+        assert 0 < model.remaining < before <= 20
