@@ -1,7 +1,7 @@
 """One safetensors file per checkpoint, its JSON in the header, replaced as a whole or not at all.
 
-A checkpoint is written beside the old one, forced to disk, then renamed over it. Whatever happens meanwhile (the process
-is killed, the machine stops, the disk is full) the file under the final name is a complete checkpoint.
+A checkpoint is written beside the old one, forced to disk, and renamed over it. Whatever happens meanwhile (the
+process is killed, the machine stops, the disk is full) the file under the final name is a complete checkpoint.
 """
 
 from __future__ import annotations

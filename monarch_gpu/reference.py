@@ -1,0 +1,207 @@
+"""The layers and M2-GPT once more in NumPy float64, on `monarch_theory`, every value with a bound on its error.
+
+A `Running` is the value and how far a right implementation in float64 may be from it. Long convolutions go through the
+Monarch DFT of `monarch_theory.fourier`; everything else is written from the formulas. The bounds are those of
+`monarch_theory.rounding`; for what it has no entry for:
+
+- sin and exp: 4 ulp of the library function, and the argument's error through the largest slope;
+- gelu: the slope is at most 1.13, and x Φ(x) is formed with an absolute error of a few u |x|;
+- LayerNorm: any way of forming the variance is within γ_2d mean(x²) of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil, log2, pi
+from typing import Any
+
+import numpy as np
+from scipy.special import erf
+from torch import Tensor, nn
+
+from monarch_gpu.gpt import GPTForCausalLM
+from monarch_gpu.layers import (
+    BlockDiagonalLinear,
+    DimensionMixer,
+    ImplicitFilter,
+    LongConvolution,
+    SequenceMixer,
+    ShortConvolution,
+)
+from monarch_theory.fourier import fourier, inverse_fourier
+from monarch_theory.rounding import (
+    FLOAT64,
+    Running,
+    add,
+    balanced_radices,
+    convolution_bound,
+    default_model,
+    exactly,
+    gamma,
+    matmul,
+    multiply,
+)
+
+__all__ = ["reference", "reference_filter", "reference_gpt"]
+
+MODEL = default_model("float64")
+U = FLOAT64.unit_roundoff
+GELU_SLOPE = 1.13
+
+
+def weight(parameter: Tensor) -> Running:
+    """A parameter, known exactly."""
+    return exactly(parameter.detach().double().numpy())
+
+
+def function(x: Running, f: Callable[[np.ndarray], np.ndarray], slope: Any, rounding: Any) -> Running:
+    """f of x, with the argument's error carried by a slope."""
+    return Running(f(x.value), x.error * slope + rounding)
+
+
+def project(x: Running, w: np.ndarray, bias: Tensor | None) -> Running:
+    """x Wᵀ + b along the last axis; W may be blocks (k, q, p)."""
+    blocks = w if w.ndim == 3 else w[None]
+    lead = x.value.shape[:-1]
+    state = x.apply(lambda a: a.reshape(-1, len(blocks), blocks.shape[2]).transpose(1, 2, 0))
+    y = matmul(blocks, state, MODEL).apply(lambda a: a.transpose(2, 0, 1).reshape(*lead, -1))
+    return y if bias is None else add(y, weight(bias), MODEL)
+
+
+def reference(module: nn.Module, x: Running, tiles: int = 1) -> Running:
+    """What a layer of `monarch_gpu.layers`, a Linear or a LayerNorm makes of x, (batch, n, channels) float64.
+
+    Args:
+        tiles: how many transforms contribute to one output of a long convolution, 1 unless decoding.
+
+    Raises:
+        TypeError: a layer that has no reference.
+    """
+    if isinstance(module, nn.Linear | BlockDiagonalLinear):
+        return project(x, module.weight.detach().double().numpy(), module.bias)
+    if isinstance(module, nn.LayerNorm):
+        return layer_norm(x, module)
+    if isinstance(module, ShortConvolution):
+        return short_convolution(x, module)
+    if isinstance(module, LongConvolution):
+        return long_convolution(x, module, tiles)
+    if isinstance(module, SequenceMixer):
+        mixed = reference(module.short_convolution, reference(module.input_projection, x))
+        first, second, value = split(mixed, 3)
+        y = multiply(second, reference(module.long_convolution, multiply(first, value, MODEL), tiles), MODEL)
+        if module.residual_convolution is not None:
+            y = add(y, reference(module.residual_convolution, x, tiles), MODEL)
+        return reference(module.output_projection, y)
+    if isinstance(module, DimensionMixer):
+        return dimension_mixer(x, module)
+    raise TypeError(f"module: no reference for {type(module).__name__}")
+
+
+def split(x: Running, parts: int) -> list[Running]:
+    """Equal parts of the last axis."""
+    return [Running(v, e) for v, e in zip(np.split(x.value, parts, -1), np.split(x.error, parts, -1), strict=True)]
+
+
+def dimension_mixer(x: Running, module: DimensionMixer) -> Running:
+    y = reference(module.input_projection, x)
+    if module.gated:
+        gate, value = split(y, 2)
+        y = multiply(gelu(gate), value, MODEL)
+    else:
+        y = gelu(y)
+    if module.permuted:
+        y = y.apply(lambda a: a.reshape(*a.shape[:-1], module.blocks, -1).swapaxes(-1, -2).reshape(a.shape))
+    return reference(module.output_projection, y)
+
+
+def gelu(x: Running) -> Running:
+    return function(x, lambda a: a * 0.5 * (1 + erf(a / np.sqrt(2))), GELU_SLOPE, 8 * U * np.abs(x.value))
+
+
+def short_convolution(x: Running, module: ShortConvolution) -> Running:
+    y = weight(module.bias)
+    for lag, tap in enumerate(module.weight):
+        value, error = (np.pad(a, ((0, 0), (lag, 0), (0, 0)))[:, : a.shape[1]] for a in (x.value, x.error))
+        y = add(multiply(Running(value, error), weight(tap), MODEL), y, MODEL)
+    return y
+
+
+def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running:
+    n = x.value.shape[1]
+    u = x.apply(lambda a: a.swapaxes(1, 2))
+    y = convolution(u, reference_filter(module.filter, n), tiles)
+    if module.reverse_filter is not None:
+        # lag −1 is the reverse filter's first tap: reverse, move one further, convolve, reverse
+        moved = u.apply(lambda a: np.pad(a[..., ::-1], ((0, 0), (0, 0), (1, 0)))[..., :n])
+        backward = convolution(moved, reference_filter(module.reverse_filter, n), tiles)
+        backward = backward.apply(lambda a: a[..., ::-1])
+        # one transform may carry both filters: its error is bounded by the norms of their sum
+        y = add(y, Running(backward.value, 2 * backward.error + y.error), MODEL)
+    return add(y.apply(lambda a: a.swapaxes(1, 2)), multiply(x, weight(module.skip), MODEL), MODEL)
+
+
+def convolution(u: Running, k: Running, tiles: int) -> Running:
+    """Causal convolution along the last axis by the Monarch DFT of length 2n."""
+    n = u.value.shape[-1]
+    forward = fourier(balanced_radices(2 * n))
+    padded = [np.concatenate([a, np.zeros_like(a)], axis=-1).astype(complex) for a in (u.value, k.value)]
+    product = forward.multiply(padded[0]) * forward.multiply(padded[1])
+    value = inverse_fourier(balanced_radices(2 * n)).multiply(product).real[..., :n]
+    lags = np.arange(n)[:, None] - np.arange(n)
+
+    def direct(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        toeplitz = np.where(lags >= 0, b[..., np.maximum(lags, 0)], 0.0)
+        return np.einsum("dij,...dj->...di", toeplitz, a)
+
+    moduli = np.abs(u.value) + u.error, np.abs(k.value) + k.error
+    carried = direct(u.error, moduli[1]) + direct(np.abs(u.value), k.error)
+    rounding = tiles * convolution_bound(moduli[0], moduli[1], 2 * n, MODEL)
+    return Running(value, carried + rounding + gamma(tiles, U) * (np.abs(value) + carried + rounding))
+
+
+def reference_filter(module: ImplicitFilter, n: int) -> Running:
+    """The first n taps of an implicit filter, (channels, n)."""
+    channels, length, features = module.shape
+    position, bands = np.arange(n)[:, None], (features - 1) // 2
+    angle = 2 * pi / length * position * np.linspace(1e-4, bands - 1, bands)
+    time = position / max(length - 1, 1)
+    columns = np.hstack([time, np.cos(angle), -np.sin(angle)])
+    h = Running(columns, 4 * U + 8 * U * np.hstack([time, angle, angle]))
+    for layer in module.layers:
+        h = function(multiply(reference(layer, h), weight(module.frequency), MODEL), np.sin, 1.0, 4 * U)
+    exponent = time * np.linspace(-np.log(0.01) / 1.5, -np.log(0.01) / 0.3, channels)
+    window = Running(np.exp(-exponent), (8 * U * exponent + 4 * U) * np.exp(-exponent) * (1 + 2.0**-20))
+    return multiply(reference(module.output, h), window, MODEL).apply(np.transpose)
+
+
+def layer_norm(x: Running, module: nn.LayerNorm) -> Running:
+    width = x.value.shape[-1]
+
+    def mean(a: np.ndarray) -> np.ndarray:
+        return a.mean(-1, keepdims=True)
+
+    growth = gamma(2 * width, U)
+    moduli = np.abs(x.value) + x.error
+    centre = mean(x.value)
+    centre_error = mean(x.error) + growth * mean(moduli)
+    centred = x.value - centre
+    error = x.error + centre_error
+    variance = mean(centred**2) + module.eps
+    relative = (mean(2 * np.abs(centred) * error + error**2) + growth * mean(moduli**2)) / variance + 4 * U
+    inverse_error = np.where(relative < 1, (1 - np.minimum(relative, 0.999999)) ** -0.5 - 1, np.inf) + 4 * U
+    scale = variance**-0.5
+    y_error = scale * (error + inverse_error * (np.abs(centred) + error) + 8 * U * (moduli + np.abs(centre)))
+    y = multiply(Running(centred * scale, y_error), weight(module.weight), MODEL)
+    return add(y, weight(module.bias), MODEL)
+
+
+def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = False) -> Running:
+    """Logits (batch, n, vocabulary) of M2-GPT in float64; the bound is the forward's, or that of decoding by tokens."""
+    n = input_ids.shape[1]
+    tiles = ceil(log2(n)) + 2 if decoding and n > 1 else 1
+    embedding = weight(model.transformer.wte.weight)
+    x = exactly(embedding.value[input_ids.numpy()])
+    for block in model.transformer.h:
+        x = add(x, reference(block.sequence_mixer, reference(block.ln_1, x), tiles), MODEL)
+        x = add(x, reference(block.dimension_mixer, reference(block.ln_2, x)), MODEL)
+    return project(reference(model.transformer.ln_f, x), embedding.value, None)
