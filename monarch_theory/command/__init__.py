@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants")
+SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants", "campaign")
 
 app = typer.Typer(
     name="monarch",

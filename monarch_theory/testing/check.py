@@ -219,7 +219,7 @@ def explain(
     smallest = seen.case
     if verdict is not Verdict.UNSTABLE and not slow:
         # every crash costs a new process
-        smallest = shrink(case, fails, shapes, seconds=5.0 if verdict is Verdict.CRASH else 30.0)
+        smallest = shrink(case, fails, shapes, calls=4 if verdict is Verdict.CRASH else 300)
     final = observe(kernel, smallest, model) if smallest is not case else seen
     if not final.judgement.failed:
         final = seen
