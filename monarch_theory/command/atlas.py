@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from monarch_theory.command.express import fail
 from monarch_theory.command.progress import progress
-from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost, draw
+from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost, Entry
 from monarch_theory.expressivity.atlas import atlas as compare
+from monarch_theory.expressivity.atlas_picture import draw
 
 HEADINGS: dict[Cost, str] = {"parameters": "equal parameters", "multiplications": "equal FLOPs (multiplications)"}
 
@@ -41,18 +43,24 @@ def atlas(
 
 
 def _table(found: Atlas, cost: Cost) -> Table:
-    table = Table(title=f"Relative error at {HEADINGS[cost]}: at most {found.budget}, N = {found.n}")
-    table.add_column("family")
+    title = f"Relative error at {HEADINGS[cost]}: at most {found.budget}, N = {found.n}"
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), caption="* under 90% of the budget is used")
+    table.add_column("family", no_wrap=True)
     for target in found.targets:
-        table.add_column(target, justify="right")
+        table.add_column(target, justify="right", overflow="fold")
     for name, title in found.families:
         cells = []
         for target in found.targets:
             entry = found.best(target, name, cost)
-            spent = "" if entry is None else f"{entry.error:.3f} ({getattr(entry.setting, cost)})"
-            cells.append(spent or "–")
+            cells.append("–" if entry is None else _cell(entry, cost, found.budget))
         table.add_row(title, *cells)
     return table
+
+
+def _cell(entry: Entry, cost: Cost, budget: int) -> str:
+    share = getattr(entry.setting, cost) / budget
+    error = "0" if entry.error < 1e-10 else f"{entry.error:.2f}"
+    return f"{error} " if share >= 0.9 else f"{error}*"
 
 
 def _facts(found: Atlas) -> dict[str, Any]:

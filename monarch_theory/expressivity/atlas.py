@@ -12,7 +12,7 @@ from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.targets import Target, targets
 
-__all__ = ["COSTS", "Atlas", "Entry", "atlas", "draw", "error_of"]
+__all__ = ["COSTS", "Atlas", "Cost", "Entry", "atlas", "error_of"]
 
 Cost = Literal["parameters", "multiplications"]
 COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
@@ -138,46 +138,3 @@ def error_of(target: Target, family: Family, setting: Setting) -> float:
         for matrix in target.matrices
     ]
     return float(np.sqrt(np.mean(squares)))
-
-
-def draw(found: Atlas, path: str) -> None:
-    """One picture: a column for each target, parameters above and multiplications below, one line for each family."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(
-        2, len(found.targets), figsize=(3.2 * len(found.targets), 7.5), sharey=True, squeeze=False
-    )
-    colours = pyplot.get_cmap("tab20")
-    for row, cost in enumerate(COSTS):
-        for column, target in enumerate(found.targets):
-            panel = axes[row][column]
-            for index, (name, title) in enumerate(found.families):
-                points = found.frontier(target, name, cost)
-                if points:
-                    costs, errors = zip(*points, strict=True)
-                    panel.step(
-                        costs,
-                        [max(error, 1e-3) for error in errors],
-                        where="post",
-                        marker="o",
-                        markersize=3,
-                        color=colours(index),
-                        label=title,
-                    )
-            panel.axvline(found.budget, color="black", linewidth=0.8, linestyle=":")
-            panel.set_xscale("log", base=2)
-            panel.set_yscale("log")
-            panel.set_ylim(8e-4, 1.3)
-            panel.set_xlabel(cost)
-            if row == 0:
-                panel.set_title(target)
-        axes[row][0].set_ylabel("relative error (below 10⁻³ drawn at 10⁻³)")
-    handles = {line.get_label(): line for panel in axes.flat for line in panel.get_lines() if line.get_marker() == "o"}
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=6, frameon=False, fontsize="small")
-    figure.suptitle(f"Structured matrices at size {found.n}; dotted: an order-2 Monarch ({found.budget})")
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)

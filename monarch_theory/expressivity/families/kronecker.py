@@ -20,7 +20,7 @@ def settings(shape: tuple[int, int]) -> list[Setting]:
     for m in (d for d in range(1, shape[0] + 1) if shape[0] % d == 0):
         for n in (d for d in range(1, shape[1] + 1) if shape[1] % d == 0):
             inner = (shape[0] // m, shape[1] // n)
-            if 1 in (m * n, inner[0] * inner[1]):
+            if 1 in (m, n, *inner):  # a row times a column is low rank, which has its own family
                 continue
             one = m * n + inner[0] * inner[1]
             work = min(inner[0] * inner[1] * n + m * n * inner[0], m * n * inner[1] + inner[0] * inner[1] * m)

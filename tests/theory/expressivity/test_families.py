@@ -5,7 +5,8 @@ import pytest
 from scipy.linalg import block_diag
 
 from monarch_theory.domains import FLOAT64
-from monarch_theory.expressivity.atlas import COSTS, atlas, draw
+from monarch_theory.expressivity.atlas import COSTS, atlas
+from monarch_theory.expressivity.atlas_picture import draw
 from monarch_theory.expressivity.families import FAMILIES, families_for
 from monarch_theory.expressivity.families.family import Family, Setting
 from monarch_theory.expressivity.families.kronecker import rearrange
