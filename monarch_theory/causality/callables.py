@@ -163,7 +163,7 @@ def check_callable(
     dtype: str = "float64",
     vocab: int = 16,
     seed: int = 0,
-    budget: float = 15.0,
+    budget: float = 12.0,
     output_axis: int | None = None,
     map_size: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -202,7 +202,7 @@ def check_model(
     model: Model,
     inputs: Inputs,
     *,
-    budget: float = 15.0,
+    budget: float = 12.0,
     output_axis: int | None = None,
     map_size: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -216,7 +216,8 @@ def check_model(
     try:
         constant = settle_state(observe, inputs, notes)
         while True:
-            search = Search(observe, inputs, model.dtypes[0], inputs.seed, budget, budget / 4, progress)
+            left = max(budget - (time.monotonic() - started), budget / 4)
+            search = Search(observe, inputs, model.dtypes[0], inputs.seed, left, left / 4, progress)
             found = search.run()
             if observe.always_fresh or unchanged(observe, inputs):
                 break

@@ -34,7 +34,7 @@ def causal(
     vocab: Annotated[int, typer.Option(help="Number of tokens, for integer dtypes.")] = 16,
     output_axis: Annotated[int | None, typer.Option(help="Sequence axis of the output, if ambiguous.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs and of the model's own generators.")] = 0,
-    budget: Annotated[float, typer.Option(help="Seconds of search; what is left untested is reported.")] = 15.0,
+    budget: Annotated[float, typer.Option(help="Seconds of search; what is left untested is reported.")] = 12.0,
     timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = 300.0,
     memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
