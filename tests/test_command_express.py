@@ -190,6 +190,14 @@ def test_bad_files_are_named(tmp_path):
         assert answer.exit_code == 2 and message in answer.stderr and name.split(":")[0] in answer.stderr
 
 
+def test_a_long_run_shows_a_bar_on_standard_error_only(saved, monkeypatch):
+    monkeypatch.setattr("monarch_theory.command.progress.PATIENCE", -1.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    answer = run(saved(np.random.default_rng(0).standard_normal((64, 64))), "--json")
+    assert "fitting" in answer.stderr and json.loads(answer.stdout)["member"] is False
+
+
 def test_the_installed_command_runs(saved):
     path = saved(np.eye(4, dtype=int))
     answer = subprocess.run(

@@ -93,7 +93,7 @@ def examine_monarch(
     """
     values, field = floating(array, domain, name=name)
     if exact or not isinstance(domain, Floating):
-        answer = decide_exactly(array, kind, domain=domain, name=name)
+        answer = decide_exactly(array, kind, domain=domain, name=name, progress=progress)
         projection = project_array(values, kind, field, progress=progress)
     else:
         answer = decide(array, kind, domain=domain, accuracy=accuracy, name=name, progress=progress)

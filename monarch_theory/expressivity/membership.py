@@ -31,6 +31,9 @@ from monarch_theory.rounding import gamma
 __all__ = ["Membership", "Refutation", "decide", "decide_exactly", "default_accuracy"]
 
 
+PIECE = 2**18  # scalars eliminated at once, so that exact scalars do not fill the memory
+
+
 @dataclass(frozen=True)
 class Refutation:
     """A minor of the matrix that vanishes on the whole class and not here.
@@ -120,7 +123,7 @@ def decide(
     if not isinstance(domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
-        return _decide_exactly(array, kind, domain)
+        return _decide_exactly(array, kind, domain, progress)
     if accuracy is None:
         accuracy = default_accuracy(kind, domain)
     if not 0 <= accuracy < 1:
@@ -155,7 +158,12 @@ def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
 
 
 def decide_exactly(
-    matrix: Any, kind: MonarchClass, *, domain: Domain | None = None, name: str = "matrix"
+    matrix: Any,
+    kind: MonarchClass,
+    *,
+    domain: Domain | None = None,
+    name: str = "matrix",
+    progress: Progress | None = None,
 ) -> Membership:
     """`decide` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
 
@@ -165,29 +173,41 @@ def decide_exactly(
     True
     """
     array, domain = dyadic(*read_matrix(matrix, domain, name=name))
-    return _decide_exactly(array, kind, domain)
+    return _decide_exactly(array, kind, domain, progress)
 
 
-def _decide_exactly(array: np.ndarray, kind: MonarchClass, domain: Domain) -> Membership:
+def _decide_exactly(array: np.ndarray, kind: MonarchClass, domain: Domain, progress: Progress | None) -> Membership:
     if domain is INTEGERS and kind.rank > 1:
         array, domain = RATIONALS.array(array), RATIONALS
     tensor = kind.digit_tensor(array)
     positions = kind.digit_tensor(np.arange(array.size).reshape(array.shape))
     for split in range(kind.order - 1):
-        refutation = _refute(tensor, positions, kind, split, domain)
+        refutation = _refute(tensor, positions, kind, split, domain, progress)
         if refutation is not None:
             return Membership(False, "exact", kind, refutation=refutation)
     return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
 
 
 def _refute(
-    tensor: np.ndarray, positions: np.ndarray, kind: MonarchClass, split: int, domain: Domain
+    tensor: np.ndarray,
+    positions: np.ndarray,
+    kind: MonarchClass,
+    split: int,
+    domain: Domain,
+    progress: Progress | None,
 ) -> Refutation | None:
     slices = tensor_slices(tensor, kind.order, split)
-    elimination = eliminate(slices, kind.ranks[split + 1], domain)
-    if elimination.excess is None:
+    step = max(1, PIECE // max(slices[0].size, 1))
+    for start in range(0, len(slices), step):
+        excess = eliminate(slices[start : start + step], kind.ranks[split + 1], domain).excess
+        if excess is not None:
+            break
+        if progress is not None:
+            progress((split + min(start / len(slices) + step / len(slices), 1)) / (kind.order - 1))
+    else:
         return None
-    index, rows, columns, minor = elimination.excess
+    index, rows, columns, minor = excess
+    index += start
     places = tensor_slices(positions, kind.order, split)[index][np.ix_(rows, columns)]
     fixed = np.unravel_index(index, kind.output_radices[: split + 1] + kind.input_radices[split + 1 :])
     digits = tuple(int(digit) for digit in fixed)
