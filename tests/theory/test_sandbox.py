@@ -21,7 +21,7 @@ def children(x):
     import subprocess; subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]); return x
 def big(x): return np.ones(3 * 10**6)
 def corrupts(x):
-    for descriptor in range(3, 20):
+    for descriptor in range(3, 256):
         try: os.write(descriptor, b"z" * 8)
         except OSError: pass
     return x
