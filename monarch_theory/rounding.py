@@ -36,9 +36,10 @@ from monarch_theory.digits import reversal
 from monarch_theory.monarch import Convention, Monarch
 
 __all__ = [
-    "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "ErrorModel", "Format", "Running", "apply_stages", "balanced_radices",
-    "convolution_bound", "default_model", "exactly", "format_of", "fourier_bound", "gamma", "matmul", "matmul_bound",
-    "monarch_multiply_bound", "probabilistic_gamma", "round_to", "store", "unit_roundoff",
+    "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "ErrorModel", "Format", "Running", "any_fourier_growth",
+    "apply_stages", "balanced_radices", "convolution_bound", "default_model", "exactly", "format_of", "fourier_bound",
+    "gamma", "matmul", "matmul_bound", "monarch_multiply_bound", "probabilistic_gamma", "round_to", "store",
+    "unit_roundoff",
 ]  # fmt: skip
 
 # Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
@@ -435,10 +436,28 @@ def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
     return expm1(total)
 
 
-def any_fourier_growth(size: int, model: ErrorModel) -> float:
-    """G for a transform that may be a radix-2 FFT (padded to a power of two), an order-2 Monarch DFT, or direct."""
+def fourier_growth_in_norm(radices: Sequence[int], model: ErrorModel) -> float:
+    """G with ‖ŷ − y‖₂ ≤ G √N ‖x‖₂ for the same algorithm.
+
+    A stage of radix b has 2-norm √b, and the matrix of its moduli, all ones, has 2-norm b: hence √b at every stage.
+    """
+    u = max(model.intermediate.unit_roundoff, model.storage.unit_roundoff)
+    total = 0.0
+    for b in radices:
+        total += log1p(sqrt(b) * (model.growth(b, complex_values=True) + 2 * u))
+        total += log1p(model.growth(1, complex_values=True)) + 2 * log1p(u)
+    return expm1(total)
+
+
+def usual_radices(size: int) -> tuple[tuple[int, ...], ...]:
+    """The stages of a radix-2 FFT, padded to a power of two, and of an order-2 Monarch DFT."""
     doublings = ceil(log2(size)) + 1 if size > 1 else 1
-    return max(fourier_growth(r, model) for r in ((2,) * doublings, balanced_radices(size), (size,)))
+    return ((2,) * doublings, balanced_radices(size))
+
+
+def any_fourier_growth(size: int, model: ErrorModel) -> float:
+    """G for a transform that may be a radix-2 FFT, an order-2 Monarch DFT, or a direct sum."""
+    return max(fourier_growth(r, model) for r in (*usual_radices(size), (size,)))
 
 
 def fourier_bound(x: np.ndarray, radices: Sequence[int] | None, model: ErrorModel) -> np.ndarray:
@@ -469,11 +488,15 @@ def _norms(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def convolution_growth(size: int, one: Any, two: Any, kernel_one: Any, kernel_two: Any, model: ErrorModel) -> Any:
     """Elementwise error of F⁻¹(F k ⊙ F u) from the norms of u (`one`, `two`) and of k, transforms of length `size`.
 
-    With |ΔU| ≤ G‖u‖₁, ‖U‖₁ ≤ √N ‖U‖₂ = N ‖u‖₂, and the same for k, Cauchy–Schwarz over the N products gives
-    G ‖k‖₁‖u‖₂ + G ‖k‖₂‖u‖₁ + G² ‖k‖₁‖u‖₁ going in, and (G + γ)(‖k‖₂‖u‖₂ + what came in) coming out.
+    Going in, Σ|ΔK||U|/N is at most G ‖k‖₁‖u‖₂ (with |ΔK| ≤ G‖k‖₁ and ‖U‖₁ ≤ N‖u‖₂) and at most G₂ ‖k‖₂‖u‖₂ (with
+    ‖ΔK‖₂ ≤ G₂√N‖k‖₂ and Cauchy–Schwarz); likewise for u, and for ΔK ΔU. Coming out, Σ|K U|/N ≤ ‖k‖₂‖u‖₂ gives
+    (G + γ)(‖k‖₂‖u‖₂ + what came in). The transforms are those of `usual_radices`.
     """
-    g = any_fourier_growth(size, model)
-    into = g * (kernel_one * two + kernel_two * one) + g * g * kernel_one * one
+    g = max(fourier_growth(r, model) for r in usual_radices(size))
+    g2 = max(fourier_growth_in_norm(r, model) for r in usual_radices(size))
+    both = kernel_two * two
+    into = np.minimum(g * kernel_one * two, g2 * both) + np.minimum(g * kernel_two * one, g2 * both)
+    into = into + np.minimum(g * g * kernel_one * one, g2 * g2 * both)
     middle = model.growth(1, complex_values=True) + 2 * max(
         model.intermediate.unit_roundoff, model.accumulation.unit_roundoff
     )

@@ -96,8 +96,10 @@ def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> Reference
     never = np.zeros(truth.high.shape, dtype=bool)
     if case.poisoned_row is not None:
         touched = ~np.isfinite(np.where(np.isfinite(case.arrays[data]), 0.0, np.nan))
-        ones = {name: np.ones(a.shape) for name, a in values.items()} | {data: touched.astype(float)}
-        never = np.abs(case.op.oracle(ones, case.shape)) > 0.5 / max(values[data].shape[-1], 1)
+        ones = {name: np.ones(a.shape) for name, a in values.items()}
+        with_it, without = (case.op.oracle(ones | {data: d}, case.shape) for d in (1.0 * touched, 0.0 * touched))
+        # an inverse transform gives every output 1/N of an input
+        never = np.abs(with_it - without) > 0.5 / max(values[data].shape[-1], 1)
         deterministic[case.poisoned_row] = probabilistic[case.poisoned_row] = inf
     bound = deterministic if model.failure is None else probabilistic
     return Reference(truth, bound, deterministic, probabilistic, never)

@@ -69,10 +69,13 @@ def enclose(values: np.ndarray) -> Enclosure:
 
 
 def _two_terms(ball: flint.arb) -> tuple[float, float, float]:
-    middle = ball.mid()
-    high = float(middle)
-    low = float(middle - high) if np.isfinite(high) else 0.0
-    return high, low, float(ball.rad()) + abs(low) * 2.0**-52
+    high = float(ball.mid())
+    if not np.isfinite(high):
+        return high, 0.0, 0.0
+    low = float((ball - high).mid())
+    rest = ball - high - low
+    # float() rounds to nearest, and to zero below the range of float64
+    return high, low, 0.0 if rest == 0 else float(np.nextafter(float(rest.abs_upper()), np.inf))
 
 
 def matmul(blocks: np.ndarray, state: np.ndarray) -> np.ndarray:

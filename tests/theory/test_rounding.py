@@ -1,0 +1,157 @@
+"""Error models: rounding is IEEE's, bounds hold for what they model, and are exceeded by what they do not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monarch_theory.domains import FLOAT64
+from monarch_theory.fourier import fourier
+from monarch_theory.monarch import random_monarch
+from monarch_theory.rounding import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    apply_stages,
+    convolution_bound,
+    default_model,
+    exactly,
+    format_of,
+    fourier_bound,
+    gamma,
+    grain_of,
+    matmul_bound,
+    monarch_multiply_bound,
+    probabilistic_gamma,
+    round_to,
+    unit_roundoff,
+)
+
+
+@given(st.floats(-1e6, 1e6) | st.floats(-1e-4, 1e-4))
+def test_rounding_is_that_of_numpy(value):
+    for dtype in ("float16", "float32"):
+        with np.errstate(over="ignore"):
+            assert round_to(value, dtype) == np.float64(np.dtype(dtype).type(value))
+
+
+@given(st.floats(-(2.0**99), 2.0**99, width=32))
+def test_bfloat16_rounds_to_nearest_even(value):
+    bits = int(np.float32(value).view(np.uint32))
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    assert round_to(value, "bf16") == np.float64(np.uint32(nearest).view(np.float32))
+
+
+def test_gamma_is_below_the_textbook_and_finite_beyond_it():
+    u = unit_roundoff("bf16")
+    assert gamma(20, u) < 20 * u / (1 - 20 * u)
+    assert np.isfinite(gamma(10_000, u))
+
+
+def test_probabilistic_bound_is_sharper_only_for_long_sums():
+    model = default_model("float32", failure=1e-9)
+    assert model.growth(16) == model.deterministic().growth(16)
+    assert model.growth(4096) < model.deterministic().growth(4096) / 4
+    with pytest.raises(ValueError, match="failure: expected a probability"):
+        probabilistic_gamma(4, 2.0**-24, 0.0)
+
+
+def test_probabilistic_bound_holds_where_errors_are_random():
+    rng = np.random.default_rng(0)
+    n, model = 4096, default_model("float32", failure=1e-9)
+    a, b = rng.standard_normal((2, 200, n)).astype(np.float32)
+    computed = np.zeros(200, np.float32)
+    for k in range(n):
+        computed = computed + a[:, k] * b[:, k]
+    truth = (a.astype(float) * b.astype(float)).sum(1)
+    moduli = np.abs(a.astype(float) * b.astype(float)).sum(1)
+    assert (np.abs(computed - truth) <= model.growth(n) * moduli).all()
+
+
+def narrow_multiply(factors, x, accumulation):
+    """Two stages, every partial sum rounded to `accumulation`, bfloat16 in between and at the end."""
+    R, L = factors
+    b = R.shape[1]
+    grid = x.reshape(-1, b, b)
+    inner = np.zeros((len(x), b, b))
+    for i in range(b):
+        inner = round_to(inner + R[:, :, i].T[None] * grid[:, i, None, :], accumulation)
+    inner = round_to(inner, "bf16")
+    outer = np.zeros((len(x), b, b))
+    for j in range(b):
+        outer = round_to(outer + L[:, :, j].T[None] * inner[:, None, :, j], accumulation)
+    return round_to(outer.reshape(len(x), -1), "bf16")
+
+
+def test_bound_tells_accumulation_in_float32_from_accumulation_in_bfloat16():
+    rng = np.random.default_rng(1)
+    factors = [round_to(rng.standard_normal((8, 8, 8)), "bf16") for _ in range(2)]
+    factors[1] = np.abs(factors[1])
+    x = round_to(rng.standard_normal((64, 64)), "bf16")
+    truth = product_in_double(factors, x)
+    bound = monarch_multiply_bound(factors, x, "bf16", intermediate="bf16")
+    assert (np.abs(narrow_multiply(factors, x, "float32") - truth) <= bound).all()
+    sharp = monarch_multiply_bound(factors, x, "bf16", "float32", intermediate="float32")
+    assert (np.abs(narrow_multiply(factors, x, "bf16") - truth) > sharp).any()
+
+
+def product_in_double(factors, x):
+    R, L = factors
+    grid = x.reshape(-1, R.shape[1], R.shape[1])
+    return np.einsum("stj,jsi,bij->bts", L, R, grid).reshape(len(x), -1)
+
+
+def test_integers_that_fit_must_be_exact():
+    rng = np.random.default_rng(2)
+    factors = [rng.integers(-3, 4, (4, 4, 4)).astype(float) for _ in range(2)]
+    x = rng.integers(-3, 4, (3, 16)).astype(float)
+    assert monarch_multiply_bound(factors, x, "float32").max() == 0
+    assert monarch_multiply_bound([f * 2.0**-7 for f in factors], x, "float32").max() == 0
+    assert monarch_multiply_bound([f * 1000 for f in factors], x, "bf16").max() > 0
+    assert grain_of(np.array([12.0, 2.0**-5])) == -5
+    assert matmul_bound(np.full((1, 4), 2.0), np.full((4, 1), 0.5), "float16").max() == 0
+
+
+def test_possible_overflow_has_an_infinite_bound():
+    big = np.full((1, 4), 300.0)
+    assert np.isinf(matmul_bound(big, big.T, "float16")).all()
+    assert np.isfinite(matmul_bound(big, big.T, "bf16")).all()
+
+
+def test_fourier_bounds_hold_for_numpy_in_single_precision():
+    rng = np.random.default_rng(3)
+    x = (rng.standard_normal((8, 60)) + 1j * rng.standard_normal((8, 60))).astype(np.complex64)
+    truth = fourier((60,)).multiply(x.astype(complex))
+    error = np.abs(np.fft.ifft(x) * 60 - truth)
+    assert (error <= fourier_bound(x, None, default_model("complex64"))).all()
+    half = round_to(np.fft.ifft(x) * 60, "float16")
+    assert (np.abs(half - truth) > fourier_bound(x, (60,), default_model("complex64"))).any()
+
+
+def test_convolution_bound_holds_in_single_precision_and_not_in_bfloat16():
+    rng = np.random.default_rng(4)
+    u, k = rng.standard_normal((2, 5, 64)).astype(np.float32)
+    truth = np.stack([np.convolve(a, b)[:64] for a, b in zip(u.astype(float), k.astype(float), strict=True)])
+    computed = np.fft.irfft(np.fft.rfft(u, 128) * np.fft.rfft(k, 128), 128)[:, :64]
+    bound = convolution_bound(u, k, 128, default_model("float32"))
+    assert (np.abs(computed - truth) <= bound).all()
+    assert (np.abs(round_to(truth, "bf16") - truth) > bound).any()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**31))
+def test_float64_multiply_is_within_its_bound(seed):
+    rng = np.random.default_rng(seed)
+    matrix = random_monarch((3, 4, 2), FLOAT64, rng)
+    x = rng.standard_normal((2, 24))
+    # long double carries eleven more bits than float64
+    factors = [f.astype(np.longdouble) for f in matrix.factors]
+    truth = apply_stages(factors, x.T.astype(np.longdouble), lambda b, s, last: b @ s).T
+    assert (np.abs(matrix.multiply(x) - truth) <= monarch_multiply_bound(matrix, x, "float64")).all()
+
+
+def test_formats_by_any_name():
+    assert format_of("bf16") is BFLOAT16 and format_of("half") is FLOAT16 and format_of(np.dtype("c8")) is FLOAT32
+    with pytest.raises(ValueError, match="dtype: expected one of"):
+        format_of("int8")
+    assert exactly([1, 2]).error.max() == 0

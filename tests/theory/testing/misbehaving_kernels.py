@@ -1,0 +1,113 @@
+"""Kernels that misbehave, for the tests of the process they run in; NumPy alone, so that processes start fast."""
+
+import ctypes
+import os
+import sys
+
+import numpy as np
+
+
+def right(x, blocks):
+    k, rows, columns = blocks.shape
+    wide = np.result_type(x.dtype, np.float32)
+    y = np.einsum("krc,bkc->bkr", blocks.astype(wide), x.reshape(len(x), k, columns).astype(wide))
+    return y.reshape(len(x), k * rows).astype(x.dtype)
+
+
+def right_into_out(x, blocks, out):
+    out[:] = right(x, blocks)
+
+
+def half_of_out(x, blocks, out):
+    out[: len(x) // 2 + 1] = right(x, blocks)[: len(x) // 2 + 1]
+
+
+def unwritten(x, blocks):
+    y = np.empty((len(x), blocks.shape[0] * blocks.shape[1]), x.dtype)
+    y[:, :-1] = right(x, blocks)[:, :-1]
+    return y
+
+
+def writes_input(x, blocks):
+    y = right(x, blocks)
+    x[...] = 0
+    return y
+
+
+def writes_between_strides(x, blocks):
+    y = right(x, blocks)
+    if x.size and x.base is not None and x.base.shape != x.shape:
+        x.base[..., 1::2] = 0
+    return y
+
+
+def raises(x, blocks):
+    raise ValueError("no such luck")
+
+
+def refuses(x, blocks):
+    raise NotImplementedError("only on Tuesdays")
+
+
+def prints(x, blocks):
+    print("hello" * 1000)
+    print("to stderr", file=sys.stderr)
+    os.write(1, b"straight to the descriptor\n")
+    return right(x, blocks)
+
+
+def aborts(x, blocks):
+    os.abort()
+
+
+def reads_nowhere(x, blocks):
+    ctypes.string_at(1)
+
+
+def exits(x, blocks):
+    sys.exit(3)
+
+
+def really_exits(x, blocks):
+    os._exit(0)
+
+
+def loops(x, blocks):
+    while True:
+        pass
+
+
+def eats_memory(x, blocks):
+    return np.ones(1 << 36)
+
+
+def returns_text(x, blocks):
+    return "done"
+
+
+def returns_objects(x, blocks):
+    return np.array([object()])
+
+
+class Stateful:
+    def __init__(self):
+        self.total = 0.0
+
+    def __call__(self, x, blocks):
+        self.total += 1
+        return right(x, blocks) * self.total
+
+
+def remembers(x, blocks, cache={}):  # noqa: B006
+    y = right(x, blocks)
+    return cache.setdefault(y.shape, y)
+
+
+def reuses(x, blocks, cache={}):  # noqa: B006
+    y = right(x, blocks)
+    kept = cache.setdefault((y.shape, y.dtype), y)
+    kept[:] = y
+    return kept
+
+
+not_a_function = 3

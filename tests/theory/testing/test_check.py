@@ -1,0 +1,171 @@
+"""From a kernel's file to a report: verdict, cause, smallest case, script."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monarch_theory.testing.check import check, dtype_named, op_from
+from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.report import as_dict, as_text, draw, histogram, script
+
+FILE = Path(__file__).parent / "misbehaving_kernels.py"
+BLOCK = "block-diagonal-multiply"
+
+FAULTY = '''
+import numpy as np
+
+def without_last_columns(x, blocks):
+    k, rows, columns = blocks.shape
+    keep = columns // 4 * 4 or columns
+    cut = x.reshape(len(x), k, columns)[..., :keep]
+    y = np.einsum("krc,bkc->bkr", blocks[..., :keep], cut)
+    return y.reshape(len(x), k * rows)
+
+def transposed(x, blocks):
+    k, rows, columns = blocks.shape
+    turned = blocks.swapaxes(1, 2) if rows == columns else blocks
+    y = np.einsum("krc,bkc->bkr", turned, x.reshape(len(x), k, columns))
+    return y.reshape(len(x), k * rows)
+'''
+
+OWN_OP = '''
+from monarch_theory.rounding import add, exactly, store
+from monarch_theory.testing.op import Op
+
+OP = Op(
+    name="add",
+    summary="elementwise sum",
+    signature="kernel(x, y): both (batch, n), giving (batch, n)",
+    shapes=lambda: [{"batch": b, "n": n} for n in (1, 2, 7, 64) for b in (0, 1, 3)],
+    arguments=lambda shape: {name: (shape["batch"], shape["n"]) for name in ("x", "y")},
+    oracle=lambda a, shape: a["x"] + a["y"],
+    bound=lambda a, shape, model: store(add(exactly(a["x"]), exactly(a["y"]), model), model.storage).error,
+)
+
+def right(x, y):
+    return x + y
+
+def wrong(x, y):
+    return x - y
+'''
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kernels") / "faulty.py"
+    path.write_text(FAULTY)
+    return path
+
+
+def test_a_right_kernel_is_right_and_says_on_what_evidence():
+    report = check(FILE, "right", BLOCK, "float16", cases_wanted=80, max_size=64)
+    assert (report.verdict, report.exit_code, report.cases) == (Verdict.RIGHT, 0, 80)
+    assert 0 < report.worst.ratio <= 1 and report.worst.element.keys() == {"batch", "block", "row"}
+    text = as_text(report)
+    assert "measured against the exact answer" in text and "error in ulps" in text and "deterministic bound" in text
+    assert as_dict(report)["evidence"] == "measured" and as_dict(report)["failure"] is None and script(report) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "shape"),
+    [
+        ("without_last_columns", "dropped tail", {"batch": 1, "blocks": 3, "rows": 2, "columns": 5}),
+        ("transposed", "transposed factor", {"batch": 1, "blocks": 2, "rows": 2, "columns": 2}),
+    ],
+)
+def test_a_wrong_kernel_is_shrunk_named_and_reproduced(faulty, tmp_path, name, cause, shape):
+    report = check(faulty, name, BLOCK, "float32", seed=3)
+    assert (report.verdict, report.exit_code) == (Verdict.WRONG, 1)
+    assert report.failure.cause.name == cause
+    smallest = report.failure.smallest.case
+    assert dict(smallest.shape) == shape
+    # the data and the blocks are down to a few ones
+    assert all(set(np.unique(a)) <= {-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0} for a in smallest.arrays.values())
+    assert sum(np.count_nonzero(a) for a in smallest.arrays.values()) <= 4
+    found = as_dict(report)
+    assert json.loads(json.dumps(found))["failure"]["shape"] == json.loads(json.dumps(shape))
+    assert as_dict(check(faulty, name, BLOCK, "float32", seed=3)) | {"seconds": 0} == found | {"seconds": 0}
+    reproduction = tmp_path / "reproduce.py"
+    reproduction.write_text(script(report))
+    done = subprocess.run([sys.executable, str(reproduction)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "expected" in done.stdout and not done.stderr
+
+
+def test_the_script_passes_once_the_kernel_is_mended(tmp_path):
+    path = tmp_path / "kernel.py"
+    path.write_text(FAULTY)
+    report = check(path, "transposed", BLOCK, "float64")
+    path.write_text(FAULTY.replace("blocks.swapaxes(1, 2) if rows == columns else blocks", "blocks"))
+    reproduction = tmp_path / "reproduce.py"
+    reproduction.write_text(script(report))
+    assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "code"),
+    [
+        ("unwritten", Verdict.UNWRITTEN, 1),
+        ("writes_input", Verdict.MODIFIED, 1),
+        ("reuses", Verdict.STALE, 1),
+        ("aborts", Verdict.CRASH, 1),
+        ("loops", Verdict.HANG, 2),
+        ("refuses", Verdict.UNDECIDED, 2),
+        ("nowhere", Verdict.UNDECIDED, 2),
+    ],
+)
+def test_other_verdicts_and_their_exit_codes(name, verdict, code, tmp_path):
+    report = check(FILE, name, BLOCK, "float32", cases_wanted=20, timeout=1.0)
+    assert (report.verdict, report.exit_code) == (verdict, code)
+    if code == 1:
+        reproduction = tmp_path / "reproduce.py"
+        reproduction.write_text(script(report))
+        assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode != 0
+
+
+def test_an_op_of_ones_own_is_one_short_file(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN_OP)
+    assert check(path, "right", f"{path}:OP", "bf16", cases_wanted=30).verdict is Verdict.RIGHT
+    report = check(path, "wrong", f"{path}:OP", "float32", cases_wanted=30)
+    assert report.verdict is Verdict.WRONG and report.failure.smallest.case.shape == {"batch": 1, "n": 1}
+    with pytest.raises(ValueError, match="to define an Op named right"):
+        op_from(f"{path}:right")
+
+
+def test_claiming_more_than_the_kernel_keeps_is_found_out():
+    """`right` sums float16 in float32 and rounds once: right as claimed, not as a double-precision kernel."""
+    assert check(FILE, "right", BLOCK, "float64", cases_wanted=40, max_size=64).verdict is Verdict.RIGHT
+    report = check(FILE, "right", BLOCK, "float16", accumulate="float64", cases_wanted=150, max_size=64)
+    assert report.model.accumulation.name == "float64"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"op": "monarch-divide"}, "op: expected one of"),
+        ({"op": "nowhere.py:OP"}, "op: expected a file"),
+        ({"dtype": "int8"}, "dtype: expected one of"),
+        ({"bound": "certain"}, "bound: expected deterministic or probabilistic"),
+        ({"cases_wanted": 0}, "cases: expected at least one"),
+        ({"accumulate": "float8"}, "dtype: expected one of"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        check(FILE, "right", **{"op": BLOCK, **arguments})
+
+
+def test_real_precision_names_the_complex_dtype_of_a_transform():
+    assert dtype_named("fp64", op_named("fft")) == "complex128"
+
+
+def test_the_histogram_is_drawn(tmp_path):
+    report = check(FILE, "right", BLOCK, "float32", cases_wanted=10, max_size=16)
+    draw(report, tmp_path / "ulps.png")
+    assert (tmp_path / "ulps.png").read_bytes().startswith(b"\x89PNG")
+    assert sum(histogram(report.ulps)[1]) == report.ulps.size

@@ -1,0 +1,142 @@
+"""Every verdict, from runs made up to deserve it; no process is started."""
+
+import numpy as np
+import pytest
+
+from monarch_theory.rounding import default_model
+from monarch_theory.sandbox import Outcome
+from monarch_theory.testing.cases import FAMILIES, LAYOUTS, cases, make_case, selected_shapes
+from monarch_theory.testing.judge import Verdict, judge, reference, ulps
+from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.kernel_server import PADDING, POISON
+from monarch_theory.testing.ops import NAMES, op_named
+
+OP = op_named("monarch-multiply")
+SHAPE = {"batch": 2, "input_radices": (2, 2), "output_radices": (2, 2)}
+CASE = make_case(OP, "float32", SHAPE, "normal", "contiguous", (0,))
+MODEL = default_model("float32")
+EXPECTED = reference(CASE, MODEL)
+RIGHT = EXPECTED.truth.high.astype(np.float32)
+
+
+def run(output, **keywords):
+    return Run(outputs=(output,), dtypes=(output.dtype.name,), **keywords)
+
+
+def altered(value, where=(1, 2)):
+    output = RIGHT.copy()
+    output[where] = value
+    return output
+
+
+def test_the_rounded_truth_is_right_and_a_little_more_is_wrong():
+    found = judge(CASE, run(RIGHT), EXPECTED)
+    assert found.verdict is Verdict.RIGHT and 0 < found.ratio <= 1
+    beyond = np.float32(EXPECTED.truth.high[1, 2] + 2 * EXPECTED.bound[1, 2] + 1e-6)
+    found = judge(CASE, run(altered(beyond)), EXPECTED)
+    assert found.verdict is Verdict.WRONG and found.index == (1, 2) and found.ratio > 1
+    assert OP.element(SHAPE, found.index) == {"batch": 1, "row": 2, "t": 1, "s": 0}
+
+
+def bits(pattern):
+    return np.uint32(pattern["float32"]).view(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (Run(Outcome.HANG, "slow"), Verdict.HANG),
+        (Run(Outcome.CRASH, "gone"), Verdict.CRASH),
+        (Run(Outcome.EXIT, "left"), Verdict.CRASH),
+        (Run(Outcome.OUT_OF_MEMORY, "full"), Verdict.OUT_OF_MEMORY),
+        (Run(Outcome.EXCEPTION, "oops"), Verdict.EXCEPTION),
+        (Run(message="not this shape", refused=True), Verdict.REFUSED),
+        (Run(outputs=(RIGHT, RIGHT), dtypes=("float32",) * 2), Verdict.NOT_AN_ARRAY),
+        (run(RIGHT.T), Verdict.WRONG_SHAPE),
+        (run(RIGHT.astype(float)), Verdict.WRONG_DTYPE),
+        (run(RIGHT, modified=("x",)), Verdict.MODIFIED),
+        (run(RIGHT, aliased=True), Verdict.STALE),
+        (run(altered(np.nan)), Verdict.NAN),
+        (run(altered(bits(PADDING))), Verdict.NAN),
+        (run(altered(bits(POISON))), Verdict.UNWRITTEN),
+        (run(altered(np.inf)), Verdict.WRONG),
+        (run(RIGHT, again=(altered(7.0),)), Verdict.UNSTABLE),
+    ],
+)
+def test_every_way_to_fail_has_its_verdict(made, verdict):
+    assert judge(CASE, made, EXPECTED).verdict is verdict
+
+
+def test_rounding_that_differs_between_runs_is_no_fault():
+    found = judge(CASE, run(RIGHT, again=(np.nextafter(RIGHT, np.float32(9)),)), EXPECTED)
+    assert found.verdict is Verdict.RIGHT and not found.reproducible
+
+
+def test_numpy_may_answer_bfloat16_in_float32_and_torch_may_not():
+    case = make_case(OP, "bfloat16", SHAPE, "normal", "contiguous", (0,))
+    expected = reference(case, default_model("bfloat16"))
+    output = expected.truth.high.astype(np.float32)
+    assert judge(case, run(output), expected).verdict is Verdict.RIGHT
+    assert judge(case, run(output, face="torch"), expected).verdict is Verdict.WRONG_DTYPE
+
+
+def test_a_nan_must_reach_what_depends_on_it_and_nothing_else():
+    case = make_case(OP, "float32", SHAPE | {"batch": 3}, "nonfinite", "contiguous", (3,))
+    expected = reference(case, MODEL)
+    output = expected.truth.high.astype(np.float32)
+    swallowed = judge(case, run(output), expected)
+    assert swallowed.verdict is Verdict.WRONG and "did not reach" in swallowed.message
+    output[case.poisoned_row] = np.nan
+    assert judge(case, run(output), expected).verdict is Verdict.RIGHT
+    output[:] = np.nan
+    assert judge(case, run(output), expected).verdict is Verdict.NAN
+
+
+def test_where_a_right_kernel_may_overflow_anything_goes():
+    case = make_case(OP, "float16", SHAPE, "large", "contiguous", (1,))
+    values = {name: np.full_like(a, 1000.0) for name, a in case.arrays.items()}
+    case = type(case)(**{**vars(case), "arrays": values})
+    expected = reference(case, default_model("float16"))
+    assert judge(case, run(np.full((2, 4), np.inf, np.float16)), expected).verdict is Verdict.RIGHT
+
+
+def test_both_bounds_are_reported_and_either_can_decide():
+    case = make_case(op_named("block-diagonal-multiply"), "float32",
+                     {"batch": 1, "blocks": 1, "rows": 2, "columns": 4096}, "normal", "contiguous", (0,))  # fmt: skip
+    likely = reference(case, default_model("float32", failure=1e-9))
+    assert (likely.bound == likely.probabilistic).all() and (likely.probabilistic < likely.deterministic / 4).all()
+    between = (likely.truth.high + 2 * likely.probabilistic).astype(np.float32)
+    assert judge(case, run(between), likely).verdict is Verdict.WRONG
+    assert judge(case, run(between), reference(case, MODEL)).verdict is Verdict.RIGHT
+
+
+def test_ulps_count_units_of_the_result():
+    step = np.nextafter(RIGHT, np.float32(np.inf))
+    found = ulps(step, EXPECTED, "float32")
+    assert found.shape == (8,) and (np.abs(found) <= 1.5).all() and (found > 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cases_are_the_same_for_the_same_seed_and_cover_everything(name):
+    op = op_named(name)
+    dtype = op.dtypes()[0]
+    first, again = (list(cases(op, dtype, seed=5, count=150, max_size=32)) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert one.describe() == other.describe()
+        assert all(one.arrays[k].tobytes() == other.arrays[k].tobytes() for k in one.arrays)
+    assert {c.family for c in first} == set(FAMILIES) and {c.layout for c in first} == set(LAYOUTS)
+    assert {0, 1} <= {c.shape["batch"] for c in first}
+    other = list(cases(op, dtype, seed=6, count=150, max_size=32))
+    changed = [a for one, two in zip(first, other, strict=True) for a in one.arrays if not same(one, two, a)]
+    assert len(changed) > len(first) / 4
+
+
+def same(one, other, name):
+    return one.arrays[name].tobytes() == other.arrays[name].tobytes()
+
+
+def test_restrictions_restrict():
+    assert all(len(s["input_radices"]) == 2 for s in selected_shapes(OP, order=2))
+    assert all(len({*s["input_radices"], *s["output_radices"]}) == 1 for s in selected_shapes(OP, square=True))
+    with pytest.raises(ValueError, match="shapes: expected"):
+        selected_shapes(OP, max_size=0)

@@ -1,0 +1,109 @@
+"""Whatever a kernel does, the checker gets an answer and stays alive."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monarch_theory.rounding import default_model
+from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.testing.cases import make_case
+from monarch_theory.testing.check import observe
+from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.kernel_server import PADDING, POISON, is_padding, is_poison, laid_out, poisoned
+from monarch_theory.testing.ops import op_named
+
+FILE = Path(__file__).parent / "misbehaving_kernels.py"
+OP = op_named("block-diagonal-multiply")
+SHAPE = {"batch": 3, "blocks": 2, "rows": 3, "columns": 2}
+MODEL = default_model("float32")
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    with Kernel(FILE, "right", timeout=2.0, memory=2.0) as running:
+        yield running
+
+
+def verdict_on(kernel, name, layout="contiguous", family="normal"):
+    kernel.load(FILE, name)
+    case = make_case(OP, "float32", SHAPE, family, layout, (0,))
+    return observe(kernel, case, MODEL)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("right", Verdict.RIGHT),
+        ("right_into_out", Verdict.RIGHT),
+        ("prints", Verdict.RIGHT),
+        ("half_of_out", Verdict.UNWRITTEN),
+        ("unwritten", Verdict.UNWRITTEN),
+        ("writes_input", Verdict.MODIFIED),
+        ("raises", Verdict.EXCEPTION),
+        ("refuses", Verdict.REFUSED),
+        ("aborts", Verdict.CRASH),
+        ("reads_nowhere", Verdict.CRASH),
+        ("exits", Verdict.CRASH),
+        ("really_exits", Verdict.CRASH),
+        ("loops", Verdict.HANG),
+        ("eats_memory", Verdict.OUT_OF_MEMORY),
+        ("returns_text", Verdict.EXCEPTION),
+        ("returns_objects", Verdict.EXCEPTION),
+        ("Stateful", Verdict.UNSTABLE),
+        ("reuses", Verdict.STALE),
+        ("right", Verdict.RIGHT),
+    ],
+)
+def test_misbehaviour_has_a_name(kernel, name, verdict):
+    assert verdict_on(kernel, name).judgement.verdict is verdict
+
+
+def test_a_remembered_answer_is_wrong_the_second_time(kernel):
+    assert verdict_on(kernel, "remembers").judgement.verdict is Verdict.RIGHT
+    case = make_case(OP, "float32", SHAPE, "normal", "contiguous", (1,))
+    assert observe(kernel, case, MODEL).judgement.verdict is Verdict.WRONG
+
+
+def test_padding_between_strides_is_watched_too(kernel):
+    assert verdict_on(kernel, "writes_between_strides").judgement.verdict is Verdict.RIGHT
+    assert verdict_on(kernel, "writes_between_strides", "strided").judgement.verdict is Verdict.MODIFIED
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [("nowhere", Outcome.NAME_MISSING), ("not_a_function", Outcome.NOT_CALLABLE)],
+)
+def test_a_kernel_that_is_not_there_is_named(name, outcome):
+    with pytest.raises(SandboxError) as raised, Kernel(FILE, name):
+        pass
+    assert raised.value.outcome is outcome
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(SandboxError, match="no such file"), Kernel(FILE.with_name("nothing.py"), "right"):
+        pass
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_poison_and_padding_are_recognised_and_told_apart(dtype):
+    array = poisoned(np.empty((2, 3), dtype))
+    assert is_poison(array, dtype).all() and not is_padding(array, dtype).any() and np.isnan(array).all()
+    padding = poisoned(np.empty((2, 3), dtype), PADDING)
+    assert is_padding(padding, dtype).all() and not is_poison(padding, dtype).any()
+    assert not is_poison(np.full((2, 3), np.nan, dtype), dtype).any()
+
+
+def test_poison_of_bfloat16_is_the_top_half_of_that_of_float32():
+    as_float32 = np.array([POISON["float32"] >> 16 << 16], np.uint32).view(np.float32)
+    assert is_poison(as_float32, "bfloat16").all()
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3), (2, 0), (2, 3, 4)])
+def test_layouts_hold_the_same_values(layout, shape):
+    values = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    view, buffer = laid_out(values, layout)
+    assert view.shape == shape and (view == values).all()
+    assert np.shares_memory(view, buffer) or not view.size

@@ -1,0 +1,74 @@
+"""The oracle encloses the truth, and tightly."""
+
+from fractions import Fraction
+
+import flint
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monarch_theory.domains import RATIONALS
+from monarch_theory.monarch import Monarch, block_counts
+from monarch_theory.rounding import default_model
+from monarch_theory.testing.cases import cases
+from monarch_theory.testing.ops import NAMES, op_named
+from monarch_theory.testing.oracle import balls, causal_convolution, circular_convolution, dft, enclose, exact_answer
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(st.lists(st.tuples(finite, finite), min_size=1, max_size=6))
+def test_sums_of_products_are_exact(pairs):
+    a, b = (np.array(side) for side in zip(*pairs, strict=True))
+    truth = sum(Fraction(x) * Fraction(y) for x, y in pairs)
+    with flint.ctx.workprec(384):
+        found = enclose((balls(a) * balls(b)).sum(keepdims=True))
+    exact = Fraction(float(found.high[0])) + Fraction(float(found.low[0]))
+    radius = Fraction(float(found.radius[0]))
+    assert abs(exact - truth) <= radius <= abs(truth) * Fraction(1, 2**100) + Fraction(2.0**-1073)
+
+
+def test_monarch_multiply_is_the_matrix_over_the_rationals():
+    rng = np.random.default_rng(0)
+    shape = {"batch": 2, "input_radices": (2, 3, 2), "output_radices": (3, 2, 2)}
+    op = op_named("monarch-multiply")
+    arrays = {name: rng.standard_normal(sizes) for name, sizes in op.arguments(shape).items()}
+    factors = [arrays[f"factor{k}"] for k in range(3)]
+    assert [len(f) for f in factors] == list(block_counts((3, 2, 2), (2, 3, 2)))
+    matrix = Monarch(tuple(RATIONALS.array(f.astype(object)) for f in factors), RATIONALS)
+    truth = matrix.multiply(RATIONALS.array(arrays["x"].astype(object)))
+    found = exact_answer(op, arrays, shape)
+    for high, low, radius, value in zip(found.high.flat, found.low.flat, found.radius.flat, truth.flat, strict=True):
+        difference = Fraction(int(value.p), int(value.q)) - Fraction(float(high)) - Fraction(float(low))
+        assert abs(difference) <= Fraction(float(radius))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 12])
+def test_transforms_and_convolutions_agree_with_their_definitions(n):
+    rng = np.random.default_rng(n)
+    x, k = rng.integers(-4, 5, (2, n)).astype(float)
+    i = np.arange(n)
+    spectrum = np.exp(-2j * np.pi * np.outer(i, i) / n) @ x
+    # a direct sum of n terms, with roots of unity good to a few ulps: 16 n u max|x| n covers it
+    tolerance = 16 * n * n * 4 * 2.0**-53
+    assert np.abs(enclose(dft(balls(x + 0j))).high - spectrum).max() <= tolerance
+    assert np.abs(enclose(dft(balls(spectrum), inverse=True)).high - x).max() <= tolerance
+    wrapped = sum(x[j] * np.roll(k, j) for j in range(n))
+    assert (enclose(circular_convolution(balls(x), balls(k))).high == wrapped).all()
+    assert (enclose(causal_convolution(balls(x), balls(k))).high == np.convolve(x, k)[:n]).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_and_exact_oracles_agree_and_are_tight(name):
+    op = op_named(name)
+    dtype = op.dtypes()[0]
+    for case in cases(op, dtype, count=20, max_size=32):
+        if case.poisoned_row is None:
+            exact = exact_answer(op, case.values, case.shape)
+            plain = op.oracle(case.values, case.shape)
+            assert plain.shape == exact.high.shape
+            # the float64 route meets the bound that a float64 kernel is held to
+            bound = op.bound(case.values, case.shape, default_model("float64"))
+            assert (exact.error(plain) <= bound).all()
+            assert (exact.radius <= 2.0**-90 * np.maximum(np.abs(exact.high), 1e-300) + 1e-100).all()
