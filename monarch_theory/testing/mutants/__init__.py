@@ -1,6 +1,7 @@
 """Kernels that are wrong on purpose, one seeded fault each, and right ones: the proof that the checker works.
 
-`kernels/` holds right kernels, one file per library. A `Mutant` is one of them with one piece of its source replaced.
+`kernels/` holds right kernels, one file per library, as text: they run in processes of their own, and nothing here
+imports them. A `Mutant` is one of them with one piece of its source replaced.
 """
 
 from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT, Mutant, RightKernel

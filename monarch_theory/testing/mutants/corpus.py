@@ -17,7 +17,7 @@ COMPLEX = ("complex64", "complex128")
 
 @dataclass(frozen=True)
 class RightKernel:
-    """A right kernel of the corpus: `function` of `kernels/with_LIBRARY.py`, for an op in some dtypes.
+    """A right kernel of the corpus: `function` of `kernels/with_LIBRARY.py.txt`, for an op in some dtypes.
 
     Attributes:
         fails_fixed_rtol: it is right in bfloat16, and fails `torch.testing.assert_close`'s default tolerance there.
@@ -34,7 +34,7 @@ class RightKernel:
     @property
     def source(self) -> str:
         """The file it is in."""
-        return (FOLDER / f"with_{self.library}.py").read_text()
+        return (FOLDER / f"with_{self.library}.py.txt").read_text()
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Mutant:
         Raises:
             ValueError: the text to replace does not occur exactly once, so that the fault is not the one described.
         """
-        right = (FOLDER / f"with_{self.library}.py").read_text()
+        right = (FOLDER / f"with_{self.library}.py.txt").read_text()
         if right.count(self.before) != 1:
             count = right.count(self.before)
-            raise ValueError(f"before: expected {self.before!r} once in with_{self.library}.py, got it {count} times")
+            raise ValueError(f"before: expected {self.before!r} once in with_{self.library}.py.txt, got it {count} times")
         return right.replace(self.before, self.after)
 
 

@@ -47,6 +47,8 @@ def test_a_killed_worker_loses_nothing(tasks, tmp_path):
                 os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
 
         together = run_campaign(tasks, client=client, record=record, on_done=kill_a_worker)
+        # and the same by the address of the scheduler, on the worker that took its place
+        assert run_campaign(tasks[:1], scheduler=cluster.scheduler_address) == alone[:1]
     assert together == alone
     assert len(record.read_text().splitlines()) == len(tasks) == len(set(seen))
     counts = summary(together)

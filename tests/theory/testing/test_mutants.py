@@ -45,9 +45,11 @@ def test_every_mutant_is_caught_for_the_right_reason(library):
 @pytest.mark.parametrize("library", CLEAN)
 def test_right_kernels_raise_no_alarm(library):
     skip_without(library)
-    found = run_clean(tuple(k for k in RIGHT if k.library == library), runs=200)
+    # every new shape is compiled by JAX and interpreted by Triton, which is slow
+    runs = 60 if library in ("jax", "triton") else 200
+    found = run_clean(tuple(k for k in RIGHT if k.library == library), runs=runs)
     assert not [(c.kernel.function, c.dtype, c.alarms) for c in found if c.alarms]
-    assert sum(c.runs for c in found) >= 200
+    assert sum(c.runs for c in found) >= runs
     for clean in found:
         if clean.dtype == "bfloat16":
             # right to the last rounding, and yet outside the tolerance people assert
