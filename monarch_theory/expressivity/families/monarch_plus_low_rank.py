@@ -10,7 +10,7 @@ from monarch_theory.monarch import Convention
 
 __all__ = ["TURNS", "monarch_plus_low_rank"]
 
-TURNS = 30
+TURNS = 20
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
@@ -38,9 +38,11 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
             structured = project(matrix - low, kind).dense()
             low = truncate(matrix - structured, rank)
             error = float(np.linalg.norm(matrix - structured - low))
-            if error >= least * (1 - 1e-4):
+            settled = error >= least * (1 - 1e-3)
+            if error < least:
+                best, least = structured + low, error
+            if settled:
                 break
-            best, least = structured + low, error
     return best
 
 
