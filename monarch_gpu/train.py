@@ -113,25 +113,24 @@ def train(
         Interrupted: a signal asked to stop; run again to go on.
         CheckpointError: a checkpoint could not be written or read, or is of another run.
     """
-    with processes(training) as world:
+    with stop_requests() as stopped, processes(training) as world:
         torch.manual_seed(training.seed)
         state = TrainingState(config, training)
         path = Path(path)
         if path.exists():
             state.restore(*read_checkpoint(path))
-        with stop_requests() as stopped:
-            while state.step < training.steps:
-                state.advance()
-                stop = world.any(stopped())
-                last = state.step == training.steps
-                if last or stop or state.step % training.checkpoint_every == 0:
-                    tensors, metadata = state.snapshot()
-                    if world.rank == 0:
-                        write_checkpoint(path, tensors, metadata)
+        while state.step < training.steps:
+            state.advance()
+            stop = world.any(stopped())
+            last = state.step == training.steps
+            if last or stop or state.step % training.checkpoint_every == 0:
+                tensors, metadata = state.snapshot()
                 if world.rank == 0:
-                    progress(state.step, state.curve)
-                if stop and not last:
-                    raise Interrupted(f"stopped after step {state.step} of {training.steps}; run again to go on")
+                    write_checkpoint(path, tensors, metadata)
+            if world.rank == 0:
+                progress(state.step, state.curve)
+            if stop and not last:
+                raise Interrupted(f"stopped after step {state.step} of {training.steps}; run again to go on")
         return state.curve
 
 
@@ -314,7 +313,8 @@ def shard(model: nn.Module) -> None:
         if isinstance(module, nn.ModuleList) and module and hasattr(module[0], "dimension_mixer"):
             for block in module:
                 fully_shard(block)
-    fully_shard(model)
+    # the root would stay whole after an evaluation, and its parameters would not be those the optimiser knows
+    fully_shard(model, reshard_after_forward=True)
 
 
 def whole(tensor: Tensor) -> Tensor:

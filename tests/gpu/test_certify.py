@@ -1,0 +1,65 @@
+"""M2-GPT is causal layer by layer and whole; a dropped FFT padding is found, and the layer named."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from monarch_gpu.certify import certify, drop_padding
+from monarch_gpu.command.certify import certify as command
+from monarch_gpu.configs import PRESETS, GPTConfig
+from monarch_gpu.gpt import GPTForCausalLM
+
+SMALL = GPTConfig(
+    hidden_size=16, intermediate_size=32, num_hidden_layers=2, vocab_size=31, filter_width=8, num_attention_heads=2
+)
+
+
+def model_of(config):
+    torch.manual_seed(0)
+    return GPTForCausalLM(config)
+
+
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+def test_every_layer_and_the_whole_are_causal(transform):
+    model = model_of(replace(SMALL, transform=transform))
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    certificate = certify(model, 16)
+    assert certificate.verdict == "causal" and not certificate.leaking
+    assert len(certificate.layers) == 4 and certificate.whole.cuts_tested == 15
+    assert all(torch.equal(before[name], p) for name, p in model.named_parameters())
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_dropped_padding_is_found_and_named(layer):
+    certificate = certify(drop_padding(model_of(SMALL), layer), 16)
+    assert certificate.leaking == (f"transformer.h.{layer}.sequence_mixer",)
+    assert certificate.whole.verdict == "not causal" and certificate.verdict == "not causal"
+
+
+def test_the_baseline_is_causal_too():
+    assert certify(model_of(SMALL.as_transformer()), 12).verdict == "causal"
+
+
+def test_full_width_layer():
+    """One layer at the width of M2-GPT 145M; `monarch certify m2-gpt-145m` asks all of them, and the whole."""
+    model = drop_padding(model_of(replace(PRESETS["gpt"]["145m"], num_hidden_layers=1, vocab_size=8)), 0)
+    leaking = certify(model, 32, layer_budget=1.0, whole_budget=1.0)
+    assert leaking.leaking == ("transformer.h.0.sequence_mixer",)
+    mixer = model.transformer.h[0].sequence_mixer
+    mixer.long_convolution = mixer.long_convolution.convolution
+    assert certify(model, 32, layer_budget=1.0, whole_budget=1.0).verdict == "causal"
+
+
+def test_command():
+    app = typer.Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, ["tiny", "--n", "4", "--leak", "1", "--json"])
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1 and found["leaking"] == ["transformer.h.1.sequence_mixer"]
+    assert CliRunner().invoke(app, ["tiny", "--n", "4"]).exit_code == 0
+    for wrong in (["tiny", "--n", "1000"], ["tiny", "--leak", "4"], ["no-such-file"]):
+        assert CliRunner().invoke(app, wrong).exit_code == 2
