@@ -149,14 +149,17 @@ def _scale(seen: Observation, model: ErrorModel) -> Cause | None:
     if factor is None or abs(factor) == 0 or right.size < 2:
         return None
     bound = 2 * abs(factor) * seen.expected.bound
-    if (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all():
+    # a factor of one but for rounding is rounding
+    far = ratios(np.abs((factor - 1) * right), seen.expected.bound) > 8
+    if far.sum() * 2 >= np.count_nonzero(right) and (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all():
         return Cause("scale", f"every element is {factor:.6g} times what it should be")
     return None
 
 
 def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
-    """The widest narrower format that explains the error."""
-    narrower = [f for f in (FLOAT32, FLOAT16, BFLOAT16) if f.precision < model.accumulation.precision]
+    """The format the arguments come in, or else the widest narrower one, that explains the error."""
+    candidates = dict.fromkeys((model.storage, FLOAT32, FLOAT16, BFLOAT16))
+    narrower = [f for f in candidates if f.precision < model.accumulation.precision]
     for target in narrower:
         # what is summed in a format is also kept in it between stages
         weak = replace(model.deterministic(), accumulation=target, intermediate=target)
