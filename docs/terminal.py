@@ -15,7 +15,7 @@ def shell(command: str, status: int = 0, until: str = "") -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
     root = Path(__file__).parent.parent
-    done = subprocess.run(command, shell=True, cwd=root, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, shell=True, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode != status:
         raise RuntimeError(f"{command}: exit status {done.returncode}, expected {status}\n{done.stdout}{done.stderr}")
     lines = done.stdout.replace(str(root), ".").rstrip().split("\n")
