@@ -120,8 +120,7 @@ class Unpadded(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         n = u.shape[1]
         kernel = self.convolution.kernel(n).T
-        wrapped = torch.fft.irfft(torch.fft.rfft(u, dim=1) * torch.fft.rfft(kernel, dim=0), n=n, dim=1)
-        return wrapped + u * self.convolution.skip
+        return torch.fft.irfft(torch.fft.rfft(u, dim=1) * torch.fft.rfft(kernel, dim=0), n=n, dim=1)
 
 
 def drop_padding(model: GPTForCausalLM, layer: int) -> GPTForCausalLM:

@@ -105,8 +105,7 @@ class MixerCache:
         projected = self.mixer.input_projection(x)
         first, second, value = self.mixer.short_convolution(projected).chunk(3, dim=-1)
         self.remember(projected)
-        u = first * value
-        y = self.long.prefill(u.transpose(1, 2)).transpose(1, 2) + u * self.mixer.long_convolution.skip
+        y = self.long.prefill((first * value).transpose(1, 2)).transpose(1, 2)
         return self.mixer.output_projection(second * y)
 
     def step(self, x: Tensor) -> Tensor:
@@ -115,9 +114,7 @@ class MixerCache:
         window = torch.cat([self.recent, projected], dim=1)
         self.remember(projected)
         first, second, value = self.mixer.short_convolution(window)[:, -1].chunk(3, dim=-1)
-        u = first * value
-        y = self.long.step(u) + u * self.mixer.long_convolution.skip
-        return self.mixer.output_projection(second * y)
+        return self.mixer.output_projection(second * self.long.step(first * value))
 
     def remember(self, projected: Tensor) -> None:
         """Keep the last inputs of the short convolution."""

@@ -133,14 +133,18 @@ class LongConvolution(nn.Module):
         self.skip = nn.Parameter(torch.randn(config.hidden_size))
 
     def kernel(self, n: int) -> Tensor:
-        """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional."""
+        """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional.
+
+        The multiple of the input is in lag 0.
+        """
+        taps = self.filter(n)
+        taps = torch.cat([taps[:, :1] + self.skip[:, None], taps[:, 1:]], dim=1)
         if self.reverse_filter is None:
-            return self.filter(n)
-        return torch.cat([self.filter(n), self.reverse_filter(n).flip(-1)], dim=-1)
+            return taps
+        return torch.cat([taps, self.reverse_filter(n).flip(-1)], dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
-        y = convolve(u.transpose(1, 2), self.kernel(u.shape[1]), self.transform).transpose(1, 2)
-        return y + u * self.skip
+        return convolve(u.transpose(1, 2), self.kernel(u.shape[1]), self.transform).transpose(1, 2)
 
 
 def implicit_filter(config: Config) -> ImplicitFilter:
@@ -167,9 +171,9 @@ class ShortConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, taps = x.shape[1], len(self.weight)
         past = pad(x, (0, 0, taps - 1, 0))
-        y = x * self.weight[0] + self.bias
+        y = torch.addcmul(self.bias, x, self.weight[0])
         for lag in range(1, taps):
-            y = y + past[:, taps - 1 - lag : taps - 1 - lag + n] * self.weight[lag]
+            y = torch.addcmul(y, past[:, taps - 1 - lag : taps - 1 - lag + n], self.weight[lag])
         return y
 
 

@@ -129,7 +129,10 @@ def short_convolution(x: Running, module: ShortConvolution) -> Running:
 def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running:
     n = x.value.shape[1]
     u = x.apply(lambda a: a.swapaxes(1, 2))
-    y = convolution(u, reference_filter(module.filter, n), tiles)
+    taps, skip = reference_filter(module.filter, n), weight(module.skip)
+    first = add(taps[:, :1], skip.apply(lambda a: a[:, None]), MODEL)
+    taps = Running(np.hstack([first.value, taps.value[:, 1:]]), np.hstack([first.error, taps.error[:, 1:]]))
+    y = convolution(u, taps, tiles)
     if module.reverse_filter is not None:
         # lag −1 is the reverse filter's first tap: reverse, move one further, convolve, reverse
         moved = u.apply(lambda a: np.pad(a[..., ::-1], ((0, 0), (0, 0), (1, 0)))[..., :n])
@@ -137,7 +140,7 @@ def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running
         backward = backward.apply(lambda a: a[..., ::-1])
         # one transform may carry both filters: its error is bounded by the norms of their sum
         y = add(y, Running(backward.value, 2 * backward.error + y.error), MODEL)
-    return add(y.apply(lambda a: a.swapaxes(1, 2)), multiply(x, weight(module.skip), MODEL), MODEL)
+    return y.apply(lambda a: a.swapaxes(1, 2))
 
 
 def convolution(u: Running, k: Running, tiles: int) -> Running:

@@ -119,13 +119,15 @@ def filter_taps(m, p, prefix, config):
 
 def long_convolution(m, p, prefix, x, config):
     kernel = filter_taps(m, p, f"{prefix}filter.", config)
+    first = m.constant(np.eye(N)[:, :1])
+    kernel = m.plus(kernel, m.times(first, p[f"{prefix}skip"]))
     lags = np.arange(N)[:, None] - np.arange(N)
     place = lags
     if config.bidirectional:
         kernel = m.concatenate([kernel, filter_taps(m, p, f"{prefix}reverse_filter.", config)], 0)
         place = np.where(lags >= 0, lags, N - 1 - lags)
     toeplitz = (place[..., None] == np.arange(len(kernel))).astype(float)
-    return m.plus(m.convolve(m.constant(toeplitz), kernel, x), m.times(x, p[f"{prefix}skip"]))
+    return m.convolve(m.constant(toeplitz), kernel, x)
 
 
 def sequence_mixer(m, p, prefix, x, config):
