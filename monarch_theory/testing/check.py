@@ -59,7 +59,8 @@ class Report:
     """The verdict on a kernel.
 
     Attributes:
-        cases: cases the kernel ran on; refused: how many more it raised NotImplementedError for.
+        cases: cases the kernel ran on; refused: how many more it declined, by NotImplementedError or, where they are
+            empty or have another number of factors than its signature, by any exception.
         bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
@@ -157,7 +158,7 @@ def check(
         op: an `Op`, its name, or FILE.py:NAME.
         dtype: as torch names it, or bf16, fp16, fp32, fp64.
         seed: determines every case.
-        cases_wanted: number of cases; from small to large, stopping at the first failure.
+        cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
         timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
         accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages (see `default_model`).
@@ -177,6 +178,7 @@ def check(
         raise ValueError(f"cases: expected at least one, got {cases_wanted}")
     model = default_model(dtype, accumulate, intermediate, failure_probability if bound == "probabilistic" else None)
     progress = _Progress()
+    raised: list[Observation] = []
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
 
     def report(verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
@@ -193,16 +195,35 @@ def check(
             for done, case in enumerate(plan):
                 on_case(done, len(plan))
                 seen = observe(kernel, case, model)
+                if seen.judgement.verdict is Verdict.EXCEPTION:
+                    # a wrong value elsewhere says more than an exception here
+                    raised.append(seen)
+                    continue
                 progress.add(seen)
                 if seen.judgement.failed:
                     failure = explain(kernel, seen, model, progress.truths, restrictions)
                     return report(seen.judgement.verdict, failure.smallest.judgement.message, failure)
             on_case(len(plan), len(plan))
+            unexpected = [s for s in raised if not declines(s) or not progress.ran]
+            if unexpected:
+                failure = explain(kernel, unexpected[0], model, progress.truths, restrictions)
+                return report(Verdict.EXCEPTION, failure.smallest.judgement.message, failure)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, str(error))
+    progress.refused += len(raised)
     if not progress.ran:
         return report(Verdict.UNDECIDED, f"the kernel refused every case: {progress.refusal}")
-    return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound")
+    declined = f"; it declined {progress.refused}, {raised[0].judgement.message}" if raised else ""
+    return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound{declined}")
+
+
+def declines(seen: Observation) -> bool:
+    """Whether an exception only says that the kernel does not take such arguments: empty ones, or so many factors."""
+    if seen.judgement.verdict is not Verdict.EXCEPTION:
+        return False
+    message = seen.judgement.message
+    signature = "TypeError" in message and ("positional argument" in message or "unexpected keyword" in message)
+    return signature or any(a.size == 0 for a in seen.case.arrays.values())
 
 
 def explain(
@@ -214,7 +235,8 @@ def explain(
     shapes = selected_shapes(case.op, **restrictions)
 
     def fails(candidate: Case) -> bool:
-        return observe(kernel, candidate, model).judgement.verdict is verdict
+        again = observe(kernel, candidate, model)
+        return again.judgement.verdict is verdict and declines(again) == declines(seen)
 
     smallest = seen.case
     if verdict is not Verdict.UNSTABLE and not slow:

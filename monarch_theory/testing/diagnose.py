@@ -137,7 +137,8 @@ def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Caus
 
 
 def _is_answer_to(past: Reference, seen: Observation) -> bool:
-    if not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all():
+    # zeros answer too many calls to tell anything
+    if not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all() or not seen.computed.any():
         return False
     close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
     return bool(close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any())

@@ -64,7 +64,7 @@ def shared_faults(data: str, shape: tuple[int, ...]) -> Iterable[Fault]:
         for tail in tails(shape[0]):
             dropped = without_tail(0, tail)
             yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
-    for tail in tails(shape[-1]) if shape else ():
+    for tail in tails(shape[-1]) or [1] if shape else ():
         ignored = changed(data, without_tail(-1, tail))
         yield Fault("dropped tail", f"last {tail} of {shape[-1]} entries of {data} ignored", ignored)
         yield Fault("dropped tail", f"last {tail} outputs left zero", after=_tail_of_output(tail))

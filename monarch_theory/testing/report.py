@@ -59,7 +59,8 @@ def as_text(report: Report) -> str:
         lines += ["", f"cause     {failure.cause.name}: {failure.cause.detail}"]
         lines.append(f"smallest  {failure.smallest.case.describe()}")
         if report.verdict is Verdict.EXCEPTION:
-            lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError)")
+            lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
+            lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
 
 
