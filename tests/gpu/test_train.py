@@ -70,7 +70,9 @@ from monarch_gpu.configs import load_config
 from monarch_gpu.train import Interrupted, Training, train
 import torch
 import torch._dynamo  # what AdamW imports, once for all children
+from monarch_gpu.data import standard_library
 torch.set_num_threads(1)
+standard_library(False), standard_library(True)
 folder = Path(sys.argv[1])
 config = load_config(folder / "config.json")
 training = Training(steps=40, batch=2, warmup=2, checkpoint_every=1, evaluate_every=20)
@@ -84,7 +86,7 @@ while True:
         except (Interrupted, KeyboardInterrupt):
             os._exit(130)
         os._exit(0)
-    time.sleep(random.uniform(0.02, 0.3))
+    time.sleep(random.uniform(0.02, 0.2))
     number = signal.SIGKILL if random.random() < 0.7 else signal.SIGINT
     os.kill(child, number)
     _, status = os.waitpid(child, 0)
@@ -96,7 +98,7 @@ while True:
         break
     else:
         sys.exit(f"exit status {os.WEXITSTATUS(status)}")
-    if deaths + interrupts > 25:  # let it finish
+    if deaths + interrupts >= 15:  # let it finish
         train(config, training, folder / "killed.safetensors")
         break
 print(deaths, interrupts)
@@ -108,7 +110,7 @@ def test_kill_minus_nine_and_control_c_at_any_moment(tmp_path):
     save_config(GPT, tmp_path / "config.json")
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     run = subprocess.run(
-        [sys.executable, "-c", KILLER, tmp_path], env=env, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", KILLER, tmp_path], env=env, capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
     assert sum(map(int, run.stdout.split())) > 0, "nothing was killed"
