@@ -460,18 +460,6 @@ def _sequence_last(y: Tensor, shape: Sequence[int]) -> Tensor:
     return y.flatten(1).t().contiguous().view(*shape)
 
 
-def _paired(x: Tensor) -> Tensor:
-    """Real (n, batch, channels) as complex (n, ⌈batch/2⌉, channels): a real filter keeps two signals apart."""
-    n, batch, channels = x.shape
-    if batch % 2:
-        x = torch.cat([x, x.new_zeros(n, 1, channels)], dim=1)
-    return torch.complex(x[:, : (batch + 1) // 2], x[:, (batch + 1) // 2 :])
-
-
-def _unpaired(z: Tensor, batch: int) -> Tensor:
-    return torch.cat([z.real, z.imag], dim=1)[:, :batch]
-
-
 def _convolve(u: Tensor, k: Tensor, radices: tuple[int, ...]) -> Tensor:
     """k ∗ u for u (n, batch, channels) and k (n, 1, channels), by transforms of length ∏ radices in stage order.
 
@@ -487,12 +475,11 @@ def _convolve(u: Tensor, k: Tensor, radices: tuple[int, ...]) -> Tensor:
         x = torch.nn.functional.pad(x, padding) if rows * step > n else x
         return _fourier(x.flatten(1), stages, rows, False).view(size, *x.shape[1:])
 
-    if u.is_complex():
-        product = transformed(u.resolve_conj()) * (transformed(k.resolve_conj()) / size)
-        return _fourier(product.flatten(1), stages, rows, True)[:n].view_as(u)
-    signal = _paired(u)
-    product = transformed(signal) * (transformed(torch.complex(k, torch.zeros_like(k))) / size)
-    return _unpaired(_fourier(product.flatten(1), stages, rows, True)[:n].view_as(signal), u.shape[1])
+    # two real signals would fit one complex one, but then a NaN, or the rounding of a louder signal, crosses over
+    signal, kernel = (x.resolve_conj() if x.is_complex() else torch.complex(x, torch.zeros_like(x)) for x in (u, k))
+    product = transformed(signal) * (transformed(kernel) / size)
+    y = _fourier(product.flatten(1), stages, rows, True)[:n].view_as(signal)
+    return y if u.is_complex() else y.real.contiguous()
 
 
 def long_convolution(

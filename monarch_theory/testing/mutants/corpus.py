@@ -111,8 +111,7 @@ RIGHT = (
     RightKernel("monarch_gpu", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("monarch_gpu", "monarch_dft", DFT, COMPLEX),
     RightKernel("monarch_gpu", "inverse_monarch_dft", INVERSE, COMPLEX),
-    # not monarch_gpu's long_convolution: it packs two batch rows into one complex signal, so that a NaN in one reaches
-    # the other, which the checker does not let pass
+    RightKernel("monarch_gpu", "long_convolution", LONG, REAL),
     RightKernel("monarch_gpu", "causal_monarch", CAUSAL, REAL, fails_fixed_rtol=True),
     # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
     RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17),

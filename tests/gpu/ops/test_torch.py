@@ -312,6 +312,15 @@ def test_nan_and_infinity_reach_the_outputs_that_depend_on_them_and_no_others() 
     assert y[1].isnan().all() and not y[[0, 2]].isnan().any()
 
 
+def test_signals_of_a_convolution_do_not_disturb_one_another() -> None:
+    u, k = small((3, 2, 9)).detach(), small((2, 9)).detach()
+    alone = ops.long_convolution(u[1:2], k)
+    u[0], u[2, 0, 0] = 1e12, float("nan")
+    together = ops.long_convolution(u, k)
+    bound = 200 * 2.0**-53 * u[1].norm() * k.norm()
+    assert (together[1] - alone[0]).abs().max() <= bound and not together[2, 1].isnan().any()
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", KERNELS)
 def test_on_a_gpu(name: str, hold_to_reference: Any) -> None:
