@@ -124,22 +124,21 @@ def multiply_kernel(  # type: ignore[no-untyped-def]
 
 def convolution_kernel(  # type: ignore[no-untyped-def]
     u, spectrum, gate, skip, pre_gate, roots0, roots1, twiddles, y,
-    batch, channels, n,
+    channels, n,
     N0: tl.constexpr, N1: tl.constexpr, CAUSAL: tl.constexpr,
     GATE: tl.constexpr, SKIP: tl.constexpr, PRE_GATE: tl.constexpr, EMULATE: tl.constexpr, DOT: tl.constexpr,
 ) -> None:  # fmt: skip
-    """gate ⊙ (k ∗ v + skip ⊙ v), v = pre_gate ⊙ u, for two signals of one channel, kept as one complex signal.
+    """gate ⊙ (k ∗ v + skip ⊙ v), v = pre_gate ⊙ u, for one signal.
 
     u, gate, pre_gate, y: (batch, channels, n). spectrum: (2, channels, N0, N1), the DFT of the filters over N, real and
     imaginary parts, in stage order. roots: (2, N, N), the small DFTs, in the dtype DOT; twiddles: (2, N0, N1).
     A circular convolution sees the signal extended periodically to 2n − 1 and keeps the last n outputs. The barriers
-    keep the assembler from loading every table at the start, which would spill registers.
+    keep the assembler from loading every table at the start, which would spill registers. Two real signals would fit
+    one complex one, but then a NaN, or the rounding of a louder signal, crosses over.
     """
     channel = tl.program_id(0)
-    first = 2 * tl.program_id(1)
     # scalar bases and 32-bit offsets: a tile of 64-bit addresses would not fit the registers
-    sequence = (first * channels + channel).to(tl.int64) * n
-    next_sequence = tl.where(first + 1 < batch, sequence + channels.to(tl.int64) * n, sequence)
+    sequence = (tl.program_id(1) * channels + channel).to(tl.int64) * n
     position = tl.arange(0, N0)[:, None] * N1 + tl.arange(0, N1)[None, :]
     if CAUSAL:
         source, inside = position, position < n
@@ -147,21 +146,18 @@ def convolution_kernel(  # type: ignore[no-untyped-def]
     else:
         source, inside = (position + 1) % n, position < 2 * n - 1
         target, wanted = position - (n - 1), (position >= n - 1) & (position < 2 * n - 1)
-    real = tl.load(u + sequence + source, mask=inside, other=0.0).to(tl.float32)
-    imag = tl.load(u + next_sequence + source, mask=inside, other=0.0).to(tl.float32)
+    signal = tl.load(u + sequence + source, mask=inside, other=0.0).to(tl.float32)
     if PRE_GATE:
-        real *= tl.load(pre_gate + sequence + source, mask=inside, other=0.0).to(tl.float32)
-        imag *= tl.load(pre_gate + next_sequence + source, mask=inside, other=0.0).to(tl.float32)
+        signal *= tl.load(pre_gate + sequence + source, mask=inside, other=0.0).to(tl.float32)
     if EMULATE:
-        real, imag = rounded_to_bfloat16(real), rounded_to_bfloat16(imag)
-    real, imag = real.to(DOT), imag.to(DOT)
+        signal = rounded_to_bfloat16(signal)
+    signal = signal.to(DOT)
 
     # stage 0 along a0, twiddles, stage 1 along a1: digits (i0, i1)
     square0 = tl.arange(0, N0)[:, None] * N0 + tl.arange(0, N0)[None, :]
     square1 = tl.arange(0, N1)[:, None] * N1 + tl.arange(0, N1)[None, :]
     cosine, sine = tl.load(roots0 + square0), tl.load(roots0 + N0 * N0 + square0)
-    re = tl.dot(cosine, real, input_precision="ieee") - tl.dot(sine, imag, input_precision="ieee")
-    im = tl.dot(cosine, imag, input_precision="ieee") + tl.dot(sine, real, input_precision="ieee")
+    re, im = tl.dot(cosine, signal, input_precision="ieee"), tl.dot(sine, signal, input_precision="ieee")
     tl.debug_barrier()
     tc, ts = tl.load(twiddles + position), tl.load(twiddles + N0 * N1 + position)
     real, imag = re * tc - im * ts, re * ts + im * tc
@@ -190,25 +186,17 @@ def convolution_kernel(  # type: ignore[no-untyped-def]
     real, imag = real.to(DOT), imag.to(DOT)
     tl.debug_barrier()
     cosine, sine = tl.load(roots0 + square0), tl.load(roots0 + N0 * N0 + square0)
-    re = tl.dot(cosine, real, input_precision="ieee") + tl.dot(sine, imag, input_precision="ieee")
-    im = tl.dot(cosine, imag, input_precision="ieee") - tl.dot(sine, real, input_precision="ieee")
+    out = tl.dot(cosine, real, input_precision="ieee") + tl.dot(sine, imag, input_precision="ieee")
 
     tl.debug_barrier()
     if SKIP:
-        weight = tl.load(skip + channel).to(tl.float32)
-        v_first = tl.load(u + sequence + target, mask=wanted, other=0.0).to(tl.float32)
-        v_second = tl.load(u + next_sequence + target, mask=wanted, other=0.0).to(tl.float32)
+        signal = tl.load(u + sequence + target, mask=wanted, other=0.0).to(tl.float32)
         if PRE_GATE:
-            v_first *= tl.load(pre_gate + sequence + target, mask=wanted, other=0.0).to(tl.float32)
-            v_second *= tl.load(pre_gate + next_sequence + target, mask=wanted, other=0.0).to(tl.float32)
-        re += weight * v_first
-        im += weight * v_second
+            signal *= tl.load(pre_gate + sequence + target, mask=wanted, other=0.0).to(tl.float32)
+        out += tl.load(skip + channel).to(tl.float32) * signal
     if GATE:
-        re *= tl.load(gate + sequence + target, mask=wanted, other=0.0).to(tl.float32)
-        im *= tl.load(gate + next_sequence + target, mask=wanted, other=0.0).to(tl.float32)
-    tl.store(y + sequence + target, re.to(y.dtype.element_ty), mask=wanted)
-    if first + 1 < batch:
-        tl.store(y + next_sequence + target, im.to(y.dtype.element_ty), mask=wanted)
+        out *= tl.load(gate + sequence + target, mask=wanted, other=0.0).to(tl.float32)
+    tl.store(y + sequence + target, out.to(y.dtype.element_ty), mask=wanted)
 
 
 @lru_cache(maxsize=8)
@@ -376,8 +364,8 @@ def _convolution_forward(
     others = [u if t is None else _launchable(t.contiguous()) for t in (gate, skip, pre_gate)]
     roots0, roots1, twiddles = _tables(radices, product, u.device)
     _launch(
-        convolution_kernel, (channels, triton.cdiv(batch, 2)), u.device,
-        u, spectrum, *others, roots0, roots1, twiddles, y, batch, channels, n,
+        convolution_kernel, (channels, batch), u.device,
+        u, spectrum, *others, roots0, roots1, twiddles, y, channels, n,
         N0=radices[0], N1=radices[1], CAUSAL=causal,
         GATE=gate is not None, SKIP=skip is not None, PRE_GATE=pre_gate is not None,
         **_arithmetic(product, u.device),

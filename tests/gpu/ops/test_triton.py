@@ -63,6 +63,14 @@ def test_gates_and_skip_are_each_optional() -> None:
             assert (got - expected).abs().max() <= 400 * 2.0**-24 * scale
 
 
+def test_signals_of_a_convolution_do_not_disturb_one_another() -> None:
+    u, k = torch.rand(3, 2, 9), torch.rand(2, 9)
+    alone = ops.long_convolution(u[1:2], k)
+    u[0], u[2, 0, 0] = 1e12, float("nan")
+    together = ops.long_convolution(u, k)
+    assert torch.equal(together[1], alone[0]) and not together[2, 1].isnan().any()
+
+
 def test_gradients_are_those_of_the_torch_operators() -> None:
     generator = torch.Generator().manual_seed(0)
     shapes = ((5, 6), (3, 4, 2), (4, 5, 3))
