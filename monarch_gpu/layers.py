@@ -29,7 +29,8 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     Args:
         u: (…, channels, n).
         kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
-        transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT.
+        transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; in half precision both compute in
+            float32 and round once at the end.
 
     >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
     >>> convolve(impulse, kernel, "fft").round(), convolve(impulse, kernel, "monarch").round()
@@ -39,7 +40,8 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     if kernel.shape[-1] not in (n, 2 * n):
         raise ValueError(f"kernel: expected {n} or {2 * n} lags for u {tuple(u.shape)}, got {tuple(kernel.shape)}")
     if transform == "fft":
-        return irfft(rfft(u, n=2 * n) * rfft(kernel, n=2 * n), n=2 * n)[..., :n]
+        wide = torch.promote_types(u.dtype, torch.float32)
+        return irfft(rfft(u.to(wide), n=2 * n) * rfft(kernel.to(wide), n=2 * n), n=2 * n)[..., :n].to(u.dtype)
     if kernel.shape[-1] == n:
         return long_convolution(u, kernel)
     return long_convolution(pad(u, (0, n)), kernel, causal=False)[..., :n]

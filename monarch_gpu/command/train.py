@@ -32,7 +32,10 @@ def train(
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
     as_json: bool = typer.Option(False, "--json", help="Print the curve as one JSON object."),
 ) -> None:
-    """Train a model: gpt and bert on the source of Python's standard library, vit on scikit-learn's digits."""
+    """Train a model: gpt and bert on the source of Python's standard library, vit on scikit-learn's digits.
+
+    On several processes: torchrun --nproc-per-node 2 --no-python monarch train gpt --microbatches 2 --parallel fsdp
+    """
     from monarch_gpu.checkpoints import CheckpointError
     from monarch_gpu.train import Interrupted, Training
 

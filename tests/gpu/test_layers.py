@@ -20,7 +20,7 @@ from monarch_gpu.layers import (
 )
 from monarch_gpu.ops.torch import block_diagonal_multiply
 from monarch_gpu.reference import reference, reference_filter
-from monarch_theory.rounding import exactly
+from monarch_theory.rounding import convolution_bound, default_model, exactly
 
 SIZES = {"hidden_size": 8, "intermediate_size": 24, "max_position_embeddings": 13, "filter_width": 6, "vocab_size": 17}
 CAUSAL = GPTConfig(**SIZES, filter_features=5, num_hidden_layers=2)
@@ -85,6 +85,27 @@ def test_non_contiguous_and_empty_inputs():
     x = torch.randn(8, 13, 3, dtype=torch.float64)
     assert torch.allclose(layer(x.permute(2, 1, 0)), layer(x.permute(2, 1, 0).contiguous()), rtol=0, atol=2**-40)
     assert layer(torch.zeros(0, 4, 8, dtype=torch.float64)).shape == (0, 4, 8)
+
+
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_convolutions_round_once(dtype, transform):
+    """Both sum in float32, so they agree with float64 to one rounding to half precision and a few to float32."""
+    u, k = torch.randn(2, 3, 11, dtype=torch.float64).to(dtype), torch.randn(3, 11, dtype=torch.float64).to(dtype)
+    exact = convolve(u.double(), k.double(), "fft")
+    unit = torch.finfo(dtype).eps / 2
+    model = default_model("float32")
+    inside = torch.from_numpy(convolution_bound(u.double().numpy(), k.double().numpy(), 22, model))
+    assert ((convolve(u, k, transform).double() - exact).abs() <= inside + unit * (exact.abs() + inside)).all()
+
+
+def test_nan_stays_in_its_sequence():
+    """An FFT spreads a NaN over all places of its sequence and channel, and to no other sequence."""
+    layer = built(lambda: SequenceMixer(replace(CAUSAL, transform="fft")))
+    x = torch.randn(2, 5, 8, dtype=torch.float64)
+    x[0, 2] = float("nan")
+    y = layer(x)
+    assert y[0].isnan().any() and not y[1].isnan().any()
 
 
 def test_the_filter_ends_where_it_ends():
