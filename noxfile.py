@@ -9,7 +9,7 @@ nox.options.sessions = ["tests"]
 def tests(session: nox.Session) -> None:
     """Install everything, then lint, types, and every test."""
     session.install("torch==2.13.0")
-    session.install("-e", ".[test,torch,docs]")
+    session.install("-e", ".[test,torch,triton,nvrtc,docs]")
     session.run("ruff", "check", ".")
     session.run("mypy")
     session.run("pytest", "-n", "2", *session.posargs)
