@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants", "campaign")
+SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants", "campaign", "prove")
 
 app = typer.Typer(
     name="monarch",

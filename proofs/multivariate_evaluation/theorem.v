@@ -106,6 +106,7 @@ Qed.
 
 End Bivariate.
 
+Print Assumptions entries_are_values.
 Print Assumptions monarch_evaluates.
 Print Assumptions grid_unique.
 Print Assumptions monarch_is_evaluation.

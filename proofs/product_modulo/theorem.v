@@ -140,5 +140,6 @@ End Bivariate.
 
 Print Assumptions product_modulo.
 Print Assumptions congruent.
+Print Assumptions remainder_same_values.
 Print Assumptions equal_remainder.
 Print Assumptions product_modulo2.

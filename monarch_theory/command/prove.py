@@ -1,0 +1,139 @@
+"""`monarch prove`: run every exact check and every machine-checked proof, and say which is which."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from monarch_theory.command.progress import progress
+from monarch_theory.proving import (
+    CannotRunError,
+    CoqVerdict,
+    Proof,
+    Result,
+    check_with_coq,
+    coq_version,
+    find_proofs,
+    proofs_folder,
+    run_check,
+)
+
+__all__ = ["prove"]
+
+
+def prove(
+    theorems: Annotated[
+        list[str] | None, typer.Argument(help="Names of folders of proofs; all when none given.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of proofs; the package's own when not given.")] = None,
+    coq: Annotated[bool, typer.Option(help="Have Coq check the machine-checked proofs, where it is installed.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable results on stdout.")] = False,
+) -> None:
+    """Run the exact checks of every theorem, and the machine-checked proofs where Coq is installed.
+
+    Exit code 0: every statement holds. 1: a statement failed. 2: something could not be run.
+    """
+    try:
+        place = folder or proofs_folder()
+        proofs = find_proofs(place, theorems or ())
+    except CannotRunError as error:
+        typer.echo(f"monarch prove: {error}", err=True)
+        raise typer.Exit(2) from error
+    version = coq_version()
+    verdicts: dict[str, CoqVerdict] = {}
+    rows = [_checked(proof) for proof in proofs]
+    mechanised = [proof.name for proof in proofs if proof.coq]
+    if coq and version and mechanised:
+        try:
+            with progress("Coq") as report:
+                verdicts = check_with_coq(place, mechanised, lambda done, total: report(done / max(total, 1)))
+        except CannotRunError as error:
+            typer.echo(f"monarch prove: {error}", err=True)
+            raise typer.Exit(2) from error
+    summary = [_row(proof, *row, verdicts.get(proof.name)) for proof, row in zip(proofs, rows, strict=True)]
+    without = _without_coq(coq, version, len(mechanised))
+    failed = [row["theorem"] for row in summary if row["holds"] is False]
+    stuck = [row["theorem"] for row in summary if row["holds"] is None]
+    if as_json:
+        document = {"folder": str(place), "coq": version if coq else None, "note": without, "proofs": summary}
+        print(json.dumps(document | {"holds": not failed and not stuck}, indent=2, ensure_ascii=False))
+    else:
+        _print(summary, without)
+    raise typer.Exit(1 if failed else 2 if stuck else 0)
+
+
+def _checked(proof: Proof) -> tuple[Result | None, str, float]:
+    """(result, why there is none, seconds)."""
+    start = time.perf_counter()
+    try:
+        with progress(proof.name) as report:
+            result = run_check(proof, lambda done, total: report(done / max(total, 1)))
+    except CannotRunError as error:
+        return None, str(error), time.perf_counter() - start
+    return result, "", time.perf_counter() - start
+
+
+def _row(
+    proof: Proof, result: Result | None, trouble: str, seconds: float, verdict: CoqVerdict | None
+) -> dict[str, Any]:
+    holds: bool | None = None if result is None else result.holds
+    if verdict is not None and not verdict.checked:
+        holds = False
+    return {
+        "theorem": proof.name,
+        "title": proof.title,
+        "holds": holds,
+        "proof": _proof_status(proof, verdict),
+        "claim": proof.claim,
+        "evidence": result.evidence if result else None,
+        "sizes": result.sizes if result else None,
+        "exact_instances": result.exact if result else 0,
+        "measured_instances": result.measured if result else 0,
+        "failures": list(result.failures) if result else [trouble],
+        "coq": None if verdict is None else {"theorems": list(verdict.theorems), "problem": verdict.problem or None},
+        "functions": list(proof.functions),
+        "seconds": round(seconds, 2),
+    }
+
+
+def _proof_status(proof: Proof, verdict: CoqVerdict | None) -> str:
+    if verdict is not None:
+        return "proved, machine-checked" if verdict.checked else "NOT PROVED: Coq refused it"
+    claim = proof.claim.partition(".")[0]
+    return f"{claim} (Coq not run)" if proof.coq else claim
+
+
+def _without_coq(coq: bool, version: str | None, count: int) -> str | None:
+    if not count or (coq and version):
+        return None
+    why = "coqc is not installed (Debian: coq libcoq-mathcomp-algebra)" if coq else "--no-coq was given"
+    return f"{count} machine-checked proofs were not run: {why}"
+
+
+def _print(summary: list[dict[str, Any]], without: str | None) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("theorem", "holds", "for all sizes", "decided here"):
+        table.add_column(heading, overflow="fold")
+    marks = {True: "yes", False: "NO", None: "?"}
+    for row in summary:
+        counts = [f"{row[f'{kind}_instances']} {kind}" for kind in ("exact", "measured") if row[f"{kind}_instances"]]
+        decided = f"{', '.join(counts)}: {row['sizes']}" if counts else row["failures"][0]
+        table.add_row(row["theorem"], marks[row["holds"]], row["proof"], decided)
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+    for row in summary:
+        for failure in row["failures"]:
+            print(f"\n{row['theorem']}: " + ("does not hold: " if row["evidence"] else "could not run: ") + failure)
+        if row["coq"] and row["coq"]["problem"]:
+            print(f"\n{row['theorem']}: Coq: {row['coq']['problem']}")
+    machine = sum(bool(row["coq"]) and not row["coq"]["problem"] for row in summary)
+    print(
+        f"\n{sum(row['holds'] is True for row in summary)} of {len(summary)} statements hold, {machine} machine-checked"
+    )
+    if without:
+        print(without)

@@ -1,0 +1,82 @@
+"""Free parameters: rank over F_q of the derivative of the parameterisation, and of the causality equations."""
+
+from math import prod
+
+import flint
+import numpy as np
+
+from monarch_theory.causality import CausalMonarch
+from monarch_theory.domains import PrimeField, prime_with_root
+from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.monarch import Monarch
+from monarch_theory.proving import Instance, Progress, Result, verify
+
+
+def check(progress: Progress) -> Result:
+    instances = []
+    for size in range(4, 17):
+        for radices in [r for order in (2, 3, 4) for r in factorisations(size, order)]:
+            for n in sorted({2, size // 2, (size + 1) // 2}):
+                about = f"dimension of the family {radices}, n = {n}"
+                instances.append(Instance(about, lambda r=radices, n=n: _dimension(r, n)))
+    instances.append(Instance("THEORY §4, b even: closed form", _closed_form))
+    instances.append(
+        Instance("N = 4: the causal set has dimension 10 at the family", lambda: _tangent((2, 2)) == (10, 2, 2))
+    )
+    for radices, expected in TANGENT.items():
+        about = f"tangent dimension of the causal set at the family, {radices}"
+        instances.append(Instance(about, lambda r=radices, e=expected: _tangent(r)[0] == e))
+    return verify(instances, progress, sizes="every factorisation of N ≤ 16, p ≤ 4; tangent spaces to N = 9")
+
+
+TANGENT = {(2, 3): 17, (3, 2): 18, (2, 4): 23, (4, 2): 25, (2, 2, 2): 17, (3, 3): 32}
+"""Upper bounds on the dimension of the set of *all* causal Monarch matrices near the family: evidence, no theorem."""
+
+
+def _dimension(radices: tuple[int, ...], n: int) -> bool:
+    family = CausalMonarch(radices, n)
+    field = PrimeField(prime_with_root(prod(radices)))
+    return family.tangent_dimension(field, np.random.default_rng(0)) == family.dimension
+
+
+def _closed_form() -> bool:
+    """b(b + 1)/2 for the ℓ, (b/2)(b/2 + 1)/2 twice for each of b columns of r, less b scalings."""
+    return all(
+        CausalMonarch((b, b)).dimension == b * (b + 1) // 2 + b * (b // 2) * (b // 2 + 1) - b for b in range(2, 41, 2)
+    )
+
+
+def _tangent(radices: tuple[int, ...]) -> tuple[int, int, int]:
+    """(dimension of the tangent space, rank of the equations, number of equations) at a random member of the family.
+
+    The equations are T[i, j, j'] = 0, j > i, j ≥ j', on the set of all Monarch matrices.
+    """
+    size = prod(radices)
+    field, rng = PrimeField(prime_with_root(size)), np.random.default_rng(0)
+    family = CausalMonarch(radices)
+    n, matrix = family.n, family.random(field, rng)
+    dense, inverse = matrix.dense(), matrix.inverse().dense()
+    places = np.array([(i, j, k) for i in range(n) for j in range(i + 1, n) for k in range(j + 1)]).T
+
+    def tensor_of(products: np.ndarray) -> np.ndarray:
+        return field.matmul(products.reshape(-1, size), inverse.T).reshape(n, n, size)
+
+    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return field.normal(a[:, :n].T[:, None] * b[:, :n].T[None])
+
+    coordinates = tensor_of(product(dense, dense))
+    rows = []
+    for stage, factor in enumerate(matrix.factors):
+        for position in np.ndindex(factor.shape):
+            unit = np.zeros_like(factor)
+            unit[position] = 1
+            factors = (*matrix.factors[:stage], unit, *matrix.factors[stage + 1 :])
+            change = Monarch(factors, field).dense()
+            moved = product(change, dense) + product(dense, change)
+            moved = moved - field.matmul(coordinates.reshape(-1, size), change.T).reshape(n, n, size)
+            derivative = tensor_of(field.normal(moved))
+            i, j, k = places
+            rows.append(derivative[j, k, i])
+    entries = np.array(rows)
+    rank = int(flint.nmod_mat(*entries.shape, [int(x) for x in entries.reshape(-1)], field.q).rank())
+    return MonarchClass(radices).dimension - rank, rank, places.shape[1]

@@ -1,0 +1,69 @@
+"""Univariate view: q_j(ω^i), by Horner's rule on SymPy polynomials or on coefficients, against the matrix."""
+
+import numpy as np
+import sympy
+
+from monarch_theory.digits import digits_of
+from monarch_theory.domains import SYMBOLIC, Cyclotomic, Domain, PrimeField, prime_with_root
+from monarch_theory.monarch import Monarch, random_monarch
+from monarch_theory.polynomials import View, basis_polynomials
+from monarch_theory.proving import Instance, Progress, Result, verify
+
+CYCLOTOMIC_RADICES = [(2, 2), (2, 3), (3, 2), (2, 2, 2), (3, 3)]
+PRIME_FIELD_RADICES = [(4, 4), (8, 8), (3, 4, 5), (2,) * 6, (16, 4)]
+
+
+def check(progress: Progress) -> Result:
+    rng = np.random.default_rng(0)
+    instances = [Instance("generic blocks (2, 2), symbolic", _generic)]
+    for radices in CYCLOTOMIC_RADICES + PRIME_FIELD_RADICES:
+        size = int(np.prod(radices))
+        domain: Domain = Cyclotomic(size)
+        if radices in PRIME_FIELD_RADICES:
+            domain = PrimeField(prime_with_root(size))
+        matrix = random_monarch(radices, domain, rng)
+        instances.append(Instance(f"{radices} over {domain}", lambda M=matrix: _holds(M)))
+    return verify(instances, progress, sizes="symbolic N = 4; Q(ζ_N) to N = 9; F_q to N = 64, p ≤ 6")
+
+
+def _generic() -> bool:
+    """Order 2, b = 2: ℓ_{j0}(Z)·r_j(Z²) at the powers of i, from interpolation by SymPy alone."""
+    R, L = (np.array(sympy.symbols(f"{name}:8")).reshape(2, 2, 2) for name in "RL")
+    Z = sympy.Symbol("Z")
+    dense = Monarch((R, L), SYMBOLIC).dense()
+    points = [sympy.I**i for i in range(4)]
+    for j in range(4):
+        j1, j0 = divmod(j, 2)
+        ell = sympy.interpolate([(points[i], L[i % 2, i // 2, j0]) for i in range(4)], Z)
+        r = sympy.interpolate([((-1) ** s, R[j0, s, j1]) for s in range(2)], Z)
+        q = ell * r.subs(Z, Z**2)
+        if any(sympy.expand(q.subs(Z, points[i]) - dense[i, j]) != 0 for i in range(4)):
+            return False
+    return True
+
+
+def _holds(matrix: Monarch) -> bool:
+    domain, dense = matrix.domain, matrix.dense()
+    view = basis_polynomials(matrix, View.UNIVARIATE)
+    root = domain.roots_of_unity(matrix.shape[0])
+    columns = view.coefficient_matrix()
+    values = domain.zeros(len(root))[:, None] * columns[:1]
+    for row in columns[::-1]:
+        values = domain.normal(domain.normal(values * root[:, None]) + row)
+    degrees = all(c.shape[-1] == np.prod(matrix.output_radices[: k + 1]) for k, c in enumerate(view.coefficients))
+    return degrees and domain.equal(values, dense) and _factors_agree(matrix, view, root)
+
+
+def _factors_agree(matrix: Monarch, view, root: np.ndarray) -> bool:
+    """q_j(ω^i) also as the product of the f_k, each at Y_k = ω^(i N / M_k), for a sample of entries."""
+    domain, dense, size = matrix.domain, matrix.dense(), len(root)
+    for i, j in np.random.default_rng(0).integers(0, size, size=(20, 2)):
+        digits, value = digits_of(j, matrix.input_radices), domain.ones(1)
+        for k, coefficients in enumerate(view.coefficients):
+            stride = size // coefficients.shape[-1]
+            powers = root[np.arange(coefficients.shape[-1]) * stride * i % size]
+            factor = domain.matmul(powers[None, :], coefficients[digits[k:]][:, None])
+            value = domain.normal(value * factor[0])
+        if not domain.equal(value, dense[i, j : j + 1]):
+            return False
+    return True

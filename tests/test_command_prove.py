@@ -1,0 +1,101 @@
+"""`monarch prove`: its table, its JSON, its exit codes, and the broken statement that makes it fail."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monarch_theory.proving import coq_version, find_proofs, proofs_folder
+
+BROKEN = Path(__file__).parent / "data" / "broken_proof"
+NEEDS_COQ = pytest.mark.skipif(
+    coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)"
+)
+
+
+def prove(*arguments, path=None):
+    environment = os.environ if path is None else os.environ | {"PATH": path}
+    command = [sys.executable, "-m", "monarch_theory.command", "prove", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, encoding="utf-8")
+
+
+def test_table_says_what_is_exact_and_that_coq_was_not_run():
+    run = prove("cost", "necessity", "--no-coq")
+    assert run.returncode == 0, run.stderr
+    assert "1 machine-checked proofs were not run: --no-coq was given" in run.stdout
+    assert "2 of 2 statements hold, 0 machine-checked" in run.stdout
+    assert "settled by counterexample" in run.stdout and "12 exact" in run.stdout
+
+
+def test_without_coq_it_says_so(tmp_path):
+    run = prove("cost", path=str(tmp_path))
+    assert run.returncode == 0, run.stderr
+    assert "1 machine-checked proofs were not run: coqc is not installed" in run.stdout
+
+
+@NEEDS_COQ
+def test_json_is_pure_and_names_the_theorems():
+    run = prove("cost", "necessity", "--json")
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    cost, necessity = document["proofs"]
+    assert document["holds"] and document["coq"] == coq_version() and document["note"] is None
+    assert cost["proof"] == "proved, machine-checked" and "equal_radices" in cost["coq"]["theorems"]
+    assert necessity["coq"] is None and necessity["evidence"] == "exact" and necessity["exact_instances"] == 12
+
+
+def test_broken_statement_fails():
+    run = prove("--folder", BROKEN, "--no-coq")
+    assert run.returncode == 1
+    assert "even_squares: does not hold: n = 1" in run.stdout and "0 of 1 statements hold" in run.stdout
+
+
+@NEEDS_COQ
+def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
+    run = prove("--folder", BROKEN, "--json")
+    assert run.returncode == 1
+    (row,) = json.loads(run.stdout)["proofs"]
+    assert row["proof"] == "NOT PROVED: Coq refused it" and "Error" in row["coq"]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("nosuch",), "theorem: expected one of causality_characterisation"),
+        (("--folder", "nowhere"), "folder: expected a folder of proofs, got nowhere"),
+    ],
+)
+def test_what_cannot_be_run_exits_with_two(arguments, complaint):
+    run = prove(*arguments)
+    assert run.returncode == 2 and complaint in run.stderr and run.stdout == ""
+
+
+def test_a_crashing_check_exits_with_two(tmp_path):
+    folder = tmp_path / "crashing"
+    folder.mkdir()
+    (folder / "statement.md").write_text("# Title\n\n**Status:** open.\n\n**Rests on it:** `math`.\n")
+    (folder / "check.py").write_text("def check(progress): raise RuntimeError('no memory')\n")
+    run = prove("--folder", tmp_path)
+    assert run.returncode == 2 and "could not run" in run.stdout and "no memory" in run.stdout
+
+
+def test_wheel_carries_the_proofs(tmp_path):
+    """Installed outside the checkout, the command finds all of them."""
+    root = Path(__file__).parents[1]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    command = [sys.executable, "-m", "monarch_theory.command", "prove", "cost", "--no-coq", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(target)}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, encoding="utf-8")
+    assert run.returncode == 0, run.stderr
+    installed = Path(json.loads(run.stdout)["folder"])
+    assert installed == target / "monarch_theory" / "_proofs"
+    assert {p.name for p in find_proofs(installed)} == {p.name for p in find_proofs(proofs_folder())}
+    assert (installed / "foundations" / "digits.v").is_file() and not list(installed.rglob("*.vo"))

@@ -1,0 +1,203 @@
+"""Every proof holds, every check can fail, and every machine-checked theorem is closed under the global context."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monarch_theory import proving
+from monarch_theory.causality.conditions import Condition
+from monarch_theory.causality.decide import Decision
+from monarch_theory.expressivity.membership import Membership
+from monarch_theory.proving import CannotRunError, check_with_coq, coq_version, find_proofs, proofs_folder, run_check
+
+FOLDER = proofs_folder()
+PROOFS = find_proofs(FOLDER)
+MACHINE_CHECKED = {
+    "causality_characterisation", "causality_sufficient", "cost", "dft_is_monarch", "entry_formula", "interpolation",
+    "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
+    "univariate_view",
+}  # fmt: skip
+
+
+def ignore(done: int, total: int) -> None:
+    """A progress display that shows nothing."""
+
+
+@pytest.fixture(params=PROOFS, ids=lambda proof: proof.name)
+def proof(request):
+    return request.param
+
+
+def test_statement_holds(proof):
+    result = run_check(proof, ignore)
+    assert result.holds, result.failures
+
+
+def test_statement_names_functions_that_exist(proof):
+    assert proof.functions
+    for name in proof.functions:
+        _resolve(name)
+
+
+def test_claim_says_machine_checked_when_and_only_when_there_is_a_coq_file(proof):
+    assert ("machine-checked" in proof.claim) == (proof.coq is not None) == (proof.name in MACHINE_CHECKED)
+
+
+def test_check_is_documented(proof):
+    tree = ast.parse((proof.folder / "check.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) and "∎" in proof.statement
+
+
+@pytest.mark.skipif(coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
+def test_every_coq_file_is_closed_under_the_global_context():
+    verdicts = check_with_coq(FOLDER, sorted(MACHINE_CHECKED), ignore)
+    assert {name: v.problem for name, v in verdicts.items() if not v.checked} == {}
+    assert sum(len(v.theorems) for v in verdicts.values()) >= 30
+
+
+@pytest.mark.skipif(coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("Theorem t : 1 = 2. Admitted. Print Assumptions t.", "contains Admitted"),
+        ("Axiom a : 1 = 2. Theorem t : 1 = 2. exact a. Qed. Print Assumptions t.", "contains Axiom"),
+        (
+            "Require Import Classical. Theorem t (P : Prop) : P \\/ ~ P. exact (classic P). Qed. Print Assumptions t.",
+            "axioms",
+        ),
+        ("Theorem t : 1 = 1. reflexivity. Qed.", "no Print Assumptions"),
+        ("Theorem t : 1 = 2. reflexivity. Qed. Print Assumptions t.", "Unable to unify"),
+        ("(* Theorem t : 1 = 1. Print Assumptions t. *)", "no Print Assumptions"),
+    ],
+)
+def test_coq_files_that_prove_nothing_are_refused(tmp_path, source, problem):
+    (tmp_path / "faulty").mkdir()
+    (tmp_path / "faulty" / "theorem.v").write_text(source.replace(". ", ".\n"))
+    verdict = check_with_coq(tmp_path, ["faulty"], ignore)["faulty"]
+    assert not verdict.checked and problem in verdict.problem
+
+
+def test_a_file_whose_need_failed_is_not_tried(tmp_path):
+    if coq_version() is None:
+        pytest.skip("coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
+    for name, source in {
+        "base": "Lemma one : 1 = 2.\nProof. reflexivity. Qed.\n",
+        "above": "From MonarchProofs Require Import base.theorem.\nTheorem t : 1 = 2.\nProof. exact one. Qed.\n"
+        "Print Assumptions t.\n",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "theorem.v").write_text(source)
+    verdict = check_with_coq(tmp_path, ["above"], ignore)["above"]
+    assert not verdict.checked and verdict.problem == "needs base/theorem.v"
+
+
+def _no_reversal(original):
+    return lambda radices: np.arange(int(np.prod(radices)))
+
+
+def _reversed_rows(original):
+    return lambda *arguments, **options: original(*arguments, **options)[::-1]
+
+
+def _holds(original):
+    return lambda *arguments, **options: Condition("always")
+
+
+def _says(causal):
+    return lambda original: lambda *arguments, **options: Decision(causal, "every filter", 1, "nowhere")
+
+
+def _nothing(original):
+    return property(lambda self: 0)
+
+
+FAULTS = {
+    "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
+    "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
+    "conditioning": (
+        "monarch_theory.causality.CausalMonarch.condition_bound", lambda original: lambda self, rho: 1 + rho / 9
+    ),
+    "cost": ("monarch_theory.monarch.Monarch.parameters", _nothing),
+    "dft_is_monarch": ("monarch_theory.fourier.vandermonde", _reversed_rows),
+    "entry_formula": ("monarch_theory.monarch.reversal", _no_reversal),
+    "free_parameters": ("monarch_theory.causality.CausalMonarch.scalings", _nothing),
+    "interpolation": ("monarch_theory.monarch.reversal", _no_reversal),
+    "largest_degree": ("monarch_theory.causality.decide", _says(False)),
+    "main_text_condition": ("monarch_theory.causality.paper_condition", _holds),
+    "multivariate_evaluation": ("monarch_theory.monarch.reversal", _no_reversal),
+    "necessity": ("monarch_theory.causality.sufficient_condition", _holds),
+    "optimal_projection": (
+        "monarch_theory.expressivity.projection.project",
+        lambda original: lambda matrix, kind: original(np.asarray(matrix, float) + 1e-3, kind),
+    ),
+    "product_modulo": ("monarch_theory.polynomials.multiply_modulo", _reversed_rows),
+    "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
+    "rank_one_slices": (
+        "monarch_theory.expressivity.membership.decide",
+        lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),
+    ),
+    "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
+    "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),
+}  # fmt: skip
+"""For each check, a fault it must see: the attribute that is replaced, and by what."""
+
+
+def test_check_sees_a_fault(proof, monkeypatch):
+    place, fault = FAULTS[proof.name]
+    owner_name, _, attribute = place.rpartition(".")
+    owner = _resolve(owner_name)
+    monkeypatch.setattr(owner, attribute, fault(getattr(owner, attribute)))
+    try:
+        assert not run_check(proof, ignore).holds
+    except CannotRunError as error:
+        pytest.fail(f"expected failures, not a crash: {error}")
+
+
+def test_broken_proof_fails():
+    broken = find_proofs(Path(__file__).parent / "data" / "broken_proof")
+    assert [proof.name for proof in broken] == ["even_squares"]
+    assert run_check(broken[0], ignore).failures == ("n = 1", "n = 3")
+
+
+def test_a_check_that_crashes_or_answers_nothing_cannot_run(tmp_path):
+    folder = tmp_path / "faulty"
+    folder.mkdir()
+    (folder / "statement.md").write_text("# Title\n\n**Status:** open.\n")
+    proof = proving.Proof(folder)
+    with pytest.raises(CannotRunError, match="expected a check in"):
+        run_check(proof, ignore)
+    for source, complaint in [
+        ("def check(progress): 1 / 0", "stopped with ZeroDivisionError: division by zero"),
+        ("def check(progress): return True", "expected check\\(\\) to return a Result, got True"),
+        ("x = ", "stopped with SyntaxError"),
+    ]:
+        (folder / "check.py").write_text(source)
+        with pytest.raises(CannotRunError, match=complaint):
+            run_check(proof, ignore)
+
+
+def test_no_instance_is_no_evidence():
+    assert not proving.verify([], ignore, sizes="none").holds
+
+
+def test_missing_folder_and_names_are_named(tmp_path):
+    with pytest.raises(CannotRunError, match="expected a folder of proofs, got"):
+        find_proofs(tmp_path / "nowhere")
+    with pytest.raises(CannotRunError, match="found none"):
+        find_proofs(tmp_path)
+    with pytest.raises(CannotRunError, match="got 'nosuch'"):
+        find_proofs(FOLDER, ["nosuch"])
+
+
+def _resolve(name):
+    """The module or attribute with this dotted name."""
+    parts = name.split(".")
+    found = importlib.import_module(parts[0])
+    for length, part in enumerate(parts[1:], start=2):
+        if not hasattr(found, part):
+            importlib.import_module(".".join(parts[:length]))
+        found = getattr(found, part)
+    return found
