@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,10 +104,10 @@ def _row(
 
 
 def _proof_status(proof: Proof, verdict: CoqVerdict | None) -> str:
-    if verdict is not None:
-        return "proved, machine-checked" if verdict.checked else "NOT PROVED: Coq refused it"
-    claim = proof.claim.partition(".")[0]
-    return f"{claim} (Coq not run)" if proof.coq else claim
+    if verdict is not None and not verdict.checked:
+        return "NOT PROVED: Coq refused it"
+    claim = re.split(r"\.(?:\s|$)", proof.claim)[0]
+    return f"{claim} (Coq not run)" if proof.coq and verdict is None else claim
 
 
 def _without_coq(coq: bool, version: str | None, count: int) -> str | None:

@@ -61,11 +61,8 @@ def _member(radices: tuple[int, ...], domain: Domain, n: int | None = None) -> b
     family = CausalMonarch(radices, n)
     matrix = family.random(domain, np.random.default_rng(0))
     operator = MonarchOperator(matrix, n=family.n)
-    reached = all(
-        not domain.is_zero(operator.matrix(domain.eye(family.n)[i - j])[i, j])
-        for i in range(family.n)
-        for j in range(i + 1)
-    )
+    tensor = operator.tensor()
+    reached = all(not domain.is_zero(tensor[i, j, i - j]) for i in range(family.n) for j in range(i + 1))
     condition = sufficient_condition(matrix, family.n).holds
     return condition and reached and decide(operator, route="every filter").causal
 
