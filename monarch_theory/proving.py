@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 __all__ = [
     "CannotRunError", "CoqVerdict", "Instance", "Proof", "Result", "check_with_coq", "coq_version", "find_proofs",
-    "proofs_folder", "run_check", "verify",
+    "proofs_folder", "run_check", "verify", "why_no_coq",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -207,14 +207,26 @@ def coq_version() -> str | None:
     return subprocess.run(["coqc", "--print-version"], capture_output=True, text=True).stdout.split()[0]
 
 
+def why_no_coq() -> str | None:
+    """Why the machine-checked proofs cannot be run here, or None when they can."""
+    if coq_version() is None:
+        return "coqc is not installed (Debian: coq libcoq-mathcomp-algebra)"
+    with tempfile.TemporaryDirectory(prefix="monarch-proofs-") as temporary:
+        (Path(temporary) / "probe.v").write_text("From mathcomp Require Import all_ssreflect ssralg matrix mxpoly.\n")
+        if not _coqc(Path(temporary), "probe.v")[0]:
+            return "MathComp is not installed (Debian: libcoq-mathcomp-algebra)"
+    return None
+
+
 def check_with_coq(folder: Path, names: Sequence[str], progress: Progress, *, jobs: int = 2) -> dict[str, CoqVerdict]:
     """Have Coq check `NAME/theorem.v` for each name, in a copy of `folder`, dependencies first.
 
     Raises:
         CannotRunError: Coq is not installed, or cannot read the dependencies.
     """
-    if coq_version() is None:
-        raise CannotRunError("coqc: expected Coq with MathComp, found none (Debian: coq libcoq-mathcomp-algebra)")
+    reason = why_no_coq()
+    if reason:
+        raise CannotRunError(f"coq: {reason}")
     with tempfile.TemporaryDirectory(prefix="monarch-proofs-") as temporary:
         copy = Path(temporary)
         shutil.copytree(folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.vo*", "*.glob", ".*.aux"))

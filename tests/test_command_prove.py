@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from monarch_theory.proving import coq_version, find_proofs, proofs_folder
+from monarch_theory.proving import coq_version, find_proofs, proofs_folder, why_no_coq
 
 BROKEN = Path(__file__).parent / "data" / "broken_proof"
-NEEDS_COQ = pytest.mark.skipif(
-    coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)"
-)
+NO_COQ = why_no_coq()
+NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 
 
 def prove(*arguments, path=None):
@@ -35,6 +34,17 @@ def test_without_coq_it_says_so(tmp_path):
     run = prove("cost", path=str(tmp_path))
     assert run.returncode == 0, run.stderr
     assert "1 machine-checked proofs were not run: coqc is not installed" in run.stdout
+
+
+@NEEDS_COQ
+def test_without_mathcomp_it_says_so(tmp_path):
+    """A coqc that finds no library: nothing is blamed on the statement."""
+    for name in ("coqc", "coqdep"):
+        (tmp_path / name).write_text('#!/bin/sh\n[ "$1" = --print-version ] && echo 8.16.1 4.13.1 || exit 1\n')
+        (tmp_path / name).chmod(0o755)
+    run = prove("cost", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert run.returncode == 0, run.stderr
+    assert "1 machine-checked proofs were not run: MathComp is not installed" in run.stdout
 
 
 @NEEDS_COQ

@@ -11,9 +11,11 @@ from monarch_theory import proving
 from monarch_theory.causality.conditions import Condition
 from monarch_theory.causality.decide import Decision
 from monarch_theory.expressivity.membership import Membership
-from monarch_theory.proving import CannotRunError, check_with_coq, coq_version, find_proofs, proofs_folder, run_check
+from monarch_theory.proving import CannotRunError, check_with_coq, find_proofs, proofs_folder, run_check, why_no_coq
 
 FOLDER = proofs_folder()
+NO_COQ = why_no_coq()
+NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "causality_characterisation", "causality_sufficient", "cost", "dft_is_monarch", "entry_formula", "interpolation",
@@ -51,14 +53,14 @@ def test_check_is_documented(proof):
     assert ast.get_docstring(tree) and "∎" in proof.statement
 
 
-@pytest.mark.skipif(coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
+@NEEDS_COQ
 def test_every_coq_file_is_closed_under_the_global_context():
     verdicts = check_with_coq(FOLDER, sorted(MACHINE_CHECKED), ignore)
     assert {name: v.problem for name, v in verdicts.items() if not v.checked} == {}
     assert sum(len(v.theorems) for v in verdicts.values()) >= 30
 
 
-@pytest.mark.skipif(coq_version() is None, reason="coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
+@NEEDS_COQ
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
@@ -80,9 +82,8 @@ def test_coq_files_that_prove_nothing_are_refused(tmp_path, source, problem):
     assert not verdict.checked and problem in verdict.problem
 
 
+@NEEDS_COQ
 def test_a_file_whose_need_failed_is_not_tried(tmp_path):
-    if coq_version() is None:
-        pytest.skip("coqc is not installed (Debian: coq libcoq-mathcomp-algebra)")
     for name, source in {
         "base": "Lemma one : 1 = 2.\nProof. reflexivity. Qed.\n",
         "above": "From MonarchProofs Require Import base.theorem.\nTheorem t : 1 = 2.\nProof. exact one. Qed.\n"

@@ -23,6 +23,7 @@ from monarch_theory.proving import (
     find_proofs,
     proofs_folder,
     run_check,
+    why_no_coq,
 )
 
 __all__ = ["prove"]
@@ -46,11 +47,11 @@ def prove(
     except CannotRunError as error:
         typer.echo(f"monarch prove: {error}", err=True)
         raise typer.Exit(2) from error
-    version = coq_version()
+    missing = why_no_coq() if coq else "--no-coq was given"
     verdicts: dict[str, CoqVerdict] = {}
     rows = [_checked(proof) for proof in proofs]
     mechanised = [proof.name for proof in proofs if proof.coq]
-    if coq and version and mechanised:
+    if mechanised and not missing:
         try:
             with progress("Coq") as report:
                 verdicts = check_with_coq(place, mechanised, lambda done, total: report(done / max(total, 1)))
@@ -58,11 +59,11 @@ def prove(
             typer.echo(f"monarch prove: {error}", err=True)
             raise typer.Exit(2) from error
     summary = [_row(proof, *row, verdicts.get(proof.name)) for proof, row in zip(proofs, rows, strict=True)]
-    without = _without_coq(coq, version, len(mechanised))
+    without = f"{len(mechanised)} machine-checked proofs were not run: {missing}" if mechanised and missing else None
     failed = [row["theorem"] for row in summary if row["holds"] is False]
     stuck = [row["theorem"] for row in summary if row["holds"] is None]
     if as_json:
-        document = {"folder": str(place), "coq": version if coq else None, "note": without, "proofs": summary}
+        document = {"folder": str(place), "coq": None if missing else coq_version(), "note": without, "proofs": summary}
         print(json.dumps(document | {"holds": not failed and not stuck}, indent=2, ensure_ascii=False))
     else:
         _print(summary, without)
@@ -108,13 +109,6 @@ def _proof_status(proof: Proof, verdict: CoqVerdict | None) -> str:
         return "NOT PROVED: Coq refused it"
     claim = re.split(r"\.(?:\s|$)", proof.claim)[0]
     return f"{claim} (Coq not run)" if proof.coq and verdict is None else claim
-
-
-def _without_coq(coq: bool, version: str | None, count: int) -> str | None:
-    if not count or (coq and version):
-        return None
-    why = "coqc is not installed (Debian: coq libcoq-mathcomp-algebra)" if coq else "--no-coq was given"
-    return f"{count} machine-checked proofs were not run: {why}"
 
 
 def _print(summary: list[dict[str, Any]], without: str | None) -> None:
