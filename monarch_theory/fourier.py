@@ -28,6 +28,8 @@ def vandermonde(n: int, domain: Domain) -> np.ndarray:
 def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
     """The DFT of length N = ∏ radices, M[i, j] = ω_N^(ij), as a Monarch matrix of order `len(radices)`.
 
+    Theorem: `proofs/dft_is_monarch`.
+
     Stage k carries the twiddle ω^((i_0 … i_k)·a_k), whose exponent reads the output digits known so far: in the
     univariate view f_k = Y_k^(a_k), and for order 2, ℓ_{j0} = Z^{j0} and r_j = Y^{j1}.
 
@@ -54,6 +56,8 @@ def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
 
 def inverse_fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
     """The inverse DFT, including the factor 1/N, with *input* in the order `fourier` puts out.
+
+    Theorem: `proofs/dft_is_monarch`.
 
     It is `fourier(radices).inverse()`, whose radices are reversed.
     """

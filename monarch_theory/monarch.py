@@ -57,6 +57,8 @@ class Operations:
 class Monarch:
     """A Monarch matrix of any order, any mixed radix, square or rectangular blocks, over any domain.
 
+    Theorem: `proofs/entry_formula`.
+
     Args:
         factors: p arrays; factor k has shape (∏_{l<k} m_l · ∏_{l>k} n_l, m_k, n_k), its blocks in C order of the digits
             (i_0, …, i_{k-1}, a_{k+1}, …, a_{p-1}).
@@ -130,12 +132,18 @@ class Monarch:
 
     @property
     def parameters(self) -> int:
-        """Number of stored scalars: p·N^(1+1/p) for p equal square blocks (THEORY §2)."""
+        """Number of stored scalars: p·N^(1+1/p) for p equal square blocks (THEORY §2).
+
+        Theorem: `proofs/cost`.
+        """
         return sum(f.size for f in self.factors)
 
     @property
     def operations(self) -> Operations:
-        """Scalar multiplications and additions of `multiply` on one vector, counted exactly."""
+        """Scalar multiplications and additions of `multiply` on one vector, counted exactly.
+
+        Theorem: `proofs/cost`.
+        """
         others = [self._stage_sizes(k) for k in range(self.order)]
         return Operations(
             multiplications=sum(before * after * m * n for before, m, n, after in others),
@@ -149,6 +157,8 @@ class Monarch:
 
     def multiply(self, x: Any, axis: int = -1) -> np.ndarray:
         """M applied along `axis` of `x`; every other axis is a batch axis.
+
+        Theorem: `proofs/entry_formula`.
 
         Args:
             x: array of scalars of the domain with `x.shape[axis] == M.shape[1]`, any number of other axes, any strides.
@@ -207,6 +217,8 @@ class Monarch:
 
     def inverse(self) -> Monarch:
         """M⁻¹: again Monarch, block by block (interpolation, THEORY §3).
+
+        Theorem: `proofs/interpolation`.
 
         Raises:
             ValueError: a stage has blocks that are not square, or the domain is not a field.

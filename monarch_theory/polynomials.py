@@ -43,6 +43,8 @@ class View(Enum):
 class BasisPolynomials:
     """The polynomials f_k behind a Monarch matrix, by their coefficients.
 
+    Theorem: `proofs/univariate_view`.
+
     Args:
         coefficients: p arrays. Multivariate: `coefficients[k]` has shape (n_k, …, n_{p-1}, m_0, …, m_k), the last k + 1
             axes exponents of X_0 … X_k. Univariate: shape (n_k, …, n_{p-1}, M_k), the last axis the exponent of Y_k.
@@ -131,7 +133,10 @@ class BasisPolynomials:
         return result
 
     def evaluate(self, u: Any) -> np.ndarray:
-        """Values of Σ_j u_j q_j at all points, for u of shape (N,): M u, by coefficients and Vandermonde matrices."""
+        """Values of Σ_j u_j q_j at all points, for u of shape (N,): M u, by coefficients and Vandermonde matrices.
+
+        Theorem: `proofs/multivariate_evaluation`.
+        """
         u = self.domain.array(u, name="u")
         if u.shape != (prod(self.input_radices),):
             raise ValueError(f"u: expected shape ({prod(self.input_radices)},), got {u.shape}")
@@ -152,6 +157,8 @@ class BasisPolynomials:
     def interpolate(self, values: Any) -> np.ndarray:
         """Coordinates u with Σ_j u_j q_j = `values` at the points: M⁻¹ values, by solving with Vandermonde and Q.
 
+        Theorem: `proofs/interpolation`.
+
         Raises:
             ValueError: `values` has another shape than (N,), or the matrix is not square.
             SingularBlockError: the q_j do not span all functions on the points.
@@ -167,7 +174,10 @@ class BasisPolynomials:
         return self.domain.matmul(self.domain.inverse(matrix[None])[0], values[:, None])[:, 0]
 
     def product(self, k: Any, u: Any) -> np.ndarray:
-        """Coefficients, shape `moduli`, of (Σ k_j q_j)·(Σ u_j q_j) in the ring: what M k ⊙ M u are the values of."""
+        """Coefficients, shape `moduli`, of (Σ k_j q_j)·(Σ u_j q_j) in the ring: what M k ⊙ M u are the values of.
+
+        Theorem: `proofs/product_modulo`.
+        """
         matrix = self.coefficient_matrix()
         left, right = (
             self.domain.matmul(matrix, self.domain.array(v, name=name)[:, None]).reshape(self.moduli)
@@ -242,6 +252,8 @@ class BasisPolynomials:
 def basis_polynomials(matrix: Monarch, view: View) -> BasisPolynomials:
     """Interpolate the factors of `matrix`: its polynomials f_k in the given view.
 
+    Theorems: `proofs/multivariate_evaluation`, `proofs/univariate_view`.
+
     Raises:
         NoRootOfUnityError: the domain lacks a root of unity of the view (m_k-th ones, or an N-th one).
     """
@@ -264,6 +276,8 @@ def basis_polynomials(matrix: Monarch, view: View) -> BasisPolynomials:
 
 def multiply_modulo(a: np.ndarray, b: np.ndarray, domain: Domain, variables: int = 1) -> np.ndarray:
     """Product of polynomials modulo X_l^{m_l} − 1: the last `variables` axes are exponents, the others broadcast.
+
+    Theorem: `proofs/product_modulo`.
 
     >>> from monarch_theory.domains import INTEGERS
     >>> multiply_modulo(INTEGERS.array([1, 2, 0]), INTEGERS.array([0, 0, 1]), INTEGERS)

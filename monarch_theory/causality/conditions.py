@@ -69,6 +69,8 @@ class DegreeProfile:
 def degree_profile(matrix: Monarch) -> DegreeProfile:
     """The univariate degrees behind a Monarch matrix over an exact domain with an N-th root of unity.
 
+    Theorem: `proofs/univariate_view`.
+
     Raises:
         ValueError: the domain is not exact.
         NoRootOfUnityError: no N-th root of unity.
@@ -113,6 +115,8 @@ def basis_degrees(profile: DegreeProfile) -> tuple[np.ndarray, np.ndarray]:
 def degree_caps(radices: Sequence[int], n: int | None = None) -> tuple[np.ndarray, ...]:
     """Largest degree of f_k that keeps deg q_j ≤ n − 1 for every j < n: p integer arrays, shapes (b_k, …, b_{p-1}).
 
+    Theorems: `proofs/causality_sufficient`, `proofs/largest_degree`.
+
     Write n − 1 in mixed radix with digits h_0 … h_{p-1}, and let v be the number with digits a_k … a_{p-1}. When v
     exceeds the same trailing digits of n − 1, any degree up to b_k − 1 will do; otherwise the cap is h_k, or h_k − 1
     when the digits after a_k exceed theirs. For order 2, b even and n = N/2, this is THEORY §4: deg r_j ≤ b/2 − 1 for
@@ -148,6 +152,8 @@ def check_length(size: int, n: int | None) -> int:
 def sufficient_condition(matrix: Monarch, n: int | None = None) -> Condition:
     """Theorem (sufficient, any order; THEORY §4 for order 2): mindeg f_k = a_k and deg f_k ≤ `degree_caps`.
 
+    Theorems: `proofs/causality_sufficient`, `proofs/main_text_condition`, `proofs/necessity`.
+
     Then mindeg q_j = j for all j and deg q_j ≤ n − 1 for j < n: the basis is triangular and no product wraps around, so
     the operator is causal. Every u_0 … u_i really reaches output i.
 
@@ -168,6 +174,8 @@ def sufficient_condition(matrix: Monarch, n: int | None = None) -> Condition:
 
 def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = None) -> Condition:
     """Theorem (triangular bases, three matrices): minimum degrees in order, and no wrap-around.
+
+    Theorem: `proofs/causality_sufficient`.
 
     M0's basis has mindeg q_j = j and deg q_j < N for every j < N; for j < n those of M1 and M2 have mindeg q_j ≥ j and
     degrees that sum below N. Then the operator is causal. It contains the sufficient condition, and lets three
@@ -197,6 +205,8 @@ def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = 
 def paper_condition(matrix: Monarch) -> Condition:
     """The main-text condition of Fu et al. 2023, read literally, for order 2 and N = b².
 
+    Theorem: `proofs/main_text_condition`.
+
     mindeg ℓ_{m(j)} = m(j), mindeg r_j = ⌊j/√N⌋, and both have degree < √N/2 for j < N/2. No matrix with b ≥ 2 meets it:
     j = b − 1 < N/2 asks for mindeg ℓ_{b−1} = b − 1 and deg ℓ_{b−1} < b/2 at once. `sufficient_condition` is the repair.
 
@@ -224,6 +234,8 @@ def paper_condition(matrix: Monarch) -> Condition:
 
 def product_order_condition(matrix: Monarch, support: Sequence[int] | None = None) -> Condition:
     """Theorem (product order): output i sees only inputs *every* digit of which is at most i's, on a box of digits.
+
+    Theorem: `proofs/product_order_causality`.
 
     Hypotheses, for the multivariate f_k: every exponent of X_k is at least a_k, the coefficient of X_k^{a_k} alone is
     not zero, degrees in X_l summed over the stages stay below m_l, and, on the box a_l < `support[l]`, below m_l/2.

@@ -18,6 +18,8 @@ _BUTTERFLY = np.array([[1, 1], [1, -1]])
 def degree_too_high() -> MonarchOperator:
     """Raising deg r_j to b/2 breaks causality, N = 4: r_j = 1 + Y for j1 = 0, every other polynomial a monomial.
 
+    Theorem: `proofs/largest_degree`.
+
     q_0 = 1 + Z² and q_1 = Z + Z³, so q_1² wraps around. THEORY §4 saw it at b = 4; b = 2 is enough.
 
     >>> from monarch_theory.causality.decide import decide
@@ -31,6 +33,8 @@ def degree_too_high() -> MonarchOperator:
 
 def tuned_wrap_around() -> MonarchOperator:
     """The degree bounds are not necessary, even with mindeg q_j = j for j < n; N = 4: ℓ_1 = Z + 2Z² + 2Z³.
+
+    Theorems: `proofs/causality_characterisation`, `proofs/largest_degree`, `proofs/necessity`.
 
     Its degree 3 exceeds b − 1, and q_1² = 8 + 8Z + 5Z² + 4Z³ wraps around; yet it equals 5q_2 + 4q_3, so the operator
     is causal by cancellation. A generic ℓ_1 of that degree leaks.
@@ -51,6 +55,8 @@ def _univariate(r: list, ell: list) -> MonarchOperator:
 
 def other_points() -> MonarchOperator:
     """The sufficient condition is not necessary, though every u_0 … u_i reaches output i; N = 4, over ℚ.
+
+    Theorem: `proofs/necessity`.
 
     M is the Vandermonde matrix at the points 1, 2, −1, −2. It is Monarch because points that share s differ by a root
     of unity, z = c_s ω^t, so that z² depends on s alone. The operator is polynomial multiplication, truncated.
@@ -73,6 +79,8 @@ def other_points() -> MonarchOperator:
 def pointwise() -> MonarchOperator:
     """A causal operator whose basis has no degrees to speak of, N = 4: M = P, u ↦ k ⊙ u.
 
+    Theorem: `proofs/necessity`.
+
     >>> pointwise().apply([3, 5], [1, 1])
     array([3, 5], dtype=object)
     """
@@ -81,6 +89,8 @@ def pointwise() -> MonarchOperator:
 
 def only_top_digit_padded() -> MonarchOperator:
     """Bivariate degrees do not give a causal map under padding to n = N/2, N = 4: ℓ_{j0} = X^{j0}, r_j = Y^{j1}.
+
+    Theorem: `proofs/product_order_causality`.
 
     X·X = 1 modulo X² − 1 leaks input 1 into output 0. Repaired: pad every digit (`product_order_condition`, `support`).
 

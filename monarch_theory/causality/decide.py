@@ -75,6 +75,8 @@ def decide(
 ) -> Decision:
     """Decide exactly whether `operator` is causal.
 
+    Theorems: `proofs/causality_characterisation`, `proofs/causality_sufficient`, `proofs/product_order_causality`.
+
     Args:
         operator: M0, M1, M2 and n, over an exact domain. Basis polynomials enter by `BasisPolynomials.to_monarch`.
         route: force one of the routes; when not given, the theorem if it applies, then every filter for small n, then

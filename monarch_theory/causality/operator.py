@@ -18,6 +18,8 @@ __all__ = ["MonarchOperator"]
 class MonarchOperator:
     """A filter k and a signal u of length n, padded to N, transformed, multiplied and transformed back.
 
+    Theorems: `proofs/product_modulo`, `proofs/unpadded_causality`.
+
     Args:
         M0: its inverse is applied last; N × N with square blocks.
         M1: applied to the filter; `M0` when not given.

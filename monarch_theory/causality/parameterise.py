@@ -34,6 +34,8 @@ __all__ = ["CausalMonarch"]
 class CausalMonarch:
     """The family of causal Monarch matrices with given radices and signal length.
 
+    Theorems: `proofs/causality_sufficient`, `proofs/univariate_view`.
+
     Args:
         radices: (b_0, …, b_{p-1}), any product N.
         n: signal length, at most (N + 1) // 2; N // 2 when not given.
@@ -73,7 +75,10 @@ class CausalMonarch:
 
     @property
     def dimension(self) -> int:
-        """Number of free parameters: the dimension of the set of matrices."""
+        """Number of free parameters: the dimension of the set of matrices.
+
+        Theorem: `proofs/free_parameters`.
+        """
         return self.coefficient_count - self.scalings
 
     def build(self, coefficients: Any, domain: Domain = COMPLEX128) -> Monarch:
@@ -117,6 +122,8 @@ class CausalMonarch:
     def well_conditioned(self, parameters: Any, rho: float = 0.5) -> Monarch:
         """A member over complex128 with cond₂ ≤ `condition_bound(rho)`, from any real or complex parameters.
 
+        Theorem: `proofs/conditioning`.
+
         Each block's off-diagonal coefficients E are shrunk to ρ·E/√(1 + ‖E‖_F²), whose 2-norm is below ρ: a smooth map
         from unconstrained parameters, fit for gradient descent.
 
@@ -143,7 +150,10 @@ class CausalMonarch:
         return self._matrix(tuple(e + one for e, one in zip(shrunk, ones, strict=True)), COMPLEX128)
 
     def condition_bound(self, rho: float) -> float:
-        """((1 + ρ)/(1 − ρ))^p, proved for every N."""
+        """((1 + ρ)/(1 − ρ))^p, proved for every N.
+
+        Theorem: `proofs/conditioning`.
+        """
         return ((1 + rho) / (1 - rho)) ** len(self.radices)
 
     def monomial(self, domain: Domain = COMPLEX128) -> Monarch:
@@ -152,6 +162,8 @@ class CausalMonarch:
 
     def tangent_dimension(self, domain: PrimeField, rng: np.random.Generator) -> int:
         """Rank over F_q of the derivative of the N² entries with respect to the free coefficients, at a random member.
+
+        Theorem: `proofs/free_parameters`.
 
         It never exceeds the true dimension, and falls short of it with probability at most p·coefficient_count/q. For
         small N: the derivative has coefficient_count × N² entries.

@@ -23,6 +23,8 @@ __all__ = ["MonarchClass", "balanced_radices", "factorisations"]
 class MonarchClass:
     """All Monarch matrices with given radices, convention, and rank of the slices.
 
+    Theorem: `proofs/entry_formula`.
+
     Args:
         input_radices: (n_0, …, n_{p-1}), columns of the blocks of each stage.
         output_radices: (m_0, …, m_{p-1}), rows of them; the input radices unless given.
@@ -76,7 +78,10 @@ class MonarchClass:
 
     @property
     def parameters(self) -> int:
-        """Stored scalars: Σ_k (blocks of stage k) · m_k r_{k+1} · r_k n_k."""
+        """Stored scalars: Σ_k (blocks of stage k) · m_k r_{k+1} · r_k n_k.
+
+        Theorem: `proofs/cost`.
+        """
         counts = block_counts(self.output_radices, self.input_radices)
         stages = zip(counts, self.output_radices, self.ranks[1:], self.ranks[:-1], self.input_radices, strict=True)
         return sum(prod(stage) for stage in stages)
@@ -131,6 +136,8 @@ class MonarchClass:
 
     def slices(self, matrix: np.ndarray, split: int = 0) -> np.ndarray:
         """Slices of a split, shape (slices, rows, columns), each of rank ≤ `rank` exactly when the split allows it.
+
+        Theorem: `proofs/rank_one_slices`.
 
         The first axis is C order over (i_0 … i_k, a_{k+1} … a_{p-1}), rows over (i_{k+1} …), columns over (… a_k).
 

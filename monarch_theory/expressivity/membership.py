@@ -97,6 +97,8 @@ def decide(
 ) -> Membership:
     """Whether `matrix` is in `kind`: exactly in exact domains, measured in floating point.
 
+    Theorem: `proofs/rank_one_slices`.
+
     In floating point the question is whether some member lies within the error that the entries carry anyway:
     ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F. It is answered no only when the lower bound on the distance
     exceeds that by the error bound of the singular values, and left open in between.
@@ -249,7 +251,10 @@ class Elimination:
 
 
 def eliminate(slices: np.ndarray, rank: int, domain: Domain) -> Elimination:
-    """Gaussian elimination with full pivoting on all slices at once, `rank` steps of it."""
+    """Gaussian elimination with full pivoting on all slices at once, `rank` steps of it.
+
+    Theorem: `proofs/rank_one_slices`.
+    """
     count, rows, columns = slices.shape
     left, right = domain.zeros((count, rows, rank)), domain.zeros((count, rank, columns))
     every = np.arange(count)

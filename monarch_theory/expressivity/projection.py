@@ -43,6 +43,8 @@ SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads
 class Projection:
     """A nearest, or provably near, member of a class.
 
+    Theorem: `proofs/optimal_projection`.
+
     Attributes:
         train: the member, as cores.
         norm: Frobenius norm of the matrix that was projected.
@@ -114,6 +116,8 @@ def project(
     progress: Progress | None = None,
 ) -> Projection:
     """The nearest member of `kind` to `matrix` in Frobenius norm; for order above two, a near one with its bounds.
+
+    Theorem: `proofs/optimal_projection`.
 
     Args:
         matrix: anything `read_matrix` reads, shape `kind.shape`. Floating-point input is projected in its own
