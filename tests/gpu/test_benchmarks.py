@@ -1,0 +1,45 @@
+"""The benchmarks compare what they say they compare."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from monarch_gpu.counts import parameters
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("task", ["gpt", "bert", "vit"])
+def test_the_baseline_has_equally_many_parameters(task):
+    learning = load("learning")
+    m2 = learning.small(task, 64, 2)
+    baseline = learning.matched(m2)
+    assert baseline.architecture == "transformer"
+    assert abs(parameters(baseline) / parameters(m2) - 1) < 0.01
+
+
+def test_crossover_is_interpolated_between_lengths():
+    crossover = load("bert_throughput").crossover
+    assert crossover([512, 1024, 2048], [0.5, 2.0, 3.0]) == "724"
+    assert crossover([512, 1024], [1.5, 2.0]) == "below 512"
+    assert crossover([512, 1024], [0.5, 0.9]) == "above 1024"
+
+
+def test_decoding_prints_pure_json():
+    import typer
+
+    app = typer.Typer()
+    app.command()(load("decoding").main)
+    options = ["--largest", "256", "--width", "32", "--layers", "1", "--threads", "1", "--json"]
+    found = json.loads(CliRunner().invoke(app, options).stdout)
+    assert found["n"] == [64, 128, 256] and set(found["seconds"]) == set(found["exponents"])
