@@ -54,8 +54,8 @@ def test_order_three_shows_both_guarantees(saved):
     assert answer.exit_code == 1
     assert "1.414 guaranteed" in answer.output and "worth trying next" in answer.output
     facts = json.loads(run(saved(noise), "--order", 3, "--json").stdout)
-    assert facts["lower_bound"] < facts["distance"] <= facts["lower_bound"] * facts["published_guarantee"]
-    assert facts["achieved_ratio"] <= facts["published_guarantee"] == pytest.approx(2**0.5)
+    assert facts["lower_bound"] < facts["distance"] <= facts["lower_bound"] * facts["guaranteed_ratio"]
+    assert facts["achieved_ratio"] <= facts["guaranteed_ratio"] == pytest.approx(2**0.5)
 
 
 def test_radices_convention_rank_and_rectangles(saved):

@@ -193,7 +193,7 @@ def _facts(
             "rank": kind.rank,
         }
     if found.projection is not None:
-        facts["published_guarantee"] = found.projection.guarantee
+        facts["guaranteed_ratio"] = found.projection.guarantee
         facts["achieved_ratio"] = found.projection.achieved
     if membership is not None and membership.refutation is not None:
         refutation = membership.refutation

@@ -73,7 +73,7 @@ def named_matrices() -> dict[str, tuple[np.ndarray, Domain]]:
         "DFT": (dft(RADICES, field).dense(), field),
         "inverse DFT": (inverse_dft(RADICES, field).dense(), field),
         "DFT times P": (dft(RADICES, field).dense()[:, swap], field),
-        "DCT-II": (dct2(RADICES, Cyclotomic(4 * SIZE)).dense(), Cyclotomic(4 * SIZE)),
+        "DCT-II": (dct2((4, 8), Cyclotomic(4 * SIZE)).dense(), Cyclotomic(4 * SIZE)),
     }
     return {**{name: (matrix, INTEGERS) for name, matrix in integer.items()}, **cyclotomic}
 

@@ -14,10 +14,14 @@ import numpy as np
 
 from monarch_theory.domains import PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.constructions.orthogonal_polynomials import Recurrence
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.monarch import block_counts
 
-__all__ = ["FIELD", "chain_dimension", "chain_jacobian_rank", "jacobian_rank", "multilinear_rank"]
+__all__ = [
+    "FIELD", "chain_dimension", "chain_jacobian_rank", "jacobian_rank", "multilinear_rank", "recurrence_dimension",
+    "recurrence_jacobian_rank",
+]  # fmt: skip
 
 FIELD = PrimeField(2**31 - 1)
 
@@ -35,8 +39,11 @@ def multilinear_rank(
             unit = np.zeros_like(factor)
             unit[position] = 1
             rows.append(build([*factors[:k], unit, *factors[k + 1 :]]).reshape(-1))
-    matrix = flint.nmod_mat(len(rows), len(rows[0]), [int(x) for row in rows for x in row], field.q)
-    return int(matrix.rank())
+    return _rank(rows, field)
+
+
+def _rank(rows: Sequence[np.ndarray], field: PrimeField) -> int:
+    return int(flint.nmod_mat(len(rows), len(rows[0]), [int(x) for row in rows for x in row], field.q).rank())
 
 
 def jacobian_rank(kind: MonarchClass, rng: np.random.Generator, field: PrimeField = FIELD) -> int:
@@ -84,3 +91,34 @@ def chain_jacobian_rank(b0: int, b1: int, stages: int, rng: np.random.Generator,
         return np.asarray(state)
 
     return multilinear_rank(build, factors, field)
+
+
+def recurrence_dimension(n: int) -> int:
+    """Dimension of the orthogonal polynomial transforms of length n: a_i, b_i, c_i for i ≤ n − 2, without c_0.
+
+    However many scalars their Monarch factors store, no more than these are free.
+
+    >>> recurrence_dimension(4)
+    8
+    """
+    return max(3 * n - 4, 0)
+
+
+def recurrence_jacobian_rank(n: int, rng: np.random.Generator, field: PrimeField = FIELD) -> int:
+    """Local dimension of those transforms at a random recurrence over F_q; compare `recurrence_dimension`.
+
+    Every coefficient enters with degree one, so a derivative is a difference of two transforms.
+
+    >>> recurrence_jacobian_rank(4, np.random.default_rng(0))
+    8
+    """
+    point = field.random(rng, (3, n))
+    rows = []
+    for place in np.ndindex(point.shape):
+        ends = []
+        for value in (0, 1):
+            moved = point.copy()
+            moved[place] = value
+            ends.append(Recurrence(*moved, field).coefficients(n))
+        rows.append(field.normal(ends[1] - ends[0]).reshape(-1))
+    return _rank(rows, field)

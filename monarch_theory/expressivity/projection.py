@@ -5,13 +5,15 @@ the projection is optimal and its squared distance is the sum of the tail singul
 
 Order p: truncate the slices of split 0, contract the digit a_0 with the orthonormal right vectors, and go on with what
 is left, which has order p − 1 (the hierarchical algorithm with orthonormal factors of Le, Zheng, Riccietti and
-Gribonval, "Butterfly factorization with error guarantees", 2024, arXiv:2411.04506). Contraction with orthonormal
-vectors cannot raise a tail, so step k costs at most E_k, the tail of split k of the matrix itself; successive errors
-are orthogonal; and no matrix of the class is nearer than E_k. Hence
+Gribonval, "Butterfly factorization with error guarantees", 2024, arXiv:2411.04506, which bounds the ratio to the
+optimum by a constant of the architecture alone). The constant here is the one this proof gives. Contraction with
+orthonormal vectors, which for every (i_0, a_1 …) is a partial isometry on the columns of a later slice, cannot raise a
+tail, so step k costs at most E_k, the tail of split k of the matrix itself; successive errors are orthogonal; and no
+matrix of the class is nearer than E_k. Hence
 
-    max_k E_k  ≤  optimum  ≤  achieved  ≤  (Σ_k E_k²)^½  ≤  √(p−1) · max_k E_k  ≤  √(p−1) · optimum,
+    max_k E_k  ≤  optimum  ≤  achieved  ≤  (Σ_k E_k²)^½  ≤  √(p−1) · max_k E_k  ≤  √(p−1) · optimum.
 
-the published constant √(L−1) for L factors taken from one end. Both ends of the chain are computed and returned.
+Both ends of the chain are computed and returned.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class Projection:
 
     @property
     def guarantee(self) -> float:
-        """√(p−1): the published bound on distance over optimum."""
+        """√(p−1): no input makes distance over optimum larger (proved above)."""
         return sqrt(max(self.train.kind.order - 1, 1))
 
     @property

@@ -6,23 +6,22 @@ through the transfer matrix T = [[A, B], [C, D]] that takes (p_s, p_{s-1}) to (p
 
     α = α_L + A α_R + C β_R,   β = β_L + B α_R + D β_R,
 
-which is four zero-padded DFTs of length 2n, a 2 × 4 mixing at every frequency, and two inverse DFTs: two Monarch
-matrices, each with a passive digit that counts the segments. Segments are numbered bit-reversed, so that the two to be
-combined always differ in the most significant bit.
+which is two Monarch matrices (`segments`) with a 2 × 4 mixing at every frequency. Only the mixings depend on the
+polynomials; the transforms of length n have dimension 3n − 4 (`dimension.recurrence_jacobian_rank`): a_i, b_i and c_i
+for i ≤ n − 2, but for c_0, which meets p_{-1} = 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from monarch_theory.domains import Domain
 from monarch_theory.expressivity.constructions.permutations import bit_reversal
 from monarch_theory.expressivity.constructions.product import MonarchProduct
-from monarch_theory.expressivity.constructions.stages import as_stages, from_stages, prepend_stage
-from monarch_theory.expressivity.constructions.transforms import dft, inverse_dft
+from monarch_theory.expressivity.constructions.segments import balanced_pair, combine, segment_order
+from monarch_theory.expressivity.constructions.transforms import dft
 from monarch_theory.monarch import Monarch
 
 __all__ = ["Recurrence", "chebyshev", "hermite", "legendre", "orthogonal_polynomial_transform"]
@@ -80,8 +79,6 @@ def legendre(n: int, domain: Domain) -> Recurrence:
 def orthogonal_polynomial_transform(recurrence: Recurrence, n: int) -> MonarchProduct:
     """The matrix `recurrence.coefficients(n)` as 1 + 2 log₂n Monarch matrices, n a power of two.
 
-    Passive digits are stored as identity blocks, so `parameters` counts them though they cost nothing to apply.
-
     Raises:
         ValueError: n is not a power of two above one, or the recurrence is shorter than n.
         NoRootOfUnityError: the domain has no n-th root of unity.
@@ -95,8 +92,7 @@ def orthogonal_polynomial_transform(recurrence: Recurrence, n: int) -> MonarchPr
     transfers = _steps(recurrence, n)
     length = 1
     while length < n:
-        mixed = _mix(transfers[::2], length, n, domain)
-        factors = [*mixed, *factors]
+        factors = [*combine(_mixing(transfers[::2], length, n, domain), domain), *factors]
         pairs = zip(transfers[::2], transfers[1::2], strict=True)
         transfers = [_compose(second, first, domain) for first, second in pairs]
         length *= 2
@@ -125,47 +121,19 @@ def _compose(second: np.ndarray, first: np.ndarray, domain: Domain) -> np.ndarra
     return result
 
 
-def _mix(transfers: list[np.ndarray], length: int, n: int, domain: Domain) -> tuple[Monarch, Monarch]:
-    """The two Monarch matrices that combine segments of `length` pairwise, leftmost first."""
+def _mixing(transfers: list[np.ndarray], length: int, n: int, domain: Domain) -> np.ndarray:
+    """(segment, frequency, rows α β, columns α_L α_R β_L β_R), trimmed at both ends of the recursion."""
     size, segments = 2 * length, n // (2 * length)
-    r0 = 2 ** (size.bit_length() // 2)
-    radices = (r0, size // r0)
-    transform = dft(radices, domain)
-    first, *others = as_stages(transform)
-    # inputs at or beyond `length` are zero: only the lower half of the most significant digit comes in
-    padded = from_stages([first[..., : r0 // 2], *others], (r0 // 2, radices[1]), radices, domain)
-    mixing = _mixing(transfers, size, segments, transform, domain)
-    if length == 1:
-        mixing = mixing[..., :2]  # β is zero to begin with
-    if size == n:
-        mixing = mixing[..., :1, :]  # β multiplies p_{-1} = 0 in the end
-    # (coefficient, which, segment) → (segment, which, frequency); mixing depends on frequency digits and segment
-    by_digit = mixing.reshape((segments, *radices[::-1], *mixing.shape[2:])).transpose(2, 1, 0, 3, 4)
-    rows = mixing.shape[2]
-    stages = [stage[..., None, None, :, :] for stage in as_stages(padded)]
-    stages += [by_digit, domain.eye(segments)[None, None, None]]
-    forward = from_stages(
-        stages,
-        (*padded.input_radices, mixing.shape[3], segments),
-        (*radices, rows, segments),
-        domain,
-    )
-    back = prepend_stage(prepend_stage(inverse_dft(radices, domain), domain.eye(rows)), domain.eye(segments))
-    return back, forward
-
-
-def _mixing(transfers: list[np.ndarray], size: int, segments: int, transform: Monarch, domain: Domain) -> Any:
-    """(segment, frequency, 2, 4): rows α, β; columns α_L, α_R, β_L, β_R; segments bit-reversed."""
-    result = domain.zeros((segments, size, 2, 4))
-    bits = segments.bit_length() - 1
-    for place in range(segments):
-        segment = int(f"{place:b}".zfill(bits)[::-1], 2) if bits else 0
+    transform = dft(balanced_pair(size), domain)
+    result, one = domain.zeros((segments, size, 2, 4)), domain.scalar(1)
+    for place, segment in enumerate(segment_order(segments)):
         coefficients = domain.zeros((size, 2, 2))
         polynomial = transfers[segment].transpose(2, 0, 1)
         coefficients[: len(polynomial)] = polynomial
         values = transform.multiply(coefficients, axis=0)
-        one = domain.scalar(1)
         result[place, :, 0, 0] = result[place, :, 1, 2] = one
         result[place, :, 0, 1], result[place, :, 0, 3] = values[:, 0, 0], values[:, 1, 0]
         result[place, :, 1, 1], result[place, :, 1, 3] = values[:, 0, 1], values[:, 1, 1]
-    return result
+    if length == 1:
+        result = result[..., :2]  # β is zero to begin with
+    return result[..., :1, :] if size == n else result  # β multiplies p_{-1} = 0 in the end

@@ -9,7 +9,10 @@ import numpy as np
 from monarch_theory.domains import Domain
 from monarch_theory.monarch import Convention, Monarch
 
-__all__ = ["append_stage", "from_stages", "prepend_stage", "scale_rows"]
+__all__ = [
+    "append_terms", "as_stages", "from_stages", "halve_columns", "halve_rows", "prepend_terms", "reverse_columns",
+    "scale_columns", "scale_rows",
+]  # fmt: skip
 
 
 def from_stages(
@@ -40,30 +43,30 @@ def as_stages(matrix: Monarch) -> list[np.ndarray]:
     ]
 
 
-def prepend_stage(matrix: Monarch, blocks: np.ndarray) -> Monarch:
-    """A new first stage: its digit is the most significant of the input and the least significant of the output.
+def prepend_terms(terms: Sequence[Monarch], blocks: np.ndarray) -> Monarch:
+    """Matrices of the same radices side by side: a new first stage, shape (r, n), whose output digit says which.
 
-    Args:
-        blocks: (m, n), the same for every index, or anything that broadcasts to (*input radices, m, n).
+    A single term serves every value of the digit, which is the most significant of the input and the least significant
+    of the output.
     """
-    stages = [blocks, *(stage[None] for stage in as_stages(matrix))]
-    if blocks.ndim == 2:
-        stages[0] = blocks.reshape((1,) * matrix.order + blocks.shape)
-    m, n = blocks.shape[-2:]
-    return from_stages(stages, (n, *matrix.input_radices), (m, *matrix.output_radices), matrix.domain)
+    alike = terms[0]
+    stages = [blocks.reshape((1,) * alike.order + blocks.shape)]
+    stages += [np.stack(stage) for stage in zip(*map(as_stages, terms), strict=True)]
+    m, n = blocks.shape
+    return from_stages(stages, (n, *alike.input_radices), (m, *alike.output_radices), alike.domain)
 
 
-def append_stage(matrix: Monarch, blocks: np.ndarray) -> Monarch:
-    """A new last stage: its digit is the least significant of the input and the most significant of the output.
+def append_terms(terms: Sequence[Monarch], blocks: np.ndarray) -> Monarch:
+    """Matrices of the same radices side by side: a new last stage, shape (m, r), whose input digit says which.
 
-    Args:
-        blocks: (m, n), the same for every index, or anything that broadcasts to (i_0, …, i_{p-1}, m, n).
+    A single term serves every value of the digit, which is the least significant of the input and the most significant
+    of the output.
     """
-    if blocks.ndim == 2:
-        blocks = blocks.reshape((1,) * matrix.order + blocks.shape)
-    stages = [*(stage[..., None, :, :] for stage in as_stages(matrix)), blocks]
-    m, n = blocks.shape[-2:]
-    return from_stages(stages, (*matrix.input_radices, n), (*matrix.output_radices, m), matrix.domain)
+    alike = terms[0]
+    stages = [np.stack(stage, axis=-3) for stage in zip(*map(as_stages, terms), strict=True)]
+    stages.append(blocks.reshape((1,) * alike.order + blocks.shape))
+    m, n = blocks.shape
+    return from_stages(stages, (*alike.input_radices, n), (*alike.output_radices, m), alike.domain)
 
 
 def scale_rows(matrix: Monarch, diagonal: np.ndarray) -> Monarch:
@@ -82,3 +85,33 @@ def scale_rows(matrix: Monarch, diagonal: np.ndarray) -> Monarch:
     by_digit = diagonal.reshape(matrix.output_radices[::-1]).T.reshape(-1, matrix.output_radices[-1])
     last = matrix.domain.normal(matrix.factors[-1] * by_digit[:, :, None])
     return Monarch((*matrix.factors[:-1], last), matrix.domain)
+
+
+def scale_columns(matrix: Monarch, diagonal: np.ndarray) -> Monarch:
+    """M diag(d), again Monarch: the first stage sees every input digit (M2 convention)."""
+    return scale_rows(matrix.T, diagonal).T
+
+
+def reverse_columns(matrix: Monarch) -> Monarch:
+    """M J, again Monarch: the order-reversing J complements every digit (M2 convention).
+
+    >>> from monarch_theory.domains import INTEGERS
+    >>> from monarch_theory.monarch import random_monarch
+    >>> M = random_monarch((2, 3, 2), INTEGERS, np.random.default_rng(0))
+    >>> bool((reverse_columns(M).dense() == M.dense()[:, ::-1]).all())
+    True
+    """
+    stages = [np.flip(stage, (*range(k, matrix.order - 1), -1)) for k, stage in enumerate(as_stages(matrix))]
+    return from_stages(stages, matrix.input_radices, matrix.output_radices, matrix.domain)
+
+
+def halve_columns(matrix: Monarch) -> Monarch:
+    """The left half of M, again Monarch: inputs followed by as many zeros (M2 convention, first input radix even)."""
+    first, *rest = matrix.factors
+    # blocks of the first stage are indexed by the later digits, which stay
+    return Monarch((first[:, :, : first.shape[2] // 2], *rest), matrix.domain)
+
+
+def halve_rows(matrix: Monarch) -> Monarch:
+    """The upper half of M, again Monarch: the first half of its outputs (M2 convention, last output radix even)."""
+    return halve_columns(matrix.T).T

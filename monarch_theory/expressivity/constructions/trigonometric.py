@@ -1,99 +1,135 @@
-"""DCT and DST of types II and III as products of Monarch matrices, over any domain with a 4N-th root of unity.
+"""DCT and DST of types II, III and IV: block low rank Monarch matrices of rank two, with real factors.
 
-With v the even-indexed inputs in order and then the odd ones backwards (Makhoul 1980) and y = diag(ω_{4N}^k) F v,
-DCT-II[k] = (y_k − i·y_{N-k})/2 for k ≥ 1 and y_0 for k = 0: no real parts are taken, so it holds over any such field.
-The permutations and the mixing of k with N − k are products of Monarch matrices too: eight factors in all, (M M*)⁴. The
-shorter form of Dao et al. 2020, (B B*)², takes the real part of its result.
+Embed the DCT of length N in the DFT of length 2N (Ahmed, Natarajan and Rao 1974): C[k, n] = Re(ω_{4N}^k · ω_{2N}^{kn}).
+Write 2N = b·c, k = t·b + s and n = j₁·c + j₀. The only term of the angle in which t meets j₁ is t·j₁ whole turns, so
+for every (s, j₀) the angle is φ(t) + ψ(j₁): the complex matrix is *one* Monarch matrix, C is its real part, half the
+sum of it and its conjugate, and
+
+    C = cos φ · cos ψ − sin φ · sin ψ
+
+is a sum of two real Monarch matrices with stages b/2 → b and c → c/2: slices of rank two. It holds over any field with
+the roots of unity, cosines being (ζ + ζ⁻¹)/2. Of rank one the slices are not: a minor is ± sin(φ − φ′) · sin(ψ − ψ′).
+
+Makhoul's own form needs a DFT of length N only, and a permutation: the real part of a product of three Monarch
+matrices. Dao et al. 2020 take the real part too, of (B B*)² in their butterfly factors.
 """
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from monarch_theory.digits import check_radices
-from monarch_theory.domains import COMPLEX128, Domain
-from monarch_theory.expressivity.constructions.kronecker import block_diagonal
+from monarch_theory.domains import COMPLEX128, FLOAT64, Domain, Floating
+from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.constructions.permutations import permutation
 from monarch_theory.expressivity.constructions.product import MonarchProduct
 from monarch_theory.expressivity.constructions.stages import scale_rows
 from monarch_theory.expressivity.constructions.transforms import dft
-from monarch_theory.monarch import Convention, Monarch
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 
-__all__ = ["dct2", "dct3", "dst2", "dst3"]
+__all__ = ["dct2", "dct3", "dct4", "dst2", "dst3", "dst4", "makhoul"]
+
+Line = tuple[int, int]
+PLAIN, NEXT, ODD = (1, 0), (1, 1), (2, 1)  # x, x + 1 and 2x + 1, as (slope, intercept)
 
 
-def dct2(radices: Sequence[int], domain: Domain = COMPLEX128) -> MonarchProduct:
-    """C[k, n] = cos(π k (2n + 1) / 2N), cosines being (ζ + ζ⁻¹)/2 for ζ = ω_{4N}^(k(2n+1)).
+def dct2(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """C[k, n] = cos(π k (2n + 1) / 2N) as two real Monarch matrices, `.terms()`.
 
     Args:
-        radices: (b₀, b₁) with b₀ even; they serve the DFT and the permutations alike.
+        radices: (b, c) of the DFT of length 2N = b·c that it is a corner of; both even, c above two.
+        domain: real or complex floating point, or exact with a 4N-th root of unity.
 
     Raises:
-        ValueError: not two radices, or b₀ odd.
+        ValueError: other radices.
+        NoRootOfUnityError: the domain has no such root.
+
+    >>> train = dct2((4, 4))
+    >>> train.kind
+    MonarchClass(input_radices=(2, 4), output_radices=(4, 2), convention=<Convention.M2: 'PLPRP'>, rank=2)
+    >>> len(train.terms()), train.parameters, train.shape
+    (2, 128, (8, 8))
+    """
+    return _train(radices, domain, PLAIN, ODD, 4, sine=False)
+
+
+def dct3(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """C[n, k] = cos(π (2n + 1) k / 2N), the transpose of `dct2` and, weighted, its inverse."""
+    return _train(radices, domain, ODD, PLAIN, 4, sine=False)
+
+
+def dct4(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """C[k, n] = cos(π (2k + 1)(2n + 1) / 4N); exact domains need an 8N-th root of unity."""
+    return _train(radices, domain, ODD, ODD, 8, sine=False)
+
+
+def dst2(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """S[k, n] = sin(π (k + 1)(2n + 1) / 2N)."""
+    return _train(radices, domain, NEXT, ODD, 4, sine=True)
+
+
+def dst3(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """S[n, k] = sin(π (2n + 1)(k + 1) / 2N), the transpose of `dst2`."""
+    return _train(radices, domain, ODD, NEXT, 4, sine=True)
+
+
+def dst4(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
+    """S[k, n] = sin(π (2k + 1)(2n + 1) / 4N)."""
+    return _train(radices, domain, ODD, ODD, 8, sine=True)
+
+
+def makhoul(radices: Sequence[int], domain: Domain = COMPLEX128) -> MonarchProduct:
+    """diag(ω_{4N}^k) · F_N · Π, three Monarch factors whose real part is DCT-II (Makhoul 1980).
+
+    Π puts the even-indexed inputs first, in order, and then the odd ones backwards; it takes two of the factors.
+
+    Args:
+        radices: (b₀, b₁), N = b₀·b₁ even, for the DFT and for the permutation.
+
+    Raises:
+        ValueError: not two radices, or N odd.
         NoRootOfUnityError: the domain has no 4N-th root of unity.
     """
-    return MonarchProduct(_factors(radices, domain))
+    b0, b1 = _pair(radices, "two radices with an even product", lambda b, c: b * c % 2 == 0)
+    size = b0 * b1
+    twiddled = scale_rows(dft((b0, b1), domain), domain.roots_of_unity(4 * size)[:size])
+    even_then_odd = [*range(0, size, 2), *range(1, size, 2)[::-1]]
+    return MonarchProduct((twiddled, *permutation(even_then_odd, (b0, b1), domain).factors))
 
 
-def dct3(radices: Sequence[int], domain: Domain = COMPLEX128) -> MonarchProduct:
-    """The transpose of `dct2`: C[n, k] = cos(π k (2n + 1) / 2N)."""
-    return MonarchProduct(tuple(factor.T for factor in dct2(radices, domain).factors[::-1]))
+def _pair(radices: Sequence[int], expected: str, fits: Callable[[int, int], bool]) -> tuple[int, int]:
+    checked = check_radices(radices)
+    if len(checked) != 2 or not fits(*checked):
+        raise ValueError(f"radices: expected {expected}, got {checked}")
+    return checked[0], checked[1]
 
 
-def dst2(radices: Sequence[int], domain: Domain = COMPLEX128) -> MonarchProduct:
-    """S[k, n] = sin(π (k + 1)(2n + 1) / 2N), which is DCT-II with alternating signs going in, read backwards."""
-    size = prod(check_radices(radices))
-    backwards = permutation(range(size)[::-1], _pair(radices), domain)
-    signs = domain.ones(size)
-    signs[1::2] = domain.scalar(-1)
-    blocks = domain.zeros((size // radices[0], radices[0], radices[0]))
-    every = np.arange(radices[0])
-    blocks[:, every, every] = signs.reshape(-1, radices[0])
-    return MonarchProduct((*backwards.factors, *_factors(radices, domain), block_diagonal(blocks, domain)))
+def _train(
+    radices: Sequence[int], domain: Domain, rows: Line, columns: Line, turn: int, *, sine: bool
+) -> BlockTensorTrain:
+    """cos or sin of 2π·(αi + β)(γj + δ)/(turn·N), where 2αγ = turn makes whole turns of the terms in t·j₁."""
+    b, c = _pair(radices, "two even radices, the second above two", lambda b, c: b % 2 == c % 2 == 0 and c > 2)
+    (alpha, beta), (gamma, delta) = rows, columns
+    cosines, sines = _circle(turn * b * c // 2, domain)
+    i = alpha * np.arange(b * c // 2).reshape(c // 2, b).T + beta  # (s, t)
+    outer = i[:, :1] * gamma * c * np.arange(b // 2) % len(cosines)  # ψ at (s, j₁); t adds whole turns
+    inner = i[:, :, None] * (gamma * np.arange(c) + delta) % len(cosines)  # φ at (s, t, j₀)
+    kind = MonarchClass((b // 2, c), (b, c // 2), rank=2)
+    width = kind.ranks[1]
+    first = np.stack([cosines[outer], sines[outer]][:width], axis=1)
+    pair = [sines[inner], cosines[inner]] if sine else [cosines[inner], domain.normal(-sines[inner])]
+    last = np.stack(pair[:width], axis=2)
+    everywhere = np.broadcast_to(first[None, :, :, None, :], (c, b, width, 1, b // 2))
+    return BlockTensorTrain((everywhere, last[:, :, None, :, :]), kind, domain)
 
 
-def dst3(radices: Sequence[int], domain: Domain = COMPLEX128) -> MonarchProduct:
-    """The transpose of `dst2`: S[n, k] = sin(π (k + 1)(2n + 1) / 2N)."""
-    return MonarchProduct(tuple(factor.T for factor in dst2(radices, domain).factors[::-1]))
-
-
-def _pair(radices: Sequence[int]) -> tuple[int, int]:
-    radices = check_radices(radices)
-    if len(radices) != 2 or radices[0] % 2:
-        raise ValueError(f"radices: expected two, the first even, got {radices}")
-    return radices[0], radices[1]
-
-
-def _factors(radices: Sequence[int], domain: Domain) -> tuple[Monarch, ...]:
-    pair = _pair(radices)
-    size = prod(pair)
-    makhoul = [*range(0, size, 2), *range(1, size, 2)[::-1]]
-    transform = scale_rows(dft(pair, domain), domain.roots_of_unity(4 * size)[:size])
-    order = [0, size // 2]
-    for k in range(1, size // 2):
-        order += [k, size - k]
-    gather = permutation(order, pair, domain)
-    scatter = permutation(np.argsort(order).tolist(), pair, domain)
-    mixing = _mixing(pair, domain)
-    start = permutation(makhoul, pair, domain)
-    return (*scatter.factors, mixing, *gather.factors, transform, *start.factors)
-
-
-def _mixing(pair: tuple[int, int], domain: Domain) -> Monarch:
-    """Blocks diag(1, (1 − i)/2) for the pair (0, N/2) and [[1, −i], [−i, 1]]/2 for every pair (k, N − k)."""
-    size = prod(pair)
-    one, half = domain.scalar(1), domain.reciprocal(domain.scalar(2))
-    i = domain.root_of_unity(4)
-    turned = domain.normal(np.array([half - half - half * i], dtype=domain.dtype))[0]
-    two = domain.zeros((size // 2, 2, 2))
-    two[:, 0, 0] = two[:, 1, 1] = half
-    two[:, 0, 1] = two[:, 1, 0] = turned
-    two[0, 0, 0], two[0, 0, 1], two[0, 1, 0] = one, domain.scalar(0), domain.scalar(0)
-    two[0, 1, 1] = domain.normal(np.array([half + turned], dtype=domain.dtype))[0]
-    b0, b1 = pair
-    blocks = domain.zeros((b1, b0, b0))
-    for k in range(size // 2):
-        place, corner = divmod(2 * k, b0)
-        blocks[place, corner : corner + 2, corner : corner + 2] = two[k]
-    return block_diagonal(blocks, domain, Convention.DAO)
+def _circle(size: int, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin of 2πm/size for every m, from roots of unity."""
+    if isinstance(domain, Floating):
+        roots = COMPLEX128.roots_of_unity(size)
+        return roots.real.astype(domain.dtype), roots.imag.astype(domain.dtype)
+    roots, i = domain.roots_of_unity(size), domain.root_of_unity(4)
+    back = roots[-np.arange(size) % size]
+    half = domain.reciprocal(domain.scalar(2))
+    turned = domain.normal(domain.array([half]) * domain.array([domain.reciprocal(i)]))
+    return domain.normal(domain.normal(roots + back) * half), domain.normal(domain.normal(roots - back) * turned)

@@ -1,5 +1,7 @@
 """Every construction equals the transform it is named after: exactly at small sizes, in SciPy's hands at large ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -12,6 +14,7 @@ from numpy.polynomial import legendre as numpy_legendre
 
 from monarch_theory.domains import (
     COMPLEX128,
+    FLOAT32,
     FLOAT64,
     INTEGERS,
     RATIONALS,
@@ -23,7 +26,8 @@ from monarch_theory.domains import (
 from monarch_theory.expressivity import constructions as c
 from monarch_theory.expressivity.catalogue import catalogue, named_matrices
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.constructions.stages import append_stage, prepend_stage, scale_rows
+from monarch_theory.expressivity.constructions.stages import append_terms, prepend_terms, scale_rows
+from monarch_theory.expressivity.dimension import recurrence_dimension, recurrence_jacobian_rank
 from monarch_theory.expressivity.membership import decide
 from monarch_theory.fourier import vandermonde
 from monarch_theory.monarch import Convention, Monarch, random_monarch
@@ -36,9 +40,12 @@ def field_for(n):
     return PrimeField(prime_with_root(n))
 
 
-def same_up_to_rounding(found, expected, product):
-    """Relative Frobenius error within γ of the longest chain of sums, times the growth of the factors' norms."""
-    terms = sum(sum(f.input_radices) + 2 * f.order for f in product.factors)
+def same_up_to_rounding(found, expected, product, steps=0):
+    """Frobenius error within γ of the longest chain of sums, times the growth of the factors' norms.
+
+    `steps` rounded operations went into an entry of the factors.
+    """
+    terms = sum(sum(f.input_radices) + 2 * f.order + steps for f in product.factors)
     norms = np.prod([np.linalg.norm(f.dense(), 2) for f in product.factors])
     bound = np.sqrt(5) * gamma(terms, 2.0**-53) * norms * np.sqrt(found.shape[1])
     assert np.linalg.norm(found - expected) <= bound
@@ -144,50 +151,85 @@ def exact_cosines(n, domain):
     return domain.normal(domain.normal(roots[exponents] + roots[-exponents % (4 * n)]) * half)
 
 
-@pytest.mark.parametrize("radices", [(2, 1), (2, 3), (4, 2), (4, 5), (6, 4)])
-def test_dct_and_dst(radices):
-    n = radices[0] * radices[1]
-    for domain in [field_for(4 * n)] + ([Cyclotomic(4 * n)] if n <= 8 else []):
-        expected = exact_cosines(n, domain)
-        assert domain.equal(c.dct2(radices, domain).dense(), expected)
-        assert domain.equal(c.dct3(radices, domain).dense(), expected.T)
-        sines = expected[::-1].copy()
-        sines[:, 1::2] = domain.normal(-sines[:, 1::2])
-        assert domain.equal(c.dst2(radices, domain).dense(), sines)
-        assert domain.equal(c.dst3(radices, domain).dense(), sines.T)
-    for ours, theirs in ((c.dct2, scipy.fft.dct), (c.dst2, scipy.fft.dst)):
-        product = ours(radices)
-        same_up_to_rounding(product.dense(), theirs(np.eye(n), axis=0) / 2, product)
+def test_chirps_and_toeplitz_like_matrices_numerically():
+    n = 64
+    arc = np.exp(0.1j), np.exp(0.01j)
+    chirp = c.chirp(*arc, (8, 8))
+    # a power of a power: (2n)² multiplications one after another
+    same_up_to_rounding(chirp.dense(), (arc[0] * arc[1] ** np.arange(n))[:, None] ** np.arange(n), chirp, 4 * n**2)
+    column, row = RNG.standard_normal((2, n)).astype(complex)
+    row[0] = column[0]
+    matrix = scipy.linalg.toeplitz(column, row)
+    difference = np.roll(matrix, 1, axis=0) - np.roll(matrix, -1, axis=1)
+    difference[:, -1] += 2 * matrix[:, 0]  # Z₁ T − T Z₋₁
+    g = np.stack([difference[:, -1], np.eye(n)[0]], axis=1)
+    h = np.stack([np.eye(n)[-1], np.append(difference[0, :-1], 0)], axis=1)
+    assert np.array_equal(np.delete(difference[1:], -1, axis=1), np.zeros((n - 1, n - 1)))
+    together = c.toeplitz_like(g, h, (1, np.exp(1j * np.pi / n)), (8, 8)).side_by_side()
+    same_up_to_rounding(together.dense(), matrix, together, 4 * n)
 
 
-@given(st.integers(2, 7), st.integers(1, 3), st.integers(0, 10**6))
-@settings(max_examples=30)
-def test_toeplitz_like_matrices_from_their_generators(n, rank, seed):
-    field = field_for(16)
-    rng = np.random.default_rng(seed)
-    g, h = field.random(rng, (n, rank)), field.random(rng, (n, rank))
-    built = c.toeplitz_like(g, h, (4, 4), field)
-    matrix = built.dense()
-    zero = np.zeros(n, dtype=int)
-    expected = sum(
-        scipy.linalg.toeplitz(g[:, k], zero).astype(object) @ scipy.linalg.toeplitz(h[:, k], zero).T.astype(object)
-        for k in range(rank)
+def exact_waves(rows, columns, turn, n, domain):
+    """cos and sin of 2π·(αi + β)(γj + δ)/(turn·n), entry by entry from the roots of unity."""
+    roots, half = domain.roots_of_unity(turn * n), domain.reciprocal(domain.scalar(2))
+    (alpha, beta), (gamma, delta) = rows, columns
+    exponents = np.outer(alpha * np.arange(n) + beta, gamma * np.arange(n) + delta) % (turn * n)
+    forward, back = roots[exponents], roots[-exponents % (turn * n)]
+    over_i = domain.reciprocal(domain.root_of_unity(4))
+    return (
+        domain.normal(domain.normal(forward + back) * half),
+        domain.normal(domain.normal(domain.normal(forward - back) * half) * over_i),
     )
-    assert np.array_equal(matrix, expected % field.q) and len(built.factors) == 4
-    assert c.displacement_rank(matrix, field) <= rank
-    again = c.toeplitz_like(*c.displacement_generators(matrix, field), (4, 4), field)
-    assert field.equal(again.dense(), matrix)
 
 
-def test_displacement_rank_of_toeplitz_products_and_inverses():
-    field = field_for(16)
-    t = scipy.linalg.toeplitz(RNG.integers(1, 99, 6), RNG.integers(1, 99, 6))
-    u = scipy.linalg.toeplitz(RNG.integers(1, 99, 6), RNG.integers(1, 99, 6))
-    assert c.displacement_rank(t, field) == c.displacement_rank(t, INTEGERS) == 2
-    assert c.displacement_rank(field.matmul(t, u), field) <= 4
-    inverse = field.inverse(field.array(t)[None])[0]
-    assert c.displacement_rank(inverse[::-1, ::-1], field) == 2  # Gohberg–Semencul
-    assert c.displacement_rank(field.random(RNG, (6, 6)), field) == 6
+PLAIN, NEXT, ODD = (1, 0), (1, 1), (2, 1)
+TRIGONOMETRIC = [
+    (c.dct2, PLAIN, ODD, 4, 0),
+    (c.dct3, ODD, PLAIN, 4, 0),
+    (c.dct4, ODD, ODD, 8, 0),
+    (c.dst2, NEXT, ODD, 4, 1),
+    (c.dst3, ODD, NEXT, 4, 1),
+    (c.dst4, ODD, ODD, 8, 1),
+]
+
+
+@pytest.mark.parametrize("radices", [(2, 4), (4, 4), (2, 6), (6, 4), (4, 10)])
+@pytest.mark.parametrize(("build", "rows", "columns", "turn", "which"), TRIGONOMETRIC)
+def test_dct_and_dst_are_two_monarch_matrices(build, rows, columns, turn, which, radices):
+    n = radices[0] * radices[1] // 2
+    for domain in [field_for(turn * n)] + ([Cyclotomic(turn * n)] if n <= 4 else []):
+        train = build(radices, domain)
+        expected = exact_waves(rows, columns, turn, n, domain)[which]
+        assert domain.equal(train.dense(), expected)
+        terms = train.terms()
+        assert len(terms) == (1 if radices[0] == 2 else 2)
+        assert domain.equal(domain.normal(sum(term.dense() for term in terms)), expected)
+        if radices[0] > 2:
+            assert not decide(expected, replace(train.kind, rank=1), domain=domain).member
+
+
+@pytest.mark.parametrize("dtype", [FLOAT64, FLOAT32])
+def test_dct_and_dst_numerically(dtype):
+    n, unit = 512, float(np.finfo(dtype.dtype).eps)
+    for ours, theirs, kind in [(c.dct2, scipy.fft.dct, 2), (c.dct4, scipy.fft.dct, 4), (c.dst2, scipy.fft.dst, 2),
+                               (c.dst4, scipy.fft.dst, 4)]:  # fmt: skip
+        train = ours((32, 32), dtype)
+        assert train.cores[0].dtype == dtype.dtype and all(term.domain is dtype for term in train.terms())
+        # two products and a sum of cosines that are each within a unit, SciPy's own within log₂N units and a few
+        assert np.abs(train.dense() - theirs(np.eye(n), axis=0, type=kind) / 2).max() <= 4 * unit + 64 * 2.0**-53
+        assert np.abs(c.dst3((8, 8), dtype).dense() - c.dst2((8, 8), dtype).dense().T).max() <= 8 * unit
+
+
+def test_dct_is_the_real_part_of_makhouls_three_factors():
+    for radices, field in [((2, 2), Cyclotomic(16)), ((3, 2), Cyclotomic(24))]:
+        n = radices[0] * radices[1]
+        product = c.makhoul(radices, field)
+        matrix = product.dense()
+        real = field.normal(field.normal(matrix + field.conjugate(matrix)) * field.reciprocal(field.scalar(2)))
+        assert len(product.factors) == 3 and field.equal(real, exact_waves(PLAIN, ODD, 4, n, field)[0])
+    product = c.makhoul((16, 16))
+    bound = 64 * 2.0**-53 * np.sqrt(256)
+    assert np.abs(product.dense().real - scipy.fft.dct(np.eye(256), axis=0) / 2).max() <= bound
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 64])
@@ -197,6 +239,21 @@ def test_orthogonal_polynomials_exactly(family, n):
     product = c.orthogonal_polynomial_transform(family(n, field), n)
     assert field.equal(product.dense(), family(n, field).coefficients(n))
     assert len(product.factors) == 1 + 2 * (n.bit_length() - 1)
+
+
+def test_the_parameters_of_a_product_leave_out_what_only_carries_a_digit():
+    field = field_for(8)
+    product = c.orthogonal_polynomial_transform(c.legendre(8, field), 8)
+    passive = sum(
+        stage.size
+        for factor in product.factors
+        for stage in factor.factors
+        if stage.shape[1] == stage.shape[2] and (stage == np.eye(stage.shape[1])).all()
+    )
+    assert passive > 0 and product.parameters == sum(f.parameters for f in product.factors) - passive
+    assert c.bit_reversal((2, 2, 2)).parameters > 0 == c.MonarchProduct((c.bit_reversal((2, 2, 2)),)).parameters
+    # and only 3n − 4 of them are free
+    assert recurrence_jacobian_rank(8, RNG) == recurrence_dimension(8) == 20 < product.parameters
 
 
 def test_orthogonal_polynomials_are_the_ones_named():
@@ -254,8 +311,8 @@ def test_the_catalogue_with_its_certificates():
 def test_passive_stages_and_scaling():
     matrix = random_monarch((2, 3), INTEGERS, RNG)
     eye = INTEGERS.eye(2)
-    first = prepend_stage(matrix, eye).dense().reshape(6, 2, 2, 6)
-    last = append_stage(matrix, eye).dense().reshape(2, 6, 6, 2)
+    first = prepend_terms([matrix], eye).dense().reshape(6, 2, 2, 6)
+    last = append_terms([matrix], eye).dense().reshape(2, 6, 6, 2)
     for i, j in np.ndindex(2, 2):
         expected = matrix.dense() if i == j else 0 * matrix.dense()
         assert np.array_equal(first[:, i, j, :], expected) and np.array_equal(last[i, :, :, j], expected)
@@ -290,10 +347,10 @@ def test_products_multiply_and_refuse():
         (lambda: c.block_diagonal(np.eye(2), FLOAT64), ValueError, "blocks: expected shape"),
         (lambda: c.bit_reversal((3, 2)), ValueError, "radices: expected powers of two"),
         (lambda: c.permutation([0, 0], (2, 1)), ValueError, "order: expected a permutation"),
-        (lambda: c.dct2((3, 2)), ValueError, "radices: expected two, the first even"),
+        (lambda: c.dct2((3, 4)), ValueError, "radices: expected two even radices, the second above two, got"),
+        (lambda: c.dct2((4, 2)), ValueError, "radices: expected two even radices, the second above two, got"),
+        (lambda: c.makhoul((3, 5)), ValueError, "radices: expected two radices with an even product, got"),
         (lambda: c.butterfly([np.eye(2)], FLOAT64), ValueError, r"twiddles\[0\]: expected shape \(1, 1, 2, 2\)"),
-        (lambda: c.displacement_rank(np.eye(2), FLOAT64), TypeError, "domain: expected an exact one"),
-        (lambda: c.displacement_rank([[1, 2]], INTEGERS), ValueError, "matrix: expected a square matrix"),
         (
             lambda: c.orthogonal_polynomial_transform(c.hermite(6, INTEGERS), 6),
             ValueError,
