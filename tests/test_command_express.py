@@ -43,6 +43,7 @@ def test_json_is_pure_and_has_the_promised_keys(saved):
     promised = {"member", "distance", "parameters", "compression", "evidence", "family", "order", "radices", "seed"}
     assert promised <= set(facts)
     assert facts["member"] is False and facts["evidence"] == "exact" and facts["seed"] == 5
+    assert facts["distance_evidence"] == "measured"  # the refutation is exact, the distance is a floating-point number
     assert facts["distance"] == pytest.approx(np.sqrt(12 / 16))
     assert facts["refutation"]["rows"] == [0, 4] and facts["refutation"]["minor"] == "1"
     assert facts["next"]["convention"] == "dao" and facts["next"]["distance"] == 0
@@ -116,6 +117,22 @@ def test_other_families(saved, family, least, status):
     assert facts["family"] == family and least <= facts["parameters"] <= 200 and 0 < facts["distance"] < 1
 
 
+def test_a_matrix_too_large_for_memory_is_undecided(saved, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("monarch_theory.command.express.examine_monarch", exhausted)
+    answer = run(saved(np.eye(4)))
+    assert answer.exit_code == 2 and "expected a matrix that fits into memory" in answer.stderr
+
+
+def test_primes_and_size_one(saved):
+    assert run(saved(np.eye(7)), "--family", "low-rank", "--parameters", 14).exit_code == 1
+    assert run(saved(np.eye(7)), "--order", 1).exit_code == run(saved(np.ones((1, 1))), "--order", 1).exit_code == 0
+    assert run(saved(np.ones((1, 1)))).exit_code == 2
+    assert run(saved(np.asfortranarray(np.fft.fft(np.eye(16)))[::-1])).exit_code == 0  # J F is Monarch
+
+
 def test_low_rank_members(saved):
     rng = np.random.default_rng(0)
     path = saved(np.outer(rng.standard_normal(7), rng.standard_normal(7)))
@@ -131,6 +148,8 @@ def test_python_source(tmp_path):
         "operator = aslinearoperator(A)\n"
         "def build(): return np.eye(9)\n"
         "def total(x): return np.cumsum(x, axis=0)\n"
+        "def shifted(x): return x + 1\n"
+        "def positive(x): return np.maximum(x, 0)\n"
         "def broken(): raise RuntimeError('no luck')\n"
     )
     assert run(f"{file}:A").exit_code == 0
@@ -144,6 +163,9 @@ def test_python_source(tmp_path):
     ]:
         answer = run(f"{file}:{name}")
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+    for name in ("shifted", "positive"):
+        answer = run(f"{file}:{name}", "--size", 16)
+        assert answer.exit_code == 2 and f"{name} is not linear" in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -168,6 +190,10 @@ def test_python_source(tmp_path):
         (1j * np.eye(4), ["--family", "monarch-attention"], "expected positive real entries"),
         (np.eye(4), ["--accuracy", "-1"], "accuracy: expected a number in [0, 1)"),
         (np.eye(4), ["--order", "3", "--radices", "2,1,2", "--search", "5"], "order: expected 2 for the permutation"),
+        (np.eye(8), ["--order", "2", "--radices", "2,2,2"], "--order: expected 3, one stage for each of the radices"),
+        (np.eye(7), ["--family", "low-rank"], "--parameters: expected a budget, as no Monarch class sets it"),
+        (np.ones((2, 4, 4)), [], "expected a matrix with rows and columns, got shape (2, 4, 4)"),
+        (np.full((4, 4), 1e308), [], "expected a Frobenius norm below 1.8e308, got entries up to 1.0e+308"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(saved, array, options, message):
@@ -219,4 +245,6 @@ def test_atlas_command(tmp_path):
     assert (tmp_path / "atlas.png").read_bytes().startswith(b"\x89PNG")
     table = run("--size", 16, command=atlas)
     assert "equal parameters" in table.output and "equal FLOPs" in table.output
-    assert run("--size", 7, command=atlas).exit_code == 2
+    assert "only at N = 64" in " ".join(table.output.split())
+    for size in (7, 1, 0, -4):
+        assert run("--size", size, command=atlas).exit_code == 2

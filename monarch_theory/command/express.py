@@ -38,7 +38,7 @@ SHADES = " .:-=+*#%@"
 def express(
     source: Annotated[str, typer.Argument(help="FILE.npy, or FILE.py:NAME for an array, operator or linear function")],
     family: Annotated[str, typer.Option(help="monarch, or another family of `monarch atlas`")] = "monarch",
-    order: Annotated[int, typer.Option(help="number of stages")] = 2,
+    order: Annotated[int | None, typer.Option(help="number of stages; 2 unless the radices say otherwise")] = None,
     radices: Annotated[str, typer.Option(help="input radices, as 4,8; the most equal ones unless given")] = "",
     output_radices: Annotated[str, typer.Option(help="output radices; the input radices for a square matrix")] = "",
     convention: Annotated[str, typer.Option(help="m2, dao or dao-transposed")] = "m2",
@@ -71,7 +71,12 @@ def express(
                 if exact or search:
                     option = "--exact" if exact else "--search"
                     raise ValueError(f"{option}: expected --family monarch, got {family}")
-                budget = chosen_class().parameters if parameters is None else parameters
+                try:
+                    budget = chosen_class().parameters if parameters is None else parameters
+                except ValueError as error:
+                    raise ValueError(
+                        f"--parameters: expected a budget, as no Monarch class sets it: {error}"
+                    ) from error
                 other = family_named(family, (array.shape[0], array.shape[1]))
                 found = examine_family(array, domain, other, budget, accuracy=accuracy, name=source, progress=report)
         if family == "monarch":
@@ -85,6 +90,8 @@ def express(
             facts["png"] = str(png)
     except (ValueError, TypeError, SandboxError, OSError) as error:
         fail(str(error))
+    except MemoryError:
+        fail(f"{source}: expected a matrix that fits into memory, dense")
     if as_json:
         print(json.dumps(facts, allow_nan=False))
     else:
@@ -131,13 +138,16 @@ def _from_python(path: Path, name: str, size: int, seed: int, timeout: float) ->
 
 
 def _class(
-    shape: tuple[int, ...], order: int, radices: str, output_radices: str, convention: str, rank: int
+    shape: tuple[int, ...], order: int | None, radices: str, output_radices: str, convention: str, rank: int
 ) -> MonarchClass:
     if convention.lower() not in CONVENTIONS:
         raise ValueError(f"--convention: expected {', '.join(CONVENTIONS)}, got {convention!r}")
     inputs = _radices(radices, "--radices")
     outputs = _radices(output_radices, "--output-radices")
-    order = len(inputs) or len(outputs) or order
+    given = len(inputs) or len(outputs)
+    if given and order not in (None, given):
+        raise ValueError(f"--order: expected {given}, one stage for each of the radices given, got {order}")
+    order = given or (2 if order is None else order)
     inputs = check_radices(inputs, shape[1], name="--radices") if inputs else _balanced(shape[1], order)
     if not outputs:
         outputs = inputs if shape[0] == shape[1] else _balanced(shape[0], order)
@@ -174,6 +184,7 @@ def _facts(
         "member": found.member,
         "evidence": found.evidence,
         "distance": found.distance,
+        "distance_evidence": "exact" if found.evidence == "exact" and found.member else "measured",
         "threshold": found.threshold,
         "lower_bound": found.lower_bound,
         "guarantee": found.guarantee,
@@ -244,7 +255,7 @@ def _print(facts: dict[str, Any], found: Examination, array: np.ndarray) -> None
             f"no member is nearer than {found.lower_bound:.3e}; at most {found.projection.achieved:.3f} × the optimum, "
             f"{found.projection.guarantee:.3f} guaranteed"
         )
-    print(f"distance    {found.distance:.3e} of the norm ({bound})")
+    print(f"distance    {found.distance:.3e} of the norm, {facts['distance_evidence']} ({bound})")
     print(f"parameters  {found.parameters} of {array.size}, compression {found.compression:.2f}")
     if found.distance > found.threshold:
         print("where the error sits (each cell against the largest):")

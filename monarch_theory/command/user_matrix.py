@@ -25,6 +25,7 @@ def matrix(address: np.ndarray, size: np.ndarray) -> np.ndarray:
     value = names[name]
     if callable(value) and not hasattr(value, "matmat"):
         if int(size[0]):
+            _refuse_nonlinear(value, name, int(size[0]))
             value = value(np.eye(int(size[0])))
         else:
             try:
@@ -38,3 +39,11 @@ def matrix(address: np.ndarray, size: np.ndarray) -> np.ndarray:
     if hasattr(value, "detach"):
         value = value.detach()
     return np.asarray(value)
+
+
+def _refuse_nonlinear(function: Any, name: str, size: int) -> None:
+    """Rounding commutes with doubling and with a change of sign, so a linear function passes both without tolerance."""
+    x = np.random.default_rng(0).standard_normal((size, 1))
+    once, twice, back = (np.asarray(function(argument)) for argument in (x, 2 * x, -x))
+    if not (np.array_equal(twice, 2 * once) and np.array_equal(back, -once)):
+        raise ValueError(f"{name} is not linear: it maps 2x to something else than twice what it maps x to, or −x")

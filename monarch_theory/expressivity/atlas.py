@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
@@ -43,7 +46,7 @@ class Atlas:
         seed: of the random targets.
         budget: parameters, and multiplications, of an order-2 Monarch matrix.
         targets, families: names, in the order of the table.
-        entries: every setting within twice the budget in one cost or the other.
+        entries: every setting that was fitted.
         refused: (target, family) → why it has no fit.
     """
 
@@ -82,6 +85,7 @@ def atlas(
     seed: int = 0,
     chosen: Sequence[Target] | None = None,
     families: Sequence[Family] | None = None,
+    reach: float = 1.0,
     progress: Callable[[float], None] | None = None,
 ) -> Atlas:
     """Fit every setting of every family to every target.
@@ -91,7 +95,8 @@ def atlas(
         seed: of the random targets.
         chosen: targets; `targets(n, seed)` unless given.
         families: families; `families_for((n, n))` unless given.
-        progress: called with the fraction done.
+        reach: fit settings up to this many budgets, in one cost or the other; beyond one is for `Atlas.frontier`.
+        progress: called with the fraction of the matrices fitted.
 
     Raises:
         ValueError: n has no order-2 Monarch class, which sets the budget.
@@ -108,18 +113,29 @@ def atlas(
         for target in chosen
         for family in families
         for setting in family.settings((n, n))
-        if min(setting.parameters, setting.multiplications) <= 2 * budget
+        if min(setting.parameters, setting.multiplications) <= reach * budget
     ]
+
+    def fit(job: tuple[Target, Family, Setting]) -> Entry | str:
+        target, family, setting = job
+        try:
+            return Entry(target.name, family.name, setting, error_of(target, family, setting))
+        except ValueError as error:
+            return str(error)
+
     entries: list[Entry] = []
     refused: dict[tuple[str, str], str] = {}
-    for done, (target, family, setting) in enumerate(work):
-        if (target.name, family.name) not in refused:
-            try:
-                entries.append(Entry(target.name, family.name, setting, error_of(target, family, setting)))
-            except ValueError as error:
-                refused[target.name, family.name] = str(error)
-        if progress is not None:
-            progress((done + 1) / len(work))
+    done, everything = 0, sum(len(target.matrices) for target, _, _ in work)
+    # LAPACK runs outside the interpreter lock; its own threads on matrices this small cost far more than they give
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for (target, family, _), found in zip(work, pool.map(fit, work), strict=True):
+            if isinstance(found, Entry):
+                entries.append(found)
+            else:
+                refused[target.name, family.name] = found
+            done += len(target.matrices)
+            if progress is not None:
+                progress(done / everything)
     return Atlas(
         n,
         seed,

@@ -185,6 +185,8 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
     """
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         raise ValueError(f"order: expected a positive integer, got {order!r}")
+    if n < 1:
+        raise ValueError(f"{name}: expected a positive size, got {n}")
     candidates = [(n,)] if order == 1 and n >= 1 else _sorted_factorisations(n, order, 2)
     if not candidates:
         raise ValueError(

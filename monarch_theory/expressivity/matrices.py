@@ -7,6 +7,7 @@ from typing import Any
 import flint
 import numpy as np
 import sympy
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
 from monarch_theory.cyclotomic import CyclotomicNumber
@@ -30,7 +31,8 @@ _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, CO
 
 
 def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matrix") -> tuple[np.ndarray, Domain]:
-    """A two-dimensional array and its domain, from an array, a `Monarch`, a SymPy matrix or a `LinearOperator`.
+    """A two-dimensional array and its domain, from an array, a `Monarch`, a SymPy or SciPy sparse matrix, or a
+    `LinearOperator`.
 
     A `LinearOperator` is applied to the identity, so it costs one dense matrix. Nothing is cast: integers stay
     integers, half precision is refused by name.
@@ -52,8 +54,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         source = source @ np.eye(source.shape[1], dtype=source.dtype)
     if isinstance(source, sympy.MatrixBase):
         source = np.array(source.tolist(), dtype=object)
-    if not isinstance(source, np.ndarray):
-        source = np.array(source)
+    source = source.toarray() if issparse(source) else np.asarray(source)
     if source.ndim != 2 or 0 in source.shape:
         raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
     if domain is None:

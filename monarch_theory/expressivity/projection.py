@@ -19,10 +19,10 @@ Both ends of the chain are computed and returned.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import hypot, prod, sqrt
+from math import hypot, isfinite, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_s
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "project", "project_array"]
+__all__ = ["Projection", "operation_roundoff", "project", "project_array", "project_batch"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -140,6 +140,26 @@ def project(
     return project_array(array, kind, domain, progress=progress)
 
 
+def project_batch(
+    matrices: Sequence[Any] | np.ndarray,
+    kind: MonarchClass,
+    *,
+    name: str = "matrices",
+    progress: Progress | None = None,
+) -> tuple[Projection, ...]:
+    """`project` for every matrix of a batch, shape (batch, outputs, inputs); errors name the one at fault.
+
+    >>> len(project_batch(np.ones((3, 4, 4)), MonarchClass((2, 2))))
+    3
+    """
+    found = []
+    for k, matrix in enumerate(matrices):
+        found.append(project(matrix, kind, name=f"{name}[{k}]"))
+        if progress is not None:
+            progress((k + 1) / len(matrices))
+    return tuple(found)
+
+
 def project_array(
     array: np.ndarray, kind: MonarchClass, domain: Floating, *, progress: Progress | None = None
 ) -> Projection:
@@ -152,6 +172,10 @@ def project_array(
     scale = _power_of_two(array)
     tensor = tensor / scale
     norm = _norm(tensor)
+    if not isfinite(norm * scale):
+        raise ValueError(
+            f"matrix: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
+        )
     report = _Steps(progress, 2 * (p - 1) - 1)
     tails = [0.0]
     for split in range(1, p - 1):

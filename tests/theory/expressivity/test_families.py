@@ -11,6 +11,7 @@ from monarch_theory.expressivity.families import FAMILIES, families_for
 from monarch_theory.expressivity.families.family import Family, Setting
 from monarch_theory.expressivity.families.kronecker import rearrange
 from monarch_theory.expressivity.families.monarch_attention import monarch_attention
+from monarch_theory.expressivity.families.monarch_plus_low_rank import monarch_plus_low_rank
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.targets import Target, attention_heads, targets
 from monarch_theory.monarch import random_monarch
@@ -123,6 +124,26 @@ def test_the_atlas_at_sixteen():
                 assert best is None or getattr(best.setting, cost) <= found.budget
                 errors = [error for _, error in found.frontier(target, name, cost)]
                 assert errors == sorted(errors, reverse=True)
+
+
+def test_every_family_stands_in_the_atlas_at_equal_parameters_and_at_equal_flops():
+    """Monarch + low rank, which is slow to fit, only has to have settings that fit the budget: orders above two."""
+    head = Target("attention", tuple(attention_heads()[:1]))
+    others = [family for family in families_for((64, 64)) if family is not monarch_plus_low_rank]
+    found = atlas(64, chosen=[head], families=others)
+    for cost in COSTS:
+        for name, _ in found.families:
+            entry = found.best("attention", name, cost)
+            assert entry is not None and 0 < entry.error < 1, (name, cost)
+        assert monarch_plus_low_rank.within((64, 64), found.budget, cost=cost)
+
+
+def test_fits_beyond_the_budget_are_for_the_picture_only():
+    narrow, wide = (atlas(8, reach=reach, chosen=targets(8)[:1]) for reach in (1.0, 2.0))
+    assert len(narrow.entries) < len(wide.entries)
+    for cost in COSTS:
+        for name, _ in narrow.families:
+            assert narrow.best("DFT", name, cost) == wide.best("DFT", name, cost)
 
 
 def test_adding_a_family_is_one_object(tmp_path):

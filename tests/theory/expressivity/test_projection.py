@@ -5,6 +5,7 @@ from math import sqrt
 import mpmath
 import numpy as np
 import pytest
+import scipy.sparse
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from scipy.sparse.linalg import aslinearoperator
 from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.membership import decide
-from monarch_theory.expressivity.projection import operation_roundoff, project
+from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
 from monarch_theory.fourier import fourier
 from monarch_theory.monarch import Convention, random_monarch
 from monarch_theory.testing.strategies import arrays, radices
@@ -186,6 +187,19 @@ def test_operators_exact_scalars_and_monarchs_are_read():
     assert project(INTEGERS.array(matrix), kind).distance == expected
 
 
+def test_sparse_strided_and_batched_input():
+    kind, batch = MonarchClass((2, 3)), np.random.default_rng(0).standard_normal((5, 6, 6))
+    expected = [project(matrix, kind).distance for matrix in batch]
+    assert [found.distance for found in project_batch(batch, kind)] == expected
+    assert project(scipy.sparse.csr_array(batch[0]), kind).distance == expected[0]
+    assert project(np.asmatrix(batch[0]), kind).distance == expected[0]
+    wide = np.repeat(np.repeat(batch[0], 2, axis=0), 3, axis=1)
+    assert project(wide[::2, ::3], kind).distance == project(np.asfortranarray(batch[0]), kind).distance == expected[0]
+    batch[3, 1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"matrices\[3\]: expected finite entries, got nan at \(1, 2\)"):
+        project_batch(batch, kind)
+
+
 def test_bad_input_is_named():
     kind = MonarchClass((2, 2))
     with pytest.raises(ValueError, match="A: expected finite entries, got inf"):
@@ -198,6 +212,8 @@ def test_bad_input_is_named():
         project(np.ones((4, 4)), MonarchClass((2, 2), rank=2)).matrix  # noqa: B018
     with pytest.raises(ValueError, match="7 is not a product of 2 integers above one"):
         balanced_radices(7, 2)
+    with pytest.raises(ValueError, match="radices: expected a positive size, got -4"):
+        balanced_radices(-4, 2)
     with pytest.raises(ValueError, match="order: expected a positive integer, got 0"):
         balanced_radices(8, 0)
 
