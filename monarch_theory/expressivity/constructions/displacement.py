@@ -6,7 +6,8 @@ brings the last entry back times f, so that Z_f^N = f,
     (A^N − f) M = Σ_k A^k (G Hᵀ) Z_f^{N−1−k} = Σ_j K(A, g_j) · Z_f(J h_j)              for B = Z_f,
 
 because the sum telescopes; K(A, g) has columns A^k g, J reverses, Z_f(v) = Σ_k v_k Z_f^k is f-circulant. Hence, term by
-term (Gohberg and Olshevsky 1994; Pan 2001, §4.4; that all of it lies in Monarch products is due to Dao et al. 2020):
+term (Gohberg and Olshevsky 1994; Pan 2001; that every linear circuit is a product of such factors, O(depth) of them, is
+due to Dao et al. 2020):
 
 | class            | A      | B      | a term                                       | Monarch factors a term        |
 |------------------|--------|--------|----------------------------------------------|-------------------------------|
