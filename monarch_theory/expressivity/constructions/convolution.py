@@ -49,7 +49,7 @@ def f_circulant(
     """Multiplication by `column` modulo X^N − f, f = root^N, as two Monarch factors: Z_f(v) = Σ_k v_k Z_f^k.
 
     Raises:
-        ValueError: `column` has another length than ∏ radices.
+        ValueError: `column` has another length than ∏ radices, or the root is zero.
         NoRootOfUnityError: the domain has no N-th root of unity.
 
     >>> from monarch_theory.domains import PrimeField
@@ -64,6 +64,8 @@ def f_circulant(
     weights = powers(root, prod(check_radices(radices)), domain)
     if first.shape != weights.shape:
         raise ValueError(f"column: expected shape {weights.shape}, got {first.shape}")
+    if domain.is_zero(weights).any():
+        raise ValueError(f"root: expected one that is not zero, got {root}; triangular matrices are `toeplitz`")
     plain = circulant(domain.normal(weights * first), radices, domain)
     return plain.scaled(reciprocals(weights, domain), weights)
 

@@ -161,6 +161,8 @@ def test_reciprocals_and_f_circulants():
     [
         (lambda: c.vandermonde([1, 2, 3], FIELD), ValueError, "nodes: expected a power of two of them"),
         (lambda: c.vandermonde([1, 2], PrimeField(3)), NoRootOfUnityError, "primitive 4-th root"),
+        (lambda: c.f_circulant([1, 2], 0, (2,), FIELD), ValueError, "root: expected one that is not zero, got 0"),
+        (lambda: c.f_circulant([1, 2, 3], 1, (2,), FIELD), ValueError, r"column: expected shape \(2,\), got \(3,\)"),
         (lambda: c.cauchy_of_roots(1, 1, RADICES, FIELD), ValueError, "right: expected"),
         (lambda: c.toeplitz_like([[1]], [[1], [2]], (1, 2), (1,), FIELD), ValueError, "right: expected the shape of"),
         (lambda: c.toeplitz_like([[1]] * N, [[1]] * N, (1, 1), RADICES, FIELD), ValueError, "roots: expected"),
