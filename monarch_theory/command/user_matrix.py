@@ -46,4 +46,4 @@ def _refuse_nonlinear(function: Any, name: str, size: int) -> None:
     x = np.random.default_rng(0).standard_normal((size, 1))
     once, twice, back = (np.asarray(function(argument)) for argument in (x, 2 * x, -x))
     if not (np.array_equal(twice, 2 * once) and np.array_equal(back, -once)):
-        raise ValueError(f"{name} is not linear: it maps 2x to something else than twice what it maps x to, or −x")
+        raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
