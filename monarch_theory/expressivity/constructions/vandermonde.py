@@ -16,7 +16,7 @@ C = diag(1/p(x_i)) V(x) H(p) V(y)ᵀ (Gohberg and Olshevsky 1994; Pan 2001), H a
 roots of two different numbers H is the reversal and C takes two factors in all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -139,10 +139,10 @@ def cauchy_of_roots(left: object, right: object, radices: Sequence[int], domain:
     return product.scaled(np.repeat(reciprocals(difference, domain), n), domain.ones(n))
 
 
-def _values(pairs: object, segments: int, size: int, domain: Domain) -> np.ndarray:
+def _values(pairs: Iterable[tuple[np.ndarray, np.ndarray]], segments: int, size: int, domain: Domain) -> np.ndarray:
     """(segment, frequency, 1, 2): the values of each pair of polynomials, segments bit-reversed."""
     coefficients = domain.zeros((size, segments, 2))
-    for segment, pair in enumerate(pairs):  # type: ignore[arg-type]
+    for segment, pair in enumerate(pairs):
         for k, polynomial in enumerate(pair):
             coefficients[: len(polynomial), segment, k] = polynomial
     values = dft(balanced_pair(size), domain).multiply(coefficients, axis=0)
