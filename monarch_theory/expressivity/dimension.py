@@ -119,6 +119,7 @@ def recurrence_jacobian_rank(n: int, rng: np.random.Generator, field: PrimeField
         for value in (0, 1):
             moved = point.copy()
             moved[place] = value
-            ends.append(Recurrence(*moved, field).coefficients(n))
+            a, b, c = moved
+            ends.append(Recurrence(a, b, c, field).coefficients(n))
         rows.append(field.normal(ends[1] - ends[0]).reshape(-1))
     return _rank(rows, field)

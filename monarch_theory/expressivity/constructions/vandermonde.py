@@ -75,8 +75,8 @@ def vandermonde(nodes: Sequence[object] | np.ndarray, domain: Domain = COMPLEX12
 
     >>> from monarch_theory.domains import PrimeField
     >>> product = vandermonde([5, 0, 1, 5], PrimeField(17))
-    >>> len(product.factors), product.dense()[0]
-    (7, array([ 1,  5,  8,  6]))
+    >>> len(product.factors), product.dense()[0].tolist()
+    (7, [1, 5, 8, 6])
     """
     x = domain.array(nodes, name="nodes")
     n = len(x)
