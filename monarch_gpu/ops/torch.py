@@ -134,12 +134,22 @@ def _reversed_digits(x: Tensor, radices: Sequence[int]) -> Tensor:
     return x.reshape(channels, *radices, batch).permute(0, *order, len(radices) + 1).reshape(x.shape)
 
 
+def _index_out(state: Tensor, channels: int, rows: Sequence[int], convention: str) -> Tensor:
+    """The last state as (C, m_{p-1} ⋯ m_0, batch): digits reversed, but for `LPRP`."""
+    size, batch = prod(rows), state.shape[-1]
+    if convention == "LPRP":
+        return state.view(channels, size, batch)
+    if len(rows) == 2 and channels == 1:
+        return state.transpose(0, 1).reshape(1, size, batch)
+    return _reversed_digits(state.view(channels, size, batch), rows)
+
+
 def _radices(factors: Sequence[Tensor]) -> tuple[list[int], list[int]]:
     return [f.shape[1] for f in factors], [f.shape[2] for f in factors]
 
 
 def _multiply_kernel(
-    x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool
+    x: Tensor, factors: Sequence[Tensor], convention: str, batch_first: bool, keep: bool
 ) -> list[Tensor]:
     """C Monarch products at once: [y], and with `keep` the states between stages, which the backward pass needs.
 
@@ -152,9 +162,10 @@ def _multiply_kernel(
     states = [_matmul(factors[0], _first_operand(x, columns, convention, batch_first))]
     for k in range(1, len(factors)):
         states.append(_matmul(factors[k], _operand(states[-1], k, columns)))
-    y = states.pop()
-    y = y.view(channels, prod(rows), y.shape[-1])
-    y = y if convention == "LPRP" else _reversed_digits(y, rows)
+    last = states.pop()
+    if not keep:
+        states.clear()  # the memory of a state serves again for y
+    y = _index_out(last, channels, rows, convention)
     return [_transposed(y) if batch_first else y, *(states if keep else ())]
 
 
@@ -394,12 +405,16 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     if x.is_complex():
         x, factors = x.resolve_conj(), tuple(f.resolve_conj() for f in factors)
     keep = torch.is_grad_enabled() and (x.requires_grad or any([f.requires_grad for f in factors]))
+    # where nothing records the call, the kernel is called as it is: small products cost less than the dispatcher
+    recorded = keep or torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type)
+    run = _multiply if recorded else _multiply_kernel
     if axis == x.ndim - 1 and axis > 0:
         flat = x.reshape(1, prod(x.shape[:-1]), x.shape[-1])
-        return _multiply(flat, factors, convention.value, True, keep)[0].view(*x.shape[:-1], prod(rows))
+        return run(flat, factors, convention.value, True, keep)[0].view(*x.shape[:-1], prod(rows))
     front = x.movedim(axis, 0) if axis else x
-    flat = front.reshape(1, x.shape[axis], prod(front.shape[1:]))
-    y = _multiply(flat, factors, convention.value, False, keep)[0].view(prod(rows), *front.shape[1:])
+    flat = front[None] if x.ndim == 2 else front.reshape(1, x.shape[axis], prod(front.shape[1:]))
+    y = run(flat, factors, convention.value, False, keep)[0]
+    y = y[0] if x.ndim == 2 else y.view(prod(rows), *front.shape[1:])
     return y.movedim(0, axis) if axis else y
 
 
