@@ -1,6 +1,6 @@
 """How fast is M2-BERT beside BERT, at which length does it begin to win, and how much memory does each take?
 
-    python benchmarks/bert_throughput.py [--lengths 512,1024,4096] [--layers 12] [--mode both] [--plot P.png] [--json]
+    python benchmarks/bert_throughput.py [--lengths 512,1024,4096] [--layers 12] [--mode both] [--png P.png] [--json]
 
 Tokens per second of a forward and of a training step (forward and backward), batch chosen so that every call sees about
 `--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT; BERT's attention is torch's
@@ -10,15 +10,18 @@ machine gives a plain matrix product and a copy.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -106,7 +109,7 @@ def main(
     repeats: int = 2,
     threads: int = 2,
     cpu_time: bool = typer.Option(False, "--cpu-time", help="Count processor seconds; wants --threads 1."),
-    plot: str = "",
+    png: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
     one: str = typer.Option("", hidden=True),
 ) -> None:
@@ -129,14 +132,15 @@ def main(
             result = json.loads(run.stdout) if run.returncode == 0 else {"failed": run.returncode}
             rows.append({"mode": how, "n": n, "model": model, **result})
             bar.advance(task)
-    limits = machine(threads)
+    allocator = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
+    setting = {"layers": layers, "width": width, "threads": threads, "cpu time": cpu_time, "allocator": allocator}
+    found = {**setting, "machine": machine(threads), "rows": rows}
+    if png:
+        draw(found).savefig(png, dpi=130)
     if as_json:
-        setting = {"layers": layers, "width": width, "threads": threads, "cpu time": cpu_time}
-        print(json.dumps({**setting, "machine": limits, "rows": rows}))
+        print(json.dumps(found))
     else:
-        report(rows, modes, sizes, chosen, layers, width, limits)
-    if plot:
-        draw(plot, rows, modes, sizes, chosen)
+        report(found, Console())
 
 
 def column(rows: list[dict], how: str, model: str, sizes: list[int], key: str) -> list[float]:
@@ -152,8 +156,16 @@ def crossover(sizes: list[int], ratios: list[float]) -> str:
     return f"below {sizes[0]}" if ratios[0] >= 1 else f"above {sizes[-1]}"
 
 
-def report(rows, modes, sizes, chosen, layers, width, limits) -> None:
-    console = Console()
+def axes_of(found: dict) -> tuple[list[str], list[int], list[str]]:
+    """The modes, lengths and models of a run, in the order they were measured."""
+    modes, sizes, models = ([row[key] for row in found["rows"]] for key in ("mode", "n", "model"))
+    return list(dict.fromkeys(modes)), list(dict.fromkeys(sizes)), list(dict.fromkeys(models))
+
+
+def report(found: dict, console: Console) -> None:
+    """Throughput, memory, ratios, crossover, and the machine's limits."""
+    rows, layers, width, limits = (found[name] for name in ("rows", "layers", "width", "machine"))
+    modes, sizes, chosen = axes_of(found)
     for how in modes:
         table = Table("n", title=f"{how}: tokens per second (peak GiB)")
         for model in chosen:
@@ -185,19 +197,18 @@ def report(rows, modes, sizes, chosen, layers, width, limits) -> None:
     console.print(f"this machine: {rates}")
 
 
-def draw(path, rows, modes, sizes, chosen) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(found: dict) -> Figure:
+    """Tokens per second against length."""
     from matplotlib import pyplot
 
+    rows, (modes, sizes, chosen) = found["rows"], axes_of(found)
     figure, axes = pyplot.subplots(1, len(modes), squeeze=False, layout="constrained", figsize=(5 * len(modes), 4))
     for axis, how in zip(axes[0], modes, strict=True):
         for model in chosen:
             axis.loglog(sizes, column(rows, how, model, sizes, "tokens per second"), "o-", label=model, base=2)
         axis.set(title=how, xlabel="length n", ylabel="tokens per second")
         axis.legend()
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What does the next token cost, when n tokens are there already?
 
-    python benchmarks/decoding.py [--largest 4096] [--width 256] [--layers 4] [--plot decoding.png] [--json]
+    python benchmarks/decoding.py [--largest 4096] [--width 256] [--layers 4] [--png decoding.png] [--json]
 
 Four ways for one untrained model of each architecture, batch 1: M2-GPT by relaxed convolution (`monarch_gpu.decode`),
 M2-GPT by a full forward for every token, GPT with a cache of keys and values, GPT by a full forward. The mean over the
@@ -12,9 +12,11 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -79,7 +81,7 @@ def main(
     width: int = 256,
     layers: int = 4,
     threads: int = 2,
-    plot: str = "",
+    png: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Print the cost of a token against n, with fitted exponents."""
@@ -87,33 +89,38 @@ def main(
         raise typer.BadParameter(f"largest: expected at least 256, got {largest}")
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("decoding", total=len(WAYS))
-        found = costs(largest, width, layers, threads, lambda way: bar.advance(task))
+        seconds = costs(largest, width, layers, threads, lambda way: bar.advance(task))
     sizes = lengths(largest)
-    exponents = {way: exponent(sizes, found[way]) for way in WAYS}
+    exponents = {way: exponent(sizes, seconds[way]) for way in WAYS}
+    found = {"width": width, "layers": layers, "threads": threads, "n": sizes, "seconds": seconds}
+    found["exponents"] = exponents
+    if png:
+        draw(found).savefig(png, dpi=130)
     if as_json:
-        print(json.dumps({"n": sizes, "seconds": found, "exponents": exponents}))
+        print(json.dumps(found))
     else:
-        table = Table("n", *WAYS, title="milliseconds for one token")
-        for i, n in enumerate(sizes):
-            table.add_row(str(n), *(f"{1e3 * found[way][i]:.2f}" for way in WAYS))
-        table.add_row("exponent", *(f"{exponents[way]:.2f}" for way in WAYS))
-        Console().print(table)
-    if plot:
-        draw(plot, sizes, found)
+        report(found, Console())
 
 
-def draw(path: str, sizes: list[int], found: dict[str, list[float]]) -> None:
-    import matplotlib
+def report(found: dict, console: Console) -> None:
+    """Milliseconds for one token, by length."""
+    table = Table("n", *WAYS, title="milliseconds for one token")
+    for i, n in enumerate(found["n"]):
+        table.add_row(str(n), *(f"{1e3 * found['seconds'][way][i]:.2f}" for way in WAYS))
+    table.add_row("exponent", *(f"{found['exponents'][way]:.2f}" for way in WAYS))
+    console.print(table)
 
-    matplotlib.use("Agg")
+
+def draw(found: dict) -> Figure:
+    """Milliseconds for one token against the tokens before it."""
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(layout="constrained")
     for way in WAYS:
-        axis.loglog(sizes, [1e3 * s for s in found[way]], "o-", label=way, base=2)
+        axis.loglog(found["n"], [1e3 * s for s in found["seconds"][way]], "o-", label=way, base=2)
     axis.set(xlabel="tokens so far", ylabel="milliseconds for one token")
     axis.legend()
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -121,8 +122,9 @@ def measure(n: int, signals: int, seconds: float) -> dict[str, float]:
     return {"n": n, **best_times(candidates, seconds), **counts(n)}
 
 
-def print_tables(rows: list[dict], signals: int) -> None:
-    console = Console()
+def report(found: dict, console: Console) -> None:
+    """What was measured here, then what the counts predict elsewhere."""
+    rows, signals = found["rows"], found["signals"]
     table = Table(title=f"measured on this CPU: causal convolution, float32, {signals} signals, milliseconds")
     for column in ("n", "torch.fft", "monarch", "slower by", "operations, ratio", "with backward, slower by"):
         table.add_column(column, justify="right")
@@ -139,7 +141,7 @@ def print_tables(rows: list[dict], signals: int) -> None:
     for machine in MACHINES:
         guess.add_column(machine.name, justify="right")
     for row in rows:
-        times = [predicted(row["n"], machine) for machine in MACHINES]
+        times = row["predicted, not measured"].values()
         guess.add_row(str(row["n"]), *(f"{t['fft'] / t['monarch']:.1f}×" for t in times))
     console.print(guess)
     console.print(
@@ -148,26 +150,25 @@ def print_tables(rows: list[dict], signals: int) -> None:
     )
 
 
-def draw(rows: list[dict], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(found: dict) -> Figure:
+    """Left what was measured here, right what is predicted elsewhere."""
     import matplotlib.pyplot as plt
 
+    rows = found["rows"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     lengths = [row["n"] for row in rows]
     for name in ("torch.fft", "monarch"):
         left.plot(lengths, [1e3 * row[name] for row in rows], marker="o", label=name)
     left.set(yscale="log", xlabel="n", ylabel="milliseconds", title="measured, this CPU")
     for machine in MACHINES:
-        times = [predicted(n, machine) for n in lengths]
+        times = [row["predicted, not measured"][machine.name] for row in rows]
         right.plot(lengths, [t["fft"] / t["monarch"] for t in times], marker="o", label=machine.name)
     right.axhline(1, color="k", linewidth=0.8)
     right.set(xlabel="n", ylabel="FFT time / Monarch time", title="predicted from data sheets, not measured")
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.legend()
-    figure.savefig(path, dpi=130)
+    return figure
 
 
 def main(
@@ -182,14 +183,15 @@ def main(
     torch.manual_seed(0)
     lengths = [2**e for e in range(8, largest.bit_length())]
     rows = [measure(n, signals, seconds) for n in track(lengths, "measuring", console=Console(stderr=True))]
+    for row in rows:
+        row["predicted, not measured"] = {m.name: predicted(row["n"], m) for m in MACHINES}
+    found = {"signals": signals, "rows": rows}
     if png:
-        draw(rows, png)
+        draw(found).savefig(png, dpi=130)
     if as_json:
-        for row in rows:
-            row["predicted, not measured"] = {m.name: predicted(row["n"], m) for m in MACHINES}
-        print(json.dumps({"signals": signals, "rows": rows}))
+        print(json.dumps(found))
     else:
-        print_tables(rows, signals)
+        report(found, Console())
 
 
 if __name__ == "__main__":

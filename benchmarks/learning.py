@@ -1,6 +1,6 @@
 """Does a small M2 learn as well as a small Transformer, at equal parameters and at equal compute?
 
-    python benchmarks/learning.py gpt|bert|vit [--steps 300] [--seeds 3] [--width 64] [--plot learning.png] [--json]
+    python benchmarks/learning.py gpt|bert|vit [--steps 300] [--seeds 3] [--width 64] [--png learning.png] [--json]
 
 Three runs for every seed, on the same batches: M2; a Transformer with as many parameters, for the same steps; the
 same Transformer for as many steps as cost what M2's cost, by operation count. Validation loss against steps, as the
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -52,7 +53,7 @@ def main(
     layers: int = 2,
     rates: str = typer.Option("1e-3,3e-3,1e-2", help="Learning rates tried for each; seed 0 chooses."),
     threads: int = 1,
-    plot: str = "",
+    png: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Train them all and print the final validation losses."""
@@ -86,12 +87,13 @@ def main(
                 "parameters": parameters(config), "operations per token": operations(config, n), "steps": count,
                 "learning rate": rate, "curves": curves,
             }  # fmt: skip
+    found = {"task": task, "batch": batch, "width": width, "layers": layers, "runs": results}
+    if png:
+        draw(found).savefig(png, dpi=130)
     if as_json:
-        print(json.dumps({"task": task, "batch": batch, "width": width, "layers": layers, "runs": results}))
+        print(json.dumps(found))
     else:
-        report(task, results)
-    if plot:
-        draw(plot, task, results)
+        report(found, Console())
 
 
 def curve(config: Config, steps: int, batch: int, rate: float, seed: int) -> list[tuple[int, float, float]]:
@@ -104,35 +106,35 @@ def curve(config: Config, steps: int, batch: int, rate: float, seed: int) -> lis
         return train(config, training, Path(folder) / "checkpoint.safetensors").validation
 
 
-def report(task: str, results: dict[str, dict]) -> None:
-    table = Table("model", "parameters", "steps", "rate", "validation loss", "lowest … highest", "accuracy", title=task)
-    for name, found in results.items():
-        losses = [c[-1][1] for c in found["curves"]]
-        accuracy = np.mean([c[-1][2] for c in found["curves"]])
+def report(found: dict, console: Console) -> None:
+    """Final validation losses, mean and band over seeds."""
+    columns = "model", "parameters", "steps", "rate", "validation loss", "lowest … highest", "accuracy"
+    table = Table(*columns, title=found["task"])
+    for name, run in found["runs"].items():
+        losses = [c[-1][1] for c in run["curves"]]
+        accuracy = np.mean([c[-1][2] for c in run["curves"]])
         band = f"{min(losses):.3f} … {max(losses):.3f}"
-        numbers = f"{found['parameters']:,}", str(found["steps"]), f"{found['learning rate']:g}"
+        numbers = f"{run['parameters']:,}", str(run["steps"]), f"{run['learning rate']:g}"
         table.add_row(name, *numbers, f"{np.mean(losses):.3f}", band, f"{accuracy:.1%}")
-    Console().print(table)
+    console.print(table)
 
 
-def draw(path: str, task: str, results: dict[str, dict]) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(found: dict) -> Figure:
+    """Validation loss against steps and against operations, mean and band over seeds."""
     from matplotlib import pyplot
 
     figure, (by_step, by_operations) = pyplot.subplots(1, 2, layout="constrained", figsize=(10, 4), sharey=True)
-    for name, found in results.items():
-        steps = np.array([row[0] for row in found["curves"][0]])
-        losses = np.array([[row[1] for row in c] for c in found["curves"]])
-        cost = steps * found["operations per token"]
+    for name, run in found["runs"].items():
+        steps = np.array([row[0] for row in run["curves"][0]])
+        losses = np.array([[row[1] for row in c] for c in run["curves"]])
+        cost = steps * run["operations per token"]
         for axis, x in ((by_step, steps), (by_operations, cost)):
             axis.plot(x, losses.mean(0), label=name)
             axis.fill_between(x, losses.min(0), losses.max(0), alpha=0.25)
-    by_step.set(xlabel="steps", ylabel="validation loss (nats)", title=task)
+    by_step.set(xlabel="steps", ylabel="validation loss (nats)", title=found["task"])
     by_operations.set(xlabel="operations per token position, forward, accumulated")
     by_step.legend()
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -97,7 +98,8 @@ def measure(size: int, batch: int, seconds: float, clock: Callable[[], float]) -
     right, left = torch.randn(n1, n0, n0), torch.randn(n0, n1, n1)
     x = torch.randn(batch, size)
     native = x.t().contiguous()
-    first, middle = ([t.clone().requires_grad_() for t in (signal, right, left)] for signal in (x, native))
+    # factors of one storage: at N = 2²⁰ they are 8 GiB, and their gradients 8 more
+    first, middle = ([t.detach().requires_grad_() for t in (signal, right, left)] for signal in (x, native))
     candidates: dict[str, Callable[[], object]] = machine() if size >= 2**12 else {}
     candidates |= {
         "native": lambda: monarch_multiply(native, right, left, axis=0),
@@ -151,8 +153,9 @@ def met(name: str, value: float | None) -> bool | None:
     return value >= target if sign == ">=" else value <= target
 
 
-def print_tables(rows: list[dict], batch: int) -> None:
-    console = Console(width=160)
+def report(found: dict, console: Console) -> None:
+    """Times, rates, and what was to be reached."""
+    rows, batch, load, threads = (found[name] for name in ("rows", "batch", "load", "threads"))
     table = Table(title=f"Monarch multiply, order 2, float32, batch {batch}: milliseconds, and GFLOP/s")
     names = "dense", "published", "batch first", "native", "bare products", "native, backward", "batch first, backward"
     for column in ("N", *names, "native GFLOP/s", "share of GEMM rate", "share of GEMM + memory"):
@@ -170,7 +173,7 @@ def print_tables(rows: list[dict], batch: int) -> None:
         table.add_row(str(row["N"]), *cells, f"{rate / 1e9:.0f}", gemm, floor)
     console.print(table)
     summary = Table("claim", "target", "measured", "met", title="what was to be reached")
-    for name, value in verdicts(rows).items():
+    for name, value in found["reached"].items():
         sign, target = TARGETS[name]
         mark = {True: "yes", False: "no", None: "not run"}[met(name, value)]
         summary.add_row(name, f"{sign} {target:g}", "—" if value is None else f"{value:.2f}", mark)
@@ -179,14 +182,15 @@ def print_tables(rows: list[dict], batch: int) -> None:
     if rates:
         gemm, copy = max(r["gemm rate"] for r in rates) / 1e9, max(r["copy rate"] for r in rates) / 1e9
         console.print(f"machine: {gemm:.0f} GFLOP/s for one 2048³ product, {copy:.0f} GB/s copying (read and write)")
+    if load > 1:
+        console.print(f"load average before the run {load:.1f}: other programs had a share of the {threads} cores")
 
 
-def draw(rows: list[dict], batch: int, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
+def draw(found: dict) -> Figure:
+    """Times, and rates beside the machine's."""
     import matplotlib.pyplot as plt
 
+    rows, batch = found["rows"], found["batch"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for name in ("dense", "published", "batch first", "native", "native, backward"):
         points = [(row["N"], 1e3 * row[name]) for row in rows if name in row]
@@ -203,7 +207,7 @@ def draw(rows: list[dict], batch: int, path: Path) -> None:
     right.set(xlabel="N", ylabel="GFLOP/s", ylim=(0, None), title="rate of the two stages")
     right.set_xscale("log", base=2)
     right.legend()
-    figure.savefig(path, dpi=130)
+    return figure
 
 
 def main(
@@ -221,17 +225,16 @@ def main(
     clock = time.thread_time if threads == 1 else time.perf_counter
     sizes = [2**e for e in range(8, largest.bit_length(), 2)]
     rows = [measure(size, batch, seconds, clock) for size in track(sizes, "measuring", console=Console(stderr=True))]
+    reached = verdicts(rows)
+    fulfilled = {name: met(name, value) for name, value in reached.items()}
+    conditions = {"batch": batch, "threads": threads, "load": load}
+    found = conditions | {"rows": rows, "reached": reached, "met": fulfilled}
     if png:
-        draw(rows, batch, png)
+        draw(found).savefig(png, dpi=130)
     if as_json:
-        found = verdicts(rows)
-        fulfilled = {name: met(name, value) for name, value in found.items()}
-        conditions = {"batch": batch, "threads": threads, "load": load}
-        print(json.dumps(conditions | {"rows": rows, "reached": found, "met": fulfilled}))
+        print(json.dumps(found))
     else:
-        print_tables(rows, batch)
-        if load > 1:
-            print(f"load average before the run {load:.1f}: other programs had a share of the {threads} cores")
+        report(found, Console(width=160))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,20 @@
+"""What the benchmarks found, saved by their `--json`, told again by the benchmark that found it."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich.console import Console
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+
+def told(name: str, run: str = "") -> Figure:
+    """Print the report of benchmarks/results/`run`.json, by default the one of that name, and draw it."""
+    found = json.loads((BENCHMARKS / "results" / f"{run or name}.json").read_text())
+    module = import_module(name)
+    module.report(found, Console(width=132, force_jupyter=False))
+    return module.draw(found)
