@@ -59,35 +59,34 @@ def by_torch_fft(u: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
 
 
 def counts(n: int) -> dict[str, float]:
-    """Operations of one real signal's convolution, the filter's transform not counted.
+    """Operations and bytes of one real signal's convolution, the filter's transform not counted.
 
     FFT: two real transforms of length N = 2n, 2.5 N log2 N each, and N/2 complex products. Monarch, radices (N0, N1):
     in each transform two stages of 8 real operations per complex product; half of the first forward stage and of the
     last backward one fall away with the padding, and real input and output halve those once more.
-    """
-    N0, N1 = convolution_radices(n, n, causal=True)
-    N = N0 * N1
-    fft = 2 * 2.5 * 2 * n * log2(2 * n) + 3 * 2 * n
-    edge, middle = 8 * N * N0 / 4, 8 * N * N1
-    return {"fft": fft, "monarch, matrix": 2 * (edge + middle), "monarch, general": 18.0 * N, "transform": float(N)}
-
-
-def predicted(n: int, machine: Machine) -> dict[str, float]:
-    """Seconds for one real signal: arithmetic and memory traffic overlap, the larger counts.
 
     Both read a half-precision signal and write one. The FFT, by a library, also passes its complex float32 spectra
     through memory: out of the first transform, through the product, into the second. Fused, the Monarch form keeps them
     on chip for as long as one transform fits in shared memory (N = 32768 complex half-precision numbers).
     """
+    N0, N1 = convolution_radices(n, n, causal=True)
+    N = N0 * N1
+    fft = 2 * 2.5 * 2 * n * log2(2 * n) + 3 * 2 * n
+    edge, middle = 8 * N * N0 / 4, 8 * N * N1
+    ends, spectra = 2 * 2.0 * n, 4 * 8.0 * (n + 1)
+    return {
+        "fft": fft, "monarch, matrix": 2 * (edge + middle), "monarch, general": 18.0 * N,
+        "fft, bytes": ends + spectra, "monarch, bytes": ends if N <= 32768 else ends + 4 * 4.0 * N,
+    }  # fmt: skip
+
+
+def predicted(n: int, machine: Machine) -> dict[str, float]:
+    """Seconds for one real signal: arithmetic and memory traffic overlap, the larger counts."""
     count = counts(n)
-    ends = 2 * 2.0 * n
-    spectra = 4 * 8.0 * (n + 1)
-    fused = 4 * count["transform"] <= 131072
-    fft = max(count["fft"] / (GENERAL_EFFICIENCY * machine.general), (ends + spectra) / machine.memory)
+    fft = max(count["fft"] / (GENERAL_EFFICIENCY * machine.general), count["fft, bytes"] / machine.memory)
     arithmetic = count["monarch, matrix"] / (MATRIX_EFFICIENCY * machine.matrix)
     arithmetic += count["monarch, general"] / (GENERAL_EFFICIENCY * machine.general)
-    traffic = ends if fused else ends + 4 * 4.0 * count["transform"]
-    return {"fft": fft, "monarch": max(arithmetic, traffic / machine.memory)}
+    return {"fft": fft, "monarch": max(arithmetic, count["monarch, bytes"] / machine.memory)}
 
 
 def best_times(candidates: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
@@ -136,13 +135,19 @@ def report(found: dict, console: Console) -> None:
             f"{row['monarch, with backward'] / row['torch.fft, with backward']:.1f}×",
         )  # fmt: skip
     console.print(table)
-    guess = Table(title="PREDICTED from data-sheet rates, not measured: torch.fft-style time over fused Monarch time")
-    guess.add_column("n", justify="right")
-    for machine in MACHINES:
-        guess.add_column(machine.name, justify="right")
+    guess = Table(
+        title="PREDICTED from counts per sample and data-sheet rates, not measured: FFT time over fused Monarch time"
+    )
+    counted = {
+        "FFT operations": "fft", "Monarch, matrix": "monarch, matrix", "Monarch, other": "monarch, general",
+        "FFT bytes": "fft, bytes", "Monarch bytes": "monarch, bytes",
+    }  # fmt: skip
+    for column in ("n", *counted, *(machine.name for machine in MACHINES)):
+        guess.add_column(column, justify="right")
     for row in rows:
         times = row["predicted, not measured"].values()
-        guess.add_row(str(row["n"]), *(f"{t['fft'] / t['monarch']:.1f}×" for t in times))
+        ratios = [f"{t['fft'] / t['monarch']:.1f}×" for t in times]
+        guess.add_row(str(row["n"]), *(f"{row[name] / row['n']:.0f}" for name in counted.values()), *ratios)
     console.print(guess)
     console.print(
         f"assumed: {GENERAL_EFFICIENCY:.0%} of general and {MATRIX_EFFICIENCY:.0%} of matrix peak; above 1 the Monarch "
