@@ -12,7 +12,7 @@ nox.options.sessions = ["tests"]
 def tests(session: nox.Session) -> None:
     """Install everything, then lint, types, and every test."""
     session.install("torch==2.13.0")
-    session.install("-e", ".[test,torch,triton,nvrtc,docs]")
+    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask]")
     session.run("ruff", "check", ".")
     session.run("mypy")
     install_coq(session)
