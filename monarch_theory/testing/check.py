@@ -15,7 +15,7 @@ from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
-from monarch_theory.testing.judge import Judgement, Reference, Verdict, judge, reference, ulps
+from monarch_theory.testing.judge import Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
@@ -40,6 +40,7 @@ class Worst:
     ratio: float
     error: float
     bound: float
+    output: str
     element: dict[str, int]
     case: str
 
@@ -62,8 +63,10 @@ class Report:
         cases: cases the kernel ran on; refused: how many more it declined, by NotImplementedError or, where they are
             empty or have another number of factors than its signature, by any exception.
         bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
+        outputs: the worst ratio of error to bound of each output, by name.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
+        timeout, memory: seconds and GiB the kernel was allowed.
     """
 
     verdict: Verdict
@@ -77,12 +80,15 @@ class Report:
     cases: int
     refused: int
     worst: Worst | None
+    outputs: dict[str, float]
     deterministic_ratio: float
     probabilistic_ratio: float
     ulps: np.ndarray
     reproducible: bool
     seed: int
     seconds: float
+    timeout: float
+    memory: float | None
     failure: Failure | None = None
 
     @property
@@ -126,10 +132,12 @@ def dtype_named(name: str, op: Op) -> str:
     return full
 
 
-def observe(kernel: Kernel, case: Case, model: ErrorModel, expected: Reference | None = None) -> Observation:
+def observe(
+    kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None
+) -> Observation:
     """Run the kernel on a case and judge it."""
     expected = expected or reference(case, model, model.failure or 1e-9)
-    run = kernel.run(case, out=expected.truth.high.shape)
+    run = kernel.run(case, out=tuple(one.truth.high.shape for one in expected))
     return Observation(case, run, expected, judge(case, run, expected))
 
 
@@ -185,9 +193,10 @@ def check(
         return Report(
             verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
             failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
+            outputs=progress.outputs,
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible, seed=seed,
-            seconds=time.monotonic() - started, failure=failure,
+            seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
     try:
@@ -227,8 +236,9 @@ def declines(seen: Observation) -> bool:
 
 
 def explain(
-    kernel: Kernel, seen: Observation, model: ErrorModel, history: list[Reference], restrictions: dict[str, Any]
-) -> Failure:
+    kernel: Kernel, seen: Observation, model: ErrorModel, calls: list[tuple[Reference, ...]],
+    restrictions: dict[str, Any],
+) -> Failure:  # fmt: skip
     """Shrink a failure, look at some more of its kind, and name the cause."""
     case, verdict = seen.case, seen.judgement.verdict
     slow = verdict in (Verdict.HANG, Verdict.OUT_OF_MEMORY)
@@ -246,7 +256,7 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
-    cause = diagnose([seen, *others], [*history, *(o.expected for o in others)], model)
+    cause = diagnose([seen, *others], [*calls, *(o.references for o in others)], model)
     return Failure(final.judgement.message, cause, seen, final)
 
 
@@ -273,7 +283,8 @@ class _Progress:
         self.deterministic = self.probabilistic = 0.0
         self.reproducible = True
         self.ulps: list[np.ndarray] = []
-        self.truths: list[Reference] = []
+        self.truths: list[tuple[Reference, ...]] = []
+        self.outputs: dict[str, float] = {}
 
     def add(self, seen: Observation) -> None:
         judgement = seen.judgement
@@ -282,18 +293,23 @@ class _Progress:
             self.refusal = judgement.message
             return
         self.ran += 1
-        self.truths = [*self.truths[-40:], seen.expected]
+        self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         if judgement.index is None:
             return
-        self.ulps.append(ulps(seen.run.outputs[0], seen.expected, seen.case.dtype))
-        self.probabilistic = max(self.probabilistic, judgement.probabilistic_ratio)
+        for computed, expected in zip(seen.run.outputs, seen.references, strict=True):
+            self.ulps.append(ulps(computed, expected, seen.case.dtype))
+        self.probabilistic = max([self.probabilistic, *(one.probabilistic_ratio for one in judgement.outputs)])
         self.deterministic = max(self.deterministic, _deterministic_ratio(seen))
+        for output, one in zip(seen.case.op.outputs, judgement.outputs, strict=True):
+            self.outputs[output.name] = max(self.outputs.get(output.name, 0.0), one.ratio)
         if self.worst is None or judgement.ratio >= self.worst.ratio:
-            element = seen.case.op.element(seen.case.shape, judgement.index)
-            self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, element, seen.case.describe())
+            output = seen.case.op.outputs[judgement.output]
+            element = output.element(seen.case.shape, judgement.index)
+            case = seen.case.describe()
+            self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, output.name, element, case)
 
 
 def _deterministic_ratio(seen: Observation) -> float:
-    judged: Judgement = judge(seen.case, seen.run, replace(seen.expected, bound=seen.expected.deterministic))
-    return judged.ratio
+    held = tuple(replace(one, bound=one.deterministic) for one in seen.references)
+    return max(one.ratio for one in judge(seen.case, seen.run, held).outputs)

@@ -13,7 +13,7 @@ from monarch_theory.testing.faults import scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.kernel_server import is_padding
-from monarch_theory.testing.op import Fault
+from monarch_theory.testing.op import Arrays, Fault, Output
 
 __all__ = ["Cause", "Observation", "diagnose"]
 
@@ -32,13 +32,28 @@ class Observation:
 
     case: Case
     run: Run
-    expected: Reference
+    references: tuple[Reference, ...]
     judgement: Judgement
 
     @property
+    def expected(self) -> Reference:
+        """The truth for the output that the judgement is about."""
+        return self.references[self.judgement.output]
+
+    @property
+    def returned(self) -> np.ndarray:
+        """That output, in the dtype it came in."""
+        return self.run.outputs[self.judgement.output]
+
+    @property
     def computed(self) -> np.ndarray:
-        (output,) = self.run.outputs
-        return output.astype(np.complex128 if output.dtype.kind == "c" else np.float64)
+        """That output, as float64 or complex128."""
+        return self.returned.astype(np.complex128 if self.returned.dtype.kind == "c" else np.float64)
+
+    @property
+    def output(self) -> Output:
+        """What the op says of that output."""
+        return self.case.op.outputs[self.judgement.output]
 
 
 PLAIN = {
@@ -48,9 +63,14 @@ PLAIN = {
 }  # fmt: skip
 
 
-def diagnose(failures: Sequence[Observation], history: Sequence[Reference], model: ErrorModel) -> Cause:
-    """The likely cause of all `failures` (at least one); `history` holds the truths of all calls so far, in order."""
+def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, ...]], model: ErrorModel) -> Cause:
+    """The likely cause of all `failures` (at least one) that are of the same output as the first.
+
+    `calls` holds the truths of all calls so far, in order.
+    """
     first = failures[0]
+    failures = [f for f in failures if f.judgement.output == first.judgement.output]
+    history = [references[first.judgement.output] for references in calls]
     verdict = first.judgement.verdict
     if verdict is Verdict.UNSTABLE:
         return Cause("race", "the result changes between runs on the same arguments, and leaves the bound")
@@ -58,7 +78,7 @@ def diagnose(failures: Sequence[Observation], history: Sequence[Reference], mode
         return Cause(PLAIN[verdict], first.judgement.message)
     if verdict is Verdict.UNWRITTEN:
         return Cause("dropped tail" if _is_tail(first) else "unwritten output", _where(first))
-    if any(is_padding(f.run.outputs[0], f.run.dtypes[0]).any() for f in failures):
+    if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
     telling = [f for f in failures if f.case.poisoned_row is None]
@@ -105,14 +125,13 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     """Whether the kernel returned what a kernel with this fault would, and the fault matters here."""
     case = seen.case
     fault = next((f for f in _candidates(case) if f.description == description), None)
-    if fault is None:
+    if fault is None or fault.output not in (None, seen.output.name):
         return False
-    values = case.values
+    values, position = case.values, seen.judgement.output
     with np.errstate(all="ignore"):
         changed = fault.before(values)
-        wrong = fault.instead(changed) if fault.instead is not None else case.op.oracle(changed, case.shape)
-        wrong = fault.after(wrong)
-        bound = 2 * fault.after(np.asarray(case.op.bound(changed, case.shape, model.deterministic())))
+        wrong = fault.after(_answers(fault, changed, case)[position])
+        bound = 2 * fault.after(case.op.bounds(changed, case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
     truth, own = seen.expected.truth.high, seen.expected.bound
@@ -120,6 +139,13 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
     fits = bool((ratios(np.abs(seen.computed - wrong), bound) <= 1).all())
     return fits and bool((ratios(np.abs(wrong - truth), own) > 1).any())
+
+
+def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]:
+    if fault.instead is None:
+        return case.op.answers(arrays, case.shape)
+    found = fault.instead(arrays)
+    return found if isinstance(found, tuple) else (found,) * len(case.op.outputs)
 
 
 def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Cause | None:
@@ -166,8 +192,9 @@ def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
         weak = replace(model.deterministic(), accumulation=target, intermediate=target)
         values = seen.case.values
         # and its arguments may have been rounded to it first
-        moduli = np.abs(seen.case.op.oracle({name: np.abs(a) for name, a in values.items()}, seen.case.shape))
-        bound = np.asarray(seen.case.op.bound(values, seen.case.shape, weak))
+        sizes = {name: np.abs(a) for name, a in values.items()}
+        moduli = np.abs(seen.case.op.answers(sizes, seen.case.shape)[seen.judgement.output])
+        bound = seen.case.op.bounds(values, seen.case.shape, weak)[seen.judgement.output]
         bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
         if (ratios(seen.expected.truth.error(seen.computed), bound) <= 1).all():
             return Cause(

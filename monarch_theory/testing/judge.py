@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
@@ -13,6 +14,7 @@ from monarch_theory.sandbox import Outcome
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.kernel_server import is_padding, is_poison
+from monarch_theory.testing.op import Arrays, Output
 from monarch_theory.testing.oracle import Enclosure, exact_answer
 
 __all__ = ["Judgement", "Reference", "Verdict", "judge", "reference"]
@@ -48,10 +50,11 @@ FROM_OUTCOME = {
 
 @dataclass(frozen=True)
 class Reference:
-    """The truth for a case, and how far from it a right kernel may be.
+    """The truth for one output of a case, and how far from it a right kernel may be.
 
     Attributes:
-        bound: elementwise; infinite where anything goes (possible overflow, or beside a NaN in the same batch row).
+        bound: elementwise; infinite where anything goes (possible overflow, or a NaN in the same batch row, or in any
+            row of a sum over them).
         deterministic, probabilistic: the two bounds, of which `bound` is one.
         must_not_be_finite: elements that depend on a NaN or an infinity of the input.
     """
@@ -65,7 +68,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdict on one run, with the element that is worst by error / bound."""
+    """Verdict on one run, with the element that is worst by error / bound.
+
+    Attributes:
+        output: position of the output the verdict, the message and the element are about.
+        outputs: the judgement of every output alone, where their number, shapes and dtypes are those due.
+    """
 
     verdict: Verdict
     message: str = ""
@@ -75,6 +83,8 @@ class Judgement:
     bound: float = 0.0
     index: tuple[int, ...] | None = None
     reproducible: bool = True
+    output: int = 0
+    outputs: tuple[Judgement, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -82,27 +92,42 @@ class Judgement:
         return self.verdict not in (Verdict.RIGHT, Verdict.REFUSED, Verdict.UNDECIDED)
 
 
-def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> Reference:
-    """Exact answer and bounds; `failure` is the probability that any probabilistic bound of the case fails."""
+def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> tuple[Reference, ...]:
+    """Exact answer and bounds of every output; `failure`: the probability that any probabilistic bound fails."""
     values = case.values
     data = next(iter(values))
     if case.poisoned_row is not None:
         values[data][case.poisoned_row][~np.isfinite(values[data][case.poisoned_row])] = 0
-    truth = exact_answer(case.op, values, case.shape)
-    products = max(truth.high.size, 1) * 8
+    truths = exact_answer(case.op, values, case.shape)
+    products = max(sum(truth.high.size for truth in truths), 1) * 8
     likely = replace(model, failure=failure_per_product(failure, products))
-    deterministic = np.array(case.op.bound(values, case.shape, model.deterministic()))
-    probabilistic = np.array(case.op.bound(values, case.shape, likely))
-    never = np.zeros(truth.high.shape, dtype=bool)
+    bounds = [case.op.bounds(values, case.shape, one) for one in (model.deterministic(), likely)]
+    parts = zip(case.op.outputs, truths, *bounds, _reached_by_poison(case, values, data), strict=True)
+    return tuple(_reference(case, model, *part) for part in parts)
+
+
+def _reference(
+    case: Case, model: ErrorModel, output: Output, truth: Enclosure, deterministic: np.ndarray,
+    probabilistic: np.ndarray, reached: np.ndarray,
+) -> Reference:  # fmt: skip
     if case.poisoned_row is not None:
-        touched = ~np.isfinite(np.where(np.isfinite(case.arrays[data]), 0.0, np.nan))
-        ones = {name: np.ones(a.shape) for name, a in values.items()}
-        with_it, without = (case.op.oracle(ones | {data: d}, case.shape) for d in (1.0 * touched, 0.0 * touched))
-        # an inverse transform gives every output 1/N of an input
-        never = np.abs(with_it - without) > 0.5 / max(values[data].shape[-1], 1)
-        deterministic[case.poisoned_row] = probabilistic[case.poisoned_row] = inf
+        row = np.index_exp[case.poisoned_row] if output.by_row else np.index_exp[...]
+        deterministic, probabilistic = deterministic.copy(), probabilistic.copy()
+        deterministic[row] = probabilistic[row] = inf
     bound = deterministic if model.failure is None else probabilistic
-    return Reference(truth, bound, deterministic, probabilistic, never)
+    return Reference(truth, bound, deterministic, probabilistic, reached)
+
+
+def _reached_by_poison(case: Case, values: Arrays, data: str) -> tuple[np.ndarray, ...]:
+    """Which elements of every output depend on a NaN or an infinity of the input."""
+    if case.poisoned_row is None:
+        return tuple(np.zeros((), dtype=bool) for _ in case.op.outputs)
+    touched = ~np.isfinite(case.arrays[data])
+    ones = {name: np.ones(a.shape) for name, a in values.items()}
+    with_it, without = (case.op.answers(ones | {data: d}, case.shape) for d in (1.0 * touched, 0.0 * touched))
+    # an inverse transform gives every output 1/N of an input
+    least = 0.5 / max(values[data].shape[-1], 1)
+    return tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
 
 
 def ratios(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
@@ -116,37 +141,60 @@ def worst_of(values: np.ndarray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(values)), values.shape))
 
 
-def judge(case: Case, run: Run, expected: Reference) -> Judgement:
+def judge(case: Case, run: Run, expected: Sequence[Reference]) -> Judgement:
     """Verdict on one run; the first that applies of: ended badly, refused, shape, dtype, inputs, values, repetition."""
     if run.outcome is not None:
         return Judgement(FROM_OUTCOME.get(run.outcome, Verdict.UNDECIDED), run.message)
     if run.refused:
         return Judgement(Verdict.REFUSED, run.message)
-    if len(run.outputs) != 1:
-        return Judgement(Verdict.NOT_AN_ARRAY, f"expected one array, got {len(run.outputs)}")
-    (computed,), (dtype,) = run.outputs, run.dtypes
-    shape = expected.truth.high.shape
-    if computed.shape != shape:
-        return Judgement(Verdict.WRONG_SHAPE, f"expected shape {shape}, got {computed.shape}")
-    # NumPy has no bfloat16, so a NumPy kernel is given, and may return, float32 that holds its values
-    if dtype != case.dtype and (run.face, dtype, case.dtype) != ("numpy", "float32", "bfloat16"):
-        return Judgement(Verdict.WRONG_DTYPE, f"expected dtype {case.dtype}, got {dtype}")
+    if len(run.outputs) != len(expected):
+        wanted = "one array" if len(expected) == 1 else f"{len(expected)} arrays"
+        return Judgement(Verdict.NOT_AN_ARRAY, f"expected {wanted}, got {len(run.outputs)}")
+    for output in range(len(expected)):
+        ill_formed = _judge_form(case, run, output, expected[output].truth.high.shape)
+        if ill_formed is not None:
+            return ill_formed
     if run.modified:
         return Judgement(Verdict.MODIFIED, f"the kernel wrote into {', '.join(run.modified)}")
-    found = judge_values(case, computed, dtype, expected)
+    found = _judge_outputs(case, run.outputs, run.dtypes, expected)
     if found.verdict is Verdict.RIGHT and run.aliased:
         return Judgement(Verdict.STALE, "the array returned changed when the kernel was called on other data")
-    if len(run.again) != 1 or run.again[0].shape != shape:
+    if [a.shape for a in run.again] != [a.shape for a in run.outputs]:
         return found
-    second = judge_values(case, run.again[0], dtype, expected)
+    second = _judge_outputs(case, run.again, run.dtypes, expected)
     if found.verdict is Verdict.RIGHT and second.verdict is Verdict.RIGHT:
-        return Judgement(**{**vars(found), "reproducible": False})
-    worse = found if found.failed else second
-    return Judgement(**{**vars(worse), "verdict": Verdict.UNSTABLE, "reproducible": False})
+        return replace(found, reproducible=False)
+    return replace(found if found.failed else second, verdict=Verdict.UNSTABLE, reproducible=False)
 
 
-def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Reference) -> Judgement:
-    """Every element against the truth."""
+def _judge_form(case: Case, run: Run, output: int, shape: tuple[int, ...]) -> Judgement | None:
+    """Whether one output has not the shape or the dtype due."""
+    where = "" if len(run.outputs) == 1 else f" of {case.op.outputs[output].name}"
+    got, dtype = run.outputs[output].shape, run.dtypes[output]
+    if got != shape:
+        return Judgement(Verdict.WRONG_SHAPE, f"expected shape {shape}{where}, got {got}", output=output)
+    # NumPy has no bfloat16, so a NumPy kernel is given, and may return, float32 that holds its values
+    if dtype != case.dtype and (run.face, dtype, case.dtype) != ("numpy", "float32", "bfloat16"):
+        return Judgement(Verdict.WRONG_DTYPE, f"expected dtype {case.dtype}{where}, got {dtype}", output=output)
+    return None
+
+
+def _judge_outputs(
+    case: Case, outputs: Sequence[np.ndarray], dtypes: Sequence[str], expected: Sequence[Reference]
+) -> Judgement:
+    """The judgement of the first output that is not right, or else of the one nearest to its bound."""
+    found = tuple(
+        replace(judge_values(case, array, dtype, one, case.op.outputs[position]), output=position)
+        for position, (array, dtype, one) in enumerate(zip(outputs, dtypes, expected, strict=True))
+    )
+    decisive = next((f for f in found if f.failed), max(found, key=lambda f: (f.index is not None, f.ratio)))
+    name = case.op.outputs[decisive.output].name
+    message = f"{name}: {decisive.message}" if decisive.message and len(found) > 1 else decisive.message
+    return replace(decisive, message=message, outputs=found)
+
+
+def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Reference, output: Output) -> Judgement:
+    """Every element of one output against the truth."""
     if not computed.size:
         return Judgement(Verdict.RIGHT)
     wide = computed.astype(np.complex128 if computed.dtype.kind == "c" else np.float64)
@@ -162,7 +210,7 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     }
     vanished = expected.must_not_be_finite & np.isfinite(wide)
     if vanished.any():
-        where = case.op.element(case.shape, worst_of(vanished))
+        where = output.element(case.shape, worst_of(vanished))
         return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)  # type: ignore[arg-type]
     if over[index] <= 1:
         return Judgement(Verdict.RIGHT, **numbers)  # type: ignore[arg-type]

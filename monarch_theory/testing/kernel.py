@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Run:
         refused: the kernel raised NotImplementedError: it does not take this shape, dtype or layout.
         outputs: arrays it returned (bfloat16 as float32); dtypes: their names.
         again: what it returned for the same arguments a second time, if not the same bits.
-        face: kind of arrays the kernel was given, "numpy" or "torch".
+        face: kind of arrays the kernel was given, "numpy" or "torch"; takes_out: it was given `out` to write into.
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
     """
@@ -39,6 +40,7 @@ class Run:
     again: tuple[np.ndarray, ...] = field(default=(), repr=False)
     modified: tuple[str, ...] = ()
     face: str = "numpy"
+    takes_out: bool = False
     aliased: bool = False
 
 
@@ -75,6 +77,7 @@ class Kernel:
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
         self.calls = 0
         self._process: KernelProcess | None = None
+        self._found: dict[str, Any] = {}
 
     def __enter__(self) -> Kernel:
         try:
@@ -114,23 +117,23 @@ class Kernel:
     def _load(self, process: KernelProcess) -> None:
         header = {"do": "load", "path": self.path, "name": self.name, "face": self.face}
         answer, _ = process.ask(header, seconds=self.load_timeout)
-        self.found_face = answer["face"]
+        self._found = {"face": answer["face"], "takes_out": answer["takes_out"]}
 
-    def run(self, case: Case, *, repeat: bool = True, out: tuple[int, ...] | None = None) -> Run:
-        """Call the kernel on a case; `out` is the shape of the answer, for kernels that take `out`."""
+    def run(self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = ()) -> Run:
+        """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`."""
         self.calls += 1
         header = {
             "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layout": case.layout, "repeat": repeat,
-            "options": dict(case.op.options(case.shape)), "out": None if out is None else (case.dtype, out),
+            "options": dict(case.op.options(case.shape)), "out": out,
         }  # fmt: skip
         try:
             answer, arrays = self._running().ask(header, tuple(case.arrays.values()), seconds=self.timeout)
         except SandboxError as error:
             if error.outcome is not Outcome.EXCEPTION:
                 self.close()
-            return Run(error.outcome, error.message)
+            return Run(error.outcome, error.message, **self._found)
         if "refused" in answer:
-            return Run(message=answer["refused"], refused=True)
+            return Run(message=answer["refused"], refused=True, **self._found)
         names = tuple(case.arrays)
         count = answer["count"]
         return Run(
@@ -138,6 +141,6 @@ class Kernel:
             dtypes=tuple(answer["dtypes"]),
             again=arrays[count:],
             modified=tuple(names[i] for i in answer["modified"]),
-            face=self.found_face,
             aliased=answer["aliased"],
+            **self._found,
         )

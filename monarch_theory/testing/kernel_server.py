@@ -131,7 +131,7 @@ class KernelServer:
             self.takes_out = "out" in inspect.signature(self.kernel).parameters
         except (TypeError, ValueError):
             self.takes_out = False
-        return {"face": self.face}, ()
+        return {"face": self.face, "takes_out": self.takes_out}, ()
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
@@ -163,13 +163,14 @@ class KernelServer:
         return answer, kept + again
 
     def once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
-        if self.takes_out and header["out"] is not None:
-            dtype, shape = header["out"]
-            held = np.empty(shape, dtype="float32" if dtype == "bfloat16" else dtype)
-            out = self.to_face(self.carrier(poisoned(held), dtype), dtype)
-            returned = self.kernel(*given, **options, out=out)
-            return out if returned is None else returned
-        return self.kernel(*given, **options)
+        if not self.takes_out or not header["out"]:
+            return self.kernel(*given, **options)
+        dtype = header["dtypes"][0]
+        held = [np.empty(shape, dtype="float32" if dtype == "bfloat16" else dtype) for shape in header["out"]]
+        outs = tuple(self.to_face(self.carrier(poisoned(array), dtype), dtype) for array in held)
+        out = outs[0] if len(outs) == 1 else outs
+        returned = self.kernel(*given, **options, out=out)
+        return out if returned is None else returned
 
     def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """What the memory holds: the values, or for a torch bfloat16 tensor their bits as int16."""

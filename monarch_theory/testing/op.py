@@ -28,13 +28,16 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel
 
-__all__ = ["Arrays", "Fault", "Op", "Shape"]
+__all__ = ["Arrays", "Fault", "Op", "Output", "Shape"]
 
 Shape = Mapping[str, Any]
 """Names of sizes to integers or tuples of integers, for example {"batch": 2, "input_radices": (4, 4)}."""
 
 Arrays = dict[str, np.ndarray]
 """Arguments by name, in the order the kernel takes them."""
+
+Answer = np.ndarray | tuple[np.ndarray, ...]
+"""One array for an op of one output, a tuple of them, in order, for an op of several."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,15 @@ class Fault:
         before: arguments to the arguments that a kernel with this fault behaves as if it were given.
         after: right answer to the wrong one (applied after `before`).
         instead: the wrong answer itself, in place of the oracle, where no change of arguments gives it.
+        output: name of the output it is a fault of, where others are not touched; None: whichever is wrong.
     """
 
     cause: str
     description: str
     before: Callable[[Arrays], Arrays] = lambda arrays: arrays
     after: Callable[[np.ndarray], np.ndarray] = lambda y: y
-    instead: Callable[[Arrays], np.ndarray] | None = None
+    instead: Callable[[Arrays], Answer] | None = None
+    output: str | None = None
 
 
 def _no_options(shape: Shape) -> dict[str, Any]:
@@ -65,6 +70,32 @@ def _no_faults(shape: Shape) -> Iterable[Fault]:
 
 
 @dataclass(frozen=True)
+class Output:
+    """One array that a kernel returns.
+
+    Attributes:
+        name: as reports name it.
+        digits: the digits of an element, by name; an index to integers. None: the plain index.
+        by_row: it has one row per batch row of the first argument; False for a sum over the batch, as the gradient of a
+            parameter is.
+    """
+
+    name: str = "y"
+    digits: Callable[[Shape, tuple[int, ...]], dict[str, int]] | None = None
+    by_row: bool = True
+
+    def element(self, shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
+        """The digits of one element, or its plain index where it has no digits of its own.
+
+        >>> Output().element({}, (0, 3))
+        {'axis 0': 0, 'axis 1': 3}
+        """
+        if self.digits is not None:
+            return self.digits(shape, index)
+        return {f"axis {axis}": int(i) for axis, i in enumerate(index)}
+
+
+@dataclass(frozen=True)
 class Op:
     """A linear-algebra op that kernels implement.
 
@@ -73,13 +104,14 @@ class Op:
         summary: one line.
         signature: how the kernel is called, with shapes; shown by `monarch check --list`.
         shapes: valid shapes from small to large. Those with an entry `batch` have that many rows in the first argument
-            and in the output.
+            and in the outputs that are `by_row`.
         arguments: the array shape of every argument, in calling order; the first is the data, the others parameters.
-        oracle: exact answer, from arguments as object arrays of balls (and, in float64, from plain arrays too).
-        bound: elementwise bound for a right kernel's error, same shape as the output, from float64 or complex128 ones.
+        oracle: exact answer, from arguments as object arrays of balls (and, in float64, from plain arrays too); a tuple
+            of arrays where there are several outputs.
+        bound: elementwise bound for a right kernel's error, as `oracle` returns it, from float64 or complex128 ones.
         options: keyword arguments, plain Python values.
         faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
-        digits: the digits of an output element, by name; an index (batch row first) to integers.
+        outputs: what the kernel returns, in order; several are returned as a tuple or a list.
         numbers: "real", "complex" or "both": the dtypes that make sense.
     """
 
@@ -88,11 +120,11 @@ class Op:
     signature: str
     shapes: Callable[[], Iterable[Shape]]
     arguments: Callable[[Shape], dict[str, tuple[int, ...]]]
-    oracle: Callable[[Arrays, Shape], np.ndarray]
-    bound: Callable[[Arrays, Shape, ErrorModel], np.ndarray]
+    oracle: Callable[[Arrays, Shape], Answer]
+    bound: Callable[[Arrays, Shape, ErrorModel], Answer]
     options: Callable[[Shape], dict[str, Any]] = _no_options
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
-    digits: Callable[[Shape, tuple[int, ...]], dict[str, int]] | None = None
+    outputs: tuple[Output, ...] = (Output(),)
     numbers: str = "real"
 
     def dtypes(self) -> tuple[str, ...]:
@@ -102,8 +134,17 @@ class Op:
             self.numbers
         ]
 
-    def element(self, shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
-        """The digits of one output element, or its plain index where the op has no digits of its own."""
-        if self.digits is not None:
-            return self.digits(shape, index)
-        return {f"axis {axis}": int(i) for axis, i in enumerate(index)}
+    def answers(self, arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+        """What `oracle` gives, one array per output."""
+        return self._per_output(self.oracle(arrays, shape))
+
+    def bounds(self, arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
+        """What `bound` gives, one array per output."""
+        return self._per_output(self.bound(arrays, shape, model))
+
+    def _per_output(self, found: Answer) -> tuple[np.ndarray, ...]:
+        several = found if isinstance(found, tuple) else (found,)
+        if len(several) != len(self.outputs):
+            names = ", ".join(output.name for output in self.outputs)
+            raise ValueError(f"{self.name}: expected {len(self.outputs)} arrays ({names}), got {len(several)}")
+        return tuple(np.asarray(array) for array in several)

@@ -38,10 +38,10 @@ class Enclosure:
             return np.maximum(np.abs((computed - self.high) - self.low) - self.radius, 0.0)
 
 
-def exact_answer(op: Op, arrays: Arrays, shape: Shape) -> Enclosure:
-    """The true answer of an op on finite float64 or complex128 arguments."""
+def exact_answer(op: Op, arrays: Arrays, shape: Shape) -> tuple[Enclosure, ...]:
+    """The true answer of an op on finite float64 or complex128 arguments, one enclosure per output."""
     with flint.ctx.workprec(PRECISION):
-        return enclose(op.oracle({name: balls(a) for name, a in arrays.items()}, shape))
+        return tuple(map(enclose, op.answers({name: balls(a) for name, a in arrays.items()}, shape)))
 
 
 def balls(values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -43,12 +43,16 @@ def as_text(report: Report) -> str:
     if report.worst is not None:
         worst = report.worst
         where = ", ".join(f"{name} {value}" for name, value in worst.element.items())
+        where = f"{worst.output}, {where}" if len(report.op.outputs) > 1 else where
         lines.append(f"worst     error {worst.error:.3g} / bound {worst.bound:.3g} = {worst.ratio:.3g} at {where}")
         lines.append(f"          in {worst.case}")
         lines.append(
             f"bounds    worst ratio {report.deterministic_ratio:.3g} to the deterministic bound, "
             f"{report.probabilistic_ratio:.3g} to the probabilistic (failure {report.failure_probability:g} per case)"
         )
+    if len(report.outputs) > 1:
+        parts = (f"{name} {ratio:.3g}{'' if ratio <= 1 else ' (wrong)'}" for name, ratio in report.outputs.items())
+        lines.append(f"outputs   worst ratio of each: {', '.join(parts)}")
     if report.ulps.size:
         lines += ["", *_bars(report.ulps)]
     if not report.reproducible:
@@ -89,8 +93,10 @@ def as_dict(report: Report) -> dict[str, Any]:
         "refused": report.refused,
         "worst": None if report.worst is None else {
             "error": _number(report.worst.error), "bound": _number(report.worst.bound),
-            "ratio": _number(report.worst.ratio), "element": report.worst.element, "case": report.worst.case,
+            "ratio": _number(report.worst.ratio), "output": report.worst.output, "element": report.worst.element,
+            "case": report.worst.case,
         },
+        "outputs": {name: _number(ratio) for name, ratio in report.outputs.items()},
         "bound": {
             "held_to": report.bound, "claim": report.model.describe(),
             "deterministic_ratio": _number(report.deterministic_ratio),
@@ -133,12 +139,12 @@ def draw(report: Report, path: str | Path) -> None:
 def script(report: Report) -> str:
     """A Python script that calls the kernel on the smallest failing case; it needs only NumPy and what the kernel does.
 
-    It exits with 1 as long as the kernel fails.
+    It exits with 1, or ends as the kernel ends it, as long as the kernel fails.
     """
     if report.failure is None:
         return ""
     seen = report.failure.smallest
-    case = seen.case
+    case, torch = seen.case, seen.run.face == "torch"
     path, _, name = report.kernel.rpartition(":")
     lines = [
         f'"""{report.verdict.value}: {name} as {case.op.name}, {case.dtype}; {report.failure.cause.name}.',
@@ -148,16 +154,19 @@ def script(report: Report) -> str:
         "import importlib.util, sys",
         "import numpy as np",
         "from numpy import inf, nan",
+        *(["import torch"] if torch else []),
+        *_limits(report),
     ]
     if report.verdict is Verdict.UNWRITTEN:
         lines += _POISON.strip().splitlines()
+        lines += _POISON_TORCH.strip().splitlines() if torch else []
     lines += [
         f"spec = importlib.util.spec_from_file_location('kernel', {os.path.abspath(path)!r})",
         "module = importlib.util.module_from_spec(spec)",
+        "sys.modules['kernel'] = module",
         "spec.loader.exec_module(module)",
         f"kernel = module.{name}",
         "kernel = kernel() if isinstance(kernel, type) else kernel",
-        "uses_torch = any(getattr(v, '__name__', '') == 'torch' for v in vars(module).values())",
         *_LAYOUT[case.layout].strip().splitlines(),
     ]
     lines.append("arguments = {")
@@ -165,9 +174,19 @@ def script(report: Report) -> str:
         lines.append(f"    {argument!r}: laid_out({_literal(values)}),")
     lines.append("}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
-    lines += _ask(case.dtype).strip().splitlines()
+    lines += _ask(seen).strip().splitlines()
     lines += _expectation(seen, report.verdict)
     return "\n".join(lines) + "\n"
+
+
+def _limits(report: Report) -> list[str]:
+    """What ends a kernel that would not end, or that would take the machine with it."""
+    if report.verdict is Verdict.HANG:
+        return [f"import signal; signal.alarm({ceil(report.timeout)})  # seconds"]
+    if report.verdict is Verdict.OUT_OF_MEMORY and report.memory:
+        size = int(report.memory * 2**30)
+        return [f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({size}, {size}))  # bytes"]
+    return []
 
 
 def _literal(values: np.ndarray) -> str:
@@ -175,17 +194,15 @@ def _literal(values: np.ndarray) -> str:
 
 
 _POISON = """
-_empty, _empty_like = np.empty, np.empty_like
-def _poison(a): a[...] = nan; return a
-np.empty = lambda *a, **k: _poison(_empty(*a, **k))
-np.empty_like = lambda *a, **k: _poison(_empty_like(*a, **k))
-try:
-    import torch
-    torch_empty, torch_empty_like = torch.empty, torch.empty_like
-    torch.empty = lambda *a, **k: torch_empty(*a, **k).fill_(nan)
-    torch.empty_like = lambda *a, **k: torch_empty_like(*a, **k).fill_(nan)
-except ImportError:
-    pass
+def poisoning(allocate, fill): return lambda *a, **k: fill(allocate(*a, **k))
+def filled(a): a[...] = nan; return a
+np.empty, np.empty_like = poisoning(np.empty, filled), poisoning(np.empty_like, filled)
+"""
+
+_POISON_TORCH = """
+for owner, names in ((torch, ("empty", "empty_like", "empty_strided")), (torch.Tensor, ("new_empty",))):
+    for name in names:
+        setattr(owner, name, poisoning(getattr(owner, name), lambda tensor: tensor.fill_(nan)))
 """
 
 _LAYOUT = {
@@ -200,56 +217,81 @@ def laid_out(a):  # every other element of a buffer
 }
 
 
-def _ask(dtype: str) -> str:
-    to_torch = "torch.from_numpy(a)" + (".to(torch.bfloat16)" if dtype == "bfloat16" else "")
-    back = f"r.detach().cpu(){'.float()' if dtype == 'bfloat16' else ''}.numpy().copy()"
-    return dedent(f"""
-    def plain(r):
-        return {back} if uses_torch else np.array(r)
+def _ask(seen: Observation) -> str:
+    bfloat16, torch = seen.case.dtype == "bfloat16", seen.run.face == "torch"
+    to_face = ("torch.from_numpy(a)" + (".to(torch.bfloat16)" if bfloat16 else "")) if torch else "a"
+    back = f"r.detach().cpu(){'.float()' if bfloat16 else ''}.numpy().copy()" if torch else "np.array(r)"
+    shapes = [one.truth.high.shape for one in seen.references]
+    dtype = "float32" if bfloat16 else seen.case.dtype
+    out = f"""
+    options['out'] = tuple(given_as(np.full(shape, nan, {dtype!r})) for shape in {shapes!r})
+    options['out'] = options['out'][0] if len(options['out']) == 1 else options['out']
+    """
+    call = """
     def run():
-        given = [a.copy() if a.flags.c_contiguous else a for a in arguments.values()]
-        if uses_torch:
-            import torch
-            given = [{to_torch} for a in given]
+        given = [given_as(a.copy() if a.flags.c_contiguous else a) for a in arguments.values()]
         before = [plain(g) for g in given]
         r = kernel(*given, **options)
+        r = options.get('out') if r is None else r
         after = [plain(g) for g in given]
         modified = [n for n, b, a in zip(arguments, before, after) if not np.array_equal(b, a, equal_nan=True)]
-        return plain(r), modified, r
+        returned = list(r) if isinstance(r, (tuple, list)) else [r]
+        return [plain(o) for o in returned], modified, returned
     computed, modified, returned = run()
-    """)
+    """
+    ways = f"""
+    def given_as(a): return {to_face}
+    def plain(r): return {back}
+    """
+    return "".join(dedent(part) for part in (ways, out if seen.run.takes_out else "", call))
 
 
 def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
-    truth, bound = seen.expected.truth.high, seen.expected.bound
+    truth, bound, position = seen.expected.truth.high, seen.expected.bound, seen.judgement.output
     lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(bound, truth.shape))}"]
     if verdict is Verdict.STALE:
         body = """
         name = next(iter(arguments))
         arguments[name] = -arguments[name]
         run()
-        wrong = not np.array_equal(plain(returned), computed, equal_nan=True)
+        same = [np.array_equal(plain(r), c, equal_nan=True) for r, c in zip(returned, computed)]
+        wrong = not all(same)
         print('the first result changed when the kernel was called again:', wrong)
         """
     elif verdict is Verdict.WRONG_DTYPE:
+        dtype = "float32" if seen.case.dtype == "bfloat16" else seen.case.dtype
+        # a bfloat16 tensor is looked at as float32, and float32 in its place is wrong
+        got = f"str(returned[{position}].dtype).removeprefix('torch.')"
+        due = seen.case.dtype if seen.run.face == "torch" else dtype
         body = f"""
-        wrong = str(computed.dtype) != {"float32" if seen.case.dtype == "bfloat16" else seen.case.dtype!r}
-        print('dtype', computed.dtype)
+        wrong = {got} != {due!r}
+        print('dtype', {got}, 'expected', {due!r})
+        """
+    elif verdict is Verdict.NOT_AN_ARRAY:
+        body = f"""
+        wrong = len(returned) != {len(seen.references)}
+        print(len(returned), 'arrays, expected', {len(seen.references)})
         """
     elif verdict is Verdict.UNSTABLE:
         body = """
-        results = [run()[0].tobytes() for _ in range(200)]
+        results = [b''.join(c.tobytes() for c in run()[0]) for _ in range(200)]
         wrong = len(set(results)) > 1
         print(len(set(results)), 'different results in 200 runs')
         """
     else:
-        body = """
+        body = f"""
         print('modified arguments:', modified or 'none')
+        computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
         if computed.shape != expected.shape:
             print('shape', computed.shape, 'expected', expected.shape)
             sys.exit(1)
         error = abs(computed.astype(expected.dtype) - expected)
         wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
         print('computed', computed, 'expected', expected, 'error', error, 'bound', bound, sep='\\n')
+        """
+        if seen.expected.must_not_be_finite.any():
+            lines.append(f"reached = {_literal(seen.expected.must_not_be_finite)}  # by a NaN or an infinity")
+            body += """
+        wrong = wrong or bool(np.isfinite(computed[reached]).any())
         """
     return [*lines, *dedent(body).strip().splitlines(), "sys.exit(int(wrong))"]

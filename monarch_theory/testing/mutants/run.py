@@ -81,9 +81,9 @@ class References:
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.known: dict[tuple[str, str, int, int], list[tuple[Case, Reference]]] = {}
+        self.known: dict[tuple[str, str, int, int], list[tuple[Case, tuple[Reference, ...]]]] = {}
 
-    def of(self, op: str, dtype: str, count: int, max_size: int) -> list[tuple[Case, Reference]]:
+    def of(self, op: str, dtype: str, count: int, max_size: int) -> list[tuple[Case, tuple[Reference, ...]]]:
         key = (op, dtype, count, max_size)
         if key not in self.known:
             model = default_model(dtype)
@@ -133,7 +133,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     if mutant.cause not in ("hang", "crash", "out of memory"):
         fixed = passes_fixed_tolerance(kernel, mutant.op, mutant.dtype, 1e-2, 1e-2, mutant.max_size)
     failures: list[Observation] = []
-    history: list[Reference] = []
+    history: list[tuple[Reference, ...]] = []
     ran = 0
     for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size):
         seen = observe(kernel, case, model, expected)
@@ -212,11 +212,11 @@ def passes_fixed_tolerance(kernel: Kernel, op: str, dtype: str, rtol: float, ato
     declared = op_named(op)
     shapes = [s for s in selected_shapes(declared, max_size=max_size) if s["batch"] in (2, 1) and _even(s)]
     case = make_case(declared, dtype, shapes[-1], "normal", "contiguous", (0, 99))
-    expected = reference(case, MODEL)
-    run = kernel.run(case, repeat=False, out=expected.truth.high.shape)
-    if run.outcome is not None or run.refused or run.outputs[0].shape != expected.truth.high.shape:
+    expected = [one.truth.high for one in reference(case, MODEL)]
+    run = kernel.run(case, repeat=False, out=tuple(one.shape for one in expected))
+    if run.outcome is not None or run.refused or [o.shape for o in run.outputs] != [e.shape for e in expected]:
         return False
-    return bool(np.allclose(run.outputs[0], expected.truth.high, rtol=rtol, atol=atol))
+    return all(np.allclose(o, e, rtol=rtol, atol=atol) for o, e in zip(run.outputs, expected, strict=True))
 
 
 MODEL: ErrorModel = default_model("float64")

@@ -18,7 +18,7 @@ from monarch_theory.rounding import (
 )  # fmt: skip
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import block_faults
-from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 
 RADICES = ((2, 2), (2, 3), (4, 2), (4, 4), (2, 2, 2), (2, 3, 4), (8, 8), (16, 8))
 
@@ -96,6 +96,6 @@ OP = Op(
     oracle=oracle,
     bound=bound,
     faults=faults,
-    digits=digits,
+    outputs=(Output("y", digits),),
     numbers="both",
 )

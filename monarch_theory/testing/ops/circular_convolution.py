@@ -7,7 +7,7 @@ import numpy as np
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 
 
 def shapes() -> Iterable[Shape]:
@@ -58,5 +58,5 @@ OP = Op(
     oracle=oracle,
     bound=bound,
     faults=faults,
-    digits=digits,
+    outputs=(Output("y", digits),),
 )

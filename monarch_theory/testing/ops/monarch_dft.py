@@ -9,7 +9,7 @@ import numpy as np
 from monarch_theory.digits import reversal
 from monarch_theory.rounding import ErrorModel, fourier_bound
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 from monarch_theory.testing.oracle import dft
 
 RADICES = (
@@ -75,6 +75,6 @@ OP = Op(
     bound=bound,
     options=options,
     faults=faults,
-    digits=digits,
+    outputs=(Output("y", digits),),
     numbers="complex",
 )

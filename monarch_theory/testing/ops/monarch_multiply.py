@@ -9,7 +9,7 @@ from monarch_theory.digits import digits_of, reversal
 from monarch_theory.monarch import block_counts
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, apply_stages, exactly, monarch_running, store
 from monarch_theory.testing.faults import block_faults, changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Shape
+from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 from monarch_theory.testing.oracle import matmul
 
 RADICES = (
@@ -89,6 +89,6 @@ OP = Op(
     oracle=oracle,
     bound=bound,
     faults=faults,
-    digits=digits,
+    outputs=(Output("y", digits),),
     numbers="both",
 )

@@ -15,7 +15,7 @@ OP = op_named("monarch-multiply")
 SHAPE = {"batch": 2, "input_radices": (2, 2), "output_radices": (2, 2)}
 CASE = make_case(OP, "float32", SHAPE, "normal", "contiguous", (0,))
 MODEL = default_model("float32")
-EXPECTED = reference(CASE, MODEL)
+(EXPECTED,) = reference(CASE, MODEL)
 RIGHT = EXPECTED.truth.high.astype(np.float32)
 
 
@@ -30,12 +30,12 @@ def altered(value, where=(1, 2)):
 
 
 def test_the_rounded_truth_is_right_and_a_little_more_is_wrong():
-    found = judge(CASE, run(RIGHT), EXPECTED)
+    found = judge(CASE, run(RIGHT), [EXPECTED])
     assert found.verdict is Verdict.RIGHT and 0 < found.ratio <= 1
     beyond = np.float32(EXPECTED.truth.high[1, 2] + 2 * EXPECTED.bound[1, 2] + 1e-6)
-    found = judge(CASE, run(altered(beyond)), EXPECTED)
+    found = judge(CASE, run(altered(beyond)), [EXPECTED])
     assert found.verdict is Verdict.WRONG and found.index == (1, 2) and found.ratio > 1
-    assert OP.element(SHAPE, found.index) == {"batch": 1, "row": 2, "t": 1, "s": 0}
+    assert OP.outputs[0].element(SHAPE, found.index) == {"batch": 1, "row": 2, "t": 1, "s": 0}
 
 
 def bits(pattern):
@@ -64,49 +64,49 @@ def bits(pattern):
     ],
 )
 def test_every_way_to_fail_has_its_verdict(made, verdict):
-    assert judge(CASE, made, EXPECTED).verdict is verdict
+    assert judge(CASE, made, [EXPECTED]).verdict is verdict
 
 
 def test_rounding_that_differs_between_runs_is_no_fault():
-    found = judge(CASE, run(RIGHT, again=(np.nextafter(RIGHT, np.float32(9)),)), EXPECTED)
+    found = judge(CASE, run(RIGHT, again=(np.nextafter(RIGHT, np.float32(9)),)), [EXPECTED])
     assert found.verdict is Verdict.RIGHT and not found.reproducible
 
 
 def test_numpy_may_answer_bfloat16_in_float32_and_torch_may_not():
     case = make_case(OP, "bfloat16", SHAPE, "normal", "contiguous", (0,))
-    expected = reference(case, default_model("bfloat16"))
+    (expected,) = reference(case, default_model("bfloat16"))
     output = expected.truth.high.astype(np.float32)
-    assert judge(case, run(output), expected).verdict is Verdict.RIGHT
-    assert judge(case, run(output, face="torch"), expected).verdict is Verdict.WRONG_DTYPE
+    assert judge(case, run(output), [expected]).verdict is Verdict.RIGHT
+    assert judge(case, run(output, face="torch"), [expected]).verdict is Verdict.WRONG_DTYPE
 
 
 def test_a_nan_must_reach_what_depends_on_it_and_nothing_else():
     case = make_case(OP, "float32", SHAPE | {"batch": 3}, "nonfinite", "contiguous", (3,))
-    expected = reference(case, MODEL)
+    (expected,) = reference(case, MODEL)
     output = expected.truth.high.astype(np.float32)
-    swallowed = judge(case, run(output), expected)
+    swallowed = judge(case, run(output), [expected])
     assert swallowed.verdict is Verdict.WRONG and "did not reach" in swallowed.message
     output[case.poisoned_row] = np.nan
-    assert judge(case, run(output), expected).verdict is Verdict.RIGHT
+    assert judge(case, run(output), [expected]).verdict is Verdict.RIGHT
     output[:] = np.nan
-    assert judge(case, run(output), expected).verdict is Verdict.NAN
+    assert judge(case, run(output), [expected]).verdict is Verdict.NAN
 
 
 def test_where_a_right_kernel_may_overflow_anything_goes():
     case = make_case(OP, "float16", SHAPE, "large", "contiguous", (1,))
     values = {name: np.full_like(a, 1000.0) for name, a in case.arrays.items()}
     case = type(case)(**{**vars(case), "arrays": values})
-    expected = reference(case, default_model("float16"))
-    assert judge(case, run(np.full((2, 4), np.inf, np.float16)), expected).verdict is Verdict.RIGHT
+    (expected,) = reference(case, default_model("float16"))
+    assert judge(case, run(np.full((2, 4), np.inf, np.float16)), [expected]).verdict is Verdict.RIGHT
 
 
 def test_both_bounds_are_reported_and_either_can_decide():
     case = make_case(op_named("block-diagonal-multiply"), "float32",
                      {"batch": 1, "blocks": 1, "rows": 2, "columns": 4096}, "normal", "contiguous", (0,))  # fmt: skip
-    likely = reference(case, default_model("float32", failure=1e-9))
+    (likely,) = reference(case, default_model("float32", failure=1e-9))
     assert (likely.bound == likely.probabilistic).all() and (likely.probabilistic < likely.deterministic / 4).all()
     between = (likely.truth.high + 2 * likely.probabilistic).astype(np.float32)
-    assert judge(case, run(between), likely).verdict is Verdict.WRONG
+    assert judge(case, run(between), [likely]).verdict is Verdict.WRONG
     assert judge(case, run(between), reference(case, MODEL)).verdict is Verdict.RIGHT
 
 
