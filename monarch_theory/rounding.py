@@ -37,7 +37,8 @@ from monarch_theory.monarch import Convention, Monarch
 
 __all__ = [
     "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "ErrorModel", "Format", "Running", "any_fourier_growth",
-    "apply_stages", "balanced_radices", "convolution_bound", "default_model", "exactly", "format_of", "fourier_bound",
+    "apply_stages", "balanced_radices", "convolution_bound", "correlation_gradient_bound",
+    "default_model", "exactly", "format_of", "fourier_bound",
     "gamma", "matmul", "matmul_bound", "monarch_multiply_bound", "probabilistic_gamma", "round_to", "store",
     "unit_roundoff",
 ]  # fmt: skip
@@ -283,22 +284,27 @@ def store(state: Running, target: Format) -> Running:
     return Running(state.value, error, state.grain)
 
 
-def matmul(blocks: np.ndarray, state: Running, model: ErrorModel) -> Running:
-    """Batched product blocks (…, m, n) · state (…, n, c), accumulated but not yet stored."""
-    n = blocks.shape[-1]
-    a = np.abs(blocks).astype(np.float64)
-    complex_values = "c" in (blocks.dtype.kind, state.value.dtype.kind)
+def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> Running:
+    """Batched product blocks (…, m, n) · state (…, n, c), accumulated but not yet stored.
+
+    With A + ΔA for the blocks and B + ΔB for the state, what came in moves the product by at most |A|ΔB + ΔA(|B| + ΔB).
+    """
+    left = blocks if isinstance(blocks, Running) else exactly(blocks)
+    n = left.value.shape[-1]
+    a, b = np.abs(left.value), np.abs(state.value)
+    complex_values = "c" in (left.value.dtype.kind, state.value.dtype.kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        moduli = a @ np.abs(state.value)
-        carried = np.nan_to_num(a @ state.error, nan=inf, posinf=inf)
+        moduli = a @ b
+        moved = a @ state.error + (left.error @ (b + state.error) if left.error.any() else 0.0)
+        carried = np.nan_to_num(moved, nan=inf, posinf=inf)
         total = moduli + carried
-        grain = None if state.grain is None else state.grain + grain_of(blocks)
+        grain = None if left.grain is None or state.grain is None else left.grain + state.grain
         accumulation = model.accumulation
         rounding = model.growth(n, complex_values=complex_values) * total + 2 * n * accumulation.underflow
         exact = _representable(total, grain, accumulation)
         error = carried + np.where(exact, 0.0, rounding)
         error = np.where(total + rounding > accumulation.largest, inf, error)
-    return Running(blocks @ state.value, error, grain)
+    return Running(left.value @ state.value, error, grain)
 
 
 def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
@@ -521,6 +527,30 @@ def convolution_bound(u: np.ndarray, kernel: np.ndarray, size: int, model: Error
     complex_values = "c" in (u.dtype.kind, kernel.dtype.kind)
     direct = model.growth(n, complex_values=complex_values) * kernel_two * two
     return np.maximum(transform, direct) + 4 * size * model.accumulation.underflow
+
+
+def correlation_gradient_bound(w: Running, u: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """Bound for Σ_b Σ_i w_(b,i) u_(b,i−l), the gradient of a filter: correlations summed over the batch.
+
+    Args:
+        w: (batch, …, n), u: (batch, …, n).
+
+    Returns:
+        (…, 1): the same bound for every lag, before storing. Each correlation is within `convolution_bound` of its own,
+        and may be stored in `model.intermediate`. Summing over the batch, before or after the transform back, costs
+        γ_batch times Σ_b ‖w_b‖₂‖u_b‖₂ and what came in, because |P_b| of a spectrum sums to at most N‖w_b‖₂‖u_b‖₂. One
+        sum over all batch · n products, error γ_(batch·n) Σ|w||u|, is within the bound too.
+    """
+    batch, n = u.shape[0], u.shape[-1]
+    moduli = np.abs(w.value) + w.error
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = convolution_bound(moduli, u, 2 * n, model)
+        norms = _norms(moduli)[1] * _norms(u)[1]
+        moved = _norms(w.error)[1] * _norms(u)[1]
+        stored = model.intermediate.unit_roundoff * (norms + single) + model.intermediate.underflow
+        apart = single + stored + model.growth(batch, complex_values=True) * (norms + single + stored)
+        together = model.growth(batch * n) * norms + 4 * n * model.accumulation.underflow
+        return np.nan_to_num((moved + np.maximum(apart, together)).sum(0), nan=inf, posinf=inf)
 
 
 def failure_per_product(failure: float, products: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import inspect
 import linecache
@@ -45,10 +46,12 @@ def load(path: str, name: str, seed: int) -> Callable[..., Any]:
 def run_file(path: str) -> ModuleType:
     folder, stem = os.path.split(os.path.abspath(path))
     forget(folder)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     module_name = Path(stem).stem
-    if module_name in sys.modules:
+    shadows = module_name in sys.modules or is_installed(module_name, folder)
+    if folder not in sys.path:
+        # a file torch.py is to find the library of that name, not itself
+        sys.path.insert(len(sys.path) if shadows else 0, folder)
+    if shadows:
         module_name = f"user_{module_name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -63,6 +66,14 @@ def run_file(path: str) -> ModuleType:
         short = any(words in str(error) for words in ("allocate memory", "failed to map segment"))
         raise SandboxError(Outcome.OUT_OF_MEMORY if short else Outcome.IMPORT_ERROR, quoted(error, path)) from error
     return module
+
+
+def is_installed(module_name: str, folder: str) -> bool:
+    """Whether a module of this name can be imported from elsewhere than the folder."""
+    if not module_name.isidentifier():
+        return False
+    elsewhere = [entry for entry in sys.path if os.path.abspath(entry) != folder]
+    return importlib.machinery.PathFinder.find_spec(module_name, elsewhere) is not None
 
 
 def forget(folder: str) -> None:

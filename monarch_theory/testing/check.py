@@ -301,10 +301,10 @@ class _Progress:
             self.ulps.append(ulps(computed, expected, seen.case.dtype))
         self.probabilistic = max([self.probabilistic, *(one.probabilistic_ratio for one in judgement.outputs)])
         self.deterministic = max(self.deterministic, _deterministic_ratio(seen))
-        for output, one in zip(seen.case.op.outputs, judgement.outputs, strict=True):
+        for output, one in zip(seen.case.op.outputs(seen.case.shape), judgement.outputs, strict=True):
             self.outputs[output.name] = max(self.outputs.get(output.name, 0.0), one.ratio)
         if self.worst is None or judgement.ratio >= self.worst.ratio:
-            output = seen.case.op.outputs[judgement.output]
+            output = seen.case.op.outputs(seen.case.shape)[judgement.output]
             element = output.element(seen.case.shape, judgement.index)
             case = seen.case.describe()
             self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, output.name, element, case)

@@ -9,7 +9,7 @@ import numpy as np
 
 from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel
 from monarch_theory.testing.cases import Case
-from monarch_theory.testing.faults import scaled, shared_faults
+from monarch_theory.testing.faults import row_faults, scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.kernel_server import is_padding
@@ -53,7 +53,7 @@ class Observation:
     @property
     def output(self) -> Output:
         """What the op says of that output."""
-        return self.case.op.outputs[self.judgement.output]
+        return self.case.op.outputs(self.case.shape)[self.judgement.output]
 
 
 PLAIN = {
@@ -84,7 +84,7 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     telling = [f for f in failures if f.case.poisoned_row is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
-    for fault in _candidates(telling[0].case):
+    for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     found = _stale(telling, history) or _unanimous(_scale, telling, model) or _unanimous(_too_narrow, telling, model)
@@ -101,7 +101,7 @@ def _unanimous(
 
 def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     """A family of faults, one of which explains each failure, though not the same one."""
-    fitting = [[c for c in _candidates(f.case) if _explains(c.description, f, model)] for f in telling]
+    fitting = [[c for c in _candidates(f) if _explains(c.description, f, model)] for f in telling]
     common = set.intersection(*({c.cause for c in found} for found in fitting))
     if not common:
         return None
@@ -115,16 +115,19 @@ def _by_place(seen: Observation) -> Cause:
     return Cause("dropped tail" if _is_tail(seen) else "not recognised", _where(seen))
 
 
-def _candidates(case: Case) -> Iterable[Fault]:
-    yield from case.op.faults(case.shape)
+def _candidates(seen: Observation) -> Iterable[Fault]:
+    case = seen.case
     data = next(iter(case.arrays))
+    yield from case.op.faults(case.shape)
     yield from shared_faults(data, case.arrays[data].shape)
+    if seen.output.by_row:
+        yield from row_faults(case.shape.get("batch", 0))
 
 
 def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     """Whether the kernel returned what a kernel with this fault would, and the fault matters here."""
     case = seen.case
-    fault = next((f for f in _candidates(case) if f.description == description), None)
+    fault = next((f for f in _candidates(seen) if f.description == description), None)
     if fault is None or fault.output not in (None, seen.output.name):
         return False
     values, position = case.values, seen.judgement.output
@@ -145,7 +148,7 @@ def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]
     if fault.instead is None:
         return case.op.answers(arrays, case.shape)
     found = fault.instead(arrays)
-    return found if isinstance(found, tuple) else (found,) * len(case.op.outputs)
+    return found if isinstance(found, tuple) else (found,) * len(case.op.outputs(case.shape))
 
 
 def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Cause | None:

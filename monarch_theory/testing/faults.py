@@ -7,7 +7,7 @@ import numpy as np
 
 from monarch_theory.testing.op import Arrays, Fault
 
-__all__ = ["block_faults", "changed", "shared_faults"]
+__all__ = ["batch_sum_faults", "block_faults", "changed", "row_faults", "shared_faults"]
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
@@ -57,18 +57,38 @@ def shared_faults(data: str, shape: tuple[int, ...]) -> Iterable[Fault]:
     yield Fault("permutation", "answer reversed along its last axis", after=lambda y: y[..., ::-1])
     for shift in (1, -1):
         yield Fault("permutation", f"answer shifted by {shift} along its last axis", after=_shifted(shift))
-    if shape and shape[0] > 1:
-        yield Fault("permutation", "batch rows in reverse order", after=lambda y: y[::-1])
-        yield Fault("permutation", "batch rows off by one", after=lambda y: np.roll(y, 1, 0))
-        yield Fault("stale output", "first batch row returned for all", after=lambda y: y[[0] * len(y)])
-        for tail in tails(shape[0]):
-            dropped = without_tail(0, tail)
-            yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
     for tail in tails(shape[-1]) or [1] if shape else ():
         ignored = changed(data, without_tail(-1, tail))
         yield Fault("dropped tail", f"last {tail} of {shape[-1]} entries of {data} ignored", ignored)
         yield Fault("dropped tail", f"last {tail} outputs left zero", after=_tail_of_output(tail))
     yield Fault("dropped work", "answer zero everywhere", after=np.zeros_like)
+
+
+def row_faults(batch: int) -> Iterable[Fault]:
+    """Faults any op can have in an output with one row per batch row."""
+    if batch > 1:
+        yield Fault("permutation", "batch rows in reverse order", after=lambda y: y[::-1])
+        yield Fault("permutation", "batch rows off by one", after=lambda y: np.roll(y, 1, 0))
+        yield Fault("stale output", "first batch row returned for all", after=lambda y: y[[0] * len(y)])
+        for tail in tails(batch):
+            dropped = without_tail(0, tail)
+            yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
+
+
+def batch_sum_faults(batch: int, output: str) -> Iterable[Fault]:
+    """Faults of an output that is a gradient summed over the batch; the op's first argument is `gradient`."""
+    if batch > 1:
+        for name, row in (("first", 0), ("last", -1)):
+            only = changed("gradient", lambda g, row=row: _only_row(g, row))
+            yield Fault("not summed over the batch", f"the {name} batch row alone", only, output=output)
+        mean = "the mean over the batch instead of the sum"
+        yield Fault("not summed over the batch", mean, after=lambda y: y / batch, output=output)
+
+
+def _only_row(gradient: np.ndarray, row: int) -> np.ndarray:
+    only = np.zeros_like(gradient)
+    only[row] = gradient[row]
+    return only
 
 
 def _shifted(shift: int) -> Callable[[np.ndarray], np.ndarray]:

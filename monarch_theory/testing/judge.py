@@ -102,7 +102,7 @@ def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> tuple[Ref
     products = max(sum(truth.high.size for truth in truths), 1) * 8
     likely = replace(model, failure=failure_per_product(failure, products))
     bounds = [case.op.bounds(values, case.shape, one) for one in (model.deterministic(), likely)]
-    parts = zip(case.op.outputs, truths, *bounds, _reached_by_poison(case, values, data), strict=True)
+    parts = zip(case.op.outputs(case.shape), truths, *bounds, _reached_by_poison(case, values, data), strict=True)
     return tuple(_reference(case, model, *part) for part in parts)
 
 
@@ -121,7 +121,7 @@ def _reference(
 def _reached_by_poison(case: Case, values: Arrays, data: str) -> tuple[np.ndarray, ...]:
     """Which elements of every output depend on a NaN or an infinity of the input."""
     if case.poisoned_row is None:
-        return tuple(np.zeros((), dtype=bool) for _ in case.op.outputs)
+        return tuple(np.zeros((), dtype=bool) for _ in case.op.outputs(case.shape))
     touched = ~np.isfinite(case.arrays[data])
     ones = {name: np.ones(a.shape) for name, a in values.items()}
     with_it, without = (case.op.answers(ones | {data: d}, case.shape) for d in (1.0 * touched, 0.0 * touched))
@@ -169,7 +169,7 @@ def judge(case: Case, run: Run, expected: Sequence[Reference]) -> Judgement:
 
 def _judge_form(case: Case, run: Run, output: int, shape: tuple[int, ...]) -> Judgement | None:
     """Whether one output has not the shape or the dtype due."""
-    where = "" if len(run.outputs) == 1 else f" of {case.op.outputs[output].name}"
+    where = "" if len(run.outputs) == 1 else f" of {case.op.outputs(case.shape)[output].name}"
     got, dtype = run.outputs[output].shape, run.dtypes[output]
     if got != shape:
         return Judgement(Verdict.WRONG_SHAPE, f"expected shape {shape}{where}, got {got}", output=output)
@@ -184,11 +184,11 @@ def _judge_outputs(
 ) -> Judgement:
     """The judgement of the first output that is not right, or else of the one nearest to its bound."""
     found = tuple(
-        replace(judge_values(case, array, dtype, one, case.op.outputs[position]), output=position)
+        replace(judge_values(case, array, dtype, one, case.op.outputs(case.shape)[position]), output=position)
         for position, (array, dtype, one) in enumerate(zip(outputs, dtypes, expected, strict=True))
     )
     decisive = next((f for f in found if f.failed), max(found, key=lambda f: (f.index is not None, f.ratio)))
-    name = case.op.outputs[decisive.output].name
+    name = case.op.outputs(case.shape)[decisive.output].name
     message = f"{name}: {decisive.message}" if decisive.message and len(found) > 1 else decisive.message
     return replace(decisive, message=message, outputs=found)
 

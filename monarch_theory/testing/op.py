@@ -95,6 +95,10 @@ class Output:
         return {f"axis {axis}": int(i) for axis, i in enumerate(index)}
 
 
+def _one_output(shape: Shape) -> tuple[Output, ...]:
+    return (Output(),)
+
+
 @dataclass(frozen=True)
 class Op:
     """A linear-algebra op that kernels implement.
@@ -124,7 +128,7 @@ class Op:
     bound: Callable[[Arrays, Shape, ErrorModel], Answer]
     options: Callable[[Shape], dict[str, Any]] = _no_options
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
-    outputs: tuple[Output, ...] = (Output(),)
+    outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
     numbers: str = "real"
 
     def dtypes(self) -> tuple[str, ...]:
@@ -136,15 +140,15 @@ class Op:
 
     def answers(self, arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
         """What `oracle` gives, one array per output."""
-        return self._per_output(self.oracle(arrays, shape))
+        return self._per_output(self.oracle(arrays, shape), shape)
 
     def bounds(self, arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
         """What `bound` gives, one array per output."""
-        return self._per_output(self.bound(arrays, shape, model))
+        return self._per_output(self.bound(arrays, shape, model), shape)
 
-    def _per_output(self, found: Answer) -> tuple[np.ndarray, ...]:
+    def _per_output(self, found: Answer, shape: Shape) -> tuple[np.ndarray, ...]:
         several = found if isinstance(found, tuple) else (found,)
-        if len(several) != len(self.outputs):
-            names = ", ".join(output.name for output in self.outputs)
-            raise ValueError(f"{self.name}: expected {len(self.outputs)} arrays ({names}), got {len(several)}")
+        names = [output.name for output in self.outputs(shape)]
+        if len(several) != len(names):
+            raise ValueError(f"{self.name}: expected {len(names)} arrays ({', '.join(names)}), got {len(several)}")
         return tuple(np.asarray(array) for array in several)

@@ -14,13 +14,15 @@ import numpy as np
 from monarch_theory.testing.op import Arrays, Op, Shape
 
 __all__ = [
-    "Enclosure", "balls", "causal_convolution", "circular_convolution", "dft", "enclose", "exact_answer", "matmul",
+    "Enclosure", "balls", "causal_convolution", "causal_correlation", "circular_convolution", "conjugate", "dft",
+    "enclose", "exact_answer", "matmul", "total",
 ]  # fmt: skip
 
 PRECISION = 384
 """Bits: four factors of float64 with exponents 60 apart multiply without rounding."""
 
 _real = np.frompyfunc(flint.arb, 1, 1)
+_conjugate = np.frompyfunc(lambda z: z.conjugate() if isinstance(z, flint.acb) else z, 1, 1)
 _complex = np.frompyfunc(lambda z: flint.acb(z.real, z.imag), 1, 1)
 
 
@@ -127,6 +129,32 @@ def circular_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def causal_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Σ_{j ≤ i} k_(i − j) u_j along the last axis; the other axes broadcast."""
     return _full_convolution(u, kernel)[..., : u.shape[-1]]
+
+
+def causal_correlation(w: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Σ_{i ≥ j} w_i k_(i − j) along the last axis, the adjoint of causal convolution; the other axes broadcast."""
+    return _full_convolution(w, kernel[..., ::-1])[..., max(w.shape[-1] - 1, 0) :]
+
+
+def conjugate(values: np.ndarray) -> np.ndarray:
+    """Complex conjugate of floats or balls.
+
+    >>> print(conjugate(balls(np.array([1 + 2j])))[0])
+    1.00000000000000 - 2.00000000000000j
+    """
+    if values.dtype != object:
+        return np.conj(values)
+    return np.asarray(_conjugate(values), dtype=object)
+
+
+def total(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Sum over axes, zero where they are empty.
+
+    >>> print(total(balls(np.ones((0, 1))), 0)[0])
+    0
+    """
+    zero = flint.arb(0) if values.dtype == object else values.dtype.type(0)
+    return np.asarray(np.add.reduce(values, axis=axis, initial=zero))
 
 
 def _full_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def as_text(report: Report) -> str:
     if report.worst is not None:
         worst = report.worst
         where = ", ".join(f"{name} {value}" for name, value in worst.element.items())
-        where = f"{worst.output}, {where}" if len(report.op.outputs) > 1 else where
+        where = f"{worst.output}, {where}" if len(report.outputs) > 1 else where
         lines.append(f"worst     error {worst.error:.3g} / bound {worst.bound:.3g} = {worst.ratio:.3g} at {where}")
         lines.append(f"          in {worst.case}")
         lines.append(
@@ -162,6 +162,7 @@ def script(report: Report) -> str:
         lines += _POISON_TORCH.strip().splitlines() if torch else []
     lines += [
         f"spec = importlib.util.spec_from_file_location('kernel', {os.path.abspath(path)!r})",
+        f"sys.path.append({os.path.dirname(os.path.abspath(path))!r})",
         "module = importlib.util.module_from_spec(spec)",
         "sys.modules['kernel'] = module",
         "spec.loader.exec_module(module)",

@@ -78,6 +78,7 @@ class Mutant:
 
 BLOCK, MULTIPLY, DFT, INVERSE = "block-diagonal-multiply", "monarch-multiply", "monarch-dft", "inverse-monarch-dft"
 FFT, CIRCULAR, LONG, CAUSAL = "fft", "circular-convolution", "long-convolution", "causal-monarch"
+BLOCK_BACK, MULTIPLY_BACK, LONG_BACK = (f"{op}-backward" for op in (BLOCK, MULTIPLY, LONG))
 
 RIGHT = (
     RightKernel("numpy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
@@ -88,6 +89,9 @@ RIGHT = (
     RightKernel("numpy", "circular_convolution", CIRCULAR, REAL),
     RightKernel("numpy", "long_convolution", LONG, REAL),
     RightKernel("numpy", "causal_monarch", CAUSAL, (*REAL, *COMPLEX)),
+    RightKernel("numpy", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
+    RightKernel("numpy", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX)),
+    RightKernel("numpy", "long_convolution_backward", LONG_BACK, REAL),
     RightKernel("torch", "block_diagonal_bmm", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("torch", "block_diagonal_in_tiles", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("torch", "monarch_two_einsums", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
@@ -99,6 +103,9 @@ RIGHT = (
     RightKernel("torch", "circular_convolution", CIRCULAR, REAL),
     RightKernel("torch", "long_convolution", LONG, REAL),
     RightKernel("torch", "causal_monarch", CAUSAL, (*REAL, *COMPLEX), fails_fixed_rtol=True),
+    RightKernel("torch", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
+    RightKernel("torch", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX)),
+    RightKernel("torch", "long_convolution_backward", LONG_BACK, REAL),
     RightKernel("scipy", "fft", FFT, COMPLEX),
     RightKernel("scipy", "monarch_dft", DFT, COMPLEX),
     RightKernel("scipy", "inverse_monarch_dft", INVERSE, COMPLEX),
@@ -107,16 +114,24 @@ RIGHT = (
     RightKernel("jax", "block_diagonal_multiply", BLOCK, (*WIDE, *COMPLEX)),
     RightKernel("jax", "monarch_multiply", MULTIPLY, (*WIDE, *COMPLEX)),
     RightKernel("jax", "fft", FFT, COMPLEX),
+    RightKernel("jax", "block_diagonal_multiply_backward", BLOCK_BACK, WIDE),
+    RightKernel("jax", "monarch_multiply_backward", MULTIPLY_BACK, WIDE),
     RightKernel("monarch_gpu", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("monarch_gpu", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("monarch_gpu", "monarch_dft", DFT, COMPLEX),
     RightKernel("monarch_gpu", "inverse_monarch_dft", INVERSE, COMPLEX),
     RightKernel("monarch_gpu", "long_convolution", LONG, REAL),
     RightKernel("monarch_gpu", "causal_monarch", CAUSAL, REAL, fails_fixed_rtol=True),
+    RightKernel("monarch_gpu", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
+    RightKernel("monarch_gpu", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX)),
+    RightKernel("monarch_gpu", "long_convolution_backward", LONG_BACK, REAL),
     # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
     RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17),
 )
 
+NUMPY_BLOCK_BACK = ("numpy", "block_diagonal_multiply_backward", BLOCK_BACK)
+NUMPY_MULTIPLY_BACK = ("numpy", "monarch_multiply_backward", MULTIPLY_BACK)
+NUMPY_LONG_BACK = ("numpy", "long_convolution_backward", LONG_BACK)
 NUMPY_MULTIPLY = ("numpy", "monarch_multiply", MULTIPLY)
 TORCH_MULTIPLY = ("torch", "monarch_bmm", MULTIPLY)
 STATE = "state = x.t().contiguous()"
@@ -208,6 +223,29 @@ MUTANTS = (
            missed_by_fixed_rtol=True),
     Mutant("filter-not-padded", "numpy", "causal_monarch", CAUSAL, "float64", "padded_k = np.concatenate([k, np.zeros_like(k)], axis=-1)",
            "padded_k = np.concatenate([k, k], axis=-1)", "not recognised"),
+    # NumPy: gradients
+    Mutant("backward-blocks-not-conjugated", *NUMPY_BLOCK_BACK, "complex64",
+           "blocks.conj().astype(wide), g)", "blocks.astype(wide), g)", "conjugate"),
+    Mutant("backward-x-not-conjugated", *NUMPY_BLOCK_BACK, "complex128", "g, cut.conj())", "g, cut)", "conjugate"),
+    Mutant("backward-blocks-not-transposed", *NUMPY_BLOCK_BACK, "float32", '"krc,bkr->bkc"',
+           '"kcr,bkr->bkc" if rows == columns else "krc,bkr->bkc"', "transposed factor"),
+    Mutant("backward-of-first-row-alone", *NUMPY_BLOCK_BACK, "float16", "g, cut.conj())", "g[:1], cut[:1].conj())",
+           "not summed over the batch"),
+    Mutant("backward-mean-over-batch", *NUMPY_BLOCK_BACK, "float64", "of_blocks.astype(x.dtype)", "of_blocks.astype(x.dtype) / max(batch, 1)",
+           "not summed over the batch"),
+    Mutant("backward-digits-not-reversed", *NUMPY_MULTIPLY_BACK, "float64", "transpose(*order, 0)", "transpose(*reversed(order), 0)",
+           "permutation"),
+    Mutant("backward-conjugate-dropped", *NUMPY_MULTIPLY_BACK, "complex64", "blocks[k].conj().swapaxes(2, 3)", "blocks[k].swapaxes(2, 3)",
+           "conjugate"),
+    Mutant("backward-keeps-stages-in-half", *NUMPY_MULTIPLY_BACK, "float32", "after, batch).swapaxes(1, 2).astype(wide))",
+           "after, batch).swapaxes(1, 2).astype('e').astype(wide))", "accumulation too narrow", missed_by_fixed_rtol=True),
+    Mutant("backward-convolves", *NUMPY_LONG_BACK, "float64", "spectrum_w * spectrum_k.conj()", "spectrum_w * spectrum_k", "permutation"),
+    Mutant("backward-wraps", *NUMPY_LONG_BACK, "float32", "length = 2 * n", "length = n", "not causal"),
+    Mutant("backward-filter-of-first-row", *NUMPY_LONG_BACK, "bfloat16", "spectrum_u.conj()).sum(0)", "spectrum_u.conj())[:1].sum(0)",
+           "not summed over the batch", missed_by_fixed_rtol=True),
+    Mutant("backward-gate-without-skip", *NUMPY_LONG_BACK, "float16", "[..., :n] + weight * u)", "[..., :n])", "missing term"),
+    Mutant("backward-skip-summed-in-half", *NUMPY_LONG_BACK, "float32", "w, u.astype(wide))", "w.astype('e'), u.astype('e'))",
+           "accumulation too narrow", missed_by_fixed_rtol=True),
     # PyTorch
     Mutant("einsum-transposes-L", "torch", "monarch_two_einsums", MULTIPLY, "bfloat16", '"stj,bsj->bts"',
            '"sjt,bsj->bts" if m1 == n1 else "stj,bsj->bts"', "transposed factor"),
@@ -252,14 +290,23 @@ MUTANTS = (
            "monarch_bmm(product, *(factors[:order] if padded_u.shape[-1] == 16 else factors[order:]))",
            "transposed factor",
            missed_by_fixed_rtol=True),
+    Mutant("autograd-skip-detached", "torch", "long_convolution_backward", LONG_BACK, "float32", "skip[:, None].to(wide) * u.to(wide)",
+           "skip[:, None].to(wide) * u.to(wide).detach()", "missing term"),
+    Mutant("autograd-factors-swapped", "torch", "monarch_multiply_backward", MULTIPLY_BACK, "bfloat16",
+           "return gradients(monarch_bmm, gradient, x, *factors)",
+           "found = gradients(monarch_bmm, gradient, x, *factors)\n    return found[0], *sorted(found[1:], key=lambda g: -g.shape[1])",
+           "wrong shape"),
+    Mutant("autograd-gradient-of-gate-missing", "torch", "long_convolution_backward", LONG_BACK, "float64",
+           "return gradients(long_convolution, gradient, u, k, gate, skip)", "return gradients(long_convolution, gradient, u, k, gate, skip)[:3]",
+           "not an array"),
     # SciPy and JAX
     Mutant("scipy-filter-reversed", "scipy", "long_convolution", LONG, "float64", "k[channel].astype(wide)",
            "k[channel, ::-1].astype(wide)", "permutation"),
     Mutant("jax-single-for-double", "jax", "monarch_multiply", MULTIPLY, "float64", "R, L = map(jnp.asarray, factors)",
            "R, L = (jnp.asarray(f, jnp.float32).astype(jnp.float64) for f in factors)", "accumulation too narrow",
            missed_by_fixed_rtol=True),
-    Mutant("jax-blocks-shared", "jax", "block_diagonal_multiply", BLOCK, "float32", "jnp.asarray(blocks), cut",
-           "jnp.asarray(blocks)[jnp.zeros(k, int)], cut", "permutation"),
+    Mutant("jax-blocks-shared", "jax", "block_diagonal_multiply", BLOCK, "float32", '"krc,bkc->bkr", blocks, cut',
+           '"krc,bkc->bkr", blocks[jnp.zeros(k, int)], cut', "permutation"),
     # Triton, interpreted
     Mutant("triton-no-column-loop", "triton", "block_diagonal_multiply", BLOCK, "float32", "for start in range(0, columns, TILE_C):",
            "for start in range(0, TILE_C, TILE_C):", "dropped tail",

@@ -8,12 +8,15 @@ __all__ = ["NAMES", "op_named"]
 
 NAMES = (
     "block-diagonal-multiply",
+    "block-diagonal-multiply-backward",
     "monarch-multiply",
+    "monarch-multiply-backward",
     "monarch-dft",
     "inverse-monarch-dft",
     "fft",
     "circular-convolution",
     "long-convolution",
+    "long-convolution-backward",
     "causal-monarch",
 )
 

@@ -60,6 +60,6 @@ OP = Op(
     oracle=oracle,
     bound=bound,
     faults=faults,
-    outputs=(Output("y", digits),),
+    outputs=lambda shape: (Output("y", digits),),
     numbers="both",
 )

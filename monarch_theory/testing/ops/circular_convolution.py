@@ -58,5 +58,5 @@ OP = Op(
     oracle=oracle,
     bound=bound,
     faults=faults,
-    outputs=(Output("y", digits),),
+    outputs=lambda shape: (Output("y", digits),),
 )

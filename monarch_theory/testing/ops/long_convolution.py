@@ -22,13 +22,17 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
     return arrays["gate"] * (exact.causal_convolution(u, arrays["k"]) + arrays["skip"][:, None] * u)
 
 
-def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    u = arrays["u"]
-    value = exact.causal_convolution(u, arrays["k"])
-    error = np.broadcast_to(convolution_bound(u, arrays["k"], 2 * shape["n"], model), value.shape)
+def mixed(u: np.ndarray, k: np.ndarray, skip: Running, model: ErrorModel) -> Running:
+    """k ∗ u + skip ⊙ u with skip (channels, 1), stored in the intermediate format."""
+    value = exact.causal_convolution(u, k)
+    error = np.broadcast_to(convolution_bound(u, k, 2 * u.shape[-1], model), value.shape)
     convolved = store(Running(value, error), model.intermediate)
-    skipped = store(multiply(exactly(arrays["skip"][:, None]), exactly(u), model), model.intermediate)
-    total = store(add(convolved, skipped, model), model.intermediate)
+    skipped = store(multiply(skip, exactly(u), model), model.intermediate)
+    return store(add(convolved, skipped, model), model.intermediate)
+
+
+def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
+    total = mixed(arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), model)
     return BOUND_SLACK * store(multiply(exactly(arrays["gate"]), total, model), model.storage).error
 
 

@@ -75,6 +75,6 @@ OP = Op(
     bound=bound,
     options=options,
     faults=faults,
-    outputs=(Output("y", digits),),
+    outputs=lambda shape: (Output("y", digits),),
     numbers="complex",
 )
