@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -32,6 +34,7 @@ from monarch_theory.sandbox import Sandbox, SandboxError
 
 CONVENTIONS = {"m2": Convention.M2, "dao": Convention.DAO, "dao-transposed": Convention.DAO_TRANSPOSED}
 MEMBER, NOT_MEMBER, UNDECIDED = 0, 1, 2
+REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
 SHADES = " .:-=+*#%@"
 
 
@@ -55,6 +58,9 @@ def express(
 ) -> None:
     """Can a Monarch matrix (or another family) represent this matrix? Exit status: 0 member, 1 not, 2 undecided."""
     try:
+        chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
+        chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
+        _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         array, domain = read_source(source, size, seed, timeout)
 
         def chosen_class() -> MonarchClass:
@@ -68,9 +74,6 @@ def express(
                     array, domain, kind, exact=exact, accuracy=accuracy, name=source, progress=report
                 )
             else:
-                if exact or search:
-                    option = "--exact" if exact else "--search"
-                    raise ValueError(f"{option}: expected --family monarch, got {family}")
                 try:
                     budget = chosen_class().parameters if parameters is None else parameters
                 except ValueError as error:
@@ -88,15 +91,41 @@ def express(
         if png is not None:
             _draw(floating(array, domain)[0], found, png, source)
             facts["png"] = str(png)
+        if as_json:
+            print(json.dumps(facts, allow_nan=False))
+        else:
+            _print(facts, found, floating(array, domain)[0])
     except (ValueError, TypeError, SandboxError, OSError) as error:
         fail(str(error))
     except MemoryError:
         fail(f"{source}: expected a matrix that fits into memory, dense")
-    if as_json:
-        print(json.dumps(facts, allow_nan=False))
-    else:
-        _print(facts, found, floating(array, domain)[0])
+    except Exception:
+        # Python's own status for a crash is 1, which here would say "not a member"
+        traceback.print_exc()
+        raise typer.Exit(UNDECIDED) from None
     raise typer.Exit({True: MEMBER, False: NOT_MEMBER, None: UNDECIDED}[found.member])
+
+
+def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
+    """An option that would be read and then ignored is an error.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    if family == "monarch":
+        if parameters is not None:
+            raise ValueError(
+                f"--parameters: expected --family other than monarch, whose radices set it, got {parameters}"
+            )
+        return
+    given = [option for option, value in monarch_only.items() if value]
+    if given:
+        raise ValueError(f"{given[0]}: expected --family monarch, got {family}")
+    given = [option for option, value in chosen.items() if value]
+    if parameters is not None and given:
+        raise ValueError(
+            f"{given[0]}: expected none beside --parameters, which sets the budget, got {chosen[given[0]]}"
+        )
 
 
 def fail(message: str) -> NoReturn:
@@ -112,6 +141,8 @@ def read_source(source: str, size: int, seed: int, timeout: float) -> tuple[np.n
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
         return read_matrix(_from_python(Path(path), name, size, seed, timeout), name=source)
+    if size:
+        raise ValueError(f"--size: expected none, as {source} is not a function in FILE.py, got {size}")
     if not source.endswith(".npy"):
         raise ValueError(f"{source}: expected FILE.npy or FILE.py:NAME")
     if not Path(source).is_file():
@@ -130,11 +161,14 @@ def _from_python(path: Path, name: str, size: int, seed: int, timeout: float) ->
     try:
         with Sandbox(user_matrix.__file__, "matrix", timeout=timeout, seed=seed) as sandbox:
             sandbox.load()
-            return sandbox.evaluate(address, np.array([size]))[0]
+            found = sandbox.evaluate(address, np.array([size]))[0]
     except SandboxError as error:
         # the sandbox quotes the line of our own loader, which tells the user nothing
         message = error.message.partition(" (line ")[0]
         raise ValueError(f"{path}:{name}: {error.outcome.value}: {message}") from error
+    if found.ndim == 1:  # exact entries, spelled out
+        return np.array([[Fraction(entry) for entry in row] for row in json.loads(found.tobytes())], dtype=object)
+    return found
 
 
 def _class(
@@ -205,6 +239,7 @@ def _facts(
         }
     if found.projection is not None:
         facts["guaranteed_ratio"] = found.projection.guarantee
+        facts["guarantee_reference"] = REFERENCE
         facts["achieved_ratio"] = found.projection.achieved
     if membership is not None and membership.refutation is not None:
         refutation = membership.refutation
@@ -249,17 +284,13 @@ def _print(facts: dict[str, Any], found: Examination, array: np.ndarray) -> None
     print(f"{verdict} ({kind})")
     if "refutation" in facts:
         print(f"  {facts['refutation']['text']}")
-    bound = {"optimal": "the optimum", "heuristic": "a heuristic, no bound"}.get(found.guarantee, "")
-    if found.projection is not None and not found.projection.optimal:
-        bound = (
-            f"no member is nearer than {found.lower_bound:.3e}; at most {found.projection.achieved:.3f} × the optimum, "
-            f"{found.projection.guarantee:.3f} guaranteed"
-        )
-    print(f"distance    {found.distance:.3e} of the norm, {facts['distance_evidence']} ({bound})")
+    print(f"distance    {found.distance:.3e} of the norm, {facts['distance_evidence']} ({_bound(found)})")
     print(f"parameters  {found.parameters} of {array.size}, compression {found.compression:.2f}")
     if found.distance > found.threshold:
         print("where the error sits (each cell against the largest):")
         print(_ascii(error_map(array, found.approximation)))
+    if facts["tried"]:
+        print("classes next to it" + (" (→ worth trying next):" if facts["next"] else ", none worth trying:"))
     for neighbour in facts["tried"]:
         mark = "→" if neighbour == facts["next"] else " "
         shape = f"order {neighbour['order']}, radices {tuple(neighbour['radices'])}, {neighbour['convention']}"
@@ -267,11 +298,24 @@ def _print(facts: dict[str, Any], found: Examination, array: np.ndarray) -> None
             f"{mark} {shape}, rank {neighbour['rank']}: distance {neighbour['distance']:.3e}, "
             f"{neighbour['parameters']} parameters"
         )
-    if facts["tried"]:
-        print("→ worth trying next" if facts["next"] else "nothing next to it is worth trying")
     if "search" in facts:
         search = facts["search"]
         print(f"permutation search (heuristic): {search['distance_before']:.3e} → {search['distance']:.3e}")
+
+
+def _bound(found: Examination) -> str:
+    """What is known of the distance of the nearest member."""
+    if found.guarantee == "optimal":
+        return "the optimum"
+    if found.lower_bound is None:
+        return "a heuristic, no bound"
+    bound = f"no member is nearer than {found.lower_bound:.3e}"
+    if found.projection is None:
+        return bound
+    return (
+        f"{bound}; at most {found.projection.achieved:.3f} × the optimum, "
+        f"√(p−1) = {found.projection.guarantee:.3f} guaranteed, cf. {REFERENCE}"
+    )
 
 
 def _ascii(cells: np.ndarray) -> str:

@@ -1,9 +1,11 @@
 """Run inside the sandbox: turn NAME of a user's FILE.py into a dense matrix.
 
-NAME may be an array, a function of no arguments that returns one, a `LinearOperator`, or a linear function of an array
-(N, batch) → (outputs, batch), which is applied to the identity and therefore needs N.
+NAME may be an array, a sparse matrix, a `LinearOperator`, a matrix of exact rationals, a function of no arguments that
+returns one of these, or a linear function of an array (N, batch) → (outputs, batch), which is applied to the identity
+and therefore needs N.
 """
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -11,39 +13,76 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.domains import RATIONALS, PrimeField
+
 __all__ = ["matrix"]
 
 
 def matrix(address: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The matrix at FILE.py:NAME, spelled in UTF-8 bytes; `size` holds N, or 0 where it was not given."""
+    """The matrix at FILE.py:NAME, spelled in UTF-8 bytes; `size` holds N, or 0 where it was not given.
+
+    Exact entries come as the UTF-8 bytes of a JSON list of rows of strings "p/q".
+    """
     path, _, name = bytes(address.astype(np.uint8)).decode().rpartition(":")
     sys.path.insert(0, str(Path(path).parent))
     names: Any = runpy.run_path(path)
     if name not in names:
         offered = sorted(key for key in names if not key.startswith("_"))
         raise NameError(f"{path} has no {name!r}; it defines {', '.join(offered) or 'nothing'}")
-    value = names[name]
+    value, n = names[name], int(size[0])
     if callable(value) and not hasattr(value, "matmat"):
-        if int(size[0]):
-            _refuse_nonlinear(value, name, int(size[0]))
-            value = value(np.eye(int(size[0])))
-        else:
-            try:
-                value = value()
-            except TypeError as error:
-                raise TypeError(f"{name} needs an argument; give --size N to apply it to the identity") from error
+        value = _apply(value, name, n) if n else _build(value, name)
+    elif n:
+        raise ValueError(f"--size: expected none, as {name} is a matrix and not a function, got {n}")
+    return _dense(value, name)
+
+
+def _build(function: Any, name: str) -> Any:
+    try:
+        return function()
+    except TypeError as error:
+        raise TypeError(f"{name} needs an argument; give --size N to apply it to the identity") from error
+
+
+def _dense(value: Any, name: str) -> np.ndarray:
+    if isinstance(getattr(value, "domain", None), PrimeField):
+        raise TypeError(f"{name}: expected entries with a distance, got {value.domain}: ask `membership.decide`")
     if hasattr(value, "matmat"):
-        value = value.matmat(np.eye(value.shape[1]))
-    if hasattr(value, "dense"):
-        value = value.dense()
-    if hasattr(value, "detach"):
-        value = value.detach()
-    return np.asarray(value)
+        value = value.matmat(np.eye(value.shape[1], dtype=getattr(value, "dtype", None)))
+    for method in ("dense", "toarray", "detach"):
+        if hasattr(value, method):
+            value = getattr(value, method)()
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufcO" or value is None:
+        raise TypeError(f"{name}: expected a matrix of numbers, got {type(value).__name__}")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {array.shape}")
+    return _spelled(array, name) if array.dtype.kind == "O" else array
 
 
-def _refuse_nonlinear(function: Any, name: str, size: int) -> None:
-    """Rounding commutes with doubling and with a change of sign, so a linear function passes both without tolerance."""
-    x = np.random.default_rng(0).standard_normal((size, 1))
-    once, twice, back = (np.asarray(function(argument)) for argument in (x, 2 * x, -x))
-    if not (np.array_equal(twice, 2 * once) and np.array_equal(back, -once)):
+def _spelled(array: np.ndarray, name: str) -> np.ndarray:
+    rows = [[str(entry) for entry in row] for row in RATIONALS.array(array, name=name)]
+    return np.frombuffer(json.dumps(rows).encode(), np.uint8)
+
+
+def _apply(function: Any, name: str, size: int) -> np.ndarray:
+    """The function at the identity, once it has shown that it is linear and works on every column by itself."""
+    x, y, z = np.random.default_rng(0).standard_normal((3, size))
+
+    def image(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        found = np.asarray(function(np.stack([left, right], axis=1)))
+        if found.ndim != 2 or found.shape[1] != 2:
+            raise ValueError(f"{name}: expected shape (outputs, 2) from one of ({size}, 2), got {found.shape}")
+        return found
+
+    both = image(x, y)
+    # bit for bit: the other column's numbers cannot change how this one is rounded
+    if not (np.array_equal(both[:, 0], image(x, z)[:, 0]) and np.array_equal(both[:, 1], image(z, y)[:, 1])):
+        raise ValueError(
+            f"{name}: expected output columns that depend on their own input column alone, got one that changed with "
+            f"the other: it works along the wrong axis, or at random"
+        )
+    # rounding commutes with doubling and with a change of sign, so a linear function passes without tolerance
+    if not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
         raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
+    return np.asarray(function(np.eye(size)))

@@ -10,9 +10,15 @@ import numpy as np
 
 from monarch_theory.domains import Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.matrices import floating
-from monarch_theory.expressivity.membership import Membership, decide, decide_exactly, default_accuracy
+from monarch_theory.expressivity.membership import (
+    Membership,
+    checked_accuracy,
+    decide,
+    decide_exactly,
+    default_accuracy,
+)
 from monarch_theory.expressivity.projection import Projection, operation_roundoff, project_array
 from monarch_theory.monarch import Convention
 from monarch_theory.rounding import gamma
@@ -42,7 +48,7 @@ class Examination:
         lower_bound: no member is relatively nearer; equal to `distance` where the fit is optimal, None where unknown.
         threshold: relative distance that counts as none: what rounding of the entries explains.
         parameters: scalars stored for the approximation.
-        guarantee: "optimal", "quasi-optimal" or "heuristic".
+        guarantee: "optimal", "quasi-optimal" or "heuristic"; of a family, the weakest of the settings tried.
         setting: the class or setting in words.
         approximation: dense.
         membership, projection: of a Monarch class; None for other families.
@@ -90,18 +96,25 @@ def examine_monarch(
     Args:
         exact: read floating-point entries as the dyadic rationals they are.
         accuracy: as for `decide`; floating point only.
+
+    Raises:
+        ValueError: an accuracy where the answer is exact.
     """
     values, field = floating(array, domain, name=name)
     if exact or not isinstance(domain, Floating):
-        answer = decide_exactly(array, kind, domain=domain, name=name, progress=progress)
-        projection = project_array(values, kind, field, progress=progress)
+        if accuracy is not None:
+            raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
+        answer = decide_exactly(array, kind, domain=domain, name=name, progress=_half(progress, 0))
+        projection = project_array(array, kind, domain, name=name, progress=_half(progress, 1))
+        threshold = default_accuracy(kind, field)
     else:
         answer = decide(array, kind, domain=domain, accuracy=accuracy, name=name, progress=progress)
-        assert answer.projection is not None
+        assert answer.projection is not None and answer.threshold is not None
         projection = answer.projection
-    threshold = default_accuracy(kind, field) if accuracy is None else accuracy
+        threshold = answer.threshold / projection.norm if projection.norm else 0.0
     settled = answer.member is True and answer.evidence == "exact"
     floor = projection.lower_bound / projection.norm if projection.norm else 0.0
+    convention = kind.convention.name.lower().replace("_", "-")
     return Examination(
         answer.member,
         answer.evidence,
@@ -110,11 +123,16 @@ def examine_monarch(
         threshold,
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
-        f"order {kind.order}, radices {kind.input_radices}, {kind.convention.value}, rank {kind.rank}",
+        f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
         values if settled else projection.dense(),
         answer,
         projection,
     )
+
+
+def _half(progress: Progress | None, which: int) -> Progress | None:
+    """Progress of the first or the second of two passes."""
+    return None if progress is None else lambda fraction: progress((which + fraction) / 2)
 
 
 def family_named(name: str, shape: tuple[int, int]) -> Family:
@@ -142,21 +160,25 @@ def examine_family(
     """The best fit of a family with at most `budget` parameters, measured.
 
     Raises:
-        ValueError: nothing in the family is that small, or the family has no approximation of this matrix.
+        ValueError: nothing in the family is that small, the family has no approximation of this matrix, or an accuracy
+            outside [0, 1).
     """
+    if accuracy is not None:
+        checked_accuracy(accuracy)
     values, field = floating(array, domain, name=name)
     options = family.within(values.shape, budget)
     if not options:
         least = min(setting.parameters for setting in family.settings(values.shape))
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {values.shape}, got {budget}")
     norm = float(np.linalg.norm(values)) or 1.0
-    fits = []
+    fits, floors = [], []
     for done, setting in enumerate(options):
         try:
             near = family.fit(values, setting)
         except ValueError as error:
             raise ValueError(f"{name}: {error} (family {family.name})") from error
         fits.append((float(np.linalg.norm(values - near)) / norm, setting.parameters, done, near))
+        floors.append(_floor(values, family, setting, fits[-1][0] * norm) / norm)
         if progress is not None:
             progress((done + 1) / len(options))
     distance, parameters, index, near = min(fits, key=lambda fit: fit[:3])
@@ -164,16 +186,21 @@ def examine_family(
     unit = operation_roundoff(field)
     slack = gamma(2 * max(values.shape), unit)  # the SVDs of the fit, as in projection
     threshold = slack + (gamma(values.shape[1], unit) if accuracy is None else accuracy)
-    optimal = all(option.guarantee == "optimal" for option in options)
     member: bool | None = None
     if distance <= threshold:
         member = True
-    elif optimal and distance > threshold + slack:
+    elif min(floors) > threshold + slack:
         member = False
-    floor = distance if optimal else None
-    return Examination(
-        member, "measured", distance, floor, threshold, parameters, setting.guarantee, setting.label, near
-    )
+    floor = min(floors) if all(np.isfinite(floors)) else None
+    weakest = max((option.guarantee for option in options), key=("optimal", "quasi-optimal", "heuristic").index)
+    return Examination(member, "measured", distance, floor, threshold, parameters, weakest, setting.label, near)
+
+
+def _floor(values: np.ndarray, family: Family, setting: Setting, distance: float) -> float:
+    """No member of the setting is nearer than this; −∞ where nothing is known."""
+    if setting.guarantee == "optimal":
+        return distance
+    return -np.inf if family.lower_bound is None else family.lower_bound(values, setting)
 
 
 def neighbours(
@@ -215,24 +242,22 @@ def neighbours(
 def worth_trying(here: Examination, found: list[Neighbour]) -> Neighbour | None:
     """The next class to look at; None where no neighbour helps.
 
-    For a member, the cheapest neighbour that also holds it; otherwise the one that takes most squared error away for
-    each parameter it adds.
+    The cheapest neighbour that holds the matrix, where one does (and is cheaper than a class that holds it already);
+    otherwise, of those that come nearer, the one that captures most of the squared norm for each parameter stored.
     """
-    if here.distance <= here.threshold:
-        cheaper = [n for n in found if n.distance <= here.threshold and n.parameters < here.parameters]
-        return min(cheaper, key=lambda n: n.parameters, default=None)
-    nearer = [n for n in found if n.distance < here.distance * (1 - 1e-6)]
-
-    def rate(neighbour: Neighbour) -> float:
-        added = max(neighbour.parameters - here.parameters, 1)
-        return (here.distance**2 - neighbour.distance**2) / added
-
-    return max(nearer, key=rate, default=None)
+    holding = [n for n in found if n.distance <= here.threshold]
+    if here.member:
+        holding = [n for n in holding if n.parameters < here.parameters]
+    if holding or here.member:
+        return min(holding, key=lambda n: n.parameters, default=None)
+    nearer = [n for n in found if n.distance < here.distance]
+    return max(nearer, key=lambda n: (1 - n.distance**2) / n.parameters, default=None)
 
 
 def error_map(array: np.ndarray, approximation: np.ndarray, rows: int = 16, columns: int = 32) -> np.ndarray:
     """Share of the squared error in each cell of a grid of at most `rows` × `columns`; sum one, or zero."""
-    squares = np.abs(array - approximation).astype(float) ** 2
+    residual = np.abs(array - approximation).astype(float)
+    squares = (residual / (residual.max() or 1.0)) ** 2  # squares of small residuals would underflow
     row_edges = np.unique(np.linspace(0, array.shape[0], min(rows, array.shape[0]) + 1).astype(int))
     column_edges = np.unique(np.linspace(0, array.shape[1], min(columns, array.shape[1]) + 1).astype(int))
     cells = np.add.reduceat(np.add.reduceat(squares, row_edges[:-1], 0), column_edges[:-1], 1)

@@ -35,7 +35,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
     `LinearOperator`.
 
     A `LinearOperator` is applied to the identity, so it costs one dense matrix. Nothing is cast: integers stay
-    integers, half precision is refused by name.
+    integers, half precision is refused by name. Bytes of the other order are turned round, which changes no number.
 
     Args:
         source: the matrix.
@@ -55,6 +55,8 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
     if isinstance(source, sympy.MatrixBase):
         source = np.array(source.tolist(), dtype=object)
     source = source.toarray() if issparse(source) else np.asarray(source)
+    if not source.dtype.isnative:
+        source = source.astype(source.dtype.newbyteorder("="))
     if source.ndim != 2 or 0 in source.shape:
         raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
     if domain is None:
@@ -105,20 +107,22 @@ def dyadic(matrix: np.ndarray, domain: Domain) -> tuple[np.ndarray, Domain]:
 
 
 def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tuple[np.ndarray, Floating]:
-    """The matrix in floating point, to be measured: integers and rationals as float64, cyclotomic as complex128.
+    """The matrix in floating point, to be measured: integers and rationals as the nearest float64, cyclotomic as
+    complex128.
 
     Raises:
-        ValueError: an integer too large for float64.
+        ValueError: an integer or a rational beyond float64, 1.8e308.
         TypeError: the domain has no place in the complex numbers (a prime field, or SymPy expressions with symbols).
     """
     if isinstance(domain, Floating):
         return matrix, domain
-    if domain is INTEGERS:
-        if any(abs(entry) > 2**53 for entry in matrix.flat):
-            raise ValueError(f"{name}: expected integers that float64 holds, at most 2**53, got a larger one")
-        return matrix.astype(float), FLOAT64
-    if domain is RATIONALS:
-        return np.array([int(x.p) / int(x.q) for x in matrix.flat]).reshape(matrix.shape), FLOAT64
+    if domain is INTEGERS or domain is RATIONALS:
+        try:
+            if domain is INTEGERS:
+                return matrix.astype(float), FLOAT64
+            return np.array([int(x.p) / int(x.q) for x in matrix.flat]).reshape(matrix.shape), FLOAT64
+        except OverflowError:
+            raise ValueError(f"{name}: expected entries below 1.8e308, to be measured in float64") from None
     if isinstance(domain, Cyclotomic):
         return domain.embed(matrix), COMPLEX128
     if domain is SYMBOLIC and not any(entry.free_symbols for entry in matrix.flat):

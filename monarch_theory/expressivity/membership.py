@@ -11,7 +11,7 @@ Zheng, Riccietti and Gribonval 2023. Over the integers the rank-one factors are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, prod, sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ from monarch_theory.expressivity.projection import (
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.rounding import gamma
 
-__all__ = ["Membership", "Refutation", "decide", "decide_exactly", "default_accuracy"]
+__all__ = ["Membership", "Refutation", "checked_accuracy", "decide", "decide_exactly", "default_accuracy"]
 
 
 PIECE = 2**18  # scalars eliminated at once, so that exact scalars do not fill the memory
@@ -100,8 +100,8 @@ def decide(
     Theorem: `proofs/rank_one_slices`.
 
     In floating point the question is whether some member lies within the error that the entries carry anyway:
-    ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F. It is answered no only when the lower bound on the distance
-    exceeds that by the error bound of the singular values, and left open in between.
+    ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F + what underflow loses. It is answered no only when the
+    lower bound on the distance exceeds that by the error bound of the singular values, and left open in between.
 
     Args:
         matrix: anything `read_matrix` reads, of shape `kind.shape`.
@@ -126,14 +126,12 @@ def decide(
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
         return _decide_exactly(array, kind, domain, progress)
-    if accuracy is None:
-        accuracy = default_accuracy(kind, domain)
-    if not 0 <= accuracy < 1:
-        raise ValueError(f"accuracy: expected a number in [0, 1), got {accuracy}")
-    projection = project_array(array, kind, domain, progress=progress)
+    accuracy = default_accuracy(kind, domain) if accuracy is None else checked_accuracy(accuracy)
+    projection = project_array(array, kind, domain, name=name, progress=progress)
     unit = operation_roundoff(domain)
     # the residual is one difference and p − 1 products per entry, taken once per split
     threshold = (accuracy + (kind.order - 1) * 2 * gamma(kind.rank + 2, unit)) * projection.norm
+    threshold += _underflow(kind, domain)
     member: bool | None = None
     if projection.distance <= threshold:
         member = True
@@ -149,6 +147,17 @@ def decide(
     )
 
 
+def checked_accuracy(accuracy: float) -> float:
+    """`accuracy`; `ValueError` unless it is in [0, 1).
+
+    >>> checked_accuracy(1e-6)
+    1e-06
+    """
+    if not 0 <= accuracy < 1:
+        raise ValueError(f"accuracy: expected a number in [0, 1), got {accuracy}")
+    return accuracy
+
+
 def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
     """γ_N for N inputs: what an entry may lose when it comes from N rounded operations, such as one inner product.
 
@@ -157,6 +166,11 @@ def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
     '7.1e-15'
     """
     return gamma(kind.shape[1], operation_roundoff(domain))
+
+
+def _underflow(kind: MonarchClass, domain: Floating) -> float:
+    """What N operations an entry may lose, in Frobenius norm, where their results are subnormal."""
+    return kind.shape[1] * sqrt(prod(kind.shape)) * float(np.finfo(domain.dtype).smallest_subnormal)
 
 
 def decide_exactly(

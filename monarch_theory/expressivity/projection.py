@@ -21,14 +21,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, isfinite, prod, sqrt
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from monarch_theory.domains import Floating
+from monarch_theory.domains import Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import floating, read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
@@ -39,6 +39,7 @@ __all__ = ["Projection", "operation_roundoff", "project", "project_array", "proj
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
+CACHED = 2**18  # scalars whose singular vectors stay in the cache between LAPACK and the residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,8 @@ def project(
 
     Args:
         matrix: anything `read_matrix` reads, shape `kind.shape`. Floating-point input is projected in its own
-            precision; integers and rationals in float64, cyclotomic numbers in complex128.
+            precision; integers and rationals in the nearest float64, which `Projection.rounding` includes;
+            cyclotomic numbers in complex128.
         kind: which class.
         name: what error messages call the matrix.
         progress: called with the fraction done.
@@ -136,8 +138,8 @@ def project(
     >>> round(float(project(A, MonarchClass((2, 2))).distance) ** 2, 12)  # two slices of rank two, each loses one unit
     2.0
     """
-    array, domain = floating(*read_matrix(matrix, name=name), name=name)
-    return project_array(array, kind, domain, progress=progress)
+    array, domain = read_matrix(matrix, name=name)
+    return project_array(array, kind, domain, name=name, progress=progress)
 
 
 def project_batch(
@@ -161,9 +163,19 @@ def project_batch(
 
 
 def project_array(
-    array: np.ndarray, kind: MonarchClass, domain: Floating, *, progress: Progress | None = None
+    array: np.ndarray, kind: MonarchClass, domain: Domain, *, name: str = "matrix", progress: Progress | None = None
 ) -> Projection:
-    """`project` for a finite array already known to be of a floating-point domain."""
+    """`project` for a matrix already read by `read_matrix`."""
+    values, field = floating(array, domain, name=name)
+    found = _project(values, kind, field, name, progress)
+    if field is domain:
+        return found
+    return replace(found, rounding=found.rounding + operation_roundoff(field) * found.norm)
+
+
+def _project(
+    array: np.ndarray, kind: MonarchClass, domain: Floating, name: str, progress: Progress | None
+) -> Projection:
     tensor = kind.digit_tensor(array)
     p = kind.order
     if p == 1:
@@ -174,7 +186,7 @@ def project_array(
     norm = _norm(tensor)
     if not isfinite(norm * scale):
         raise ValueError(
-            f"matrix: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
+            f"{name}: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
         )
     report = _Steps(progress, 2 * (p - 1) - 1)
     tails = [0.0]
@@ -252,8 +264,8 @@ class _Steps:
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:
-    """Pieces of about four million scalars, so that two threads share even one slice stack."""
-    step = max(1, min(count // 8 or 1, 2**22 // max(size, 1)))
+    """Pieces that fit the cache, and at least eight, so that threads share even one slice stack."""
+    step = max(1, min(count // 8 or 1, CACHED // max(size, 1)))
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 

@@ -30,4 +30,8 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return project(matrix, setting.choices["kind"]).dense()
 
 
-block_tensor_train = Family("block-tensor-train", "block tensor train", "Qiu et al. 2024", settings, fit)
+def lower_bound(matrix: np.ndarray, setting: Setting) -> float:
+    return project(matrix, setting.choices["kind"]).lower_bound
+
+
+block_tensor_train = Family("block-tensor-train", "block tensor train", "Qiu et al. 2024", settings, fit, lower_bound)

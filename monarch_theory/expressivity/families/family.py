@@ -22,7 +22,7 @@ class Setting:
         parameters: stored scalars.
         multiplications: scalar multiplications of one matrix–vector product.
         guarantee: "optimal", the fit is the nearest in Frobenius norm; "quasi-optimal", within √(p−1) of it;
-            "heuristic", nothing is promised.
+            "heuristic", no ratio is promised.
         choices: what `fit` reads.
     """
 
@@ -47,6 +47,8 @@ class Family:
         settings: shape of the matrix → its settings; none where the shape has none.
         fit: (matrix, setting) → dense approximation, same shape and dtype. Raises `ValueError` for a matrix that the
             family has no approximation of (attention families need probabilities).
+        lower_bound: (matrix, setting) → Frobenius distance that no member of the setting is below; None where nothing
+            is known. Not asked where the fit is optimal, whose distance it is.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Family:
     reference: str
     settings: Callable[[tuple[int, int]], list[Setting]]
     fit: Fit
+    lower_bound: Callable[[np.ndarray, Setting], float] | None = None
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: str = "parameters") -> list[Setting]:
         """Settings whose `cost` ("parameters" or "multiplications") is at most `budget`, dearest first."""

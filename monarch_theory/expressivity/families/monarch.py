@@ -4,6 +4,8 @@ For order 2 a sum of r is the class of slices of rank r, and the fit is optimal;
 one after another to what is left, which is a heuristic.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
@@ -28,7 +30,8 @@ def monarch(order: int) -> Family:
             _setting(MonarchClass(columns, rows, convention), terms) for convention in Convention for terms in TERMS
         ]
 
-    return Family(f"monarch-{order}", f"Monarch, order {order}", "Dao et al. 2022; Fu et al. 2023", settings, fit)
+    reference = "Dao et al. 2022; Fu et al. 2023"
+    return Family(f"monarch-{order}", f"Monarch, order {order}", reference, settings, fit, lower_bound)
 
 
 def _setting(kind: MonarchClass, terms: int) -> Setting:
@@ -51,6 +54,12 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return total
 
 
+def lower_bound(matrix: np.ndarray, setting: Setting) -> float:
+    """A sum of r Monarch matrices has slices of rank r at most, so none is nearer than their tails allow."""
+    kind = replace(setting.choices["kind"], rank=setting.choices["terms"])
+    return project(matrix, kind).lower_bound
+
+
 def _butterfly_settings(shape: tuple[int, int]) -> list[Setting]:
     order = shape[0].bit_length() - 1
     if shape != (2**order, 2**order) or order < 2:
@@ -58,4 +67,4 @@ def _butterfly_settings(shape: tuple[int, int]) -> list[Setting]:
     return [_setting(MonarchClass((2,) * order, (), convention), terms) for convention in Convention for terms in TERMS]
 
 
-butterfly = Family("butterfly", "butterfly", "Dao et al. 2019; Parker 1995", _butterfly_settings, fit)
+butterfly = Family("butterfly", "butterfly", "Dao et al. 2019; Parker 1995", _butterfly_settings, fit, lower_bound)

@@ -2,6 +2,7 @@
 
 from math import sqrt
 
+import flint
 import mpmath
 import numpy as np
 import pytest
@@ -168,6 +169,16 @@ def test_scale_neither_overflows_nor_vanishes(scale):
     assert project(matrix * scale, kind).relative_distance == pytest.approx(project(matrix, kind).relative_distance)
 
 
+@pytest.mark.parametrize("entry", [3**40, flint.fmpq(1, 3)], ids=["integers", "rationals"])
+def test_rounding_includes_the_conversion_of_exact_entries(entry):
+    """Twice the same rows but for one part in 2^60, which float64 loses."""
+    kind, off = MonarchClass((2, 1), (1, 2)), entry * flint.fmpq(2**60 + 1, 2**60)
+    found = project([[entry, entry], [entry, off]], kind)
+    assert not decide(np.array([[entry, entry], [entry, off]], dtype=object), kind).member
+    size = float(flint.fmpq(entry).p) / float(flint.fmpq(entry).q)
+    assert abs(found.distance - size / 2**61) <= found.rounding and found.rounding >= 2.0**-53 * found.norm
+
+
 def test_slice_errors_say_where_the_error_sits():
     member = random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense()
     member[5, 6] += 1.0  # i = 5: s = i0 = 1; j = 6: j0 = a1 = 2
@@ -206,8 +217,9 @@ def test_bad_input_is_named():
         project(np.full((4, 4), np.inf), kind, name="A")
     with pytest.raises(TypeError, match="expected numbers with a distance, got scalars of F_7"):
         project(random_monarch((2, 2), PrimeField(7), np.random.default_rng(0)), kind)
-    with pytest.raises(ValueError, match=r"at most 2\*\*53"):
-        project([[2**60, 0], [0, 1]], MonarchClass((2,)))
+    for large in (10**400, flint.fmpq(10**400, 3)):
+        with pytest.raises(ValueError, match=r"A: expected entries below 1.8e308"):
+            project([[large, 0], [0, 1]], MonarchClass((2,)), name="A")
     with pytest.raises(ValueError, match="expected 1 for a single Monarch matrix, got 2"):
         project(np.ones((4, 4)), MonarchClass((2, 2), rank=2)).matrix  # noqa: B018
     with pytest.raises(ValueError, match="7 is not a product of 2 integers above one"):
