@@ -127,6 +127,17 @@ def test_a_family_that_comes_near_but_not_within_its_bound_is_undecided(saved):
     assert "no member is nearer than" in run(path, "--family", "monarch-3", "--parameters", 256).output
 
 
+@pytest.mark.parametrize(("place", "message"), [("no/such.png", "a file in a folder that exists"), ("a.xyz", "a suffix among")])
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(saved, tmp_path, monkeypatch, place, message):
+    monkeypatch.setattr("monarch_theory.command.express.examine_monarch", None)
+    monkeypatch.setattr("monarch_theory.command.atlas.compare", None)
+    for answer in (
+        run(saved(np.eye(4)), "--png", tmp_path / place),
+        run("--size", 4, "--png", tmp_path / place, command=atlas),
+    ):
+        assert answer.exit_code == 2 and f"--png: expected {message}" in answer.stderr
+
+
 def test_a_matrix_too_large_for_memory_is_undecided(saved, monkeypatch):
     def exhausted(*_, **__):
         raise MemoryError
@@ -308,7 +319,11 @@ def test_atlas_command(tmp_path):
     assert cells["parameters", "monarch-attention", "DFT"] is None
     assert (tmp_path / "atlas.png").read_bytes().startswith(b"\x89PNG")
     table = run("--size", 16, command=atlas)
-    assert "equal parameters" in table.output and "equal FLOPs" in table.output
+    words = " ".join(table.output.split())
+    assert "at equal parameters and at equal FLOPs" in words
+    # one table: a family has a second row only where its multiplications are not its parameters
+    assert words.count("Monarch, order 2") == words.count("sum of Kroneckers") == words.count("… at equal FLOPs") == 1
     assert "only at N = 64" in " ".join(table.output.split())
     for size in (7, 1, 0, -4):
-        assert run("--size", size, command=atlas).exit_code == 2
+        answer = run("--size", size, command=atlas)
+        assert answer.exit_code == 2 and answer.stderr.startswith("error: --size: ")

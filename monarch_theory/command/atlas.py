@@ -11,23 +11,24 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from monarch_theory.command.express import fail
+from monarch_theory.command.express import check_picture, fail
 from monarch_theory.command.progress import progress
-from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost, Entry
+from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare
 from monarch_theory.expressivity.atlas_picture import draw
-
-HEADINGS: dict[Cost, str] = {"parameters": "equal parameters", "multiplications": "equal FLOPs (multiplications)"}
+from monarch_theory.expressivity.classes import balanced_radices
 
 
 def atlas(
     size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
-    seed: Annotated[int, typer.Option(help="of the random targets")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the random targets")] = 0,
     png: Annotated[Path | None, typer.Option(help="draw the picture here")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Compare structured families on the same targets: relative Frobenius error, all of it measured."""
     try:
+        balanced_radices(size, 2, name="--size")
+        check_picture(png)
         with progress("fitting families") as report:
             # the picture follows each family beyond the budget, the table does not
             found = compare(size, seed=seed, reach=1.0 if png is None else 2.0, progress=report)
@@ -40,35 +41,39 @@ def atlas(
     if as_json:
         print(json.dumps(_facts(found), allow_nan=False))
         return
-    console = Console()
-    for cost in COSTS:
-        console.print(_table(found, cost))
+    Console().print(_table(found))
 
 
-def _table(found: Atlas, cost: Cost) -> Table:
-    title = f"Relative error at {HEADINGS[cost]}: at most {found.budget}, N = {found.n}"
-    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), caption=_caption(found))
+def _table(found: Atlas) -> Table:
+    table = Table(title=f"Relative error, N = {found.n}", box=SIMPLE, padding=(0, 1, 0, 0), caption=_caption(found))
     table.add_column("family", no_wrap=True)
     for target in found.targets:
         table.add_column(target, justify="right", overflow="fold")
     for name, title in found.families:
-        cells = []
-        for target in found.targets:
-            entry = found.best(target, name, cost)
-            cells.append("–" if entry is None else _cell(entry, cost, found.budget))
-        table.add_row(title, *cells)
+        rows = {cost: [_cell(found, target, name, cost) for target in found.targets] for cost in COSTS}
+        if rows["parameters"] == rows["multiplications"]:
+            table.add_row(title, *rows["parameters"])
+        else:
+            table.add_row(title, *rows["parameters"])
+            table.add_row("  … at equal FLOPs", *rows["multiplications"])
     return table
 
 
 def _caption(found: Atlas) -> str:
-    caption = "* under 90% of the budget is used; – nothing within the budget, or no fit"
+    caption = (
+        f"at equal parameters and at equal FLOPs (multiplications), at most {found.budget} of either; one row where "
+        f"both agree; * under 90% of the budget is used; – nothing within the budget, or no fit"
+    )
     if "attention" not in found.targets:
         caption += "; attention of a trained model: only at N = 64"
     return caption
 
 
-def _cell(entry: Entry, cost: Cost, budget: int) -> str:
-    share = getattr(entry.setting, cost) / budget
+def _cell(found: Atlas, target: str, family: str, cost: Cost) -> str:
+    entry = found.best(target, family, cost)
+    if entry is None:
+        return "–"
+    share = getattr(entry.setting, cost) / found.budget
     error = "0" if entry.error < 1e-10 else f"{entry.error:.2f}"
     return f"{error} " if share >= 0.9 else f"{error}*"
 

@@ -51,7 +51,7 @@ def express(
     parameters: Annotated[int | None, typer.Option(help="budget for other families; a Monarch's otherwise")] = None,
     size: Annotated[int, typer.Option(help="number of inputs, for a linear function in FILE.py")] = 0,
     search: Annotated[int, typer.Option(help="steps of the heuristic search for a better row and column order")] = 0,
-    seed: Annotated[int, typer.Option(help="of the search, and of FILE.py")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the search, and of FILE.py")] = 0,
     timeout: Annotated[float, typer.Option(help="seconds FILE.py may take")] = 300.0,
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
@@ -61,6 +61,7 @@ def express(
         chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
+        check_picture(png)
         array, domain = read_source(source, size, seed, timeout)
 
         def chosen_class() -> MonarchClass:
@@ -132,6 +133,23 @@ def fail(message: str) -> NoReturn:
     """One line on standard error; nothing was decided."""
     print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(UNDECIDED)
+
+
+def check_picture(path: Path | None) -> None:
+    """Before the work and not after it: can a picture be written there?
+
+    Raises:
+        ValueError: no such folder, or a suffix that Matplotlib does not write.
+    """
+    if path is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    if not path.parent.is_dir():
+        raise ValueError(f"--png: expected a file in a folder that exists, got {path}")
+    known = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix[1:].lower() not in known:
+        raise ValueError(f"--png: expected a suffix among {', '.join(known)}, got {path}")
 
 
 def read_source(source: str, size: int, seed: int, timeout: float) -> tuple[np.ndarray, Domain]:

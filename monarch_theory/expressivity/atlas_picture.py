@@ -24,13 +24,13 @@ def draw(found: Atlas, path: str) -> None:
     from matplotlib import pyplot
 
     count = len(found.targets)
-    figure = pyplot.figure(figsize=(max(2.7 * count, 10), 11), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.5, 1])
+    figure = pyplot.figure(figsize=(max(2.7 * count, 10), 12), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[1.3, 1])
     for panel, cost in zip(upper.subplots(1, 2, sharey=True), COSTS, strict=True):
         _table(panel, found, cost)
     panels = lower.subplots(1, count, sharey=True, squeeze=False)[0]
     for panel, target in zip(panels, found.targets, strict=True):
-        _curves(panel, found, target, pyplot.get_cmap("tab20"))
+        _curves(panel, found, target, pyplot.get_cmap("tab10"))
     panels[0].set_ylabel("relative error")
     lines = {line.get_label(): line for panel in panels for line in panel.get_lines() if line.get_marker() == "o"}
     lower.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=5, frameon=False)
@@ -56,8 +56,8 @@ def _curves(panel: Any, found: Atlas, target: str, colours: Any) -> None:
         points = found.frontier(target, name, "parameters")
         if points:
             costs, errors = zip(*points, strict=True)
-            colour = colours(index % colours.N)
-            panel.step(costs, errors, where="post", marker="o", markersize=3, color=colour, label=title)
+            style = {"color": colours(index % colours.N), "linestyle": ("-", "--", ":")[index // colours.N % 3]}
+            panel.step(costs, errors, where="post", marker="o", markersize=3, label=title, **style)
     panel.axvline(found.budget, color="black", linewidth=0.8, linestyle=":")
     panel.set_xscale("log", base=2)
     panel.set_ylim(-0.03, 1.05)

@@ -1,7 +1,9 @@
-"""Products of two Kronecker-sparse factors, of support I_a ⊗ 1_{b×c} ⊗ I_d (Le et al. 2024), of any chainable pair.
+"""Products of two Kronecker-sparse factors, of support I_a ⊗ 1_{b×c} ⊗ I_d (Le et al. 2024), of chainable patterns.
 
-A chainable pair is a grid of b₁×c₂ slices, one for each of d₁·a₂ pairs of digits, each of rank r: a rank-r Monarch
-class of order 2 in the DAO convention whose input and output radices need not agree. The nearest one is an SVD a slice.
+Pairs whose product may be nonzero anywhere, a₁ = d₂ = 1, are taken. Such a pair is a grid of b₁×c₂ slices, one for each
+of d₁·a₂ pairs of digits, each of rank r: a rank-r Monarch class of order 2 in the DAO convention whose input and output
+radices need not agree. The nearest one is an SVD a slice. Longer chains of rank one are the Monarch orders and the
+butterfly. As in the paper no permutation stands at the ends: the DFT is near only after one.
 """
 
 import numpy as np
@@ -31,5 +33,5 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 kronecker_sparse = Family(
-    "kronecker-sparse", "Kronecker-sparse, 2 factors", "Le, Zheng, Riccietti and Gribonval 2024", settings, fit
+    "kronecker-sparse", "Kronecker-sparse pair", "Le, Zheng, Riccietti and Gribonval 2024", settings, fit
 )

@@ -1,10 +1,15 @@
 """Every family: its fit is what its cost says, its guarantee holds, and its own members are fitted without error."""
 
+import shutil
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
 from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity import families
 from monarch_theory.expressivity.atlas import COSTS, atlas
 from monarch_theory.expressivity.atlas_picture import draw
 from monarch_theory.expressivity.families import FAMILIES, families_for
@@ -14,7 +19,7 @@ from monarch_theory.expressivity.families.monarch_attention import monarch_atten
 from monarch_theory.expressivity.families.monarch_plus_low_rank import monarch_plus_low_rank
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.targets import Target, attention_heads, targets
-from monarch_theory.monarch import random_monarch
+from monarch_theory.monarch import Convention, random_monarch
 
 RNG = np.random.default_rng(0)
 MEMBERS = {
@@ -151,6 +156,34 @@ def test_adding_a_family_is_one_object(tmp_path):
     found = atlas(4, families=[zero], chosen=[Target("one", (np.eye(4),))])
     assert found.best("one", "zero", "parameters").error == 1.0
     draw(found, str(tmp_path / "a.png"))
+
+
+def test_adding_a_family_is_one_file_in_the_folder(tmp_path, monkeypatch):
+    shutil.copy(Path(__file__).parents[3] / "docs" / "how-to" / "my_family.py", tmp_path / "newest.py")
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    assert [f.name for f in set(families.families_here()) - set(FAMILIES)] == ["circulant-plus-diagonal"]
+    monkeypatch.delitem(sys.modules, f"{families.__name__}.newest")
+
+
+def test_gs_matrices_hold_every_monarch_matrix_of_order_two():
+    for convention in Convention:
+        for radices in ((4, 4), (2, 8)):
+            member = random_monarch(radices, FLOAT64, RNG, convention=convention).dense()
+            assert smallest_error(next(f for f in FAMILIES if f.name == "gs"), member, 160) < 1e-12
+
+
+@pytest.mark.parametrize("family", [f for f in families_for((16, 16)) if f.lower_bound], ids=lambda f: f.name)
+def test_lower_bounds_are_below_every_member_met(family):
+    """Fits of other matrices, best scaled, are members; and the bound is zero for a member, to rounding."""
+    matrix = np.exp(RNG.standard_normal((16, 16)))
+    for setting in family.settings(matrix.shape)[:8]:
+        bound = family.lower_bound(matrix, setting)
+        near = family.fit(matrix, setting)
+        assert bound <= np.linalg.norm(matrix - near) + 1e-12
+        other = family.fit(np.exp(RNG.standard_normal((16, 16))), setting)
+        scaled = other * (np.vdot(other, matrix) / np.vdot(other, other))
+        assert bound <= np.linalg.norm(matrix - scaled)
+        assert family.lower_bound(other, setting) <= 1e-12 * np.linalg.norm(other)
 
 
 def test_attention_target_only_where_its_size_is():
