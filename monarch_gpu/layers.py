@@ -2,6 +2,10 @@
 
 Shapes are (batch, n, channels) throughout. The sequence mixer is M2 (K ⊙ M1 x) with Fourier matrices M1, M2⁻¹ of
 length 2n: a long convolution, gated before and after. The dimension mixer is M4 σ(M3 x) with block-diagonal M3, M4.
+
+Inside a mixer the memory runs the other way, channels outermost: there transforms and shifts along n, halves and blocks
+of channels are contiguous, and a matrix product writes that order at no cost. `sequence_innermost` and
+`channels_innermost` change the order in memory and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from math import log, pi, sqrt
 import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import conv2d, gelu, pad
 
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
@@ -47,8 +51,29 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     return long_convolution(pad(u, (0, n)), kernel, causal=False)[..., :n]
 
 
+def sequence_innermost(x: Tensor) -> Tensor:
+    """(batch, n, channels) in memory as (channels, batch, n); no copy if it is so already."""
+    return x.flatten(0, -2).t().contiguous().t().unflatten(0, x.shape[:-1])
+
+
+def channels_innermost(x: Tensor) -> Tensor:
+    """(batch, n, channels) in memory as that; a copy of a matrix, which PyTorch transposes by blocks."""
+    return x.flatten(0, -2).contiguous().unflatten(0, x.shape[:-1])
+
+
+def split(x: Tensor, parts: int) -> list[Tensor]:
+    """Equal parts of the channels, along an axis that is outermost, also where the backward pass joins them."""
+    return [part.movedim(0, -1) for part in x.movedim(-1, 0).chunk(parts)]
+
+
+def project(linear: nn.Linear, x: Tensor) -> Tensor:
+    """W x + b at every position, its memory with the sequence innermost."""
+    y = torch.addmm(linear.bias[:, None], linear.weight, x.flatten(0, -2).t())
+    return y.t().unflatten(0, x.shape[:-1])
+
+
 class BlockDiagonalLinear(nn.Module):
-    """x ↦ diag(W_0 … W_{k−1}) x + b.
+    """x ↦ diag(W_0 … W_{k−1}) x + b, the result with the sequence innermost in memory.
 
     Args:
         blocks: k; divides both feature counts.
@@ -65,8 +90,9 @@ class BlockDiagonalLinear(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = block_diagonal_multiply(x, self.weight)
-        return y if self.bias is None else y + self.bias
+        y = block_diagonal_multiply(x.flatten(0, -2).t(), self.weight, axis=0)
+        y = y if self.bias is None else y + self.bias[:, None]
+        return y.t().unflatten(0, x.shape[:-1])
 
 
 class ImplicitFilter(nn.Module):
@@ -117,8 +143,8 @@ class ImplicitFilter(nn.Module):
         h = self.features[:n]
         for layer in self.layers:
             h = torch.sin(self.frequency * layer(h))
-        window = torch.exp(-self.features[:n, :1] * self.decay)
-        return (self.output(h) * window).transpose(0, 1)
+        window = torch.exp(-self.decay[:, None] * self.features[:n, 0])
+        return self.output.weight @ h.t() * window
 
 
 class LongConvolution(nn.Module):
@@ -140,13 +166,14 @@ class LongConvolution(nn.Module):
         The multiple of the input is in lag 0.
         """
         taps = self.filter(n)
-        taps = torch.cat([taps[:, :1] + self.skip[:, None], taps[:, 1:]], dim=1)
-        if self.reverse_filter is None:
-            return taps
-        return torch.cat([taps, self.reverse_filter(n).flip(-1)], dim=-1)
+        lags = [taps[:, :1] + self.skip[:, None], taps[:, 1:]]
+        if self.reverse_filter is not None:
+            lags.append(self.reverse_filter(n).flip(-1))
+        return torch.cat(lags, dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
-        return convolve(u.transpose(1, 2), self.kernel(u.shape[1]), self.transform).transpose(1, 2)
+        signals = sequence_innermost(u).transpose(1, 2)
+        return convolve(signals, self.kernel(u.shape[1]), self.transform).transpose(1, 2)
 
 
 def implicit_filter(config: Config) -> ImplicitFilter:
@@ -171,12 +198,13 @@ class ShortConvolution(nn.Module):
         nn.init.uniform_(self.weight, -1 / sqrt(taps), 1 / sqrt(taps))
 
     def forward(self, x: Tensor) -> Tensor:
-        n, taps = x.shape[1], len(self.weight)
-        past = pad(x, (0, 0, taps - 1, 0))
-        y = torch.addcmul(self.bias, x, self.weight[0])
-        for lag in range(1, taps):
-            y = torch.addcmul(y, past[:, taps - 1 - lag : taps - 1 - lag + n], self.weight[lag])
-        return y
+        if x.numel() == 0:  # torch's convolutions refuse it
+            return x
+        taps, channels = self.weight.shape
+        rows = x.permute(2, 0, 1)[None]  # an image for each channel, with a row for each sequence
+        kernel = self.weight.flip(0).t()[:, None, None]
+        y = conv2d(rows, kernel, self.bias, padding=(0, taps - 1), groups=channels)
+        return y[0, ..., : x.shape[1]].permute(1, 2, 0)
 
 
 class SequenceMixer(nn.Module):
@@ -196,7 +224,8 @@ class SequenceMixer(nn.Module):
         self.output_projection = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        first, second, value = self.short_convolution(self.input_projection(x)).chunk(3, dim=-1)
+        projected = project(self.input_projection, x)
+        first, second, value = split(self.short_convolution(projected), 3)
         y = second * self.long_convolution(first * value)
         if self.residual_convolution is not None:
             y = y + self.residual_convolution(x)
@@ -221,10 +250,10 @@ class DimensionMixer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.input_projection(x)
         if self.gated:
-            gate, value = y.chunk(2, dim=-1)
+            gate, value = split(y, 2)
             y = gelu(gate) * value
         else:
             y = gelu(y)
         if self.permuted:
-            y = y.unflatten(-1, (self.blocks, -1)).transpose(-1, -2).flatten(-2)
-        return self.output_projection(y)
+            y = y.movedim(-1, 0).unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1).movedim(0, -1)
+        return channels_innermost(self.output_projection(y))

@@ -119,11 +119,16 @@ def gelu(x: Running) -> Running:
 
 
 def short_convolution(x: Running, module: ShortConvolution) -> Running:
-    y = weight(module.bias)
-    for lag, tap in enumerate(module.weight):
-        value, error = (np.pad(a, ((0, 0), (lag, 0), (0, 0)))[:, : a.shape[1]] for a in (x.value, x.error))
-        y = add(multiply(Running(value, error), weight(tap), MODEL), y, MODEL)
-    return y
+    """The products of one output may be added in any order, so the bound is that of the sum of their moduli."""
+    w, n = module.weight.detach().double().numpy(), x.value.shape[1]
+
+    def taps(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return sum(tap * np.pad(a, ((0, 0), (lag, 0), (0, 0)))[:, :n] for lag, tap in enumerate(w))
+
+    bias = module.bias.detach().double().numpy()
+    carried = taps(x.error, np.abs(w))
+    moduli = taps(np.abs(x.value), np.abs(w)) + carried + np.abs(bias)
+    return Running(taps(x.value, w) + bias, carried + gamma(len(w) + 1, U) * moduli)
 
 
 def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running:

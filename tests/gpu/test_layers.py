@@ -133,12 +133,12 @@ MISTAKES = {
     ),
     "blocks transposed": (
         "block_diagonal_multiply",
-        lambda x, w: torch.einsum("...kp,kqp->...qk", x.unflatten(-1, (4, -1)), w).flatten(-2),
+        lambda x, w, axis: torch.einsum("kpt,kqp->qkt", x.unflatten(0, (4, -1)), w).flatten(0, 1),
         "dimension mixer",
     ),
     "half precision inside": (
         "block_diagonal_multiply",
-        lambda x, w: block_diagonal_multiply(x.float(), w.float()).double(),
+        lambda x, w, axis: block_diagonal_multiply(x.float(), w.float(), axis).double(),
         "dimension mixer",
     ),
 }  # fmt: skip
