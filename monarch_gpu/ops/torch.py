@@ -4,8 +4,9 @@ Two operators carry everything: `monarch::multiply`, a direct sum of Monarch pro
 in stages. They are differentiable twice and map under `torch.vmap`; `torch.func.grad` does not reach operators
 registered with `torch.library` (as of PyTorch 2.13), use `torch.autograd`.
 
-Layout is what decides the speed. With the sequence first and the batch innermost every stage is one batched GEMM on a
-strided view, and the only copy is the digit reversal at the end. A batch-first argument is transposed once on the way
+Layout is what decides the speed. With the sequence first and the batch innermost every stage is one batched product of
+strided views. On a CPU in float32 and float64 `stages` writes the result of each where the next one wants it; elsewhere
+`torch.bmm` serves, with one copy at the end, the digit reversal. A batch-first argument is transposed once on the way
 in and once on the way out, which costs less than running on it as it stands.
 
 Reduced precision on a CPU: products are accumulated in float32 and every stage is rounded to the storage dtype.
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from monarch_gpu.ops import stages, strided
 from monarch_gpu.ops.arguments import (
     check_axis,
     check_blocks,
@@ -47,8 +49,13 @@ __all__ = [
 
 _library = torch.library.Library("monarch", "DEF")
 _library.define("multiply(Tensor x, Tensor[] factors, str convention, bool batch_first, bool keep) -> Tensor[]")
+_library.define(
+    "multiply_backward(Tensor gradient, Tensor x, Tensor[] factors, Tensor[] states, str convention, bool batch_first, "
+    "bool need_x, bool[] need_factors) -> Tensor[]"
+)
 _library.define("fourier(Tensor x, int[] radices, int rows, bool adjoint) -> Tensor")
 _multiply = torch.ops.monarch.multiply.default
+_multiply_gradients = torch.ops.monarch.multiply_backward.default
 _fourier = torch.ops.monarch.fourier.default
 
 
@@ -144,8 +151,37 @@ def _index_out(state: Tensor, channels: int, rows: Sequence[int], convention: st
     return _reversed_digits(state.view(channels, size, batch), rows)
 
 
-def _radices(factors: Sequence[Tensor]) -> tuple[list[int], list[int]]:
-    return [f.shape[1] for f in factors], [f.shape[2] for f in factors]
+def _radices(factors: Sequence[Tensor]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    shapes = [f.shape for f in factors]
+    return tuple([m for _, m, _ in shapes]), tuple([n for _, _, n in shapes])
+
+
+PLAIN = (Tensor, torch.nn.Parameter)
+
+SMALLEST = 8
+"""Radices and batches below it leave most of a vector register idle."""
+
+
+def _mapped(x: Tensor) -> bool:
+    """Whether `torch.func` transforms what runs now, or `torch.autograd.grad` maps it over gradients."""
+    functorch = torch._C._functorch
+    return functorch.peek_interpreter_stack() is not None or functorch.is_legacy_batchedtensor(x)
+
+
+def _strided(x: Tensor, others: Sequence[Tensor], rows: Sequence[int], columns: Sequence[int], batch: int) -> bool:
+    """Whether `stages` takes these arguments: real, in memory as they are, and large enough to gain by it."""
+    return (
+        x.dtype in strided.NAMES
+        and x.device.type == "cpu"
+        and 1 < len(rows) <= strided.DIMS
+        and min(batch, *rows, *columns) >= SMALLEST
+        and type(x) in PLAIN
+        and all([type(t) in PLAIN for t in others])
+        and not _mapped(x)
+        and torch._C._len_torch_dispatch_stack() == 0
+        and torch.autograd.forward_ad._current_level < 0
+        and strided.library() is not None
+    )
 
 
 def _multiply_kernel(
@@ -156,6 +192,9 @@ def _multiply_kernel(
     x: (C, batch, inputs) if `batch_first`, else (C, inputs, batch); factors[k]: (C · blocks, m_k, n_k).
     """
     rows, columns = _radices(factors)
+    if _strided(x, factors, rows, columns, x.shape[1 if batch_first else 2]):
+        *states, y = stages.multiply(x.transpose(1, 2) if batch_first else x, factors, rows, columns, convention)
+        return [strided.transposed(y) if batch_first else y, *(states if keep else ())]
     if len(factors) == 1:
         return [_matmul(x, factors[0].transpose(1, 2)) if batch_first else _matmul(factors[0], x)]
     channels = x.shape[0]
@@ -190,29 +229,69 @@ def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple:
     need_x, need_factors = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
     if not states and ctx.order > 1:
         states = _multiply(x, factors, ctx.convention, ctx.batch_first, True)[1:]
+    arguments = x, factors, states, ctx.convention, ctx.batch_first, need_x, need_factors
+    alone = gradients[0] is not None and all(g is None for g in gradients[1:])
+    if alone and not torch.is_grad_enabled() and not _mapped(gradients[0]):
+        found = iter(_multiply_gradients(gradients[0], *arguments))
+    else:
+        found = iter(_gradients(gradients, *arguments))
+    gradient = next(found) if need_x else None
+    return gradient, [next(found) if need else None for need in need_factors], None, None, None
+
+
+def _gradients(
+    gradients: Sequence[Tensor | None], x: Tensor, factors: Sequence[Tensor], states: Sequence[Tensor], convention: str,
+    batch_first: bool, need_x: bool, need_factors: Sequence[bool],
+) -> list[Tensor | None]:  # fmt: skip
+    """The gradients that are needed, of x and then of the factors, from those of y and of the states."""
+    order = len(factors)
     rows, columns = _radices(factors)
     channels = x.shape[0]
     gradient = gradients[0]
     if gradient is not None:
-        gradient = _transposed(gradient) if ctx.batch_first else gradient
-        gradient = gradient if ctx.convention == "LPRP" else _last_state_gradient(gradient, rows)
+        gradient = _transposed(gradient) if batch_first else gradient
+        gradient = gradient if convention == "LPRP" else _last_state_gradient(gradient, rows)
         gradient = gradient.reshape(channels * prod(rows[:-1]), rows[-1], gradient.shape[-1])
-    found: list[Tensor | None] = [None] * ctx.order
-    for k in range(ctx.order - 1, -1, -1):
-        if k + 1 < len(gradients) and k + 1 < ctx.order and gradients[k + 1] is not None:
+    found: list[Tensor | None] = []
+    for k in range(order - 1, -1, -1):
+        if k + 1 < len(gradients) and k + 1 < order and gradients[k + 1] is not None:
             gradient = gradients[k + 1] if gradient is None else gradient + gradients[k + 1]
-        if gradient is None:
-            continue
         if need_factors[k]:
-            first = (columns, ctx.convention, ctx.batch_first)
-            operand = _operand(states[k - 1], k, columns) if k else _first_operand(x, *first)
-            found[k] = _matmul(gradient, _adjoint(operand))
-        if k:
-            gradient = _operand_back(_matmul(_adjoint(factors[k]), gradient), k, rows, columns)
-        elif need_x:
-            back = _matmul(_adjoint(factors[0]), gradient)
-            gradient = _first_operand_back(back, channels, columns, ctx.convention, ctx.batch_first)
-    return gradient if need_x else None, found, None, None, None
+            operand = _operand(states[k - 1], k, columns) if k else _first_operand(x, columns, convention, batch_first)
+            found.append(None if gradient is None else _matmul(gradient, _adjoint(operand)))
+        back = _matmul(_adjoint(factors[k]), gradient) if gradient is not None and (k or need_x) else None
+        if k and back is not None:
+            gradient = _operand_back(back, k, rows, columns)
+        elif need_x and k == 0:
+            origin = channels, columns, convention, batch_first
+            found.append(None if back is None else _first_operand_back(back, *origin))
+    return found[::-1]
+
+
+def _multiply_gradients_kernel(
+    gradient: Tensor, x: Tensor, factors: Sequence[Tensor], states: Sequence[Tensor], convention: str,
+    batch_first: bool, need_x: bool, need_factors: Sequence[bool],
+) -> list[Tensor]:  # fmt: skip
+    """What of the gradients of x and of the factors is needed, from that of y alone."""
+    rows, columns = _radices(factors)
+    if not _strided(x, (*factors, *states, gradient), rows, columns, x.shape[1 if batch_first else 2]):
+        arguments = x, factors, states, convention, batch_first, need_x, need_factors
+        return [g.contiguous() for g in _gradients([gradient], *arguments) if g is not None]
+    if batch_first:
+        x, gradient = x.transpose(1, 2), strided.transposed(gradient)
+    wanted = need_x, need_factors
+    x_gradient, found = stages.gradients(gradient, x, factors, states, rows, columns, convention, *wanted)
+    if x_gradient is not None and batch_first:
+        x_gradient = strided.transposed(x_gradient)
+    return [g for g in (x_gradient, *found) if g is not None]
+
+
+def _multiply_gradients_fake(
+    gradient: Tensor, x: Tensor, factors: list[Tensor], states: list[Tensor], convention: str, batch_first: bool,
+    need_x: bool, need_factors: list[bool],
+) -> list[Tensor]:  # fmt: skip
+    wanted = zip((x, *factors), (need_x, *need_factors), strict=True)
+    return [t.new_empty(t.shape) for t, need in wanted if need]
 
 
 def _last_state_gradient(gradient: Tensor, rows: Sequence[int]) -> Tensor:
@@ -246,6 +325,8 @@ def _multiply_vmap(
 
 
 _library.impl("multiply", _multiply_kernel, "CompositeExplicitAutograd")
+_library.impl("multiply_backward", _multiply_gradients_kernel, "CompositeExplicitAutograd")
+torch.library.register_fake("monarch::multiply_backward", _multiply_gradients_fake, lib=_library)
 torch.library.register_fake("monarch::multiply", _multiply_fake, lib=_library)
 torch.library.register_vmap("monarch::multiply", _multiply_vmap, lib=_library)
 torch.library.register_autograd(
