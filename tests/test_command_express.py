@@ -127,7 +127,9 @@ def test_a_family_that_comes_near_but_not_within_its_bound_is_undecided(saved):
     assert "no member is nearer than" in run(path, "--family", "monarch-3", "--parameters", 256).output
 
 
-@pytest.mark.parametrize(("place", "message"), [("no/such.png", "a file in a folder that exists"), ("a.xyz", "a suffix among")])
+@pytest.mark.parametrize(
+    ("place", "message"), [("no/such.png", "a file in a folder that exists"), ("a.xyz", "a suffix among")]
+)
 def test_a_picture_that_cannot_be_written_is_refused_before_the_work(saved, tmp_path, monkeypatch, place, message):
     monkeypatch.setattr("monarch_theory.command.express.examine_monarch", None)
     monkeypatch.setattr("monarch_theory.command.atlas.compare", None)

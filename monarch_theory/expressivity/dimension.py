@@ -19,8 +19,9 @@ from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.monarch import block_counts
 
 __all__ = [
-    "FIELD", "chain_dimension", "chain_jacobian_rank", "jacobian_rank", "multilinear_rank", "recurrence_dimension",
-    "recurrence_jacobian_rank",
+    "FIELD", "chain_dimension", "chain_jacobian_rank", "jacobian_rank", "low_rank_dimension", "low_rank_jacobian_rank",
+    "monarch_plus_low_rank_dimension", "monarch_plus_low_rank_jacobian_rank", "multilinear_rank",
+    "recurrence_dimension", "recurrence_jacobian_rank",
 ]  # fmt: skip
 
 FIELD = PrimeField(2**31 - 1)
@@ -33,13 +34,18 @@ def multilinear_rank(
 
     The derivative with respect to one entry is `build` with that factor replaced by a unit vector.
     """
+    return _rank(_tangent(build, factors), field)
+
+
+def _tangent(build: Callable[[Sequence[np.ndarray]], np.ndarray], factors: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Rows of the Jacobian."""
     rows = []
     for k, factor in enumerate(factors):
         for position in np.ndindex(factor.shape):
             unit = np.zeros_like(factor)
             unit[position] = 1
             rows.append(build([*factors[:k], unit, *factors[k + 1 :]]).reshape(-1))
-    return _rank(rows, field)
+    return rows
 
 
 def _rank(rows: Sequence[np.ndarray], field: PrimeField) -> int:
@@ -53,10 +59,77 @@ def jacobian_rank(kind: MonarchClass, rng: np.random.Generator, field: PrimeFiel
     >>> jacobian_rank(kind, np.random.default_rng(0)), kind.dimension, kind.parameters
     (45, 45, 54)
     """
+    return _rank(_monarch_tangent(kind, rng, field), field)
+
+
+def _monarch_tangent(kind: MonarchClass, rng: np.random.Generator, field: PrimeField) -> list[np.ndarray]:
     counts = block_counts(kind.output_radices, kind.input_radices)
     shapes = zip(counts, kind.output_radices, kind.ranks[1:], kind.ranks[:-1], kind.input_radices, strict=True)
     cores = [field.random(rng, shape) for shape in shapes]
-    return multilinear_rank(lambda c: BlockTensorTrain(tuple(c), kind, field).dense(), cores, field)
+    return _tangent(lambda c: BlockTensorTrain(tuple(c), kind, field).dense(), cores)
+
+
+def _low_rank_tangent(
+    shape: tuple[int, int], rank: int, rng: np.random.Generator, field: PrimeField
+) -> list[np.ndarray]:
+    factors = [field.random(rng, (shape[0], rank)), field.random(rng, (rank, shape[1]))]
+    return _tangent(lambda f: field.matmul(f[0], f[1]), factors)
+
+
+def low_rank_dimension(shape: tuple[int, int], rank: int) -> int:
+    """r(m + n − r): two factors less an invertible r × r matrix between them.
+
+    Sums of r Kronecker products (m₁ × n₁) ⊗ (m₂ × n₂) are those of shape (m₁n₁, m₂n₂) and rank r, entries rearranged.
+
+    >>> low_rank_dimension((6, 4), 2)
+    16
+    """
+    r = min(rank, *shape)
+    return r * (sum(shape) - r)
+
+
+def low_rank_jacobian_rank(
+    shape: tuple[int, int], rank: int, rng: np.random.Generator, field: PrimeField = FIELD
+) -> int:
+    """Local dimension of the matrices of rank r at a random one over F_q; compare `low_rank_dimension`.
+
+    >>> low_rank_jacobian_rank((6, 4), 2, np.random.default_rng(0))
+    16
+    """
+    return _rank(_low_rank_tangent(shape, rank, rng, field), field)
+
+
+def monarch_plus_low_rank_dimension(kind: MonarchClass, rank: int) -> int:
+    """The dimensions of the parts, less what they share at order 2 where blocks of a stage are small; then all of it.
+
+    U Vᵀ may be turned by another K for every value of i₀, δU = U_{i₀} K_{i₀}, as long as one δV(a₁), on n₀ digits,
+    undoes them all on the n₀ − ρ directions that each slice of rank ρ leaves free: m₀(n₀ − ρ) ≤ n₀. Only one common K
+    is gauge anyway, so (m₀ − 1) r² are lost; likewise at the other end. For ρ = 1 it takes 2 × 2 blocks. That nothing
+    else is lost is no theorem here: it is exact at every size where the Jacobian was ranked.
+
+    >>> monarch_plus_low_rank_dimension(MonarchClass((3, 3)), 1)
+    62
+    >>> monarch_plus_low_rank_dimension(MonarchClass((2, 5)), 2)  # 96 less 2²
+    92
+    """
+    parts = kind.dimension + low_rank_dimension(kind.shape, rank)
+    if kind.order == 2:
+        first = kind.output_radices[0], kind.input_radices[0]
+        last = kind.input_radices[1], kind.output_radices[1]
+        parts -= sum((m - 1) * rank**2 for m, n in (first, last) if m * (n - kind.ranks[1]) <= n)
+    return min(parts, kind.shape[0] * kind.shape[1])
+
+
+def monarch_plus_low_rank_jacobian_rank(
+    kind: MonarchClass, rank: int, rng: np.random.Generator, field: PrimeField = FIELD
+) -> int:
+    """Local dimension of the sums at a random one over F_q; compare `monarch_plus_low_rank_dimension`.
+
+    >>> monarch_plus_low_rank_jacobian_rank(MonarchClass((3, 3)), 1, np.random.default_rng(0))
+    62
+    """
+    tangents = _monarch_tangent(kind, rng, field) + _low_rank_tangent(kind.shape, rank, rng, field)
+    return _rank(tangents, field)
 
 
 def chain_dimension(b0: int, b1: int, stages: int) -> int:

@@ -35,7 +35,7 @@ from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_s
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "project", "project_array", "project_batch"]
+__all__ = ["Projection", "operation_roundoff", "power_of_two", "project", "project_array", "project_batch"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -181,7 +181,7 @@ def _project(
     if p == 1:
         train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
         return Projection(train, _norm(array), 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
-    scale = _power_of_two(array)
+    scale = power_of_two(array)
     tensor = tensor / scale
     norm = _norm(tensor)
     if not isfinite(norm * scale):
@@ -221,8 +221,12 @@ def _norm(array: np.ndarray) -> float:
     return float(np.linalg.norm(array.astype(np.result_type(array.dtype, np.float64), copy=False)))
 
 
-def _power_of_two(array: np.ndarray) -> float:
-    """A power of two near the largest entry, so that squares neither overflow nor vanish."""
+def power_of_two(array: np.ndarray) -> float:
+    """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
+
+    >>> power_of_two(np.array([1e300, -3.0])) > 1e299
+    True
+    """
     largest = float(np.abs(array).max())
     limits = np.finfo(array.dtype)
     exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))

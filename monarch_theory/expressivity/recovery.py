@@ -44,6 +44,7 @@ from monarch_theory.domains import (
 )
 from monarch_theory.expressivity.constructions.product import MonarchProduct
 from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.projection import power_of_two
 from monarch_theory.monarch import Convention, Monarch
 
 __all__ = ["NotRecoverableError", "Recovery", "recover"]
@@ -117,7 +118,8 @@ def recover(
     Raises:
         NotRecoverableError: no row and column of blocks is invertible, or the matrix is not such a product over the
             field.
-        ValueError: bad shape or scalars.
+        ValueError: bad shape, scalars, radices or tolerance.
+        TypeError: a convention that is none.
 
     >>> rng = np.random.default_rng(0)
     >>> field = PrimeField(10007)
@@ -129,7 +131,14 @@ def recover(
     (True, 'exact', True)
     """
     array, domain = read_matrix(matrix, domain)
-    b0, b1 = check_radices(radices)
+    checked = check_radices(radices)
+    if len(checked) != 2:
+        raise ValueError(f"radices: expected two of them, (b₀, b₁), got {checked}")
+    if not isinstance(convention, Convention):
+        raise TypeError(f"convention: expected a Convention such as Convention.DAO, got {convention!r}")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance: expected a number in [0, 1), got {tolerance}")
+    b0, b1 = checked
     if array.shape != (b0 * b1, b0 * b1):
         raise ValueError(f"matrix: expected shape {(b0 * b1, b0 * b1)} for radices {(b0, b1)}, got {array.shape}")
     if domain is INTEGERS:
@@ -139,6 +148,9 @@ def recover(
         array, domain = wide.array(array), wide
     if not isinstance(domain, Floating | PrimeField | Rationals):
         raise ValueError(f"domain: expected rationals, a prime field or floating point, got {domain}")
+    scale = power_of_two(array) if isinstance(domain, Floating) else 1
+    if scale != 1:
+        array = array / domain.dtype.type(scale)
     if convention is Convention.DAO_TRANSPOSED:
         blocks = array.reshape(b0, b1, b0, b1).transpose(0, 2, 1, 3)
     else:
@@ -161,7 +173,8 @@ def recover(
     right = domain.matmul(domain.inverse(domain.matmul(corner, vectors)[None]), row)
     middle = np.einsum("yxzz->zyx", diagonalised).copy()
     found = Recovery(left, middle, right, domain, True, (), "exact", 0.0, (y, x), convention)
-    return _checked(blocks, found, vectors, tolerance)
+    found = _checked(blocks, found, vectors, tolerance)
+    return replace(found, left=found.left * domain.dtype.type(scale)) if scale != 1 else found
 
 
 def _reference(blocks: np.ndarray, domain: Domain) -> tuple[int, int, np.ndarray, np.ndarray]:

@@ -22,7 +22,17 @@ from monarch_theory.expressivity.constructions.orthogonal_polynomials import (
 from monarch_theory.expressivity.constructions.permutations import bit_reversal, permutation, stride
 from monarch_theory.expressivity.constructions.product import MonarchProduct, MonarchSum
 from monarch_theory.expressivity.constructions.transforms import dft, inverse_dft
-from monarch_theory.expressivity.constructions.trigonometric import dct2, dct3, dct4, dst2, dst3, dst4, makhoul
+from monarch_theory.expressivity.constructions.trigonometric import (
+    dct1,
+    dct2,
+    dct3,
+    dct4,
+    dst1,
+    dst2,
+    dst3,
+    dst4,
+    makhoul,
+)
 from monarch_theory.expressivity.constructions.vandermonde import (
     cauchy,
     cauchy_of_roots,
@@ -33,9 +43,9 @@ from monarch_theory.expressivity.constructions.vandermonde import (
 
 __all__ = [
     "MonarchProduct", "MonarchSum", "Recurrence", "bit_reversal", "block_diagonal", "butterfly", "cauchy",
-    "cauchy_like", "cauchy_of_roots", "chebyshev", "chirp", "circulant", "dct2", "dct3", "dct4", "dft",
-    "displacement_generators", "displacement_rank", "dst2", "dst3", "dst4", "f_circulant", "hankel", "hankel_like",
-    "hermite", "inverse_dft", "kronecker", "legendre", "makhoul", "orthogonal_polynomial_transform", "permutation",
-    "root_vandermonde", "shift", "stride", "toeplitz", "toeplitz_like", "vandermonde", "vandermonde_like",
-    "walsh_hadamard",
+    "cauchy_like", "cauchy_of_roots", "chebyshev", "chirp", "circulant", "dct1", "dct2", "dct3", "dct4", "dft",
+    "displacement_generators", "displacement_rank", "dst1", "dst2", "dst3", "dst4", "f_circulant", "hankel",
+    "hankel_like", "hermite", "inverse_dft", "kronecker", "legendre", "makhoul", "orthogonal_polynomial_transform",
+    "permutation", "root_vandermonde", "shift", "stride", "toeplitz", "toeplitz_like", "vandermonde",
+    "vandermonde_like", "walsh_hadamard",
 ]  # fmt: skip

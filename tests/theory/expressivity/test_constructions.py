@@ -169,11 +169,12 @@ def test_chirps_and_toeplitz_like_matrices_numerically():
     same_up_to_rounding(together.dense(), matrix, together, 4 * n)
 
 
-def exact_waves(rows, columns, turn, n, domain):
-    """cos and sin of 2π·(αi + β)(γj + δ)/(turn·n), entry by entry from the roots of unity."""
+def exact_waves(rows, columns, turn, n, domain, size=None):
+    """cos and sin of 2π·(αi + β)(γj + δ)/(turn·n), entry by entry from the roots of unity; i, j < size, or n."""
+    size = n if size is None else size
     roots, half = domain.roots_of_unity(turn * n), domain.reciprocal(domain.scalar(2))
     (alpha, beta), (gamma, delta) = rows, columns
-    exponents = np.outer(alpha * np.arange(n) + beta, gamma * np.arange(n) + delta) % (turn * n)
+    exponents = np.outer(alpha * np.arange(size) + beta, gamma * np.arange(size) + delta) % (turn * n)
     forward, back = roots[exponents], roots[-exponents % (turn * n)]
     over_i = domain.reciprocal(domain.root_of_unity(4))
     return (
@@ -206,6 +207,18 @@ def test_dct_and_dst_are_two_monarch_matrices(build, rows, columns, turn, which,
         assert domain.equal(domain.normal(sum(term.dense() for term in terms)), expected)
         if radices[0] > 2:
             assert not decide(expected, replace(train.kind, rank=1), domain=domain).member
+
+
+@pytest.mark.parametrize("radices", [(2, 4), (4, 4), (2, 6), (6, 4)])
+def test_type_one_is_a_corner(radices):
+    n = radices[0] * radices[1] // 2
+    for domain in [field_for(2 * n)] + ([Cyclotomic(2 * n)] if n <= 8 else []):
+        cosines, sines = c.dct1(radices, domain), c.dst1(radices, domain)
+        assert cosines.shape == (n + 1, n + 1) and sines.shape == (n - 1, n - 1)
+        for built, first, which in [(cosines, 0, 0), (sines, 1, 1)]:
+            waves = exact_waves((1, first), (1, first), 2, n, domain, size=built.shape[0])[which]
+            assert domain.equal(built.dense(), waves)
+            assert [len(term.factors) for term in built.terms] == [1] * len(built.terms)
 
 
 @pytest.mark.parametrize("dtype", [FLOAT64, FLOAT32])

@@ -65,6 +65,28 @@ def test_measured_in_floating_point(radices, domain):
     assert error <= 2 * found.residual + 1e-13
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_scale_neither_overflows_nor_vanishes(scale):
+    rng = np.random.default_rng(4)
+    first, second = generic((3, 3), FLOAT64, rng)
+    matrix = first.dense() @ second.H.dense()
+    found = recover(matrix * scale, (3, 3), rng)
+    error = np.linalg.norm(found.product().dense() / scale - matrix) / np.linalg.norm(matrix)
+    assert found.identifiable and 0 < found.residual < 1e-9 and error <= 2 * found.residual + 1e-13
+
+
+@pytest.mark.parametrize(("size", "identifiable"), [(1e-3, True), (1e-15, False)])
+def test_nearly_equal_profiles_are_identifiable_as_far_as_the_precision_tells(size, identifiable):
+    rng = np.random.default_rng(7)
+    first, second = generic((3, 3), FLOAT64, rng)
+    middle = first.factors[0].copy()
+    middle[1] = middle[0] * (1 + size * rng.standard_normal((3, 3)))
+    tied = Monarch((middle, first.factors[1]), FLOAT64, Convention.DAO)
+    plain = Monarch((np.broadcast_to(np.eye(3), (3, 3, 3)), second.factors[1]), FLOAT64, Convention.DAO)
+    found = recover(tied.dense() @ plain.T.dense(), (3, 3), rng)
+    assert found.identifiable is identifiable
+
+
 def test_products_of_two_m2_matrices_are_in_the_class_and_of_two_dao_matrices_are_not():
     rng = np.random.default_rng(5)
     first, second = generic((4, 4), FIELD, rng, Convention.M2)
@@ -109,6 +131,16 @@ def test_outside_the_genericity_and_bad_input_are_named():
         recover(permutation(rng.permutation(9).tolist(), (3, 3)).dense(), (3, 3), rng)
     with pytest.raises(ValueError, match=r"matrix: expected shape \(9, 9\)"):
         recover(np.eye(8), (3, 3), rng)
+    with pytest.raises(ValueError, match="radices: expected two of them"):
+        recover(np.eye(9), (3, 3, 1), rng)
+    with pytest.raises(TypeError, match="convention: expected a Convention"):
+        recover(np.eye(9), (3, 3), rng, convention="dao-transposed")
+    for tolerance in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="tolerance: expected a number"):
+            recover(np.eye(9), (3, 3), rng, tolerance=tolerance)
+    for degenerate in (np.zeros((9, 9)), np.eye(9), np.ones((9, 9))):
+        with pytest.raises(NotRecoverableError, match="found none"):
+            recover(degenerate, (3, 3), rng)
     with pytest.raises(ValueError, match="finite"):
         recover(np.full((9, 9), np.nan), (3, 3), rng)
     with pytest.raises(ValueError, match="domain: expected rationals, a prime field or floating point"):
