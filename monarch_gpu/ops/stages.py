@@ -23,17 +23,17 @@ from torch import Tensor
 from monarch_gpu.ops import strided
 from monarch_gpu.ops.strided import Operand, Product
 
-__all__ = ["gradients", "multiply"]
+__all__ = ["gradients", "layouts", "multiply"]
 
 
 def _axes(digit: str, order: Sequence[int]) -> tuple[str, ...]:
     return tuple(f"{digit}{k}" for k in order)
 
 
-def _layouts(order: int, convention: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+def layouts(order: int, convention: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """The axes of the states S_0 … S_p and of the factors F_0 … F_{p−1}, outermost first.
 
-    >>> _layouts(2, "PLPRP")[0]
+    >>> layouts(2, "PLPRP")[0]
     [('channel', 'a0', 'a1', 'batch'), ('channel', 'a1', 'i0', 'batch'), ('channel', 'i1', 'i0', 'batch')]
     """
     digits = range(order)
@@ -76,7 +76,7 @@ class _Geometry:
 
     def operands(self) -> tuple[list[Operand], list[Operand], list[Operand], list[Operand]]:
         """The states, the factors, the gradients of the states, and those of the factors."""
-        states, factors = _layouts(self.order, self.convention)
+        states, factors = layouts(self.order, self.convention)
         contiguous = [_strides(layout, self.sizes) for layout in (*states, *factors)]
         channel, row = self.x_strides
         x = {axis: stride // max(self.batch, 1) * row for axis, stride in contiguous[0].items()}
@@ -86,7 +86,7 @@ class _Geometry:
 
     def product(self, k: int, c: Operand, a: Operand, b: Operand, row: str, inner: str, column: str) -> Product:
         """c = a b for every block of stage k."""
-        blocks = _layouts(self.order, self.convention)[1][k][:-2]
+        blocks = layouts(self.order, self.convention)[1][k][:-2]
         return strided.plan(self.sizes, a, b, c, row=row, inner=inner, column=column, blocks=blocks)
 
 

@@ -479,7 +479,8 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     """
     rows, columns = monarch_radices(tuple([tuple(f.shape) for f in factors]))
     check_convention(convention)
-    check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
+    if any([f.dtype != x.dtype or f.device != x.device for f in factors]):
+        check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
     axis = check_axis(x, axis, prod(columns))
     if not (x.is_floating_point() or x.is_complex()):
         raise TypeError(f"x: expected a floating-point or complex dtype, got {x.dtype}")
