@@ -12,7 +12,7 @@ import numpy as np
 from monarch_theory.rounding import Format, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
 
-__all__ = ["FAMILIES", "LAYOUTS", "Case", "cases", "make_case", "selected_shapes"]
+__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "Case", "cases", "make_case", "selected_shapes"]
 
 LAYOUTS = ("contiguous", "strided", "transposed")
 
@@ -124,6 +124,10 @@ def nonfinite(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 FAMILIES: dict[str, Family] = {
     f.__name__: f for f in (normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite)
 }
+
+
+EXTREME = ("large", "tiny")
+"""Families near the ends of the range, where a narrower format would overflow or vanish whatever the fault."""
 
 
 def stored(values: np.ndarray, dtype: str) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel
-from monarch_theory.testing.cases import Case
+from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
+from monarch_theory.testing.cases import EXTREME, Case
 from monarch_theory.testing.faults import row_faults, scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
@@ -63,6 +64,10 @@ PLAIN = {
 }  # fmt: skip
 
 
+SANITIZERS = {"buffer-overflow": "access out of bounds", "data race": "race"}
+"""Words of a sanitizer's report, and what they mean."""
+
+
 def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, ...]], model: ErrorModel) -> Cause:
     """The likely cause of all `failures` (at least one) that are of the same output as the first.
 
@@ -74,10 +79,17 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     verdict = first.judgement.verdict
     if verdict is Verdict.UNSTABLE:
         return Cause("race", "the result changes between runs on the same arguments, and leaves the bound")
+    for words, cause in SANITIZERS.items():
+        if verdict is Verdict.EXCEPTION and words in first.judgement.message:
+            return Cause(cause, first.judgement.message)
     if verdict in PLAIN:
         return Cause(PLAIN[verdict], first.judgement.message)
     if verdict is Verdict.UNWRITTEN:
-        return Cause("dropped tail" if _is_tail(first) else "unwritten output", _where(first))
+        # of a single element everything is a tail
+        larger = [f for f in failures if f.computed.size > 1]
+        shown = (larger or failures)[0]
+        tail = bool(larger) and all(map(_is_tail, larger))
+        return Cause("dropped tail" if tail else "unwritten output", _where(shown))
     if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
@@ -87,16 +99,8 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _unanimous(_scale, telling, model) or _unanimous(_too_narrow, telling, model)
+    found = _stale(telling, history) or _same_scale(telling) or _too_narrow(telling, model)
     return found or _common_family(telling, model) or _by_place(telling[0])
-
-
-def _unanimous(
-    test: Callable[[Observation, ErrorModel], Cause | None], telling: Sequence[Observation], model: ErrorModel
-) -> Cause | None:
-    """What the test finds, if it finds something in every failure; the widest words it uses are those of the last."""
-    causes = [test(f, model) for f in telling]
-    return causes[-1] if all(causes) else None
 
 
 def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
@@ -173,39 +177,54 @@ def _is_answer_to(past: Reference, seen: Observation) -> bool:
     return bool(close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any())
 
 
-def _scale(seen: Observation, model: ErrorModel) -> Cause | None:
+def _same_scale(telling: Sequence[Observation]) -> Cause | None:
+    """Whether every failure is a multiple of the right answer; the factor named is that of the last."""
+    factors = [_scale(f) for f in telling]
+    if any(factor is None for factor in factors):
+        return None
+    factor = np.real_if_close(factors[-1], tol=2**20).item()
+    return Cause("scale", f"every element is {factor:.6g} times what it should be")
+
+
+def _scale(seen: Observation) -> Any:
     right = seen.expected.truth.high
     factor = scaled(right, seen.computed) if np.isfinite(seen.computed).all() else None
-    if factor is None or abs(factor) == 0 or right.size < 2:
+    if factor is None or abs(factor) == 0 or np.count_nonzero(right) < 2:
         return None
     bound = 2 * abs(factor) * seen.expected.bound
     # a factor of one but for rounding is rounding
     far = ratios(np.abs((factor - 1) * right), seen.expected.bound) > 8
-    if far.sum() * 2 >= np.count_nonzero(right) and (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all():
-        return Cause("scale", f"every element is {factor:.6g} times what it should be")
+    fits = (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all()
+    return factor if far.sum() * 2 >= np.count_nonzero(right) and fits else None
+
+
+def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+    """The format the arguments come in, or else the widest narrower one, that explains the errors of all."""
+    inside = [f for f in telling if f.case.family not in EXTREME] or telling
+    for target in dict.fromkeys((model.storage, FLOAT32, FLOAT16, BFLOAT16)):
+        if target.precision < model.accumulation.precision:
+            weak = [(f, *_bound_in(target, f, model)) for f in inside]
+            fits = all((ratios(f.expected.truth.error(f.computed), bound) <= 1).all() for f, bound, _ in weak)
+            # a bound that the answer itself does not reach explains everything
+            if fits and any((_wrong_elements(f) & (bound < moduli)).any() for f, bound, moduli in weak):
+                return Cause(
+                    "accumulation too narrow",
+                    f"the errors are those of accumulating or keeping values in {target.name} "
+                    f"instead of {model.accumulation.name}",
+                )
     return None
 
 
-def _too_narrow(seen: Observation, model: ErrorModel) -> Cause | None:
-    """The format the arguments come in, or else the widest narrower one, that explains the error."""
-    candidates = dict.fromkeys((model.storage, FLOAT32, FLOAT16, BFLOAT16))
-    narrower = [f for f in candidates if f.precision < model.accumulation.precision]
-    for target in narrower:
-        # what is summed in a format is also kept in it between stages
-        weak = replace(model.deterministic(), accumulation=target, intermediate=target)
-        values = seen.case.values
-        # and its arguments may have been rounded to it first
-        sizes = {name: np.abs(a) for name, a in values.items()}
-        moduli = np.abs(seen.case.op.answers(sizes, seen.case.shape)[seen.judgement.output])
-        bound = seen.case.op.bounds(values, seen.case.shape, weak)[seen.judgement.output]
-        bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
-        if (ratios(seen.expected.truth.error(seen.computed), bound) <= 1).all():
-            return Cause(
-                "accumulation too narrow",
-                f"the errors are those of accumulating or keeping values in {target.name} "
-                f"instead of {model.accumulation.name}",
-            )
-    return None
+def _bound_in(target: Format, seen: Observation, model: ErrorModel) -> tuple[np.ndarray, np.ndarray]:
+    """The bound of a kernel that works in a narrower format, and the sums of moduli."""
+    # what is summed in a format is also kept in it between stages
+    weak = replace(model.deterministic(), accumulation=target, intermediate=target)
+    values, position = seen.case.values, seen.judgement.output
+    sizes = {name: np.abs(a) for name, a in values.items()}
+    moduli = np.abs(seen.case.op.answers(sizes, seen.case.shape)[position])
+    bound = seen.case.op.bounds(values, seen.case.shape, weak)[position]
+    # and its arguments may have been rounded to it first
+    return bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow), moduli
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:

@@ -42,22 +42,23 @@ FRESH = {"float16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E
 Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
 
 
-def integers_of(dtype: np.dtype) -> np.dtype:
-    return np.dtype(f"uint{8 * dtype.itemsize}")
-
-
-def parts(array: np.ndarray) -> np.ndarray:
-    """A complex array as pairs of real numbers."""
-    return array.view(array.real.dtype) if array.dtype.kind == "c" else array
+def pattern_of(dtype: np.dtype, patterns: dict[str, int]) -> np.ndarray | None:
+    """One element that holds a pattern, if there is one for the dtype; int16 carries the bits of bfloat16."""
+    if dtype == np.int16:
+        return np.array(patterns["float32"] >> 16, dtype)
+    part = dtype.type(0).real.dtype
+    if part.name not in patterns:
+        return None
+    bits = np.full(dtype.itemsize // part.itemsize, patterns[part.name], dtype=f"uint{8 * part.itemsize}")
+    return bits.view(dtype)[0:1].reshape(())
 
 
 def poisoned(array: np.ndarray, patterns: dict[str, int] = POISON) -> np.ndarray:
-    """The array, filled with a pattern where its dtype has one; int16 carries the bits of bfloat16."""
-    real = parts(array) if array.ndim else array
-    if real.dtype == np.int16:
-        real[...] = patterns["float32"] >> 16
-    elif real.dtype.name in patterns:
-        real.view(integers_of(real.dtype))[...] = patterns[real.dtype.name]
+    """The array, whatever its strides, filled with a pattern where its dtype has one."""
+    value = pattern_of(array.dtype, patterns) if array.dtype.kind in "fci" else None
+    if value is not None:
+        # assigning an array of the same dtype copies its bits
+        array[...] = value
     return array
 
 
@@ -70,7 +71,7 @@ def holds(array: np.ndarray, dtype: str, patterns: dict[str, int]) -> np.ndarray
         return np.asarray(np.ascontiguousarray(array).view(np.uint32) >> 16 == patterns["float32"] >> 16)
     if dtype not in patterns:
         return np.zeros(array.shape, dtype=bool)
-    return np.asarray(np.ascontiguousarray(array).view(integers_of(array.dtype)) == patterns[dtype])
+    return np.asarray(np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}") == patterns[dtype])
 
 
 def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:

@@ -21,7 +21,7 @@ class RightKernel:
 
     Attributes:
         fails_fixed_rtol: it is right in bfloat16, and fails `torch.testing.assert_close`'s default tolerance there.
-        max_size: largest input row worth the time, for slow ones.
+        max_size, most_runs: largest input row and number of runs worth the time, for slow ones.
     """
 
     library: str
@@ -30,6 +30,7 @@ class RightKernel:
     dtypes: tuple[str, ...]
     fails_fixed_rtol: bool = False
     max_size: int = 256
+    most_runs: int | None = None
 
     @property
     def source(self) -> str:
@@ -126,7 +127,17 @@ RIGHT = (
     RightKernel("monarch_gpu", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX)),
     RightKernel("monarch_gpu", "long_convolution_backward", LONG_BACK, REAL),
     # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
-    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17),
+    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17, most_runs=60),
+    RightKernel("cupy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
+    RightKernel("cupy", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX)),
+    RightKernel("cupy", "monarch_multiply_of_this_project", MULTIPLY, (*WIDE, *COMPLEX)),
+    RightKernel("cupy", "long_convolution_of_this_project", LONG, ("float64", "float32", "float16")),
+    RightKernel("cuda", "block_diagonal_multiply", BLOCK, ("float32",), max_size=36, most_runs=20),
+    RightKernel("cuda", "block_diagonal_multiply_bfloat16", BLOCK, ("bfloat16",), max_size=36, most_runs=20),
+    RightKernel("cuda", "block_diagonal_multiply_watched_for_races", BLOCK, ("float32",), max_size=36, most_runs=20),
+    RightKernel("cuda", "block_diagonal_multiply_backward", BLOCK_BACK, ("float32", "complex64"), max_size=36, most_runs=20),
+    RightKernel("cuda", "monarch_multiply", MULTIPLY, ("float64", "float32", "complex64"), max_size=36, most_runs=20),
+    RightKernel("cuda", "long_convolution", LONG, ("float32",), max_size=36, most_runs=20),
 )
 
 NUMPY_BLOCK_BACK = ("numpy", "block_diagonal_multiply_backward", BLOCK_BACK)
@@ -320,4 +331,41 @@ MUTANTS = (
            missed_by_fixed_rtol=True, max_size=27, cases=60),
     Mutant("triton-transposed-load", "triton", "block_diagonal_multiply", BLOCK, "float32", "r[None, :] * columns + c[:, None]",
            "c[:, None] * rows + r[None, :]", "transposed factor", max_size=27, cases=60),
+    Mutant("triton-blocks-shared", "triton", "block_diagonal_multiply", BLOCK, "float16", "blocks + block * (rows * columns)",
+           "blocks + 0 * (rows * columns)", "permutation", max_size=27, cases=60),
+    Mutant("triton-keeps-last-tile-only", "triton", "block_diagonal_multiply", BLOCK, "float32", "total += tl.sum(", "total = tl.sum(",
+           "not recognised", missed_by_fixed_rtol=True, max_size=27, cases=60),
+    # CuPy's style of array code
+    Mutant("cupy-output-digits-not-reversed", "cupy", "monarch_multiply", MULTIPLY, "complex128", "(*reversed(range(len(rows))), len(rows))",
+           "(*range(len(rows)), len(rows))", "permutation"),
+    Mutant("cupy-stage-in-storage-format", "cupy", "block_diagonal_multiply", BLOCK, "float64",
+           "wide = xp.promote_types(x.dtype, xp.float32)\n    inner", "wide = xp.dtype(xp.float32)\n    inner", "accumulation too narrow",
+           missed_by_fixed_rtol=True),
+    Mutant("cupy-view-with-the-batch-mixed-in", "cupy", "block_diagonal_multiply", BLOCK, "float32",
+           "xp.ascontiguousarray(x.T).reshape(k, columns, len(x))", "xp.ascontiguousarray(x).reshape(k, columns, len(x))", "not recognised"),
+    Mutant("cupy-factors-conjugated", "cupy", "monarch_multiply", MULTIPLY, "complex64", "xp.matmul(factor.reshape(",
+           "xp.matmul(factor.conj().reshape(", "conjugate"),
+    Mutant("cupy-last-row-unwritten", "cupy", "monarch_multiply", MULTIPLY, "float16", "y[:] = state", "y[:-1] = state",
+           "unwritten output"),
+    # CUDA C++, on the host under a sanitizer
+    Mutant("cuda-swapped-index", "cuda", "block_diagonal_multiply", BLOCK, "float32", "* rows + row) * columns + column];",
+           "* columns + column) * rows + row];", "transposed factor", max_size=16, cases=24),
+    Mutant("cuda-no-bounds-check", "cuda", "block_diagonal_multiply", BLOCK, "float32",
+           "held = batch - first < tile ? batch - first : tile", "held = tile", "access out of bounds", max_size=16, cases=24),
+    Mutant("cuda-no-barrier", "cuda", "block_diagonal_multiply_watched_for_races", BLOCK, "float32", "__syncthreads();", "",
+           "race", max_size=16, cases=24),
+    Mutant("cuda-shared-memory-too-small", "cuda", "block_diagonal_multiply", BLOCK, "float32", "TILE * columns * x.itemsize",
+           "columns * x.itemsize", "access out of bounds", max_size=16, cases=24),
+    Mutant("cuda-sums-in-bfloat16", "cuda", "block_diagonal_multiply_bfloat16", BLOCK, "bfloat16",
+           "sum = sum + entry * (Sum)staged[b * columns + column];",
+           "sum = (Sum)Arithmetic<T>::stored(sum + entry * (Sum)staged[b * columns + column]);", "accumulation too narrow",
+           missed_by_fixed_rtol=True, max_size=36, cases=60),
+    Mutant("cuda-last-tile-not-launched", "cuda", "block_diagonal_multiply", BLOCK, "float32", "grid = (k, -(-batch // TILE))",
+           "grid = (k, batch // TILE or 1)", "dropped tail", missed_by_fixed_rtol=True, max_size=16, cases=40),
+    Mutant("cuda-no-conjugate", "cuda", "block_diagonal_multiply_backward", BLOCK_BACK, "complex64",
+           "* conjugate(x[(b * k + block) * columns + e % columns]);", "* x[(b * k + block) * columns + e % columns];", "conjugate",
+           max_size=16, cases=24),
+    Mutant("cuda-gradient-of-last-row-alone", "cuda", "block_diagonal_multiply_backward", BLOCK_BACK, "float32",
+           "sum = sum + gradient[(b * k + block) * rows + e / columns]", "sum = gradient[(b * k + block) * rows + e / columns]",
+           "not summed over the batch", max_size=16, cases=24),
 )  # fmt: skip

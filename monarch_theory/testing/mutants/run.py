@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +25,14 @@ from monarch_theory.testing.ops import op_named
 
 __all__ = ["Caught", "CleanRun", "missing_library", "passes_fixed_tolerance", "run_clean", "run_mutants"]
 
-NEEDS = {"monarch_gpu": ("torch",), "triton": ("triton", "torch"), "torch": ("torch",), "jax": ("jax",)}
+NEEDS = {
+    "monarch_gpu": ("monarch_gpu", "torch"), "triton": ("triton", "torch"), "torch": ("torch",), "jax": ("jax",),
+    "cupy": ("monarch_gpu",), "cuda": ("monarch_gpu",),
+}  # fmt: skip
+"""Packages that kernels `with_LIBRARY` import."""
+
+MEMORY: dict[str, float | None] = {"cuda": None}
+"""GiB, where not 8: the address sanitizer reserves most of the address space."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,11 @@ class CleanRun:
 
 
 def missing_library(library: str) -> str | None:
-    """The package that kernels `with_LIBRARY` need and that is not installed, or None."""
+    """The package or program that kernels `with_LIBRARY` need and that is not installed, or None."""
     for package in NEEDS.get(library, ()):
         if importlib.util.find_spec(package) is None:
             return package
-    if library == "monarch_gpu" and importlib.util.find_spec("monarch_gpu.ops.torch") is None:
-        return "monarch_gpu.ops.torch"
-    return None
+    return "g++" if library == "cuda" and shutil.which("g++") is None else None
 
 
 @contextmanager
@@ -116,7 +122,8 @@ def run_mutants(
                     continue
                 path = folder / f"{file}.py"
                 if mutant.library not in kernels:
-                    kernels[mutant.library] = Kernel(path, mutant.function, timeout=60.0, memory=8.0)
+                    memory = MEMORY.get(mutant.library, 8.0)
+                    kernels[mutant.library] = Kernel(path, mutant.function, timeout=60.0, memory=memory)
                 kernel = kernels[mutant.library]
                 kernel.load(path, mutant.function)
                 kernel.timeout = 2.0 if mutant.cause == "hang" else 60.0
@@ -159,6 +166,8 @@ def run_clean(
 ) -> list[CleanRun]:
     """At least `runs` runs of right kernels, spread over those that are installed; refused cases do not count."""
     pairs = [(k, dtype) for k in kernels for dtype in k.dtypes if not missing_library(k.library)]
+    # the slow ones first: what they fall short of their share, the others make up for
+    pairs.sort(key=lambda pair: pair[0].most_runs is None)
     references, found, done = References(seed), [], 0
     files = {f"right_{k.library}": k.source for k in kernels}
     with written(files) as folder, one_thread(), ExitStack() as stack:
@@ -166,11 +175,12 @@ def run_clean(
         for position, (right, dtype) in enumerate(pairs):
             path = folder / f"right_{right.library}.py"
             if right.library not in processes:
-                process = Kernel(path, right.function, timeout=120.0, memory=8.0)
+                process = Kernel(path, right.function, timeout=120.0, memory=MEMORY.get(right.library, 8.0))
                 processes[right.library] = stack.enter_context(process)
             kernel = processes[right.library]
             kernel.load(path, right.function)
             share = max(1, -(-(runs - done) // (len(pairs) - position)))
+            share = min(share, right.most_runs or share)
             clean = _clean(right, dtype, kernel, share, references, on_runs)
             done += clean.runs
             found.append(clean)

@@ -65,6 +65,7 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "input digits read in reverse order (P L P R, the DAO convention)", read_reversed)
     yield Fault("permutation", "output digits left in stage order (L P R P)", after=lambda y: y[:, out_order])
     yield Fault("permutation", "no digit reversal at the ends (L P R)", read_reversed, lambda y: y[:, out_order])
+    yield Fault("conjugate", "every factor conjugated", lambda a: a | {name: np.conj(a[name]) for name in names})
     yield from block_faults(arguments(shape), names)
     for k, name in enumerate(names):
         others = rows[:k] + columns[k + 1 :]
