@@ -201,6 +201,7 @@ def test_python_source(tmp_path):
         "from monarch_theory.monarch import identity_blocks\n"
         "sparse = scipy.sparse.eye_array(9)\n"
         "thirds = np.kron([[Fraction(1, 3), 2], [1, 6]], np.ones((2, 2), dtype=int))\n"
+        "mixed = np.array([[1, 0.5], [2, 1]], dtype=object)\n"
         "symbols = sympy.Matrix(4, 4, lambda i, j: sympy.Symbol('a'))\n"
         "modular = identity_blocks((2, 2), PrimeField(97))\n"
     )
@@ -214,7 +215,7 @@ def test_python_source(tmp_path):
     for name, message in [
         ("symbols", "symbols: expected scalars of rationals, got a (Symbol)"),
         ("modular", "modular: expected entries with a distance, got F_97"),
-        ("Fraction", "Fraction"),
+        ("mixed", "mixed: expected exact scalars in an array of objects, got float"),
     ]:
         answer = run(f"{file}:{name}")
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1

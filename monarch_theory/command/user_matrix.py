@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.domains import RATIONALS, PrimeField
+from monarch_theory.expressivity.matrices import read_matrix
 
 __all__ = ["matrix"]
 
@@ -61,7 +62,8 @@ def _dense(value: Any, name: str) -> np.ndarray:
 
 
 def _spelled(array: np.ndarray, name: str) -> np.ndarray:
-    rows = [[str(entry) for entry in row] for row in RATIONALS.array(array, name=name)]
+    exact, _ = read_matrix(array, name=name)  # refuses rounded numbers among exact ones
+    rows = [[str(entry) for entry in row] for row in RATIONALS.array(exact, name=name)]
     return np.frombuffer(json.dumps(rows).encode(), np.uint8)
 
 

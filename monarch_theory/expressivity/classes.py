@@ -100,7 +100,7 @@ class MonarchClass:
         """Number of slices of a split: choices of (i_0 … i_k, a_{k+1} … a_{p-1})."""
         return prod(self.output_radices[: split + 1]) * prod(self.input_radices[split + 1 :])
 
-    def digit_tensor(self, matrix: np.ndarray) -> np.ndarray:
+    def digit_tensor(self, matrix: np.ndarray, *, name: str = "matrix") -> np.ndarray:
         """`matrix` with axes (i_0, …, i_{p-1}, a_0, …, a_{p-1}); the digits are where `Monarch` puts them.
 
         Raises:
@@ -108,7 +108,7 @@ class MonarchClass:
         """
         if matrix.shape != self.shape:
             raise ValueError(
-                f"radices: expected a matrix of shape {self.shape} for output radices {self.output_radices} and input "
+                f"{name}: expected a matrix of shape {self.shape} for output radices {self.output_radices} and input "
                 f"radices {self.input_radices}, got {matrix.shape}"
             )
         p = self.order
@@ -119,8 +119,14 @@ class MonarchClass:
         return matrix.reshape(rows + columns).transpose([*outputs, *inputs])
 
     def matrix_of(self, tensor: np.ndarray) -> np.ndarray:
-        """The matrix whose digit tensor is `tensor`: the inverse of `digit_tensor`."""
+        """The matrix whose digit tensor is `tensor`: the inverse of `digit_tensor`.
+
+        Raises:
+            ValueError: the tensor has another number of entries than the matrices of the class.
+        """
         p = self.order
+        if tensor.size != prod(self.shape):
+            raise ValueError(f"tensor: expected {prod(self.shape)} entries, got shape {tensor.shape}")
         tensor = tensor.reshape(self.output_radices + self.input_radices)
         outputs = range(p) if self._output_in_order else range(p)[::-1]
         inputs = range(p, 2 * p) if self._input_in_order else range(p, 2 * p)[::-1]
@@ -162,9 +168,14 @@ def tensor_slices(tensor: np.ndarray, order: int, split: int) -> np.ndarray:
 def factorisations(n: int, order: int) -> list[tuple[int, ...]]:
     """All ways to write n as an ordered product of `order` factors above one.
 
+    Raises:
+        ValueError: an order or an n that is not a positive integer.
+
     >>> factorisations(12, 2)
     [(2, 6), (3, 4), (4, 3), (6, 2)]
     """
+    _check_positive(n, "n")
+    _check_positive(order, "order")
     if order == 1:
         return [(n,)] if n > 1 else []
     divisors = [d for d in range(2, n // 2 + 1) if n % d == 0]
@@ -183,10 +194,8 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
     Traceback (most recent call last):
     ValueError: radices: 7 is not a product of 2 integers above one, so there is no Monarch class of order 2 for it
     """
-    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
-        raise ValueError(f"order: expected a positive integer, got {order!r}")
-    if n < 1:
-        raise ValueError(f"{name}: expected a positive size, got {n}")
+    _check_positive(order, "order")
+    _check_positive(n, name)
     candidates = [(n,)] if order == 1 and n >= 1 else _sorted_factorisations(n, order, 2)
     if not candidates:
         raise ValueError(
@@ -194,6 +203,11 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
             f"{order} for it"
         )
     return min(candidates, key=lambda radices: (sum(radices), radices))
+
+
+def _check_positive(value: int, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
 
 
 def _sorted_factorisations(n: int, order: int, smallest: int) -> list[tuple[int, ...]]:

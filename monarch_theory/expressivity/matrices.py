@@ -43,7 +43,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
 
     Raises:
         ValueError: not two-dimensional, empty, or with NaN or infinity; the message names `name`.
-        TypeError: scalars that no domain holds, or none that `domain` holds.
+        TypeError: scalars that no domain holds, or none that `domain` holds; rounded numbers among exact ones.
 
     >>> read_matrix(np.eye(2, dtype=int))[1], read_matrix(np.eye(2))[1].name
     (<monarch_theory.domains.Integers object at ...>, 'float64')
@@ -54,7 +54,10 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         source = source @ np.eye(source.shape[1], dtype=source.dtype)
     if isinstance(source, sympy.MatrixBase):
         source = np.array(source.tolist(), dtype=object)
-    source = source.toarray() if issparse(source) else np.asarray(source)
+    try:
+        source = source.toarray() if issparse(source) else np.asarray(source)
+    except ValueError:
+        raise ValueError(f"{name}: expected rows of one length, got {source!r:.60}") from None
     if not source.dtype.isnative:
         source = source.astype(source.dtype.newbyteorder("="))
     if source.ndim != 2 or 0 in source.shape:
@@ -67,7 +70,18 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
     if isinstance(domain, Floating) and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")
+    if domain is SYMBOLIC:
+        _check_symbolic(array, name)
     return array, domain
+
+
+def _check_symbolic(array: np.ndarray, name: str) -> None:
+    """SymPy takes infinities and rounded numbers for numbers; neither is exact."""
+    for (row, column), entry in np.ndenumerate(array):
+        if entry.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+            raise ValueError(f"{name}: expected finite entries, got {entry} at ({row}, {column})")
+        if entry.has(sympy.Float):
+            raise TypeError(f"{name}: expected exact entries, got the rounded number {entry} at ({row}, {column})")
 
 
 def _domain_of(source: np.ndarray, name: str) -> Domain:
@@ -80,6 +94,8 @@ def _domain_of(source: np.ndarray, name: str) -> Domain:
             f"{name}: expected integers, float32, float64, complex64, complex128 or exact scalars, got {source.dtype}"
         )
     kinds = {type(entry) for entry in source.flat}
+    if rounded := [kind.__name__ for kind in kinds if issubclass(kind, float | complex | np.inexact)]:
+        raise TypeError(f"{name}: expected exact scalars in an array of objects, got {rounded[0]}")
     if any(issubclass(kind, CyclotomicNumber) for kind in kinds):
         return Cyclotomic(next(entry.n for entry in source.flat if isinstance(entry, CyclotomicNumber)))
     if any(issubclass(kind, sympy.Basic) for kind in kinds):

@@ -15,8 +15,9 @@ from math import gcd, prod, sqrt
 from typing import Any, Literal
 
 import numpy as np
+import sympy
 
-from monarch_theory.domains import INTEGERS, RATIONALS, Domain, Floating
+from monarch_theory.domains import INTEGERS, RATIONALS, SYMBOLIC, Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import dyadic, read_matrix
 from monarch_theory.expressivity.projection import (
@@ -68,7 +69,8 @@ class Membership:
     """The answer, the kind of evidence, and the certificate.
 
     Attributes:
-        member: whether the matrix is in the class; None when rounding leaves it open (measured evidence only).
+        member: whether the matrix is in the class; None when rounding leaves it open, or SymPy cannot tell whether an
+            expression is zero.
         evidence: "exact", decided in the matrix's own exact domain; "measured", in floating point.
         kind: the class.
         train: factors that give the matrix (exactly, or to `threshold`); None unless a member.
@@ -125,7 +127,7 @@ def decide(
     if not isinstance(domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
-        return _decide_exactly(array, kind, domain, progress)
+        return _decide_exactly(array, kind, domain, name, progress)
     accuracy = default_accuracy(kind, domain) if accuracy is None else checked_accuracy(accuracy)
     projection = project_array(array, kind, domain, name=name, progress=progress)
     unit = operation_roundoff(domain)
@@ -189,18 +191,33 @@ def decide_exactly(
     True
     """
     array, domain = dyadic(*read_matrix(matrix, domain, name=name))
-    return _decide_exactly(array, kind, domain, progress)
+    return _decide_exactly(array, kind, domain, name, progress)
 
 
-def _decide_exactly(array: np.ndarray, kind: MonarchClass, domain: Domain, progress: Progress | None) -> Membership:
+def _decide_exactly(
+    array: np.ndarray,
+    kind: MonarchClass,
+    domain: Domain,
+    name: str,
+    progress: Progress | None,
+    *,
+    simplified: bool = False,
+) -> Membership:
     if domain is INTEGERS and kind.rank > 1:
         array, domain = RATIONALS.array(array), RATIONALS
-    tensor = kind.digit_tensor(array)
+    tensor = kind.digit_tensor(array, name=name)
     positions = kind.digit_tensor(np.arange(array.size).reshape(array.shape))
     for split in range(kind.order - 1):
         refutation = _refute(tensor, positions, kind, split, domain, progress)
-        if refutation is not None:
+        if refutation is None:
+            continue
+        # an expression such as sin² + cos² − 1 is zero without looking so; only a number tells that it is not
+        if domain is not SYMBOLIC or refutation.minor.equals(0) is False:
             return Membership(False, "exact", kind, refutation=refutation)
+        if simplified:
+            return Membership(None, "exact", kind)
+        simpler = np.array([sympy.simplify(entry) for entry in array.flat], dtype=object).reshape(array.shape)
+        return _decide_exactly(simpler, kind, domain, name, progress, simplified=True)
     return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.matrices import floating, read_matrix
-from monarch_theory.expressivity.projection import Projection, project
+from monarch_theory.expressivity.projection import Projection, power_of_two, project
 
 __all__ = ["PermutedProjection", "search_permutations"]
 
@@ -59,10 +59,11 @@ def search_permutations(
     """
     if kind.order != 2:
         raise ValueError(f"order: expected 2 for the permutation search, got {kind.order}")
-    if steps < 0:
-        raise ValueError(f"steps: expected a number that is not negative, got {steps}")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
+        raise ValueError(f"steps: expected a number of swaps that is not negative, got {steps!r}")
     array, _ = floating(*read_matrix(matrix))
     before = project(array, kind)
+    original, array = array, array / array.dtype.type(power_of_two(array))
     rows, columns = np.arange(kind.shape[0]), np.arange(kind.shape[1])
     tails = _tails(kind.slices(array), kind.rank).reshape(kind.output_radices[0], kind.input_radices[1])
     # digit of every index that names its slice
@@ -96,7 +97,7 @@ def search_permutations(
             permutation[[a, b]] = permutation[[b, a]]
         if progress is not None:
             progress((step + 1) / steps)
-    after = project(array[np.ix_(rows, columns)], kind)
+    after = project(original[np.ix_(rows, columns)], kind)
     if after.distance > before.distance:
         rows, columns, after = np.arange(kind.shape[0]), np.arange(kind.shape[1]), before
     return PermutedProjection(rows, columns, after, before.relative_distance)

@@ -176,7 +176,7 @@ def project_array(
 def _project(
     array: np.ndarray, kind: MonarchClass, domain: Floating, name: str, progress: Progress | None
 ) -> Projection:
-    tensor = kind.digit_tensor(array)
+    tensor = kind.digit_tensor(array, name=name)
     p = kind.order
     if p == 1:
         train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)

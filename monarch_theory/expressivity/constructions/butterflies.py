@@ -20,9 +20,11 @@ def butterfly(twiddles: Sequence[np.ndarray], domain: Domain, *, increasing: boo
             N/2 (the DAO_TRANSPOSED convention).
 
     Raises:
-        ValueError: a factor of another shape.
+        ValueError: no factors, or one of another shape.
     """
     p = len(twiddles)
+    if not p:
+        raise ValueError("twiddles: expected at least one factor, got none")
     factors = []
     for k, twiddle in enumerate(twiddles):
         expected = (2 ** (p - k - 1), 2**k, 2, 2)

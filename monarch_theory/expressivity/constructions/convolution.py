@@ -88,8 +88,10 @@ def toeplitz(
     """
     size = prod(check_radices(radices))
     first, across = domain.array(column, name="column"), domain.array(row, name="row")
-    n = len(first)
-    if across.shape != first.shape or first.ndim != 1 or not n:
+    n = first.size
+    if first.ndim != 1 or not n:
+        raise ValueError(f"column: expected one axis and at least one entry, got shape {first.shape}")
+    if across.shape != first.shape:
         raise ValueError(f"row: expected the shape of column, {first.shape}, got {across.shape}")
     if not domain.equal(first[:1], across[:1]):
         raise ValueError(f"row: expected to start with column[0] = {first[0]}, got {across[0]}")
@@ -114,6 +116,10 @@ def triangular_toeplitz(column: np.ndarray, radices: Sequence[int], domain: Doma
 def hankel(antidiagonals: np.ndarray, radices: Sequence[int], domain: Domain) -> MonarchProduct:
     """H[i, j] = antidiagonals[i + j], N × N for N = ∏ radices, with inner size 2N: two rectangular Monarch factors.
 
+    Raises:
+        ValueError: more antidiagonals than 2N, or more than one axis.
+        NoRootOfUnityError: the domain has no 2N-th root of unity.
+
     A circulant of size S = 2N read with its input negated is F⁻¹ diag(S · F c) F⁻¹.
 
     >>> from monarch_theory.domains import PrimeField
@@ -122,8 +128,8 @@ def hankel(antidiagonals: np.ndarray, radices: Sequence[int], domain: Domain) ->
            [2, 3]])
     """
     size = 2 * prod(check_radices(radices))
-    if len(antidiagonals) > size:
-        raise ValueError(f"antidiagonals: expected at most {size}, got {len(antidiagonals)}")
+    if np.ndim(antidiagonals) != 1 or len(antidiagonals) > size:
+        raise ValueError(f"antidiagonals: expected at most {size} along one axis, got shape {np.shape(antidiagonals)}")
     padded = domain.zeros(size)
     padded[: len(antidiagonals)] = antidiagonals
     wide = (2 * radices[0], *radices[1:])

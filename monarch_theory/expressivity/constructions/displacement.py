@@ -43,11 +43,16 @@ __all__ = [
 def shift(f: Any, n: int, domain: Domain) -> np.ndarray:
     """Z_f, dense: e_i goes to e_{i+1} and e_{n−1} to f·e_0.
 
+    Raises:
+        ValueError: n below one.
+
     >>> shift(5, 3, INTEGERS)
     array([[0, 0, 5],
            [1, 0, 0],
            [0, 1, 0]], dtype=object)
     """
+    if n < 1:
+        raise ValueError(f"n: expected a positive size, got {n}")
     result = domain.zeros((n, n))
     result[np.arange(1, n), np.arange(n - 1)] = domain.scalar(1)
     result[0, n - 1] = domain.scalar(f)

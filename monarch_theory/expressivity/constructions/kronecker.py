@@ -23,7 +23,7 @@ def kronecker(matrices: Sequence[np.ndarray], domain: Domain, convention: Conven
         matrices: A_1 (most significant digit) first; shapes may differ, and need not be square.
 
     Raises:
-        ValueError: convention M2, where it is not a member.
+        ValueError: convention M2, where it is not a member; no matrices, or one that is not two-dimensional.
 
     >>> kronecker([np.array([[1, 2]]), np.eye(2, dtype=int)], INTEGERS).dense()
     array([[1, 0, 2, 0],
@@ -32,6 +32,11 @@ def kronecker(matrices: Sequence[np.ndarray], domain: Domain, convention: Conven
     if convention is Convention.M2:
         raise ValueError("convention: expected DAO or DAO_TRANSPOSED, got M2, whose slices would be multiples of A")
     arrays = [domain.array(matrix, name=f"matrices[{k}]") for k, matrix in enumerate(matrices)]
+    if not arrays:
+        raise ValueError("matrices: expected at least one, got none")
+    for k, array in enumerate(arrays):
+        if array.ndim != 2:
+            raise ValueError(f"matrices[{k}]: expected a matrix, got shape {array.shape}")
     ordered = arrays[::-1] if convention is Convention.DAO else arrays
     stages = [a.reshape((1,) * (len(arrays) - 1) + a.shape) for a in ordered]
     return from_stages(stages, [a.shape[1] for a in ordered], [a.shape[0] for a in ordered], domain, convention)
@@ -40,12 +45,17 @@ def kronecker(matrices: Sequence[np.ndarray], domain: Domain, convention: Conven
 def walsh_hadamard(order: int, domain: Domain = INTEGERS, convention: Convention = Convention.DAO) -> Monarch:
     """H_{2^p}[i, j] = (−1)^(bits that i and j share), natural order, as p stages of H_2.
 
+    Raises:
+        ValueError: an order that is not a positive integer.
+
     >>> walsh_hadamard(2).dense()
     array([[1, 1, 1, 1],
            [1, -1, 1, -1],
            [1, 1, -1, -1],
            [1, -1, -1, 1]], dtype=object)
     """
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise ValueError(f"order: expected a positive integer, got {order!r}")
     stage = domain.ones((2, 2))
     stage[1, 1] = domain.scalar(-1)
     return kronecker([stage] * order, domain, convention)

@@ -29,15 +29,30 @@ __all__ = ["Recurrence", "chebyshev", "hermite", "legendre", "orthogonal_polynom
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """p_{i+1}(x) = (a_i x + b_i) p_i(x) + c_i p_{i-1}(x), p_0 = 1, p_{-1} = 0, for i = 0 … N − 1."""
+    """p_{i+1}(x) = (a_i x + b_i) p_i(x) + c_i p_{i-1}(x), p_0 = 1, p_{-1} = 0, for i = 0 … N − 1.
+
+    Raises:
+        ValueError: a, b and c are not of one length N ≥ 1.
+    """
 
     a: np.ndarray
     b: np.ndarray
     c: np.ndarray
     domain: Domain
 
+    def __post_init__(self) -> None:
+        shapes = np.shape(self.a), np.shape(self.b), np.shape(self.c)
+        if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0] == (0,):
+            raise ValueError(f"a, b, c: expected one shape (N,) with N at least one, got {shapes}")
+
     def coefficients(self, n: int) -> np.ndarray:
-        """The transform itself, shape (n, n): column j holds the monomial coefficients of p_j, by the recurrence."""
+        """The transform itself, shape (n, n): column j holds the monomial coefficients of p_j, by the recurrence.
+
+        Raises:
+            ValueError: the recurrence is shorter than n.
+        """
+        if n > len(self.a):
+            raise ValueError(f"recurrence: expected {n} steps, got {len(self.a)}")
         result = self.domain.zeros((n, n))
         previous, current = self.domain.zeros(n), self.domain.zeros(n)
         current[0] = self.domain.scalar(1)
@@ -59,7 +74,7 @@ def chebyshev(n: int, domain: Domain) -> Recurrence:
     >>> chebyshev(4, INTEGERS).coefficients(4)[:, 3]
     array([0, -3, 0, 4], dtype=object)
     """
-    a, c = [1] + [2] * (n - 1), [0] + [-1] * (n - 1)
+    a, c = ([1] + [2] * (n - 1))[:n], ([0] + [-1] * (n - 1))[:n]
     return Recurrence(domain.array(a), domain.zeros(n), domain.array(c), domain)
 
 
@@ -69,7 +84,13 @@ def hermite(n: int, domain: Domain) -> Recurrence:
 
 
 def legendre(n: int, domain: Domain) -> Recurrence:
-    """(i + 1) P_{i+1} = (2i + 1) x P_i − i P_{i-1}; the domain must hold 1/(i + 1)."""
+    """(i + 1) P_{i+1} = (2i + 1) x P_i − i P_{i-1}; the domain must hold 1/(i + 1).
+
+    Raises:
+        ValueError: it does not.
+    """
+    if domain.is_zero(domain.array(range(1, n + 1))).any():
+        raise ValueError(f"domain: expected one where 1 … {n} are not zero, got {domain}")
     inverse = [domain.reciprocal(domain.scalar(i + 1)) for i in range(n)]
     a = domain.normal(domain.array([2 * i + 1 for i in range(n)]) * domain.array(inverse))
     c = domain.normal(domain.array([-i for i in range(n)]) * domain.array(inverse))

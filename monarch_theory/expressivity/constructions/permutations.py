@@ -53,14 +53,21 @@ def permutation(order: Sequence[int], radices: tuple[int, int], domain: Domain =
         radices: (b₀, b₁), b₀ the contiguous digit.
 
     Raises:
-        ValueError: not a permutation of that many wires.
+        ValueError: not two radices, or not a permutation of that many wires.
 
     >>> permutation([3, 0, 5, 1, 2, 4], (2, 3)) @ range(6)
     array([3, 0, 5, 1, 2, 4], dtype=object)
     """
-    b0, b1 = check_radices(radices)
+    checked = check_radices(radices)
+    if len(checked) != 2:
+        raise ValueError(f"radices: expected two of them, (b₀, b₁), got {checked}")
+    b0, b1 = checked
     source = np.asarray(order)
-    if source.shape != (b0 * b1,) or not np.array_equal(np.sort(source), np.arange(b0 * b1)):
+    if (
+        source.dtype.kind not in "iu"
+        or source.shape != (b0 * b1,)
+        or not np.array_equal(np.sort(source), np.arange(b0 * b1))
+    ):
         raise ValueError(f"order: expected a permutation of 0 … {b0 * b1 - 1}, got {order!r}")
     target = np.arange(b0 * b1)
     colour = _colour(source % b0, target % b0, b0, b1)

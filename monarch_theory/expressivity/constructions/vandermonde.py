@@ -48,6 +48,7 @@ def chirp(first: object, ratio: object, radices: Sequence[int], domain: Domain =
     Bluestein with binomials, so that no square roots are taken: ik = C(i+k, 2) − C(i, 2) − C(k, 2).
 
     Raises:
+        ValueError: the ratio is zero.
         NoRootOfUnityError: the domain has no 2N-th root of unity.
 
     >>> from monarch_theory.domains import PrimeField
@@ -58,6 +59,8 @@ def chirp(first: object, ratio: object, radices: Sequence[int], domain: Domain =
            [ 1,  8, 13,  2]])
     """
     size = int(np.prod(check_radices(radices)))
+    if domain.is_zero(domain.array([ratio], name="ratio")).any():
+        raise ValueError(f"ratio: expected one that is not zero, got {ratio}")
     triangular = domain.ones(2 * size)
     for m, power in enumerate(powers(ratio, 2 * size - 1, domain)):
         triangular[m + 1 : m + 2] = domain.normal(triangular[m : m + 1] * power)

@@ -100,6 +100,21 @@ def test_symbolic_membership():
     assert refuted.refutation.minor == sympy.expand(a * y - b * x)
 
 
+def test_zeros_in_disguise_do_not_refute():
+    x = sympy.Symbol("x")
+    one = sympy.sin(x) ** 2 + sympy.cos(x) ** 2
+    kind = MonarchClass((2, 1), (1, 2))
+    answer = decide(sympy.Matrix([[one, 1], [1, 1]]), kind)
+    assert answer.member and answer.train.dense().tolist() == [[1, 1], [1, 1]]
+    assert decide(sympy.Matrix([[one, 1], [1, 2]]), kind).refutation.minor.equals(1)
+    assert decide(sympy.Matrix([[sympy.exp(x), 1], [1, 1]]), kind).member is False
+    # nothing SymPy knows tells whether f(x) is zero everywhere: neither yes nor no
+    unknown = sympy.Function("f")(x)
+    assert decide(sympy.Matrix([[1 + unknown - unknown, 1], [1, 1]]), kind).member
+    hidden = sympy.sqrt(2 + sympy.sqrt(3)) - (sympy.sqrt(6) + sympy.sqrt(2)) / 2
+    assert decide(sympy.Matrix([[1 + hidden, 1], [1, 1]]), kind).member is not False
+
+
 def test_the_identity_is_in_both_dao_classes_and_not_in_m2():
     one = np.eye(9, dtype=int)
     assert decide(one, MonarchClass((3, 3), convention=Convention.DAO)).member
@@ -211,6 +226,16 @@ def test_bad_input_is_named():
         decide(np.ones((3, 4)), kind)
     with pytest.raises(ValueError, match=r"expected a matrix with rows and columns, got shape \(0, 4\)"):
         decide(np.ones((0, 4)), kind)
+    with pytest.raises(ValueError, match="weights: expected rows of one length, got"):
+        decide([[1, 2], [3]], kind, name="weights")
+    for infinite in (sympy.nan, sympy.oo, sympy.zoo, -sympy.oo):
+        with pytest.raises(ValueError, match=r"matrix: expected finite entries, got .* at \(0, 1\)"):
+            decide(sympy.Matrix([[1, infinite], [1, 1]]), kind)
+    with pytest.raises(TypeError, match=r"expected exact entries, got the rounded number 0.1.* at \(0, 1\)"):
+        decide(sympy.Matrix([[1, 0.1], [1, 1]]), kind)
+    for rounded in (0.5, np.float64(0.5), 1j, np.float32(1)):
+        with pytest.raises(TypeError, match="expected exact scalars in an array of objects, got"):
+            decide(np.array([[1, rounded], [1, 1]], dtype=object), kind)
     with pytest.raises(TypeError, match="float16"):
         decide(np.ones((4, 4), np.float16), kind)
     with pytest.raises(TypeError, match="expected scalars of float64, got dtype complex128"):

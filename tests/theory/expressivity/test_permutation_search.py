@@ -43,9 +43,20 @@ def test_it_finds_one_swap(convention):
     assert found.projection.relative_distance < found.unpermuted_distance
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_scale_changes_nothing(scale):
+    matrix = np.random.default_rng(0).standard_normal((4, 4))
+    found, scaled = (
+        search_permutations(a, MonarchClass((2, 2)), np.random.default_rng(0), steps=50)
+        for a in (matrix, matrix * scale)
+    )
+    assert np.array_equal(found.rows, scaled.rows) and np.array_equal(found.columns, scaled.columns)
+    assert found.projection.relative_distance == pytest.approx(scaled.projection.relative_distance)
+
+
 def test_bad_input_is_named():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="order: expected 2"):
         search_permutations(np.eye(8), MonarchClass((2, 2, 2)), rng)
-    with pytest.raises(ValueError, match="steps: expected a number that is not negative"):
+    with pytest.raises(ValueError, match="steps: expected a number of swaps that is not negative"):
         search_permutations(np.eye(4), MonarchClass((2, 2)), rng, steps=-1)

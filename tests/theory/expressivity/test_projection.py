@@ -224,7 +224,7 @@ def test_bad_input_is_named():
         project(np.ones((4, 4)), MonarchClass((2, 2), rank=2)).matrix  # noqa: B018
     with pytest.raises(ValueError, match="7 is not a product of 2 integers above one"):
         balanced_radices(7, 2)
-    with pytest.raises(ValueError, match="radices: expected a positive size, got -4"):
+    with pytest.raises(ValueError, match="radices: expected a positive integer, got -4"):
         balanced_radices(-4, 2)
     with pytest.raises(ValueError, match="order: expected a positive integer, got 0"):
         balanced_radices(8, 0)
