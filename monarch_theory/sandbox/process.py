@@ -197,7 +197,7 @@ class Sandbox:
             return SandboxError(Outcome.OUT_OF_MEMORY, f"{doing}: the process was killed, as when memory runs out")
         if status < 0:
             return SandboxError(Outcome.CRASH, f"{doing}: {signal.Signals(-status).name}{last}")
-        return SandboxError(Outcome.EXIT, f"{doing}: the model ended its process with status {status}{last}")
+        return SandboxError(Outcome.EXIT, f"{doing}: its process ended with status {status}{last}")
 
     def _listen(self) -> None:
         """Drain what user code prints; its end may explain a crash."""

@@ -85,11 +85,7 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     if verdict in PLAIN:
         return Cause(PLAIN[verdict], first.judgement.message)
     if verdict is Verdict.UNWRITTEN:
-        # of a single element everything is a tail
-        larger = [f for f in failures if f.computed.size > 1]
-        shown = (larger or failures)[0]
-        tail = bool(larger) and all(map(_is_tail, larger))
-        return Cause("dropped tail" if tail else "unwritten output", _where(shown))
+        return _by_place(failures, "unwritten output")
     if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
@@ -100,7 +96,7 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     found = _stale(telling, history) or _same_scale(telling) or _too_narrow(telling, model)
-    return found or _common_family(telling, model) or _by_place(telling[0])
+    return found or _common_family(telling, model) or _by_place(telling, "not recognised")
 
 
 def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
@@ -113,10 +109,14 @@ def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause |
     return Cause(name, next(c.description for c in fitting[0] if c.cause == name))
 
 
-def _by_place(seen: Observation) -> Cause:
-    if seen.judgement.verdict is Verdict.NAN:
-        return Cause("NaN", seen.judgement.message)
-    return Cause("dropped tail" if _is_tail(seen) else "not recognised", _where(seen))
+def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
+    """A dropped tail, where all failures are one."""
+    if failures[0].judgement.verdict is Verdict.NAN:
+        return Cause("NaN", failures[0].judgement.message)
+    # of one or two elements, half of the faults there are wrong a tail
+    larger = [f for f in failures if f.computed.size > 2]
+    tail = bool(larger) and all(map(_is_tail, larger))
+    return Cause("dropped tail" if tail else otherwise, _where((larger or list(failures))[0]))
 
 
 def _candidates(seen: Observation) -> Iterable[Fault]:

@@ -62,6 +62,7 @@ def shared_faults(data: str, shape: tuple[int, ...]) -> Iterable[Fault]:
         yield Fault("dropped tail", f"last {tail} of {shape[-1]} entries of {data} ignored", ignored)
         yield Fault("dropped tail", f"last {tail} outputs left zero", after=_tail_of_output(tail))
     yield Fault("dropped work", "answer zero everywhere", after=np.zeros_like)
+    yield Fault("dropped work", f"{data} returned as it came", instead=lambda arrays: arrays[data])
 
 
 def row_faults(batch: int) -> Iterable[Fault]:

@@ -210,7 +210,7 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     }
     vanished = expected.must_not_be_finite & np.isfinite(wide)
     if vanished.any():
-        where = output.element(case.shape, worst_of(vanished))
+        where = output.describe(case.shape, worst_of(vanished))
         return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)  # type: ignore[arg-type]
     if over[index] <= 1:
         return Judgement(Verdict.RIGHT, **numbers)  # type: ignore[arg-type]

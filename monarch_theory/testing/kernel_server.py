@@ -26,6 +26,7 @@ import numpy as np
 from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.child import die_with_parent, is_out_of_memory, limit_memory
 from monarch_theory.sandbox.loading import quoted, run_file
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
 __all__ = ["MALLOC_PERTURB", "is_padding", "is_poison", "main"]
 
@@ -147,10 +148,10 @@ class KernelServer:
             first = self.once(given, options, header)
         except NotImplementedError as error:
             return {"refused": quoted(error, self.path)}, ()
-        outputs, dtypes = zip(*(from_face(o) for o in listed(first)), strict=True)
-        kept = tuple(np.array(o, order="C") for o in outputs)
+        found = [from_face(o) for o in listed(first)]
+        kept = tuple(np.array(array, order="C") for array, _ in found)
         modified = [i for i, (now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
-        answer: dict[str, Any] = {"dtypes": dtypes, "modified": modified, "aliased": False}
+        answer: dict[str, Any] = {"dtypes": [name for _, name in found], "modified": modified, "aliased": False}
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
@@ -164,10 +165,12 @@ class KernelServer:
         return answer, kept + again
 
     def once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
+        dtype = header["dtypes"][0]
+        held_in = "float32" if dtype == "bfloat16" else dtype
+        poison_freed(header["out"], held_in)
         if not self.takes_out or not header["out"]:
             return self.kernel(*given, **options)
-        dtype = header["dtypes"][0]
-        held = [np.empty(shape, dtype="float32" if dtype == "bfloat16" else dtype) for shape in header["out"]]
+        held = [np.empty(shape, dtype=held_in) for shape in header["out"]]
         outs = tuple(self.to_face(self.carrier(poisoned(array), dtype), dtype) for array in held)
         out = outs[0] if len(outs) == 1 else outs
         returned = self.kernel(*given, **options, out=out)
@@ -196,7 +199,7 @@ def from_face(value: Any) -> tuple[np.ndarray, str]:
     """An output as a NumPy array and the name of its dtype; bfloat16 becomes float32, value for value.
 
     Raises:
-        TypeError: it is no array.
+        SandboxError: it is no array of numbers.
     """
     torch: Any = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
@@ -209,10 +212,21 @@ def from_face(value: Any) -> tuple[np.ndarray, str]:
         if array.dtype.name == "bfloat16":
             return array.astype(np.float32), "bfloat16"
     else:
-        raise TypeError(f"the kernel returned {type(value).__name__}, expected an array")
-    if array.dtype.name not in wire.DTYPES:
-        raise TypeError(f"the kernel returned an array of dtype {array.dtype.name}, expected numbers")
-    return array, array.dtype.name
+        raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned {type(value).__name__}, expected an array")
+    name = array.dtype.name
+    if name not in wire.DTYPES:
+        if array.dtype.kind not in "fc":
+            raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned an array of dtype {name}, expected numbers")
+        # a format too wide to cross, and wrong under its own name
+        array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
+    return array.astype(array.dtype.newbyteorder("="), copy=False), name
+
+
+def poison_freed(shapes: list[list[int]], dtype: str) -> None:
+    """Leave poison in what NumPy keeps of freed memory, seven blocks of a size, for allocators that are not patched."""
+    for shape in shapes:
+        blocks = [poisoned(np.empty(shape, dtype)) for _ in range(8)]
+        del blocks
 
 
 def poison_allocators() -> None:
@@ -257,10 +271,10 @@ def answer(server: KernelServer, header: dict[str, Any], arrays: tuple[np.ndarra
         return (server.load if header["do"] == "load" else server.call)(header, arrays)
     except SystemExit as error:
         return {"outcome": "EXIT", "message": f"the kernel called sys.exit({error.code!r})"}, ()
+    except SandboxError as error:
+        return {"outcome": error.outcome.name, "message": error.message}, ()
     except BaseException as error:
         outcome = "OUT_OF_MEMORY" if is_out_of_memory(error) else "EXCEPTION"
-        if hasattr(error, "outcome"):
-            outcome = error.outcome.name
         return {"outcome": outcome, "message": quoted(error, server.path)}, ()
 
 

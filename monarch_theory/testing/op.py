@@ -94,6 +94,14 @@ class Output:
             return self.digits(shape, index)
         return {f"axis {axis}": int(i) for axis, i in enumerate(index)}
 
+    def describe(self, shape: Shape, index: tuple[int, ...]) -> str:
+        """The digits in words.
+
+        >>> Output().describe({}, (0, 3))
+        'axis 0 0, axis 1 3'
+        """
+        return ", ".join(f"{name} {value}" for name, value in self.element(shape, index).items())
+
 
 def _one_output(shape: Shape) -> tuple[Output, ...]:
     return (Output(),)

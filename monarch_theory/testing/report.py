@@ -155,7 +155,7 @@ def script(report: Report) -> str:
         "import numpy as np",
         "from numpy import inf, nan",
         *(["import torch"] if torch else []),
-        *_limits(report),
+        *_guards(report),
     ]
     if report.verdict is Verdict.UNWRITTEN:
         lines += _POISON.strip().splitlines()
@@ -180,8 +180,10 @@ def script(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _limits(report: Report) -> list[str]:
-    """What ends a kernel that would not end, or that would take the machine with it."""
+def _guards(report: Report) -> list[str]:
+    """What ends a kernel that would not end, or that would take the script or the machine with it."""
+    if report.verdict is Verdict.CRASH:
+        return _SURVIVOR.strip().splitlines()
     if report.verdict is Verdict.HANG:
         return [f"import signal; signal.alarm({ceil(report.timeout)})  # seconds"]
     if report.verdict is Verdict.OUT_OF_MEMORY and report.memory:
@@ -193,6 +195,15 @@ def _limits(report: Report) -> list[str]:
 def _literal(values: np.ndarray) -> str:
     return f"np.array({values.reshape(-1).tolist()!r}, {values.dtype.name!r}).reshape({values.shape!r})"
 
+
+_SURVIVOR = """
+import os
+child = os.fork()  # which calls the kernel, and exits with 42 if it still can
+if child:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print('the process that called the kernel ended with', status)
+    sys.exit(int(status != 42))
+"""
 
 _POISON = """
 def poisoning(allocate, fill): return lambda *a, **k: fill(allocate(*a, **k))
@@ -250,6 +261,8 @@ def _ask(seen: Observation) -> str:
 def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
     truth, bound, position = seen.expected.truth.high, seen.expected.bound, seen.judgement.output
     lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(bound, truth.shape))}"]
+    if verdict is Verdict.CRASH:
+        return ["os._exit(42)"]
     if verdict is Verdict.STALE:
         body = """
         name = next(iter(arguments))
@@ -270,8 +283,9 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         """
     elif verdict is Verdict.NOT_AN_ARRAY:
         body = f"""
-        wrong = len(returned) != {len(seen.references)}
-        print(len(returned), 'arrays, expected', {len(seen.references)})
+        numbers = [hasattr(r, 'dtype') and getattr(r.dtype, 'kind', 'f') in 'biufc' for r in returned]
+        wrong = len(returned) != {len(seen.references)} or not all(numbers)
+        print('returned', [type(r).__name__ for r in returned], 'expected', {len(seen.references)})
         """
     elif verdict is Verdict.UNSTABLE:
         body = """

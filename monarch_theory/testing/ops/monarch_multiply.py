@@ -66,6 +66,8 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "output digits left in stage order (L P R P)", after=lambda y: y[:, out_order])
     yield Fault("permutation", "no digit reversal at the ends (L P R)", read_reversed, lambda y: y[:, out_order])
     yield Fault("conjugate", "every factor conjugated", lambda a: a | {name: np.conj(a[name]) for name in names})
+    turned = "blocks of every factor transposed, where they are square"
+    yield Fault("transposed factor", turned, lambda a: a | {name: _turned(a[name]) for name in names})
     yield from block_faults(arguments(shape), names)
     for k, name in enumerate(names):
         others = rows[:k] + columns[k + 1 :]
@@ -75,6 +77,10 @@ def faults(shape: Shape) -> Iterable[Fault]:
             yield Fault("permutation", f"blocks of {name} in digit-reversed order", reordered)
     if len(names) > 1 and arguments(shape)[names[0]] == arguments(shape)[names[-1]]:
         yield Fault("permutation", "factors in the reverse order", lambda a: _reverse_factors(a, names))
+
+
+def _turned(blocks: np.ndarray) -> np.ndarray:
+    return blocks.swapaxes(1, 2) if blocks.shape[1] == blocks.shape[2] else blocks
 
 
 def _reverse_factors(arrays: Arrays, names: list[str]) -> Arrays:
