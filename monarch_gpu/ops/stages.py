@@ -113,10 +113,10 @@ def _backward(need_x: bool, need_factors: tuple[bool, ...], *geometry: Any) -> c
 
 
 def _batch_innermost(x: Tensor) -> Tensor:
-    """x, (C, size, batch), with stride 1 along the batch: as it is where it can be."""
-    if x.stride(2) == 1 or x.shape[2] == 1:
+    """x, (…, size, batch), with stride 1 along the batch: as it is where it can be."""
+    if x.stride(-1) == 1 or x.shape[-1] == 1:
         return x
-    return strided.transposed(x.transpose(1, 2)) if x.stride(1) == 1 else x.contiguous()
+    return strided.transposed(x.transpose(-1, -2)) if x.ndim == 3 and x.stride(1) == 1 else x.contiguous()
 
 
 def multiply(
@@ -125,16 +125,17 @@ def multiply(
     """C Monarch products at once: S_1 … S_p, the last being y, (C, outputs, batch).
 
     Args:
-        x: (C, inputs, batch), float32 or float64 on the CPU, any strides.
+        x: (C, inputs, batch), or without C, which is then 1; float32 or float64 on the CPU, any strides.
         factors: factor k of shape (C · blocks, m_k, n_k), same dtype.
         rows, columns: all m_k, and all n_k.
         convention: value of a `Convention`.
     """
     x, factors = _batch_innermost(x), [f.contiguous() for f in factors]
-    channels, _, batch = x.shape
+    *channels, _, batch = x.shape
     states = [x.new_empty(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
-    states.append(x.new_empty(channels, prod(rows), batch))
-    strided.run(_forward(rows, columns, convention, channels, batch, x.stride()[:2]), [x, *states, *factors])
+    states.append(x.new_empty(*channels, prod(rows), batch))
+    strides = x.stride()[:2] if channels else (0, x.stride(0))
+    strided.run(_forward(rows, columns, convention, prod(channels), batch, strides), [x, *states, *factors])
     return states
 
 

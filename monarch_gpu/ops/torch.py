@@ -488,7 +488,9 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
         x, factors = x.resolve_conj(), tuple(f.resolve_conj() for f in factors)
     keep = torch.is_grad_enabled() and (x.requires_grad or any([f.requires_grad for f in factors]))
     # where nothing records the call, the kernel is called as it is: small products cost less than the dispatcher
-    recorded = keep or torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type)
+    recorded = keep or torch.compiler.is_compiling() or torch._C._is_any_autocast_enabled()
+    if axis == 0 and x.ndim == 2 and not recorded and _strided(x, factors, rows, columns, x.shape[1]):
+        return stages.multiply(x, factors, rows, columns, convention.value)[-1]
     run = _multiply if recorded else _multiply_kernel
     if axis == x.ndim - 1 and axis > 0:
         flat = x.reshape(1, prod(x.shape[:-1]), x.shape[-1])
