@@ -203,11 +203,8 @@ def from_face(value: Any) -> tuple[np.ndarray, str]:
     """
     torch: Any = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
-        tensor = value.detach().cpu().resolve_conj().resolve_neg()
-        if tensor.dtype == torch.bfloat16:
-            return tensor.to(torch.float32).numpy(), "bfloat16"
-        array = tensor.numpy()
-    elif hasattr(value, "__array__") and hasattr(value, "dtype"):
+        return from_tensor(value)
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):
         array = np.asarray(value)
         if array.dtype.name == "bfloat16":
             return array.astype(np.float32), "bfloat16"
@@ -220,6 +217,21 @@ def from_face(value: Any) -> tuple[np.ndarray, str]:
         # a format too wide to cross, and wrong under its own name
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
     return array.astype(array.dtype.newbyteorder("="), copy=False), name
+
+
+def from_tensor(value: Any) -> tuple[np.ndarray, str]:
+    """As `from_face`, of a torch tensor."""
+    torch = sys.modules["torch"]
+    if value.layout != torch.strided or value.is_meta:
+        kind = "meta" if value.is_meta else str(value.layout).removeprefix("torch.")
+        raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned a {kind} tensor, expected a strided one")
+    tensor, name = value.detach().cpu().resolve_conj().resolve_neg(), str(value.dtype).removeprefix("torch.")
+    if tensor.dtype == torch.bfloat16:
+        return tensor.to(torch.float32).numpy(), name
+    if name not in wire.DTYPES:
+        # a format that NumPy has not, and wrong under its own name
+        tensor = tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
+    return tensor.numpy(), name
 
 
 def poison_freed(shapes: list[list[int]], dtype: str) -> None:
