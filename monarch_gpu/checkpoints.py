@@ -62,6 +62,10 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})["json"])
+            if not isinstance(metadata, dict):
+                raise CheckpointError(f"{path}: not a checkpoint (its metadata is no object)")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except KeyError:
+        raise CheckpointError(f"{path}: not a checkpoint (it has no metadata)") from None
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error

@@ -71,10 +71,13 @@ class Config:
             raise ValueError(f"transform: expected one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type in ("int", "float") and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise ValueError(f"{field.name}: expected a number, got {value!r}")
+            number = isinstance(value, int | float) and not isinstance(value, bool)
             least = 0 if field.name == "filter_inner_layers" else 1
-            if field.type == "int" and (not isinstance(value, int) or value < least):
+            if field.type == "bool" and not isinstance(value, bool):
+                raise ValueError(f"{field.name}: expected true or false, got {value!r}")
+            if field.type == "float" and not (number and 0 < value < float("inf")):
+                raise ValueError(f"{field.name}: expected a positive number, got {value!r}")
+            if field.type == "int" and not (number and isinstance(value, int) and value >= least):
                 raise ValueError(f"{field.name}: expected an integer of at least {least}, got {value!r}")
         if self.filter_features < 3 or self.filter_features % 2 == 0:
             raise ValueError(f"filter_features: expected an odd number of at least 3, got {self.filter_features}")
@@ -181,8 +184,17 @@ def parse_config(text: str, source: str = "config") -> Config:
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a configuration from a JSON file."""
-    return parse_config(Path(path).read_text(), str(path))
+    """Read a configuration from a JSON file.
+
+    Raises:
+        ValueError: there is no such file, or it holds no configuration; the message names it.
+    """
+    try:
+        return parse_config(Path(path).read_text(), str(path))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected JSON, got bytes that are no text") from None
 
 
 def config_json(config: Config) -> str:
@@ -202,6 +214,7 @@ class Published:
     Attributes:
         reported: parameters in the paper, in millions.
         source: where the configuration is from.
+        transformer: name of the row it is compared with; empty for a Transformer.
         explanation: why our count differs from the reported one by more than 2 %; empty if it does not.
     """
 
@@ -209,6 +222,7 @@ class Published:
     config: Config
     reported: int
     source: str
+    transformer: str = ""
     explanation: str = ""
 
 
@@ -239,14 +253,14 @@ MATCHED = (
 )
 
 PUBLISHED = (
-    Published("m2-bert-base", bert(768), 80, PRETRAINING),
-    Published("m2-bert-base-matched", bert(960), 110, PRETRAINING, MATCHED),
-    Published("m2-bert-large", bert(1536), 260, PRETRAINING),
-    Published("m2-bert-large-matched", bert(1792), 341, PRETRAINING),
-    Published("m2-vit-b", ViTConfig(), 45, "published Hyena-ViT-b with its MLP made block-diagonal, 4 blocks"),
-    Published("m2-gpt-145m", GPTConfig(), 145, HYENA),
+    Published("m2-bert-base", bert(768), 80, PRETRAINING, "bert-base"),
+    Published("m2-bert-base-matched", bert(960), 110, PRETRAINING, "bert-base", MATCHED),
+    Published("m2-bert-large", bert(1536), 260, PRETRAINING, "bert-large"),
+    Published("m2-bert-large-matched", bert(1792), 341, PRETRAINING, "bert-large"),
+    Published("m2-vit-b", ViTConfig(), 45, "published Hyena-ViT-b with its MLP made block-diagonal, 4 blocks", "vit-b"),
+    Published("m2-gpt-145m", GPTConfig(), 145, HYENA, "gpt-125m"),
     Published(
-        "m2-gpt-360m", GPTConfig(hidden_size=1024, num_hidden_layers=36, intermediate_size=5568), 360, HYENA
+        "m2-gpt-360m", GPTConfig(hidden_size=1024, num_hidden_layers=36, intermediate_size=5568), 360, HYENA, "gpt-355m"
     ),
     Published("bert-base", BERT_BASE, 110, "Devlin et al. 2019"),
     Published("bert-large", BERT_LARGE, 340, "Devlin et al. 2019"),

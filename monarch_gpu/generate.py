@@ -8,25 +8,35 @@ from pathlib import Path
 import torch
 
 from monarch_gpu.checkpoints import CheckpointError, read_checkpoint
-from monarch_gpu.configs import parse_config
+from monarch_gpu.configs import GPTConfig, parse_config
 from monarch_gpu.decode import Decoder
 from monarch_gpu.gpt import GPTForCausalLM
-from monarch_gpu.models import check_tensors
+from monarch_gpu.models import check_tensors, load_model
 
 __all__ = ["generate", "load_checkpoint"]
 
 
 def load_checkpoint(path: str | Path) -> GPTForCausalLM:
-    """The language model in a training checkpoint.
+    """The language model in a training checkpoint, in the directory of one, or in a directory `save_model` wrote.
 
     Raises:
         CheckpointError: there is none, or it holds another kind of model.
+        ValueError: its configuration or its tensors are not those of a model; the message says which.
     """
+    path = Path(path)
+    if (path / "config.json").exists():
+        saved = load_model(path)
+        if not isinstance(saved, GPTForCausalLM):
+            raise CheckpointError(f"{path}: expected a gpt, got a {saved.config.model_type}")
+        return saved.eval()
+    path = path / "checkpoint.safetensors" if path.is_dir() else path
     tensors, metadata = read_checkpoint(path)
+    if "config" not in metadata:
+        raise CheckpointError(f"{path}: not a checkpoint (it has no configuration)")
     config = parse_config(metadata["config"], str(path))
-    if config.model_type != "gpt":
-        raise CheckpointError(f"{path}: expected a gpt to generate from, got a {config.model_type}")
-    model = GPTForCausalLM(config)  # type: ignore[arg-type]
+    if not isinstance(config, GPTConfig):
+        raise CheckpointError(f"{path}: expected a gpt, got a {config.model_type}")
+    model = GPTForCausalLM(config)
     wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
     found = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     check_tensors(wanted, found, str(path))
@@ -53,11 +63,19 @@ def generate(
     longest = model.config.max_position_embeddings
     if not prompt:
         raise ValueError("prompt: expected at least one byte, got none")
+    if len(prompt) >= longest:
+        raise ValueError(f"prompt: expected at most {longest - 1} bytes, so that one more fits, got {len(prompt)}")
     if count < 1 or len(prompt) + count > longest:
         raise ValueError(f"count: expected 1 to {longest - len(prompt)} bytes after this prompt, got {count}")
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"temperature: expected a number of at least 0, got {temperature}")
-    random = torch.Generator().manual_seed(seed)
+    return continuation(model, prompt, count, temperature, torch.Generator().manual_seed(seed))
+
+
+def continuation(
+    model: GPTForCausalLM, prompt: bytes, count: int, temperature: float, random: torch.Generator
+) -> Iterator[int]:
+    """The bytes themselves; `generate` has looked at the arguments before the first is asked for."""
     decoder = Decoder(model, 1, len(prompt) + count)
     with torch.no_grad():
         logits = decoder.prefill(torch.tensor([list(prompt)]))[:, :256]
@@ -72,4 +90,5 @@ def sample(logits: torch.Tensor, temperature: float, random: torch.Generator) ->
     """One token for each row of logits."""
     if temperature == 0:
         return logits.argmax(-1)
-    return torch.multinomial(torch.softmax(logits / temperature, dim=-1), 1, generator=random)[:, 0]
+    below = (logits - logits.amax(-1, keepdim=True)).double()  # finite at any temperature
+    return torch.multinomial(torch.softmax(below / temperature, dim=-1), 1, generator=random)[:, 0]

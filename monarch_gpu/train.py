@@ -28,12 +28,13 @@ from torch.nn.functional import cross_entropy
 from monarch_gpu.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from monarch_gpu.configs import Config, config_json, parse_config
 from monarch_gpu.data import IGNORED, Task, generator, task_of
-from monarch_gpu.models import build_model
+from monarch_gpu.models import build_model, check_tensors
 
 __all__ = ["PARALLEL", "Curve", "Interrupted", "Training", "train"]
 
 PARALLEL = ("none", "ddp", "fsdp")
 VALIDATION_BATCHES = 4
+MOMENTS = ("exp_avg", "exp_avg_sq")  # as AdamW calls them
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Training:
         for name in ("steps", "batch", "microbatches", "checkpoint_every", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected at least 0, got {self.seed}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
 
@@ -246,7 +249,7 @@ class TrainingState:
         tensors = {}
         for name, parameter in self.model.named_parameters():
             tensors[f"model.{name}"] = whole(parameter)
-            for key in ("exp_avg", "exp_avg_sq"):
+            for key in MOMENTS:
                 tensors[f"{key}.{name}"] = whole(self.optimizer.state[parameter][key])
         metadata = {
             "config": config_json(self.config),
@@ -261,10 +264,17 @@ class TrainingState:
         """Continue from a snapshot.
 
         Raises:
-            CheckpointError: it is of another configuration, or of a run trained otherwise.
+            CheckpointError: it is of another configuration, of a run trained otherwise, or of no run.
+            ValueError: a tensor is missing, unknown or of the wrong shape.
         """
+        for name in ("config", "training", "step", "losses", "validation"):
+            if name not in metadata:
+                raise CheckpointError(f"the checkpoint is of no training run: it has no {name}")
         check_same_run(parse_config(metadata["config"]), self.config, "config")
         check_same_run(Training(**metadata["training"]), self.training, "training")
+        shapes = {name: tuple(parameter.shape) for name, parameter in self.model.named_parameters()}
+        wanted = {f"{kind}.{name}": shape for kind in ("model", *MOMENTS) for name, shape in shapes.items()}
+        check_tensors(wanted, tensors, "checkpoint")
         self.step = metadata["step"]
         self.curve = Curve(metadata["losses"], [tuple(row) for row in metadata["validation"]])  # type: ignore[misc]
         for name, parameter in self.model.named_parameters():
@@ -272,7 +282,7 @@ class TrainingState:
                 parameter.copy_(like(parameter, tensors[f"model.{name}"]))
             self.optimizer.state[parameter] = {
                 "step": torch.tensor(float(self.step)),
-                **{key: like(parameter, tensors[f"{key}.{name}"]) for key in ("exp_avg", "exp_avg_sq")},
+                **{key: like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS},
             }
 
 
@@ -309,8 +319,8 @@ def shard(model: nn.Module) -> None:
     """FSDP2: shard the parameters of every block, then what is left."""
     from torch.distributed.fsdp import fully_shard
 
-    for module in list(model.modules()):
-        if isinstance(module, nn.ModuleList) and module and hasattr(module[0], "dimension_mixer"):
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("encoder", "h"):
             for block in module:
                 fully_shard(block)
     # the root would stay whole after an evaluation, and its parameters would not be those the optimiser knows

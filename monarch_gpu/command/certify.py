@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,9 +19,9 @@ __all__ = ["certify"]
 
 
 def certify(
-    model: str = typer.Argument("m2-gpt-145m", help="m2-gpt-145m, m2-gpt-360m, tiny, or a checkpoint of a gpt."),
+    model: str = typer.Argument("m2-gpt-145m", help="m2-gpt-145m, m2-gpt-360m, tiny, or a trained model."),
     n: int = typer.Option(32, "--n", help="Sequence length."),
-    leak: int = typer.Option(-1, help="Drop the FFT padding of this layer first, to see the check find it."),
+    leak: int | None = typer.Option(None, help="Drop the FFT padding of this layer first, to see the check find it."),
     seed: int = typer.Option(0, help="Of the weights, where there is no checkpoint, and of the inputs."),
     layer_budget: float = typer.Option(5.0, help="Seconds of search for each layer."),
     whole_budget: float = typer.Option(60.0, help="Seconds of search for the whole model."),
@@ -37,14 +38,14 @@ def certify(
     try:
         network = language_model(model, seed)
         layers = len(network.transformer.h)
-        if leak >= 0:
-            if leak >= layers:
+        if leak is not None:
+            if not 0 <= leak < layers:
                 raise ValueError(f"leak: expected a layer 0 to {layers - 1}, got {leak}")
             drop_padding(network, leak)
         if not 1 <= n <= network.config.max_position_embeddings:
             raise ValueError(f"n: expected 1 to {network.config.max_position_embeddings}, got {n}")
     except (ValueError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(f"certifying {model}")
@@ -71,6 +72,8 @@ def language_model(name: str, seed: int) -> GPTForCausalLM:
 
     named = {p.name: p.config for p in PUBLISHED if isinstance(p.config, GPTConfig)} | {"tiny": preset("gpt", "tiny")}
     if name not in named:
+        if not Path(name).exists():
+            raise ValueError(f"model: expected {', '.join(named)} or a checkpoint, got {name!r}")
         return load_checkpoint(name)
     torch.manual_seed(seed)
     return GPTForCausalLM(named[name])  # type: ignore[arg-type]
@@ -78,7 +81,8 @@ def language_model(name: str, seed: int) -> GPTForCausalLM:
 
 def show(certificate: Certificate, model: str) -> None:
     """One line per layer, the whole last."""
-    table = Table("verdict", "cuts", "response", "noise floor", "first leak", "layer", box=None)
+    table = Table("verdict", "cuts", "response", "noise floor", "first leak", box=None)
+    table.add_column("layer", no_wrap=True, min_width=max(map(len, certificate.layers)))
     for name, report in (*certificate.layers.items(), ("whole model", certificate.whole)):
         leak = f"{report.witness.output} ← {report.witness.input}" if report.witness else ""
         cuts = f"{report.cuts_tested} of {report.cuts_total}"

@@ -14,7 +14,7 @@ __all__ = ["generate"]
 
 
 def generate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the directory `monarch train gpt` left it in.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a directory with a model.")],
     prompt: str = typer.Option("def ", help="What the text begins with."),
     count: int = typer.Option(200, help="Bytes to add."),
     temperature: float = typer.Option(0.8, help="0 takes the most likely byte."),
@@ -26,9 +26,8 @@ def generate(
     from monarch_gpu.generate import generate as generate_bytes
     from monarch_gpu.generate import load_checkpoint
 
-    path = checkpoint / "checkpoint.safetensors" if checkpoint.is_dir() else checkpoint
     try:
-        stream = generate_bytes(load_checkpoint(path), prompt.encode(), count, temperature, seed)
+        stream = generate_bytes(load_checkpoint(checkpoint), prompt.encode(), count, temperature, seed)
         if as_json:
             print(json.dumps({"prompt": prompt, "text": bytes(stream).decode(errors="replace"), "seed": seed}))
             return
@@ -38,5 +37,5 @@ def generate(
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(b"\n")
     except (ValueError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None

@@ -25,6 +25,7 @@ def row(published: Published) -> dict[str, object]:
         "inner": published.config.intermediate_size,
         "parameters": count,
         "reported": published.reported * 1_000_000,
+        "transformer": published.transformer,
         "difference": count / (published.reported * 1e6) - 1,
         "source": published.source,
         "explanation": published.explanation,
@@ -51,11 +52,15 @@ def models(
         print(json.dumps(rows, indent=2))
         return
     console = Console()
-    table = Table("model", "layers × width", "inner", "parameters", "reported", "difference", box=None)
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title="parameters in millions", title_justify="left")
+    for heading in ("model", "size", "inner", "counted", "reported", "difference", "Transformer"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "model" else "right")
+    counts = {entry["name"]: f"{entry['parameters'] / 1e6:.1f}" for entry in rows}  # type: ignore[operator]
     for entry in rows:
         size = f"{entry['layers']} × {entry['width']}", str(entry["inner"])
-        millions = f"{entry['parameters'] / 1e6:.1f} M", f"{entry['reported'] / 1e6:.0f} M"  # type: ignore[operator]
-        table.add_row(str(entry["name"]), *size, *millions, f"{entry['difference']:+.1%}")
+        millions = counts[entry["name"]], f"{entry['reported'] / 1e6:.0f}"  # type: ignore[operator]
+        beside = counts.get(entry["transformer"], "")
+        table.add_row(str(entry["name"]), *size, *millions, f"{entry['difference']:+.1%}", beside)
     console.print(table)
     for entry in rows:
         console.print()

@@ -49,15 +49,15 @@ def train(
         directory = Path(out or f"runs/{model}-{Path(preset).stem}-{architecture}")
         curve = run(config, training, directory / "checkpoint.safetensors", console)
     except (ValueError, ImportError, CheckpointError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
     except (Interrupted, KeyboardInterrupt) as stop:
-        console.print(str(stop) or "stopped at once; the last checkpoint is intact", highlight=False)
+        console.print(str(stop) or "stopped at once; the last checkpoint is intact", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
     if as_json:
         print(json.dumps({"steps": steps, "losses": curve.losses, "validation": curve.validation}))
     else:
-        console.print(f"{summary(curve, config)}; checkpoint in {directory}", highlight=False)
+        console.print(f"{summary(curve, config)}; checkpoint in {directory}", highlight=False, soft_wrap=True)
 
 
 def configuration(model: str, preset: str, architecture: str) -> Config:

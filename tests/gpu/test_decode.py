@@ -124,8 +124,15 @@ def test_bad_arguments_are_refused_by_name():
     with pytest.raises(ValueError, match="prefill: expected an untouched convolution"):
         online.prefill(torch.ones(1, 1, 1))
     with pytest.raises(ValueError, match="prompt: expected at least one byte"):
-        next(generate(model, b"", 3))
+        generate(model, b"", 3)
+    with pytest.raises(ValueError, match="prompt: expected at most 22 bytes, so that one more fits, got 23"):
+        generate(model, bytes(23), 1)
     with pytest.raises(ValueError, match="count: expected 1 to 21 bytes"):
-        next(generate(model, b"ab", 22))
+        generate(model, b"ab", 22)
     with pytest.raises(ValueError, match="temperature"):
-        next(generate(model, b"ab", 2, temperature=-1))
+        generate(model, b"ab", 2, temperature=-1)
+
+
+def test_the_smallest_temperature_is_greedy():
+    model = built(replace(CONFIG, vocab_size=256))
+    assert bytes(generate(model, b"ab", 9, temperature=1e-320)) == bytes(generate(model, b"ab", 9, temperature=0))

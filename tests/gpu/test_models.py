@@ -77,7 +77,15 @@ def test_configurations_round_trip(tmp_path):
         ('{"model_type": "rnn"}', "model_type one of bert, vit, gpt"),
         ('{"model_type": "bert", "hiden_size": 8}', "unknown field 'hiden_size'"),
         ('{"model_type": "bert", "hidden_size": 0}', "hidden_size: expected an integer of at least 1, got 0"),
-        ('{"model_type": "bert", "hidden_size": "8"}', "hidden_size: expected a number, got '8'"),
+        ('{"model_type": "bert", "hidden_size": "8"}', "hidden_size: expected an integer of at least 1, got '8'"),
+        ('{"model_type": "bert", "hidden_size": -768}', "hidden_size: expected an integer of at least 1, got -768"),
+        ('{"model_type": "bert", "gated": "no"}', "gated: expected true or false, got 'no'"),
+        ('{"model_type": "bert", "filter_frequency": NaN}', "filter_frequency: expected a positive number, got nan"),
+        ('{"model_type": "bert", "layer_norm_eps": 0}', "layer_norm_eps: expected a positive number, got 0"),
+        (
+            '{"model_type": "bert", "architecture": "transformer", "num_attention_heads": 10}',
+            "hidden_size: expected a multiple of num_attention_heads = 10, got 768",
+        ),
         ('{"model_type": "bert", "hidden_size": 30}', "hidden_size: expected a multiple of blocks = 4, got 30"),
         ('{"model_type": "bert", "filter_features": 4}', "filter_features: expected an odd number"),
         ('{"model_type": "bert", "architecture": "lstm"}', "architecture: expected one of"),
@@ -89,6 +97,14 @@ def test_configurations_round_trip(tmp_path):
 def test_bad_configurations_are_refused_by_name(text, message):
     with pytest.raises(ValueError, match=message):
         parse_config(text)
+
+
+def test_files_that_hold_no_configuration_are_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.json: No such file"):
+        load_config(tmp_path / "none.json")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\x00")
+    with pytest.raises(ValueError, match=r"bytes\.json: expected JSON, got bytes that are no text"):
+        load_config(tmp_path / "bytes.json")
 
 
 def test_unknown_presets_are_refused():
@@ -131,6 +147,7 @@ def test_models_command_prints_pure_json():
     rows = json.loads(CliRunner().invoke(app, ["--json", "--recount"]).stdout)
     assert [r["name"] for r in rows] == [p.name for p in PUBLISHED]
     assert all(r["parameters"] == r["counted"] and {"reported", "difference"} <= r.keys() for r in rows)
+    assert {r["transformer"] for r in rows if r["architecture"] == "monarch-mixer"} <= {r["name"] for r in rows}
     assert "m2-gpt-360m" in CliRunner().invoke(app, ["--lines"]).stdout
 
 

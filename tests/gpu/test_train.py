@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from monarch_gpu import checkpoints
 from monarch_gpu.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
 from monarch_gpu.configs import BertConfig, GPTConfig, ViTConfig, save_config
 from monarch_gpu.data import IGNORED, generator, standard_library, task_of
 from monarch_gpu.generate import load_checkpoint
+from monarch_gpu.models import build_model, save_model
 from monarch_gpu.train import Interrupted, Training, train
 
 SIZES = {
@@ -165,6 +167,35 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "text").write_text("hello")
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         read_checkpoint(tmp_path / "text")
+    save_file({"a": torch.ones(1)}, tmp_path / "foreign")
+    with pytest.raises(CheckpointError, match="it has no metadata"):
+        read_checkpoint(tmp_path / "foreign")
+    write_checkpoint(tmp_path / "other", {"a": torch.ones(1)}, {"step": 1})
+    with pytest.raises(CheckpointError, match="it has no configuration"):
+        load_checkpoint(tmp_path / "other")
+    with pytest.raises(CheckpointError, match="of no training run: it has no config"):
+        train(GPT, SHORT, tmp_path / "other")
+
+
+def test_a_tensor_that_is_missing_is_named(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    train(GPT, replace(SHORT, steps=1), path)
+    tensors, metadata = read_checkpoint(path)
+    del tensors["exp_avg.transformer.wte.weight"]
+    write_checkpoint(path, tensors, metadata)
+    with pytest.raises(ValueError, match=r"exp_avg\.transformer\.wte\.weight is missing"):
+        train(GPT, replace(SHORT, steps=1), path)
+
+
+def test_models_are_loaded_from_either_kind_of_directory(tmp_path):
+    train(GPT, replace(SHORT, steps=1), tmp_path / "checkpoint.safetensors")
+    trained = load_checkpoint(tmp_path)
+    save_model(trained, tmp_path / "saved")
+    saved = load_checkpoint(tmp_path / "saved")
+    assert all(torch.equal(p, q) for p, q in zip(trained.parameters(), saved.parameters(), strict=True))
+    save_model(build_model(BERT), tmp_path / "bert")
+    with pytest.raises(CheckpointError, match="expected a gpt, got a bert"):
+        load_checkpoint(tmp_path / "bert")
 
 
 def test_another_run_is_not_continued(tmp_path):
@@ -225,6 +256,7 @@ def test_batches_depend_on_seed_step_and_microbatch_alone():
     ("changes", "message"),
     [
         ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"learning_rate": -1.0}, "learning_rate: expected a positive number"),
         ({"parallel": "tensor"}, "parallel: expected one of none, ddp, fsdp"),
     ],
