@@ -51,7 +51,7 @@ def main(
     batch: int = 8,
     width: int = 64,
     layers: int = 2,
-    rates: str = typer.Option("1e-3,3e-3,1e-2", help="Learning rates tried for each; seed 0 chooses."),
+    rates: str = typer.Option("3e-4,1e-3,3e-3,1e-2", help="Learning rates tried for each; seed 0 chooses."),
     threads: int = 1,
     png: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
@@ -87,7 +87,7 @@ def main(
                 "parameters": parameters(config), "operations per token": operations(config, n), "steps": count,
                 "learning rate": rate, "curves": curves,
             }  # fmt: skip
-    found = {"task": task, "batch": batch, "width": width, "layers": layers, "runs": results}
+    found = {"task": task, "batch": batch, "width": width, "layers": layers, "rates": choices, "runs": results}
     if png:
         draw(found).savefig(png, dpi=130)
     if as_json:
