@@ -175,6 +175,20 @@ def test_primes_and_size_one(saved):
     assert run(saved(np.asfortranarray(np.fft.fft(np.eye(16)))[::-1])).exit_code == 0  # J F is Monarch
 
 
+def test_a_lower_bound_is_never_above_the_distance(saved):
+    """For a member of order three both are rounding, and the computed bound may be the larger."""
+    for order in (3, 4):
+        facts = json.loads(run(saved(np.fft.fft(np.eye(256))), "--order", order, "--json").stdout)
+        assert facts["member"] is True and facts["lower_bound"] == 0 < facts["distance"]
+
+
+def test_only_the_largest_rank_is_fitted(saved, monkeypatch):
+    calls = []
+    monkeypatch.setattr("numpy.linalg.svd", lambda *a, svd=np.linalg.svd, **k: calls.append(a) or svd(*a, **k))
+    answer = run(saved(np.random.default_rng(0).standard_normal((16, 16))), "--family", "low-rank", "--parameters", 200)
+    assert "rank 6" in answer.output and len(calls) == 1
+
+
 def test_low_rank_members(saved):
     rng = np.random.default_rng(0)
     path = saved(np.outer(rng.standard_normal(7), rng.standard_normal(7)))

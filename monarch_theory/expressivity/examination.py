@@ -113,13 +113,14 @@ def examine_monarch(
         projection = answer.projection
         threshold = answer.threshold / projection.norm if projection.norm else 0.0
     settled = answer.member is True and answer.evidence == "exact"
-    floor = projection.lower_bound / projection.norm if projection.norm else 0.0
+    # the bound is itself rounded: less that, it is one
+    floor = projection.distance if projection.optimal else max(projection.lower_bound - projection.rounding, 0.0)
     convention = kind.convention.name.lower().replace("_", "-")
     return Examination(
         answer.member,
         answer.evidence,
         0.0 if settled else projection.relative_distance,
-        0.0 if settled else floor,
+        0.0 if settled else floor / (projection.norm or 1.0),
         threshold,
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
@@ -170,6 +171,7 @@ def examine_family(
     if not options:
         least = min(setting.parameters for setting in family.settings(values.shape))
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {values.shape}, got {budget}")
+    options = options[:1] if family.nested else options
     norm = float(np.linalg.norm(values)) or 1.0
     fits, floors = [], []
     for done, setting in enumerate(options):

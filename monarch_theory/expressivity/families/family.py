@@ -49,6 +49,7 @@ class Family:
             family has no approximation of (attention families need probabilities).
         lower_bound: (matrix, setting) → Frobenius distance that no member of the setting is below; None where nothing
             is known. Not asked where the fit is optimal, whose distance it is.
+        nested: whether the dearest setting within a budget holds all the others, so that only it need be fitted.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Family:
     settings: Callable[[tuple[int, int]], list[Setting]]
     fit: Fit
     lower_bound: Callable[[np.ndarray, Setting], float] | None = None
+    nested: bool = False
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: str = "parameters") -> list[Setting]:
         """Settings whose `cost` ("parameters" or "multiplications") is at most `budget`, dearest first."""

@@ -22,4 +22,4 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return truncate(matrix, setting.choices["rank"])
 
 
-low_rank = Family("low-rank", "low rank", "Eckart and Young 1936", settings, fit)
+low_rank = Family("low-rank", "low rank", "Eckart and Young 1936", settings, fit, nested=True)
