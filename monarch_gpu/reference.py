@@ -1,4 +1,4 @@
-"""The layers and M2-GPT once more in NumPy float64, on `monarch_theory`, every value with a bound on its error.
+"""The layers and the three models again in NumPy float64, on `monarch_theory`, every value with a bound on its error.
 
 A `Running` is the value and how far a right implementation in float64 may be from it. Long convolutions go through the
 Monarch DFT of `monarch_theory.fourier`; everything else is written from the formulas. The bounds are those of
@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import erf
 from torch import Tensor, nn
 
+from monarch_gpu.bert import BertForMaskedLM
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.layers import (
     BlockDiagonalLinear,
@@ -28,6 +29,7 @@ from monarch_gpu.layers import (
     SequenceMixer,
     ShortConvolution,
 )
+from monarch_gpu.vit import ViTForImageClassification
 from monarch_theory.fourier import fourier, inverse_fourier
 from monarch_theory.rounding import (
     FLOAT64,
@@ -42,7 +44,7 @@ from monarch_theory.rounding import (
     multiply,
 )
 
-__all__ = ["reference", "reference_filter", "reference_gpt"]
+__all__ = ["reference", "reference_bert", "reference_filter", "reference_gpt", "reference_vit"]
 
 MODEL = default_model("float64")
 U = FLOAT64.unit_roundoff
@@ -213,3 +215,33 @@ def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = Fal
         x = add(x, reference(block.sequence_mixer, reference(block.ln_1, x), tiles), MODEL)
         x = add(x, reference(block.dimension_mixer, reference(block.ln_2, x)), MODEL)
     return project(reference(model.transformer.ln_f, x), embedding.value, None)
+
+
+def reference_bert(model: BertForMaskedLM, input_ids: Tensor) -> Running:
+    """Logits (batch, n, vocabulary) of M2-BERT in float64."""
+    embeddings, head = model.bert.embeddings, model.cls
+    words = weight(embeddings.word_embeddings.weight)
+    positions = weight(embeddings.position_embeddings.weight[: input_ids.shape[1]])
+    x = add(exactly(words.value[input_ids.numpy()]), positions, MODEL)
+    x = layer_norm(add(x, weight(embeddings.token_type_embeddings.weight[0]), MODEL), embeddings.LayerNorm)
+    for block in model.bert.encoder:
+        y = reference(block.sequence_mixer, x)
+        x = layer_norm(add(y, reference(block.dimension_mixer, y), MODEL), block.LayerNorm)
+    return project(layer_norm(gelu(reference(head.dense, x)), head.LayerNorm), words.value, head.bias)
+
+
+def reference_vit(model: ViTForImageClassification, pixel_values: Tensor) -> Running:
+    """Logits (batch, labels) of M2-ViT in float64; patches are taken row by row."""
+    kernel = model.vit.patch_embeddings
+    batch, colours, height, width = pixel_values.shape
+    size = kernel.kernel_size[0]
+    patches = pixel_values.numpy().reshape(batch, colours, height // size, size, width // size, size)
+    patches = patches.transpose(0, 2, 4, 1, 3, 5).reshape(batch, -1, colours * size * size)
+    x = project(exactly(patches), kernel.weight.detach().double().numpy().reshape(-1, patches.shape[-1]), kernel.bias)
+    for block in model.vit.encoder:
+        x = add(x, reference(block.sequence_mixer, layer_norm(x, block.layernorm_before)), MODEL)
+        x = add(x, reference(block.dimension_mixer, layer_norm(x, block.layernorm_after)), MODEL)
+    x = layer_norm(x, model.vit.layernorm)
+    moduli = (np.abs(x.value) + x.error).mean(1)
+    mean = Running(x.value.mean(1), x.error.mean(1) + gamma(x.value.shape[1], U) * moduli)
+    return project(mean, model.classifier.weight.detach().double().numpy(), model.classifier.bias)

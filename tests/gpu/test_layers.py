@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from monarch_gpu import layers
-from monarch_gpu.configs import BertConfig, GPTConfig
+from monarch_gpu.configs import BertConfig, GPTConfig, ViTConfig
 from monarch_gpu.layers import (
     BlockDiagonalLinear,
     DimensionMixer,
@@ -18,13 +18,18 @@ from monarch_gpu.layers import (
     convolve,
     implicit_filter,
 )
+from monarch_gpu.models import build_model
 from monarch_gpu.ops.torch import block_diagonal_multiply
-from monarch_gpu.reference import reference, reference_filter
+from monarch_gpu.reference import reference, reference_bert, reference_filter, reference_vit
 from monarch_theory.rounding import convolution_bound, default_model, exactly
 
 SIZES = {"hidden_size": 8, "intermediate_size": 24, "max_position_embeddings": 13, "filter_width": 6, "vocab_size": 17}
 CAUSAL = GPTConfig(**SIZES, filter_features=5, num_hidden_layers=2)
 BOTH = BertConfig(**SIZES, num_hidden_layers=2)
+PATCHES = ViTConfig(
+    hidden_size=8, intermediate_size=24, max_position_embeddings=9, filter_width=6, num_hidden_layers=2,
+    image_size=6, patch_size=2, num_labels=5, filter_features=5, short_filter=3,
+)  # fmt: skip
 LENGTHS = (1, 2, 5, 8, 13)
 
 
@@ -78,6 +83,21 @@ def test_filters_agree_with_the_reference(n):
     layer = built(lambda: implicit_filter(CAUSAL))
     expected = reference_filter(layer, n)
     assert (np.abs(layer(n).detach().numpy() - expected.value) <= 2 * expected.error).all()
+
+
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+def test_whole_models_agree_with_the_reference(transform):
+    """M2-BERT and M2-ViT from their inputs to their logits; M2-GPT is compared where it decodes."""
+    ids = torch.randint(17, (2, 13), generator=torch.Generator().manual_seed(1))
+    bert = built(lambda: build_model(replace(BOTH, transform=transform)))
+    images = torch.rand(2, 3, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    vit = built(lambda: build_model(replace(PATCHES, transform=transform)))
+    for found, expected in (
+        (bert(ids), reference_bert(bert, ids)),
+        (vit(images), reference_vit(vit, images)),
+    ):
+        assert (np.abs(found.detach().numpy() - expected.value) <= 2 * expected.error).all()
+        assert expected.error.max() < 1e-6 * np.abs(expected.value).max()
 
 
 def test_non_contiguous_and_empty_inputs():

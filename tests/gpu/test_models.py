@@ -151,5 +151,18 @@ def test_models_command_prints_pure_json():
     assert "m2-gpt-360m" in CliRunner().invoke(app, ["--lines"]).stdout
 
 
+@pytest.mark.parametrize("name", ["145m", "360m"])
+def test_m2_gpt_has_no_attention_and_no_mlp(name):
+    """What is dense is the projections of the sequence mixer and the small MLPs that make its filters."""
+    with torch.device("meta"):
+        model = build_model(preset("gpt", name))
+    kinds = {type(module).__name__ for module in model.modules()}
+    assert not kinds & {"Attention", "FeedForward", "MultiheadAttention"}
+    for path, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            assert ".sequence_mixer." in path, path
+    assert all(block.dimension_mixer.permuted for block in model.transformer.h)
+
+
 def test_bert_defaults_are_the_published_base():
     assert (BertConfig().hidden_size, BertConfig().filter_width, BertConfig().filter_features) == (768, 128, 5)
