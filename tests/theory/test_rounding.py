@@ -12,20 +12,57 @@ from monarch_theory.rounding import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
+    Running,
     apply_stages,
     convolution_bound,
+    correlation_gradient_bound,
     default_model,
     exactly,
     format_of,
     fourier_bound,
     gamma,
     grain_of,
+    matmul,
     matmul_bound,
     monarch_multiply_bound,
     probabilistic_gamma,
     round_to,
     unit_roundoff,
 )
+
+
+def test_products_of_two_inexact_matrices_are_bounded_by_both_errors():
+    rng = np.random.default_rng(0)
+    a, b, da, db = (rng.standard_normal((3, 4, 4)) for _ in range(4))
+    model = default_model("float64")
+    inexact = [Running(values, 1e-6 * np.abs(moved)) for values, moved in ((a, da), (b, db))]
+    bound = matmul(*inexact, model).error
+    error = np.abs((a + 1e-6 * da) @ (b - 1e-6 * db) - a @ b)
+    assert (error <= bound).all() and (bound <= 1e-6 * (np.abs(a) @ np.abs(db) + np.abs(da) @ np.abs(b)) * 1.001).all()
+    # exact operands are the special case
+    exact = [matmul(given, exactly(b), model).error for given in (a, exactly(a))]
+    assert (exact[0] == exact[1]).all()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("way", ["transform of sums", "sum of transforms", "direct"])
+def test_gradients_of_filters_are_within_their_bound_and_half_precision_sums_are_not(batch, way):
+    rng = np.random.default_rng(batch)
+    n = 16
+    w, u = rng.standard_normal((2, batch, n)).astype(np.float32)
+
+    def kernel(w, u, kept):
+        if way == "direct":
+            return np.array([kept((w[:, lag:] * u[:, : n - lag]).sum()) for lag in range(n)])
+        spectra = np.fft.rfft(w, 2 * n) * np.fft.rfft(u, 2 * n).conj()
+        if way == "transform of sums":
+            return kept(np.fft.irfft(spectra.sum(0), 2 * n)[:n])
+        return kept(np.fft.irfft(spectra, 2 * n)[:, :n]).sum(0)
+
+    exact = np.array([(w[:, lag:].astype(float) * u[:, : n - lag]).sum() for lag in range(n)])
+    bound = correlation_gradient_bound(exactly(w), u.astype(float), default_model("float32"))
+    assert (np.abs(kernel(w, u, lambda a: a) - exact) <= bound).all()
+    assert (np.abs(kernel(w, u, lambda a: a.astype(np.float16).astype(float)) - exact) > bound).any()
 
 
 @given(st.floats(-1e6, 1e6) | st.floats(-1e-4, 1e-4))

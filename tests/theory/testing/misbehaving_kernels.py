@@ -85,6 +85,41 @@ def returns_text(x, blocks):
     return "done"
 
 
+def returns_nothing(x, blocks):
+    right(x, blocks)
+
+
+def returns_rows(x, blocks):
+    return right(x, blocks).tolist()
+
+
+def big_endian(x, blocks):
+    y = right(x, blocks)
+    return y.astype(y.dtype.newbyteorder(">"))
+
+
+def too_wide(x, blocks):
+    return right(x, blocks).astype(np.longdouble)
+
+
+def like_its_argument(x, blocks):
+    """Memory that takes the strides of what was given, transposed or not."""
+    y = np.empty_like(x) if blocks.shape[1] == blocks.shape[2] else np.empty_like(right(x, blocks))
+    y[...] = right(x, blocks)
+    return y
+
+
+def into_fresh_memory(x, blocks):
+    """`np.ndarray` allocates too, and is not `np.empty`."""
+    y = np.ndarray((len(x), blocks.shape[0] * blocks.shape[1]), x.dtype)
+    y[:, :-1] = right(x, blocks)[:, :-1]
+    return y
+
+
+def returns_its_input(x, blocks):
+    return x
+
+
 def returns_objects(x, blocks):
     return np.array([object()])
 

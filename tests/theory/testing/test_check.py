@@ -113,6 +113,12 @@ def test_the_script_passes_once_the_kernel_is_mended(tmp_path):
         ("writes_input", Verdict.MODIFIED, 1),
         ("reuses", Verdict.STALE, 1),
         ("aborts", Verdict.CRASH, 1),
+        ("exits", Verdict.CRASH, 1),
+        ("really_exits", Verdict.CRASH, 1),
+        ("returns_rows", Verdict.NOT_AN_ARRAY, 1),
+        ("too_wide", Verdict.WRONG_DTYPE, 1),
+        ("half_of_out", Verdict.UNWRITTEN, 1),
+        ("returns_its_input", Verdict.WRONG, 1),
         ("loops", Verdict.HANG, 2),
         ("refuses", Verdict.UNDECIDED, 2),
         ("nowhere", Verdict.UNDECIDED, 2),
@@ -124,7 +130,26 @@ def test_other_verdicts_and_their_exit_codes(name, verdict, code, tmp_path):
     if code == 1:
         reproduction = tmp_path / "reproduce.py"
         reproduction.write_text(script(report))
-        assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode != 0
+        assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "guard"), [("loops", "signal.alarm(1)"), ("eats_memory", "setrlimit(resource.RLIMIT_DATA")]
+)
+def test_scripts_end_what_would_not_end(name, guard):
+    report = check(FILE, name, BLOCK, "float32", cases_wanted=1, timeout=1.0, memory=2.0)
+    assert guard in script(report)
+
+
+def test_a_nan_that_does_not_come_out_is_shown_by_the_script(tmp_path):
+    path = tmp_path / "kernel.py"
+    turned = "turned = blocks.swapaxes(1, 2) if rows == columns else"
+    path.write_text(FAULTY.replace(turned, "x, turned = np.nan_to_num(x),"))
+    report = check(path, "transposed", BLOCK, "float32", max_size=16)
+    assert report.failure.cause.name == "NaN swallowed"
+    reproduction = tmp_path / "reproduce.py"
+    reproduction.write_text(script(report))
+    assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
 
 
 def test_an_op_of_ones_own_is_one_short_file(tmp_path):

@@ -51,6 +51,11 @@ def verdict_on(kernel, name, layout="contiguous", family="normal"):
         ("eats_memory", Verdict.OUT_OF_MEMORY),
         ("returns_text", Verdict.NOT_AN_ARRAY),
         ("returns_objects", Verdict.NOT_AN_ARRAY),
+        ("returns_nothing", Verdict.NOT_AN_ARRAY),
+        ("returns_rows", Verdict.NOT_AN_ARRAY),
+        ("big_endian", Verdict.RIGHT),
+        ("too_wide", Verdict.WRONG_DTYPE),
+        ("into_fresh_memory", Verdict.UNWRITTEN),
         ("Stateful", Verdict.UNSTABLE),
         ("reuses", Verdict.STALE),
         ("right", Verdict.RIGHT),
@@ -69,6 +74,22 @@ def test_a_remembered_answer_is_wrong_the_second_time(kernel):
 def test_padding_between_strides_is_watched_too(kernel):
     assert verdict_on(kernel, "writes_between_strides").judgement.verdict is Verdict.RIGHT
     assert verdict_on(kernel, "writes_between_strides", "strided").judgement.verdict is Verdict.MODIFIED
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("dtype", ["float16", "complex64"])
+def test_memory_like_an_argument_is_poisoned_whatever_its_strides(kernel, layout, dtype):
+    kernel.load(FILE, "like_its_argument")
+    case = make_case(OP, dtype, SHAPE | {"rows": 2}, "normal", layout, (0,))
+    assert observe(kernel, case, default_model(dtype)).judgement.verdict is Verdict.RIGHT
+
+
+def test_a_file_named_as_a_library_still_finds_the_library(tmp_path):
+    path = tmp_path / "json.py"
+    path.write_text("import json\ndef text(x, blocks): return json.dumps([])\n")
+    with Kernel(path, "text") as running:
+        case = make_case(OP, "float32", SHAPE, "normal", "contiguous", (0,))
+        assert "returned str" in observe(running, case, MODEL).judgement.message
 
 
 @pytest.mark.parametrize(
