@@ -113,7 +113,8 @@ class MixerCache:
         projected = self.mixer.input_projection(x)[:, None]
         window = torch.cat([self.recent, projected], dim=1)
         self.remember(projected)
-        first, second, value = self.mixer.short_convolution(window)[:, -1].chunk(3, dim=-1)
+        short = self.mixer.short_convolution
+        first, second, value = ((window * short.weight.flip(0)).sum(1) + short.bias).chunk(3, dim=-1)
         return self.mixer.output_projection(second * self.long.step(first * value))
 
     def remember(self, projected: Tensor) -> None:
