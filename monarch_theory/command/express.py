@@ -62,7 +62,8 @@ def express(
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
-        array, domain = read_source(source, size, seed, timeout)
+        with progress("reading"):
+            array, domain = read_source(source, size, seed, timeout)
 
         def chosen_class() -> MonarchClass:
             return _class(array.shape, order, radices, output_radices, convention, rank)
