@@ -193,8 +193,7 @@ class ErrorModel:
 
     def describe(self) -> str:
         """One sentence for reports."""
-        bounds = f"probabilistic bound, failing with probability {self.failure or 0:.1e} per inner product"
-        kind = "deterministic bound" if self.failure is None else bounds
+        kind = "deterministic bound" if self.failure is None else "probabilistic bound"
         return (
             f"stored in {self.storage.name}, accumulated in {self.accumulation.name}, "
             f"{self.intermediate.name} between stages, {kind}"

@@ -101,7 +101,7 @@ def op_from(name: str) -> Op:
     """An op by name, or a user's own as FILE.py:NAME.
 
     Raises:
-        ValueError: no such op, file or name.
+        ValueError: no such op, file or name, or a file that does not run.
     """
     if ":" not in name:
         return op_named(name)
@@ -111,7 +111,10 @@ def op_from(name: str) -> Op:
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"op: expected a file that runs, got {type(error).__name__} from {path}: {error}") from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Op):
         raise ValueError(f"op: expected {path} to define an Op named {attribute}, got {found!r}")
@@ -184,6 +187,12 @@ def check(
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     if cases_wanted < 1:
         raise ValueError(f"cases: expected at least one, got {cases_wanted}")
+    if not 0 < failure_probability < 1:
+        raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")
+    if not timeout > 0:
+        raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
+    if memory is not None and not memory > 0:
+        raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
     model = default_model(dtype, accumulate, intermediate, failure_probability if bound == "probabilistic" else None)
     progress = _Progress()
     raised: list[Observation] = []

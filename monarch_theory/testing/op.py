@@ -147,16 +147,30 @@ class Op:
         ]
 
     def answers(self, arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
-        """What `oracle` gives, one array per output."""
-        return self._per_output(self.oracle(arrays, shape), shape)
+        """What `oracle` gives, one array per output.
+
+        Raises:
+            ValueError: it raises, or gives another number of arrays.
+        """
+        return self._per_output("oracle", shape, lambda: self.oracle(arrays, shape))
 
     def bounds(self, arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
-        """What `bound` gives, one array per output."""
-        return self._per_output(self.bound(arrays, shape, model), shape)
+        """What `bound` gives, one array per output.
 
-    def _per_output(self, found: Answer, shape: Shape) -> tuple[np.ndarray, ...]:
+        Raises:
+            ValueError: it raises, or gives another number of arrays.
+        """
+        return self._per_output("bound", shape, lambda: self.bound(arrays, shape, model))
+
+    def _per_output(self, what: str, shape: Shape, compute: Callable[[], Answer]) -> tuple[np.ndarray, ...]:
+        try:
+            found = compute()
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{what}: expected {self.name} to have one for {dict(shape)}, got {said}") from error
         several = found if isinstance(found, tuple) else (found,)
         names = [output.name for output in self.outputs(shape)]
         if len(several) != len(names):
-            raise ValueError(f"{self.name}: expected {len(names)} arrays ({', '.join(names)}), got {len(several)}")
+            expected = f"{len(names)} arrays ({', '.join(names)})"
+            raise ValueError(f"{what}: expected {self.name} to give {expected}, got {len(several)}")
         return tuple(np.asarray(array) for array in several)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monarch_theory.rounding import default_model
+from monarch_theory.testing.cases import cases
 from monarch_theory.testing.check import check, dtype_named, op_from
-from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.judge import Verdict, reference
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text, draw, histogram, script
 
@@ -162,6 +164,24 @@ def test_an_op_of_ones_own_is_one_short_file(tmp_path):
         op_from(f"{path}:right")
 
 
+@pytest.mark.parametrize(
+    ("line", "instead", "message"),
+    [
+        ("OP = Op(", "OP = Op(,", "op: expected a file that runs, got SyntaxError"),
+        ('a["x"] + a["y"],', 'a["x"] + a["z"],', "oracle: expected add to have one for .*, got KeyError: 'z'"),
+        ('a["x"] + a["y"],', '(a["x"], a["y"]),', "oracle: expected add to give 1 arrays"),
+        ("add(exactly", "subtract(exactly", "bound: expected add to have one for .*, got NameError"),
+    ],
+)
+def test_an_op_that_does_not_work_is_no_verdict_on_the_kernel(tmp_path, line, instead, message):
+    path = tmp_path / "own.py"
+    path.write_text(OWN_OP.replace(line, instead))
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("def right(x, y): return x + y")
+    with pytest.raises(ValueError, match=message):
+        check(kernel, "right", f"{path}:OP", cases_wanted=5)
+
+
 def test_claiming_more_than_the_kernel_keeps_is_found_out():
     """`right` sums float16 in float32 and rounds once: right as claimed, not as a double-precision kernel."""
     assert check(FILE, "right", BLOCK, "float64", cases_wanted=40, max_size=64).verdict is Verdict.RIGHT
@@ -177,12 +197,22 @@ def test_claiming_more_than_the_kernel_keeps_is_found_out():
         ({"dtype": "int8"}, "dtype: expected one of"),
         ({"bound": "certain"}, "bound: expected deterministic or probabilistic"),
         ({"cases_wanted": 0}, "cases: expected at least one"),
+        ({"failure_probability": 2.0}, "failure: expected a probability"),
+        ({"timeout": 0.0}, "timeout: expected a positive"),
+        ({"memory": -1.0}, "memory: expected a positive"),
         ({"accumulate": "float8"}, "dtype: expected one of"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         check(FILE, "right", **{"op": BLOCK, **arguments})
+
+
+def test_the_probabilistic_bound_is_the_sharper_one_for_long_sums():
+    model = default_model("float32")
+    long = next(case for case in cases(op_named(BLOCK), "float32", count=600) if case.shape["columns"] == 1024)
+    (expected,) = reference(long, model)
+    assert (expected.probabilistic < expected.deterministic / 2).all()
 
 
 def test_real_precision_names_the_complex_dtype_of_a_transform():
