@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +55,17 @@ def train(
     except (Interrupted, KeyboardInterrupt) as stop:
         console.print(str(stop) or "stopped at once; the last checkpoint is intact", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
+    if not speaks():
+        return
     if as_json:
         print(json.dumps({"steps": steps, "losses": curve.losses, "validation": curve.validation}))
     else:
         console.print(f"{summary(curve, config)}; checkpoint in {directory}", highlight=False, soft_wrap=True)
+
+
+def speaks() -> bool:
+    """Whether this process reports: of torchrun's, the first; all report their errors."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def configuration(model: str, preset: str, architecture: str) -> Config:
@@ -83,7 +91,7 @@ def run(config: Config, training: Training, path: Path, console: Console) -> Cur
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, disable=not speaks()) as bar:
         task = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
 
         def report(step: int, curve: Curve) -> None:

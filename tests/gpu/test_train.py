@@ -219,7 +219,7 @@ def test_two_processes_give_the_losses_of_one(parallel, tmp_path):
     monarch = str(Path(sys.executable).with_name("monarch"))
     command = [monarch, "train", "gpt", *options, "--out", str(tmp_path / parallel)]
     run = subprocess.run(
-        [*launch, "--no-python", *command, "--parallel", parallel],
+        [*launch, "--no-python", *command, "--parallel", parallel, "--json"],
         env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-2000:]
@@ -227,6 +227,7 @@ def test_two_processes_give_the_losses_of_one(parallel, tmp_path):
     training = Training(**(metadata["training"] | {"parallel": "none"}))
     alone = train(GPT, training, tmp_path / "alone.safetensors")
     assert metadata["losses"] == alone.losses
+    assert json.loads(run.stdout)["losses"] == alone.losses, "one process reports, and one only"
     assert json.dumps(metadata["validation"]) == json.dumps(alone.validation)
     for name, tensor in read_checkpoint(tmp_path / "alone.safetensors")[0].items():
         assert torch.equal(tensor, tensors[name]), name
