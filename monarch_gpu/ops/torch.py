@@ -15,7 +15,7 @@ Reduced precision on a CPU: products are accumulated in float32 and every stage 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any
 
@@ -404,7 +404,7 @@ torch.library.register_vmap("monarch::fourier", _fourier_vmap, lib=_library)
 torch.library.register_autograd("monarch::fourier", _fourier_backward, setup_context=_save_for_fourier, lib=_library)
 
 
-# Autocast: whatever floating dtype the region asks for, as for torch.matmul
+# Autocast: products in the floating dtype the region asks for, as torch.matmul; convolutions in the widest they are given
 
 
 _autocast_keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU) | torch._C.DispatchKeySet(
@@ -412,13 +412,30 @@ _autocast_keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU) | tor
 )
 
 
-def _autocast(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
-    def cast(t: Tensor) -> Tensor:
-        eligible = t.is_floating_point() and t.dtype != torch.float64
-        return t.to(torch.get_autocast_dtype(t.device.type)) if eligible else t
+def _cast(tensors: Sequence[Tensor | None], dtype: torch.dtype) -> list[Any]:
+    """Real floating tensors but float64 in `dtype`, as autocast has it; others as they are."""
+    eligible = [t is not None and t.is_floating_point() and t.dtype != torch.float64 for t in tensors]
+    return [t.to(dtype) if cast else t for t, cast in zip(tensors, eligible, strict=True)]  # type: ignore[union-attr]
 
+
+def _in_region(*tensors: Tensor | None) -> list[Any]:
+    """Operands of a product in the dtype of the autocast region they are in, if they are in one."""
+    device = tensors[0].device.type  # type: ignore[union-attr]
+    return _cast(tensors, torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else list(tensors)
+
+
+def _widened(*tensors: Tensor | None) -> list[Any]:
+    """Operands in the widest of their dtypes if they are in an autocast region."""
+    if not torch.is_autocast_enabled(tensors[0].device.type):  # type: ignore[union-attr]
+        return list(tensors)
+    real = {t.dtype for t in tensors if t is not None and t.is_floating_point()}
+    return _cast(tensors, reduce(torch.promote_types, real)) if real else list(tensors)
+
+
+def _autocast(x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool) -> list[Tensor]:
     with torch._C._ExcludeDispatchKeyGuard(_autocast_keys):
-        return _multiply(cast(x), [cast(f) for f in factors], convention, batch_first, keep)
+        x, *factors = _in_region(x, *factors)
+        return _multiply(x, factors, convention, batch_first, keep)
 
 
 for _key in ("AutocastCPU", "AutocastCUDA"):
@@ -445,6 +462,7 @@ def block_diagonal_multiply(x: Tensor, blocks: Tensor, axis: int = -1) -> Tensor
     tensor([ 3., -1.])
     """
     check_blocks(tuple(blocks.shape))
+    x, blocks = _in_region(x, blocks)
     check_same(x, {"blocks": blocks})
     g, m, n = blocks.shape
     axis = check_axis(x, axis, g * n)
@@ -479,6 +497,9 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     """
     rows, columns = monarch_radices(tuple([tuple(f.shape) for f in factors]))
     check_convention(convention)
+    if torch._C._is_any_autocast_enabled():
+        x, *cast = _in_region(x, *factors)
+        factors = tuple(cast)
     if any([f.dtype != x.dtype or f.device != x.device for f in factors]):
         check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
     axis = check_axis(x, axis, prod(columns))
@@ -611,6 +632,7 @@ def long_convolution(
     >>> long_convolution(u, k, causal=False).round(decimals=3)
     tensor([5., 3., 5., 7.])
     """
+    u, k, gate, skip, pre_gate = _widened(u, k, gate, skip, pre_gate)
     named = {"k": k, "gate": gate, "skip": skip, "pre_gate": pre_gate}
     check_same(u, named)
     channels = check_signal(u, named)
@@ -640,6 +662,8 @@ def causal_monarch(u: Tensor, k: Tensor, *factors: Tensor, convention: Conventio
     Raises:
         ValueError: a shape that does not fit, or n exceeds N. TypeError: dtypes or devices that differ.
     """
+    u, k, *cast = _in_region(u, k, *factors)
+    factors = tuple(cast)
     check_same(u, {"k": k})
     channels = check_signal(u, {"k": k})
     forward, inverse = check_transform(factors, u.shape[-1])

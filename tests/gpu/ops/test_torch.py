@@ -255,6 +255,34 @@ def test_autocast_runs_in_the_dtype_of_the_region_and_gradients_return_in_their_
     assert x.grad.dtype == factors[0].grad.dtype == torch.float32
 
 
+def test_autocast_takes_the_mixed_dtypes_that_other_layers_leave() -> None:
+    x, k, blocks = small((2, 6), torch.float32), small((6,), torch.float32), small((2, 4, 3), torch.float32)
+    factors = factors_for((2, 3), (2, 3), torch.float32)
+    narrow = x.detach().bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(ops.monarch_multiply(narrow, *factors), ops.monarch_multiply(x, *factors))
+        assert ops.block_diagonal_multiply(narrow, blocks).dtype == torch.bfloat16
+        assert ops.causal_monarch(narrow[:, :3], k[:3], *factors, *factors).dtype == torch.bfloat16
+        convolved = ops.long_convolution(narrow, k, skip=torch.tensor(0.5))
+        kept = ops.monarch_multiply(x.double(), *(f.double() for f in factors))
+    assert torch.equal(convolved, ops.long_convolution(narrow.float(), k, skip=torch.tensor(0.5)))
+    assert kept.dtype == torch.float64
+    with pytest.raises(TypeError, match="k: expected dtype"):
+        ops.long_convolution(narrow, k)
+
+
+def test_autocast_of_a_whole_model_trains() -> None:
+    from monarch_gpu.configs import preset
+    from monarch_gpu.models import build_model
+
+    model = build_model(preset("gpt", "tiny"))
+    tokens = torch.randint(0, 256, (2, 16), generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(tokens)
+    logits.float().square().mean().backward()
+    assert all(p.grad is not None and p.grad.dtype == p.dtype and p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_compile_in_one_graph_forward_and_backward() -> None:
     def model(x: Any, u: Any, k: Any, *factors: Any) -> Any:
         y = ops.monarch_multiply(x, *factors, axis=0).tanh()
