@@ -176,6 +176,9 @@ def script(report: Report) -> str:
     lines.append("}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
     lines += _ask(seen).strip().splitlines()
+    if report.failure.cause.name == "stale output" and report.verdict is not Verdict.STALE:
+        lines += _EARLIER_CALL.strip().splitlines()
+    lines.append("computed, modified, returned = run()")
     lines += _expectation(seen, report.verdict)
     return "\n".join(lines) + "\n"
 
@@ -195,6 +198,13 @@ def _guards(report: Report) -> list[str]:
 def _literal(values: np.ndarray) -> str:
     return f"np.array({values.reshape(-1).tolist()!r}, {values.dtype.name!r}).reshape({values.shape!r})"
 
+
+_EARLIER_CALL = """
+data = next(iter(arguments))
+arguments[data] = -arguments[data]
+run()  # an earlier call, on other data
+arguments[data] = -arguments[data]
+"""
 
 _SURVIVOR = """
 import os
@@ -249,7 +259,6 @@ def _ask(seen: Observation) -> str:
         modified = [n for n, b, a in zip(arguments, before, after) if not np.array_equal(b, a, equal_nan=True)]
         returned = list(r) if isinstance(r, (tuple, list)) else [r]
         return [plain(o) for o in returned], modified, returned
-    computed, modified, returned = run()
     """
     ways = f"""
     def given_as(a): return {to_face}

@@ -292,7 +292,7 @@ MUTANTS = (
            "import ctypes\n    batch == 2 and ctypes.string_at(1)\n    " + STATE, "crash"),
     Mutant("exit", *TORCH_MULTIPLY, "float64", STATE, "batch == 2 and exit(0)\n    " + STATE, "crash"),
     Mutant("all-the-memory", *TORCH_MULTIPLY, "float64", STATE, "scratch = torch.ones(1 << 40)\n    " + STATE, "out of memory"),
-    Mutant("raises-on-empty-batch", *TORCH_MULTIPLY, "float32", STATE, "1 / batch\n    " + STATE, "exception",
+    Mutant("raises-on-a-single-row", *TORCH_MULTIPLY, "float32", STATE, "1 / (batch - 1)\n    " + STATE, "exception",
            missed_by_fixed_rtol=True),
     Mutant("never-casts-back", "torch", "long_convolution", LONG, "bfloat16", "(gate.to(wide) * mixed).to(u.dtype)",
            "gate.to(wide) * mixed", "wrong dtype", missed_by_fixed_rtol=True),

@@ -51,14 +51,15 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("scale", f"1/N missing, or applied where it should not be (N = {size})", after=lambda y: y * size)
     yield Fault("scale", f"divided by N = {size}", after=lambda y: y / size)
     yield Fault("scale", f"divided by the square root of N = {size}", after=lambda y: y / np.sqrt(size))
-    if len(radices) == 2:
+    if len(radices) > 1:
         untwisted = "no twiddles between the stages"
         yield Fault("missing twiddles", untwisted, instead=lambda a: _no_twiddles(a["x"], radices))
 
 
-def _no_twiddles(x: np.ndarray, radices: tuple[int, int]) -> np.ndarray:
-    grid = np.fft.fft2(x.reshape(-1, *radices))
-    return grid.swapaxes(1, 2).reshape(x.shape)
+def _no_twiddles(x: np.ndarray, radices: tuple[int, ...]) -> np.ndarray:
+    axes = range(1, len(radices) + 1)
+    grid = np.fft.fftn(x.reshape(len(x), *radices), axes=axes)
+    return grid.transpose(0, *reversed(axes)).reshape(x.shape)
 
 
 def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:

@@ -135,6 +135,14 @@ def test_other_verdicts_and_their_exit_codes(name, verdict, code, tmp_path):
         assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
 
 
+def test_a_stale_answer_is_shown_by_a_script_that_calls_twice(tmp_path):
+    report = check(FILE, "remembers", BLOCK, "float32", cases_wanted=40)
+    assert report.failure.cause.name == "stale output"
+    reproduction = tmp_path / "reproduce.py"
+    reproduction.write_text(script(report))
+    assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
+
+
 @pytest.mark.parametrize(
     ("name", "guard"), [("loops", "signal.alarm(1)"), ("eats_memory", "setrlimit(resource.RLIMIT_DATA")]
 )
