@@ -404,7 +404,7 @@ torch.library.register_vmap("monarch::fourier", _fourier_vmap, lib=_library)
 torch.library.register_autograd("monarch::fourier", _fourier_backward, setup_context=_save_for_fourier, lib=_library)
 
 
-# Autocast: products in the floating dtype the region asks for, as torch.matmul; convolutions in the widest they are given
+# Autocast: products in the dtype the region asks for, as torch.matmul; convolutions in the widest they are given
 
 
 _autocast_keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU) | torch._C.DispatchKeySet(
