@@ -12,12 +12,15 @@ S_0 is x and S_p is y. The digit reversals P of a convention are nothing but the
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from monarch_gpu.ops import strided
@@ -119,10 +122,24 @@ def _batch_innermost(x: Tensor) -> Tensor:
     return strided.transposed(x.transpose(-1, -2)) if x.ndim == 3 and x.stride(1) == 1 else x.contiguous()
 
 
+SCRATCH = 2**25
+"""Bytes a thread keeps for the states of its next product: to map fresh memory costs more than a small product."""
+
+_scratch = threading.local()
+
+
+def _scratch_memory(size: int) -> int:
+    """Address of `size` bytes that the next call in this thread may use again."""
+    held = vars(_scratch).get("held")
+    if held is None or held.numel() < size:
+        held = _scratch.held = torch.empty(size, dtype=torch.uint8)
+    return held.data_ptr()
+
+
 def multiply(
-    x: Tensor, factors: Sequence[Tensor], rows: tuple[int, ...], columns: tuple[int, ...], convention: str
+    x: Tensor, factors: Sequence[Tensor], rows: tuple[int, ...], columns: tuple[int, ...], convention: str, keep: bool
 ) -> list[Tensor]:
-    """C Monarch products at once: S_1 … S_p, the last being y, (C, outputs, batch).
+    """C Monarch products at once: y, (C, outputs, batch), and with `keep` the states S_1 … S_{p−1} after it.
 
     Args:
         x: (C, inputs, batch), or without C, which is then 1; float32 or float64 on the CPU, any strides.
@@ -132,11 +149,19 @@ def multiply(
     """
     x, factors = _batch_innermost(x), [f.contiguous() for f in factors]
     *channels, _, batch = x.shape
-    states = [x.new_empty(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
-    states.append(x.new_empty(*channels, prod(rows), batch))
+    y = x.new_empty(*channels, prod(rows), batch)
+    shapes = [(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
+    ends = [size * x.itemsize for size in accumulate(map(prod, shapes), initial=0)]
+    states, base = [], 0
+    if keep or ends[-1] > SCRATCH:
+        states = [x.new_empty(shape) for shape in shapes]
+    else:
+        base = _scratch_memory(ends[-1])
+    between = [s.data_ptr() for s in states] or [base + end for end in ends[:-1]]
     strides = x.stride()[:2] if channels else (0, x.stride(0))
-    strided.run(_forward(rows, columns, convention, prod(channels), batch, strides), [x, *states, *factors])
-    return states
+    pointers = [x.data_ptr(), *between, y.data_ptr(), *[f.data_ptr() for f in factors]]
+    strided.run(_forward(rows, columns, convention, prod(channels), batch, strides), x.dtype, pointers)
+    return [y, *(states if keep else ())]
 
 
 def gradients(
@@ -147,7 +172,7 @@ def gradients(
 
     Args:
         gradient: ∂y, (C, outputs, batch), any strides.
-        states: S_1 … S_{p−1}, as `multiply` gave them.
+        states: S_1 … S_{p−1}, as `multiply` kept them.
     """
     x, factors, gradient = _batch_innermost(x), [f.contiguous() for f in factors], gradient.contiguous()
     flows = [need_x or any(need_factors[:k]) for k in range(len(factors))]
@@ -155,7 +180,8 @@ def gradients(
     factor_gradients = [_empty_like(f, need) for f, need in zip(factors, need_factors, strict=True)]
     geometry = rows, columns, convention, x.shape[0], x.shape[2], x.stride()[:2]
     products = _backward(need_x, tuple(need_factors), *geometry)
-    strided.run(products, [x, *states, None, *factors, *state_gradients, gradient, *factor_gradients])
+    tensors = x, *states, None, *factors, *state_gradients, gradient, *factor_gradients
+    strided.run(products, x.dtype, [None if t is None else t.data_ptr() for t in tensors])
     return (state_gradients[0] if need_x else None), factor_gradients
 
 

@@ -54,7 +54,7 @@ class Product(ctypes.Structure):
 
 
 Operand = tuple[int, Mapping[str, int]]
-"""A tensor among those given to `run`, by its position, and its stride along every axis, by the name of the axis."""
+"""A tensor whose pointer `run` is given: its position there, and its stride along every axis, by name of the axis."""
 
 
 @lru_cache(maxsize=1)
@@ -131,11 +131,9 @@ def _function(name: str, dtype: torch.dtype) -> Callable[..., None]:
     return function
 
 
-def run(products: ctypes.Array[Product], tensors: Sequence[Tensor | None]) -> None:
-    """Execute products one after another on the tensors their slots number, all of one dtype, float32 or float64."""
-    assert tensors[0] is not None
-    slots = (ctypes.c_void_p * len(tensors))(*[None if t is None else t.data_ptr() for t in tensors])
-    _function("products", tensors[0].dtype)(products, len(products), slots)
+def run(products: ctypes.Array[Product], dtype: torch.dtype, pointers: Sequence[int | None]) -> None:
+    """Execute products one after another on float32 or float64 memory; their slots number the pointers."""
+    _function("products", dtype)(products, len(products), (ctypes.c_void_p * len(pointers))(*pointers))
 
 
 def transposed(x: Tensor) -> Tensor:

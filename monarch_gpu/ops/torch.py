@@ -193,8 +193,9 @@ def _multiply_kernel(
     """
     rows, columns = _radices(factors)
     if _strided(x, factors, rows, columns, x.shape[1 if batch_first else 2]):
-        *states, y = stages.multiply(x.transpose(1, 2) if batch_first else x, factors, rows, columns, convention)
-        return [strided.transposed(y) if batch_first else y, *(states if keep else ())]
+        x = x.transpose(1, 2) if batch_first else x
+        y, *states = stages.multiply(x, factors, rows, columns, convention, keep)
+        return [strided.transposed(y) if batch_first else y, *states]
     if len(factors) == 1:
         return [_matmul(x, factors[0].transpose(1, 2)) if batch_first else _matmul(factors[0], x)]
     channels = x.shape[0]
@@ -511,7 +512,7 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     # where nothing records the call, the kernel is called as it is: small products cost less than the dispatcher
     recorded = keep or torch.compiler.is_compiling() or torch._C._is_any_autocast_enabled()
     if axis == 0 and x.ndim == 2 and not recorded and _strided(x, factors, rows, columns, x.shape[1]):
-        return stages.multiply(x, factors, rows, columns, convention.value)[-1]
+        return stages.multiply(x, factors, rows, columns, convention.value, keep=False)[0]
     run = _multiply if recorded else _multiply_kernel
     if axis == x.ndim - 1 and axis > 0:
         flat = x.reshape(1, prod(x.shape[:-1]), x.shape[-1])

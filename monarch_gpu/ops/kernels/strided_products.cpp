@@ -19,8 +19,8 @@ constexpr int BYTES = 16, ROWS = 6;
 #endif
 constexpr int VECTORS = 2;         // a tile of c is ROWS × VECTORS registers
 constexpr int PANELS = 2;          // tiles side by side that share what is fetched of a
-constexpr int DEPTH = 256;         // of a panel, which then stays in the first-level cache
-constexpr int CHUNK = 20 * ROWS;   // rows that one thread takes at a time
+constexpr int DEPTH = 1024;        // of a panel, which then stays in the second-level cache
+constexpr int CHUNK = 50 * ROWS;   // rows that one thread takes at a time
 constexpr int DIMS = 8;            // block axes
 constexpr double ALONE = 3e5;      // operations that a second thread does not make faster
 
@@ -154,7 +154,7 @@ template <typename T> static T* block_of(const View& view, const Product& p, int
 }
 
 template <typename T> static void product(const Product& p, void* const* slots) {
-    constexpr int64_t lanes = Lanes<T>::count, width = Lanes<T>::width, strip = PANELS * width;
+    constexpr int64_t width = Lanes<T>::width, strip = PANELS * width;
     int64_t blocks = 1;
     for (const int64_t n : p.blocks) blocks *= n;
     const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, strips = (p.columns + strip - 1) / strip;
@@ -162,7 +162,7 @@ template <typename T> static void product(const Product& p, void* const* slots) 
 #pragma omp parallel if (2.0 * blocks * p.rows * p.inner * p.columns > ALONE)
     {
         T* panels = (T*)std::aligned_alloc(BYTES, DEPTH * strip * sizeof(T));
-#pragma omp for schedule(dynamic, 4)
+#pragma omp for schedule(static)
         for (int64_t item = 0; item < items; ++item) {
             const int64_t block = item / (strips * chunks);
             const int64_t first = item / chunks % strips * strip, last = std::min(first + strip, p.columns);
@@ -170,7 +170,6 @@ template <typename T> static void product(const Product& p, void* const* slots) 
             const T* a = block_of<T>(p.a, p, block, slots);
             const T* b = block_of<T>(p.b, p, block, slots);
             T* c = block_of<T>(p.c, p, block, slots);
-            const T* next = item + chunks < items ? block_of<T>(p.b, p, (item + chunks) / (strips * chunks), slots) : b;
             for (int64_t k = 0; k < p.inner; k += DEPTH) {
                 const int64_t depth = std::min<int64_t>(DEPTH, p.inner - k);
                 for (int64_t j = first; j < last; j += width)
@@ -179,9 +178,10 @@ template <typename T> static void product(const Product& p, void* const* slots) 
                 for (int64_t i = top; i < bottom; i += ROWS)
                     for (int64_t j = first; j < last; j += width) {
                         const T* left = a + i * p.a.row + k * p.a.column;
-                        Ahead<T> ahead{left + ROWS * p.a.row, p.a.column == 1 ? lanes : p.a.column};
-                        const int64_t line = (i - top) / ROWS * lanes;
-                        if (j > first && line < strip) ahead = {next + k * p.b.row + line, p.b.row};
+                        // of the next rows of a, every one of the tiles side by side fetches its share
+                        const bool along = p.a.column == 1;
+                        const int64_t share = ROWS / PANELS, before = (j - first) / width * share * depth;
+                        const Ahead<T> ahead{left + ROWS * p.a.row + (along ? before : 0), along ? share : p.a.column};
                         tile_of<T>(bottom - i, depth, left, p.a.row, p.a.column, panels + (j - first) * DEPTH,
                                    c + i * p.c.row + j, p.c.row, std::min(width, last - j), k > 0, ahead);
                     }
