@@ -153,40 +153,52 @@ template <typename T> static T* block_of(const View& view, const Product& p, int
     return pointer;
 }
 
-template <typename T> static void product(const Product& p, void* const* slots) {
+// One product, by all threads of the team; `panels` is a thread's own memory.
+template <typename T> static void product(const Product& p, void* const* slots, T* panels) {
     constexpr int64_t width = Lanes<T>::width, strip = PANELS * width;
     int64_t blocks = 1;
     for (const int64_t n : p.blocks) blocks *= n;
     const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, strips = (p.columns + strip - 1) / strip;
-    const int64_t items = blocks * strips * chunks;
-#pragma omp parallel if (2.0 * blocks * p.rows * p.inner * p.columns > ALONE)
-    {
-        T* panels = (T*)std::aligned_alloc(BYTES, DEPTH * strip * sizeof(T));
 #pragma omp for schedule(static)
-        for (int64_t item = 0; item < items; ++item) {
-            const int64_t block = item / (strips * chunks);
-            const int64_t first = item / chunks % strips * strip, last = std::min(first + strip, p.columns);
-            const int64_t top = item % chunks * CHUNK, bottom = std::min(top + CHUNK, p.rows);
-            const T* a = block_of<T>(p.a, p, block, slots);
-            const T* b = block_of<T>(p.b, p, block, slots);
-            T* c = block_of<T>(p.c, p, block, slots);
-            for (int64_t k = 0; k < p.inner; k += DEPTH) {
-                const int64_t depth = std::min<int64_t>(DEPTH, p.inner - k);
-                for (int64_t j = first; j < last; j += width)
-                    pack(depth, std::min(width, last - j), b + k * p.b.row + j * p.b.column, p.b.row, p.b.column,
-                         panels + (j - first) * DEPTH);
-                for (int64_t i = top; i < bottom; i += ROWS)
-                    for (int64_t j = first; j < last; j += width) {
-                        const T* left = a + i * p.a.row + k * p.a.column;
-                        // of the next rows of a, every one of the tiles side by side fetches its share
-                        const bool along = p.a.column == 1;
-                        const int64_t share = ROWS / PANELS, before = (j - first) / width * share * depth;
-                        const Ahead<T> ahead{left + ROWS * p.a.row + (along ? before : 0), along ? share : p.a.column};
-                        tile_of<T>(bottom - i, depth, left, p.a.row, p.a.column, panels + (j - first) * DEPTH,
-                                   c + i * p.c.row + j, p.c.row, std::min(width, last - j), k > 0, ahead);
-                    }
-            }
+    for (int64_t item = 0; item < blocks * strips * chunks; ++item) {
+        const int64_t block = item / (strips * chunks);
+        const int64_t first = item / chunks % strips * strip, last = std::min(first + strip, p.columns);
+        const int64_t top = item % chunks * CHUNK, bottom = std::min(top + CHUNK, p.rows);
+        const T* a = block_of<T>(p.a, p, block, slots);
+        const T* b = block_of<T>(p.b, p, block, slots);
+        T* c = block_of<T>(p.c, p, block, slots);
+        for (int64_t k = 0; k < p.inner; k += DEPTH) {
+            const int64_t depth = std::min<int64_t>(DEPTH, p.inner - k);
+            for (int64_t j = first; j < last; j += width)
+                pack(depth, std::min(width, last - j), b + k * p.b.row + j * p.b.column, p.b.row, p.b.column,
+                     panels + (j - first) * DEPTH);
+            for (int64_t i = top; i < bottom; i += ROWS)
+                for (int64_t j = first; j < last; j += width) {
+                    const T* left = a + i * p.a.row + k * p.a.column;
+                    // of the next rows of a, every one of the tiles side by side fetches its share
+                    const bool along = p.a.column == 1;
+                    const int64_t share = ROWS / PANELS, before = (j - first) / width * share * depth;
+                    const Ahead<T> ahead{left + ROWS * p.a.row + (along ? before : 0), along ? share : p.a.column};
+                    tile_of<T>(bottom - i, depth, left, p.a.row, p.a.column, panels + (j - first) * DEPTH,
+                               c + i * p.c.row + j, p.c.row, std::min(width, last - j), k > 0, ahead);
+                }
         }
+    }
+}
+
+static double work(const Product& p) {
+    double found = 2.0 * p.rows * p.inner * p.columns;
+    for (const int64_t n : p.blocks) found *= n;
+    return found;
+}
+
+template <typename T> static void products(const Product* all, int64_t count, void* const* slots) {
+    double total = 0;
+    for (int64_t i = 0; i < count; ++i) total += work(all[i]);
+#pragma omp parallel if (total > ALONE)
+    {
+        T* panels = (T*)std::aligned_alloc(BYTES, DEPTH * PANELS * Lanes<T>::width * sizeof(T));
+        for (int64_t i = 0; i < count; ++i) product<T>(all[i], slots, panels);
         std::free(panels);
     }
 }
@@ -210,7 +222,7 @@ static void transposes(int64_t count, int64_t rows, int64_t columns, const T* in
 
 #define EXPORT(T, NAME)                                                                                            \
     extern "C" void products_##NAME(const Product* all, int64_t count, void* const* slots) {                       \
-        for (int64_t i = 0; i < count; ++i) product<T>(all[i], slots);                                             \
+        products<T>(all, count, slots);                                                                            \
     }                                                                                                              \
     extern "C" void transpose_##NAME(int64_t n, int64_t rows, int64_t columns, const T* in, int64_t in_row, T* out) { \
         transposes<T>(n, rows, columns, in, in_row, out);                                                          \
