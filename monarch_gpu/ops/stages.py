@@ -122,7 +122,7 @@ def _batch_innermost(x: Tensor) -> Tensor:
     return strided.transposed(x.transpose(-1, -2)) if x.ndim == 3 and x.stride(1) == 1 else x.contiguous()
 
 
-SCRATCH = 2**25
+SCRATCH = 2**26
 """Bytes a thread keeps for the states of its next product: to map fresh memory costs more than a small product."""
 
 _scratch = threading.local()
