@@ -34,7 +34,7 @@ from monarch_gpu.ops.torch import monarch_multiply
 
 DENSE_LIMIT = 2**13
 
-BURST = 5, 0.02
+BURST = 2, 0.02
 """Fewest runs of a candidate in a row, and fewest seconds: the first ones find the caches full of the one before."""
 
 TARGETS = {
