@@ -28,10 +28,13 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel
 
-__all__ = ["Arrays", "Fault", "Op", "Output", "Shape"]
+__all__ = ["LARGE_BATCH", "Arrays", "Fault", "Op", "Output", "Shape"]
 
 Shape = Mapping[str, Any]
 """Names of sizes to integers or tuples of integers, for example {"batch": 2, "input_radices": (4, 4)}."""
+
+LARGE_BATCH = 67
+"""More rows than most kernels take in one tile, and no multiple of one."""
 
 Arrays = dict[str, np.ndarray]
 """Arguments by name, in the order the kernel takes them."""

@@ -283,6 +283,8 @@ MUTANTS = (
            "state = x.as_strided(x.shape, (x.shape[1], 1)).t().contiguous()", "strides ignored", missed_by_fixed_rtol=True),
     Mutant("rows-beyond-four-unwritten", *TORCH_MULTIPLY, "bfloat16", RETURN_BMM, "y[:4] = ordered.reshape(prod(rows), batch).t()[:4]",
            "dropped tail"),
+    Mutant("rows-beyond-sixty-four-unwritten", *TORCH_MULTIPLY, "float32", RETURN_BMM,
+           "y[:64] = ordered.reshape(prod(rows), batch).t()[:64]", "dropped tail", missed_by_fixed_rtol=True),
     Mutant("lost-updates", *TORCH_MULTIPLY, "float32", RETURN_BMM,
            RETURN_BMM + "\n    y[torch.rand(y.shape) < 0.05] *= 0.5", "race"),
     Mutant("input-doubled", *TORCH_MULTIPLY, "float16", STATE, STATE + "\n    x.mul_(2)", "input overwritten"),

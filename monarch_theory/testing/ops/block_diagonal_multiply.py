@@ -7,7 +7,7 @@ import numpy as np
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, matmul, store
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import block_faults
-from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
 
 SIZES = (
     (2, 2, 2), (1, 1, 1), (3, 2, 2), (1, 4, 4), (4, 1, 1), (2, 3, 2), (3, 2, 5), (4, 4, 4), (5, 7, 3), (8, 8, 8),
@@ -18,7 +18,8 @@ SIZES = (
 
 def shapes() -> Iterable[Shape]:
     for blocks, rows, columns in SIZES:
-        for batch in (1, 2, 3, 0, 7):
+        large = (LARGE_BATCH,) if blocks * columns <= 32 else ()
+        for batch in (1, 2, 3, 0, 7, *large):
             yield {"batch": batch, "blocks": blocks, "rows": rows, "columns": columns}
 
 

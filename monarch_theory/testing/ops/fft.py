@@ -7,13 +7,14 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel, fourier_bound
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Shape
 from monarch_theory.testing.ops import monarch_dft
 
 
 def shapes() -> Iterable[Shape]:
     for size in (4, 1, 2, 3, 7, 8, 13, 16, 24, 31, 64, 97, 128, 251, 256):
-        for batch in (1, 2, 3, 0):
+        large = (LARGE_BATCH,) if size <= 16 else ()
+        for batch in (1, 2, 3, 0, *large):
             yield {"batch": batch, "size": size}
 
 

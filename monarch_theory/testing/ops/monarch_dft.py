@@ -9,7 +9,7 @@ import numpy as np
 from monarch_theory.digits import reversal
 from monarch_theory.rounding import ErrorModel, fourier_bound
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
 from monarch_theory.testing.oracle import dft
 
 RADICES = (
@@ -20,7 +20,8 @@ RADICES = (
 
 def shapes() -> Iterable[Shape]:
     for radices in RADICES:
-        for batch in (1, 2, 3, 0):
+        large = (LARGE_BATCH,) if prod(radices) <= 16 else ()
+        for batch in (1, 2, 3, 0, *large):
             yield {"batch": batch, "radices": radices}
 
 

@@ -9,7 +9,7 @@ from monarch_theory.digits import digits_of, reversal
 from monarch_theory.monarch import block_counts
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, apply_stages, exactly, monarch_running, store
 from monarch_theory.testing.faults import block_faults, changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
 from monarch_theory.testing.oracle import matmul
 
 RADICES = (
@@ -23,7 +23,8 @@ RADICES = (
 
 def shapes() -> Iterable[Shape]:
     for columns, rows in RADICES:
-        for batch in (1, 2, 3, 0, 7):
+        large = (LARGE_BATCH,) if prod(columns) <= 32 else ()
+        for batch in (1, 2, 3, 0, 7, *large):
             yield {"batch": batch, "input_radices": columns, "output_radices": rows}
 
 
