@@ -149,12 +149,12 @@ def multiply(
     """
     x, factors = _batch_innermost(x), [f.contiguous() for f in factors]
     *channels, _, batch = x.shape
-    y = x.new_empty(*channels, prod(rows), batch)
+    y = strided.empty(x, (*channels, prod(rows), batch))
     shapes = [(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
     ends = [size * x.itemsize for size in accumulate(map(prod, shapes), initial=0)]
     states, base = [], 0
     if keep or ends[-1] > SCRATCH:
-        states = [x.new_empty(shape) for shape in shapes]
+        states = [strided.empty(x, shape) for shape in shapes]
     else:
         base = _scratch_memory(ends[-1])
     between = [s.data_ptr() for s in states] or [base + end for end in ends[:-1]]
@@ -186,4 +186,4 @@ def gradients(
 
 
 def _empty_like(t: Tensor, wanted: bool) -> Tensor | None:
-    return t.new_empty(t.shape) if wanted else None
+    return strided.empty(t, t.shape) if wanted else None
