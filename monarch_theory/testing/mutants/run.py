@@ -157,7 +157,10 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
 
 
 def _alike(failures: list[Observation]) -> list[Observation]:
-    return [f for f in failures if f.judgement.verdict is failures[0].judgement.verdict]
+    """Those of one verdict: the first, unless the result changed between runs, which says more than a wrong value."""
+    verdicts = [f.judgement.verdict for f in failures]
+    telling = Verdict.UNSTABLE if Verdict.UNSTABLE in verdicts else verdicts[0]
+    return [f for f in failures if f.judgement.verdict is telling]
 
 
 def run_clean(
