@@ -12,6 +12,7 @@ __all__ = [
     "check_axis",
     "check_blocks",
     "check_convention",
+    "check_factors",
     "check_same",
     "check_signal",
     "check_transform",
@@ -73,6 +74,13 @@ def check_same(x: Any, others: Mapping[str, Any], name: str = "x") -> None:
             raise TypeError(f"{other_name}: expected dtype {x.dtype}, that of {name}, got {other.dtype}")
         if getattr(other, "device", None) != getattr(x, "device", None):
             raise TypeError(f"{other_name}: expected device {x.device}, that of {name}, got {other.device}")
+
+
+def check_factors(x: Any, factors: Sequence[Any]) -> None:
+    """Refuse Monarch factors whose dtype or device differs from that of `x`; only the one refused is given a name."""
+    for k, factor in enumerate(factors):
+        if factor.dtype != x.dtype or getattr(factor, "device", None) != getattr(x, "device", None):
+            check_same(x, {f"factors[{k}]": factor})
 
 
 def check_blocks(shape: tuple[int, ...]) -> None:

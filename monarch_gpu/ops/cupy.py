@@ -20,6 +20,7 @@ from monarch_gpu.ops.arguments import (
     check_axis,
     check_blocks,
     check_convention,
+    check_factors,
     check_same,
     check_signal,
     check_transform,
@@ -185,7 +186,7 @@ def monarch_multiply_backward(
 def _check_monarch(x: Array, factors: Sequence[Array], convention: Convention, axis: int) -> int:
     _, columns = monarch_radices(tuple(tuple(f.shape) for f in factors))
     check_convention(convention)
-    check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
+    check_factors(x, factors)
     _check_dtype(x)
     return check_axis(x, axis, prod(columns))
 

@@ -130,7 +130,7 @@ _scratch = threading.local()
 
 def _scratch_memory(size: int) -> int:
     """Address of `size` bytes that the next call in this thread may use again."""
-    held = vars(_scratch).get("held")
+    held = getattr(_scratch, "held", None)
     if held is None or held.numel() < size:
         held = _scratch.held = torch.empty(size, dtype=torch.uint8)
     return held.data_ptr()
@@ -152,12 +152,12 @@ def multiply(
     y = strided.empty(x, (*channels, prod(rows), batch))
     shapes = [(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
     ends = [size * x.itemsize for size in accumulate(map(prod, shapes), initial=0)]
-    states, base = [], 0
     if keep or ends[-1] > SCRATCH:
         states = [strided.empty(x, shape) for shape in shapes]
+        between = [s.data_ptr() for s in states]
     else:
         base = _scratch_memory(ends[-1])
-    between = [s.data_ptr() for s in states] or [base + end for end in ends[:-1]]
+        between = [base + end for end in ends[:-1]]
     strides = x.stride()[:2] if channels else (0, x.stride(0))
     pointers = [x.data_ptr(), *between, y.data_ptr(), *[f.data_ptr() for f in factors]]
     strided.run(_forward(rows, columns, convention, prod(channels), batch, strides), x.dtype, pointers)

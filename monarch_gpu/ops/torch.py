@@ -28,6 +28,7 @@ from monarch_gpu.ops.arguments import (
     check_axis,
     check_blocks,
     check_convention,
+    check_factors,
     check_same,
     check_signal,
     check_transform,
@@ -419,16 +420,22 @@ def _cast(tensors: Sequence[Tensor | None], dtype: torch.dtype) -> list[Any]:
     return [t.to(dtype) if cast else t for t, cast in zip(tensors, eligible, strict=True)]  # type: ignore[union-attr]
 
 
-def _in_region(*tensors: Tensor | None) -> list[Any]:
+def _autocasts(x: Tensor) -> bool:
+    """Whether x is in an autocast region of its device."""
+    return torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled(x.device.type)
+
+
+def _in_region(x: Tensor, *others: Tensor) -> list[Tensor]:
     """Operands of a product in the dtype of the autocast region they are in, if they are in one."""
-    device = tensors[0].device.type  # type: ignore[union-attr]
-    return _cast(tensors, torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else list(tensors)
+    tensors = [x, *others]
+    return _cast(tensors, torch.get_autocast_dtype(x.device.type)) if _autocasts(x) else tensors
 
 
-def _widened(*tensors: Tensor | None) -> list[Any]:
+def _widened(x: Tensor, *others: Tensor | None) -> list[Any]:
     """Operands in the widest of their dtypes if they are in an autocast region."""
-    if not torch.is_autocast_enabled(tensors[0].device.type):  # type: ignore[union-attr]
-        return list(tensors)
+    tensors = [x, *others]
+    if not _autocasts(x):
+        return tensors
     real = {t.dtype for t in tensors if t is not None and t.is_floating_point()}
     return _cast(tensors, reduce(torch.promote_types, real)) if real else list(tensors)
 
@@ -498,11 +505,9 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     """
     rows, columns = monarch_radices(tuple([tuple(f.shape) for f in factors]))
     check_convention(convention)
-    if torch._C._is_any_autocast_enabled():
-        x, *cast = _in_region(x, *factors)
-        factors = tuple(cast)
-    if any([f.dtype != x.dtype or f.device != x.device for f in factors]):
-        check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
+    x, *cast = _in_region(x, *factors)
+    factors = tuple(cast)
+    check_factors(x, factors)
     axis = check_axis(x, axis, prod(columns))
     if not (x.is_floating_point() or x.is_complex()):
         raise TypeError(f"x: expected a floating-point or complex dtype, got {x.dtype}")
@@ -510,7 +515,7 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
         x, factors = x.resolve_conj(), tuple(f.resolve_conj() for f in factors)
     keep = torch.is_grad_enabled() and (x.requires_grad or any([f.requires_grad for f in factors]))
     # where nothing records the call, the kernel is called as it is: small products cost less than the dispatcher
-    recorded = keep or torch.compiler.is_compiling() or torch._C._is_any_autocast_enabled()
+    recorded = keep or torch.compiler.is_compiling() or _autocasts(x)
     if axis == 0 and x.ndim == 2 and not recorded and _strided(x, factors, rows, columns, x.shape[1]):
         return stages.multiply(x, factors, rows, columns, convention.value, keep=False)[0]
     run = _multiply if recorded else _multiply_kernel

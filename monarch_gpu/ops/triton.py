@@ -26,7 +26,14 @@ from triton.compiler import ASTSource
 from triton.runtime.interpreter import InterpretedFunction
 
 from monarch_gpu.ops import torch as reference
-from monarch_gpu.ops.arguments import check_axis, check_convention, check_same, check_signal, monarch_radices
+from monarch_gpu.ops.arguments import (
+    check_axis,
+    check_convention,
+    check_factors,
+    check_same,
+    check_signal,
+    monarch_radices,
+)
 from monarch_gpu.ops.torch import block_diagonal_multiply, causal_monarch, inverse_monarch_dft, monarch_dft
 from monarch_theory.monarch import Convention
 
@@ -306,7 +313,7 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     """
     _, columns = monarch_radices(tuple([tuple(f.shape) for f in factors]))
     check_convention(convention)
-    check_same(x, {f"factors[{k}]": f for k, f in enumerate(factors)})
+    check_factors(x, factors)
     _check_dtype(x, "x")
     axis = check_axis(x, axis, prod(columns))
     if len(factors) != 2:

@@ -7,12 +7,17 @@ import numpy as np
 
 from monarch_theory.testing.op import Arrays, Fault
 
-__all__ = ["batch_sum_faults", "block_faults", "changed", "row_faults", "shared_faults"]
+__all__ = ["batch_sum_faults", "block_faults", "changed", "row_faults", "shared_faults", "turned"]
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
     """A change of one argument, as `Fault.before` wants it."""
     return lambda arrays: arrays | {name: change(arrays[name])}
+
+
+def turned(blocks: np.ndarray) -> np.ndarray:
+    """(…, rows, columns) to (…, columns, rows)."""
+    return blocks.swapaxes(-1, -2)
 
 
 def without_tail(axis: int, count: int) -> Callable[[np.ndarray], np.ndarray]:

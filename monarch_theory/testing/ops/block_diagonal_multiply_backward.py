@@ -7,7 +7,7 @@ import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, matmul, store
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.faults import batch_sum_faults, block_faults, changed
+from monarch_theory.testing.faults import batch_sum_faults, block_faults, changed, turned
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import block_diagonal_multiply as forward
 
@@ -54,17 +54,13 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("conjugate", "x not conjugated", changed("x", np.conj), output="gradient of blocks")
     yield Fault("conjugate", "blocks not conjugated", changed("blocks", np.conj), output="gradient of x")
     if rows == columns:
-        turned = changed("blocks", lambda b: b.swapaxes(1, 2))
-        yield Fault("transposed factor", "blocks not transposed", turned, output="gradient of x")
-        yield Fault("transposed factor", "x and gradient exchanged", after=_turned, output="gradient of blocks")
+        not_transposed = changed("blocks", turned)
+        yield Fault("transposed factor", "blocks not transposed", not_transposed, output="gradient of x")
+        yield Fault("transposed factor", "x and gradient exchanged", after=turned, output="gradient of blocks")
     yield from batch_sum_faults(shape["batch"], "gradient of blocks")
     into = np.arange(blocks * columns).reshape(columns, blocks).T.reshape(-1)
     yield Fault("permutation", "x read with the block index fastest", changed("x", lambda x: x[:, into]))
     yield from block_faults(arguments(shape), ["blocks"])
-
-
-def _turned(y: np.ndarray) -> np.ndarray:
-    return y.swapaxes(-1, -2)
 
 
 def digits_of_x(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:

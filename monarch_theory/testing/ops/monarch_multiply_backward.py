@@ -14,9 +14,10 @@ import numpy as np
 from monarch_theory.digits import digits_of, reversal
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, exactly, matmul, store
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.faults import batch_sum_faults, block_faults, changed
+from monarch_theory.testing.faults import batch_sum_faults, block_faults, changed, turned
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import monarch_multiply as forward
+from monarch_theory.testing.ops.block_diagonal_multiply_backward import digits_of_blocks
 from monarch_theory.testing.ops.monarch_multiply import factor_names
 
 
@@ -117,18 +118,13 @@ def faults(shape: Shape) -> Iterable[Fault]:
         yield Fault("conjugate", f"answer is the conjugate of the gradient of {name}", after=np.conj, output=of(name))
         yield from batch_sum_faults(shape["batch"], of(name))
         if rows[k] == columns[k]:
-            turned = changed(name, lambda b: b.swapaxes(1, 2))
-            yield Fault("transposed factor", f"blocks of {name} not transposed", turned)
-            yield Fault("transposed factor", f"gradient of {name} transposed", after=_turned, output=of(name))
+            yield Fault("transposed factor", f"blocks of {name} not transposed", changed(name, turned))
+            yield Fault("transposed factor", f"gradient of {name} transposed", after=turned, output=of(name))
         yield from block_faults(arguments(shape), [name])
 
 
 def of(name: str) -> str:
     return f"gradient of {name}"
-
-
-def _turned(y: np.ndarray) -> np.ndarray:
-    return y.swapaxes(-1, -2)
 
 
 def digits_of_x(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
@@ -139,12 +135,8 @@ def digits_of_x(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
     return {"batch": int(index[0]), "column": int(index[1]), **dict(zip(names, found, strict=True))}
 
 
-def digits_of_factor(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
-    return dict(zip(("block", "row", "column"), map(int, index), strict=True))
-
-
 def outputs(shape: Shape) -> tuple[Output, ...]:
-    of_factors = (Output(of(name), digits_of_factor, by_row=False) for name in factor_names(shape))
+    of_factors = (Output(of(name), digits_of_blocks, by_row=False) for name in factor_names(shape))
     return Output("gradient of x", digits_of_x), *of_factors
 
 
