@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 constexpr int BYTES = 64, ROWS = 12;  // of 32 registers: 12 × 2 sums, 2 of a panel, 1 of a
@@ -18,8 +20,13 @@ constexpr int BYTES = 32, ROWS = 6;  // of 16 registers: 6 × 2, 2, 1
 constexpr int BYTES = 16, ROWS = 6;
 #endif
 constexpr int VECTORS = 2;         // a tile of c is ROWS × VECTORS registers
-constexpr int PANELS = 2;          // tiles side by side that share what is fetched of a
-constexpr int DEPTH = 1024;        // of a panel, which then stays in the second-level cache
+constexpr int PANELS = 2;          // fewest tiles side by side that share what is fetched of a
+constexpr int64_t FIRST = 1 << 15;  // bytes of panels that the first-level cache keeps
+constexpr int64_t DEPTH = 1024;    // of a panel, which then stays in the second-level cache
+constexpr int64_t SHEET = 1 << 19;  // bytes of a that are used at a time and stay there, where a lies transposed
+constexpr int64_t LARGE = 1 << 24;  // bytes of an operand that no cache keeps until it is read
+constexpr int NEAR = 8;            // steps ahead that a tile fetches a
+constexpr int MANY = 32;           // items that keep all threads busy
 constexpr int CHUNK = 50 * ROWS;   // rows that one thread takes at a time
 constexpr int DIMS = 8;            // block axes
 constexpr double ALONE = 3e5;      // operations that a second thread does not make faster
@@ -41,6 +48,16 @@ template <typename T> struct Lanes {
     typedef T anywhere __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));
     static vector load(const T* p) { return *(const anywhere*)p; }
     static void store(T* p, vector v) { *(anywhere*)p = v; }
+    // past the caches, to an address that is a multiple of BYTES
+    static void stream(T* p, vector v) {
+#if defined(__AVX512F__)
+        _mm512_stream_si512((__m512i*)p, (__m512i)v);
+#elif defined(__AVX__)
+        _mm256_stream_si256((__m256i*)p, (__m256i)v);
+#else
+        store(p, v);
+#endif
+    }
 
     template <std::size_t... I> static vector interleave(vector x, vector y, std::size_t from, std::index_sequence<I...>) {
         constexpr std::size_t n = sizeof...(I);
@@ -98,50 +115,90 @@ static void pack(int64_t inner, int64_t width, const T* b, int64_t row, int64_t 
     for (int64_t k = 0; k < inner; ++k) std::fill(panel + k * L::width + width, panel + (k + 1) * L::width, T(0));
 }
 
-// What is needed next, fetched meanwhile: at every step of a tile, the line of memory with this element.
-template <typename T> struct Ahead {
-    const T* first;
+// A tile of c, and what is read for it. At every step it fetches a line of memory that is needed later: `later`, and
+// every `stride` elements from there.
+template <typename T> struct Tile {
+    int64_t inner;
+    const T* a;
+    int64_t a_row, a_column;
+    const T* panel;
+    T* c;
+    int64_t c_row;
+    const T* later;
     int64_t stride;
 };
 
-// R rows of c, `width` columns, added to what is there if `more`; all sums in registers.
-template <typename T, int R>
-static void tile(int64_t inner, const T* a, int64_t a_row, int64_t a_column, const T* panel, T* c, int64_t c_row,
-                 int64_t width, bool more, Ahead<T> ahead) {
+enum class Into { NOTHING, SUMS, MEMORY };  // c is new, or added to, or new and not for the caches
+
+// R rows of c, a panel wide; all sums in registers.
+template <typename T, int R, Into into> [[gnu::noinline]] static void tile(const Tile<T>& t) {
     using L = Lanes<T>;
-    typename L::vector sum[R][VECTORS] = {};
-    if (more)
+    constexpr int FOURS = (R + 3) / 4;  // pointers to every fourth row: with one to each, they don't fit the registers
+    typename L::vector sum[R][VECTORS];
 #pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) std::memcpy(&sum[r][0], c + r * c_row, width * sizeof(T));
-    for (int64_t k = 0; k < inner; ++k, a += a_column, panel += L::width) {
-        __builtin_prefetch(ahead.first + k * ahead.stride);
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v)
+            sum[r][v] = into == Into::SUMS ? L::load(t.c + r * t.c_row + v * L::count) : typename L::vector{};
+    const int64_t a_row = t.a_row, a_column = t.a_column, stride = t.stride;
+    const T *panel = t.panel, *later = t.later, *first = t.a + NEAR * a_column, *last = first + (R - 1) * a_row;
+    const T* row[FOURS];
+#pragma GCC unroll 4
+    for (int q = 0; q < FOURS; ++q) row[q] = t.a + 4 * q * a_row;
+    for (int64_t k = t.inner; k > 0; --k) {
+        __builtin_prefetch(later);
+        __builtin_prefetch(first);
+        __builtin_prefetch(last);
         typename L::vector b[VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) b[v] = L::load(panel + v * L::count);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-            const typename L::vector x = a[r * a_row] - typename L::vector{};
+            const typename L::vector x = row[r / 4][r % 4 * a_row] - typename L::vector{};
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; ++v) sum[r][v] += x * b[v];
         }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-        if (width == L::width)
+        panel += L::width, later += stride, first += a_column, last += a_column;
 #pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; ++v) L::store(c + r * c_row + v * L::count, sum[r][v]);
-        else
-            std::memcpy(c + r * c_row, &sum[r][0], width * sizeof(T));
+        for (int q = 0; q < FOURS; ++q) {
+            row[q] += a_column;
+            asm("" : "+r"(row[q]));
+        }
+    }
+    T* c = t.c;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r, c += t.c_row)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v)
+            if (into == Into::MEMORY)
+                L::stream(c + v * L::count, sum[r][v]);
+            else
+                L::store(c + v * L::count, sum[r][v]);
+}
+
+// The same where less than a panel is left of c.
+template <typename T, int R> [[gnu::noinline]] static void narrow_tile(Tile<T> t, int64_t width, Into into) {
+    T whole[R * Lanes<T>::width] = {};
+    T* const c = std::exchange(t.c, whole);
+    const int64_t row = std::exchange(t.c_row, Lanes<T>::width);
+    if (into == Into::SUMS)
+        for (int r = 0; r < R; ++r) std::copy_n(c + r * row, width, whole + r * t.c_row);
+    tile<T, R, Into::SUMS>(t);
+    for (int r = 0; r < R; ++r) std::copy_n(whole + r * t.c_row, width, c + r * row);
 }
 
 // A tile of the `rows` that are left, at most ROWS of them.
-template <typename T, int R = ROWS, typename... Rest> static void tile_of(int64_t rows, Rest... rest) {
-    if constexpr (R == 1)
-        tile<T, 1>(rest...);
-    else if (rows >= R)
-        tile<T, R>(rest...);
+template <typename T, int R = ROWS> static void tile_of(int64_t rows, int64_t width, Into into, const Tile<T>& t) {
+    if (R > 1 && rows < R)
+        tile_of<T, R - (R > 1)>(rows, width, into, t);
+    else if (width < Lanes<T>::width)
+        narrow_tile<T, R>(t, width, into);
+    else if (into == Into::NOTHING)
+        tile<T, R, Into::NOTHING>(t);
+    else if (into == Into::SUMS)
+        tile<T, R, Into::SUMS>(t);
     else
-        tile_of<T, R - 1>(rows, rest...);
+        tile<T, R, Into::MEMORY>(t);
 }
 
 template <typename T> static T* block_of(const View& view, const Product& p, int64_t block, void* const* slots) {
@@ -153,37 +210,75 @@ template <typename T> static T* block_of(const View& view, const Product& p, int
     return pointer;
 }
 
+struct Place {
+    int64_t block, column, row;
+};
+
+// Where an item of work starts.
+static Place place(int64_t item, int64_t strips, int64_t strip, int64_t chunks) {
+    return {item / (strips * chunks), item / chunks % strips * strip, item % chunks * CHUNK};
+}
+
+// Whether c lies so that it can be written past the caches.
+template <typename T> static bool aligned(const Product& p, void* const* slots) {
+    const int64_t size = sizeof(T);
+    int64_t bits = (int64_t)slots[p.c.slot] | p.c.row * size;
+    for (const int64_t stride : p.c.block) bits |= stride * size;
+    return bits % BYTES == 0;
+}
+
 // One product, by all threads of the team; `panels` is a thread's own memory.
 template <typename T> static void product(const Product& p, void* const* slots, T* panels) {
-    constexpr int64_t width = Lanes<T>::width, strip = PANELS * width;
+    constexpr int64_t width = Lanes<T>::width, line = 64 / sizeof(T);
     int64_t blocks = 1;
     for (const int64_t n : p.blocks) blocks *= n;
-    const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, strips = (p.columns + strip - 1) / strip;
+    if (blocks * p.rows * p.columns == 0) return;
+    const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, least = LARGE / (blocks * (int64_t)sizeof(T));
+    const bool far = p.b.row == 1 && p.inner * p.columns >= least, once = p.inner <= DEPTH && p.rows * p.columns >= least;
+    const bool along = p.a.column == 1;
+    const int64_t sheet = std::max<int64_t>(SHEET / sizeof(T) / p.rows, DEPTH / 8);
+    const int64_t deepest = std::clamp<int64_t>(p.inner, 1, along ? DEPTH : std::min(DEPTH, sheet));
+    const int64_t kept = blocks * chunks < MANY ? 0 : FIRST / (deepest * width * (int64_t)sizeof(T));
+    const int64_t beside = std::min(std::max<int64_t>(PANELS, kept), (p.columns + width - 1) / width);
+    const int64_t strip = beside * width, strips = (p.columns + strip - 1) / strip;
+    const int64_t share = std::max<int64_t>(1, ROWS / std::max<int64_t>(beside, PANELS));
+    const Into whole = once && aligned<T>(p, slots) ? Into::MEMORY : Into::NOTHING;
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < blocks * strips * chunks; ++item) {
-        const int64_t block = item / (strips * chunks);
-        const int64_t first = item / chunks % strips * strip, last = std::min(first + strip, p.columns);
-        const int64_t top = item % chunks * CHUNK, bottom = std::min(top + CHUNK, p.rows);
+        const auto [block, first, top] = place(item, strips, strip, chunks);
+        const auto [next_block, next_first, _] = place(item + 1, strips, strip, chunks);
+        const int64_t last = std::min(first + strip, p.columns), bottom = std::min(top + CHUNK, p.rows);
         const T* a = block_of<T>(p.a, p, block, slots);
         const T* b = block_of<T>(p.b, p, block, slots);
         T* c = block_of<T>(p.c, p, block, slots);
-        for (int64_t k = 0; k < p.inner; k += DEPTH) {
-            const int64_t depth = std::min<int64_t>(DEPTH, p.inner - k);
+        // columns of the next b that every tile fetches
+        const T* next_b = block_of<T>(p.b, p, next_block, slots) + next_first * p.b.column;
+        const int64_t tiles = (bottom - top + ROWS - 1) / ROWS * ((last - first + width - 1) / width);
+        const int64_t fetched = far && next_block < blocks ? (strip + tiles - 1) / tiles : 0;
+        for (int64_t k = 0; k < p.inner; k += deepest) {
+            const int64_t depth = std::min(deepest, p.inner - k);
             for (int64_t j = first; j < last; j += width)
                 pack(depth, std::min(width, last - j), b + k * p.b.row + j * p.b.column, p.b.row, p.b.column,
-                     panels + (j - first) * DEPTH);
+                     panels + (j - first) * deepest);
+            int64_t n = 0;
             for (int64_t i = top; i < bottom; i += ROWS)
-                for (int64_t j = first; j < last; j += width) {
+                for (int64_t j = first; j < last; j += width, ++n) {
                     const T* left = a + i * p.a.row + k * p.a.column;
-                    // of the next rows of a, every one of the tiles side by side fetches its share
-                    const bool along = p.a.column == 1;
-                    const int64_t share = ROWS / PANELS, before = (j - first) / width * share * depth;
-                    const Ahead<T> ahead{left + ROWS * p.a.row + (along ? before : 0), along ? share : p.a.column};
-                    tile_of<T>(bottom - i, depth, left, p.a.row, p.a.column, panels + (j - first) * DEPTH,
-                               c + i * p.c.row + j, p.c.row, std::min(width, last - j), k > 0, ahead);
+                    // of the next rows of a, every one of the tiles side by side fetches its share; where a lies
+                    // transposed, that of what lies behind this sheet, be it of the same block or of the next
+                    const T* later = along ? left + (ROWS + (j - first) / width * share) * p.a.row
+                                           : a + (k + depth) * p.a.column + top * p.a.row + n * share * depth;
+                    for (int64_t q = n * fetched; q < std::min((n + 1) * fetched, strip); ++q)
+                        for (int64_t d = 0; d < depth; d += line) __builtin_prefetch(next_b + q * p.b.column + d);
+                    tile_of<T>(bottom - i, std::min(width, last - j), k > 0 ? Into::SUMS : whole,
+                               {depth, left, p.a.row, p.a.column, panels + (j - first) * deepest, c + i * p.c.row + j,
+                                p.c.row, later, share});
                 }
         }
     }
+#if defined(__AVX__)
+    if (whole == Into::MEMORY) _mm_sfence();
+#endif
 }
 
 static double work(const Product& p) {

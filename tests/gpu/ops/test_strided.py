@@ -22,9 +22,13 @@ from monarch_gpu.ops import torch as ops  # noqa: E402
 
 ORDERS = [((8,), (9,)), ((8, 9), (9, 8)), ((4, 16), (4, 16)), ((2, 3, 4), (3, 2, 5)), ((2, 2, 3, 2), (2, 2, 3, 2))]
 
-SIZES = [  # blocks, rows, inner, columns: whole tiles, remainders, several panels, depths and chunks
+SIZES = [  # blocks, rows, inner, columns: whole tiles, remainders, several panels, depths, sheets and chunks
     ((), 12, 16, 64), ((3,), 13, 5, 33), ((2, 2), 1, 1, 1), ((1,), 25, 1300, 40), ((2,), 650, 7, 70),
-    ((5, 1, 2), 11, 17, 96), ((2,), 24, 130, 130), ((1,), 3, 40, 16),
+    ((5, 1, 2), 11, 17, 96), ((2,), 24, 130, 130), ((1,), 3, 40, 16), ((1,), 600, 300, 33), ((20, 2), 14, 5, 300),
+]  # fmt: skip
+
+LARGE = [  # blocks, rows, inner, columns: c, and then b, larger than any cache keeps
+    (9, 700, 5, 704), (8, 3, 600, 1000),
 ]  # fmt: skip
 
 
@@ -90,6 +94,24 @@ def wrong_products(dtype: Any) -> list[str]:
     return found
 
 
+def wrong_large_products(dtype: Any) -> list[str]:
+    """The cases in which a large product of integers is not exact, its result on a whole line of memory or not."""
+    found = []
+    for blocks, m, k, n in LARGE:
+        a, b = integers((blocks, m, k), dtype, 1), integers((blocks, n, k), dtype, 2).transpose(1, 2)
+        for offset in (0, 1):
+            c = torch.empty(blocks * m * n + offset, dtype=dtype)[offset:].view(blocks, m, n)
+            operands = [
+                operand(slot, t, ("block", *axes)) for slot, (t, axes) in enumerate(((a, "mk"), (b, "kn"), (c, "mn")))
+            ]
+            sizes = {"block": blocks, "m": m, "k": k, "n": n}
+            product = strided.plan(sizes, *operands, row="m", inner="k", column="n", blocks=["block"])
+            strided.run((strided.Product * 1)(product), dtype, [t.data_ptr() for t in (a, b, c)])
+            if not torch.equal(c, a @ b):
+                found.append(f"{blocks} {m}x{k}x{n}, {offset} beside a line: wrong")
+    return found
+
+
 def wrong_transposes(dtype: Any) -> list[tuple[int, int, int]]:
     shapes = [(1, 16, 16), (2, 64, 50), (3, 5, 70), (1, 1, 9), (2, 33, 17)]
     tensors = [integers(shape, dtype, 0) for shape in shapes]
@@ -99,16 +121,25 @@ def wrong_transposes(dtype: Any) -> list[tuple[int, int, int]]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_products_of_integers_are_exact_in_any_layout_and_touch_nothing_else(dtype: Any) -> None:
     assert wrong_products(dtype) == []
+    assert wrong_large_products(dtype) == []
     assert wrong_transposes(dtype) == []
 
 
 FAULTS = {
-    "sums started anew at every depth": ("last - j), k > 0, ahead", "last - j), false, ahead"),
+    "sums started anew at every depth": ("k > 0 ? Into::SUMS : whole", "whole"),
+    "sums started anew where less than a panel is left": (
+        "if (into == Into::SUMS)\n        for",
+        "if (false)\n        for",
+    ),
     "halves interleaved from the wrong lane": ("n / 2 + I / 2)...", "n / 2 - 1 + I / 2)..."),
     "rows beyond the last whole tile dropped": ("i < bottom; i += ROWS", "i + ROWS <= bottom; i += ROWS"),
-    "whole panels stored where there is no room": ("if (width == L::width)\n#pragma", "if (true)\n#pragma"),
+    "whole panels stored where there is no room": ("else if (width < Lanes<T>::width)", "else if (false)"),
     "block strides read in the wrong order": ("view.block[d]", "view.block[DIMS - 1 - d]"),
     "row and column of a exchanged": ("left, p.a.row, p.a.column", "left, p.a.column, p.a.row"),
+    "pointers to every third row": ("t.a + 4 * q * a_row", "t.a + 3 * q * a_row"),
+    "past the caches where the address does not allow it": ("return bits % BYTES == 0", "return true"),
+    "one vector of a row twice past the caches": ("L::stream(c + v * L::count,", "L::stream(c,"),
+    "panels over one another": ("panels + (j - first) * deepest);", "panels + (j - first) * (deepest - 1));"),
 }
 
 
@@ -249,4 +280,6 @@ if __name__ == "__main__":
     strided.SOURCE = Path(sys.argv[1])
     if strided.library() is None:
         sys.exit(NOT_COMPILED)
-    sys.exit(bool(wrong_products(torch.float32) or wrong_transposes(torch.float32)))
+    sys.exit(
+        bool(wrong_products(torch.float32) or wrong_large_products(torch.float32) or wrong_transposes(torch.float32))
+    )
