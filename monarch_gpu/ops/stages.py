@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monarch_gpu.ops import strided
+from monarch_gpu.ops import memory, strided
 from monarch_gpu.ops.strided import Operand, Product
 
 __all__ = ["gradients", "layouts", "multiply"]
@@ -132,7 +132,8 @@ def _scratch_memory(size: int) -> int:
     """Address of `size` bytes that the next call in this thread may use again."""
     held = getattr(_scratch, "held", None)
     if held is None or held.numel() < size:
-        held = _scratch.held = torch.empty(size, dtype=torch.uint8)
+        # large enough for huge pages: what lies far apart in it then needs few entries of the table of pages
+        held = _scratch.held = memory.empty(torch.empty(0, dtype=torch.uint8), (max(size, memory.LARGE),))
     return held.data_ptr()
 
 
@@ -149,11 +150,11 @@ def multiply(
     """
     x, factors = _batch_innermost(x), [f.contiguous() for f in factors]
     *channels, _, batch = x.shape
-    y = strided.empty(x, (*channels, prod(rows), batch))
+    y = memory.empty(x, (*channels, prod(rows), batch))
     shapes = [(f.shape[0], m, batch) for f, m in zip(factors[:-1], rows, strict=False)]
     ends = [size * x.itemsize for size in accumulate(map(prod, shapes), initial=0)]
     if keep or ends[-1] > SCRATCH:
-        states = [strided.empty(x, shape) for shape in shapes]
+        states = [memory.empty(x, shape) for shape in shapes]
         between = [s.data_ptr() for s in states]
     else:
         base = _scratch_memory(ends[-1])
@@ -186,4 +187,4 @@ def gradients(
 
 
 def _empty_like(t: Tensor, wanted: bool) -> Tensor | None:
-    return strided.empty(t, t.shape) if wanted else None
+    return memory.empty(t, t.shape) if wanted else None

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
-import mmap
 import os
 import platform
 import subprocess
@@ -27,7 +26,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-__all__ = ["DIMS", "Operand", "Product", "empty", "library", "plan", "run", "transposed"]
+from monarch_gpu.ops import memory
+
+__all__ = ["DIMS", "Operand", "Product", "library", "plan", "run", "transposed"]
 
 SOURCE = Path(__file__).parent / "kernels" / "strided_products.cpp"
 
@@ -36,9 +37,6 @@ VECTOR_FLAGS = {"AVX512": ("-mavx512f", "-mfma"), "AVX2": ("-mavx2", "-mfma")}
 
 DIMS = 8
 """Block axes a product may have."""
-
-HUGE = 2**22
-"""Bytes from which a result is asked for in huge pages, of 2 MiB mostly."""
 
 NAMES = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -140,20 +138,6 @@ def run(products: ctypes.Array[Product], dtype: torch.dtype, pointers: Sequence[
     _function("products", dtype)(products, len(products), (ctypes.c_void_p * len(pointers))(*pointers))
 
 
-def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
-    """Uninitialised memory for a result; a large one in huge pages, where the system has them on request.
-
-    Memory that was never touched is cleared by the system, and 4 KiB at a time that takes longer than the product.
-    """
-    found = like.new_empty(shape)
-    if found.nbytes >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        first = -(-found.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
-        size = found.data_ptr() + found.nbytes - first
-        # only advice: where it is not taken, pages are small and nothing else is different
-        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), mmap.MADV_HUGEPAGE)
-    return found
-
-
 def transposed(x: Tensor) -> Tensor:
     """(C, a, b) float32 or float64 to (C, b, a), contiguous.
 
@@ -165,7 +149,7 @@ def transposed(x: Tensor) -> Tensor:
     count, rows, columns = x.shape
     if x.stride(2) != 1 or (count > 1 and x.stride(0) != rows * x.stride(1)):
         x = x.contiguous()
-    out = empty(x, (count, columns, rows))
+    out = memory.empty(x, (count, columns, rows))
     if prod(x.shape):
         _function("transpose", x.dtype)(count, rows, columns, x.data_ptr(), x.stride(1), out.data_ptr())
     return out

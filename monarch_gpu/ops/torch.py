@@ -525,7 +525,7 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     front = x.movedim(axis, 0) if axis else x
     flat = front[None] if x.ndim == 2 else front.reshape(1, x.shape[axis], prod(front.shape[1:]))
     y = run(flat, factors, convention.value, False, keep)[0]
-    y = y[0] if x.ndim == 2 else y.view(prod(rows), *front.shape[1:])
+    y = y.view(prod(rows), *front.shape[1:])  # not y[0], whose gradient is copied into zeros
     return y.movedim(0, axis) if axis else y
 
 

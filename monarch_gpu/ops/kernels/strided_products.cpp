@@ -234,7 +234,7 @@ template <typename T> static void product(const Product& p, void* const* slots, 
     for (const int64_t n : p.blocks) blocks *= n;
     if (blocks * p.rows * p.columns == 0) return;
     const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, least = LARGE / (blocks * (int64_t)sizeof(T));
-    const bool far = p.b.row == 1 && p.inner * p.columns >= least, once = p.inner <= DEPTH && p.rows * p.columns >= least;
+    const bool far = p.inner * p.columns >= least, once = p.inner <= DEPTH && p.rows * p.columns >= least;
     const bool along = p.a.column == 1;
     const int64_t sheet = std::max<int64_t>(SHEET / sizeof(T) / p.rows, DEPTH / 8);
     const int64_t deepest = std::clamp<int64_t>(p.inner, 1, along ? DEPTH : std::min(DEPTH, sheet));
@@ -242,6 +242,8 @@ template <typename T> static void product(const Product& p, void* const* slots, 
     const int64_t beside = std::min(std::max<int64_t>(PANELS, kept), (p.columns + width - 1) / width);
     const int64_t strip = beside * width, strips = (p.columns + strip - 1) / strip;
     const int64_t share = std::max<int64_t>(1, ROWS / std::max<int64_t>(beside, PANELS));
+    const bool across = p.b.row == 1;
+    const int64_t pieces = across ? strip : deepest, piece = across ? deepest : strip, apart = across ? p.b.column : p.b.row;
     const Into whole = once && aligned<T>(p, slots) ? Into::MEMORY : Into::NOTHING;
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < blocks * strips * chunks; ++item) {
@@ -251,10 +253,10 @@ template <typename T> static void product(const Product& p, void* const* slots, 
         const T* a = block_of<T>(p.a, p, block, slots);
         const T* b = block_of<T>(p.b, p, block, slots);
         T* c = block_of<T>(p.c, p, block, slots);
-        // columns of the next b that every tile fetches
+        // of the next b, every tile fetches some of the rows, or columns, that lie in one piece
         const T* next_b = block_of<T>(p.b, p, next_block, slots) + next_first * p.b.column;
         const int64_t tiles = (bottom - top + ROWS - 1) / ROWS * ((last - first + width - 1) / width);
-        const int64_t fetched = far && next_block < blocks ? (strip + tiles - 1) / tiles : 0;
+        const int64_t fetched = far && next_block < blocks ? (pieces + tiles - 1) / tiles : 0;
         for (int64_t k = 0; k < p.inner; k += deepest) {
             const int64_t depth = std::min(deepest, p.inner - k);
             for (int64_t j = first; j < last; j += width)
@@ -268,8 +270,8 @@ template <typename T> static void product(const Product& p, void* const* slots, 
                     // transposed, that of what lies behind this sheet, be it of the same block or of the next
                     const T* later = along ? left + (ROWS + (j - first) / width * share) * p.a.row
                                            : a + (k + depth) * p.a.column + top * p.a.row + n * share * depth;
-                    for (int64_t q = n * fetched; q < std::min((n + 1) * fetched, strip); ++q)
-                        for (int64_t d = 0; d < depth; d += line) __builtin_prefetch(next_b + q * p.b.column + d);
+                    for (int64_t q = n * fetched; q < std::min((n + 1) * fetched, pieces); ++q)
+                        for (int64_t d = 0; d < piece; d += line) __builtin_prefetch(next_b + q * apart + d);
                     tile_of<T>(bottom - i, std::min(width, last - j), k > 0 ? Into::SUMS : whole,
                                {depth, left, p.a.row, p.a.column, panels + (j - first) * deepest, c + i * p.c.row + j,
                                 p.c.row, later, share});
