@@ -37,12 +37,21 @@ _cold: deque[mmap.mmap] = deque()
 def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
     """Uninitialised memory for a result of this shape, dtype and device of `like`.
 
-    >>> del (x := empty(torch.zeros(1), (1024, 1024)))
+    >>> x = empty(torch.zeros(1), (1024, 1024))
+    >>> address = x.data_ptr()
+    >>> del x
+    >>> empty(torch.zeros(1), (1024, 1024)).data_ptr() == address
+    True
     """
     size = prod(shape) * like.itemsize
     if like.device.type != "cpu" or size < LARGE or not HELD:
         return like.new_empty(shape)
-    region = _kept(size) or _new(size)
+    try:
+        region = _kept(size) or _new(size)
+    except OSError:
+        _warm.clear()
+        _cold.clear()
+        return like.new_empty(shape)  # which fits now, or says in PyTorch's words that it does not
     lease = np.frombuffer(region, dtype=np.uint8)
     weakref.finalize(lease, _keep, region).atexit = False
     return torch.from_numpy(lease).view(like.dtype).view(tuple(shape))

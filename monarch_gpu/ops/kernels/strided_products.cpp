@@ -215,8 +215,8 @@ struct Place {
 };
 
 // Where an item of work starts.
-static Place place(int64_t item, int64_t strips, int64_t strip, int64_t chunks) {
-    return {item / (strips * chunks), item / chunks % strips * strip, item % chunks * CHUNK};
+static Place place(int64_t item, int64_t strips, int64_t strip, int64_t chunks, int64_t chunk) {
+    return {item / (strips * chunks), item / chunks % strips * strip, item % chunks * chunk};
 }
 
 // Whether c lies so that it can be written past the caches.
@@ -233,7 +233,9 @@ template <typename T> static void product(const Product& p, void* const* slots, 
     int64_t blocks = 1;
     for (const int64_t n : p.blocks) blocks *= n;
     if (blocks * p.rows * p.columns == 0) return;
-    const int64_t chunks = (p.rows + CHUNK - 1) / CHUNK, least = LARGE / (blocks * (int64_t)sizeof(T));
+    // a transposed is fetched in one piece, which is as many rows as there are
+    const int64_t chunk = p.a.column != 1 && blocks >= MANY ? p.rows : CHUNK, chunks = (p.rows + chunk - 1) / chunk;
+    const int64_t least = LARGE / (blocks * (int64_t)sizeof(T));
     const bool far = p.inner * p.columns >= least, once = p.inner <= DEPTH && p.rows * p.columns >= least;
     const bool along = p.a.column == 1;
     const int64_t sheet = std::max<int64_t>(SHEET / sizeof(T) / p.rows, DEPTH / 8);
@@ -247,9 +249,9 @@ template <typename T> static void product(const Product& p, void* const* slots, 
     const Into whole = once && aligned<T>(p, slots) ? Into::MEMORY : Into::NOTHING;
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < blocks * strips * chunks; ++item) {
-        const auto [block, first, top] = place(item, strips, strip, chunks);
-        const auto [next_block, next_first, _] = place(item + 1, strips, strip, chunks);
-        const int64_t last = std::min(first + strip, p.columns), bottom = std::min(top + CHUNK, p.rows);
+        const auto [block, first, top] = place(item, strips, strip, chunks, chunk);
+        const auto [next_block, next_first, _] = place(item + 1, strips, strip, chunks, chunk);
+        const int64_t last = std::min(first + strip, p.columns), bottom = std::min(top + chunk, p.rows);
         const T* a = block_of<T>(p.a, p, block, slots);
         const T* b = block_of<T>(p.b, p, block, slots);
         T* c = block_of<T>(p.c, p, block, slots);

@@ -1,0 +1,104 @@
+"""Memory of large results is used again once its tensor is gone, and not before."""
+
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from monarch_gpu.ops import memory  # noqa: E402
+from monarch_gpu.ops.torch import monarch_multiply  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="needs MADV_FREE")
+
+LARGE = (2, 2**20)
+
+
+@pytest.fixture(autouse=True)
+def nothing_held() -> Iterator[None]:
+    memory._warm.clear()
+    memory._cold.clear()
+    yield
+    memory._warm.clear()
+    memory._cold.clear()
+
+
+def empty(shape: tuple[int, ...] = LARGE, dtype: Any = None) -> Any:
+    return memory.empty(torch.empty(0, dtype=dtype), shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_memory_serves_again_when_the_tensor_is_gone(dtype: Any) -> None:
+    x = empty(dtype=dtype)
+    assert x.shape == LARGE and x.dtype == dtype and x.is_contiguous() and x.data_ptr() % 64 == 0
+    address = x.data_ptr()
+    del x
+    assert memory.held() == 2**21 * dtype.itemsize
+    assert empty(dtype=dtype).data_ptr() == address
+
+
+KEEPS = {
+    "the tensor": lambda x, _: x, "a view": lambda x, _: x[1, 5:], "a detached view": lambda x, _: x[0].detach(),
+    "an array": lambda x, _: x.numpy(), "a graph": lambda x, parameter: (x * parameter).sum(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_memory_in_use_is_not_given_away(keep: str) -> None:
+    parameter = torch.ones((), requires_grad=True)
+    kept = KEEPS[keep](empty().fill_(3.0), parameter)
+    others = [empty().fill_(7.0) for _ in range(3)]
+    assert memory.held() == 0
+    if keep == "a graph":
+        kept.backward()
+        assert parameter.grad == 3.0 * 2**21
+    else:
+        assert (kept == 3.0).all()
+    assert all((other == 7.0).all() for other in others)
+
+
+def test_small_results_and_other_devices_are_left_to_torch() -> None:
+    assert empty((4,)).shape == (4,)
+    assert memory.empty(torch.empty(0, device="meta"), LARGE).device.type == "meta"
+    assert memory.held() == 0
+
+
+def test_no_more_is_held_than_allowed_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "WARM", 2**24)
+    monkeypatch.setattr(memory, "HELD", 2**25)
+    sizes = [2**22 + 2**12 * k for k in range(12)]
+    for size in sizes:
+        empty((size // 4,))
+    held = [len(region) for region in (*memory._cold, *memory._warm)]
+    assert held == sizes[-len(held) :] and 2**25 - 2**23 < memory.held() <= 2**25
+    assert sum(map(len, memory._warm)) <= 2**24
+
+
+def test_where_no_memory_is_left_what_is_held_goes_and_torch_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty()
+
+    def refuses(size: int) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(memory, "_new", refuses)
+    assert empty((3, 2**20)).shape == (3, 2**20)
+    assert memory.held() == 0
+
+
+def test_results_outlive_the_next_products() -> None:
+    x, *factors = (torch.randn(s) for s in ((128, 16384), (128, 128, 128), (128, 128, 128)))
+    first = monarch_multiply(x, *factors)
+    copy = first.clone()
+    for _ in range(3):
+        monarch_multiply(x + 1, *factors)
+    assert torch.equal(first, copy)
+
+
+def test_results_can_be_shared_saved_and_added_to(tmp_path: Any) -> None:
+    x = empty().fill_(1.0)
+    torch.save(x, tmp_path / "x.pt")
+    assert torch.equal(torch.load(tmp_path / "x.pt"), x)
+    assert torch.equal(x.add_(1.0), torch.full(LARGE, 2.0))
+    assert torch.equal(x.share_memory_(), torch.full(LARGE, 2.0))
