@@ -528,11 +528,12 @@ def convolution_bound(u: np.ndarray, kernel: np.ndarray, size: int, model: Error
     return np.maximum(transform, direct) + 4 * size * model.accumulation.underflow
 
 
-def correlation_gradient_bound(w: Running, u: np.ndarray, model: ErrorModel) -> np.ndarray:
+def correlation_gradient_bound(w: Running, u: np.ndarray, size: int, model: ErrorModel) -> np.ndarray:
     """Bound for Σ_b Σ_i w_(b,i) u_(b,i−l), the gradient of a filter: correlations summed over the batch.
 
     Args:
         w: (batch, …, n), u: (batch, …, n).
+        size: transform length, as in `convolution_bound`.
 
     Returns:
         (…, 1): the same bound for every lag, before storing. Each correlation is within `convolution_bound` of its own,
@@ -543,7 +544,7 @@ def correlation_gradient_bound(w: Running, u: np.ndarray, model: ErrorModel) -> 
     batch, n = u.shape[0], u.shape[-1]
     moduli = np.abs(w.value) + w.error
     with np.errstate(over="ignore", invalid="ignore"):
-        single = convolution_bound(moduli, u, 2 * n, model)
+        single = convolution_bound(moduli, u, size, model)
         norms = _norms(moduli)[1] * _norms(u)[1]
         moved = _norms(w.error)[1] * _norms(u)[1]
         stored = model.intermediate.unit_roundoff * (norms + single) + model.intermediate.underflow

@@ -68,7 +68,7 @@ def _size(regions: deque[mmap.mmap]) -> int:
 
 def _kept(size: int) -> mmap.mmap | None:
     for regions in (_warm, _cold):
-        for region in tuple(regions):
+        for region in reversed(tuple(regions)):  # the last one to go may still be in a cache
             if len(region) == size:
                 try:
                     regions.remove(region)

@@ -14,8 +14,8 @@ import numpy as np
 from monarch_theory.testing.op import Arrays, Op, Shape
 
 __all__ = [
-    "Enclosure", "balls", "causal_convolution", "causal_correlation", "circular_convolution", "conjugate", "dft",
-    "enclose", "exact_answer", "matmul", "total",
+    "Enclosure", "balls", "causal_convolution", "causal_correlation", "circular_convolution", "circular_correlation",
+    "conjugate", "dft", "enclose", "exact_answer", "matmul", "total",
 ]  # fmt: skip
 
 PRECISION = 384
@@ -134,6 +134,11 @@ def causal_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def causal_correlation(w: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Σ_{i ≥ j} w_i k_(i − j) along the last axis, the adjoint of causal convolution; the other axes broadcast."""
     return _full_convolution(w, kernel[..., ::-1])[..., max(w.shape[-1] - 1, 0) :]
+
+
+def circular_correlation(w: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Σ_i w_i k_(i − j mod n) along the last axis, the adjoint of circular convolution; the other axes broadcast."""
+    return circular_convolution(w, np.roll(kernel[..., ::-1], 1, -1))
 
 
 def conjugate(values: np.ndarray) -> np.ndarray:

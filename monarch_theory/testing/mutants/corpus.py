@@ -80,6 +80,7 @@ class Mutant:
 BLOCK, MULTIPLY, DFT, INVERSE = "block-diagonal-multiply", "monarch-multiply", "monarch-dft", "inverse-monarch-dft"
 FFT, CIRCULAR, LONG, CAUSAL = "fft", "circular-convolution", "long-convolution", "causal-monarch"
 BLOCK_BACK, MULTIPLY_BACK, LONG_BACK = (f"{op}-backward" for op in (BLOCK, MULTIPLY, LONG))
+DFT_BACK, INVERSE_BACK, CIRCULAR_BACK, CAUSAL_BACK = (f"{op}-backward" for op in (DFT, INVERSE, CIRCULAR, CAUSAL))
 
 RIGHT = (
     RightKernel("numpy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
@@ -93,6 +94,10 @@ RIGHT = (
     RightKernel("numpy", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
     RightKernel("numpy", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX)),
     RightKernel("numpy", "long_convolution_backward", LONG_BACK, REAL),
+    RightKernel("numpy", "circular_convolution_backward", CIRCULAR_BACK, REAL),
+    RightKernel("numpy", "monarch_dft_backward", DFT_BACK, COMPLEX),
+    RightKernel("numpy", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
+    RightKernel("numpy", "causal_monarch_backward", CAUSAL_BACK, (*REAL, *COMPLEX)),
     RightKernel("torch", "block_diagonal_bmm", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("torch", "block_diagonal_in_tiles", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("torch", "monarch_two_einsums", MULTIPLY, (*REAL, *COMPLEX), fails_fixed_rtol=True),
@@ -107,6 +112,10 @@ RIGHT = (
     RightKernel("torch", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
     RightKernel("torch", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("torch", "long_convolution_backward", LONG_BACK, REAL, fails_fixed_rtol=True),
+    RightKernel("torch", "circular_convolution_backward", CIRCULAR_BACK, REAL),
+    RightKernel("torch", "monarch_dft_backward", DFT_BACK, COMPLEX),
+    RightKernel("torch", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
+    RightKernel("torch", "causal_monarch_backward", CAUSAL_BACK, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("scipy", "fft", FFT, COMPLEX),
     RightKernel("scipy", "monarch_dft", DFT, COMPLEX),
     RightKernel("scipy", "inverse_monarch_dft", INVERSE, COMPLEX),
@@ -126,6 +135,10 @@ RIGHT = (
     RightKernel("monarch_gpu", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
     RightKernel("monarch_gpu", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("monarch_gpu", "long_convolution_backward", LONG_BACK, REAL),
+    RightKernel("monarch_gpu", "circular_convolution_backward", CIRCULAR_BACK, REAL),
+    RightKernel("monarch_gpu", "monarch_dft_backward", DFT_BACK, COMPLEX),
+    RightKernel("monarch_gpu", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
+    RightKernel("monarch_gpu", "causal_monarch_backward", CAUSAL_BACK, REAL, fails_fixed_rtol=True),
     # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
     RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17, most_runs=60),
     RightKernel("cupy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
@@ -312,6 +325,20 @@ MUTANTS = (
     Mutant("autograd-gradient-of-gate-missing", "torch", "long_convolution_backward", LONG_BACK, "float64",
            "return gradients(long_convolution, gradient, u, k, gate, skip)", "return gradients(long_convolution, gradient, u, k, gate, skip)[:3]",
            "not an array"),
+    # gradients of transforms, of circular convolution, of causal Monarch
+    Mutant("gradient-of-factors-once", "numpy", "causal_monarch_backward", CAUSAL_BACK, "float64",
+           "*map(np.add, first, second)", "*first", "missing term"),
+    Mutant("gradient-of-filter-not-summed", "numpy", "causal_monarch_backward", CAUSAL_BACK, "float32",
+           "summed = (of_product * a.conj()).sum(axis=0, keepdims=True)", "summed = sum((of_product * a.conj())[:1], np.zeros_like(b))",
+           "not summed over the batch"),
+    Mutant("gradient-of-filter-convolved", "numpy", "circular_convolution_backward", CIRCULAR_BACK, "float64",
+           "np.conj(spectrum_u)", "spectrum_u", "conjugate"),
+    Mutant("gradient-of-filter-averaged", "numpy", "circular_convolution_backward", CIRCULAR_BACK, "float32",
+           ".sum(axis=0), n)", ".sum(axis=0) / max(len(u), 1), n)", "not summed over the batch"),
+    Mutant("gradient-is-transform", "numpy", "monarch_dft_backward", DFT_BACK, "complex128",
+           "np.conj(monarch_dft(gradient.conj(), radices))", "monarch_dft(gradient, radices)", "conjugate"),
+    Mutant("gradient-of-inverse-without-scale", "numpy", "inverse_monarch_dft_backward", INVERSE_BACK, "complex64",
+           " / gradient.real.dtype.type(gradient.shape[1])", "", "scale"),
     # SciPy and JAX
     Mutant("scipy-filter-reversed", "scipy", "long_convolution", LONG, "float64", "k[channel].astype(wide)",
            "k[channel, ::-1].astype(wide)", "permutation"),

@@ -12,12 +12,16 @@ NAMES = (
     "monarch-multiply",
     "monarch-multiply-backward",
     "monarch-dft",
+    "monarch-dft-backward",
     "inverse-monarch-dft",
+    "inverse-monarch-dft-backward",
     "fft",
     "circular-convolution",
+    "circular-convolution-backward",
     "long-convolution",
     "long-convolution-backward",
     "causal-monarch",
+    "causal-monarch-backward",
 )
 
 

@@ -51,12 +51,14 @@ def padded(signal: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, exact.balls(zeros) if rows.dtype == object else zeros])
 
 
+def apply(factors: list[np.ndarray], state: np.ndarray) -> np.ndarray:
+    """M state, exactly."""
+    return np.asarray(apply_stages(factors, state, lambda blocks, state, last: exact.matmul(blocks, state)))
+
+
 def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
     size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
     forward, inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
-
-    def apply(factors: list[np.ndarray], state: np.ndarray) -> np.ndarray:
-        return np.asarray(apply_stages(factors, state, lambda blocks, state, last: exact.matmul(blocks, state)))
 
     product = apply(forward, padded(arrays["u"], size)) * apply(forward, padded(arrays["k"], size))
     return apply(inverse, product)[:n].T

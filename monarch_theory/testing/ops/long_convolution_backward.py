@@ -43,7 +43,9 @@ def oracle(arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
     u, k, skip, gradient = arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), exactly(arrays["gradient"])
     w = store(multiply(exactly(arrays["gate"]), gradient, model), model.intermediate)
-    of_k = Running(exact.total(exact.causal_correlation(w.value, u), 0), correlation_gradient_bound(w, u, model))
+    of_k = Running(
+        exact.total(exact.causal_correlation(w.value, u), 0), correlation_gradient_bound(w, u, 2 * shape["n"], model)
+    )
     of_gate = multiply(gradient, forward.mixed(u, k, skip, model), model)
     found = (gradient_of_u(w, k, skip, model), of_k, of_gate, gradient_of_skip(w, u, model))
     return tuple(BOUND_SLACK * store(state, model.storage).error for state in found)
@@ -88,14 +90,9 @@ def _convolved(arrays: Arrays) -> tuple[np.ndarray, ...]:
 def _wrapped(arrays: Arrays) -> tuple[np.ndarray, ...]:
     w, skip, u, k = arrays["gate"] * arrays["gradient"], arrays["skip"][:, None], arrays["u"], arrays["k"]
     _, _, _, of_skip = oracle(arrays, {})
-    of_u = exact.circular_convolution(w, _reversed(k)) + skip * w
-    of_k = exact.circular_convolution(w, _reversed(u)).sum(0)
+    of_u = exact.circular_correlation(w, k) + skip * w
+    of_k = exact.circular_correlation(w, u).sum(0)
     return of_u, of_k, arrays["gradient"] * (exact.circular_convolution(u, k) + skip * u), of_skip
-
-
-def _reversed(k: np.ndarray) -> np.ndarray:
-    """k_(−i mod n)."""
-    return np.roll(k[..., ::-1], 1, -1)
 
 
 def digits_of_k(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:

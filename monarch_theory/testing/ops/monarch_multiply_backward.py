@@ -31,25 +31,26 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 
 def gradients(
-    factors: list[np.ndarray], x: np.ndarray, gradient: np.ndarray,
+    factors: list[np.ndarray], x: Any, gradient: Any,
     known: Callable[[np.ndarray], Any], product: Callable[[Any, Any], Any], kept: Callable[[Any], Any],
 ) -> tuple[Any, ...]:  # fmt: skip
     """The gradient of x, (inputs, batch), and of every factor, on any kind of state that has `apply`, or on arrays.
 
     Args:
-        known: an argument as a state; product: of two batches of matrices; kept: what a state is between two stages.
+        x, gradient: states, (inputs, batch) and (outputs, batch).
+        known: a factor as a state; product: of two batches of matrices; kept: what a state is between two stages.
     """
     rows, columns = [f.shape[1] for f in factors], [f.shape[2] for f in factors]
     around = [(prod(rows[:k]), prod(columns[k + 1 :])) for k in range(len(factors))]
     blocks = [known(f.reshape(*beside, *f.shape[1:])) for f, beside in zip(factors, around, strict=True)]
 
-    state, given = known(x.T), []
+    state, given = x, []
     for k, (before, after) in enumerate(around):
         given.append(separated(state, before, columns[k], after))
         if k < len(factors) - 1:
             state = merged(kept(product(blocks[k], given[k])))
 
-    state, found = known(gradient.T[np.argsort(reversal(rows))]), []
+    state, found = rearranged(gradient, lambda g: g[np.argsort(reversal(rows))]), []
     for k, (before, after) in reversed(list(enumerate(around))):
         state = separated(state, before, rows[k], after)
         found.append(rearranged(product(state, adjoint(given[k])), reshaping(factors[k].shape)))
@@ -83,7 +84,7 @@ def adjoint(state: Any) -> Any:
 def oracle(arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     factors = [arrays[name] for name in factor_names(shape)]
     of_x, *of_factors = gradients(
-        factors, arrays["x"], arrays["gradient"], lambda a: a, exact.matmul, lambda state: state
+        factors, arrays["x"].T, arrays["gradient"].T, lambda a: a, exact.matmul, lambda state: state
     )
     return of_x.T, *of_factors
 
@@ -97,7 +98,7 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, 
     def kept(state: Running) -> Running:
         return store(state, model.intermediate)
 
-    found = gradients(factors, arrays["x"], arrays["gradient"], exactly, product, kept)
+    found = gradients(factors, exactly(arrays["x"].T), exactly(arrays["gradient"].T), exactly, product, kept)
     of_x, *of_factors = (BOUND_SLACK * store(state, model.storage).error for state in found)
     return of_x.T, *of_factors
 
