@@ -91,5 +91,5 @@ def _keep(region: mmap.mmap) -> None:
         oldest = _warm.popleft()
         oldest.madvise(mmap.MADV_FREE)
         _cold.append(oldest)
-    while held() > HELD:
+    while _cold and held() > HELD:
         _cold.popleft()
