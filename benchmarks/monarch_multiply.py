@@ -142,12 +142,12 @@ def verdicts(rows: list[dict]) -> dict[str, float | None]:
         return row[above] / row[below] if row and above in row and below in row else None
 
     shares = [row["operations"] / row["native"] / row["gemm rate"] for row in rows if row["N"] >= 2**14]
-    slow = {large: [row["native, backward"] / row["native, keeping"] for row in rows if (row["N"] > 2**16) == large]
-            for large in (False, True)}  # fmt: skip
+    backward = {row["N"]: row["native, backward"] / row["native, keeping"] for row in rows}
     values = [
         ratio(4096, "dense", "native"), ratio(4096, "published", "native"), ratio(4096, "published", "batch first"),
-        ratio(256, "dense", "native"), min(shares, default=None), max(slow[False], default=None),
-        max(slow[True], default=None), exponent(rows, "native"),
+        ratio(256, "dense", "native"), min(shares, default=None),
+        max((r for n, r in backward.items() if n <= 2**16), default=None),
+        max((r for n, r in backward.items() if n > 2**16), default=None), exponent(rows, "native"),
     ]  # fmt: skip
     return dict(zip(TARGETS, values, strict=True))
 

@@ -210,6 +210,12 @@ template <typename T> static T* block_of(const View& view, const Product& p, int
     return pointer;
 }
 
+static int64_t blocks_of(const Product& p) {
+    int64_t found = 1;
+    for (const int64_t n : p.blocks) found *= n;
+    return found;
+}
+
 struct Place {
     int64_t block, column, row;
 };
@@ -230,8 +236,7 @@ template <typename T> static bool aligned(const Product& p, void* const* slots) 
 // One product, by all threads of the team; `panels` is a thread's own memory.
 template <typename T> static void product(const Product& p, void* const* slots, T* panels) {
     constexpr int64_t width = Lanes<T>::width, line = 64 / sizeof(T);
-    int64_t blocks = 1;
-    for (const int64_t n : p.blocks) blocks *= n;
+    const int64_t blocks = blocks_of(p);
     if (blocks * p.rows * p.columns == 0) return;
     // a transposed is fetched in one piece, which is as many rows as there are
     const int64_t chunk = p.a.column != 1 && blocks >= MANY ? p.rows : CHUNK, chunks = (p.rows + chunk - 1) / chunk;
@@ -285,11 +290,7 @@ template <typename T> static void product(const Product& p, void* const* slots, 
 #endif
 }
 
-static double work(const Product& p) {
-    double found = 2.0 * p.rows * p.inner * p.columns;
-    for (const int64_t n : p.blocks) found *= n;
-    return found;
-}
+static double work(const Product& p) { return 2.0 * p.rows * p.inner * p.columns * blocks_of(p); }
 
 template <typename T> static void products(const Product* all, int64_t count, void* const* slots) {
     double total = 0;
