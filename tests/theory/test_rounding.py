@@ -60,7 +60,7 @@ def test_gradients_of_filters_are_within_their_bound_and_half_precision_sums_are
         return kept(np.fft.irfft(spectra, 2 * n)[:, :n]).sum(0)
 
     exact = np.array([(w[:, lag:].astype(float) * u[:, : n - lag]).sum() for lag in range(n)])
-    bound = correlation_gradient_bound(exactly(w), u.astype(float), default_model("float32"))
+    bound = correlation_gradient_bound(exactly(w), u.astype(float), 2 * n, default_model("float32"))
     assert (np.abs(kernel(w, u, lambda a: a) - exact) <= bound).all()
     assert (np.abs(kernel(w, u, lambda a: a.astype(np.float16).astype(float)) - exact) > bound).any()
 
