@@ -1,7 +1,9 @@
 """Memory of large results is used again once its tensor is gone, and not before."""
 
 import mmap
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -71,9 +73,57 @@ def test_no_more_is_held_than_allowed_and_the_oldest_goes_first(monkeypatch: pyt
     sizes = [2**22 + 2**12 * k for k in range(12)]
     for size in sizes:
         empty((size // 4,))
-    held = [len(region) for region in (*memory._cold, *memory._warm)]
+    held = [len(region.memory) for region in (*memory._cold, *memory._warm)]
     assert held == sizes[-len(held) :] and 2**25 - 2**23 < memory.held() <= 2**25
-    assert sum(map(len, memory._warm)) <= 2**24
+    assert memory._size(memory._warm) <= 2**24 + sizes[-1]
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 30
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def return_three(monkeypatch: pytest.MonkeyPatch, idle: float) -> None:
+    monkeypatch.setattr(memory, "WARM", 2**23)
+    monkeypatch.setattr(memory, "IDLE", idle)
+    tensors = [empty() for _ in range(3)]
+    del tensors
+
+
+def test_what_is_not_used_for_a_while_is_offered_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_three(monkeypatch, 0.1)
+    assert wait_for(lambda: len(memory._cold) == 2)
+    assert len(memory._warm) == 1
+    assert (empty().fill_(5.0) == 5.0).all()
+
+
+def test_what_came_back_lately_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_three(monkeypatch, 3600.0)
+    memory._cool(time.monotonic() - memory.IDLE)
+    assert len(memory._warm) == 3
+    memory._cool(memory._warm[1].since)
+    assert (len(memory._cold), len(memory._warm)) == (2, 1)
+
+
+def test_new_memory_is_asked_for_when_the_old_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_three(monkeypatch, 3600.0)
+    other = empty((3, 2**20))
+    assert len(memory._cold) == 2 and other.shape == (3, 2**20)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
+def test_a_child_process_offers_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_three(monkeypatch, 0.1)
+    child = os.fork()
+    if child == 0:
+        memory._warm.clear()
+        memory._cold.clear()
+        return_three(monkeypatch, 0.1)
+        os._exit(0 if wait_for(lambda: len(memory._cold) == 2) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_where_no_memory_is_left_what_is_held_goes_and_torch_decides(monkeypatch: pytest.MonkeyPatch) -> None:

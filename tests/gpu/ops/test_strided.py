@@ -27,8 +27,9 @@ SIZES = [  # blocks, rows, inner, columns: whole tiles, remainders, several pane
     ((5, 1, 2), 11, 17, 96), ((2,), 24, 130, 130), ((1,), 3, 40, 16), ((1,), 600, 300, 33), ((20, 2), 14, 5, 300),
 ]  # fmt: skip
 
-LARGE = [  # blocks, rows, inner, columns: c, and then b, larger than any cache keeps
-    (9, 700, 5, 704), (8, 3, 600, 1000),
+LARGE = [  # blocks, rows, inner, columns, axes of a from the outermost in: c, b or a larger than any cache keeps
+    (9, 700, 5, 704, "bmk"), (8, 3, 600, 1000, "bmk"), (40, 330, 520, 336, "bkm"), (80, 150, 360, 70, "mbk"),
+    (31, 700, 200, 70, "mbk"),
 ]  # fmt: skip
 
 
@@ -97,18 +98,19 @@ def wrong_products(dtype: Any) -> list[str]:
 def wrong_large_products(dtype: Any) -> list[str]:
     """The cases in which a large product of integers is not exact, its result on a whole line of memory or not."""
     found = []
-    for blocks, m, k, n in LARGE:
-        a, b = integers((blocks, m, k), dtype, 1), integers((blocks, n, k), dtype, 2).transpose(1, 2)
+    for blocks, m, k, n, order in LARGE:
+        sizes = {"b": blocks, "m": m, "k": k, "n": n}
+        a = torch.einsum(f"{order}->bmk", integers(tuple(sizes[axis] for axis in order), dtype, 1))
+        b = integers((blocks, n, k), dtype, 2).transpose(1, 2)
         for offset in (0, 1):
             c = torch.empty(blocks * m * n + offset, dtype=dtype)[offset:].view(blocks, m, n)
             operands = [
-                operand(slot, t, ("block", *axes)) for slot, (t, axes) in enumerate(((a, "mk"), (b, "kn"), (c, "mn")))
+                operand(slot, t, tuple(axes)) for slot, (t, axes) in enumerate(((a, "bmk"), (b, "bkn"), (c, "bmn")))
             ]
-            sizes = {"block": blocks, "m": m, "k": k, "n": n}
-            product = strided.plan(sizes, *operands, row="m", inner="k", column="n", blocks=["block"])
+            product = strided.plan(sizes, *operands, row="m", inner="k", column="n", blocks=["b"])
             strided.run((strided.Product * 1)(product), dtype, [t.data_ptr() for t in (a, b, c)])
             if not torch.equal(c, a @ b):
-                found.append(f"{blocks} {m}x{k}x{n}, {offset} beside a line: wrong")
+                found.append(f"{blocks} {m}x{k}x{n} {order}, {offset} beside a line: wrong")
     return found
 
 
@@ -126,20 +128,23 @@ def test_products_of_integers_are_exact_in_any_layout_and_touch_nothing_else(dty
 
 
 FAULTS = {
-    "sums started anew at every depth": ("k > 0 ? Into::SUMS : whole", "whole"),
+    "sums started anew at every depth": ("k > 0 ? before : nullptr", "nullptr"),
     "sums started anew where less than a panel is left": (
-        "if (into == Into::SUMS)\n        for",
+        "if (t.before)\n        for",
         "if (false)\n        for",
     ),
     "halves interleaved from the wrong lane": ("n / 2 + I / 2)...", "n / 2 - 1 + I / 2)..."),
-    "rows beyond the last whole tile dropped": ("i < bottom; i += ROWS", "i + ROWS <= bottom; i += ROWS"),
+    "rows beyond the last whole tile dropped": ("i < tall; i += ROWS", "i + ROWS <= tall; i += ROWS"),
     "whole panels stored where there is no room": ("else if (width < Lanes<T>::width)", "else if (false)"),
     "block strides read in the wrong order": ("view.block[d]", "view.block[DIMS - 1 - d]"),
-    "row and column of a exchanged": ("left, p.a.row, p.a.column", "left, p.a.column, p.a.row"),
+    "row and column of a exchanged": ("left, a_row, p.a.column", "left, p.a.column, a_row"),
     "pointers to every third row": ("t.a + 4 * q * a_row", "t.a + 3 * q * a_row"),
     "past the caches where the address does not allow it": ("return bits % BYTES == 0", "return true"),
     "one vector of a row twice past the caches": ("L::stream(c + v * L::count,", "L::stream(c,"),
-    "panels over one another": ("panels + (j - first) * deepest);", "panels + (j - first) * (deepest - 1));"),
+    "panels over one another": ("panels + j * t.depth);", "panels + j * (t.depth - 1));"),
+    "rows gathered of the first block only": ("gathered, source) != source", "gathered, source) < 0"),
+    "rows of one chunk taken for those of the next": ("at.block * t.chunks + item % t.chunks", "at.block"),
+    "sums kept in c and looked for elsewhere": ("kept = whole ? c : sums", "kept = c"),
 }
 
 
