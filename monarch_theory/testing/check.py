@@ -269,15 +269,28 @@ def explain(
     return Failure(final.judgement.message, cause, seen, final)
 
 
+REPEATS = 5
+"""Further looks at a failing case: a result of one or two elements may come out wrong twice before it changes."""
+
+
+def _changes(kernel: Kernel, seen: Observation, model: ErrorModel) -> list[Observation]:
+    """Further runs of a failing case that were right, or differ: then its result changes between runs."""
+    again = (observe(kernel, seen.case, model, seen.references) for _ in range(REPEATS))
+    others = [o for o in again if o.judgement.verdict in (Verdict.RIGHT, Verdict.UNSTABLE)]
+    return [replace(o, judgement=replace(o.judgement, verdict=Verdict.UNSTABLE)) for o in others]
+
+
 def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shapes: list[Any]) -> list[Observation]:
-    """Failures of the same kind at the same and larger shapes, with values that tell faults apart."""
-    case, found = seen.case, []
+    """Failures at the same and larger shapes with values that tell faults apart, and results that change."""
+    case = seen.case
+    values = seen.judgement.verdict in (Verdict.WRONG, Verdict.NAN, Verdict.UNWRITTEN)
+    found = _changes(kernel, seen, model) if values else []
     start = shapes.index(case.shape) if case.shape in shapes else 0
     for position in dict.fromkeys((start, start + 3, start + 7, start + 15, start + 30)):
         if position < len(shapes):
             other = make_case(case.op, case.dtype, shapes[position], "normal", case.layout, (*case.seed, 77, position))
             again = observe(kernel, other, model)
-            if again.judgement.verdict is seen.judgement.verdict:
+            if again.judgement.verdict in (seen.judgement.verdict, Verdict.UNSTABLE):
                 found.append(again)
     return found
 

@@ -69,12 +69,14 @@ SANITIZERS = {"buffer-overflow": "access out of bounds", "data race": "race"}
 
 
 def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, ...]], model: ErrorModel) -> Cause:
-    """The likely cause of all `failures` (at least one) that are of the same output as the first.
+    """The likely cause of all `failures` (at least one) that are of the same verdict and output as the first.
 
+    A result that changes between runs says more than a wrong value: where there is one, it is the first.
     `calls` holds the truths of all calls so far, in order.
     """
-    first = failures[0]
-    failures = [f for f in failures if f.judgement.output == first.judgement.output]
+    first = next((f for f in failures if f.judgement.verdict is Verdict.UNSTABLE), failures[0])
+    kind = first.judgement.verdict, first.judgement.output
+    failures = [f for f in failures if (f.judgement.verdict, f.judgement.output) == kind]
     history = [references[first.judgement.output] for references in calls]
     verdict = first.judgement.verdict
     if verdict is Verdict.UNSTABLE:

@@ -152,15 +152,8 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
                 break
     if not failures:
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
-    cause = diagnose(_alike(failures), history, model)
+    cause = diagnose(failures, history, model)
     return Caught(mutant, failures[0].judgement.verdict, cause.name, cause.detail, ran, fixed)
-
-
-def _alike(failures: list[Observation]) -> list[Observation]:
-    """Those of one verdict: the first, unless the result changed between runs, which says more than a wrong value."""
-    verdicts = [f.judgement.verdict for f in failures]
-    telling = Verdict.UNSTABLE if Verdict.UNSTABLE in verdicts else verdicts[0]
-    return [f for f in failures if f.judgement.verdict is telling]
 
 
 def run_clean(

@@ -135,6 +135,25 @@ def test_other_verdicts_and_their_exit_codes(name, verdict, code, tmp_path):
         assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
 
 
+@pytest.mark.parametrize("wrong_at", ["calls <= 3", "y.size < 8 or calls % 4 < 2"])
+def test_a_race_is_named_though_it_first_shows_as_a_wrong_value(tmp_path, wrong_at):
+    path = tmp_path / "racing.py"
+    path.write_text(f"""
+import numpy as np
+calls = 0
+
+def kernel(x, blocks):
+    global calls
+    calls += 1 if x.size else 0
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), blocks.shape[0], blocks.shape[2])).reshape(len(x), -1)
+    if y.size and ({wrong_at}):
+        y[-1, -1] += 1
+    return y
+""")
+    report = check(path, "kernel", BLOCK, "float64")
+    assert (report.verdict, report.failure.cause.name) == (Verdict.WRONG, "race")
+
+
 def test_a_stale_answer_is_shown_by_a_script_that_calls_twice(tmp_path):
     report = check(FILE, "remembers", BLOCK, "float32", cases_wanted=40)
     assert report.failure.cause.name == "stale output"
