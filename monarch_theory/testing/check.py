@@ -15,7 +15,7 @@ from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
-from monarch_theory.testing.judge import Reference, Verdict, judge, reference, ulps
+from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
@@ -283,8 +283,7 @@ def _changes(kernel: Kernel, seen: Observation, model: ErrorModel) -> list[Obser
 def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shapes: list[Any]) -> list[Observation]:
     """Failures at the same and larger shapes with values that tell faults apart, and results that change."""
     case = seen.case
-    values = seen.judgement.verdict in (Verdict.WRONG, Verdict.NAN, Verdict.UNWRITTEN)
-    found = _changes(kernel, seen, model) if values else []
+    found = _changes(kernel, seen, model) if seen.judgement.verdict in OF_VALUES else []
     start = shapes.index(case.shape) if case.shape in shapes else 0
     for position in dict.fromkeys((start, start + 3, start + 7, start + 15, start + 30)):
         if position < len(shapes):

@@ -17,7 +17,7 @@ from monarch_theory.testing.kernel_server import is_padding, is_poison
 from monarch_theory.testing.op import Arrays, Output
 from monarch_theory.testing.oracle import Enclosure, exact_answer
 
-__all__ = ["Judgement", "Reference", "Verdict", "judge", "reference"]
+__all__ = ["OF_VALUES", "Judgement", "Reference", "Verdict", "judge", "reference"]
 
 
 class Verdict(Enum):
@@ -39,6 +39,10 @@ class Verdict(Enum):
     OUT_OF_MEMORY = "out of memory"
     REFUSED = "refused"
     UNDECIDED = "undecided"
+
+
+OF_VALUES = (Verdict.WRONG, Verdict.NAN, Verdict.UNWRITTEN)
+"""Verdicts on what an array holds: its form, and how the run ended, are as they should be."""
 
 
 FROM_OUTCOME = {

@@ -17,7 +17,7 @@ from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.check import declines, observe
 from monarch_theory.testing.diagnose import Observation, diagnose
-from monarch_theory.testing.judge import Reference, Verdict, reference
+from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT, Mutant, RightKernel
 from monarch_theory.testing.op import Shape
@@ -148,7 +148,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
         history.append(expected)
         if seen.judgement.failed and not declines(seen):
             failures.append(seen)
-            if seen.judgement.verdict not in (Verdict.WRONG, Verdict.NAN, Verdict.UNWRITTEN) or len(failures) == 6:
+            if seen.judgement.verdict not in OF_VALUES or len(failures) == 6:
                 break
     if not failures:
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)

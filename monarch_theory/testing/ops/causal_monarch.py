@@ -2,21 +2,14 @@
 
 from collections.abc import Iterable
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from monarch_theory.monarch import block_counts
-from monarch_theory.rounding import (
-    BOUND_SLACK,
-    ErrorModel,
-    Running,
-    apply_stages,
-    exactly,
-    monarch_running,
-    multiply,
-    store,
-)  # fmt: skip
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, store
 from monarch_theory.testing import oracle as exact
+from monarch_theory.testing.arithmetic import EXACT, Arithmetic, running
 from monarch_theory.testing.faults import block_faults
 from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 
@@ -51,28 +44,20 @@ def padded(signal: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, exact.balls(zeros) if rows.dtype == object else zeros])
 
 
-def apply(factors: list[np.ndarray], state: np.ndarray) -> np.ndarray:
-    """M state, exactly."""
-    return np.asarray(apply_stages(factors, state, lambda blocks, state, last: exact.matmul(blocks, state)))
+def answer(arrays: Arrays, shape: Shape, in_: Arithmetic) -> Any:
+    """y, (n, batch)."""
+    size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
+    of_m, of_inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
+    a, b = (in_.kept(in_.apply(of_m, in_.known(padded(arrays[name], size)))) for name in ("u", "k"))
+    return in_.apply(of_inverse, in_.kept(in_.times(a, b)))[:n]
 
 
 def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
-    size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
-    forward, inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
-
-    product = apply(forward, padded(arrays["u"], size)) * apply(forward, padded(arrays["k"], size))
-    return apply(inverse, product)[:n].T
+    return np.asarray(answer(arrays, shape, EXACT)).T
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
-    forward, inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
-
-    def transformed(signal: np.ndarray) -> Running:
-        return store(monarch_running(forward, exactly(padded(signal, size)), model), model.intermediate)
-
-    product = store(multiply(transformed(arrays["u"]), transformed(arrays["k"]), model), model.intermediate)
-    return BOUND_SLACK * store(monarch_running(inverse, product, model)[:n], model.storage).error.T
+    return BOUND_SLACK * store(answer(arrays, shape, running(model)), model.storage).error.T
 
 
 def faults(shape: Shape) -> Iterable[Fault]:

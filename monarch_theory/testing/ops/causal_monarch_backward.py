@@ -5,25 +5,16 @@ conj(a), summed over the batch, that of b; and M takes both back. The factors of
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import (
-    BOUND_SLACK,
-    ErrorModel,
-    Running,
-    add,
-    exactly,
-    matmul,
-    monarch_running,
-    multiply,
-    store,
-)  # fmt: skip
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, store
 from monarch_theory.testing import oracle as exact
+from monarch_theory.testing.arithmetic import EXACT, Arithmetic, running
 from monarch_theory.testing.faults import batch_sum_faults, block_faults, turned
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import causal_monarch as forward
@@ -37,48 +28,6 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": found["u"], **found}
 
 
-@dataclass(frozen=True)
-class Arithmetic:
-    """What the gradients are computed in: exactly, or as running bounds."""
-
-    known: Callable[[np.ndarray], Any]
-    apply: Callable[[list[np.ndarray], Any], Any]
-    product: Callable[[Any, Any], Any]
-    times: Callable[[Any, Any], Any]
-    plus: Callable[[Any, Any], Any]
-    over_batch: Callable[[Any], Any]
-    kept: Callable[[Any], Any]
-
-
-EXACT = Arithmetic(
-    known=lambda a: a,
-    apply=forward.apply,
-    product=exact.matmul,
-    times=lambda a, b: a * b,
-    plus=lambda a, b: a + b,
-    over_batch=lambda a: exact.total(a, 1)[:, None],
-    kept=lambda a: a,
-)
-
-
-def running(model: ErrorModel) -> Arithmetic:
-    """Bounds for a kernel that stores, in the intermediate format, what lies between two steps."""
-
-    def over_batch(a: Running) -> Running:
-        ones = np.ones((a.value.shape[0], a.value.shape[1], 1))
-        return matmul(a.apply(lambda v: v[:, None, :]), exactly(ones), model)[:, :, 0]
-
-    return Arithmetic(
-        known=exactly,
-        apply=lambda factors, state: monarch_running(factors, state, model),
-        product=lambda a, b: matmul(a, b, model),
-        times=lambda a, b: multiply(a, b, model),
-        plus=lambda a, b: add(a, b, model),
-        over_batch=over_batch,
-        kept=lambda state: store(state, model.intermediate),
-    )
-
-
 def answer(arrays: Arrays, shape: Shape, in_: Arithmetic) -> list[Any]:
     """The gradient of u, (n, batch), of k, (n, 1), and of all factors."""
     size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
@@ -86,7 +35,7 @@ def answer(arrays: Arrays, shape: Shape, in_: Arithmetic) -> list[Any]:
     u, k, gradient = (in_.known(padded(arrays[name], size)) for name in ("u", "k", "gradient"))
 
     def back(factors: list[np.ndarray], x: Any, gradient: Any) -> list[Any]:
-        return list(map(in_.kept, gradients(factors, x, gradient, in_.known, in_.product, in_.kept)))
+        return list(map(in_.kept, gradients(factors, x, gradient, in_)))
 
     a, b = (in_.kept(in_.apply(of_m, state)) for state in (u, k))
     of_product, *inverse_gradients = back(of_inverse, in_.kept(in_.times(a, b)), gradient)

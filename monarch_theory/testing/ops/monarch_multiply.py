@@ -7,10 +7,10 @@ import numpy as np
 
 from monarch_theory.digits import digits_of, reversal
 from monarch_theory.monarch import block_counts
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, apply_stages, exactly, monarch_running, store
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, monarch_running, store
+from monarch_theory.testing.arithmetic import EXACT
 from monarch_theory.testing.faults import block_faults, changed
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
-from monarch_theory.testing.oracle import matmul
 
 RADICES = (
     ((2, 2), (2, 2)), ((1, 1), (1, 1)), ((3, 3), (3, 3)), ((2, 3), (2, 3)), ((3, 2), (3, 2)), ((1, 4), (1, 4)),
@@ -41,7 +41,7 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
     factors = [arrays[name] for name in factor_names(shape)]
-    return apply_stages(factors, arrays["x"].T, lambda blocks, state, last: matmul(blocks, state)).T
+    return np.asarray(EXACT.apply(factors, arrays["x"].T)).T
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.digits import digits_of, reversal
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, exactly, matmul, store
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, store
 from monarch_theory.testing import oracle as exact
+from monarch_theory.testing.arithmetic import EXACT, Arithmetic, running
 from monarch_theory.testing.faults import batch_sum_faults, block_faults, changed, turned
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import monarch_multiply as forward
@@ -30,32 +31,24 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": (shape["batch"], prod(shape["output_radices"])), **forward.arguments(shape)}
 
 
-def gradients(
-    factors: list[np.ndarray], x: Any, gradient: Any,
-    known: Callable[[np.ndarray], Any], product: Callable[[Any, Any], Any], kept: Callable[[Any], Any],
-) -> tuple[Any, ...]:  # fmt: skip
-    """The gradient of x, (inputs, batch), and of every factor, on any kind of state that has `apply`, or on arrays.
-
-    Args:
-        x, gradient: states, (inputs, batch) and (outputs, batch).
-        known: a factor as a state; product: of two batches of matrices; kept: what a state is between two stages.
-    """
+def gradients(factors: list[np.ndarray], x: Any, gradient: Any, in_: Arithmetic) -> tuple[Any, ...]:
+    """The gradient of x, (inputs, batch), and of every factor, for states x, (inputs, batch), and (outputs, batch)."""
     rows, columns = [f.shape[1] for f in factors], [f.shape[2] for f in factors]
     around = [(prod(rows[:k]), prod(columns[k + 1 :])) for k in range(len(factors))]
-    blocks = [known(f.reshape(*beside, *f.shape[1:])) for f, beside in zip(factors, around, strict=True)]
+    blocks = [in_.known(f.reshape(*beside, *f.shape[1:])) for f, beside in zip(factors, around, strict=True)]
 
     state, given = x, []
     for k, (before, after) in enumerate(around):
         given.append(separated(state, before, columns[k], after))
         if k < len(factors) - 1:
-            state = merged(kept(product(blocks[k], given[k])))
+            state = merged(in_.kept(in_.product(blocks[k], given[k])))
 
     state, found = rearranged(gradient, lambda g: g[np.argsort(reversal(rows))]), []
     for k, (before, after) in reversed(list(enumerate(around))):
         state = separated(state, before, rows[k], after)
-        found.append(rearranged(product(state, adjoint(given[k])), reshaping(factors[k].shape)))
-        state = merged(product(adjoint(blocks[k]), state))
-        state = kept(state) if k else state
+        found.append(rearranged(in_.product(state, adjoint(given[k])), reshaping(factors[k].shape)))
+        state = merged(in_.product(adjoint(blocks[k]), state))
+        state = in_.kept(state) if k else state
     return state, *reversed(found)
 
 
@@ -83,22 +76,13 @@ def adjoint(state: Any) -> Any:
 
 def oracle(arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     factors = [arrays[name] for name in factor_names(shape)]
-    of_x, *of_factors = gradients(
-        factors, arrays["x"].T, arrays["gradient"].T, lambda a: a, exact.matmul, lambda state: state
-    )
+    of_x, *of_factors = gradients(factors, arrays["x"].T, arrays["gradient"].T, EXACT)
     return of_x.T, *of_factors
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
     factors = [arrays[name] for name in factor_names(shape)]
-
-    def product(a: Running, b: Running) -> Running:
-        return matmul(a, b, model)
-
-    def kept(state: Running) -> Running:
-        return store(state, model.intermediate)
-
-    found = gradients(factors, exactly(arrays["x"].T), exactly(arrays["gradient"].T), exactly, product, kept)
+    found = gradients(factors, exactly(arrays["x"].T), exactly(arrays["gradient"].T), running(model))
     of_x, *of_factors = (BOUND_SLACK * store(state, model.storage).error for state in found)
     return of_x.T, *of_factors
 
