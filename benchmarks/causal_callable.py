@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from monarch_theory.causality.callables import check_callable
+from monarch_theory.leaks.callables import check_callable
 
 
 def mixer(x: np.ndarray) -> np.ndarray:

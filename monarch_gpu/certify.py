@@ -1,7 +1,7 @@
 """Is a language model causal, layer by layer and as a whole? The decision is that of `monarch causal`, in float64.
 
 Every mixer is asked on its own, so that a leak is traced to the layer that makes it; then the whole model, from
-embeddings to logits. The evidence is *measured*: see `monarch_theory.causality.callables`.
+embeddings to logits. The evidence is *measured*: see `monarch_theory.leaks.callables`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.layers import LongConvolution
-from monarch_theory.causality.callables import Report, check_callable
+from monarch_theory.leaks.callables import Report, check_callable
 
 __all__ = ["Certificate", "Unpadded", "certify", "drop_padding"]
 

@@ -13,7 +13,7 @@ For p = 2 and square blocks this is THEORY §1, M = P L P R P: the digits of j a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
@@ -25,7 +25,7 @@ from scipy.sparse.linalg import LinearOperator
 from monarch_theory.digits import check_radices, reversal
 from monarch_theory.domains import FLOAT64, Domain, Floating
 
-__all__ = ["Convention", "Monarch", "Operations", "block_counts", "identity_blocks", "random_monarch"]
+__all__ = ["Convention", "Monarch", "Operations", "apply_stages", "block_counts", "identity_blocks", "random_monarch"]
 
 
 class Convention(Enum):
@@ -329,3 +329,29 @@ def random_monarch(
         raise ValueError(f"output_radices: expected {len(columns)} of them, one for each input radix, got {rows}")
     shapes = zip(block_counts(rows, columns), rows, columns, strict=True)
     return Monarch(tuple(domain.random(rng, shape) for shape in shapes), domain, convention)
+
+
+def apply_stages(
+    factors: Sequence[np.ndarray],
+    state: Any,
+    product: Callable[[np.ndarray, Any, bool], Any],
+    convention: Convention = Convention.M2,
+) -> Any:
+    """The stages of a Monarch product on any kind of state, (inputs, batch) → (outputs, batch).
+
+    `state` is an array or anything with `apply`; `product(blocks, state, last)` multiplies (…, m, n) by (…, n, c). This
+    is `Monarch.multiply` for states that are not arrays of scalars, such as running error bounds.
+    """
+    rearranged = (lambda s, f: s.apply(f)) if hasattr(state, "apply") else (lambda s, f: f(s))
+    rows, columns = [f.shape[1] for f in factors], [f.shape[2] for f in factors]
+    if convention is Convention.DAO:
+        state = rearranged(state, lambda a: a[reversal(columns[::-1])])
+    for k, factor in enumerate(factors):
+        before, after = prod(rows[:k]), prod(columns[k + 1 :])
+        m, n = rows[k], columns[k]
+        state = rearranged(state, lambda a, s=(before, n, after): a.reshape(*s, a.shape[-1]).swapaxes(1, 2))
+        state = product(factor.reshape(before, after, m, n), state, k == len(factors) - 1)
+        state = rearranged(state, lambda a, s=before * m * after: a.swapaxes(1, 2).reshape(s, a.shape[-1]))
+    if convention is not Convention.DAO_TRANSPOSED:
+        state = rearranged(state, lambda a: a[reversal(rows)])
+    return state

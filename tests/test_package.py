@@ -77,3 +77,17 @@ def test_the_front_door_lists_its_rooms():
     command = [sys.executable, "-m", "monarch_theory.command", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert all(name in shown for name in SUBCOMMANDS)
+
+
+def test_no_attribute_of_a_package_hides_a_module():
+    hiding = """
+import importlib, pkgutil, types, monarch_theory
+for module in pkgutil.walk_packages(monarch_theory.__path__, "monarch_theory."):
+    if module.name.rpartition(".")[2] != "__main__":
+        importlib.import_module(module.name)
+        package, _, name = module.name.rpartition(".")
+        if not isinstance(getattr(importlib.import_module(package), name), types.ModuleType):
+            print(module.name)
+"""
+    done = subprocess.run([sys.executable, "-c", hiding], capture_output=True, text=True, check=True)
+    assert done.stdout == ""

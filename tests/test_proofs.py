@@ -9,7 +9,7 @@ import pytest
 
 from monarch_theory import proving
 from monarch_theory.causality.conditions import Condition
-from monarch_theory.causality.decide import Decision
+from monarch_theory.causality.decision import Decision
 from monarch_theory.expressivity.membership import Membership
 from monarch_theory.proving import CannotRunError, check_with_coq, find_proofs, proofs_folder, run_check, why_no_coq
 

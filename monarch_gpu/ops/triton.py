@@ -35,6 +35,7 @@ from monarch_gpu.ops.arguments import (
     monarch_radices,
 )
 from monarch_gpu.ops.torch import block_diagonal_multiply, causal_monarch, inverse_monarch_dft, monarch_dft
+from monarch_gpu.ops.torch.fourier import roots
 from monarch_theory.monarch import Convention
 
 __all__ = [
@@ -343,9 +344,9 @@ def _parts(z: Tensor) -> Tensor:
 @lru_cache(maxsize=16)
 def _tables(radices: tuple[int, int], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """The small DFTs in `dtype` and the twiddles in float32, with an axis for real and imaginary parts in front."""
-    (_, roots0), (twiddles, roots1) = reference._roots(radices, False, torch.complex64, device)
-    roots = (_launchable(_parts(r).to(dtype)) for r in (roots0, roots1))
-    return *roots, _parts(twiddles[:, :, 0])  # type: ignore[return-value]
+    (_, roots0), (twiddles, roots1) = roots(radices, False, torch.complex64, device)
+    tables = (_launchable(_parts(r).to(dtype)) for r in (roots0, roots1))
+    return *tables, _parts(twiddles[:, :, 0])  # type: ignore[return-value]
 
 
 def _spectrum(k: Tensor, radices: tuple[int, int]) -> Tensor:

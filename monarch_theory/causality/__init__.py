@@ -1,6 +1,5 @@
-"""Causality: the exact decision for Monarch operators, the conditions, the parameterisation, and any callable."""
+"""Causality of Monarch operators, in exact arithmetic: the decision, the conditions, the parameterisation."""
 
-from monarch_theory.causality.callables import Report, check_callable, check_model
 from monarch_theory.causality.conditions import (
     Condition,
     DegreeProfile,
@@ -12,10 +11,7 @@ from monarch_theory.causality.conditions import (
     sufficient_condition,
     triangular_condition,
 )
-from monarch_theory.causality.cuts import Found
-from monarch_theory.causality.decide import Decision, Witness, decide
-from monarch_theory.causality.files import check_file
-from monarch_theory.causality.heatmap import HeatMap
+from monarch_theory.causality.decision import Decision, Witness, decide
 from monarch_theory.causality.operator import MonarchOperator
 from monarch_theory.causality.parameterise import CausalMonarch
 
@@ -25,14 +21,8 @@ __all__ = [
     "Decision",
     "DegreeProfile",
     "Failure",
-    "Found",
-    "HeatMap",
     "MonarchOperator",
-    "Report",
     "Witness",
-    "check_callable",
-    "check_file",
-    "check_model",
     "decide",
     "degree_caps",
     "degree_profile",

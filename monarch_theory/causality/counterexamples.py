@@ -22,7 +22,7 @@ def degree_too_high() -> MonarchOperator:
 
     q_0 = 1 + Z² and q_1 = Z + Z³, so q_1² wraps around. THEORY §4 saw it at b = 4; b = 2 is enough.
 
-    >>> from monarch_theory.causality.decide import decide
+    >>> from monarch_theory.causality.decision import decide
     >>> print(decide(degree_too_high()))
     not causal: output 0 sees input 1: T[0,1,1] = 2 (n = 2, over Q(zeta_4), exact, by every filter)
     """
@@ -39,7 +39,7 @@ def tuned_wrap_around() -> MonarchOperator:
     Its degree 3 exceeds b − 1, and q_1² = 8 + 8Z + 5Z² + 4Z³ wraps around; yet it equals 5q_2 + 4q_3, so the operator
     is causal by cancellation. A generic ℓ_1 of that degree leaks.
 
-    >>> from monarch_theory.causality.decide import decide
+    >>> from monarch_theory.causality.decision import decide
     >>> print(decide(tuned_wrap_around()))
     causal (n = 2, over Q(zeta_4), exact, by every filter)
     """
@@ -61,7 +61,7 @@ def other_points() -> MonarchOperator:
     M is the Vandermonde matrix at the points 1, 2, −1, −2. It is Monarch because points that share s differ by a root
     of unity, z = c_s ω^t, so that z² depends on s alone. The operator is polynomial multiplication, truncated.
 
-    >>> from monarch_theory.causality.decide import decide
+    >>> from monarch_theory.causality.decision import decide
     >>> other_points().M0.dense()
     array([[1, 1, 1, 1],
            [1, 2, 4, 8],
@@ -94,7 +94,7 @@ def only_top_digit_padded() -> MonarchOperator:
 
     X·X = 1 modulo X² − 1 leaks input 1 into output 0. Repaired: pad every digit (`product_order_condition`, `support`).
 
-    >>> from monarch_theory.causality.decide import decide
+    >>> from monarch_theory.causality.decision import decide
     >>> print(decide(only_top_digit_padded()))
     not causal: output 0 sees input 1: T[0,1,1] = 1 (n = 2, over rationals, exact, by every filter)
     >>> decide(only_top_digit_padded(), support=(1, 1)).causal

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monarch_theory.causality.callables import Report
-from monarch_theory.causality.files import check_file
+from monarch_theory.leaks.callables import Report
+from monarch_theory.leaks.files import check_file
 
 MAP_BLOCKS = 32
 PICTURE_BLOCKS = 64

@@ -15,7 +15,7 @@ from monarch_theory.digits import reversal
 from monarch_theory.domains import INTEGERS, Cyclotomic, Domain
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.constructions.butterflies import butterfly
-from monarch_theory.expressivity.constructions.kronecker import block_diagonal, kronecker, walsh_hadamard
+from monarch_theory.expressivity.constructions.kronecker_products import block_diagonal, kronecker, walsh_hadamard
 from monarch_theory.expressivity.constructions.permutations import bit_reversal, stride
 from monarch_theory.expressivity.constructions.transforms import dft, inverse_dft
 from monarch_theory.expressivity.constructions.trigonometric import dct2

@@ -10,7 +10,6 @@ import sympy
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from monarch_theory.cyclotomic import CyclotomicNumber
 from monarch_theory.domains import (
     COMPLEX64,
     COMPLEX128,
@@ -23,6 +22,7 @@ from monarch_theory.domains import (
     Domain,
     Floating,
 )
+from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 
 __all__ = ["dyadic", "floating", "read_matrix"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel, Running, add, apply_stages, exactly, matmul, multiply, store
+from monarch_theory.monarch import apply_stages
+from monarch_theory.rounding import ErrorModel, Running, add, exactly, matmul, multiply, store
 from monarch_theory.testing import oracle as exact
 
 __all__ = ["EXACT", "Arithmetic", "running"]

@@ -72,7 +72,7 @@ def test_the_documentation(tmp_path: Path) -> None:
     sphinx("-W", "--keep-going", "-b", "html", str(tmp_path))
     pages = read(tmp_path)
     names = {file.stem for file in pages}
-    assert {"monarch_theory.monarch", "monarch_theory.causality.decide", "monarch_gpu.layers"} <= names
+    assert {"monarch_theory.monarch", "monarch_theory.causality.decision", "monarch_gpu.layers"} <= names
     assert broken_links(pages) == []
     assert loaded_from_outside(pages) == []
     assert not any("mathjax" in url.lower() or "katex" in url.lower() for page in pages.values() for url in page.loaded)

@@ -8,7 +8,6 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monarch_theory.cyclotomic import CyclotomicNumber
 from monarch_theory.domains import (
     COMPLEX128,
     FLOAT32,
@@ -22,6 +21,7 @@ from monarch_theory.domains import (
     SingularBlockError,
     prime_with_root,
 )
+from monarch_theory.domains.cyclotomic import CyclotomicNumber
 
 EXACT = [INTEGERS, RATIONALS, SYMBOLIC, Cyclotomic(5), Cyclotomic(12), PrimeField(2), PrimeField(97)]
 FIELDS = [d for d in EXACT if d.is_field]

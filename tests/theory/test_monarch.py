@@ -23,7 +23,7 @@ from monarch_theory.domains import (
     SingularBlockError,
 )
 from monarch_theory.monarch import Convention, Monarch, Operations, identity_blocks, random_monarch
-from monarch_theory.testing.strategies import arrays, batches, monarchs, radices
+from monarch_theory.strategies import arrays, batches, monarchs, radices
 
 EXACT = (INTEGERS, RATIONALS, PrimeField(97), Cyclotomic(12), SYMBOLIC)
 FIELDS = (RATIONALS, PrimeField(97), Cyclotomic(12), SYMBOLIC)

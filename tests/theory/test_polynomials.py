@@ -21,7 +21,7 @@ from monarch_theory.domains import (
 from monarch_theory.fourier import fourier, inverse_fourier, vandermonde
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.polynomials import BasisPolynomials, View, basis_polynomials, multiply_modulo
-from monarch_theory.testing.strategies import monarchs
+from monarch_theory.strategies import monarchs
 
 slow = settings(max_examples=30, deadline=None)
 FIELD = PrimeField(prime_with_root(55440))

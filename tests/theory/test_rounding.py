@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 from monarch_theory.domains import FLOAT64
 from monarch_theory.fourier import fourier
-from monarch_theory.monarch import random_monarch
+from monarch_theory.monarch import apply_stages, random_monarch
 from monarch_theory.rounding import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
     Running,
-    apply_stages,
     convolution_bound,
     correlation_gradient_bound,
     default_model,

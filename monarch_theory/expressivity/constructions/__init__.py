@@ -11,7 +11,7 @@ from monarch_theory.expressivity.constructions.displacement import (
     toeplitz_like,
     vandermonde_like,
 )
-from monarch_theory.expressivity.constructions.kronecker import block_diagonal, kronecker, walsh_hadamard
+from monarch_theory.expressivity.constructions.kronecker_products import block_diagonal, kronecker, walsh_hadamard
 from monarch_theory.expressivity.constructions.orthogonal_polynomials import (
     Recurrence,
     chebyshev,
@@ -33,7 +33,7 @@ from monarch_theory.expressivity.constructions.trigonometric import (
     dst4,
     makhoul,
 )
-from monarch_theory.expressivity.constructions.vandermonde import (
+from monarch_theory.expressivity.constructions.vandermonde_matrices import (
     cauchy,
     cauchy_of_roots,
     chirp,

@@ -31,7 +31,7 @@ from monarch_theory.domains import COMPLEX128, INTEGERS, RATIONALS, Domain, Floa
 from monarch_theory.expressivity.constructions.convolution import f_circulant, powers, reciprocals
 from monarch_theory.expressivity.constructions.product import MonarchProduct, MonarchSum
 from monarch_theory.expressivity.constructions.stages import reverse_columns
-from monarch_theory.expressivity.constructions.vandermonde import nodes_of
+from monarch_theory.expressivity.constructions.vandermonde_matrices import nodes_of
 from monarch_theory.expressivity.membership import eliminate
 
 __all__ = [

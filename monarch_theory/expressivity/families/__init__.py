@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from monarch_theory.expressivity.families.family import Family, Setting
-from monarch_theory.expressivity.families.monarch import butterfly, monarch
+from monarch_theory.expressivity.families.monarch_orders import butterfly, monarch
 
 __all__ = ["FAMILIES", "Family", "Setting", "families_for", "families_here"]
 

@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from monarch_gpu.ops import memory  # noqa: E402
 from monarch_gpu.ops.torch import monarch_multiply  # noqa: E402
+from monarch_gpu.ops.torch.cpu import memory  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="needs MADV_FREE")
 

@@ -17,8 +17,9 @@ from monarch_theory.monarch import Convention, random_monarch
 
 torch = pytest.importorskip("torch")
 
-from monarch_gpu.ops import stages, strided  # noqa: E402
 from monarch_gpu.ops import torch as ops  # noqa: E402
+from monarch_gpu.ops.torch import multiply as products  # noqa: E402
+from monarch_gpu.ops.torch.cpu import stages, strided  # noqa: E402
 
 ORDERS = [((8,), (9,)), ((8, 9), (9, 8)), ((4, 16), (4, 16)), ((2, 3, 4), (3, 2, 5)), ((2, 2, 3, 2), (2, 2, 3, 2))]
 
@@ -42,7 +43,7 @@ def _needs_a_compiler() -> None:
 @pytest.fixture
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages serve products of any size."""
-    monkeypatch.setattr(ops, "SMALLEST", 0)
+    monkeypatch.setattr(products, "SMALLEST", 0)
 
 
 NOT_COMPILED = 3
@@ -191,8 +192,8 @@ def test_stages_and_their_gradients_are_exact_on_integers(
     x = integers(shape, torch.float64, 2).requires_grad_()
 
     def results(smallest: int) -> list[Any]:
-        ops.SMALLEST = smallest
-        y = ops._multiply(x, factors, convention.value, batch_first, True)[0]
+        products.SMALLEST = smallest
+        y = products.multiply(x, factors, convention.value, batch_first, True)[0]
         gradient = integers(y.shape, torch.float64, 3)
         return [y, *torch.autograd.grad(y, [x, *factors], gradient)]
 

@@ -9,7 +9,7 @@ from monarch_theory.domains import INTEGERS, RATIONALS, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import decide
 from monarch_theory.monarch import Convention, Monarch, random_monarch
-from monarch_theory.testing.strategies import arrays, monarchs
+from monarch_theory.strategies import arrays, monarchs
 
 FIELD = PrimeField(10007)
 DOMAINS = (INTEGERS, PrimeField(97))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monarch_theory.domains import FLOAT64, INTEGERS, Cyclotomic, NoRootOfUnityError, PrimeField, prime_with_root
 from monarch_theory.expressivity import constructions as c
 from monarch_theory.expressivity.constructions.convolution import powers, reciprocals
-from monarch_theory.expressivity.constructions.vandermonde import nodes_of
+from monarch_theory.expressivity.constructions.vandermonde_matrices import nodes_of
 
 N, RADICES = 8, (2, 4)
 FIELD = PrimeField(prime_with_root(4 * N))

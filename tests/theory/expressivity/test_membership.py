@@ -21,7 +21,7 @@ from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.membership import decide, decide_exactly, default_accuracy
 from monarch_theory.fourier import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
-from monarch_theory.testing.strategies import arrays, monarchs, radices
+from monarch_theory.strategies import arrays, monarchs, radices
 
 EXACT = (INTEGERS, RATIONALS, PrimeField(7), Cyclotomic(3))
 

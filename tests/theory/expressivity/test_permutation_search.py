@@ -10,7 +10,7 @@ from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Convention, random_monarch
-from monarch_theory.testing.strategies import radices
+from monarch_theory.strategies import radices
 
 
 @settings(max_examples=30)

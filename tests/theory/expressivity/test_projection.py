@@ -18,7 +18,7 @@ from monarch_theory.expressivity.membership import decide
 from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
 from monarch_theory.fourier import fourier
 from monarch_theory.monarch import Convention, random_monarch
-from monarch_theory.testing.strategies import arrays, radices
+from monarch_theory.strategies import arrays, radices
 
 CLASSES = [
     MonarchClass((3, 4)),

@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from monarch_theory.causality.inputs import KINDS, Inputs, UndecidedError, unit_roundoff
-from monarch_theory.causality.noise import COARSE_STEP, SINGLE, Examination, examine, wide
+from monarch_theory.leaks.inputs import KINDS, Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.noise import COARSE_STEP, SINGLE, Examination, examine, wide
 
 __all__ = ["Found", "Search", "spread_order"]
 

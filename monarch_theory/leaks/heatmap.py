@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from monarch_theory.causality.inputs import Inputs
-from monarch_theory.causality.noise import wide
+from monarch_theory.leaks.inputs import Inputs
+from monarch_theory.leaks.noise import wide
 
 __all__ = ["HeatMap", "heat_map"]
 

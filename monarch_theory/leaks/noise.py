@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.causality.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
 
 __all__ = ["Examination", "examine"]
 

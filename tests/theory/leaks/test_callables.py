@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monarch_theory.causality.callables import check_callable
-from monarch_theory.causality.cuts import spread_order
-from monarch_theory.causality.files import check_file
-from monarch_theory.causality.inputs import Inputs
+from monarch_theory.leaks.callables import check_callable
+from monarch_theory.leaks.cuts import spread_order
+from monarch_theory.leaks.files import check_file
+from monarch_theory.leaks.inputs import Inputs
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 N = 40

@@ -1,17 +1,20 @@
-"""Numbers of the cyclotomic field ℚ(ζ_n): polynomials in ζ = e^(2πi/n) modulo the n-th cyclotomic polynomial."""
+"""The cyclotomic field ℚ(ζ_n): polynomials in ζ = e^(2πi/n) modulo the n-th cyclotomic polynomial."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import flint
 import numpy as np
 import sympy
 
-__all__ = ["CyclotomicNumber"]
+from monarch_theory.domains.domain import Domain, NoRootOfUnityError, elementwise
+from monarch_theory.domains.rational import RATIONALS
+
+__all__ = ["Cyclotomic", "CyclotomicNumber"]
 
 
 @lru_cache
@@ -127,3 +130,62 @@ class CyclotomicNumber:
 
     def __repr__(self) -> str:
         return f"CyclotomicNumber({self})"
+
+
+@dataclass(frozen=True)
+class Cyclotomic(Domain):
+    """The cyclotomic field ℚ(ζ_n), ζ_n = e^(2πi/n), with elements `CyclotomicNumber`.
+
+    >>> field = Cyclotomic(8)
+    >>> i = field.root_of_unity(4)
+    >>> field.conjugate(field.array([i, i * i, 3]))
+    array([CyclotomicNumber(-ζ8**2), CyclotomicNumber(-1), CyclotomicNumber(3)],
+          dtype=object)
+    """
+
+    n: int
+    dtype: ClassVar[np.dtype] = np.dtype(object)  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n, int) or self.n < 1:
+            raise ValueError(f"n: expected a positive integer, got {self.n!r}")
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"Q(zeta_{self.n})"
+
+    def scalar(self, value: Any) -> CyclotomicNumber:
+        if isinstance(value, CyclotomicNumber):
+            if value.n != self.n:
+                raise TypeError(f"a number of Q(zeta_{value.n}), not of {self.name}")
+            return value
+        return CyclotomicNumber.of(self.n, [RATIONALS.scalar(value)])
+
+    def to_sympy(self, value: CyclotomicNumber) -> sympy.Expr:
+        return value.as_expression()
+
+    def from_sympy(self, expression: sympy.Expr) -> CyclotomicNumber:
+        coefficients = sympy.Poly(expression, CyclotomicNumber.zeta(self.n)).all_coeffs()[::-1]
+        return CyclotomicNumber.of(self.n, [RATIONALS.scalar(c) for c in coefficients])
+
+    @property
+    def sympy_options(self) -> dict[str, Any]:
+        return {"domain": sympy.QQ[CyclotomicNumber.zeta(self.n)]}
+
+    def reciprocal(self, value: CyclotomicNumber) -> CyclotomicNumber:
+        return value.reciprocal()
+
+    def conjugate(self, a: np.ndarray) -> np.ndarray:
+        return elementwise(CyclotomicNumber.conjugate, a)
+
+    def root_of_unity(self, n: int) -> CyclotomicNumber:
+        if self.n % n == 0:
+            return CyclotomicNumber.power_of_zeta(self.n, self.n // n)
+        if self.n % 2 and (2 * self.n) % n == 0:
+            # an odd field also holds −1: the root of order 2m whose square is ζ_m
+            return -(self.root_of_unity(n // 2) ** ((n // 2 + 1) // 2))
+        raise NoRootOfUnityError(f"domain: expected one with a primitive {n}-th root of unity, got {self.name}")
+
+    def embed(self, a: np.ndarray) -> np.ndarray:
+        """The complex numbers that the scalars stand for, complex128."""
+        return elementwise(complex, a).astype(complex)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from monarch_theory.causality.callables import UNDECIDED, Report, check_model
-from monarch_theory.causality.inputs import Inputs, UndecidedError, parse_shape
+from monarch_theory.leaks.callables import UNDECIDED, Report, check_model
+from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 
 __all__ = ["check_file"]

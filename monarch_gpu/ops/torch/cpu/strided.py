@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from monarch_gpu.ops import memory
+from monarch_gpu.ops.torch.cpu import memory
 
 __all__ = ["DIMS", "Operand", "Product", "library", "plan", "run", "transposed"]
 

@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monarch_gpu.ops import memory, strided
-from monarch_gpu.ops.strided import Operand, Product
+from monarch_gpu.ops.torch.cpu import memory, strided
+from monarch_gpu.ops.torch.cpu.strided import Operand, Product
 
 __all__ = ["gradients", "layouts", "multiply"]
 

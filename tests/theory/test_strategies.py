@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monarch_theory.domains import COMPLEX64, FLOAT32, FLOAT64, INTEGERS, RATIONALS, SYMBOLIC, Cyclotomic, PrimeField
 from monarch_theory.monarch import Convention
-from monarch_theory.testing.strategies import arrays, batches, monarchs, radices, vectors
+from monarch_theory.strategies import arrays, batches, monarchs, radices, vectors
 
 EVERY_DOMAIN = (INTEGERS, RATIONALS, PrimeField(17), Cyclotomic(8), SYMBOLIC, FLOAT32, FLOAT64, COMPLEX64)
 

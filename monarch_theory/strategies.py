@@ -1,7 +1,7 @@
 """Hypothesis strategies for Monarch matrices: domains, radices, matrices, and the arrays they act on.
 
     from hypothesis import given
-    from monarch_theory.testing.strategies import monarchs, vectors
+    from monarch_theory.strategies import monarchs, vectors
 
     @given(monarchs(max_size=24).flatmap(lambda M: tuples(just(M), vectors(M))))
     def test_multiply_is_the_dense_product(pair): ...

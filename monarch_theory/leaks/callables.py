@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from monarch_theory.causality.cuts import Found, Search, scale
-from monarch_theory.causality.heatmap import HeatMap, heat_map
-from monarch_theory.causality.inputs import Inputs, UndecidedError, unit_roundoff
-from monarch_theory.causality.noise import wide
+from monarch_theory.leaks.cuts import Found, Search, scale
+from monarch_theory.leaks.heatmap import HeatMap, heat_map
+from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.noise import wide
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.bridge import as_numpy
 

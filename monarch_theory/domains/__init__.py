@@ -1,0 +1,28 @@
+"""Scalar domains: the numbers a Monarch matrix is made of.
+
+Every algorithm of this package is written once, over arrays, and takes its scalars from a `Domain`. A domain says how
+an array of its scalars is stored, how products are brought back to normal form, how blocks are inverted, and which
+roots of unity it has.
+
+| domain          | stored as                     | exact |
+|-----------------|-------------------------------|-------|
+| `FLOAT64`, …    | NumPy floating or complex     | no    |
+| `INTEGERS`      | object array of `int`         | yes   |
+| `RATIONALS`     | object array of `flint.fmpq`  | yes   |
+| `Cyclotomic(n)` | object array of `CyclotomicNumber` | yes   |
+| `PrimeField(q)` | int64 array in [0, q), q < 2³¹ | yes   |
+| `SYMBOLIC`      | object array of expanded `sympy.Expr` | yes |
+"""
+
+from monarch_theory.domains.cyclotomic import Cyclotomic, CyclotomicNumber
+from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError
+from monarch_theory.domains.floating import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, Floating
+from monarch_theory.domains.prime import PrimeField, prime_with_root
+from monarch_theory.domains.rational import INTEGERS, RATIONALS, Integers, Rationals
+from monarch_theory.domains.symbolic import SYMBOLIC, Symbolic
+
+__all__ = [
+    "COMPLEX64", "COMPLEX128", "FLOAT32", "FLOAT64", "INTEGERS", "RATIONALS", "SYMBOLIC", "Cyclotomic",
+    "CyclotomicNumber", "Domain", "Floating", "Integers", "NoRootOfUnityError", "PrimeField", "Rationals",
+    "SingularBlockError", "Symbolic", "prime_with_root",
+]  # fmt: skip

@@ -1,0 +1,97 @@
+"""Error models: how far a right kernel may be from the exact answer, element by element.
+
+Model of arithmetic. A format with precision p rounds to nearest, fl(a ∘ b) = (a ∘ b)(1 + δ) + ε with |δ| ≤ u = 2^−p and
+|ε| ≤ η, one of δ, ε zero (Higham, *Accuracy and Stability*, 2nd ed., §2.1); η is the smallest normal number, because
+vector units flush subnormals, and the smallest subnormal for float16, which none of them flushes. Products are
+accumulated in *any* order, with or without fused multiply–add, so a bound fits every blocking and every tree.
+
+**Deterministic.** A sum of n products passes each term through at most n roundings, so
+
+    |fl(Σ a_i x_i) − Σ a_i x_i| ≤ γ_n Σ |a_i| |x_i| + n η,   γ_n = (1 + u)^n − 1 ≤ n u / (1 − n u)   (Higham, §3.1).
+
+It holds always: a kernel outside it does not compute the sum in the format it claims.
+
+**Probabilistic.** If rounding errors are mean independent with mean zero, then with probability at least 1 − `failure`
+γ_n may be replaced by γ̃_n = exp(λ √n u + n u²/(1 − u)) − 1, where λ = √(2 ln(2n / failure)) / (1 − u)
+(Higham & Mary, *A new approach to probabilistic rounding error analysis*, SISC 41, 2019, Theorems 2.4 and 3.1). It is
+sharper from n ≈ λ² on; below, the deterministic bound is the smaller and is what `ErrorModel.growth` returns.
+
+**Exact.** Multiples of 2^g below 2^(p+g) are all representable. Where Σ |a_i| |x_i| stays below that, nothing is
+rounded whatever the order, and the bound is zero: small integers must come out exactly right.
+
+Complex numbers are pairs: a sum of n complex products is, per component, a sum of 2n real ones, which gives √2 γ_2n in
+modulus. Kernels that form complex products with three multiplications are outside the model.
+"""
+
+from monarch_theory.rounding.formats import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    NAMES,
+    Format,
+    format_of,
+    round_to,
+    unit_roundoff,
+)
+from monarch_theory.rounding.model import ErrorModel, default_model, failure_per_product, gamma, probabilistic_gamma
+from monarch_theory.rounding.products import monarch_multiply_bound, monarch_running
+from monarch_theory.rounding.running import (
+    BOUND_SLACK,
+    Running,
+    add,
+    exactly,
+    grain_of,
+    matmul,
+    matmul_bound,
+    multiply,
+    store,
+)
+from monarch_theory.rounding.transforms import (
+    any_fourier_growth,
+    balanced_radices,
+    convolution_bound,
+    convolution_growth,
+    correlation_gradient_bound,
+    fourier_bound,
+    fourier_growth,
+    fourier_growth_in_norm,
+    usual_radices,
+)
+
+__all__ = [
+    "BFLOAT16",
+    "BOUND_SLACK",
+    "FLOAT16",
+    "FLOAT32",
+    "FLOAT64",
+    "NAMES",
+    "ErrorModel",
+    "Format",
+    "Running",
+    "add",
+    "any_fourier_growth",
+    "balanced_radices",
+    "convolution_bound",
+    "convolution_growth",
+    "correlation_gradient_bound",
+    "default_model",
+    "exactly",
+    "failure_per_product",
+    "format_of",
+    "fourier_bound",
+    "fourier_growth",
+    "fourier_growth_in_norm",
+    "gamma",
+    "grain_of",
+    "matmul",
+    "matmul_bound",
+    "monarch_multiply_bound",
+    "monarch_running",
+    "multiply",
+    "probabilistic_gamma",
+    "round_to",
+    "store",
+    "unit_roundoff",
+    "usual_radices",
+]

@@ -1,0 +1,146 @@
+"""Running error bounds: the exact value, and how far a kernel may be from it, operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.rounding.formats import Format
+from monarch_theory.rounding.model import ErrorModel, default_model
+
+__all__ = ["BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "store"]
+
+# Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
+# bound that is not zero contains u times such a sum, so widening it by 2^-20 covers its own roundings.
+BOUND_SLACK = 1 + 2.0**-20
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running error bound: what a kernel holds at some point of its work.
+
+    Attributes:
+        value: the exact value, as float64 or complex128 to about 2^−40.
+        error: bound on the modulus of what the kernel has minus the exact value; infinity where it may have overflowed.
+        grain: both are multiples of 2^grain; None where nothing is known.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    grain: int | None = None
+
+    def __getitem__(self, index: Any) -> Running:
+        return Running(self.value[index], self.error[index], self.grain)
+
+    def apply(self, rearrange: Callable[[np.ndarray], np.ndarray]) -> Running:
+        """The same after reshaping, transposing or slicing."""
+        return Running(rearrange(self.value), rearrange(self.error), self.grain)
+
+
+def grain_of(values: np.ndarray) -> int:
+    """The largest g with every value a multiple of 2^g (0 for an array of zeros).
+
+    >>> grain_of(np.array([6.0, 0.5, 0.0]))
+    -1
+    """
+    parts = np.concatenate([values.real.ravel(), values.imag.ravel()]) if values.dtype.kind == "c" else values.ravel()
+    parts = parts[(parts != 0) & np.isfinite(parts)]
+    if not parts.size:
+        return 0
+    mantissas, exponents = np.frexp(parts.astype(np.float64))
+    integers = np.ldexp(np.abs(mantissas), 53).astype(np.int64)
+    trailing = np.log2((integers & -integers).astype(np.float64)).astype(int)
+    return int((exponents - 53 + trailing).min())
+
+
+def exactly(values: Any) -> Running:
+    """Inputs, known without error."""
+    values = np.asarray(values)
+    wide = values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
+    return Running(wide, np.zeros(wide.shape), grain_of(wide))
+
+
+def _representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
+    """Where every multiple of 2^grain of at most this modulus is a normal number of the format, or zero."""
+    if grain is None or grain < target.exponent_min:
+        return np.zeros(moduli.shape, dtype=bool)
+    return moduli <= min(np.ldexp(1.0, min(target.precision + grain, 1023)), target.largest)
+
+
+def store(state: Running, target: Format) -> Running:
+    """The state rounded once to a format. Values that may exceed its range get an infinite bound."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        moduli = np.abs(state.value) + state.error
+        rounding = target.unit_roundoff * moduli + target.underflow
+        error = state.error + np.where(_representable(moduli, state.grain, target), 0.0, rounding)
+        error = np.where(np.abs(state.value) + error > target.largest, inf, error)
+    return Running(state.value, error, state.grain)
+
+
+def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> Running:
+    """Batched product blocks (…, m, n) · state (…, n, c), accumulated but not yet stored.
+
+    With A + ΔA for the blocks and B + ΔB for the state, what came in moves the product by at most |A|ΔB + ΔA(|B| + ΔB).
+    """
+    left = blocks if isinstance(blocks, Running) else exactly(blocks)
+    n = left.value.shape[-1]
+    a, b = np.abs(left.value), np.abs(state.value)
+    complex_values = "c" in (left.value.dtype.kind, state.value.dtype.kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        moduli = a @ b
+        moved = a @ state.error + (left.error @ (b + state.error) if left.error.any() else 0.0)
+        carried = np.nan_to_num(moved, nan=inf, posinf=inf)
+        total = moduli + carried
+        grain = None if left.grain is None or state.grain is None else left.grain + state.grain
+        accumulation = model.accumulation
+        rounding = model.growth(n, complex_values=complex_values) * total + 2 * n * accumulation.underflow
+        exact = _representable(total, grain, accumulation)
+        error = carried + np.where(exact, 0.0, rounding)
+        error = np.where(total + rounding > accumulation.largest, inf, error)
+    return Running(left.value @ state.value, error, grain)
+
+
+def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
+    """Elementwise product, rounded once in the accumulation format."""
+    value = a.value * b.value
+    complex_values = value.dtype.kind == "c"
+    with np.errstate(over="ignore", invalid="ignore"):
+        carried = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+        carried = np.nan_to_num(carried, nan=inf, posinf=inf)
+        moduli = np.abs(a.value) * np.abs(b.value) + carried
+        grain = None if a.grain is None or b.grain is None else a.grain + b.grain
+        rounding = model.growth(1, complex_values=complex_values) * moduli + 2 * model.accumulation.underflow
+        error = carried + np.where(_representable(2 * moduli, grain, model.accumulation), 0.0, rounding)
+    return Running(value, error, grain)
+
+
+def add(a: Running, b: Running, model: ErrorModel) -> Running:
+    """Elementwise sum, rounded once in the accumulation format."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        moduli = np.abs(a.value) + np.abs(b.value) + a.error + b.error
+        grain = None if a.grain is None or b.grain is None else min(a.grain, b.grain)
+        rounding = model.accumulation.unit_roundoff * moduli
+        error = a.error + b.error + np.where(_representable(moduli, grain, model.accumulation), 0.0, rounding)
+    return Running(a.value + b.value, error, grain)
+
+
+def matmul_bound(
+    a: np.ndarray,
+    b: np.ndarray,
+    storage: str | np.dtype | Format,
+    accumulation: str | np.dtype | Format | None = None,
+    *,
+    failure: float | None = None,
+) -> np.ndarray:
+    """Elementwise bound on the error of the (batched) product a @ b, stored in `storage`.
+
+    >>> a = np.full((1, 3), 1 / 3)
+    >>> float(matmul_bound(a, a.T, "float64")[0, 0]) < 5 * 2.0**-53
+    True
+    """
+    model = default_model(storage, accumulation, failure=failure)
+    return BOUND_SLACK * store(matmul(np.asarray(a), exactly(b), model), model.storage).error
