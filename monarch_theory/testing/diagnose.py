@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
+from monarch_theory.sandbox.patterns import is_padding
 from monarch_theory.testing.cases import EXTREME, Case
 from monarch_theory.testing.faults import row_faults, scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.kernel_server import is_padding
 from monarch_theory.testing.op import Arrays, Fault, Output
 
 __all__ = ["Cause", "Observation", "diagnose"]

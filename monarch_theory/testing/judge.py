@@ -11,9 +11,9 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel, failure_per_product, format_of
 from monarch_theory.sandbox import Outcome
+from monarch_theory.sandbox.patterns import is_padding, is_poison
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.kernel_server import is_padding, is_poison
 from monarch_theory.testing.op import Arrays, Output
 from monarch_theory.testing.oracle import Enclosure, exact_answer
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
-from monarch_theory.testing.kernel_server import MALLOC_PERTURB
 
 __all__ = ["Kernel", "Run"]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-import resource
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,65 +23,12 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import wire
-from monarch_theory.sandbox.child import die_with_parent, is_out_of_memory, limit_memory
 from monarch_theory.sandbox.loading import quoted, run_file
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.patterns import PADDING, POISON, poisoned
+from monarch_theory.sandbox.serving import Answer, serve
 
-__all__ = ["MALLOC_PERTURB", "is_padding", "is_poison", "main"]
-
-POISON = {"float16": 0x7E5A, "float32": 0x7FDA5A5A, "float64": 0x7FFADA5A5A5A5A5A}
-"""NaN with a payload no arithmetic produces, as bits; the top half of the float32 one is the bfloat16 one."""
-
-PADDING = {"float16": 0x7E35, "float32": 0x7FD53535, "float64": 0x7FFD353535353535}
-"""Another NaN, for what lies between the elements of strided arguments."""
-
-# glibc fills new memory with the complement of this byte: 0x7E7E… is huge in every format but float16, where it is NaN
-MALLOC_PERTURB = 0x81
-FRESH = {"float16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E}
-
-Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
-
-
-def pattern_of(dtype: np.dtype, patterns: dict[str, int]) -> np.ndarray | None:
-    """One element that holds a pattern, if there is one for the dtype; int16 carries the bits of bfloat16."""
-    if dtype == np.int16:
-        return np.array(patterns["float32"] >> 16, dtype)
-    part = dtype.type(0).real.dtype
-    if part.name not in patterns:
-        return None
-    bits = np.full(dtype.itemsize // part.itemsize, patterns[part.name], dtype=f"uint{8 * part.itemsize}")
-    return bits.view(dtype)[0:1].reshape(())
-
-
-def poisoned(array: np.ndarray, patterns: dict[str, int] = POISON) -> np.ndarray:
-    """The array, whatever its strides, filled with a pattern where its dtype has one."""
-    value = pattern_of(array.dtype, patterns) if array.dtype.kind in "fci" else None
-    if value is not None:
-        # assigning an array of the same dtype copies its bits
-        array[...] = value
-    return array
-
-
-def holds(array: np.ndarray, dtype: str, patterns: dict[str, int]) -> np.ndarray:
-    """Which elements hold a pattern; `dtype` "bfloat16" travels as float32."""
-    if dtype in ("complex64", "complex128"):
-        pairs = np.ascontiguousarray(array)[..., None].view(array.real.dtype)
-        return np.asarray(holds(pairs, pairs.dtype.name, patterns).any(-1))
-    if dtype == "bfloat16":
-        return np.asarray(np.ascontiguousarray(array).view(np.uint32) >> 16 == patterns["float32"] >> 16)
-    if dtype not in patterns:
-        return np.zeros(array.shape, dtype=bool)
-    return np.asarray(np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}") == patterns[dtype])
-
-
-def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Which elements hold poison, or the bytes fresh memory is filled with."""
-    return holds(array, dtype, POISON) | holds(array, dtype, FRESH)
-
-
-def is_padding(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Which elements hold what lies between the elements of strided arguments."""
-    return holds(array, dtype, PADDING)
+__all__ = ["KernelServer"]
 
 
 def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
@@ -278,45 +224,5 @@ def poisoned_tensor(tensor: Any) -> Any:
     return tensor
 
 
-def answer(server: KernelServer, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
-    try:
-        return (server.load if header["do"] == "load" else server.call)(header, arrays)
-    except SystemExit as error:
-        return {"outcome": "EXIT", "message": f"the kernel called sys.exit({error.code!r})"}, ()
-    except SandboxError as error:
-        return {"outcome": error.outcome.name, "message": error.message}, ()
-    except BaseException as error:
-        outcome = "OUT_OF_MEMORY" if is_out_of_memory(error) else "EXCEPTION"
-        return {"outcome": outcome, "message": quoted(error, server.path)}, ()
-
-
-def main() -> None:
-    """Arguments: the descriptor to read requests from, the one to answer on, the memory limit in GiB (0: none)."""
-    incoming, outgoing, gibibytes = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    sys.argv = ["kernel"]
-    for descriptor in (incoming, outgoing):
-        os.set_inheritable(descriptor, False)
-    die_with_parent()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if gibibytes:
-        limit_memory(gibibytes)
-    requests = os.fdopen(incoming, "rb")
-    server, own = KernelServer(), os.getpid()
-
-    def read(size: int) -> bytes:
-        data = requests.read(size)
-        if len(data) < size:
-            os._exit(0)
-        return data
-
-    while True:
-        reply = answer(server, *wire.receive(read))
-        if os.getpid() != own:
-            os._exit(0)  # the kernel forked, and this is the copy
-        view = memoryview(wire.encode(*reply))
-        while view:
-            view = view[os.write(outgoing, view) :]
-
-
 if __name__ == "__main__":
-    main()
+    serve(KernelServer(), "the kernel")

@@ -5,10 +5,10 @@ import pytest
 
 from monarch_theory.rounding import default_model
 from monarch_theory.sandbox import Outcome
+from monarch_theory.sandbox.patterns import PADDING, POISON
 from monarch_theory.testing.cases import FAMILIES, LAYOUTS, cases, make_case, selected_shapes
 from monarch_theory.testing.judge import Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.kernel_server import PADDING, POISON
 from monarch_theory.testing.ops import NAMES, op_named
 
 OP = op_named("monarch-multiply")

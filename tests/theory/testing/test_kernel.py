@@ -7,11 +7,12 @@ import pytest
 
 from monarch_theory.rounding import default_model
 from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.sandbox.patterns import PADDING, POISON, is_padding, is_poison, poisoned
 from monarch_theory.testing.cases import make_case
 from monarch_theory.testing.check import observe
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.kernel import Kernel
-from monarch_theory.testing.kernel_server import PADDING, POISON, is_padding, is_poison, laid_out, poisoned
+from monarch_theory.testing.kernel_server import laid_out
 from monarch_theory.testing.ops import op_named
 
 FILE = Path(__file__).parent / "misbehaving_kernels.py"
