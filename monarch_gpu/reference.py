@@ -1,7 +1,7 @@
 """The layers and the three models again in NumPy float64, on `monarch_theory`, every value with a bound on its error.
 
 A `Running` is the value and how far a right implementation in float64 may be from it. Long convolutions go through the
-Monarch DFT of `monarch_theory.fourier`; everything else is written from the formulas. The bounds are those of
+Monarch DFT of `monarch_theory.fourier_matrix`; everything else is written from the formulas. The bounds are those of
 `monarch_theory.rounding`; for what it has no entry for:
 
 - sin and exp: 4 ulp of the library function, and the argument's error through the largest slope;
@@ -30,7 +30,7 @@ from monarch_gpu.layers import (
     ShortConvolution,
 )
 from monarch_gpu.vit import ViTForImageClassification
-from monarch_theory.fourier import fourier, inverse_fourier
+from monarch_theory.fourier_matrix import fourier, inverse_fourier
 from monarch_theory.rounding import (
     FLOAT64,
     Running,

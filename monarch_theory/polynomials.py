@@ -26,7 +26,7 @@ import sympy
 
 from monarch_theory.digits import reversal
 from monarch_theory.domains import Domain
-from monarch_theory.fourier import fourier, vandermonde
+from monarch_theory.fourier_matrix import fourier, vandermonde
 from monarch_theory.monarch import Convention, Monarch
 
 __all__ = ["BasisPolynomials", "View", "basis_polynomials", "multiply_modulo"]

@@ -71,14 +71,6 @@ def test_the_wheel_carries_types_licence_and_kernels(installed):
     assert {p.relative_to(installed) for p in (installed / "monarch_gpu").rglob("*.cu")} == sources
 
 
-def test_the_front_door_lists_its_rooms():
-    from monarch_theory.command import SUBCOMMANDS
-
-    command = [sys.executable, "-m", "monarch_theory.command", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert all(name in shown for name in SUBCOMMANDS)
-
-
 def test_no_attribute_of_a_package_hides_a_module():
     hiding = """
 import importlib, pkgutil, types, monarch_theory

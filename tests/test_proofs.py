@@ -122,7 +122,7 @@ FAULTS = {
         "monarch_theory.causality.CausalMonarch.condition_bound", lambda original: lambda self, rho: 1 + rho / 9
     ),
     "cost": ("monarch_theory.monarch.Monarch.parameters", _nothing),
-    "dft_is_monarch": ("monarch_theory.fourier.vandermonde", _reversed_rows),
+    "dft_is_monarch": ("monarch_theory.fourier_matrix.vandermonde", _reversed_rows),
     "entry_formula": ("monarch_theory.monarch.reversal", _no_reversal),
     "free_parameters": ("monarch_theory.causality.CausalMonarch.scalings", _nothing),
     "interpolation": ("monarch_theory.monarch.reversal", _no_reversal),

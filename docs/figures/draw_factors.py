@@ -7,6 +7,6 @@ The hue of an entry is its phase. Sixteen by sixteen roots of unity, from two fa
 
 import pictures
 
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 
 pictures.factors(fourier((4, 4)), height=3)

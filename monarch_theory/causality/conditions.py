@@ -76,7 +76,7 @@ def degree_profile(matrix: Monarch) -> DegreeProfile:
         NoRootOfUnityError: no N-th root of unity.
 
     >>> from monarch_theory.domains import Cyclotomic
-    >>> from monarch_theory.fourier import fourier
+    >>> from monarch_theory.fourier_matrix import fourier
     >>> degree_profile(fourier((2, 2), Cyclotomic(4))).minimum
     (array([[0, 0],
            [1, 1]]), array([0, 1]))

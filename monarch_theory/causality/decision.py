@@ -90,7 +90,7 @@ def decide(
         ValueError: the domain is not exact, M0 is singular, or an argument is out of range.
 
     >>> from monarch_theory.domains import Cyclotomic, PrimeField
-    >>> from monarch_theory.fourier import fourier
+    >>> from monarch_theory.fourier_matrix import fourier
     >>> print(decide(MonarchOperator(fourier((4, 4), PrimeField(17)))))
     causal (n = 8, over F_17, exact, by theorem)
     >>> print(decide(MonarchOperator(fourier((2, 2), Cyclotomic(4)), n=3)))

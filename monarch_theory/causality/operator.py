@@ -30,7 +30,7 @@ class MonarchOperator:
         ValueError: the matrices are not N × N over one domain, n is not in 1 … N, or M0 is singular.
 
     >>> from monarch_theory.domains import PrimeField
-    >>> from monarch_theory.fourier import fourier
+    >>> from monarch_theory.fourier_matrix import fourier
     >>> MonarchOperator(fourier((2, 4), PrimeField(17))).apply([1, 2, 0, 0], [1, 1, 1, 5])
     array([1, 3, 3, 7])
     """

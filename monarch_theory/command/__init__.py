@@ -1,30 +1,19 @@
 """The `monarch` command: parsing and printing only; one file per subcommand, named as the subcommand."""
 
-from importlib import import_module
-from importlib.metadata import entry_points
+import sys
 
-import typer
-
-SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants", "campaign", "prove")
-
-app = typer.Typer(
-    name="monarch",
-    help="Is an operator causal? Is a matrix Monarch? Is a kernel right?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def monarch() -> None:
-    """Is an operator causal? Is a matrix Monarch? Is a kernel right?"""
+__all__ = ["main"]
 
 
 def main() -> None:
-    """Console entry point: every subcommand of this package, then those other packages declare."""
-    for name in SUBCOMMANDS:
-        app.command(name)(getattr(import_module(f"{__name__}.{name}"), name))
-    for entry in entry_points(group="monarch.commands"):
-        app.command(entry.name)(entry.load())
-    app()
+    """Console entry point: run what the command line asks for and exit with its answer."""
+    try:
+        from monarch_theory.command.door import run
+
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        # before the door stands, while Python still imports
+        sys.stderr.write("monarch: stopped\n")
+        code = 130
+    sys.exit(code)

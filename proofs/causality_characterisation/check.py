@@ -9,7 +9,7 @@ import numpy as np
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator, decide
 from monarch_theory.domains import PrimeField, SingularBlockError, prime_with_root
-from monarch_theory.fourier import vandermonde
+from monarch_theory.fourier_matrix import vandermonde
 from monarch_theory.monarch import Monarch, random_monarch
 from monarch_theory.proving import Instance, Progress, Result, verify
 

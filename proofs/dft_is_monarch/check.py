@@ -2,7 +2,7 @@
 
 from monarch_theory.domains import Cyclotomic, Domain, PrimeField, prime_with_root
 from monarch_theory.expressivity.classes import factorisations
-from monarch_theory.fourier import fourier, inverse_fourier, vandermonde
+from monarch_theory.fourier_matrix import fourier, inverse_fourier, vandermonde
 from monarch_theory.proving import Instance, Progress, Result, verify
 
 

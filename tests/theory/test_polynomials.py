@@ -18,7 +18,7 @@ from monarch_theory.domains import (
     SingularBlockError,
     prime_with_root,
 )
-from monarch_theory.fourier import fourier, inverse_fourier, vandermonde
+from monarch_theory.fourier_matrix import fourier, inverse_fourier, vandermonde
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.polynomials import BasisPolynomials, View, basis_polynomials, multiply_modulo
 from monarch_theory.strategies import monarchs

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.domains import FLOAT64
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import apply_stages, random_monarch
 from monarch_theory.rounding import (
     BFLOAT16,

@@ -7,14 +7,14 @@ import numpy as np
 
 from monarch_theory.domains import COMPLEX128, Domain
 from monarch_theory.expressivity.constructions.stages import scale_rows
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Monarch
 
 __all__ = ["dft", "inverse_dft"]
 
 
 def dft(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
-    """F[i, j] = ω_N^(ij), order `len(radices)`; see `monarch_theory.fourier.fourier`."""
+    """F[i, j] = ω_N^(ij), order `len(radices)`; see `monarch_theory.fourier_matrix.fourier`."""
     return fourier(radices, domain)
 
 

@@ -18,7 +18,7 @@ from monarch_theory.causality import (
 )
 from monarch_theory.causality.conditions import basis_degrees
 from monarch_theory.domains import FLOAT64, RATIONALS, Cyclotomic, NoRootOfUnityError, PrimeField, prime_with_root
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.polynomials import BasisPolynomials, View, basis_polynomials
 

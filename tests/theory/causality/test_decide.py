@@ -15,7 +15,7 @@ from monarch_theory.domains import (
     SingularBlockError,
     prime_with_root,
 )
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 
 FIELD = PrimeField(prime_with_root(5040))

@@ -29,7 +29,7 @@ from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.constructions.stages import append_terms, prepend_terms, scale_rows
 from monarch_theory.expressivity.dimension import recurrence_dimension, recurrence_jacobian_rank
 from monarch_theory.expressivity.membership import decide
-from monarch_theory.fourier import vandermonde
+from monarch_theory.fourier_matrix import vandermonde
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.rounding import gamma
 

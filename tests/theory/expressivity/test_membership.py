@@ -19,7 +19,7 @@ from monarch_theory.domains import (
 )
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.membership import decide, decide_exactly, default_accuracy
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
 from monarch_theory.strategies import arrays, monarchs, radices
 

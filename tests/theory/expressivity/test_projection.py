@@ -16,7 +16,7 @@ from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTE
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.membership import decide
 from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
-from monarch_theory.fourier import fourier
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, random_monarch
 from monarch_theory.strategies import arrays, radices
 

@@ -1,0 +1,179 @@
+"""The front door: exit code 1 is an answer, never an accident; an accident is one line, or one object for machines."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import pytest
+
+import monarch_theory
+from monarch_theory.command import door, rooms
+from monarch_theory.command.rooms import ROOMS, Room
+
+
+def monarch(*arguments, **options):
+    command = [sys.executable, "-m", "monarch_theory.command", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def test_help_lists_the_rooms_and_imports_none_of_them():
+    code = (
+        "import sys; from monarch_theory.command.door import run; assert run(['-h']) == 0;"
+        "print([m for m in ('numpy', 'sympy', 'scipy', 'flint', 'torch', 'matplotlib') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(room.name in shown for room in rooms.rooms())
+    assert shown.endswith("[]\n")
+
+
+def test_the_help_of_a_room_is_its_docstring():
+    for room in rooms.rooms():
+        assert room.help.split() == (room.load().__doc__ or "").split()
+
+
+def test_rooms_of_the_package_come_first_and_are_not_replaced(monkeypatch):
+    class Entry:
+        name, module, attr = "causal", "elsewhere", "causal"
+
+    monkeypatch.setattr(rooms, "entry_points", lambda group: [Entry()])
+    assert rooms.rooms() == ROOMS
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert monarch("--version").stdout == f"monarch {monarch_theory.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "monarch nonsense: No such command 'nonsense'."),
+        (["causal"], "monarch causal: Missing argument 'FILE.py:NAME'."),
+        (["causal", "a.py:f", "--n", "many"], "monarch causal: Invalid value for '--n': "),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_command_line_that_makes_no_sense_is_one_line_and_one_object(arguments, said, as_json):
+    done = monarch(*arguments, *["--json"] * as_json)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said) and done.stderr.count("\n") == 1
+    if as_json:
+        answer = json.loads(done.stdout)
+        assert (answer["verdict"], answer["exit_code"], answer["outcome"]) == ("undecided", 2, "bad input")
+        assert answer["reason"] in done.stderr
+    else:
+        assert done.stdout == ""
+
+
+def room(tmp_path, monkeypatch, body: str) -> str:
+    """A subcommand named `visitor` that another package declares."""
+    (tmp_path / "visiting.py").write_text(f"import sys\n\ndef visitor() -> None:\n    'Visit.'\n    {body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(door, "rooms", lambda: (*ROOMS, Room("visitor", "visiting", "visitor")))
+    sys.modules.pop("visiting", None)
+    return "visitor"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("raise ZeroDivisionError('by zero')", 2, "a fault of monarch, not an answer: ZeroDivisionError: by zero"),
+        ("raise MemoryError", 2, "a fault of monarch, not an answer: MemoryError"),
+        ("sys.exit(1)", 2, ""),
+        ("raise BrokenPipeError", 2, ""),
+        ("raise KeyboardInterrupt", 130, "stopped"),
+        ("import distributed_of_nobody", 2, "distributed_of_nobody: expected it installed"),
+        (
+            "raise __import__('monarch_theory.command.door').command.door.BadInput('n: expected 3, got 4')",
+            2,
+            "n: expected 3",
+        ),
+        ("raise __import__('typer').Exit(1)", 1, ""),
+        ("raise __import__('typer').Abort", 2, "a fault of monarch"),
+        ("pass", 0, ""),
+    ],
+)
+def test_only_an_answer_of_no_exits_with_1(body, code, said, tmp_path, monkeypatch, capsys):
+    assert door.run([room(tmp_path, monkeypatch, body)]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_crash_shows_where_it_happened_only_on_request(tmp_path, monkeypatch, capsys):
+    name = room(tmp_path, monkeypatch, "raise ZeroDivisionError('by zero')")
+    door.run([name])
+    assert "Traceback" not in capsys.readouterr().err
+    assert door.run([name, "--traceback"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", [None, "def visitor(:", "def another(): ...", "import nobody_has_this\n"])
+def test_a_broken_plug_in_is_left_out_aloud_and_the_others_serve(source, tmp_path, monkeypatch, capsys):
+    if source is not None:
+        (tmp_path / "unwell.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(door, "rooms", lambda: (*ROOMS, Room("visitor", "unwell", "visitor")))
+    sys.modules.pop("unwell", None)
+    assert door.run(["--help"]) == 0
+    shown = capsys.readouterr()
+    assert "causal" in shown.out and "visitor of unwell is left out" in shown.err
+    assert door.run(["visitor"]) == 2
+
+
+def test_a_package_that_is_missing_says_which_extra_brings_it():
+    extras = {"distributed": "dask", "torch": "torch", "triton": "triton"}
+    for package, extra in extras.items():
+        assert door.missing(ModuleNotFoundError(name=package)).endswith(f"'monarch-mixer-toolkit[{extra}]'")
+    assert door.missing(ModuleNotFoundError(name="nobody")).endswith("pip install nobody")
+
+
+def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):
+    (tmp_path / "model.py").write_text("def future(x): return x[::-1]\n")
+    command = [sys.executable, "-m", "monarch_theory.command", "causal", "model.py:future", "--n", "4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 1
+
+
+def test_stopping_is_one_line_whenever_it_comes():
+    code = """
+import sys
+from monarch_theory.command import main
+class Interrupted(type(sys)):
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+sys.modules["monarch_theory.command.door"] = Interrupted("door")
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "monarch: stopped\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals as POSIX has them")
+def test_ctrl_c_during_work_is_one_line(tmp_path):
+    (tmp_path / "model.py").write_text("import time\ndef slow(x):\n    time.sleep(0.5)\n    return x\n")
+    command = [sys.executable, "-m", "monarch_theory.command", "causal", "model.py:slow", "--n", "64"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and errors.count("\n") == 1 and errors.endswith("stopped\n")
+
+
+def test_every_name_of_the_library_is_where_it_says():
+    for name in monarch_theory.__all__:
+        assert getattr(monarch_theory, name) is not None
+    for home in monarch_theory.HOMES.values():
+        module, _, attribute = home.partition(":")
+        assert hasattr(import_module(f"monarch_theory.{module}"), attribute)
+    assert set(monarch_theory.HOMES) == set(monarch_theory.__all__) - {"__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        monarch_theory.nonsense  # noqa: B018
+
+
+def test_importing_the_library_costs_nothing():
+    code = "import sys, monarch_theory; print([m for m in ('numpy', 'scipy', 'sympy', 'flint') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
