@@ -31,6 +31,7 @@ from rich.table import Table
 
 from monarch_gpu.ops.arguments import length_radices
 from monarch_gpu.ops.torch import monarch_multiply
+from monarch_gpu.ops.torch.cpu import memory
 
 DENSE_LIMIT = 2**13
 
@@ -224,6 +225,7 @@ def main(
 ) -> None:
     """Print times, rates and the ratios that were to be reached; draw them with --png."""
     load = os.getloadavg()[0]
+    memory.keep()
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     clock = time.thread_time if threads == 1 else time.perf_counter

@@ -2,6 +2,8 @@
 
 import mmap
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,12 +21,11 @@ LARGE = (2, 2**20)
 
 
 @pytest.fixture(autouse=True)
-def nothing_held() -> Iterator[None]:
-    memory._warm.clear()
-    memory._cold.clear()
+def kept() -> Iterator[None]:
+    memory.keep(2**32)
     yield
-    memory._warm.clear()
-    memory._cold.clear()
+    memory.keep(0)
+    assert memory.held() == 0
 
 
 def empty(shape: tuple[int, ...] = LARGE, dtype: Any = None) -> Any:
@@ -39,6 +40,38 @@ def test_memory_serves_again_when_the_tensor_is_gone(dtype: Any) -> None:
     del x
     assert memory.held() == 2**21 * dtype.itemsize
     assert empty(dtype=dtype).data_ptr() == address
+
+
+def test_nothing_is_kept_unless_asked_for() -> None:
+    memory.keep(0)
+    results = [empty() for _ in range(40)]
+    del results
+    assert memory.held() == 0
+    code = "from monarch_gpu.ops.torch.cpu import memory; print(memory.limit())"
+    for asked, most in {"": 0, "4096": 4096, "1": memory.memory_of_process() // 2}.items():
+        environment = {**os.environ, "MONARCH_KEEP_MEMORY": asked}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+        assert int(done.stdout) == most
+
+
+def test_sizes_that_differ_little_share_a_class() -> None:
+    x = empty((2**22 - 100,))
+    address, count = x.data_ptr(), x.numel()
+    del x
+    y = empty((2**22 - 200_000,))
+    assert y.data_ptr() == address and y.numel() == count - 200_000 + 100
+    assert all(s <= memory.size_class(s) <= s + s // 8 + 1 for s in range(2**22, 2**24, 99_991))
+
+
+def test_a_control_group_sets_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "memory.max").write_text("1048576\n")
+    (tmp_path / "unlimited").write_text("max\n")
+    for name, most in {"memory.max": 2**20, "unlimited": None, "nowhere": None}.items():
+        monkeypatch.setattr(memory, "CGROUP", (tmp_path / name,))
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        assert memory.memory_of_process() == (most or machine)
+    with pytest.raises(ValueError, match="most: expected a number of bytes"):
+        memory.keep(-1)
 
 
 KEEPS = {
@@ -69,12 +102,12 @@ def test_small_results_and_other_devices_are_left_to_torch() -> None:
 
 def test_no_more_is_held_than_allowed_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "WARM", 2**24)
-    monkeypatch.setattr(memory, "HELD", 2**25)
-    sizes = [2**22 + 2**12 * k for k in range(12)]
+    memory.keep(2**26)
+    sizes = [2**23 + 2**20 * k for k in range(8)]
     for size in sizes:
         empty((size // 4,))
     held = [len(region.memory) for region in (*memory._cold, *memory._warm)]
-    assert held == sizes[-len(held) :] and 2**25 - 2**23 < memory.held() <= 2**25
+    assert held == sizes[-len(held) :] and 2**26 - 2**24 < memory.held() <= 2**26
     assert memory._size(memory._warm) <= 2**24 + sizes[-1]
 
 

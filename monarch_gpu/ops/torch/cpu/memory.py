@@ -1,9 +1,11 @@
-"""Memory of large results, used again.
+"""Memory of large results, used again where a program asks for it: `keep()`, or `MONARCH_KEEP_MEMORY=1` at its start.
 
 Memory that a program never touched has to be found and cleared by the system, page by page, and that takes longer than
-the products that fill it. Memory of a large result is therefore kept when its tensor goes, for the next one of its
-size. Of what exceeds a little, and was not used for a second, the system is told that it may take it whenever memory is
-short (`MADV_FREE`). A thread of its own does that, which sleeps while nothing comes back.
+the products that fill it. Once asked, memory of a large result is therefore kept when its tensor goes, for the next one
+of its size class. Of what exceeds a little, and was not used for a second, the system is told that it may take it
+whenever memory is short (`MADV_FREE`). A thread of its own does that, which sleeps while nothing comes back.
+
+It is off unless asked for, because what is kept for this process is not there for others.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple
@@ -24,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["HELD", "IDLE", "LARGE", "WARM", "empty", "held"]
+__all__ = ["IDLE", "LARGE", "WARM", "empty", "held", "keep", "limit"]
 
 LARGE = 2**22
 """Bytes from which the memory of a result is kept; and it is in huge pages, of 2 MiB mostly, where there are any."""
@@ -35,8 +38,60 @@ WARM = 2**28
 IDLE = 1.0
 """Seconds without use before the system is told: to tell it at every use takes longer than 3% of a product."""
 
-HELD = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if hasattr(mmap, "MADV_FREE") else 0
-"""Bytes kept at most: half of the machine's memory, or nothing on a system that can't take them back."""
+CLASSES = 8
+"""Size classes from one power of two to the next: a result takes at most an eighth more than it needs."""
+
+CGROUP = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory the processes of this container may take together."""
+
+_limit = 0
+
+
+def limit() -> int:
+    """Bytes kept at most; 0 while nothing is kept."""
+    return _limit
+
+
+def keep(most: int | None = None) -> int:
+    """Keep memory of large results from now on, `most` bytes of it; the limit comes back.
+
+    Args:
+        most: None for half of what this process may have, by its container or its machine; 0 to keep none, and to give
+            back what is kept. On a system that can't take memory back when it is short, nothing is ever kept.
+
+    Raises:
+        ValueError: a negative number of bytes.
+
+    >>> keep(2**30) in (0, 2**30), keep(0)
+    (True, 0)
+    """
+    global _limit
+    if most is not None and most < 0:
+        raise ValueError(f"most: expected a number of bytes, not negative, got {most}")
+    _limit = (memory_of_process() // 2 if most is None else most) if hasattr(mmap, "MADV_FREE") else 0
+    _shrink()
+    return _limit
+
+
+def memory_of_process() -> int:
+    """Bytes this process may have: those of the machine, or the limit of its control group where that is less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in CGROUP:
+        try:
+            sizes.append(int(file.read_text()))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return min(sizes)
+
+
+def size_class(size: int) -> int:
+    """The bytes to ask for when `size` are needed: the next of eight steps from one power of two to the next.
+
+    >>> size_class(2**22 + 1) == 2**22 + 2**19, size_class(2**22) == 2**22
+    (True, True)
+    """
+    step = 2 ** (size.bit_length() - 1) // CLASSES
+    return -(-size // step) * step
 
 
 class _Region(NamedTuple):
@@ -55,22 +110,19 @@ _returned: SimpleQueue[None] = SimpleQueue()
 def empty(like: Tensor, shape: Sequence[int]) -> Tensor:
     """Uninitialised memory for a result of this shape, dtype and device of `like`.
 
-    >>> x = empty(torch.zeros(1), (1024, 1024))
-    >>> address = x.data_ptr()
-    >>> del x
-    >>> empty(torch.zeros(1), (1024, 1024)).data_ptr() == address
-    True
+    >>> empty(torch.zeros(1), (1024, 1024)).shape
+    torch.Size([1024, 1024])
     """
     size = prod(shape) * like.itemsize
-    if like.device.type != "cpu" or size < LARGE or not HELD:
+    if like.device.type != "cpu" or size < LARGE or not _limit:
         return like.new_empty(shape)
     try:
-        region = _kept(size) or _new(size)
+        region = _kept(size_class(size)) or _new(size_class(size))
     except OSError:
         _warm.clear()
         _cold.clear()
         return like.new_empty(shape)  # which fits now, or says in PyTorch's words that it does not
-    lease = np.frombuffer(region, dtype=np.uint8)
+    lease = np.frombuffer(region, dtype=np.uint8, count=size)
     weakref.finalize(lease, _keep, region).atexit = False
     return torch.from_numpy(lease).view(like.dtype).view(tuple(shape))
 
@@ -116,7 +168,12 @@ def _keep(memory: mmap.mmap) -> None:
     _warm.append(_Region(time.monotonic(), memory))
     if _size(_warm) > WARM:
         _returned.put(None)
-    while held() > HELD and (_oldest(_cold) or _oldest(_warm)):
+    _shrink()
+
+
+def _shrink() -> None:
+    """Let go of the oldest until no more is held than the limit allows."""
+    while held() > _limit and (_oldest(_cold) or _oldest(_warm)):
         pass
 
 
@@ -153,3 +210,6 @@ def _forked() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
+
+if _asked := os.environ.get("MONARCH_KEEP_MEMORY", ""):
+    keep(None if _asked == "1" else int(_asked))

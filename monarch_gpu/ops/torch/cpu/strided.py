@@ -12,12 +12,10 @@ None and callers use `torch.bmm`, with the same bounds on the error.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
@@ -27,6 +25,7 @@ import torch
 from torch import Tensor
 
 from monarch_gpu.ops.torch.cpu import memory
+from monarch_gpu.ops.torch.cpu.compiled import compiler, shared_object
 
 __all__ = ["DIMS", "Operand", "Product", "library", "plan", "run", "transposed"]
 
@@ -70,35 +69,13 @@ def library() -> ctypes.CDLL | None:
         log.info("torch.bmm serves: no AVX2 on this processor")
         return None
     options = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC"]
-    command = [os.environ.get("CXX", "c++"), *options, *(VECTOR_FLAGS[capability] if x86 else ())]
     try:
+        command = [*compiler(), *options, *(VECTOR_FLAGS[capability] if x86 else ())]
         # torch's OpenMP runtime is in memory already, and has the name this library asks for
-        return ctypes.CDLL(str(_compiled(command)))
-    except (OSError, subprocess.SubprocessError) as error:
-        log.info("torch.bmm serves: %s", getattr(error, "stderr", None) or error)
+        return ctypes.CDLL(str(shared_object(SOURCE, command)))
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        log.warning("slower, torch.bmm serves: %s", getattr(error, "stderr", None) or error)
         return None
-
-
-def _compiled(command: Sequence[str]) -> Path:
-    """The shared object, from the cache if it was built before from this source by this command."""
-    source = SOURCE.read_bytes()
-    name = hashlib.sha256(source + " ".join(command).encode()).hexdigest()[:16] + ".so"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monarch-mixer-toolkit"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if (folder / name).exists():
-        return folder / name
-    if not writable:
-        folder = Path(tempfile.mkdtemp(prefix="monarch-"))
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        built = Path(scratch) / name
-        command = [*command, str(SOURCE), "-o", str(built)]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-        # renamed into place, so that another process never loads half a file
-        return built.replace(folder / name)
 
 
 def plan(
