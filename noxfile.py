@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tomllib
+from pathlib import Path
 
 import nox
 
@@ -37,3 +39,24 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-j", "2", "-b", "html", "docs", "docs/_build/html")
     if "--no-serve" not in session.posargs:
         session.run("python", "-m", "http.server", "8000", "--bind", "127.0.0.1", "--directory", "docs/_build/html")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build the source and the wheel, and check them in an empty environment; nothing is uploaded."""
+    session.install("build", "twine", "cffconvert")
+    version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    if f"## {version}\n" not in Path("CHANGELOG.md").read_text():
+        session.error(f"CHANGELOG.md: expected a section '## {version}', found none")
+    if f"version: {version}\n" not in Path("CITATION.cff").read_text():
+        session.error(f"CITATION.cff: expected version: {version}")
+    folder = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    built = sorted(str(file) for file in folder.iterdir() if f"-{version}" in file.name)
+    session.run("twine", "check", "--strict", *built)
+    session.run("cffconvert", "--validate")
+    session.run("python", "-m", "venv", "--clear", str(folder.parent / "empty"))
+    python = str(folder.parent / "empty" / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", next(f for f in built if f.endswith(".whl")), external=True)
+    session.run(python, "-m", "monarch_theory.command", "--version", external=True)
+    session.run(python, "-c", "import monarch_theory as mt; print(mt.fourier((2, 2)))", external=True)

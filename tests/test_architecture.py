@@ -1,0 +1,40 @@
+"""The house as it is drawn: no circles, nothing runs up from the reference, the table as the imports are."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def rooms():
+    sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
+    try:
+        import rooms as module
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def test_no_rooms_import_one_another_in_a_circle(rooms):
+    floors = rooms.floors(rooms.arrows())
+    level = {room: k for k, floor in enumerate(floors) for room in floor}
+    assert all(level[below] < level[room] for room, to in rooms.arrows().items() for below in to)
+    with pytest.raises(ValueError, match="cycle"):
+        rooms.floors({"a": {"b"}, "b": {"a"}})
+
+
+def test_the_reference_stands_without_the_implementations(rooms):
+    theory = {room: to for room, to in rooms.arrows().items() if room.startswith("monarch_theory")}
+    assert theory and not any(below.startswith("monarch_gpu") for to in theory.values() for below in to)
+
+
+def test_the_table_of_rooms_is_what_the_imports_say(rooms):
+    page = rooms.PAGE.read_text(encoding="utf-8")
+    assert page == rooms.written(page, rooms.table(rooms.arrows())), "run python docs/_extensions/rooms.py"
+
+
+def test_the_picture_leaves_out_only_what_follows(rooms):
+    assert rooms.shortest({"a": {"b", "c"}, "b": {"c"}}) == {"a": {"b"}, "b": {"c"}}
