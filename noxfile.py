@@ -60,3 +60,22 @@ def release(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", next(f for f in built if f.endswith(".whl")), external=True)
     session.run(python, "-m", "monarch_theory.command", "--version", external=True)
     session.run(python, "-c", "import monarch_theory as mt; print(mt.fourier((2, 2)))", external=True)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The reference with the oldest versions of what it needs that `pyproject.toml` says will do."""
+    session.install("uv")
+    python = str(Path(session.virtualenv.location) / "bin" / "python")
+    session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", "-e", ".")
+    session.run("uv", "pip", "install", "--python", python, "pytest>=8", "build", "hatchling", "editables")
+    folders = ["tests/theory/causality", "tests/theory/expressivity/test_membership.py"]
+    files = sorted(str(file) for file in Path("tests/theory").glob("test_*.py"))
+    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", *files, *folders)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def pythons(session: nox.Session) -> None:
+    """The reference on every Python it is for; those that are not on this machine are skipped, aloud."""
+    session.install("-e", ".[test]", "editables")
+    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", "tests/theory", "monarch_theory")
