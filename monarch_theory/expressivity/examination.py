@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from monarch_theory.domains import Domain, Floating
+from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.matrices import floating
+from monarch_theory.expressivity.matrices import Matrix
 from monarch_theory.expressivity.membership import (
     Membership,
     checked_accuracy,
@@ -19,7 +19,7 @@ from monarch_theory.expressivity.membership import (
     decide_exactly,
     default_accuracy,
 )
-from monarch_theory.expressivity.projection import Projection, operation_roundoff, project_array
+from monarch_theory.expressivity.projection import Projection, operation_roundoff, project
 from monarch_theory.monarch import Convention
 from monarch_theory.rounding import gamma
 
@@ -82,16 +82,14 @@ class Neighbour:
 
 
 def examine_monarch(
-    array: np.ndarray,
-    domain: Domain,
+    matrix: Matrix,
     kind: MonarchClass,
     *,
     exact: bool = False,
     accuracy: float | None = None,
-    name: str = "matrix",
     progress: Progress | None = None,
 ) -> Examination:
-    """Membership and projection of a matrix already read by `read_matrix`.
+    """Membership and projection.
 
     Args:
         exact: read floating-point entries as the dyadic rationals they are.
@@ -100,15 +98,14 @@ def examine_monarch(
     Raises:
         ValueError: an accuracy where the answer is exact.
     """
-    values, field = floating(array, domain, name=name)
-    if exact or not isinstance(domain, Floating):
+    if exact or not isinstance(matrix.domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
-        answer = decide_exactly(array, kind, domain=domain, name=name, progress=_half(progress, 0))
-        projection = project_array(array, kind, domain, name=name, progress=_half(progress, 1))
-        threshold = default_accuracy(kind, field)
+        answer = decide_exactly(matrix, kind, progress=_half(progress, 0))
+        projection = project(matrix, kind, progress=_half(progress, 1))
+        threshold = default_accuracy(kind, matrix.field)
     else:
-        answer = decide(array, kind, domain=domain, accuracy=accuracy, name=name, progress=progress)
+        answer = decide(matrix, kind, accuracy=accuracy, progress=progress)
         assert answer.projection is not None and answer.threshold is not None
         projection = answer.projection
         threshold = answer.threshold / projection.norm if projection.norm else 0.0
@@ -125,7 +122,7 @@ def examine_monarch(
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
         f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
-        values if settled else projection.dense(),
+        matrix.values if settled else projection.dense(),
         answer,
         projection,
     )
@@ -149,13 +146,11 @@ def family_named(name: str, shape: tuple[int, int]) -> Family:
 
 
 def examine_family(
-    array: np.ndarray,
-    domain: Domain,
+    matrix: Matrix,
     family: Family,
     budget: int,
     *,
     accuracy: float | None = None,
-    name: str = "matrix",
     progress: Progress | None = None,
 ) -> Examination:
     """The best fit of a family with at most `budget` parameters, measured.
@@ -166,7 +161,7 @@ def examine_family(
     """
     if accuracy is not None:
         checked_accuracy(accuracy)
-    values, field = floating(array, domain, name=name)
+    values, field = matrix.values, matrix.field
     options = family.within(values.shape, budget)
     if not options:
         least = min(setting.parameters for setting in family.settings(values.shape))
@@ -178,7 +173,7 @@ def examine_family(
         try:
             near = family.fit(values, setting)
         except ValueError as error:
-            raise ValueError(f"{name}: {error} (family {family.name})") from error
+            raise ValueError(f"{matrix.name}: {error} (family {family.name})") from error
         fits.append((float(np.linalg.norm(values - near)) / norm, setting.parameters, done, near))
         floors.append(_floor(values, family, setting, fits[-1][0] * norm) / norm)
         if progress is not None:
@@ -205,16 +200,8 @@ def _floor(values: np.ndarray, family: Family, setting: Setting, distance: float
     return -np.inf if family.lower_bound is None else family.lower_bound(values, setting)
 
 
-def neighbours(
-    array: np.ndarray,
-    domain: Domain,
-    kind: MonarchClass,
-    *,
-    name: str = "matrix",
-    progress: Progress | None = None,
-) -> list[Neighbour]:
+def neighbours(matrix: Matrix, kind: MonarchClass, *, progress: Progress | None = None) -> list[Neighbour]:
     """The classes one step away: one order up and down, the other conventions, one rank more; nearest first."""
-    values, field = floating(array, domain, name=name)
     rows, columns = kind.shape
     candidates = [
         MonarchClass(kind.input_radices, kind.output_radices, other, kind.rank)
@@ -231,10 +218,10 @@ def neighbours(
             )
         except ValueError:
             continue
-    compressing = [c for c in candidates if c.parameters < values.size and c.order > 1]
+    compressing = [c for c in candidates if c.parameters < rows * columns and c.order > 1]
     found = []
     for candidate in compressing:
-        distance = project_array(values, candidate, field).relative_distance
+        distance = project(matrix, candidate).relative_distance
         found.append(Neighbour(candidate, distance, candidate.parameters))
         if progress is not None:
             progress(len(found) / len(compressing))

@@ -24,7 +24,7 @@ from monarch_theory.expressivity.projection import (
     Progress,
     Projection,
     operation_roundoff,
-    project_array,
+    project,
 )
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.rounding import gamma
@@ -123,13 +123,14 @@ def decide(
     >>> print(answer.refutation)
     slice i0 = 0, a1 = 0 of split 0: the minor of rows (0, 2) and columns (0, 2) is 1, not 0
     """
-    array, domain = read_matrix(matrix, domain, name=name)
+    read = read_matrix(matrix, domain, name=name)
+    domain = read.domain
     if not isinstance(domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
-        return _decide_exactly(array, kind, domain, name, progress)
+        return _decide_exactly(read.entries, domain, kind, read.name, progress)
     accuracy = default_accuracy(kind, domain) if accuracy is None else checked_accuracy(accuracy)
-    projection = project_array(array, kind, domain, name=name, progress=progress)
+    projection = project(read, kind, progress=progress)
     unit = operation_roundoff(domain)
     # the residual is one difference and p − 1 products per entry, taken once per split
     threshold = (accuracy + (kind.order - 1) * 2 * gamma(kind.rank + 2, unit)) * projection.norm
@@ -190,14 +191,14 @@ def decide_exactly(
     >>> decide(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
     True
     """
-    array, domain = dyadic(*read_matrix(matrix, domain, name=name))
-    return _decide_exactly(array, kind, domain, name, progress)
+    read = read_matrix(matrix, domain, name=name)
+    return _decide_exactly(*dyadic(read.entries, read.domain), kind, read.name, progress)
 
 
 def _decide_exactly(
     array: np.ndarray,
-    kind: MonarchClass,
     domain: Domain,
+    kind: MonarchClass,
     name: str,
     progress: Progress | None,
     *,
@@ -217,7 +218,7 @@ def _decide_exactly(
         if simplified:
             return Membership(None, "exact", kind)
         simpler = np.array([sympy.simplify(entry) for entry in array.flat], dtype=object).reshape(array.shape)
-        return _decide_exactly(simpler, kind, domain, name, progress, simplified=True)
+        return _decide_exactly(simpler, domain, kind, name, progress, simplified=True)
     return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
 
 
