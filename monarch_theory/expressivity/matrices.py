@@ -82,7 +82,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         TypeError: scalars that no domain holds, or none that `domain` holds; rounded numbers among exact ones.
 
     >>> read_matrix(np.eye(2, dtype=int)).domain, read_matrix(np.eye(2)).domain.name
-    (<monarch_theory.domains.Integers object at ...>, 'float64')
+    (<monarch_theory.domains...Integers object at ...>, 'float64')
     """
     if isinstance(source, Matrix):
         if domain in (None, source.domain):
