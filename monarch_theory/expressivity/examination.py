@@ -10,18 +10,20 @@ import numpy as np
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.matrices import Matrix, power_of_two
 from monarch_theory.expressivity.membership import (
+    Accuracy,
     Membership,
     checked_accuracy,
     decide,
     decide_exactly,
     default_accuracy,
+    verdict,
 )
-from monarch_theory.expressivity.projection import Projection, operation_roundoff, project
+from monarch_theory.expressivity.projection import Projection, project
+from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
-from monarch_theory.rounding import gamma
 
 __all__ = [
     "Examination",
@@ -45,11 +47,14 @@ class Examination:
         member: in the class or not; None where rounding, or a heuristic fit, leaves it open.
         evidence: "exact" or "measured".
         distance: relative Frobenius distance of `approximation`.
-        lower_bound: no member is relatively nearer; equal to `distance` where the fit is optimal, None where unknown.
-        threshold: relative distance that counts as none: what rounding of the entries explains.
+        lower_bound: no member is relatively nearer; `distance` where the fit is optimal, 0 where nothing is known.
+        threshold: relative distance that counts as none: what rounding of the entries surely explains.
+        limit: relative distance beyond which rounding of the entries cannot explain it.
         parameters: scalars stored for the approximation.
-        guarantee: "optimal", "quasi-optimal" or "heuristic"; of a family, the weakest of the settings tried.
+        guarantee: "optimal", no member (of a family: within the budget) is nearer; "quasi-optimal", within √(p−1);
+            "heuristic".
         setting: the class or setting in words.
+        scope: what the verdict covers, in words.
         approximation: dense.
         membership, projection: of a Monarch class; None for other families.
     """
@@ -57,11 +62,13 @@ class Examination:
     member: bool | None
     evidence: Literal["exact", "measured"]
     distance: float
-    lower_bound: float | None
+    lower_bound: float
     threshold: float
+    limit: float
     parameters: int
     guarantee: str
     setting: str
+    scope: str
     approximation: np.ndarray
     membership: Membership | None = None
     projection: Projection | None = None
@@ -103,12 +110,14 @@ def examine_monarch(
             raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
         answer = decide_exactly(matrix, kind, progress=_half(progress, 0))
         projection = project(matrix, kind, progress=_half(progress, 1))
-        threshold = default_accuracy(kind, matrix.field)
+        threshold = limit = default_accuracy(kind, matrix.field)
     else:
         answer = decide(matrix, kind, accuracy=accuracy, progress=progress)
-        assert answer.projection is not None and answer.threshold is not None
+        assert answer.projection is not None and answer.threshold is not None and answer.limit is not None
         projection = answer.projection
-        threshold = answer.threshold / projection.norm if projection.norm else 0.0
+        threshold, limit = (
+            bound / projection.norm if projection.norm else 0.0 for bound in (answer.threshold, answer.limit)
+        )
     settled = answer.member is True and answer.evidence == "exact"
     # the bound is itself rounded: less that, it is one
     floor = projection.distance if projection.optimal else max(projection.lower_bound - projection.rounding, 0.0)
@@ -119,9 +128,11 @@ def examine_monarch(
         0.0 if settled else projection.relative_distance,
         0.0 if settled else floor / (projection.norm or 1.0),
         threshold,
+        limit,
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
         f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
+        "this class",
         matrix.values if settled else projection.dense(),
         answer,
         projection,
@@ -153,7 +164,9 @@ def examine_family(
     accuracy: float | None = None,
     progress: Progress | None = None,
 ) -> Examination:
-    """The best fit of a family with at most `budget` parameters, measured.
+    """The nearest member found of a family with at most `budget` parameters, measured.
+
+    The verdict is of the family, over every setting within the budget that `Family.scope` names.
 
     Raises:
         ValueError: nothing in the family is that small, the family has no approximation of this matrix, or an accuracy
@@ -161,43 +174,36 @@ def examine_family(
     """
     if accuracy is not None:
         checked_accuracy(accuracy)
-    values, field = matrix.values, matrix.field
-    options = family.within(values.shape, budget)
-    if not options:
-        least = min(setting.parameters for setting in family.settings(values.shape))
-        raise ValueError(f"--parameters: expected at least {least} for {family.name} at {values.shape}, got {budget}")
-    options = options[:1] if family.nested else options
-    norm = float(np.linalg.norm(values)) or 1.0
-    fits, floors = [], []
-    for done, setting in enumerate(options):
-        try:
-            near = family.fit(values, setting)
-        except ValueError as error:
-            raise ValueError(f"{matrix.name}: {error} (family {family.name})") from error
-        fits.append((float(np.linalg.norm(values - near)) / norm, setting.parameters, done, near))
-        floors.append(_floor(values, family, setting, fits[-1][0] * norm) / norm)
-        if progress is not None:
-            progress((done + 1) / len(options))
-    distance, parameters, index, near = min(fits, key=lambda fit: fit[:3])
-    setting = options[index]
-    unit = operation_roundoff(field)
-    slack = gamma(2 * max(values.shape), unit)  # the SVDs of the fit, as in projection
-    threshold = slack + (gamma(values.shape[1], unit) if accuracy is None else accuracy)
-    member: bool | None = None
-    if distance <= threshold:
-        member = True
-    elif min(floors) > threshold + slack:
-        member = False
-    floor = min(floors) if all(np.isfinite(floors)) else None
-    weakest = max((option.guarantee for option in options), key=("optimal", "quasi-optimal", "heuristic").index)
-    return Examination(member, "measured", distance, floor, threshold, parameters, weakest, setting.label, near)
-
-
-def _floor(values: np.ndarray, family: Family, setting: Setting, distance: float) -> float:
-    """No member of the setting is nearer than this; −∞ where nothing is known."""
-    if setting.guarantee == "optimal":
-        return distance
-    return -np.inf if family.lower_bound is None else family.lower_bound(values, setting)
+    scale = power_of_two(matrix.doubled.values)  # so that no square overflows or vanishes
+    spectra = Spectra.of([matrix.doubled.values / scale])
+    try:
+        near = family.nearest(spectra, budget, progress=progress)
+    except ValueError as error:
+        raise ValueError(f"{matrix.name}: {error} (family {family.name})") from error
+    if near is None:
+        least = family.smallest(matrix.shape)
+        raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
+    operations = near.setting.operations
+    allowed = (
+        Accuracy.of(operations, matrix.shape, matrix.field)
+        if accuracy is None
+        else Accuracy.given(accuracy, matrix.shape, matrix.field)
+    )
+    norm = spectra.norms[0] * scale
+    threshold, limit = (bound / norm + spectra.rounding if norm else 0.0 for bound in allowed.distances(norm))
+    return Examination(
+        verdict(near.distance, near.floor, threshold, limit, 1.0 if norm else 0.0),
+        "measured",
+        near.distance,
+        near.distance if near.optimal else near.floor,
+        threshold,
+        limit,
+        near.setting.parameters,
+        "optimal" if near.optimal else "heuristic",
+        near.setting.label,
+        f"every {family.scope} within {budget} parameters",
+        near.approximations[0] * scale,
+    )
 
 
 def neighbours(matrix: Matrix, kind: MonarchClass, *, progress: Progress | None = None) -> list[Neighbour]:

@@ -27,7 +27,7 @@ from monarch_theory.domains import (
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 
-__all__ = ["Matrix", "dyadic", "floating", "read_matrix"]
+__all__ = ["Matrix", "dyadic", "floating", "power_of_two", "read_matrix"]
 
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
@@ -61,6 +61,12 @@ class Matrix:
     def field(self) -> Floating:
         """The domain of `values`."""
         return self._measured[1]
+
+    @cached_property
+    def doubled(self) -> Matrix:
+        """The values in double precision, which changes none of them: what they are measured in."""
+        field = COMPLEX128 if self.field.is_complex else FLOAT64
+        return Matrix(self.values.astype(field.dtype, copy=False), field, self.name)
 
     @cached_property
     def _measured(self) -> tuple[np.ndarray, Floating]:
@@ -184,3 +190,15 @@ def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tup
     if domain is SYMBOLIC and not any(entry.free_symbols for entry in matrix.flat):
         return np.array([complex(entry) for entry in matrix.flat]).reshape(matrix.shape), COMPLEX128
     raise TypeError(f"{name}: expected numbers with a distance, got scalars of {domain}")
+
+
+def power_of_two(array: np.ndarray) -> float:
+    """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
+
+    >>> power_of_two(np.array([1e300, -3.0])) > 1e299
+    True
+    """
+    largest = float(np.abs(array).max())
+    limits = np.finfo(array.dtype)
+    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
+    return 2.0**exponent if largest else 1.0

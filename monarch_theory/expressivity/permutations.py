@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.matrices import read_matrix
-from monarch_theory.expressivity.projection import Projection, power_of_two, project
+from monarch_theory.expressivity.matrices import power_of_two, read_matrix
+from monarch_theory.expressivity.projection import Projection, project
 
 __all__ = ["PermutedProjection", "search_permutations"]
 

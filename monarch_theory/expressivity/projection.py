@@ -30,12 +30,12 @@ from threadpoolctl import threadpool_limits
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
-from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "power_of_two", "project", "project_batch"]
+__all__ = ["Projection", "operation_roundoff", "project", "project_batch"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -211,18 +211,6 @@ def _project(
 
 def _norm(array: np.ndarray) -> float:
     return float(np.linalg.norm(array.astype(np.result_type(array.dtype, np.float64), copy=False)))
-
-
-def power_of_two(array: np.ndarray) -> float:
-    """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
-
-    >>> power_of_two(np.array([1e300, -3.0])) > 1e299
-    True
-    """
-    largest = float(np.abs(array).max())
-    limits = np.finfo(array.dtype)
-    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
-    return 2.0**exponent if largest else 1.0
 
 
 def _scaled(cores: list[np.ndarray], scale: float) -> tuple[np.ndarray, ...]:

@@ -32,6 +32,8 @@ def facts(matrix: Matrix, found: Examination, around: list[Neighbour], family: s
         "distance": found.distance,
         "distance_evidence": "exact" if found.evidence == "exact" and found.member else "measured",
         "threshold": found.threshold,
+        "limit": found.limit,
+        "scope": found.scope,
         "lower_bound": found.lower_bound,
         "guarantee": found.guarantee,
         "parameters": found.parameters,
@@ -83,10 +85,8 @@ def _name(convention: Convention) -> str:
 
 def text(matrix: Matrix, found: Examination, known: dict[str, Any]) -> str:
     """What `facts` found, for a reader."""
-    verdict = {True: "member", False: "not a member", None: "could not decide"}[found.member]
-    kind = "exact" if found.evidence == "exact" else f"measured, to {found.threshold:.1e}"
     rows, columns = matrix.shape
-    lines = [f"{matrix.name}  {rows}×{columns}  {known['family']}: {found.setting}", f"{verdict} ({kind})"]
+    lines = [f"{matrix.name}  {rows}×{columns}  {known['family']}: {found.setting}", _verdict(found)]
     if "refutation" in known:
         lines.append(f"  {known['refutation']['text']}")
     lines.append(f"distance    {found.distance:.3e} of the norm, {known['distance_evidence']} ({_bound(found)})")
@@ -111,17 +111,33 @@ def _line(neighbour: dict[str, Any], chosen: bool) -> str:
     )
 
 
+def _verdict(found: Examination) -> str:
+    words = {True: "member", False: "not a member", None: "could not decide"}[found.member]
+    if found.evidence == "exact":
+        return f"{words} (exact)"
+    if found.member is not None:
+        return f"{words} (measured, to {found.threshold if found.member else found.limit:.1e})"
+    if found.threshold >= 1:
+        return f"{words}: rounding of entries this small is as large as they are; --exact reads them as they are"
+    if found.distance <= found.limit:
+        return (
+            f"{words} (measured): rounding explains {found.threshold:.1e} for certain and {found.limit:.1e} at most; "
+            f"--accuracy says how good the entries are"
+        )
+    return f"{words} (measured, to {found.threshold:.1e}): no member found, and none ruled out"
+
+
 def _bound(found: Examination) -> str:
     """What is known of the distance of the nearest member."""
     if found.guarantee == "optimal":
-        return "the optimum"
-    if found.lower_bound is None:
-        return "a heuristic, no bound"
-    bound = f"no member is nearer than {found.lower_bound:.3e}"
+        return f"none is nearer in {found.scope}"
+    if not found.lower_bound:
+        return f"the nearest found; no bound is known over {found.scope}"
+    bound = f"none is nearer than {found.lower_bound:.3e} in {found.scope}"
     if found.projection is None:
         return bound
     return (
-        f"{bound}; at most {found.projection.achieved:.3f} × the optimum, "
+        f"{bound}; at most {found.projection.achieved:.3f} × the least distance, "
         f"√(p−1) = {found.projection.guarantee:.3f} guaranteed, cf. {REFERENCE}"
     )
 
