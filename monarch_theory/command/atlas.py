@@ -62,7 +62,8 @@ def _table(found: Atlas) -> Table:
 def _caption(found: Atlas) -> str:
     caption = (
         f"at equal parameters and at equal FLOPs (multiplications), at most {found.budget} of either; one row where "
-        f"both agree; * under 90% of the budget is used; – nothing within the budget, or no fit"
+        f"both agree; ≤ the least found, not known to be the least there is; * under 90% of the budget is used; "
+        f"– nothing within the budget, or no fit"
     )
     if "attention" not in found.targets:
         caption += "; attention of a trained model: only at N = 64"
@@ -75,7 +76,8 @@ def _cell(found: Atlas, target: str, family: str, cost: Cost) -> str:
         return "–"
     share = getattr(entry.setting, cost) / found.budget
     error = "0" if entry.error < 1e-10 else f"{entry.error:.2f}"
-    return f"{error} " if share >= 0.9 else f"{error}*"
+    bound = "" if entry.optimal or entry.error < 1e-10 else "≤"
+    return f"{bound}{error}{' ' if share >= 0.9 else '*'}"
 
 
 def _facts(found: Atlas) -> dict[str, Any]:
@@ -91,6 +93,8 @@ def _facts(found: Atlas) -> dict[str, Any]:
                     setting = entry.setting
                     cell |= {
                         "error": entry.error,
+                        "lower_bound": entry.floor,
+                        "least": entry.optimal,
                         "setting": setting.label,
                         "parameters": setting.parameters,
                         "multiplications": setting.multiplications,

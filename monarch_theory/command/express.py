@@ -15,27 +15,20 @@ import typer
 from monarch_theory.command import user_matrix
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
-from monarch_theory.domains import Domain
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.examination import (
-    Examination,
     Neighbour,
-    error_map,
     examine_family,
     examine_monarch,
     family_named,
     neighbours,
-    worth_trying,
 )
-from monarch_theory.expressivity.matrices import floating, read_matrix
+from monarch_theory.expressivity.matrices import Matrix, read_matrix
 from monarch_theory.expressivity.permutations import search_permutations
-from monarch_theory.monarch import Convention
+from monarch_theory.expressivity.report import CONVENTIONS, draw, facts, text
 from monarch_theory.sandbox import Sandbox, SandboxError
 
-CONVENTIONS = {"m2": Convention.M2, "dao": Convention.DAO, "dao-transposed": Convention.DAO_TRANSPOSED}
 MEMBER, NOT_MEMBER, UNDECIDED = 0, 1, 2
-REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
-SHADES = " .:-=+*#%@"
 
 
 def express(
@@ -63,18 +56,16 @@ def express(
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
         with progress("reading"):
-            array, domain = read_source(source, size, seed, timeout)
+            matrix = read_source(source, size, seed, timeout)
 
         def chosen_class() -> MonarchClass:
-            return _class(array.shape, order, radices, output_radices, convention, rank)
+            return _class(matrix.shape, order, radices, output_radices, convention, rank)
 
         around: list[Neighbour] = []
         with progress("fitting") as report:
             if family == "monarch":
                 kind = chosen_class()
-                found = examine_monarch(
-                    array, domain, kind, exact=exact, accuracy=accuracy, name=source, progress=report
-                )
+                found = examine_monarch(matrix, kind, exact=exact, accuracy=accuracy, progress=report)
             else:
                 try:
                     budget = chosen_class().parameters if parameters is None else parameters
@@ -82,21 +73,18 @@ def express(
                     raise ValueError(
                         f"--parameters: expected a budget, as no Monarch class sets it: {error}"
                     ) from error
-                other = family_named(family, (array.shape[0], array.shape[1]))
-                found = examine_family(array, domain, other, budget, accuracy=accuracy, name=source, progress=report)
+                other = family_named(family, matrix.shape)
+                found = examine_family(matrix, other, budget, accuracy=accuracy, progress=report)
         if family == "monarch":
             with progress("trying the classes next to it") as report:
-                around = neighbours(array, domain, kind, name=source, progress=report)
-        facts = _facts(found, around, source, family, seed, array)
+                around = neighbours(matrix, kind, progress=report)
+        known = facts(matrix, found, around, family, seed)
         if search:
-            facts["search"] = _search(array, kind, search, seed)
+            known["search"] = _search(matrix, kind, search, seed)
         if png is not None:
-            _draw(floating(array, domain)[0], found, png, source)
-            facts["png"] = str(png)
-        if as_json:
-            print(json.dumps(facts, allow_nan=False))
-        else:
-            _print(facts, found, floating(array, domain)[0])
+            draw(matrix, found, png)
+            known["png"] = str(png)
+        print(json.dumps(known, allow_nan=False) if as_json else text(matrix, found, known))
     except (ValueError, TypeError, SandboxError, OSError) as error:
         fail(str(error))
     except MemoryError:
@@ -153,8 +141,8 @@ def check_picture(path: Path | None) -> None:
         raise ValueError(f"--png: expected a suffix among {', '.join(known)}, got {path}")
 
 
-def read_source(source: str, size: int, seed: int, timeout: float) -> tuple[np.ndarray, Domain]:
-    """The matrix and its domain; `ValueError` or `SandboxError` where there is none."""
+def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
+    """The matrix; `ValueError` or `SandboxError` where there is none."""
     path, _, name = source.rpartition(":")
     if path.endswith(".py"):
         if not Path(path).is_file():
@@ -219,74 +207,9 @@ def _radices(text: str, name: str) -> tuple[int, ...]:
         raise ValueError(f"{name}: expected integers such as 4,8, got {text!r}") from None
 
 
-def _facts(
-    found: Examination,
-    around: list[Neighbour],
-    source: str,
-    family: str,
-    seed: int,
-    array: np.ndarray,
-) -> dict[str, Any]:
-    membership = found.membership
-    suggestion = worth_trying(found, around)
-    facts: dict[str, Any] = {
-        "source": source,
-        "shape": list(array.shape),
-        "family": family,
-        "setting": found.setting,
-        "member": found.member,
-        "evidence": found.evidence,
-        "distance": found.distance,
-        "distance_evidence": "exact" if found.evidence == "exact" and found.member else "measured",
-        "threshold": found.threshold,
-        "lower_bound": found.lower_bound,
-        "guarantee": found.guarantee,
-        "parameters": found.parameters,
-        "compression": found.compression,
-        "seed": seed,
-        "next": None if suggestion is None else _neighbour(suggestion),
-        "tried": [_neighbour(neighbour) for neighbour in around],
-    }
-    if membership is not None:
-        kind = membership.kind
-        facts |= {
-            "order": kind.order,
-            "radices": list(kind.input_radices),
-            "output_radices": list(kind.output_radices),
-            "convention": next(name for name, value in CONVENTIONS.items() if value is kind.convention),
-            "rank": kind.rank,
-        }
-    if found.projection is not None:
-        facts["guaranteed_ratio"] = found.projection.guarantee
-        facts["guarantee_reference"] = REFERENCE
-        facts["achieved_ratio"] = found.projection.achieved
-    if membership is not None and membership.refutation is not None:
-        refutation = membership.refutation
-        facts["refutation"] = {
-            "split": refutation.split,
-            "rows": list(refutation.rows),
-            "columns": list(refutation.columns),
-            "minor": str(refutation.minor),
-            "text": str(refutation),
-        }
-    return facts
-
-
-def _neighbour(neighbour: Neighbour) -> dict[str, Any]:
-    kind = neighbour.kind
-    return {
-        "order": kind.order,
-        "radices": list(kind.input_radices),
-        "convention": next(name for name, value in CONVENTIONS.items() if value is kind.convention),
-        "rank": kind.rank,
-        "distance": neighbour.distance,
-        "parameters": neighbour.parameters,
-    }
-
-
-def _search(array: np.ndarray, kind: MonarchClass, steps: int, seed: int) -> dict[str, Any]:
+def _search(matrix: Matrix, kind: MonarchClass, steps: int, seed: int) -> dict[str, Any]:
     with progress("searching permutations") as report:
-        found = search_permutations(array, kind, np.random.default_rng(seed), steps=steps, progress=report)
+        found = search_permutations(matrix, kind, np.random.default_rng(seed), steps=steps, progress=report)
     return {
         "method": "heuristic hill climb",
         "distance_before": found.unpermuted_distance,
@@ -294,70 +217,3 @@ def _search(array: np.ndarray, kind: MonarchClass, steps: int, seed: int) -> dic
         "rows": found.rows.tolist(),
         "columns": found.columns.tolist(),
     }
-
-
-def _print(facts: dict[str, Any], found: Examination, array: np.ndarray) -> None:
-    verdict = {True: "member", False: "not a member", None: "could not decide"}[found.member]
-    kind = "exact" if found.evidence == "exact" else f"measured, to {found.threshold:.1e}"
-    print(f"{facts['source']}  {array.shape[0]}×{array.shape[1]}  {facts['family']}: {found.setting}")
-    print(f"{verdict} ({kind})")
-    if "refutation" in facts:
-        print(f"  {facts['refutation']['text']}")
-    print(f"distance    {found.distance:.3e} of the norm, {facts['distance_evidence']} ({_bound(found)})")
-    print(f"parameters  {found.parameters} of {array.size}, compression {found.compression:.2f}")
-    if found.distance > found.threshold:
-        print("where the error sits (each cell against the largest):")
-        print(_ascii(error_map(array, found.approximation)))
-    if facts["tried"]:
-        print("classes next to it" + (" (→ worth trying next):" if facts["next"] else ", none worth trying:"))
-    for neighbour in facts["tried"]:
-        mark = "→" if neighbour == facts["next"] else " "
-        shape = f"order {neighbour['order']}, radices {tuple(neighbour['radices'])}, {neighbour['convention']}"
-        print(
-            f"{mark} {shape}, rank {neighbour['rank']}: distance {neighbour['distance']:.3e}, "
-            f"{neighbour['parameters']} parameters"
-        )
-    if "search" in facts:
-        search = facts["search"]
-        print(f"permutation search (heuristic): {search['distance_before']:.3e} → {search['distance']:.3e}")
-
-
-def _bound(found: Examination) -> str:
-    """What is known of the distance of the nearest member."""
-    if found.guarantee == "optimal":
-        return "the optimum"
-    if found.lower_bound is None:
-        return "a heuristic, no bound"
-    bound = f"no member is nearer than {found.lower_bound:.3e}"
-    if found.projection is None:
-        return bound
-    return (
-        f"{bound}; at most {found.projection.achieved:.3f} × the optimum, "
-        f"√(p−1) = {found.projection.guarantee:.3f} guaranteed, cf. {REFERENCE}"
-    )
-
-
-def _ascii(cells: np.ndarray) -> str:
-    levels = (cells / cells.max() * (len(SHADES) - 1)).round().astype(int)
-    return "\n".join("  |" + "".join(SHADES[level] for level in row) + "|" for row in levels)
-
-
-def _draw(array: np.ndarray, found: Examination, path: Path, source: str) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5))
-    largest = float(np.abs(array).max()) or 1.0
-    for panel, values, title in (
-        (left, np.abs(array), "magnitude"),
-        (right, np.abs(array - found.approximation), "residual"),
-    ):
-        image = panel.imshow(values, vmin=0, vmax=largest if panel is left else None, cmap="magma", aspect="auto")
-        panel.set_title(title)
-        figure.colorbar(image, ax=panel)
-    figure.suptitle(f"{source}: {found.setting}; relative distance {found.distance:.3g} ({found.evidence})")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)

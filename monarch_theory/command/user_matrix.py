@@ -62,7 +62,7 @@ def _dense(value: Any, name: str) -> np.ndarray:
 
 
 def _spelled(array: np.ndarray, name: str) -> np.ndarray:
-    exact, _ = read_matrix(array, name=name)  # refuses rounded numbers among exact ones
+    exact = read_matrix(array, name=name).entries  # refuses rounded numbers among exact ones
     rows = [[str(entry) for entry in row] for row in RATIONALS.array(exact, name=name)]
     return np.frombuffer(json.dumps(rows).encode(), np.uint8)
 

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-from threadpoolctl import threadpool_limits
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
+from monarch_theory.expressivity.families.family import Cost
+from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.expressivity.targets import Target, targets
 
-__all__ = ["COSTS", "Atlas", "Cost", "Entry", "atlas", "error_of"]
+__all__ = ["COSTS", "Atlas", "Cost", "Entry", "atlas"]
 
-Cost = Literal["parameters", "multiplications"]
 COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One fit: the family at one setting on one target.
+    """The nearest member found of one family to one target, within one budget.
 
     Attributes:
         target, family: names.
         setting: choices and costs.
         error: relative Frobenius error, root mean square over the target's matrices.
+        floor: no member of the family within the budget has a smaller one.
+        optimal: whether `error` itself is known to be the smallest.
     """
 
     target: str
     family: str
     setting: Setting
     error: float
+    floor: float
+    optimal: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Atlas:
         seed: of the random targets.
         budget: parameters, and multiplications, of an order-2 Monarch matrix.
         targets, families: names, in the order of the table.
-        entries: every setting that was fitted.
+        entries: the nearest found for every budget asked about.
         refused: (target, family) → why it has no fit.
     """
 
@@ -59,7 +58,7 @@ class Atlas:
     refused: dict[tuple[str, str], str]
 
     def best(self, target: str, family: str, cost: Cost) -> Entry | None:
-        """The least error whose `cost` is within the budget; None where nothing fits."""
+        """The least error found whose `cost` is within the budget; None where nothing fits."""
         return min(self._within(target, family, cost), key=lambda entry: entry.error, default=None)
 
     def frontier(self, target: str, family: str, cost: Cost) -> list[tuple[int, float]]:
@@ -88,15 +87,15 @@ def atlas(
     reach: float = 1.0,
     progress: Callable[[float], None] | None = None,
 ) -> Atlas:
-    """Fit every setting of every family to every target.
+    """Find the nearest member of every family to every target, over all its settings within the budget.
 
     Args:
         n: size; a product of two integers above one.
         seed: of the random targets.
         chosen: targets; `targets(n, seed)` unless given.
         families: families; `families_for((n, n))` unless given.
-        reach: fit settings up to this many budgets, in one cost or the other; beyond one is for `Atlas.frontier`.
-        progress: called with the fraction of the matrices fitted.
+        reach: above one, ask for eight budgets up to this many times the one as well, for `Atlas.frontier`.
+        progress: called with the fraction of the questions answered.
 
     Raises:
         ValueError: n has no order-2 Monarch class, which sets the budget.
@@ -108,34 +107,27 @@ def atlas(
     budget = MonarchClass(balanced_radices(n, 2, name="n")).parameters
     chosen = targets(n, seed) if chosen is None else chosen
     families = families_for((n, n)) if families is None else families
-    work = [
-        (target, family, setting)
-        for target in chosen
-        for family in families
-        for setting in family.settings((n, n))
-        if min(setting.parameters, setting.multiplications) <= reach * budget
-    ]
-
-    def fit(job: tuple[Target, Family, Setting]) -> Entry | str:
-        target, family, setting = job
-        try:
-            return Entry(target.name, family.name, setting, error_of(target, family, setting))
-        except ValueError as error:
-            return str(error)
-
+    questions = [(cost, budget) for cost in COSTS]
+    if reach > 1:
+        questions += [(COSTS[0], int(budget * reach / 2 ** (k / 2))) for k in range(8)]
     entries: list[Entry] = []
     refused: dict[tuple[str, str], str] = {}
-    done, everything = 0, sum(len(target.matrices) for target, _, _ in work)
-    # LAPACK runs outside the interpreter lock; its own threads on matrices this small cost far more than they give
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for (target, family, _), found in zip(work, pool.map(fit, work), strict=True):
-            if isinstance(found, Entry):
-                entries.append(found)
-            else:
-                refused[target.name, family.name] = found
-            done += len(target.matrices)
-            if progress is not None:
-                progress(done / everything)
+    done = 0
+    for target in chosen:
+        spectra = Spectra.of(target.matrices)
+        for family in families:
+            for cost, most in questions:
+                try:
+                    found = family.nearest(spectra, most, cost=cost)
+                except ValueError as error:
+                    refused[target.name, family.name] = str(error)
+                    found = None
+                if found is not None:
+                    known = (found.setting, found.distance, found.floor, found.optimal)
+                    entries.append(Entry(target.name, family.name, *known))
+                done += 1
+                if progress is not None:
+                    progress(done / (len(chosen) * len(families) * len(questions)))
     return Atlas(
         n,
         seed,
@@ -145,12 +137,3 @@ def atlas(
         tuple(entries),
         refused,
     )
-
-
-def error_of(target: Target, family: Family, setting: Setting) -> float:
-    """Root mean square, over the target's matrices, of the relative Frobenius error."""
-    squares = [
-        (np.linalg.norm(matrix - family.fit(matrix, setting)) / np.linalg.norm(matrix)) ** 2
-        for matrix in target.matrices
-    ]
-    return float(np.sqrt(np.mean(squares)))

@@ -16,7 +16,7 @@ import numpy as np
 from monarch_theory.digits import check_radices
 from monarch_theory.monarch import Convention, block_counts
 
-__all__ = ["MonarchClass", "balanced_radices", "factorisations"]
+__all__ = ["MonarchClass", "balanced_radices", "divisors", "factorisations"]
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,16 @@ def tensor_slices(tensor: np.ndarray, order: int, split: int) -> np.ndarray:
     sizes = tensor.shape
     row_count, column_count = prod(sizes[a] for a in rows), prod(sizes[a] for a in columns)
     return tensor.transpose(front + later + rows + columns).reshape(-1, row_count, column_count)
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors of n, rising.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return small + [n // d for d in reversed(small) if d * d != n]
 
 
 def factorisations(n: int, order: int) -> list[tuple[int, ...]]:

@@ -8,20 +8,22 @@ from typing import Literal
 
 import numpy as np
 
-from monarch_theory.domains import Domain, Floating
+from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.matrices import floating
+from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.matrices import Matrix, power_of_two
 from monarch_theory.expressivity.membership import (
+    Accuracy,
     Membership,
     checked_accuracy,
     decide,
     decide_exactly,
     default_accuracy,
+    verdict,
 )
-from monarch_theory.expressivity.projection import Projection, operation_roundoff, project_array
+from monarch_theory.expressivity.projection import Projection, project
+from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
-from monarch_theory.rounding import gamma
 
 __all__ = [
     "Examination",
@@ -45,11 +47,14 @@ class Examination:
         member: in the class or not; None where rounding, or a heuristic fit, leaves it open.
         evidence: "exact" or "measured".
         distance: relative Frobenius distance of `approximation`.
-        lower_bound: no member is relatively nearer; equal to `distance` where the fit is optimal, None where unknown.
-        threshold: relative distance that counts as none: what rounding of the entries explains.
+        lower_bound: no member is relatively nearer; `distance` where the fit is optimal, 0 where nothing is known.
+        threshold: relative distance that counts as none: what rounding of the entries surely explains.
+        limit: relative distance beyond which rounding of the entries cannot explain it.
         parameters: scalars stored for the approximation.
-        guarantee: "optimal", "quasi-optimal" or "heuristic"; of a family, the weakest of the settings tried.
+        guarantee: "optimal", no member (of a family: within the budget) is nearer; "quasi-optimal", within √(p−1);
+            "heuristic".
         setting: the class or setting in words.
+        scope: what the verdict covers, in words.
         approximation: dense.
         membership, projection: of a Monarch class; None for other families.
     """
@@ -57,11 +62,13 @@ class Examination:
     member: bool | None
     evidence: Literal["exact", "measured"]
     distance: float
-    lower_bound: float | None
+    lower_bound: float
     threshold: float
+    limit: float
     parameters: int
     guarantee: str
     setting: str
+    scope: str
     approximation: np.ndarray
     membership: Membership | None = None
     projection: Projection | None = None
@@ -82,16 +89,14 @@ class Neighbour:
 
 
 def examine_monarch(
-    array: np.ndarray,
-    domain: Domain,
+    matrix: Matrix,
     kind: MonarchClass,
     *,
     exact: bool = False,
     accuracy: float | None = None,
-    name: str = "matrix",
     progress: Progress | None = None,
 ) -> Examination:
-    """Membership and projection of a matrix already read by `read_matrix`.
+    """Membership and projection.
 
     Args:
         exact: read floating-point entries as the dyadic rationals they are.
@@ -100,18 +105,19 @@ def examine_monarch(
     Raises:
         ValueError: an accuracy where the answer is exact.
     """
-    values, field = floating(array, domain, name=name)
-    if exact or not isinstance(domain, Floating):
+    if exact or not isinstance(matrix.domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
-        answer = decide_exactly(array, kind, domain=domain, name=name, progress=_half(progress, 0))
-        projection = project_array(array, kind, domain, name=name, progress=_half(progress, 1))
-        threshold = default_accuracy(kind, field)
+        answer = decide_exactly(matrix, kind, progress=_half(progress, 0))
+        projection = project(matrix, kind, progress=_half(progress, 1))
+        threshold = limit = default_accuracy(kind, matrix.field)
     else:
-        answer = decide(array, kind, domain=domain, accuracy=accuracy, name=name, progress=progress)
-        assert answer.projection is not None and answer.threshold is not None
+        answer = decide(matrix, kind, accuracy=accuracy, progress=progress)
+        assert answer.projection is not None and answer.threshold is not None and answer.limit is not None
         projection = answer.projection
-        threshold = answer.threshold / projection.norm if projection.norm else 0.0
+        threshold, limit = (
+            bound / projection.norm if projection.norm else 0.0 for bound in (answer.threshold, answer.limit)
+        )
     settled = answer.member is True and answer.evidence == "exact"
     # the bound is itself rounded: less that, it is one
     floor = projection.distance if projection.optimal else max(projection.lower_bound - projection.rounding, 0.0)
@@ -122,10 +128,12 @@ def examine_monarch(
         0.0 if settled else projection.relative_distance,
         0.0 if settled else floor / (projection.norm or 1.0),
         threshold,
+        limit,
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
         f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
-        values if settled else projection.dense(),
+        "this class",
+        matrix.values if settled else projection.dense(),
         answer,
         projection,
     )
@@ -149,16 +157,16 @@ def family_named(name: str, shape: tuple[int, int]) -> Family:
 
 
 def examine_family(
-    array: np.ndarray,
-    domain: Domain,
+    matrix: Matrix,
     family: Family,
     budget: int,
     *,
     accuracy: float | None = None,
-    name: str = "matrix",
     progress: Progress | None = None,
 ) -> Examination:
-    """The best fit of a family with at most `budget` parameters, measured.
+    """The nearest member found of a family with at most `budget` parameters, measured.
+
+    The verdict is of the family, over every setting within the budget that `Family.scope` names.
 
     Raises:
         ValueError: nothing in the family is that small, the family has no approximation of this matrix, or an accuracy
@@ -166,55 +174,40 @@ def examine_family(
     """
     if accuracy is not None:
         checked_accuracy(accuracy)
-    values, field = floating(array, domain, name=name)
-    options = family.within(values.shape, budget)
-    if not options:
-        least = min(setting.parameters for setting in family.settings(values.shape))
-        raise ValueError(f"--parameters: expected at least {least} for {family.name} at {values.shape}, got {budget}")
-    options = options[:1] if family.nested else options
-    norm = float(np.linalg.norm(values)) or 1.0
-    fits, floors = [], []
-    for done, setting in enumerate(options):
-        try:
-            near = family.fit(values, setting)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error} (family {family.name})") from error
-        fits.append((float(np.linalg.norm(values - near)) / norm, setting.parameters, done, near))
-        floors.append(_floor(values, family, setting, fits[-1][0] * norm) / norm)
-        if progress is not None:
-            progress((done + 1) / len(options))
-    distance, parameters, index, near = min(fits, key=lambda fit: fit[:3])
-    setting = options[index]
-    unit = operation_roundoff(field)
-    slack = gamma(2 * max(values.shape), unit)  # the SVDs of the fit, as in projection
-    threshold = slack + (gamma(values.shape[1], unit) if accuracy is None else accuracy)
-    member: bool | None = None
-    if distance <= threshold:
-        member = True
-    elif min(floors) > threshold + slack:
-        member = False
-    floor = min(floors) if all(np.isfinite(floors)) else None
-    weakest = max((option.guarantee for option in options), key=("optimal", "quasi-optimal", "heuristic").index)
-    return Examination(member, "measured", distance, floor, threshold, parameters, weakest, setting.label, near)
+    scale = power_of_two(matrix.doubled.values)  # so that no square overflows or vanishes
+    spectra = Spectra.of([matrix.doubled.values / scale])
+    try:
+        near = family.nearest(spectra, budget, progress=progress)
+    except ValueError as error:
+        raise ValueError(f"{matrix.name}: {error} (family {family.name})") from error
+    if near is None:
+        least = family.smallest(matrix.shape)
+        raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
+    operations = near.setting.operations
+    allowed = (
+        Accuracy.of(operations, matrix.shape, matrix.field)
+        if accuracy is None
+        else Accuracy.given(accuracy, matrix.shape, matrix.field)
+    )
+    norm = spectra.norms[0] * scale
+    threshold, limit = (bound / norm + spectra.rounding if norm else 0.0 for bound in allowed.distances(norm))
+    return Examination(
+        verdict(near.distance, near.floor, threshold, limit, 1.0 if norm else 0.0),
+        "measured",
+        near.distance,
+        near.distance if near.optimal else near.floor,
+        threshold,
+        limit,
+        near.setting.parameters,
+        "optimal" if near.optimal else "heuristic",
+        near.setting.label,
+        f"every {family.scope} within {budget} parameters",
+        near.approximations[0] * scale,
+    )
 
 
-def _floor(values: np.ndarray, family: Family, setting: Setting, distance: float) -> float:
-    """No member of the setting is nearer than this; −∞ where nothing is known."""
-    if setting.guarantee == "optimal":
-        return distance
-    return -np.inf if family.lower_bound is None else family.lower_bound(values, setting)
-
-
-def neighbours(
-    array: np.ndarray,
-    domain: Domain,
-    kind: MonarchClass,
-    *,
-    name: str = "matrix",
-    progress: Progress | None = None,
-) -> list[Neighbour]:
+def neighbours(matrix: Matrix, kind: MonarchClass, *, progress: Progress | None = None) -> list[Neighbour]:
     """The classes one step away: one order up and down, the other conventions, one rank more; nearest first."""
-    values, field = floating(array, domain, name=name)
     rows, columns = kind.shape
     candidates = [
         MonarchClass(kind.input_radices, kind.output_radices, other, kind.rank)
@@ -231,10 +224,10 @@ def neighbours(
             )
         except ValueError:
             continue
-    compressing = [c for c in candidates if c.parameters < values.size and c.order > 1]
+    compressing = [c for c in candidates if c.parameters < rows * columns and c.order > 1]
     found = []
     for candidate in compressing:
-        distance = project_array(values, candidate, field).relative_distance
+        distance = project(matrix, candidate).relative_distance
         found.append(Neighbour(candidate, distance, candidate.parameters))
         if progress is not None:
             progress(len(found) / len(compressing))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import flint
@@ -25,14 +27,54 @@ from monarch_theory.domains import (
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 
-__all__ = ["dyadic", "floating", "read_matrix"]
+__all__ = ["Matrix", "dyadic", "floating", "power_of_two", "read_matrix"]
 
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
 
-def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matrix") -> tuple[np.ndarray, Domain]:
-    """A two-dimensional array and its domain, from an array, a `Monarch`, a SymPy or SciPy sparse matrix, or a
-    `LinearOperator`.
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A matrix that has been read: `read_matrix` makes one, and all that follows passes it along.
+
+    Attributes:
+        entries: two-dimensional, finite, with rows and columns, in `domain`.
+        domain: its scalars.
+        name: what error messages call it.
+    """
+
+    entries: np.ndarray
+    domain: Domain
+    name: str = "matrix"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(outputs, inputs)."""
+        rows, columns = self.entries.shape
+        return rows, columns
+
+    @property
+    def values(self) -> np.ndarray:
+        """The entries in floating point, converted once; raises what `floating` does."""
+        return self._measured[0]
+
+    @property
+    def field(self) -> Floating:
+        """The domain of `values`."""
+        return self._measured[1]
+
+    @cached_property
+    def doubled(self) -> Matrix:
+        """The values in double precision, which changes none of them: what they are measured in."""
+        field = COMPLEX128 if self.field.is_complex else FLOAT64
+        return Matrix(self.values.astype(field.dtype, copy=False), field, self.name)
+
+    @cached_property
+    def _measured(self) -> tuple[np.ndarray, Floating]:
+        return floating(self.entries, self.domain, name=self.name)
+
+
+def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matrix") -> Matrix:
+    """Read an array, a `Monarch`, a SymPy or SciPy sparse matrix, or a `LinearOperator`; a `Matrix` is read already.
 
     A `LinearOperator` is applied to the identity, so it costs one dense matrix. Nothing is cast: integers stay
     integers, half precision is refused by name. Bytes of the other order are turned round, which changes no number.
@@ -45,11 +87,15 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         ValueError: not two-dimensional, empty, or with NaN or infinity; the message names `name`.
         TypeError: scalars that no domain holds, or none that `domain` holds; rounded numbers among exact ones.
 
-    >>> read_matrix(np.eye(2, dtype=int))[1], read_matrix(np.eye(2))[1].name
-    (<monarch_theory.domains.Integers object at ...>, 'float64')
+    >>> read_matrix(np.eye(2, dtype=int)).domain, read_matrix(np.eye(2)).domain.name
+    (<monarch_theory.domains...Integers object at ...>, 'float64')
     """
+    if isinstance(source, Matrix):
+        if domain in (None, source.domain):
+            return source
+        source = source.entries
     if isinstance(source, Monarch):
-        return source.dense(), source.domain
+        return Matrix(source.dense(), source.domain, name)
     if isinstance(source, LinearOperator):
         source = source @ np.eye(source.shape[1], dtype=source.dtype)
     if isinstance(source, sympy.MatrixBase):
@@ -72,7 +118,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")
     if domain is SYMBOLIC:
         _check_symbolic(array, name)
-    return array, domain
+    return Matrix(array, domain, name)
 
 
 def _check_symbolic(array: np.ndarray, name: str) -> None:
@@ -144,3 +190,15 @@ def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tup
     if domain is SYMBOLIC and not any(entry.free_symbols for entry in matrix.flat):
         return np.array([complex(entry) for entry in matrix.flat]).reshape(matrix.shape), COMPLEX128
     raise TypeError(f"{name}: expected numbers with a distance, got scalars of {domain}")
+
+
+def power_of_two(array: np.ndarray) -> float:
+    """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
+
+    >>> power_of_two(np.array([1e300, -3.0])) > 1e299
+    True
+    """
+    largest = float(np.abs(array).max())
+    limits = np.finfo(array.dtype)
+    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
+    return 2.0**exponent if largest else 1.0

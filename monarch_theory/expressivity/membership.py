@@ -24,12 +24,21 @@ from monarch_theory.expressivity.projection import (
     Progress,
     Projection,
     operation_roundoff,
-    project_array,
+    project,
 )
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.rounding import gamma
 
-__all__ = ["Membership", "Refutation", "checked_accuracy", "decide", "decide_exactly", "default_accuracy"]
+__all__ = [
+    "Accuracy",
+    "Membership",
+    "Refutation",
+    "checked_accuracy",
+    "decide",
+    "decide_exactly",
+    "default_accuracy",
+    "verdict",
+]
 
 
 PIECE = 2**18  # scalars eliminated at once, so that exact scalars do not fill the memory
@@ -76,7 +85,8 @@ class Membership:
         train: factors that give the matrix (exactly, or to `threshold`); None unless a member.
         refutation: a minor that is not zero; exact evidence only.
         projection: distance and bounds; measured evidence only.
-        threshold: the distance that rounding of the entries explains; measured evidence only.
+        threshold: the distance that rounding of the entries surely explains; measured evidence only.
+        limit: the distance beyond which it cannot; measured evidence only.
     """
 
     member: bool | None
@@ -86,6 +96,7 @@ class Membership:
     refutation: Refutation | None = None
     projection: Projection | None = None
     threshold: float | None = None
+    limit: float | None = None
 
 
 def decide(
@@ -103,13 +114,15 @@ def decide(
 
     In floating point the question is whether some member lies within the error that the entries carry anyway:
     ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F + what underflow loses. It is answered no only when the
-    lower bound on the distance exceeds that by the error bound of the singular values, and left open in between.
+    lower bound on the distance exceeds that by the error bound of the singular values, and left open in between. Where
+    no accuracy is given, both answers must hold however the entries came to be (`Accuracy`); and an error as large as
+    the matrix itself answers nothing. All of it is measured in double precision.
 
     Args:
         matrix: anything `read_matrix` reads, of shape `kind.shape`.
         kind: which class.
         domain: scalars; read off the matrix unless given. A prime field must be given.
-        accuracy: relative Frobenius accuracy of the entries; `default_accuracy` unless given. Floating point only.
+        accuracy: relative Frobenius accuracy of the entries; `Accuracy.of_class` unless given. Floating point only.
         name: what error messages call the matrix.
         progress: called with the fraction done.
 
@@ -123,22 +136,19 @@ def decide(
     >>> print(answer.refutation)
     slice i0 = 0, a1 = 0 of split 0: the minor of rows (0, 2) and columns (0, 2) is 1, not 0
     """
-    array, domain = read_matrix(matrix, domain, name=name)
+    read = read_matrix(matrix, domain, name=name)
+    domain = read.domain
     if not isinstance(domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
-        return _decide_exactly(array, kind, domain, name, progress)
-    accuracy = default_accuracy(kind, domain) if accuracy is None else checked_accuracy(accuracy)
-    projection = project_array(array, kind, domain, name=name, progress=progress)
-    unit = operation_roundoff(domain)
+        return _decide_exactly(read.entries, domain, kind, read.name, progress)
+    projection = project(read.doubled, kind, progress=progress)
     # the residual is one difference and p − 1 products per entry, taken once per split
-    threshold = (accuracy + (kind.order - 1) * 2 * gamma(kind.rank + 2, unit)) * projection.norm
-    threshold += _underflow(kind, domain)
-    member: bool | None = None
-    if projection.distance <= threshold:
-        member = True
-    elif projection.lower_bound > threshold + projection.rounding:
-        member = False
+    residual = (kind.order - 1) * 2 * gamma(kind.rank + 2, operation_roundoff(read.doubled.field)) * projection.norm
+    allowed = Accuracy.of_class(kind, domain) if accuracy is None else Accuracy.given(accuracy, kind.shape, domain)
+    threshold, limit = (bound + residual for bound in allowed.distances(projection.norm))
+    floor = projection.lower_bound - projection.rounding
+    member = verdict(projection.distance, floor, threshold, limit, projection.norm)
     return Membership(
         member,
         "measured",
@@ -146,7 +156,69 @@ def decide(
         train=projection.train if member else None,
         projection=projection,
         threshold=threshold,
+        limit=limit,
     )
+
+
+def verdict(distance: float, floor: float, threshold: float, limit: float, norm: float) -> bool | None:
+    """Member within `threshold`, not where even the `floor` is beyond `limit`, open otherwise.
+
+    >>> verdict(0.5, 0.5, 0.1, 0.1, 1.0), verdict(0.5, 0.0, 0.1, 0.1, 1.0), verdict(0.5, 0.5, 0.7, 0.7, 1.0)
+    (False, None, True)
+    >>> verdict(0.5, 0.5, 1.1, 1.1, 1.0)  # the zero matrix is as near
+    """
+    if norm and threshold >= norm:
+        return None
+    if distance <= threshold:
+        return True
+    return False if floor > limit else None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How far rounding may have moved the entries of a member, in relative Frobenius norm.
+
+    How they came to be is not known. At the least each was computed by its own formula, or rounded once when it was
+    stored; at the most it came from as many rounded operations as there are inputs, such as one inner product.
+
+    Attributes:
+        least, most: relative to the norm.
+        least_lost, most_lost: what underflow adds, in the units of the entries.
+    """
+
+    least: float
+    most: float
+    least_lost: float
+    most_lost: float
+
+    @classmethod
+    def of(cls, operations: int, shape: tuple[int, int], domain: Floating) -> Accuracy:
+        """For entries that take so many rounded operations, of matrices of that shape, stored in that domain.
+
+        >>> from monarch_theory.domains import FLOAT32
+        >>> found = Accuracy.of(1, (256, 256), FLOAT32)
+        >>> f"{found.least:.0e} … {found.most:.0e}"
+        '6e-08 … 2e-05'
+        """
+        unit, operations = operation_roundoff(domain), max(operations, 1)
+        most = max(operations, shape[1])
+        lost = sqrt(prod(shape)) * float(np.finfo(domain.dtype).smallest_subnormal)
+        return cls(gamma(operations, unit), gamma(most, unit), operations * lost / 2, most * lost)
+
+    @classmethod
+    def of_class(cls, kind: MonarchClass, domain: Floating) -> Accuracy:
+        """For members of a class: at every bond r products and r − 1 sums."""
+        return cls.of((kind.order - 1) * (2 * kind.rank - 1), kind.shape, domain)
+
+    @classmethod
+    def given(cls, accuracy: float, shape: tuple[int, int], domain: Floating) -> Accuracy:
+        """For an accuracy that the user knows."""
+        lost = cls.of(1, shape, domain).most_lost
+        return cls(checked_accuracy(accuracy), accuracy, lost, lost)
+
+    def distances(self, norm: float) -> tuple[float, float]:
+        """(least, most) for a matrix of that norm."""
+        return self.least * norm + self.least_lost, self.most * norm + self.most_lost
 
 
 def checked_accuracy(accuracy: float) -> float:
@@ -170,11 +242,6 @@ def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
     return gamma(kind.shape[1], operation_roundoff(domain))
 
 
-def _underflow(kind: MonarchClass, domain: Floating) -> float:
-    """What N operations an entry may lose, in Frobenius norm, where their results are subnormal."""
-    return kind.shape[1] * sqrt(prod(kind.shape)) * float(np.finfo(domain.dtype).smallest_subnormal)
-
-
 def decide_exactly(
     matrix: Any,
     kind: MonarchClass,
@@ -190,14 +257,14 @@ def decide_exactly(
     >>> decide(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
     True
     """
-    array, domain = dyadic(*read_matrix(matrix, domain, name=name))
-    return _decide_exactly(array, kind, domain, name, progress)
+    read = read_matrix(matrix, domain, name=name)
+    return _decide_exactly(*dyadic(read.entries, read.domain), kind, read.name, progress)
 
 
 def _decide_exactly(
     array: np.ndarray,
-    kind: MonarchClass,
     domain: Domain,
+    kind: MonarchClass,
     name: str,
     progress: Progress | None,
     *,
@@ -217,7 +284,7 @@ def _decide_exactly(
         if simplified:
             return Membership(None, "exact", kind)
         simpler = np.array([sympy.simplify(entry) for entry in array.flat], dtype=object).reshape(array.shape)
-        return _decide_exactly(simpler, kind, domain, name, progress, simplified=True)
+        return _decide_exactly(simpler, domain, kind, name, progress, simplified=True)
     return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
 
 

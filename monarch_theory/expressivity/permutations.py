@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.matrices import floating, read_matrix
-from monarch_theory.expressivity.projection import Projection, power_of_two, project
+from monarch_theory.expressivity.matrices import power_of_two, read_matrix
+from monarch_theory.expressivity.projection import Projection, project
 
 __all__ = ["PermutedProjection", "search_permutations"]
 
@@ -61,7 +61,7 @@ def search_permutations(
         raise ValueError(f"order: expected 2 for the permutation search, got {kind.order}")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ValueError(f"steps: expected a number of swaps that is not negative, got {steps!r}")
-    array, _ = floating(*read_matrix(matrix))
+    array = read_matrix(matrix).values
     before = project(array, kind)
     original, array = array, array / array.dtype.type(power_of_two(array))
     rows, columns = np.arange(kind.shape[0]), np.arange(kind.shape[1])

@@ -28,14 +28,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from monarch_theory.domains import Domain, Floating
+from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
-from monarch_theory.expressivity.matrices import floating, read_matrix
+from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "power_of_two", "project", "project_array", "project_batch"]
+__all__ = ["Projection", "operation_roundoff", "project", "project_batch"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -138,8 +138,11 @@ def project(
     >>> round(float(project(A, MonarchClass((2, 2))).distance) ** 2, 12)  # two slices of rank two, each loses one unit
     2.0
     """
-    array, domain = read_matrix(matrix, name=name)
-    return project_array(array, kind, domain, name=name, progress=progress)
+    read = read_matrix(matrix, name=name)
+    found = _project(read.values, kind, read.field, read.name, progress)
+    if read.field is read.domain:
+        return found
+    return replace(found, rounding=found.rounding + operation_roundoff(read.field) * found.norm)
 
 
 def project_batch(
@@ -160,17 +163,6 @@ def project_batch(
         if progress is not None:
             progress((k + 1) / len(matrices))
     return tuple(found)
-
-
-def project_array(
-    array: np.ndarray, kind: MonarchClass, domain: Domain, *, name: str = "matrix", progress: Progress | None = None
-) -> Projection:
-    """`project` for a matrix already read by `read_matrix`."""
-    values, field = floating(array, domain, name=name)
-    found = _project(values, kind, field, name, progress)
-    if field is domain:
-        return found
-    return replace(found, rounding=found.rounding + operation_roundoff(field) * found.norm)
 
 
 def _project(
@@ -219,18 +211,6 @@ def _project(
 
 def _norm(array: np.ndarray) -> float:
     return float(np.linalg.norm(array.astype(np.result_type(array.dtype, np.float64), copy=False)))
-
-
-def power_of_two(array: np.ndarray) -> float:
-    """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
-
-    >>> power_of_two(np.array([1e300, -3.0])) > 1e299
-    True
-    """
-    largest = float(np.abs(array).max())
-    limits = np.finfo(array.dtype)
-    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
-    return 2.0**exponent if largest else 1.0
 
 
 def _scaled(cores: list[np.ndarray], scale: float) -> tuple[np.ndarray, ...]:

@@ -130,7 +130,8 @@ def recover(
     >>> found.identifiable, found.evidence, bool((found.product().dense() == A).all())
     (True, 'exact', True)
     """
-    array, domain = read_matrix(matrix, domain)
+    read = read_matrix(matrix, domain)
+    array, domain = read.entries, read.domain
     checked = check_radices(radices)
     if len(checked) != 2:
         raise ValueError(f"radices: expected two of them, (b₀, b₁), got {checked}")

@@ -5,6 +5,7 @@ from pkgutil import iter_modules
 
 from monarch_theory.expressivity.families.family import Family, Setting
 from monarch_theory.expressivity.families.monarch_orders import butterfly, monarch
+from monarch_theory.expressivity.paths import longest_order
 
 __all__ = ["FAMILIES", "Family", "Setting", "families_for", "families_here"]
 
@@ -25,8 +26,8 @@ def families_for(shape: tuple[int, int]) -> list[Family]:
     >>> [family.name for family in families_for((16, 16))][:4]
     ['monarch-2', 'monarch-3', 'butterfly', 'block-diagonal']
     """
-    orders = [monarch(order) for order in range(2, min(shape).bit_length())]
+    orders = [monarch(order) for order in range(2, longest_order(shape) + 1)]
     # with every radix two, the Monarch of the highest order is the butterfly
     if shape == (2 ** len(orders) * 2,) * 2:
         orders = orders[:-1]
-    return [family for family in (*orders, *FAMILIES) if family.settings(shape)]
+    return [family for family in (*orders, *FAMILIES) if any(True for _ in family.settings(shape))]

@@ -20,4 +20,4 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return np.where(row_block[:, None] == column_block, matrix, matrix.dtype.type(0))
 
 
-block_diagonal = Family("block-diagonal", "block diagonal", "folklore", settings, fit)
+block_diagonal = Family("block-diagonal", "block diagonal", "folklore", settings, fit, scope="number of equal blocks")

@@ -1,37 +1,72 @@
 """Block tensor trains (Qiu et al. 2024): Monarch of any order whose stages pass on a bond of width r."""
 
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families.family import Family, Guarantee, Setting
+from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
+from monarch_theory.expressivity.families.monarch_orders import radices_of, worth_fitting
+from monarch_theory.expressivity.paths import least_cost, longest_order, paths
 from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["block_tensor_train"]
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    result = []
-    for order in range(2, min(shape).bit_length()):
-        try:
-            rows, columns = balanced_radices(shape[0], order), balanced_radices(shape[1], order)
-        except ValueError:
-            continue
-        guarantee: Guarantee = "optimal" if order == 2 else "quasi-optimal"
-        for convention in Convention:
-            for rank in (1, 2, 3, 4, 6, 8):
-                kind = MonarchClass(columns, rows, convention, rank)
-                label = f"{convention.value}, radices {'·'.join(map(str, columns))}, rank {rank}"
-                result.append(Setting(label, kind.parameters, kind.parameters, guarantee, {"kind": kind}))
-    return result
+def setting(kind: MonarchClass) -> Setting:
+    guarantee: Guarantee = "optimal" if kind.order == 2 else "quasi-optimal"
+    label = f"{kind.convention.value}, radices {radices_of(kind)}, rank {kind.rank}"
+    operations = 2 * kind.rank * (kind.order - 1)
+    return Setting(label, kind.parameters, kind.parameters, guarantee, {"kind": kind}, operations)
+
+
+def orders_of(shape: tuple[int, int]) -> range:
+    return range(2, longest_order(shape) + 1)
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for order in orders_of(shape):
+        for rows in factorisations(shape[0], order):
+            for columns in factorisations(shape[1], order):
+                for rank in range(1, widest(rows, columns) + 1):
+                    for convention in Convention:
+                        yield setting(MonarchClass(columns, rows, convention, rank))
+
+
+def widest(rows: tuple[int, ...], columns: tuple[int, ...]) -> int:
+    """The widest bond that widens the class."""
+    return max(MonarchClass(columns, rows, rank=max(np.prod(rows), np.prod(columns)).item()).ranks)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """For every rank and order the nearest path within the budget."""
+    found: list[Floor] = []
+    for rank in count(1):
+        here = list(paths(spectra, orders_of(spectra.shape), width=rank, bond=rank, budget=budget))
+        found += [Floor(setting(path.kind), path.floor, path.ceiling) for path in here]
+        if not here or any(path.floor == 0 for path in here):
+            break
+    return worth_fitting(found)
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return project(matrix, setting.choices["kind"]).dense()
 
 
-def lower_bound(matrix: np.ndarray, setting: Setting) -> float:
-    return project(matrix, setting.choices["kind"]).lower_bound
+def least(shape: tuple[int, int]) -> int:
+    return least_cost(shape, orders_of(shape)) or 0
 
 
-block_tensor_train = Family("block-tensor-train", "block tensor train", "Qiu et al. 2024", settings, fit, lower_bound)
+block_tensor_train = Family(
+    "block-tensor-train",
+    "block tensor train",
+    "Qiu et al. 2024",
+    settings,
+    fit,
+    scope="order, radices above one, convention and rank",
+    floors=floors,
+    least=least,
+)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Family", "Fit", "Guarantee", "Setting"]
+from monarch_theory.expressivity.spectra import Layout, Spectra
+
+__all__ = ["Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
 
 Guarantee = Literal["optimal", "quasi-optimal", "heuristic"]
+Cost = Literal["parameters", "multiplications"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Setting:
         guarantee: "optimal", the fit is the nearest in Frobenius norm; "quasi-optimal", within √(p−1) of it;
             "heuristic", no ratio is promised.
         choices: what `fit` reads.
+        operations: roundings that one entry of a member takes when it is computed from what is stored.
     """
 
     label: str
@@ -31,6 +35,50 @@ class Setting:
     multiplications: int
     guarantee: Guarantee
     choices: dict[str, Any] = field(default_factory=dict)
+    operations: int = 1
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A setting to fit.
+
+    Attributes:
+        setting: which.
+        distance: relative; none of its members is below (rounding taken off).
+        guess: about how far the fit will be; settings are fitted in this order.
+    """
+
+    setting: Setting
+    distance: float
+    guess: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting whose members are the matrices with slices of rank ≤ `rank` in a layout, and so has a known floor."""
+
+    layout: Layout
+    rank: int
+    setting: Setting
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The nearest member found within a budget.
+
+    Attributes:
+        setting: where it was found.
+        distance: relative; root mean square over the matrices.
+        floor: no member of any setting within the budget is nearer.
+        optimal: whether no member of the family within the budget is nearer, but for rounding.
+        approximations: one for each matrix.
+    """
+
+    setting: Setting
+    distance: float
+    floor: float
+    optimal: bool
+    approximations: tuple[np.ndarray, ...]
 
 
 Fit = Callable[[np.ndarray, Setting], np.ndarray]
@@ -49,18 +97,80 @@ class Family:
             family has no approximation of (attention families need probabilities).
         lower_bound: (matrix, setting) → Frobenius distance that no member of the setting is below; None where nothing
             is known. Not asked where the fit is optimal, whose distance it is.
-        nested: whether the dearest setting within a budget holds all the others, so that only it need be fitted.
+        scope: what a verdict about the family covers, in words that follow "every".
+        floors: (spectra, budget, cost) → the settings worth fitting, among them the one of the least floor: no member
+            of *any* setting within the budget is below that. Every setting is asked one by one unless given.
+        least: shape → fewest parameters; read off the settings unless given.
     """
 
     name: str
     title: str
     reference: str
-    settings: Callable[[tuple[int, int]], list[Setting]]
+    settings: Callable[[tuple[int, int]], Iterable[Setting]]
     fit: Fit
     lower_bound: Callable[[np.ndarray, Setting], float] | None = None
-    nested: bool = False
+    scope: str = "setting"
+    floors: Callable[[Spectra, int, Cost], list[Floor]] | None = None
+    least: Callable[[tuple[int, int]], int] | None = None
 
-    def within(self, shape: tuple[int, int], budget: int, *, cost: str = "parameters") -> list[Setting]:
-        """Settings whose `cost` ("parameters" or "multiplications") is at most `budget`, dearest first."""
+    def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
+        """Settings whose `cost` is at most `budget`, dearest first."""
         chosen = [setting for setting in self.settings(shape) if getattr(setting, cost) <= budget]
         return sorted(chosen, key=lambda setting: -getattr(setting, cost))
+
+    def smallest(self, shape: tuple[int, int]) -> int:
+        """Fewest parameters of a setting at this shape."""
+        return self.least(shape) if self.least else min(setting.parameters for setting in self.settings(shape))
+
+    def nearest(
+        self,
+        spectra: Spectra,
+        budget: int,
+        *,
+        cost: Cost = "parameters",
+        progress: Callable[[float], None] | None = None,
+    ) -> Nearest | None:
+        """The nearest member with at most `budget` of `cost`; None where no setting is that small.
+
+        Settings are fitted until no floor is below the distance found.
+
+        Raises:
+            ValueError: the family has no approximation of a matrix.
+        """
+        floors = (self.floors or self._each)(spectra, budget, cost)
+        least = min((floor.distance for floor in floors), default=0.0)
+        best: Nearest | None = None
+        for done, floor in enumerate(sorted(floors, key=lambda floor: floor.guess)):
+            if best is not None and best.distance <= max(floor.distance, spectra.rounding):
+                continue
+            near = tuple(self.fit(matrix, floor.setting) for matrix in spectra.matrices)
+            distance = spectra.distance(near)
+            if best is None or distance < best.distance:
+                # a floor may be lower than its distance by the rounding that was taken off
+                off = floor.guess - floor.distance if floor.setting.guarantee == "optimal" else 0.0
+                optimal = distance <= least + off + spectra.rounding
+                best = Nearest(floor.setting, distance, min(least, distance), optimal, near)
+            if progress is not None:
+                progress((done + 1) / len(floors))
+        return best
+
+    def _each(self, spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+        """Every setting within the budget: its distance where the fit is optimal, what is known elsewhere."""
+        floors = []
+        for setting in self.within(spectra.shape, budget, cost=cost):
+            if setting.guarantee == "optimal":
+                floor = spectra.distance(tuple(self.fit(matrix, setting) for matrix in spectra.matrices))
+            elif self.lower_bound is not None:
+                floor = spectra.relative([self.lower_bound(matrix, setting) for matrix in spectra.matrices])
+            else:
+                floor = 0.0
+            floors.append(Floor(setting, floor, floor))
+        return floors
+
+
+def by_floor(spectra: Spectra, candidates: list[Candidate]) -> list[Floor]:
+    """The candidates by how near their nearest members are; of equals, the cheaper first."""
+    found = spectra.tails([c.layout for c in candidates], [c.rank for c in candidates])
+    pairs = zip(candidates, found, strict=True)
+    floors = [Floor(c.setting, tails.floor(c.rank), tails.distance(c.rank)) for c, tails in pairs]
+    return sorted(floors, key=lambda floor: (floor.distance, floor.setting.parameters))

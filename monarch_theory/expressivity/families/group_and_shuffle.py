@@ -6,50 +6,69 @@ columns make a block: contiguous ones, or every k-th. Monarch matrices of order 
 one. The orthogonal parametrisation, which the paper trains, is not imposed here.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.classes import divisors
+from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.spectra import Slicing, Spectra
 
 __all__ = ["group_and_shuffle"]
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    result = []
-    for left in (k for k in range(1, shape[0] + 1) if shape[0] % k == 0):
-        for right in (k for k in range(1, shape[1] + 1) if shape[1] % k == 0):
-            grid, rows, columns = (left, right), shape[0] // left, shape[1] // right
-            for rank in (r for r in (1, 2, 4, 8) if r < min(rows, columns)):
-                inner = rank * left * right
-                cost = shape[0] * inner // left + shape[1] * inner // right
-                for shuffles in _shuffles(left, rows, right, columns):
-                    label = f"k_L = {left}, k_R = {right}, s = {inner}"
-                    label += "".join(f", {name}" for name, there in zip(("P_L", "P_R"), shuffles, strict=True) if there)
-                    choices = {"grid": grid, "rank": rank, "shuffles": shuffles}
-                    result.append(Setting(label, cost, cost, "optimal", choices))
-    return result
+def slicings(shape: tuple[int, int]) -> Iterator[Slicing]:
+    """Every k_L, k_R, and whether P_L and P_R shuffle; with one block, or blocks of one, shuffling changes nothing."""
+    for left in divisors(shape[0]):
+        for right in divisors(shape[1]):
+            rows_too, columns_too = 1 < left < shape[0], 1 < right < shape[1]
+            for rows in (False, True)[: 1 + rows_too]:
+                for columns in (False, True)[: 1 + columns_too]:
+                    yield Slicing(left, right, (rows, columns))
 
 
-def _shuffles(left: int, rows: int, right: int, columns: int) -> list[tuple[bool, bool]]:
-    """Whether P_L and P_R shuffle; with one block, or blocks of one, shuffling changes nothing."""
-    rows_too, columns_too = min(left, rows) > 1, min(right, columns) > 1
-    return [(a, b) for a in (False, True) if rows_too or not a for b in (False, True) if columns_too or not b]
+def ranks(shape: tuple[int, int], slicing: Slicing) -> int:
+    """Most that a block can have."""
+    return min(shape[0] // slicing.left, shape[1] // slicing.right)
+
+
+def setting(shape: tuple[int, int], slicing: Slicing, rank: int) -> Setting:
+    left, right = slicing.left, slicing.right
+    cost = rank * (shape[0] * right + shape[1] * left)
+    label = f"k_L = {left}, k_R = {right}, s = {rank * left * right}"
+    label += "".join(f", {name}" for name, there in zip(("P_L", "P_R"), slicing.dealt, strict=True) if there)
+    return Setting(label, cost, cost, "optimal", {"slicing": slicing, "rank": rank}, 2 * rank)
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for slicing in slicings(shape):
+        for rank in range(1, ranks(shape, slicing) + 1):
+            yield setting(shape, slicing, rank)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """Of every grid the largest rank within the budget, which holds all the others."""
+    shape, candidates = spectra.shape, []
+    for slicing in slicings(shape):
+        rank = min(budget // setting(shape, slicing, 1).parameters, ranks(shape, slicing))
+        if rank:
+            candidates.append(Candidate(slicing, rank, setting(shape, slicing, rank)))
+    return by_floor(spectra, candidates)
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    (left, right), rank = setting.choices["grid"], setting.choices["rank"]
-    orders = [_order(*side) for side in zip(matrix.shape, (left, right), setting.choices["shuffles"], strict=True)]
-    place = np.ix_(*orders)
-    blocks = matrix[place].reshape(left, matrix.shape[0] // left, right, -1).swapaxes(1, 2)
-    u, s, v = np.linalg.svd(blocks, full_matrices=False)
+    slicing, rank = setting.choices["slicing"], setting.choices["rank"]
+    u, s, v = np.linalg.svd(slicing.stack(matrix), full_matrices=False)
     near = (u[..., :rank] * s[..., None, :rank]) @ v[..., :rank, :]
-    result = np.empty_like(matrix)
-    result[place] = near.swapaxes(1, 2).reshape(matrix.shape)
-    return result
+    return np.asarray(slicing.unstack(near, matrix.shape))
 
 
-def _order(size: int, blocks: int, shuffled: bool) -> np.ndarray:
-    """The indices of one block after another."""
-    return np.arange(size).reshape(-1, blocks).T.reshape(-1) if shuffled else np.arange(size)
-
-
-group_and_shuffle = Family("gs", "GS-matrices", "Gorbunov et al. 2024", settings, fit)
+group_and_shuffle = Family(
+    "gs",
+    "GS-matrices",
+    "Gorbunov et al. 2024",
+    settings,
+    fit,
+    scope="k_L, k_R and s dealt out evenly, P_L and P_R that shuffle or do nothing",
+    floors=floors,
+)

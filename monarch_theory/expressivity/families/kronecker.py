@@ -1,42 +1,62 @@
 """Sums of r Kronecker products: rank r, once blocks are laid out as rows (Van Loan and Pitsianis 1993)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.classes import divisors
+from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.spectra import Rearrangement, Spectra
 
-__all__ = ["kronecker", "rearrange"]
-
-
-def rearrange(matrix: np.ndarray, outer: tuple[int, int]) -> np.ndarray:
-    """Blocks of an `outer` grid as rows, shape (m₁n₁, m₂n₂): A ⊗ B becomes the rank-one vec(A) vec(B)ᵀ."""
-    m, n = outer
-    blocks = matrix.reshape(m, matrix.shape[0] // m, n, matrix.shape[1] // n)
-    return blocks.transpose(0, 2, 1, 3).reshape(m * n, -1)
+__all__ = ["kronecker"]
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    result = []
-    for m in (d for d in range(1, shape[0] + 1) if shape[0] % d == 0):
-        for n in (d for d in range(1, shape[1] + 1) if shape[1] % d == 0):
-            inner = (shape[0] // m, shape[1] // n)
-            if 1 in (m, n, *inner):  # a row times a column is low rank, which has its own family
-                continue
-            one = m * n + inner[0] * inner[1]
-            work = min(inner[0] * inner[1] * n + m * n * inner[0], m * n * inner[1] + inner[0] * inner[1] * m)
-            result += [
-                Setting(f"({m}×{n}) ⊗ ({inner[0]}×{inner[1]}), {r} terms", r * one, r * work, "optimal",
-                        {"outer": (m, n), "terms": r})
-                for r in (1, 2, 4, 8, 16) if r <= min(m * n, inner[0] * inner[1])
-            ]  # fmt: skip
-    return result
+def grids(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """(m, n) of every (m×n) ⊗ (M/m × N/n) with two factors: neither is 1 × 1."""
+    whole = [(m, n) for m in divisors(shape[0]) for n in divisors(shape[1])]
+    return (outer for outer in whole if outer not in ((1, 1), shape))
+
+
+def setting(shape: tuple[int, int], outer: tuple[int, int], terms: int) -> Setting:
+    """Costs are proportional to the number of terms; the cheaper factor is applied first."""
+    (m, n), (p, q) = outer, (shape[0] // outer[0], shape[1] // outer[1])
+    work = min(p * q * n + m * n * p, m * n * q + p * q * m)
+    label = f"({m}×{n}) ⊗ ({p}×{q}), {terms} term{'s' * (terms > 1)}"
+    parameters = terms * (m * n + p * q)
+    return Setting(label, parameters, terms * work, "optimal", {"outer": outer, "terms": terms}, 2 * terms)
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for m, n in grids(shape):
+        for terms in range(1, min(m * n, shape[0] // m * (shape[1] // n)) + 1):
+            yield setting(shape, (m, n), terms)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """Of every grid the most terms within the budget, which hold all fewer."""
+    shape, candidates = spectra.shape, []
+    for m, n in grids(shape):
+        terms = budget // getattr(setting(shape, (m, n), 1), cost)
+        terms = min(terms, m * n, shape[0] // m * (shape[1] // n))
+        if terms:
+            candidates.append(Candidate(Rearrangement((m, n)), terms, setting(shape, (m, n), terms)))
+    return by_floor(spectra, candidates)
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     m, n = setting.choices["outer"]
-    rows = truncate(rearrange(matrix, (m, n)), setting.choices["terms"])
+    rows = truncate(Rearrangement((m, n)).stack(matrix)[0], setting.choices["terms"])
     blocks = rows.reshape(m, n, matrix.shape[0] // m, matrix.shape[1] // n)
     return blocks.transpose(0, 2, 1, 3).reshape(matrix.shape)
 
 
-kronecker = Family("kronecker", "sum of Kroneckers", "Van Loan and Pitsianis 1993", settings, fit)
+kronecker = Family(
+    "kronecker",
+    "sum of Kroneckers",
+    "Van Loan and Pitsianis 1993",
+    settings,
+    fit,
+    scope="shape of the two factors and number of terms",
+    floors=floors,
+)

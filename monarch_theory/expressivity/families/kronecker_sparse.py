@@ -6,26 +6,46 @@ radices need not agree. The nearest one is an SVD a slice. Longer chains of rank
 butterfly. As in the paper no permutation stands at the ends: the DFT is near only after one.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.classes import MonarchClass, divisors
+from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["kronecker_sparse"]
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    result = []
-    for d in (d for d in range(1, shape[0] + 1) if shape[0] % d == 0):
-        for a in (a for a in range(1, shape[1] + 1) if shape[1] % a == 0):
-            b, c = shape[0] // d, shape[1] // a
-            for rank in (r for r in (1, 2, 4, 8, 16, 32) if r < min(b, c)):
-                kind = MonarchClass((c, a), (d, b), Convention.DAO, rank)
-                label = f"(1, {b}, {rank * a}, {d}) (·) ({a}, {rank * d}, {c}, 1), rank {rank}"
-                result.append(Setting(label, kind.parameters, kind.parameters, "optimal", {"kind": kind}))
-    return result
+def grids(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """(a, d): a₂ and d₁ of the pair."""
+    return ((a, d) for d in divisors(shape[0]) for a in divisors(shape[1]))
+
+
+def setting(shape: tuple[int, int], a: int, d: int, rank: int) -> Setting:
+    b, c = shape[0] // d, shape[1] // a
+    kind = MonarchClass((c, a), (d, b), Convention.DAO, rank)
+    label = f"(1, {b}, {rank * a}, {d}) (·) ({a}, {rank * d}, {c}, 1), rank {rank}"
+    return Setting(label, kind.parameters, kind.parameters, "optimal", {"kind": kind}, 2 * rank)
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for a, d in grids(shape):
+        for rank in range(1, min(shape[0] // d, shape[1] // a) + 1):
+            yield setting(shape, a, d, rank)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """Of every pair of patterns the largest rank within the budget, which holds all the others."""
+    shape, candidates = spectra.shape, []
+    for a, d in grids(shape):
+        rank = min(budget // setting(shape, a, d, 1).parameters, shape[0] // d, shape[1] // a)
+        if rank:
+            slicing = Slicing(d, a, (1 < d < shape[0], False))
+            candidates.append(Candidate(slicing, rank, setting(shape, a, d, rank)))
+    return by_floor(spectra, candidates)
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
@@ -33,5 +53,11 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 kronecker_sparse = Family(
-    "kronecker-sparse", "Kronecker-sparse pair", "Le, Zheng, Riccietti and Gribonval 2024", settings, fit
+    "kronecker-sparse",
+    "Kronecker-sparse pair",
+    "Le, Zheng, Riccietti and Gribonval 2024",
+    settings,
+    fit,
+    scope="chainable pair of patterns and rank",
+    floors=floors,
 )

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.spectra import Slicing, Spectra
 
 __all__ = ["low_rank", "truncate"]
 
@@ -14,12 +15,22 @@ def truncate(matrix: np.ndarray, rank: int) -> np.ndarray:
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
-    cost = sum(shape)
-    return [Setting(f"rank {r}", r * cost, r * cost, "optimal", {"rank": r}) for r in range(1, min(shape) + 1)]
+    return [setting(shape, r) for r in range(1, min(shape) + 1)]
+
+
+def setting(shape: tuple[int, int], rank: int) -> Setting:
+    cost = rank * sum(shape)
+    return Setting(f"rank {rank}", cost, cost, "optimal", {"rank": rank}, 2 * rank)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """The largest rank within the budget holds all the others."""
+    rank = min(budget // sum(spectra.shape), *spectra.shape)
+    return by_floor(spectra, [Candidate(Slicing(1, 1), rank, setting(spectra.shape, rank))] if rank else [])
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return truncate(matrix, setting.choices["rank"])
 
 
-low_rank = Family("low-rank", "low rank", "Eckart and Young 1936", settings, fit, nested=True)
+low_rank = Family("low-rank", "low rank", "Eckart and Young 1936", settings, fit, scope="rank", floors=floors)

@@ -10,12 +10,15 @@ The aim is the softmax objective, not Frobenius distance, so the optimal project
 is the logarithm of the matrix, which differs from Q Kᵀ by a constant a row, and those cancel.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import softmax
 
-from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families.family import Family, Setting
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
+from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["TURNS", "monarch_attention"]
@@ -23,13 +26,24 @@ __all__ = ["TURNS", "monarch_attention"]
 TURNS = 4
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    try:
-        kind = MonarchClass(balanced_radices(shape[1], 2), balanced_radices(shape[0], 2), Convention.DAO)
-    except ValueError:
-        return []
-    label = f"radices {'·'.join(map(str, kind.input_radices))}, {TURNS} turns"
-    return [Setting(label, kind.parameters, kind.parameters, "heuristic", {"kind": kind})]
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for rows in factorisations(shape[0], 2):
+        for columns in factorisations(shape[1], 2):
+            kind = MonarchClass(columns, rows, Convention.DAO)
+            label = f"radices {radices_of(kind)}, {TURNS} turns"
+            # every entry passes through the softmax of its row
+            yield Setting(label, kind.parameters, kind.parameters, "heuristic", {"kind": kind}, shape[1])
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """The Frobenius projection, which need not keep probabilities, is nearer than any Monarch matrix that does."""
+    candidates = []
+    for setting in settings(spectra.shape):
+        if setting.parameters <= budget:
+            kind = setting.choices["kind"]
+            slicing = Slicing(kind.output_radices[0], kind.input_radices[1], (True, False))
+            candidates.append(Candidate(slicing, 1, setting))
+    return by_floor(spectra, candidates)[:WORTH_FITTING]
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
@@ -53,9 +67,12 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return (near * scale[:, None]).astype(matrix.dtype)
 
 
-def lower_bound(matrix: np.ndarray, setting: Setting) -> float:
-    """The Frobenius projection, which need not keep probabilities, is nearer than any Monarch matrix that does."""
-    return project(matrix, setting.choices["kind"]).lower_bound
-
-
-monarch_attention = Family("monarch-attention", "MonarchAttention", "Yaras et al. 2025", settings, fit, lower_bound)
+monarch_attention = Family(
+    "monarch-attention",
+    "MonarchAttention",
+    "Yaras et al. 2025",
+    settings,
+    fit,
+    scope="choice of two radices above one",
+    floors=floors,
+)

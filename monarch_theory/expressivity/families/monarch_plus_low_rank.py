@@ -1,46 +1,95 @@
 """A Monarch matrix plus one of rank r, by projecting in turns: the error never rises, but the limit is only local."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
+from monarch_theory.expressivity.paths import Path, floor_of, least_cost, longest_order, paths
 from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["TURNS", "monarch_plus_low_rank"]
 
 TURNS = 20
+SMALL = 2**14  # entries of a matrix whose truncated SVDs are tried
 
 
-def settings(shape: tuple[int, int]) -> list[Setting]:
-    result = []
-    for order in range(2, min(shape).bit_length()):
-        try:
-            rows, columns = balanced_radices(shape[0], order), balanced_radices(shape[1], order)
-        except ValueError:
-            continue
-        for convention in Convention:
-            kind = MonarchClass(columns, rows, convention)
-            for rank in (r for r in (1, 2, 4, 8) if r < min(shape)):
-                cost = kind.parameters + rank * sum(shape)
-                label = f"{convention.value}, radices {'·'.join(map(str, columns))}, + rank {rank}"
-                result.append(Setting(label, cost, cost, "heuristic", {"kind": kind, "rank": rank}))
-    return result
+def orders_of(shape: tuple[int, int]) -> range:
+    return range(2, longest_order(shape) + 1)
+
+
+def setting(kind: MonarchClass, rank: int) -> Setting:
+    cost = kind.parameters + rank * sum(kind.shape)
+    label = f"{kind.convention.value}, radices {radices_of(kind)}, + rank {rank}"
+    return Setting(label, cost, cost, "heuristic", {"kind": kind, "rank": rank}, kind.order + 2 * rank)
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    for order in orders_of(shape):
+        for rows in factorisations(shape[0], order):
+            for columns in factorisations(shape[1], order):
+                for rank in range(min(shape)):
+                    for convention in Convention:
+                        yield setting(MonarchClass(columns, rows, convention), rank)
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """Every slice of the sum has rank 1 + r at most, so none is nearer than their tails allow."""
+    shape = spectra.shape
+    guesses = _guesses_after_svd if prod(shape) <= SMALL else _guesses_by_shares
+    least: list[Floor] = []
+    likely: list[Floor] = []
+    for rank in range(min(shape)):
+        left = budget - rank * sum(shape)
+        here = list(paths(spectra, orders_of(shape), width=1 + rank, bond=1, budget=left))
+        if not here:
+            break
+        least += [Floor(setting(path.kind, rank), path.floor, path.ceiling) for path in here]
+        likely += guesses(spectra, here, rank, left)
+    nearest = sorted(least, key=lambda floor: floor.distance)[:1]
+    return nearest + sorted(likely, key=lambda floor: floor.guess)[:WORTH_FITTING]
+
+
+def _guesses_after_svd(spectra: Spectra, here: list[Path], rank: int, budget: int) -> list[Floor]:
+    """Where the low-rank part is fitted first, the rest is within its ceiling: an upper bound."""
+    rest = Spectra(tuple(matrix - truncate(matrix, rank) for matrix in spectra.matrices), spectra.norms)
+    return [
+        Floor(setting(path.kind, rank), floor_of(spectra, path.kind, 1 + rank), path.ceiling)
+        for path in paths(rest, orders_of(spectra.shape), width=1, bond=1, budget=budget)
+    ]
+
+
+def _guesses_by_shares(spectra: Spectra, here: list[Path], rank: int, budget: int) -> list[Floor]:
+    """Cheaper: as if what one part leaves were as hard for the other as the whole."""
+    share = spectra.tails([Slicing(1, 1)], [rank])[0].distance(rank)
+    return [Floor(setting(path.kind, rank), path.floor, path.ceiling * share) for path in here]
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     """The best of all turns, from both ends: Monarch part first, and low-rank part first."""
     kind, rank = setting.choices["kind"], setting.choices["rank"]
+    if rank == 0:
+        return project(matrix, kind).dense()
     best, least = np.zeros_like(matrix), np.inf
-    for low in (np.zeros_like(matrix), truncate(matrix, rank)):
-        for _ in range(TURNS):
+    for start in (matrix - project(matrix, kind).dense(), matrix):
+        rows = np.linalg.svd(start, full_matrices=False)[2][:rank].conj().T  # (inputs, r)
+        low = start @ rows @ rows.conj().T
+        for turn in range(10 * TURNS):
             structured = project(matrix - low, kind).dense()
-            low = truncate(matrix - structured, rank)
-            error = float(np.linalg.norm(matrix - structured - low))
-            settled = error >= least * (1 - 1e-3)
+            rest = matrix - structured
+            # the best columns for these rows, then the best rows for those columns: never worse, and no SVD
+            columns = np.linalg.qr(rest @ rows)[0]  # (outputs, r)
+            rows = np.linalg.qr(rest.conj().T @ columns)[0]
+            low = rest @ rows @ rows.conj().T
+            error = float(np.linalg.norm(rest - low))
+            # a limit that is not zero is soon as good as reached; one that is comes ever nearer at a steady rate
+            settled = error >= least * (1 - (1e-3 if turn < TURNS else 0.1))
             if error < least:
                 best, least = structured + low, error
             if settled:
@@ -48,10 +97,8 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return best
 
 
-def lower_bound(matrix: np.ndarray, setting: Setting) -> float:
-    """Every slice of the sum has rank 1 + r at most, so none is nearer than their tails allow."""
-    kind = setting.choices["kind"]
-    return project(matrix, replace(kind, rank=kind.rank + setting.choices["rank"])).lower_bound
+def least(shape: tuple[int, int]) -> int:
+    return least_cost(shape, orders_of(shape)) or 0
 
 
 monarch_plus_low_rank = Family(
@@ -60,5 +107,7 @@ monarch_plus_low_rank = Family(
     "Candès et al. 2011 in spirit; alternating projection",
     settings,
     fit,
-    lower_bound,
+    scope="order, radices above one, convention and rank",
+    floors=floors,
+    least=least,
 )

@@ -1,0 +1,173 @@
+"""What `monarch express` found, as facts for JSON, as text for a reader, and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.expressivity.examination import Examination, Neighbour, error_map, worth_trying
+from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.monarch import Convention
+
+__all__ = ["CONVENTIONS", "draw", "facts", "text"]
+
+CONVENTIONS = {"m2": Convention.M2, "dao": Convention.DAO, "dao-transposed": Convention.DAO_TRANSPOSED}
+REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
+SHADES = " .:-=+*#%@"
+
+
+def facts(matrix: Matrix, found: Examination, around: list[Neighbour], family: str, seed: int) -> dict[str, Any]:
+    """All that was found, as JSON takes it; `around` are the classes next to it."""
+    membership = found.membership
+    suggestion = worth_trying(found, around)
+    known: dict[str, Any] = {
+        "source": matrix.name,
+        "shape": list(matrix.shape),
+        "family": family,
+        "setting": found.setting,
+        "member": found.member,
+        "evidence": found.evidence,
+        "distance": found.distance,
+        "distance_evidence": "exact" if found.evidence == "exact" and found.member else "measured",
+        "threshold": found.threshold,
+        "limit": found.limit,
+        "scope": found.scope,
+        "lower_bound": found.lower_bound,
+        "guarantee": found.guarantee,
+        "parameters": found.parameters,
+        "compression": found.compression,
+        "seed": seed,
+        "next": None if suggestion is None else _neighbour(suggestion),
+        "tried": [_neighbour(neighbour) for neighbour in around],
+    }
+    if membership is not None:
+        kind = membership.kind
+        known |= {
+            "order": kind.order,
+            "radices": list(kind.input_radices),
+            "output_radices": list(kind.output_radices),
+            "convention": _name(kind.convention),
+            "rank": kind.rank,
+        }
+    if found.projection is not None:
+        known["guaranteed_ratio"] = found.projection.guarantee
+        known["guarantee_reference"] = REFERENCE
+        known["achieved_ratio"] = found.projection.achieved
+    if membership is not None and membership.refutation is not None:
+        refutation = membership.refutation
+        known["refutation"] = {
+            "split": refutation.split,
+            "rows": list(refutation.rows),
+            "columns": list(refutation.columns),
+            "minor": str(refutation.minor),
+            "text": str(refutation),
+        }
+    return known
+
+
+def _neighbour(neighbour: Neighbour) -> dict[str, Any]:
+    kind = neighbour.kind
+    return {
+        "order": kind.order,
+        "radices": list(kind.input_radices),
+        "convention": _name(kind.convention),
+        "rank": kind.rank,
+        "distance": neighbour.distance,
+        "parameters": neighbour.parameters,
+    }
+
+
+def _name(convention: Convention) -> str:
+    return next(name for name, value in CONVENTIONS.items() if value is convention)
+
+
+def text(matrix: Matrix, found: Examination, known: dict[str, Any]) -> str:
+    """What `facts` found, for a reader."""
+    rows, columns = matrix.shape
+    lines = [f"{matrix.name}  {rows}×{columns}  {known['family']}: {found.setting}", _verdict(found)]
+    if "refutation" in known:
+        lines.append(f"  {known['refutation']['text']}")
+    lines.append(f"distance    {found.distance:.3e} of the norm, {known['distance_evidence']} ({_bound(found)})")
+    lines.append(f"parameters  {found.parameters} of {rows * columns}, compression {found.compression:.2f}")
+    if found.distance > found.threshold:
+        lines.append("where the error sits (each cell against the largest):")
+        lines.append(_ascii(error_map(matrix.values, found.approximation)))
+    if known["tried"]:
+        lines.append("classes next to it" + (" (→ worth trying next):" if known["next"] else ", none worth trying:"))
+    lines += [_line(neighbour, neighbour == known["next"]) for neighbour in known["tried"]]
+    if "search" in known:
+        search = known["search"]
+        lines.append(f"permutation search (heuristic): {search['distance_before']:.3e} → {search['distance']:.3e}")
+    return "\n".join(lines)
+
+
+def _line(neighbour: dict[str, Any], chosen: bool) -> str:
+    return (
+        f"{'→' if chosen else ' '} order {neighbour['order']}, radices {tuple(neighbour['radices'])}, "
+        f"{neighbour['convention']}, rank {neighbour['rank']}: distance {neighbour['distance']:.3e}, "
+        f"{neighbour['parameters']} parameters"
+    )
+
+
+def _verdict(found: Examination) -> str:
+    words = {True: "member", False: "not a member", None: "could not decide"}[found.member]
+    if found.evidence == "exact":
+        return f"{words} (exact)"
+    if found.member is not None:
+        return f"{words} (measured, to {found.threshold if found.member else found.limit:.1e})"
+    if found.threshold >= 1:
+        return f"{words}: rounding of entries this small is as large as they are; --exact reads them as they are"
+    if found.distance <= found.limit:
+        return (
+            f"{words} (measured): rounding explains {found.threshold:.1e} for certain and {found.limit:.1e} at most; "
+            f"--accuracy says how good the entries are"
+        )
+    return f"{words} (measured, to {found.threshold:.1e}): no member found, and none ruled out"
+
+
+def _bound(found: Examination) -> str:
+    """What is known of the distance of the nearest member."""
+    if found.guarantee == "optimal":
+        return f"none is nearer in {found.scope}"
+    if not found.lower_bound:
+        return f"the nearest found; no bound is known over {found.scope}"
+    bound = f"none is nearer than {found.lower_bound:.3e} in {found.scope}"
+    if found.projection is None:
+        return bound
+    return (
+        f"{bound}; at most {found.projection.achieved:.3f} × the least distance, "
+        f"√(p−1) = {found.projection.guarantee:.3f} guaranteed, cf. {REFERENCE}"
+    )
+
+
+def _ascii(cells: np.ndarray) -> str:
+    levels = (cells / cells.max() * (len(SHADES) - 1)).round().astype(int)
+    return "\n".join("  |" + "".join(SHADES[level] for level in row) + "|" for row in levels)
+
+
+def draw(matrix: Matrix, found: Examination, path: Path) -> None:
+    """Magnitudes and residual beside each other, in the format of the path's suffix.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5))
+    largest = float(np.abs(matrix.values).max()) or 1.0
+    for panel, values, title in (
+        (left, np.abs(matrix.values), "magnitude"),
+        (right, np.abs(matrix.values - found.approximation), "residual"),
+    ):
+        image = panel.imshow(values, vmin=0, vmax=largest if panel is left else None, cmap="magma", aspect="auto")
+        panel.set_title(title)
+        figure.colorbar(image, ax=panel)
+    figure.suptitle(f"{matrix.name}: {found.setting}; relative distance {found.distance:.3g} ({found.evidence})")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
