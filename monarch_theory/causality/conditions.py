@@ -229,7 +229,7 @@ def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = 
 
 
 def paper_condition(matrix: Monarch) -> Condition:
-    """The main-text condition of Fu et al. 2023, read literally, for order 2 and N = b².
+    """Degree bounds on both factors, for order 2 and N = b²: a condition attributed to Fu et al. 2023, unverified.
 
     Theorem: `proofs/main_text_condition`.
 
@@ -255,7 +255,7 @@ def paper_condition(matrix: Monarch) -> Condition:
     for name, stage, limit in (("ℓ_{m(j)}", 1, limits[0]), ("r_j", 0, limits[1])):
         found = profile.maximum[stage]
         failures += _failures(f"degree of {name} for j < N/2", stage, found, limit, np.less, "below {}")
-    return Condition("main-text condition, read literally", tuple(failures))
+    return Condition("bounds on both factors", tuple(failures))
 
 
 def product_order_condition(matrix: Monarch, support: Sequence[int] | None = None) -> Condition:

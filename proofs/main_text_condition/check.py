@@ -1,4 +1,4 @@
-"""The main-text condition read literally meets nothing for b ≥ 2; the repaired one is met and causal."""
+"""Degree bounds on both factors meet nothing for b ≥ 2; the repaired ones are met, and causal."""
 
 import numpy as np
 
