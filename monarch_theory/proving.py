@@ -2,7 +2,13 @@
 
 A proof is a folder `proofs/NAME` with `statement.md` (the statement, and a proof for a human), `check.py` (the
 statement decided in exact arithmetic at named sizes) and, where there is one, `theorem.v` (a proof for all sizes that
-Coq checks). `check.py` defines `check(progress) -> Result`, usually one call of `verify`.
+Coq checks). `check.py` defines three names:
+
+* `instances(**parts) -> list[Instance]`, the cases to decide. Its arguments are parts of the statement, such as an
+  exponent or a bound; their defaults are the statement itself.
+* `SIZES`, what the cases cover, for the status table.
+* `MUTATIONS`, false variants of the statement: what each says, and the parts it replaces. A check that accepts one of
+  them cannot tell true from false, so its statement is left undecided.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -56,16 +62,23 @@ class Result:
         exact: number of instances decided in exact arithmetic.
         measured: number decided in floating point.
         failures: instances in which the statement does not hold.
+        refused: false variants of the statement that the check refused.
+        accepted: false variants that it accepted: it is blind to what they change.
     """
 
     sizes: str
     exact: int
     measured: int
     failures: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
-    def holds(self) -> bool:
-        return not self.failures and self.exact + self.measured > 0
+    def holds(self) -> bool | None:
+        """None when the check decides nothing: it has no instance, or accepts a false statement too."""
+        if self.failures:
+            return False
+        return None if self.accepted or self.exact + self.measured == 0 else True
 
     @property
     def evidence(self) -> str:
@@ -76,11 +89,12 @@ class Result:
 def verify(instances: Sequence[Instance], progress: Progress, *, sizes: str) -> Result:
     """Decide every instance.
 
-    >>> verify([Instance("1 + 1", lambda: 1 + 1 == 2), Instance("2 + 2", lambda: 2 + 2 == 5)], print, sizes="tiny")
+    >>> cases = [Instance("1 + 1", lambda: 1 + 1 == 2), Instance("2 + 2", lambda: 2 + 2 == 5)]
+    >>> verify(cases, print, sizes="tiny").failures
     0 2
     1 2
     2 2
-    Result(sizes='tiny', exact=2, measured=0, failures=('2 + 2',))
+    ('2 + 2',)
     """
     failures = []
     progress(0, len(instances))
@@ -163,25 +177,37 @@ def find_proofs(folder: Path, names: Sequence[str] = ()) -> list[Proof]:
 
 
 def run_check(proof: Proof, progress: Progress) -> Result:
-    """Run `check.py`.
+    """Run `check.py`: every instance of the statement, and every false variant until one of its instances fails.
 
     Raises:
-        CannotRunError: there is none, it raises, or it returns something other than a `Result`.
+        CannotRunError: there is none, it raises, or it lacks one of `instances`, `SIZES` and `MUTATIONS`.
     """
     file = proof.folder / "check.py"
     spec = spec_from_file_location(f"monarch_proofs_{proof.name}", file)
     if not file.is_file() or spec is None or spec.loader is None:
         raise CannotRunError(f"{proof.name}: expected a check in {file}, found none")
-    module = module_from_spec(spec)
+    module: Any = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        result: Any = module.check(progress)
+        for part in ("instances", "SIZES", "MUTATIONS"):
+            if not getattr(module, part, None):
+                raise CannotRunError(f"{proof.name}: expected {part} in {file}, found none")
+        result = verify(module.instances(), progress, sizes=module.SIZES)
+        if not result.evidence:
+            raise CannotRunError(f"{proof.name}: expected at least one instance from {file}, got none")
+        accepted = {
+            name: all(instance.decide() for instance in module.instances(**parts))
+            for name, parts in module.MUTATIONS.items()
+        }
+    except CannotRunError:
+        raise
     except Exception as error:
         raise CannotRunError(f"{proof.name}: {file} stopped with {type(error).__name__}: {error}") from error
-    # a Result of another import of this module is still a Result
-    if type(result).__name__ != "Result":
-        raise CannotRunError(f"{proof.name}: expected check() to return a Result, got {result!r}")
-    return result
+    return replace(
+        result,
+        refused=tuple(name for name in accepted if not accepted[name]),
+        accepted=tuple(name for name in accepted if accepted[name]),
+    )
 
 
 @dataclass(frozen=True)

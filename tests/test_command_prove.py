@@ -25,9 +25,9 @@ def test_table_says_what_is_exact_and_that_coq_was_not_run():
     run = prove("cost", "necessity", "--no-coq")
     assert run.returncode == 0, run.stderr
     assert "1 machine-checked proofs were not run: --no-coq was given" in run.stdout
-    assert "2 of 2 statements hold, 0 machine-checked" in run.stdout
+    assert "2 of 2 statements hold, 0 machine-checked; 5 false variants refused" in run.stdout
     assert "proved, machine-checked for every order (Coq not run)" in " ".join(run.stdout.split())
-    assert "settled by counterexample" in run.stdout and "12 exact" in run.stdout
+    assert "settled by counterexample" in run.stdout and "14 exact" in run.stdout
 
 
 def test_without_coq_it_says_so(tmp_path):
@@ -55,7 +55,8 @@ def test_json_is_pure_and_names_the_theorems():
     cost, necessity = document["proofs"]
     assert document["holds"] and document["coq"] == coq_version() and document["note"] is None
     assert cost["proof"] == "proved, machine-checked for every order" and "equal_radices" in cost["coq"]["theorems"]
-    assert necessity["coq"] is None and necessity["evidence"] == "exact" and necessity["exact_instances"] == 12
+    assert necessity["coq"] is None and necessity["evidence"] == "exact" and necessity["exact_instances"] == 14
+    assert len(necessity["mutations"]["refused"]) == 3 and not necessity["mutations"]["accepted"]
 
 
 def test_broken_statement_fails():
@@ -88,9 +89,23 @@ def test_a_crashing_check_exits_with_two(tmp_path):
     folder = tmp_path / "crashing"
     folder.mkdir()
     (folder / "statement.md").write_text("# Title\n\n**Status:** open.\n\n**Rests on it:** `math`.\n")
-    (folder / "check.py").write_text("def check(progress): raise RuntimeError('no memory')\n")
+    source = "SIZES = 'none'\nMUTATIONS = {'false': {}}\ndef instances(): raise RuntimeError('no memory')\n"
+    (folder / "check.py").write_text(source)
     run = prove("--folder", tmp_path)
     assert run.returncode == 2 and "could not run" in run.stdout and "no memory" in run.stdout
+
+
+def test_a_check_that_accepts_a_false_statement_exits_with_two(tmp_path):
+    folder = tmp_path / "blind"
+    folder.mkdir()
+    (folder / "statement.md").write_text("# Title\n\n**Status:** open.\n\n**Rests on it:** `math`.\n")
+    (folder / "check.py").write_text(
+        "from monarch_theory.proving import Instance\nSIZES = 'one'\nMUTATIONS = {'all is false': {'claim': False}}\n"
+        "def instances(claim=True): return [Instance('1', lambda: True)]\n"
+    )
+    run = prove("--folder", tmp_path)
+    assert run.returncode == 2 and "0 of 1 statements hold" in run.stdout
+    assert "blind: undecided: its check accepts a false statement too: all is false" in run.stdout
 
 
 def test_wheel_carries_the_proofs(tmp_path):

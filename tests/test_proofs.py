@@ -20,7 +20,7 @@ PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "causality_characterisation", "causality_sufficient", "cost", "dft_is_monarch", "entry_formula", "interpolation",
     "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
-    "univariate_view",
+    "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -33,9 +33,10 @@ def proof(request):
     return request.param
 
 
-def test_statement_holds(proof):
+def test_statement_holds_and_its_false_variants_are_refused(proof):
     result = run_check(proof, ignore)
-    assert result.holds, result.failures
+    assert result.holds, (result.failures, result.accepted)
+    assert result.refused
 
 
 def test_statement_names_functions_that_exist(proof):
@@ -147,14 +148,53 @@ FAULTS = {
 
 
 def test_check_sees_a_fault(proof, monkeypatch):
-    place, fault = FAULTS[proof.name]
+    _sees(proof, *FAULTS[proof.name], monkeypatch)
+
+
+def _split_zero_alone(original):
+    """Membership by the slices of split 0: wrong from order three on."""
+
+    def refute(tensor, positions, kind, split, *arguments):
+        return original(tensor, positions, kind, split, *arguments) if split == 0 else None
+
+    return refute
+
+
+MORE_FAULTS = [
+    ("rank_one_slices", "monarch_theory.expressivity.membership._refute", _split_zero_alone),
+    (
+        "conditioning", "monarch_theory.causality.CausalMonarch.condition_bound",
+        lambda original: lambda self, rho: ((1 + rho) / (1 - rho)) ** (len(self.radices) / 2),
+    ),
+    (
+        "causality_sufficient", "monarch_theory.causality.triangular_condition",
+        lambda original: lambda M0, M1, M2, n=None: original(M0, M2, M1, n),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "place", "fault"), MORE_FAULTS, ids=[name for name, _, _ in MORE_FAULTS])
+def test_check_sees_a_subtle_fault(name, place, fault, monkeypatch):
+    (proof,) = find_proofs(FOLDER, [name])
+    _sees(proof, place, fault, monkeypatch)
+
+
+def _sees(proof, place, fault, monkeypatch):
     owner_name, _, attribute = place.rpartition(".")
     owner = _resolve(owner_name)
     monkeypatch.setattr(owner, attribute, fault(getattr(owner, attribute)))
     try:
-        assert not run_check(proof, ignore).holds
+        assert run_check(proof, ignore).holds is False
     except CannotRunError as error:
         pytest.fail(f"expected failures, not a crash: {error}")
+
+
+CHECK = """SIZES = "tiny"
+MUTATIONS = {{"false": {{}}}}
+def instances():
+    {body}
+"""
+"""A check, with the body of its `instances`."""
 
 
 def test_broken_proof_fails():
@@ -171,8 +211,11 @@ def test_a_check_that_crashes_or_answers_nothing_cannot_run(tmp_path):
     with pytest.raises(CannotRunError, match="expected a check in"):
         run_check(proof, ignore)
     for source, complaint in [
-        ("def check(progress): 1 / 0", "stopped with ZeroDivisionError: division by zero"),
-        ("def check(progress): return True", "expected check\\(\\) to return a Result, got True"),
+        (CHECK.format(body="1 / 0"), "stopped with ZeroDivisionError: division by zero"),
+        (CHECK.format(body="return []"), "expected at least one instance"),
+        (CHECK.format(body="return True"), "stopped with TypeError"),
+        ("def instances(): return []", "expected SIZES in"),
+        ("def instances(): return []\nSIZES = 'none'\nMUTATIONS = {}", "expected MUTATIONS in"),
         ("x = ", "stopped with SyntaxError"),
     ]:
         (folder / "check.py").write_text(source)
@@ -181,7 +224,16 @@ def test_a_check_that_crashes_or_answers_nothing_cannot_run(tmp_path):
 
 
 def test_no_instance_is_no_evidence():
-    assert not proving.verify([], ignore, sizes="none").holds
+    assert proving.verify([], ignore, sizes="none").holds is None
+
+
+def test_a_check_that_accepts_a_false_variant_leaves_its_statement_undecided(tmp_path):
+    folder = tmp_path / "blind"
+    folder.mkdir()
+    body = "from monarch_theory.proving import Instance; return [Instance('1', lambda: True)]"
+    (folder / "check.py").write_text(CHECK.format(body=body))
+    result = run_check(proving.Proof(folder), ignore)
+    assert result.holds is None and result.accepted == ("false",) and not result.failures
 
 
 def test_missing_folder_and_names_are_named(tmp_path):

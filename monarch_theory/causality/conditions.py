@@ -113,14 +113,22 @@ def basis_degrees(profile: DegreeProfile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def degree_caps(radices: Sequence[int], n: int | None = None) -> tuple[np.ndarray, ...]:
-    """Largest degree of f_k that keeps deg q_j ≤ n − 1 for every j < n: p integer arrays, shapes (b_k, …, b_{p-1}).
+    """Caps on deg f_k that together give deg q_j < n for j < n and deg q_j < N for all j.
 
     Theorems: `proofs/causality_sufficient`, `proofs/largest_degree`.
 
     Write n − 1 in mixed radix with digits h_0 … h_{p-1}, and let v be the number with digits a_k … a_{p-1}. When v
-    exceeds the same trailing digits of n − 1, any degree up to b_k − 1 will do; otherwise the cap is h_k, or h_k − 1
-    when the digits after a_k exceed theirs. For order 2, b even and n = N/2, this is THEORY §4: deg r_j ≤ b/2 − 1 for
-    j < N/2.
+    exceeds the same trailing digits h_k … h_{p-1} of n − 1, the cap is b_k − 1; otherwise it is h_k, or h_k − 1 when
+    the digits after a_k exceed those after h_k. No cap can be raised with the others kept, but they are one choice of
+    several: where one f_k stays below its cap, a polynomial that multiplies it may go above its own. For order 2, b
+    even and n = N/2, this is THEORY §4: deg r_j ≤ b/2 − 1 for j < N/2.
+
+    Args:
+        radices: (b_0, …, b_{p-1}).
+        n: length of the signal; N // 2 when not given.
+
+    Returns:
+        p integer arrays, shapes (b_k, …, b_{p-1}): the cap of f_k for each choice of its digits (a_k, …, a_{p-1}).
 
     Raises:
         ValueError: n is not in 1 … (N + 1) // 2, beyond which products must wrap around.
@@ -177,33 +185,51 @@ def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = 
 
     Theorem: `proofs/causality_sufficient`.
 
-    M0's basis has mindeg q_j = j and deg q_j < N for every j < N; for j < n those of M1 and M2 have mindeg q_j ≥ j and
-    degrees that sum below N. Then the operator is causal. It contains the sufficient condition, and lets three
-    different matrices share the work.
+    M0's basis has mindeg q⁰_j = j and deg q⁰_j < N for every j < N; on the signal's side mindeg q²_j ≥ j for j < n; and
+    deg q¹_j' + deg q²_j < N for j, j' < n. Then the operator is causal. Nothing is asked of the minimum degrees of M1,
+    nor of n beyond what the degrees ask. It contains the sufficient condition, and lets three different matrices share
+    the work: M1 and M2 may have rectangular blocks, and radices of their own.
+
+    Args:
+        M0: its inverse is applied last; square blocks.
+        M1: applied to the filter.
+        M2: applied to the signal.
+        n: length of the signal, in 1 … N; N // 2 when not given.
+
+    Raises:
+        ValueError: a domain is not exact, a convention is not M2, shapes differ, M0 has blocks that are not square, or
+            n is out of range.
+
+    >>> from monarch_theory.domains import PrimeField
+    >>> from monarch_theory.fourier_matrix import fourier
+    >>> F = fourier((8,), PrimeField(17))
+    >>> backwards = Monarch((F.factors[0][:, :, [3, 2, 1, 0, 4, 5, 6, 7]],), F.domain)  # q¹_j = Z^(3 − j)
+    >>> triangular_condition(F, backwards, F).holds, triangular_condition(F, F, backwards).holds
+    (True, False)
     """
     size = M0.shape[0]
-    n = check_length(size, n)
-    failures: list[Failure] = []
+    n = max(size // 2, 1) if n is None else n
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= size:
+        raise ValueError(f"n: expected an integer between 1 and N = {size}, got {n!r}")
+    _require_triangular_form(M0)
     degrees = []
     for name, matrix in (("M0", M0), ("M1", M1), ("M2", M2)):
-        _require_triangular_form(matrix)
-        low, high = basis_degrees(degree_profile(matrix))
-        count = size if name == "M0" else n
-        compare = np.equal if name == "M0" else np.greater_equal
-        wanted = np.arange(count)
-        failures += _failures(f"{name}: minimum degree of q_j", -1, low[:count], wanted, compare, "{}")
-        limit = np.full(count, size - 1)
-        failures += _failures(f"{name}: degree of q_j", -1, high[:count], limit, np.less_equal, "at most {}")
-        degrees.append(int(high[:n].max()))
-    if degrees[1] + degrees[2] >= size:
-        total = np.array([degrees[1] + degrees[2]])
-        limit = np.array([size - 1])
-        failures += _failures("degree of a product of q_j", -1, total, limit, np.less_equal, "at most {}")
+        if matrix.shape != (size, size):
+            raise ValueError(f"{name}: expected a {size}×{size} matrix, got {matrix.shape[0]}×{matrix.shape[1]}")
+        _require_m2(matrix)
+        degrees.append(basis_degrees(degree_profile(matrix)))
+    (low0, high0), (_, high1), (low2, high2) = degrees
+    inside, largest = np.arange(size), np.full(size, size - 1)
+    failures = _failures("M0: minimum degree of q_j", -1, low0, inside, np.equal, "{}")
+    failures += _failures("M0: degree of q_j", -1, high0, largest, np.less_equal, "at most {}")
+    failures += _failures("M2: minimum degree of q_j", -1, low2[:n], inside[:n], np.greater_equal, "at least {}")
+    total = high1[:n].max() + high2[:n]
+    failures += _failures("degree of a product of q_j", -1, total, largest[:n], np.less_equal, "at most {}")
     return Condition("triangular condition", tuple(failures))
 
 
 def paper_condition(matrix: Monarch) -> Condition:
-    """The main-text condition of Fu et al. 2023, read literally, for order 2 and N = b².
+    """Degree bounds on both factors, for order 2 and N = b²: a condition attributed to Fu et al. 2023, unverified.
 
     Theorem: `proofs/main_text_condition`.
 
@@ -229,7 +255,7 @@ def paper_condition(matrix: Monarch) -> Condition:
     for name, stage, limit in (("ℓ_{m(j)}", 1, limits[0]), ("r_j", 0, limits[1])):
         found = profile.maximum[stage]
         failures += _failures(f"degree of {name} for j < N/2", stage, found, limit, np.less, "below {}")
-    return Condition("main-text condition, read literally", tuple(failures))
+    return Condition("bounds on both factors", tuple(failures))
 
 
 def product_order_condition(matrix: Monarch, support: Sequence[int] | None = None) -> Condition:
@@ -284,6 +310,10 @@ def _require_triangular_form(matrix: Monarch) -> None:
         raise ValueError(
             f"matrix: expected square blocks, got radices {matrix.input_radices} → {matrix.output_radices}"
         )
+    _require_m2(matrix)
+
+
+def _require_m2(matrix: Monarch) -> None:
     if matrix.convention is not Convention.M2:
         raise ValueError(
             f"matrix: expected convention M2, whose columns q_j the degrees order, got {matrix.convention.name}"

@@ -138,8 +138,8 @@ def smallest_witness(operator: MonarchOperator, i: int, j: int, filters: np.ndar
 
 def _theorem_applies(operator: MonarchOperator) -> bool:
     matrices = (operator.M0, operator.M1, operator.M2)
-    square = all(m.input_radices == m.output_radices and m.convention is Convention.M2 for m in matrices)
-    if not square or operator.n > (operator.size + 1) // 2:
+    square = operator.M0.input_radices == operator.M0.output_radices
+    if not square or any(m.convention is not Convention.M2 for m in matrices):
         return False
     try:
         return triangular_condition(*matrices, n=operator.n).holds

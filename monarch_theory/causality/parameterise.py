@@ -8,7 +8,8 @@ described has dimension
 
 **Conditioning** (theorem). With f_k monic at Y_k^{a_k} and E_k the strictly lower triangular matrix of its other
 coefficients for given later digits, the blocks of stage k are F·D·(I + E_k), F a DFT and D a unitary diagonal. Hence,
-for ρ = max ‖E_k‖₂ < 1, cond₂(M) ≤ ((1 + ρ)/(1 − ρ))^p at every N: the bound does not grow with N at all.
+for ρ = max ‖E_k‖₂ < 1, cond₂(M) ≤ ((1 + ρ)/(1 − ρ))^p. For a fixed order p the bound does not grow with N; for equal
+radices b it is N^(log((1 + ρ)/(1 − ρ))/log b) when p = log N/log b grows instead.
 """
 
 from __future__ import annotations
@@ -124,8 +125,9 @@ class CausalMonarch:
 
         Theorem: `proofs/conditioning`.
 
-        Each block's off-diagonal coefficients E are shrunk to ρ·E/√(1 + ‖E‖_F²), whose 2-norm is below ρ: a smooth map
-        from unconstrained parameters, fit for gradient descent.
+        Each block's off-diagonal coefficients E are shrunk to ρ·E/√(1 + ‖E‖₂²), a map of all E onto those of 2-norm
+        below ρ. It is Lipschitz, and smooth except where the two largest singular values of an E are equal. Members
+        with some ‖E‖₂ ≥ ρ are given up, and what is left stays near the DFT F: ‖M − F‖₂ ≤ ((1 + ρ)^p − 1)·‖F‖₂.
 
         Args:
             parameters: shape (coefficient_count,); those at trailing positions are not read.
@@ -144,13 +146,14 @@ class CausalMonarch:
         trailing = self._monic(COMPLEX128.zeros(len(values)), COMPLEX128)
         stages = self._stages(np.where(trailing == 1, 0, values), COMPLEX128)
         shrunk = tuple(
-            rho * stage / np.sqrt(1 + (np.abs(stage) ** 2).sum(axis=(0, -1), keepdims=True)) for stage in stages
+            rho * stage / np.hypot(1, np.linalg.norm(stage[..., :b], 2, axis=(0, -1), keepdims=True))
+            for b, stage in zip(self.radices, stages, strict=True)  # (b_k, …, b_{p-1}, M_k), zero beyond exponent b_k
         )
         ones = self._stages(trailing, COMPLEX128)
         return self._matrix(tuple(e + one for e, one in zip(shrunk, ones, strict=True)), COMPLEX128)
 
     def condition_bound(self, rho: float) -> float:
-        """((1 + ρ)/(1 − ρ))^p, proved for every N.
+        """((1 + ρ)/(1 − ρ))^p: the same at every N of order p, and growing with the order.
 
         Theorem: `proofs/conditioning`.
         """

@@ -39,7 +39,10 @@ def prove(
 ) -> None:
     """Run the exact checks of every theorem, and the machine-checked proofs where Coq is installed.
 
-    Exit code 0: every statement holds. 1: a statement failed. 2: something could not be run.
+    Every check is also put to false variants of its statement, which it must refuse.
+
+    Exit code 0: every statement holds. 1: a statement failed. 2: something could not be run, or a check that accepts a
+    false variant leaves its statement undecided.
     """
     try:
         place = folder or proofs_folder()
@@ -98,6 +101,7 @@ def _row(
         "exact_instances": result.exact if result else 0,
         "measured_instances": result.measured if result else 0,
         "failures": list(result.failures) if result else [trouble],
+        "mutations": {"refused": list(result.refused), "accepted": list(result.accepted)} if result else None,
         "coq": None if verdict is None else {"theorems": list(verdict.theorems), "problem": verdict.problem or None},
         "functions": list(proof.functions),
         "seconds": round(seconds, 2),
@@ -124,11 +128,13 @@ def _print(summary: list[dict[str, Any]], without: str | None) -> None:
     for row in summary:
         for failure in row["failures"]:
             print(f"\n{row['theorem']}: " + ("does not hold: " if row["evidence"] else "could not run: ") + failure)
+        for mutation in (row["mutations"] or {}).get("accepted", ()):
+            print(f"\n{row['theorem']}: undecided: its check accepts a false statement too: {mutation}")
         if row["coq"] and row["coq"]["problem"]:
             print(f"\n{row['theorem']}: Coq: {row['coq']['problem']}")
     machine = sum(bool(row["coq"]) and not row["coq"]["problem"] for row in summary)
-    print(
-        f"\n{sum(row['holds'] is True for row in summary)} of {len(summary)} statements hold, {machine} machine-checked"
-    )
+    refused = sum(len(row["mutations"]["refused"]) for row in summary if row["mutations"])
+    holding = sum(row["holds"] is True for row in summary)
+    print(f"\n{holding} of {len(summary)} statements hold, {machine} machine-checked; {refused} false variants refused")
     if without:
         print(without)

@@ -110,8 +110,10 @@ class Domain(ABC):
 
     def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Batched matrix product (…, m, n) · (…, n, c) → (…, m, c), exact in exact domains."""
-        total = self.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]))
-        for k in range(a.shape[-1]):
+        if a.shape[-1] == 0:
+            return self.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]))
+        total = a[..., :, 0, None] * b[..., None, 0, :]
+        for k in range(1, a.shape[-1]):  # n − 1 sums for n products
             total = total + a[..., :, k, None] * b[..., None, k, :]
         return self.normal(total)
 

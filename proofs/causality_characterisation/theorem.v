@@ -74,7 +74,69 @@ have -> : \col_l (M l j' * M l j) = pointwise (col j M) (col j' M).
 by rewrite e mulKmx // zero // (leq_trans lt_ij) // leq_maxl.
 Qed.
 
+(** Three matrices: what counts is the index of the signal. *)
+Theorem three_matrices (M1 M2 : 'M[F]_N) :
+  causal n M M1 M2 <->
+  forall j j' : 'I_N, (j < n)%N -> (j' < n)%N -> within j (pointwise (col j' M1) (col j M2)).
+Proof.
+have entry (i j j' : 'I_N) : tensor M M1 M2 i j j' = (invmx M *m pointwise (col j' M1) (col j M2)) i 0.
+  by rewrite tensorE; congr ((_ *m _) i 0); apply/colP => r; rewrite !mxE.
+split=> [/causal_tensor vanish j j' lt_j lt_j'|closed].
+  exists (invmx M *m pointwise (col j' M1) (col j M2)) => [|i lt lt_i]; first by rewrite mulKVmx.
+  by rewrite -entry vanish.
+apply/causal_tensor => i j j' lt_i lt_j lt_j' lt_ij; rewrite entry.
+by have [x -> zero] := closed j j' lt_j lt_j'; rewrite mulKmx // zero.
+Qed.
+
 End Characterisation.
+
+Section Rebasing.
+
+Variables (F : fieldType) (N n : nat) (M S : 'M[F]_N).
+Hypothesis invertible : M \in unitmx.
+Hypothesis S_unit : S \in unitmx.
+Hypothesis S_blocks : forall i j : 'I_N, (i < n)%N != (j < n)%N -> S i j = 0.
+Hypothesis S_triangular : forall i j : 'I_N, (j < n)%N -> (i < j)%N -> S i j = 0.
+Hypothesis S_diagonal : forall i : 'I_N, (i < n)%N -> S i i != 0.
+
+(** The spaces are the same in both bases. *)
+Lemma within_rebased m v : within n M m v -> within n (M *m S) m v.
+Proof.
+move=> [x -> zero]; exists (invmx S *m x) => [|i]; first by rewrite -mulmxA mulKVmx.
+set y := invmx S *m x; have solves : S *m y = x by rewrite mulKVmx.
+have [k] := ubnP (val i); elim: k i => // k IH i lt_ik lt_m lt_n.
+have /colP /(_ i) := solves; rewrite zero // mxE (bigD1 i) //= big1 ?addr0 => [/eqP|l ne].
+  by rewrite mulf_eq0 (negbTE (S_diagonal lt_n)) => /eqP.
+case: (boolP (l < n)%N) => [lt_ln|nlt_ln]; last by rewrite S_blocks ?mul0r // lt_n.
+case: (ltngtP l i) => [lt_li|lt_il|eq]; last by move: ne; rewrite -val_eqE /= eq eqxx.
+  by rewrite IH ?mulr0 //; [exact: leq_trans lt_li lt_ik | exact: ltn_trans lt_li lt_m].
+by rewrite S_triangular ?mul0r.
+Qed.
+
+(** M S is causal when M is: S lower triangular on the first n columns, anything invertible on the others. *)
+Theorem rebasing : causal n M M M -> causal n (M *m S) (M *m S) (M *m S).
+Proof.
+move=> /(characterisation n invertible) closed.
+apply/characterisation => [|j j' lt_j lt_j']; first by rewrite unitmx_mul invertible.
+apply: within_rebased.
+have -> : pointwise (col j (M *m S)) (col j' (M *m S)) =
+  \sum_i \sum_i' (S i j * S i' j') *: pointwise (col i M) (col i' M).
+  apply/colP => r; rewrite !mxE summxE mulr_suml; apply: eq_bigr => i _.
+  rewrite summxE mulr_sumr; apply: eq_bigr => i' _; rewrite !mxE.
+  by rewrite mulrACA mulrC.
+apply: within_sum => i _; apply: within_sum => i' _.
+have source l (j0 : 'I_N) : (j0 < n)%N -> S l j0 != 0 -> (l < n)%N && (j0 <= l)%N.
+  move=> lt nonzero; apply/andP; split.
+    by apply: contraNT nonzero => out; rewrite S_blocks // lt (negbTE out).
+  by rewrite leqNgt; apply: contraNN nonzero => less; rewrite S_triangular.
+case: (eqVneq (S i j) 0) => [->|/(source _ _ lt_j) /andP [lt_i le_i]]; first by rewrite mul0r scale0r; apply: within0.
+case: (eqVneq (S i' j') 0) => [->|/(source _ _ lt_j') /andP [lt_i' le_i']].
+  by rewrite mulr0 scale0r; apply: within0.
+apply: withinZ; apply: within_smaller (closed i i' lt_i lt_i').
+by rewrite geq_max !leq_max le_i le_i' orbT.
+Qed.
+
+End Rebasing.
 
 Section Completion.
 
@@ -212,4 +274,6 @@ Qed.
 End Completion.
 
 Print Assumptions characterisation.
+Print Assumptions three_matrices.
+Print Assumptions rebasing.
 Print Assumptions completion.

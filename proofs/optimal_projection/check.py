@@ -1,6 +1,8 @@
 """Optimal projection: the distance splits over slices (symbolic); the projection attains the sum of the tails."""
 
+from collections.abc import Callable
 from fractions import Fraction
+from math import sqrt
 
 import numpy as np
 import sympy
@@ -9,22 +11,28 @@ from monarch_theory.domains import FLOAT64, SYMBOLIC
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Monarch, random_monarch
-from monarch_theory.proving import Instance, Progress, Result, verify
+from monarch_theory.proving import Instance
+
+SIZES = "exact N = 4; float64 to N = 256, within the rounding bound of the SVD"
+MUTATIONS: dict[str, dict] = {
+    "the distance leaves out the first two singular values": {"first_lost": 2},
+    "order p: distance ≤ lower bound": {"guarantee": lambda p: 1.0},
+}
 
 
-def check(progress: Progress) -> Result:
-    instances = [
+def instances(first_lost: int = 1, guarantee: Callable[[int], float] = lambda p: sqrt(p - 1)) -> list[Instance]:
+    cases = [
         Instance("‖A − M‖² is the sum over the slices, generic A and M, (2, 2)", _splits),
         Instance("nearest rank-one slices of a rational A with rational singular values, (2, 2)", _rational),
     ]
     for radices in [(2, 2), (4, 4), (3, 5), (16, 16)]:
         for seed in range(3):
             about = f"random {radices}, seed {seed}: distance = root of the tails, and no tried member is nearer"
-            instances.append(Instance(about, lambda r=radices, s=seed: _optimal(r, s), "measured"))
+            cases.append(Instance(about, lambda r=radices, s=seed: _optimal(r, s, first_lost), "measured"))
     for radices in [(2, 2, 2), (3, 4, 2), (2,) * 6]:
         about = f"order p, {radices}: lower bound ≤ distance ≤ √(p − 1) · lower bound"
-        instances.append(Instance(about, lambda r=radices: _within_guarantee(r), "measured"))
-    return verify(instances, progress, sizes="exact N = 4; float64 to N = 256, within the rounding bound of the SVD")
+        cases.append(Instance(about, lambda r=radices: _within_guarantee(r, guarantee), "measured"))
+    return cases
 
 
 def _splits() -> bool:
@@ -51,12 +59,12 @@ def _rational() -> bool:
     return abs(projection.distance - float(lost) ** 0.5) <= projection.rounding
 
 
-def _optimal(radices: tuple[int, ...], seed: int) -> bool:
+def _optimal(radices: tuple[int, ...], seed: int, first_lost: int) -> bool:
     rng = np.random.default_rng(seed)
     size = int(np.prod(radices))
     matrix, kind = rng.standard_normal((size, size)), MonarchClass(radices)
     projection = project(matrix, kind)
-    tails = np.linalg.svd(kind.slices(matrix), compute_uv=False)[:, 1:]
+    tails = np.linalg.svd(kind.slices(matrix), compute_uv=False)[:, first_lost:]
     distance = np.linalg.norm(matrix - projection.dense())
     near = abs(distance - np.sqrt((tails**2).sum())) <= projection.rounding
     factors = projection.matrix.factors
@@ -67,10 +75,12 @@ def _optimal(radices: tuple[int, ...], seed: int) -> bool:
     return bool(near) and projection.optimal
 
 
-def _within_guarantee(radices: tuple[int, ...]) -> bool:
+def _within_guarantee(radices: tuple[int, ...], guarantee: Callable[[int], float]) -> bool:
     rng = np.random.default_rng(0)
     size = int(np.prod(radices))
     noisy = random_monarch(radices, FLOAT64, rng).dense() + 0.1 * rng.standard_normal((size, size))
     projection = project(noisy, MonarchClass(radices))
     lower, rounding = projection.lower_bound, projection.rounding
-    return lower - rounding <= projection.distance <= projection.guarantee * (lower + rounding) + rounding
+    bound = guarantee(len(radices))
+    within = lower - rounding <= projection.distance <= bound * (lower + rounding) + rounding
+    return within and projection.guarantee == sqrt(len(radices) - 1)

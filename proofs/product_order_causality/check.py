@@ -1,5 +1,6 @@
 """Product order: random members of the class the condition describes, decided filter by filter; planted leaks."""
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -9,20 +10,34 @@ from monarch_theory.causality.counterexamples import only_top_digit_padded
 from monarch_theory.domains import Cyclotomic, Domain, PrimeField, prime_with_root
 from monarch_theory.monarch import Monarch
 from monarch_theory.polynomials import BasisPolynomials, View
-from monarch_theory.proving import Instance, Progress, Result, verify
+from monarch_theory.proving import Instance
 
 RADICES = [(2, 2), (3, 3), (4, 4), (3, 5), (4, 6), (3, 3, 3), (2, 3, 4), (2, 2, 2, 2)]
 
 
-def check(progress: Progress) -> Result:
-    instances = []
+SIZES = "Q(ζ) to N = 9; F_q to N = 27, p ≤ 4"
+MUTATIONS: dict[str, dict] = {
+    "padding the top digit only is enough": {"box": lambda radices: ((radices[0] + 1) // 2, *radices[1:])},
+    "output i sees only inputs strictly below it in some digit": {"reaches_itself": False},
+}
+
+
+def instances(
+    box: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda radices: tuple((m + 1) // 2 for m in radices),
+    reaches_itself: bool = True,
+) -> list[Instance]:
+    cases = []
     for radices in RADICES:
         order = int(np.lcm.reduce(radices))
         domain: Domain = Cyclotomic(order) if prod(radices) <= 9 else PrimeField(prime_with_root(order))
-        instances.append(Instance(f"random member {radices} over {domain}", lambda r=radices, d=domain: _member(r, d)))
-        instances.append(Instance(f"planted leak {radices} over {domain}", lambda r=radices, d=domain: _planted(r, d)))
-    instances.append(Instance("padding the top digit only leaks at N = 4", _top_digit))
-    return verify(instances, progress, sizes="Q(ζ) to N = 9; F_q to N = 27, p ≤ 4")
+        cases.append(
+            Instance(f"random member {radices} over {domain}", lambda r=radices, d=domain: _member(r, d, box(r)))
+        )
+        cases.append(Instance(f"planted leak {radices} over {domain}", lambda r=radices, d=domain: _planted(r, d)))
+        about = f"output i sees input i, {radices} over {domain}"
+        cases.append(Instance(about, lambda r=radices, d=domain: _reaches_itself(r, d) == reaches_itself))
+    cases.append(Instance("padding the top digit only leaks at N = 4", _top_digit))
+    return cases
 
 
 def _random(radices: tuple[int, ...], domain: Domain) -> list[np.ndarray]:
@@ -49,10 +64,18 @@ def _box(radices: tuple[int, ...]) -> tuple[int, ...]:
     return tuple((m + 1) // 2 for m in radices)
 
 
-def _member(radices: tuple[int, ...], domain: Domain) -> bool:
+def _member(radices: tuple[int, ...], domain: Domain, box: tuple[int, ...]) -> bool:
     matrix = _matrix(_random(radices, domain), radices, domain)
-    decision = decide(MonarchOperator(matrix), route="every filter", support=_box(radices))
+    decision = decide(MonarchOperator(matrix), route="every filter", support=box)
     return product_order_condition(matrix).holds and decision.causal
+
+
+def _reaches_itself(radices: tuple[int, ...], domain: Domain) -> bool:
+    """Through the filter e_0, for every i in the box."""
+    operator = MonarchOperator(_matrix(_random(radices, domain), radices, domain), n=prod(radices))
+    diagonal = operator.matrix(operator.domain.eye(operator.n)[0]).diagonal()
+    inside = [int(np.ravel_multi_index(i, radices)) for i in np.ndindex(_box(radices))]
+    return not any(domain.is_zero(diagonal[i : i + 1])[0] for i in inside)
 
 
 def _planted(radices: tuple[int, ...], domain: Domain) -> bool:

@@ -1,7 +1,9 @@
 """Membership: vanishing minors against all products P L P R P over F_2, generic products, and larger."""
 
+from collections.abc import Callable, Iterator
 from math import prod
 
+import flint
 import numpy as np
 import sympy
 
@@ -9,21 +11,63 @@ from monarch_theory.domains import INTEGERS, SYMBOLIC, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import decide
 from monarch_theory.monarch import Monarch, block_counts, random_monarch
-from monarch_theory.proving import Instance, Progress, Result, verify
+from monarch_theory.proving import Instance
+
+SIZES = "all 65,536 matrices over F_2 at N = 4; symbolic N ≤ 6; to N = 64, p ≤ 5; ranks of every split to p = 4"
+MUTATIONS: dict[str, dict] = {
+    "the slices of split 0 are enough": {"splits": lambda p: range(min(p - 1, 1))},
+    "the slices of the last split are enough": {"splits": lambda p: range(p - 1)[-1:]},
+    "rank at most two": {"rank": 2},
+}
 
 
-def check(progress: Progress) -> Result:
-    instances = [
+def instances(splits: Callable[[int], range] = lambda p: range(p - 1), rank: int = 1) -> list[Instance]:
+    cases = [
         Instance("every 4×4 matrix over F_2: minors vanish iff it is some P L P R P", _every_matrix),
         Instance("generic blocks (2, 2), symbolic: every minor is identically zero", lambda: _generic((2, 2), (2, 2))),
         Instance("generic blocks (2, 3) ← (3, 2), symbolic", lambda: _generic((2, 3), (3, 2))),
     ]
     for radices in [(4, 4), (3, 5), (8, 8), (2, 3, 4), (2,) * 5]:
         for field in (PrimeField(2147483629), INTEGERS):
-            instances.append(
+            cases.append(
                 Instance(f"member and neighbour {radices} over {field}", lambda r=radices, f=field: _decided(r, f))
             )
-    return verify(instances, progress, sizes="all 65,536 matrices over F_2 at N = 4; symbolic N ≤ 6; to N = 64, p ≤ 5")
+    field = PrimeField(10007)
+    for radices in [(2, 2), (3, 4), (2, 2, 2), (2, 3, 2), (3, 2, 4), (2, 2, 2, 2)]:
+        for about, dense in _members_and_others(radices, field):
+            cases.append(
+                Instance(
+                    f"{about} over {field}: ranks of the slices decide, {radices}",
+                    lambda r=radices, A=dense: (
+                        _low_ranks(A, r, splits(len(r)), rank, field) == decide(A, MonarchClass(r), domain=field).member
+                    ),
+                )
+            )
+    return cases
+
+
+def _members_and_others(radices: tuple[int, ...], field: PrimeField) -> Iterator[tuple[str, np.ndarray]]:
+    """A product; one more for every split, which merges the stages on each side of it; and a matrix with none."""
+    rng, size, p = np.random.default_rng(0), prod(radices), len(radices)
+    yield "a product", random_monarch(radices, field, rng).dense()
+    for split in range(p - 1) if p > 2 else ():
+        merged = (prod(radices[: split + 1]), prod(radices[split + 1 :]))
+        yield f"rank one at split {split} alone", random_monarch(merged, field, rng).dense()
+    yield "a generic matrix", field.random(rng, (size, size))
+
+
+def _low_ranks(dense: np.ndarray, radices: tuple[int, ...], splits: range, rank: int, field: PrimeField) -> bool:
+    """Rank of every slice of the splits, by index arithmetic and FLINT: rows share i_0 … i_k, columns a_(k+1) …."""
+    size = len(dense)
+    for split in splits:
+        rows, columns = prod(radices[: split + 1]), prod(radices[split + 1 :])
+        for s in range(rows):
+            for c in range(columns):
+                block = dense[s::rows, c::columns]  # (i_{k+1} …, i_0 … i_k fixed), (a_0 … a_k, later digits fixed)
+                entries = [int(x) for x in block.reshape(-1)]
+                if flint.nmod_mat(size // rows, size // columns, entries, field.q).rank() > rank:
+                    return False
+    return True
 
 
 def _every_matrix() -> bool:

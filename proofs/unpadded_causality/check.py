@@ -1,29 +1,89 @@
-"""Without padding (n = N): causal iff M is a row permutation of a triangular matrix. Every one over F_2, N ≤ 4."""
+"""How much padding: N ≥ 2n − 1 for a convolution, by all choices of products; and what is causal with none, n = N."""
 
-from collections.abc import Iterator
-from itertools import permutations
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, permutations
 from math import prod
 
 import numpy as np
 
 from monarch_theory.causality import MonarchOperator, decide
-from monarch_theory.domains import PrimeField, SingularBlockError
+from monarch_theory.domains import PrimeField, SingularBlockError, prime_with_root
+from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Monarch, random_monarch
-from monarch_theory.proving import Instance, Progress, Result, verify
+from monarch_theory.proving import Instance
+
+SIZES = "all products over F_2 for n ≤ 3; DFT to n = 8; all of GL(N, F_2) for N ≤ 4; F_q to N = 12"
+MUTATIONS: dict[str, dict] = {
+    "a convolution needs N ≥ 2n": {"needed": lambda n: 2 * n},
+    "a convolution needs N ≥ n + 1 and no more": {"needed": lambda n: n + 1},
+    "without padding some u_j with j ≤ i does not reach output i": {"reach": False},
+    "without padding M itself is lower triangular": {"orders": lambda rows: [tuple(rows)]},
+}
 
 
-def check(progress: Progress) -> Result:
-    instances = [
-        Instance(f"every invertible {n}×{n} matrix over F_2", lambda n=n: _every_matrix(n)) for n in (1, 2, 3, 4)
+def instances(
+    needed: Callable[[int], int] = lambda n: 2 * n - 1,
+    reach: bool = True,
+    orders: Callable[[range], Iterable[tuple[int, ...]]] = permutations,
+) -> list[Instance]:
+    cases = [
+        Instance(
+            f"no padding, N = {n}: every u_0 … u_i reaches output i of a causal operator",
+            lambda n=n: _reaches(n) == reach,
+        )
+        for n in (2, 3, 4, 6)
     ]
-    instances += [
+    cases += [
+        Instance(f"every invertible {n}×{n} matrix over F_2", lambda n=n: _every_matrix(n, orders))
+        for n in (1, 2, 3, 4)
+    ]
+    cases += [
         Instance(f"permuted triangular and other matrices over F_101, N = {n}", lambda n=n: _random(n))
         for n in (5, 6, 8)
     ]
-    instances += [
-        Instance(f"generic Monarch matrices {r} leak", lambda r=r: _monarch_leaks(r)) for r in [(2, 2), (3, 4)]
+    cases += [Instance(f"generic Monarch matrices {r} leak", lambda r=r: _monarch_leaks(r)) for r in [(2, 2), (3, 4)]]
+    cases += [
+        Instance(
+            f"no {needed(n) - 1} products over F_2 give the truncated convolution of length {n}: every choice",
+            lambda n=n: not _products_suffice(n, needed(n) - 1),
+        )
+        for n in (1, 2, 3)
     ]
-    return verify(instances, progress, sizes="all of GL(N, F_2) for N ≤ 4; F_q to N = 12")
+    cases += [
+        Instance(f"N = {needed(n)} suffices for n = {n}: the DFT", lambda n=n: _dft_convolves(n, needed(n)))
+        for n in range(1, 9)
+    ]
+    return cases
+
+
+def _products_suffice(n: int, count: int) -> bool:
+    """Whether `count` products α(k)·β(u) over F_2 span Σ_j k_{i−j} u_j, i < n: every choice of them, as n²-bit sets."""
+    forms = range(1, 2**n)
+    bits = [[(a >> x & 1) & (b >> y & 1) for x in range(n) for y in range(n)] for a in forms for b in forms]
+    products = np.array(bits) @ (1 << np.arange(n * n))
+    targets = [sum(1 << (x * n + i - x) for x in range(i + 1)) for i in range(n)]
+    choices = list(combinations(products, count))
+    chosen = np.array(choices, dtype=np.int64).reshape(len(choices), count)
+    left = np.full((len(chosen), n), True)  # targets not reached yet, for every choice
+    for subset in np.ndindex((2,) * count):
+        total = np.bitwise_xor.reduce(chosen * np.array(subset, dtype=np.int64), axis=1)
+        left &= total[:, None] != np.array(targets)
+    return not left.any(axis=1).all()
+
+
+def _dft_convolves(n: int, size: int) -> bool:
+    field = PrimeField(prime_with_root(size))
+    i, j, k = np.indices((n, n, n))
+    return field.equal(MonarchOperator(fourier((size,), field), n=n).tensor(), (j + k == i).astype(np.int64))
+
+
+def _reaches(size: int) -> bool:
+    """M unit lower triangular with entries i + 2j + 2 below the diagonal; N = 2 is [[1, 0], [3, 1]]."""
+    field = PrimeField(10007)
+    i, j = np.indices((size, size))
+    dense = np.where(i == j, 1, np.where(i > j, i + 2 * j + 2, 0))
+    tensor = MonarchOperator(Monarch((dense[None],), field), n=size).tensor()
+    return _causal(dense, field) and all(tensor[i, j, i - j] != 0 for i in range(size) for j in range(i + 1))
 
 
 def _is_permuted_triangular(dense: np.ndarray) -> bool:
@@ -42,7 +102,7 @@ def _causal(dense: np.ndarray, field: PrimeField) -> bool:
     return decide(MonarchOperator(Monarch((dense[None],), field), n=len(dense)), route="every filter").causal
 
 
-def _every_matrix(size: int) -> bool:
+def _every_matrix(size: int, orders: Callable[[range], Iterable[tuple[int, ...]]]) -> bool:
     """The tensor of every matrix of GL(N, F_2) at once; for N ≤ 3 each is put to `decide` as well."""
     bits = np.arange(2 ** (size * size))[:, None] >> np.arange(size * size) & 1
     dense = bits.reshape(-1, size, size).astype(np.int64)
@@ -51,7 +111,7 @@ def _every_matrix(size: int) -> bool:
     inverse = np.rint(np.linalg.inv(dense) * determinants[:, None, None]).astype(np.int64)
     tensor = np.einsum("xil,xlj,xlk->xijk", inverse, dense, dense) % 2
     leaks = (tensor * np.triu(np.ones((size, size), dtype=int), 1)[:, :, None]).any(axis=(1, 2, 3))
-    triangular = {shuffled.tobytes() for shuffled in _triangular_shuffles(size)}
+    triangular = {shuffled.tobytes() for shuffled in _triangular_shuffles(size, orders)}
     expected = np.array([matrix.tobytes() in triangular for matrix in dense])
     if len(dense) != prod(2**size - 2**k for k in range(size)) or (leaks == expected).any():
         return False
@@ -60,14 +120,14 @@ def _every_matrix(size: int) -> bool:
     )
 
 
-def _triangular_shuffles(size: int) -> Iterator[np.ndarray]:
-    """P T for every permutation P and unit lower-triangular T over F_2."""
+def _triangular_shuffles(size: int, orders: Callable) -> Iterator[np.ndarray]:
+    """P T for every order of the rows and unit lower-triangular T over F_2."""
     places = [(i, j) for i in range(size) for j in range(i)]
     for bits in np.ndindex((2,) * len(places)):
         dense = np.eye(size, dtype=np.int64)
         for place, bit in zip(places, bits, strict=True):
             dense[place] = bit
-        for order in permutations(range(size)):
+        for order in orders(range(size)):
             yield np.ascontiguousarray(dense[list(order)])
 
 

@@ -59,12 +59,29 @@ def test_caps_keep_degrees_below_n_and_are_the_largest_that_do(radices):
     size = int(np.prod(radices))
     for n in range(1, (size + 1) // 2 + 1):
         caps = degree_caps(radices, n)
-        degree = np.zeros(radices, dtype=int)
         for k, cap in enumerate(caps):
-            degree += cap * int(np.prod(radices[k + 1 :]))
             assert (cap >= np.arange(radices[k]).reshape((-1,) + (1,) * (cap.ndim - 1))).all()
-        degree = degree.reshape(-1)
-        assert (degree[:n] <= n - 1).all() and (degree >= np.arange(size)).all() and (degree < size).all()
+        assert _within(caps, radices, n)
+        for k, cap in enumerate(caps):
+            for digits in np.ndindex(cap.shape):
+                raised = [c.copy() for c in caps]
+                raised[k][digits] += 1
+                assert not _within(raised, radices, n)
+
+
+def _within(caps, radices, n):
+    """deg q_j < n for j < n and deg q_j < N for all j, degrees being the sums of the caps."""
+    degree = sum(cap * int(np.prod(radices[k + 1 :])) for k, cap in enumerate(caps))
+    degree = np.broadcast_to(degree, radices).reshape(-1)
+    return bool((degree[:n] < n).all() and (degree < len(degree)).all())
+
+
+def test_caps_are_one_choice_of_several():
+    """deg ℓ_2 = 5 exceeds its cap 3 at (4, 4), n = 6; where the others are monomials the operator stays causal."""
+    assert degree_caps((4, 4), 6)[1][2] == 3
+    member = monomials((4, 4), {(1, (2,), 5): 7})
+    assert not sufficient_condition(member, 6).holds
+    assert decide(MonarchOperator(member, n=6), route="every filter").causal
 
 
 def test_theory_caps_for_order_two():
@@ -123,6 +140,46 @@ def test_triangular_bases_may_differ():
     condition = triangular_condition(M0, leaky, leaky)
     assert any("degree of a product" in f.hypothesis for f in condition.failures)
     assert not triangular_condition(random_monarch((3, 4), FIELD, rng), M1, M2).holds
+
+
+def reordered(columns):
+    """The DFT of length 8 with its first columns in another order: q_j = Z^columns[j]."""
+    dense = fourier((8,), PrimeField(17)).factors[0]
+    return Monarch((dense[:, :, [*columns, *range(len(columns), 8)]],), PrimeField(17))
+
+
+@pytest.mark.parametrize(
+    ("filters", "signals", "n", "holds"),
+    [
+        ([3, 2, 1, 0], [0, 1, 2, 3], 4, True),  # nothing is asked of the minimum degrees of M1
+        ([0, 0, 0, 0], [0, 1, 2, 3], 4, True),  # a basis of the filter's side need not be one
+        ([0, 1, 2, 3], [3, 2, 1, 0], 4, False),
+        ([0] * 8, range(8), 8, True),  # n beyond N/2, where the degrees allow it
+        ([1] * 8, range(8), 8, False),
+        ([3] * 4, [3, 3, 3, 4], 4, True),
+        ([3] * 4, [3, 3, 3, 5], 4, False),
+    ],
+)
+def test_the_triangular_condition_asks_what_its_theorem_asks(filters, signals, n, holds):
+    matrices = reordered([]), reordered(filters), reordered(signals)
+    assert triangular_condition(*matrices, n=n).holds == holds
+    decision = decide(MonarchOperator(*matrices, n=n))
+    assert (decision.route == "theorem") == holds and (decision.causal or not holds)
+    assert decide(MonarchOperator(*matrices, n=n), route="every filter").causal == decision.causal
+
+
+def test_the_triangular_condition_reads_rectangular_blocks_beside_m0():
+    M0 = fourier((2, 3), FIELD)
+    constants = np.ones((3, 3, 2), dtype=int), np.ones((3, 2, 3), dtype=int)  # every q_j = 1
+    operator = MonarchOperator(M0, Monarch(constants, FIELD), M0, n=6)
+    assert triangular_condition(operator.M0, operator.M1, operator.M2, n=6).holds
+    assert decide(operator).route == "theorem" and decide(operator, route="every filter").causal
+    with pytest.raises(ValueError, match="matrix: expected square blocks"):
+        triangular_condition(operator.M1, M0, M0)
+    with pytest.raises(ValueError, match="n: expected an integer between 1 and N = 6, got 7"):
+        triangular_condition(M0, M0, M0, n=7)
+    with pytest.raises(ValueError, match="M1: expected a 6×6 matrix, got 4×4"):
+        triangular_condition(M0, fourier((2, 2), FIELD), M0)
 
 
 def test_product_order_is_stronger_than_causal_on_its_box():

@@ -1,8 +1,11 @@
 """A broken statement: every square is even."""
 
-from monarch_theory.proving import Instance, Progress, Result, verify
+from monarch_theory.proving import Instance
+
+SIZES = "n < 4"
+MUTATIONS = {"every square is odd": {"parity": 1}}
 
 
-def check(progress: Progress) -> Result:
-    instances = [Instance(f"n = {n}", lambda n=n: n**2 % 2 == 0) for n in range(4)]
-    return verify(instances, progress, sizes="n < 4")
+def instances(parity: int = 0) -> list[Instance]:
+    cases = [Instance(f"n = {n}", lambda n=n: n**2 % 2 == parity) for n in range(4)]
+    return cases
