@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 __all__ = [
-    "ARCHITECTURES", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig", "Published",
-    "ViTConfig", "load_config", "parse_config", "preset", "save_config",
+    "ARCHITECTURES", "POSITIONS", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig",
+    "Published", "ViTConfig", "load_config", "parse_config", "preset", "save_config",
 ]  # fmt: skip
 
 ARCHITECTURES = ("monarch-mixer", "transformer")
 TRANSFORMS = ("monarch", "fft")
+POSITIONS = ("computed", "learned")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Config:
         filter_features: positional features it reads, odd: time and (features − 1)/2 complex exponentials.
         filter_inner_layers: hidden-to-hidden layers of that MLP.
         filter_frequency: initial frequency of its sines.
+        filter_positions: `computed`, or `learned`: features of the positions are a parameter, and the window is saved
+            with the weights, as in the published checkpoints.
         transform: what the long convolutions are computed with: `monarch`, this package's Monarch DFT, which is made of
             the matrix products a GPU is good at, or `fft`, torch's FFT, which a CPU is faster with.
         short_filter: taps of the depthwise convolution before the gates.
@@ -59,6 +62,7 @@ class Config:
     filter_features: int = 5
     filter_inner_layers: int = 2
     filter_frequency: float = 10.0
+    filter_positions: str = "computed"
     transform: str = "monarch"
     short_filter: int = 3
     num_attention_heads: int = 12
@@ -69,6 +73,8 @@ class Config:
             raise ValueError(f"architecture: expected one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform: expected one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
+        if self.filter_positions not in POSITIONS:
+            raise ValueError(f"filter_positions: expected one of {', '.join(POSITIONS)}, got {self.filter_positions!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -270,7 +276,10 @@ PUBLISHED = (
 )  # fmt: skip
 
 TINY: dict[str, Any] = {
-    "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "filter_width": 32,
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "filter_width": 32,
     "transform": "fft",
 }
 BYTES: dict[str, Any] = {"vocab_size": 257}

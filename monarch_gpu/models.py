@@ -58,7 +58,9 @@ def save_model(model: nn.Module, directory: str | Path) -> None:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     save_config(model.config, directory / "config.json")
-    save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, directory / "model.safetensors")
+    save_file(
+        {name: t.detach().contiguous() for name, t in model.state_dict().items()}, directory / "model.safetensors"
+    )
 
 
 def load_model(directory: str | Path) -> nn.Module:
@@ -71,11 +73,9 @@ def load_model(directory: str | Path) -> nn.Module:
     with torch.device("meta"):
         model = build_model(load_config(directory / "config.json"))
     tensors = load_file(directory / "model.safetensors")
-    wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     check_tensors(wanted, tensors, str(directory / "model.safetensors"))
-    materialise(model)
-    for name, parameter in model.named_parameters():
-        parameter.data = tensors[name]
+    materialise(model).load_state_dict(tensors, assign=True)
     return model
 
 

@@ -140,10 +140,10 @@ def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running
     first = add(taps[:, :1], skip.apply(lambda a: a[:, None]), MODEL)
     taps = Running(np.hstack([first.value, taps.value[:, 1:]]), np.hstack([first.error, taps.error[:, 1:]]))
     y = convolution(u, taps, tiles)
-    if module.reverse_filter is not None:
+    if module.filter.reverse is not None:
         # lag −1 is the reverse filter's first tap: reverse, move one further, convolve, reverse
         moved = u.apply(lambda a: np.pad(a[..., ::-1], ((0, 0), (0, 0), (1, 0)))[..., :n])
-        backward = convolution(moved, reference_filter(module.reverse_filter, n), tiles)
+        backward = convolution(moved, reference_filter(module.filter, n, reverse=True), tiles)
         backward = backward.apply(lambda a: a[..., ::-1])
         # one transform may carry both filters: its error is bounded by the norms of their sum
         y = add(y, Running(backward.value, 2 * backward.error + y.error), MODEL)
@@ -169,19 +169,20 @@ def convolution(u: Running, k: Running, tiles: int) -> Running:
     return Running(value, carried + rounding + gamma(tiles, U) * (np.abs(value) + carried + rounding))
 
 
-def reference_filter(module: ImplicitFilter, n: int) -> Running:
-    """The first n taps of an implicit filter, (channels, n)."""
+def reference_filter(module: ImplicitFilter, n: int, reverse: bool = False) -> Running:
+    """The first n taps of an implicit filter, or of its reverse filter, (channels, n)."""
+    network = module.reverse if reverse and module.reverse is not None else module
     channels, length, features = module.shape
     position, bands = np.arange(n)[:, None], (features - 1) // 2
     angle = 2 * pi / length * position * np.linspace(1e-4, bands - 1, bands)
     time = position / max(length - 1, 1)
     columns = np.hstack([time, np.cos(angle), -np.sin(angle)])
     h = Running(columns, 4 * U + 8 * U * np.hstack([time, angle, angle]))
-    for layer in module.layers:
+    for layer in network.layers:
         h = function(multiply(reference(layer, h), weight(module.frequency), MODEL), np.sin, 1.0, 4 * U)
     exponent = time * np.linspace(-np.log(0.01) / 1.5, -np.log(0.01) / 0.3, channels)
     window = Running(np.exp(-exponent), (8 * U * exponent + 4 * U) * np.exp(-exponent) * (1 + 2.0**-20))
-    return multiply(reference(module.output, h), window, MODEL).apply(np.transpose)
+    return multiply(reference(network.output, h), window, MODEL).apply(np.transpose)
 
 
 def layer_norm(x: Running, module: nn.LayerNorm) -> Running:
