@@ -178,9 +178,9 @@ def parse_config(text: str, source: str = "config") -> Config:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{source}: expected JSON, got {error}") from None
-    if not isinstance(values, dict) or values.get("model_type") not in CONFIGS:
+    if not isinstance(values, dict) or str(values.get("model_type")) not in CONFIGS:
         raise ValueError(f"{source}: expected an object with model_type one of {', '.join(CONFIGS)}, got {text[:80]!r}")
     config = CONFIGS[values.pop("model_type")]
     known = {field.name for field in fields(config)}

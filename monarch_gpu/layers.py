@@ -36,7 +36,7 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
         u: (…, channels, n).
         kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
         transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; both compute in
-            float32 or better, spectra too, and round once at the end, to the dtype of u. The kernel may be wider than u.
+            float32 or better, spectra too, and round once, to the dtype of u. The kernel may be wider than u.
 
     >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
     >>> convolve(impulse, kernel, "fft").round(), convolve(impulse, kernel, "monarch").round()
