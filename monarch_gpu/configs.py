@@ -19,6 +19,9 @@ __all__ = [
 ARCHITECTURES = ("monarch-mixer", "transformer")
 TRANSFORMS = ("monarch", "fft")
 POSITIONS = ("computed", "learned")
+HEADS = ("masked-lm", "classification")
+POOLINGS = ("first", "mean")
+PADDINGS = ("masked", "unmasked")
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,32 @@ class Config:
 
 @dataclass(frozen=True)
 class BertConfig(Config):
-    """Masked language model. Defaults are M2-BERT-base as published for pretraining."""
+    """Encoder with a head. Defaults are M2-BERT-base as published for pretraining.
+
+    Attributes:
+        head: `masked-lm`, or `classification`: a pooler, whose output is the embedding of the text, and a classifier.
+        num_labels: of a classifier.
+        pooling: what a pooler reads: the `first` token, or the `mean` of all that the attention mask keeps.
+        padding: what M2-BERT makes of an attention mask. `masked`: no convolution reads what is masked, and real tokens
+            are what they are without padding. `unmasked`: the convolutions read it as any text; published weights are
+            trained so, on text padded to full length.
+    """
 
     model_type: ClassVar[str] = "bert"
 
     vocab_size: int = 30522
     type_vocab_size: int = 2
     bidirectional: bool = True
+    head: str = "masked-lm"
+    num_labels: int = 2
+    pooling: str = "first"
+    padding: str = "masked"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, choices in (("head", HEADS), ("pooling", POOLINGS), ("padding", PADDINGS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def parameter_lines(config: Config) -> dict[str, int]:
     if config.model_type == "bert":
         c = cast(BertConfig, config)
         embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d
-        head = linear(d, d) + 2 * d + c.vocab_size
+        head = linear(d, d) + (linear(d, c.num_labels) if c.head == "classification" else 2 * d + c.vocab_size)
     elif config.model_type == "gpt":
         embeddings = (cast(GPTConfig, config).vocab_size + transformer * config.max_position_embeddings) * d
         head = 0

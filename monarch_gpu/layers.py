@@ -283,6 +283,11 @@ class ShortConvolution(nn.Module):
         return y[0, ..., : x.shape[1]].permute(1, 2, 0)
 
 
+def hide(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (batch, n, d) with zeros, whatever was there, where the mask (batch, n) is false."""
+    return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
+
+
 class SequenceMixer(nn.Module):
     """x ↦ W (x₂ ⊙ conv(x₁ ⊙ v) + residual conv(x)), with (x₁, x₂, v) a short convolution of a projection of x.
 
@@ -299,12 +304,13 @@ class SequenceMixer(nn.Module):
         self.residual_convolution = LongConvolution(config) if residual_convolution else None
         self.output_projection = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        projected = project(self.input_projection, x)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
+        projected = hide(project(self.input_projection, x), mask)
         first, second, value = split(self.short_convolution(projected), 3)
-        y = second * self.long_convolution(first * value)
+        y = second * self.long_convolution(hide(first * value, mask))
         if self.residual_convolution is not None:
-            y = y + self.residual_convolution(x)
+            y = y + self.residual_convolution(hide(x, mask))
         return self.output_projection(y)
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from monarch_gpu.bert import BertForMaskedLM
+from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
 from monarch_gpu.checkpoints import replace_file, sole_writer
 from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig, config_json, load_config
 from monarch_gpu.gpt import GPTForCausalLM
@@ -33,7 +33,7 @@ def build_model(config: Config) -> nn.Module:
     'ViTForImageClassification'
     """
     if isinstance(config, BertConfig):
-        return BertForMaskedLM(config)
+        return BertForSequenceClassification(config) if config.head == "classification" else BertForMaskedLM(config)
     if isinstance(config, ViTConfig):
         return ViTForImageClassification(config)
     if isinstance(config, GPTConfig):

@@ -70,11 +70,12 @@ def project(x: Running, w: np.ndarray, bias: Tensor | None) -> Running:
     return y if bias is None else add(y, weight(bias), MODEL)
 
 
-def reference(module: nn.Module, x: Running, tiles: int = 1) -> Running:
+def reference(module: nn.Module, x: Running, tiles: int = 1, mask: np.ndarray | None = None) -> Running:
     """What a layer of `monarch_gpu.layers`, a Linear or a LayerNorm makes of x, (batch, n, channels) float64.
 
     Args:
         tiles: how many transforms contribute to one output of a long convolution, 1 unless decoding.
+        mask: (batch, n), bool; of a sequence mixer, what its convolutions may read.
 
     Raises:
         TypeError: a layer that has no reference.
@@ -88,15 +89,21 @@ def reference(module: nn.Module, x: Running, tiles: int = 1) -> Running:
     if isinstance(module, LongConvolution):
         return long_convolution(x, module, tiles)
     if isinstance(module, SequenceMixer):
-        mixed = reference(module.short_convolution, reference(module.input_projection, x))
+        mixed = reference(module.short_convolution, hide(reference(module.input_projection, x), mask))
         first, second, value = split(mixed, 3)
-        y = multiply(second, reference(module.long_convolution, multiply(first, value, MODEL), tiles), MODEL)
+        gated = hide(multiply(first, value, MODEL), mask)
+        y = multiply(second, reference(module.long_convolution, gated, tiles), MODEL)
         if module.residual_convolution is not None:
-            y = add(y, reference(module.residual_convolution, x, tiles), MODEL)
+            y = add(y, reference(module.residual_convolution, hide(x, mask), tiles), MODEL)
         return reference(module.output_projection, y)
     if isinstance(module, DimensionMixer):
         return dimension_mixer(x, module)
     raise TypeError(f"module: no reference for {type(module).__name__}")
+
+
+def hide(x: Running, mask: np.ndarray | None) -> Running:
+    """Zero, exactly, where the mask is false."""
+    return x if mask is None else x.apply(lambda a: a * mask[..., None])
 
 
 def split(x: Running, parts: int) -> list[Running]:
@@ -218,15 +225,15 @@ def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = Fal
     return project(reference(model.transformer.ln_f, x), embedding.value, None)
 
 
-def reference_bert(model: BertForMaskedLM, input_ids: Tensor) -> Running:
-    """Logits (batch, n, vocabulary) of M2-BERT in float64."""
+def reference_bert(model: BertForMaskedLM, input_ids: Tensor, mask: np.ndarray | None = None) -> Running:
+    """Logits (batch, n, vocabulary) of M2-BERT in float64; no convolution reads where the mask (batch, n) is false."""
     embeddings, head = model.bert.embeddings, model.cls
     words = weight(embeddings.word_embeddings.weight)
     positions = weight(embeddings.position_embeddings.weight[: input_ids.shape[1]])
     x = add(exactly(words.value[input_ids.numpy()]), positions, MODEL)
     x = layer_norm(add(x, weight(embeddings.token_type_embeddings.weight[0]), MODEL), embeddings.LayerNorm)
     for block in model.bert.encoder:
-        y = reference(block.sequence_mixer, x)
+        y = reference(block.sequence_mixer, x, mask=mask)
         x = layer_norm(add(y, reference(block.dimension_mixer, y), MODEL), block.LayerNorm)
     return project(layer_norm(gelu(reference(head.dense, x)), head.LayerNorm), words.value, head.bias)
 
