@@ -14,6 +14,7 @@ from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
 from monarch_gpu.checkpoints import replace_file, sole_writer
 from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig, config_json, load_config
 from monarch_gpu.gpt import GPTForCausalLM
+from monarch_gpu.layers import ImplicitFilter
 from monarch_gpu.vit import ViTForImageClassification
 
 __all__ = [
@@ -96,8 +97,18 @@ def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Modu
     with torch.device("meta"):
         model = build_model(config)
     check_tensors(saved_tensors(model), tensors, source)
+    check_one_dtype(model, tensors, source)
     materialise(model).load_state_dict(tensors, assign=True)
     return model
+
+
+def check_one_dtype(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors of several dtypes, but for filters, which are held in float32 or better."""
+    held = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, ImplicitFilter))
+    others = [(name, tensor.dtype) for name, tensor in tensors.items() if not name.startswith(held or ("\0",))]
+    for name, dtype in others:
+        if dtype != others[0][1]:
+            raise ValueError(f"{source}: {name}: expected one dtype outside filters, {others[0][1]}, got {dtype}")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
