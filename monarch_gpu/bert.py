@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
 from monarch_gpu.configs import BertConfig
-from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.inputs import check_ids, check_shape, mask_of
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, hide
 from monarch_gpu.transformer import Attention, FeedForward
 
-__all__ = ["BertForMaskedLM"]
+__all__ = ["BertForMaskedLM", "BertForSequenceClassification"]
 
 
 class Embeddings(nn.Module):
@@ -27,9 +28,11 @@ class Embeddings(nn.Module):
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         positions = self.position_embeddings.weight[: input_ids.shape[1]]
-        return self.LayerNorm(self.word_embeddings(input_ids) + positions + self.token_type_embeddings.weight[0])
+        first = self.token_type_embeddings.weight[0]
+        types = first if token_type_ids is None else self.token_type_embeddings(token_type_ids)
+        return self.LayerNorm(self.word_embeddings(input_ids) + positions + types)
 
 
 class MonarchBlock(nn.Module):
@@ -41,8 +44,8 @@ class MonarchBlock(nn.Module):
         self.dimension_mixer = DimensionMixer(config)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.sequence_mixer(x)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = self.sequence_mixer(x, mask)
         return self.LayerNorm(y + self.dimension_mixer(y))
 
 
@@ -56,8 +59,8 @@ class TransformerBlock(nn.Module):
         self.mlp = FeedForward(config)
         self.mlp_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.attention_norm(x + self.attention(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.attention_norm(x + self.attention(x, mask))
         return self.mlp_norm(x + self.mlp(x))
 
 
@@ -67,13 +70,24 @@ class Bert(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         block = MonarchBlock if config.architecture == "monarch-mixer" else TransformerBlock
+        self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = nn.ModuleList(block(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        x = self.embeddings(input_ids)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        longest = self.config.max_position_embeddings
+        check_ids("input_ids", input_ids, self.config.vocab_size, longest)
+        if token_type_ids is not None:
+            check_ids("token_type_ids", token_type_ids, self.config.type_vocab_size, longest)
+            check_shape("token_type_ids", token_type_ids, input_ids)
+        mask = None if attention_mask is None else mask_of(attention_mask, input_ids)
+        if self.config.architecture == "monarch-mixer" and self.config.padding == "unmasked":
+            mask = None
+        x = self.embeddings(input_ids, token_type_ids)
         for block in self.encoder:
-            x = block(x)
+            x = block(x, mask)
         return x
 
 
@@ -90,8 +104,21 @@ class Predictions(nn.Module):
         return linear(self.LayerNorm(gelu(self.dense(x))), embedding, self.bias)
 
 
+def initialise(model: nn.Module) -> None:
+    """Embeddings as BERT's; the layers initialise themselves."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+
+
 class BertForMaskedLM(nn.Module):
     """Token ids (batch, n), int64 → logits (batch, n, vocabulary).
+
+    The attention mask (batch, n) is 1 for text and 0 for padding; `BertConfig.padding` says what is made of it. Token
+    types (batch, n) are 0 where not given.
+
+    Raises:
+        ValueError: ids out of range, of another shape or dtype; the message says which.
 
     >>> from monarch_gpu.configs import preset
     >>> BertForMaskedLM(preset("bert", "tiny"))(torch.zeros(2, 5, dtype=torch.long)).shape
@@ -103,12 +130,61 @@ class BertForMaskedLM(nn.Module):
         self.config = config
         self.bert = Bert(config)
         self.cls = Predictions(config)
-        for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+        initialise(self)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        n, longest = input_ids.shape[1], self.config.max_position_embeddings
-        if n > longest:
-            raise ValueError(f"input_ids: expected at most {longest} positions, got {n}")
-        return self.cls(self.bert(input_ids), self.bert.embeddings.word_embeddings.weight)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        x = self.bert(input_ids, attention_mask, token_type_ids)
+        return self.cls(x, self.bert.embeddings.word_embeddings.weight)
+
+
+class Pooler(nn.Module):
+    """tanh(W x + b) of the first token, or of the mean over the text: the embedding of a sequence, (batch, d)."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.pooling = config.pooling
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.pooling == "first":
+            return self.dense(x[:, 0]).tanh()
+        if mask is None:
+            return self.dense(x.mean(1)).tanh()
+        count = mask.sum(1, keepdim=True).clamp(min=1)  # (batch, 1); a text of nothing has the mean zero
+        return self.dense(hide(x, mask).sum(1) / count.to(x.dtype)).tanh()
+
+
+class BertForSequenceClassification(nn.Module):
+    """Token ids (batch, n), int64 → logits (batch, labels); `embed` gives the embeddings (batch, d) below them.
+
+    Arguments are those of `BertForMaskedLM`. Retrieval encoders are of this kind: their vectors are `embed`'s.
+
+    >>> from dataclasses import replace
+    >>> from monarch_gpu.configs import preset
+    >>> model = BertForSequenceClassification(replace(preset("bert", "tiny"), head="classification", num_labels=3))
+    >>> ids = torch.zeros(2, 5, dtype=torch.long)
+    >>> model(ids).shape, model.embed(ids).shape
+    (torch.Size([2, 3]), torch.Size([2, 128]))
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bert = Bert(config)
+        self.pooler = Pooler(config)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        initialise(self)
+
+    def embed(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """The pooler's output, not normalised, (batch, d)."""
+        x = self.bert(input_ids, attention_mask, token_type_ids)
+        return self.pooler(x, None if attention_mask is None else mask_of(attention_mask, input_ids))
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        return self.classifier(self.embed(input_ids, attention_mask, token_type_ids))

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 __all__ = [
-    "ARCHITECTURES", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig", "Published",
-    "ViTConfig", "load_config", "parse_config", "preset", "save_config",
+    "ARCHITECTURES", "POSITIONS", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig",
+    "Published", "ViTConfig", "load_config", "parse_config", "preset", "save_config",
 ]  # fmt: skip
 
 ARCHITECTURES = ("monarch-mixer", "transformer")
 TRANSFORMS = ("monarch", "fft")
+POSITIONS = ("computed", "learned")
+HEADS = ("masked-lm", "classification")
+POOLINGS = ("first", "mean")
+PADDINGS = ("masked", "unmasked")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Config:
         filter_features: positional features it reads, odd: time and (features − 1)/2 complex exponentials.
         filter_inner_layers: hidden-to-hidden layers of that MLP.
         filter_frequency: initial frequency of its sines.
+        filter_positions: `computed`, or `learned`: features of the positions are a parameter, and the window is saved
+            with the weights, as in the published checkpoints.
         transform: what the long convolutions are computed with: `monarch`, this package's Monarch DFT, which is made of
             the matrix products a GPU is good at, or `fft`, torch's FFT, which a CPU is faster with.
         short_filter: taps of the depthwise convolution before the gates.
@@ -59,6 +65,7 @@ class Config:
     filter_features: int = 5
     filter_inner_layers: int = 2
     filter_frequency: float = 10.0
+    filter_positions: str = "computed"
     transform: str = "monarch"
     short_filter: int = 3
     num_attention_heads: int = 12
@@ -69,6 +76,8 @@ class Config:
             raise ValueError(f"architecture: expected one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform: expected one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
+        if self.filter_positions not in POSITIONS:
+            raise ValueError(f"filter_positions: expected one of {', '.join(POSITIONS)}, got {self.filter_positions!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -94,13 +103,32 @@ class Config:
 
 @dataclass(frozen=True)
 class BertConfig(Config):
-    """Masked language model. Defaults are M2-BERT-base as published for pretraining."""
+    """Encoder with a head. Defaults are M2-BERT-base as published for pretraining.
+
+    Attributes:
+        head: `masked-lm`, or `classification`: a pooler, whose output is the embedding of the text, and a classifier.
+        num_labels: of a classifier.
+        pooling: what a pooler reads: the `first` token, or the `mean` of all that the attention mask keeps.
+        padding: what M2-BERT makes of an attention mask. `masked`: no convolution reads what is masked, and real tokens
+            are what they are without padding. `unmasked`: the convolutions read it as any text; published weights are
+            trained so, on text padded to full length.
+    """
 
     model_type: ClassVar[str] = "bert"
 
     vocab_size: int = 30522
     type_vocab_size: int = 2
     bidirectional: bool = True
+    head: str = "masked-lm"
+    num_labels: int = 2
+    pooling: str = "first"
+    padding: str = "masked"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, choices in (("head", HEADS), ("pooling", POOLINGS), ("padding", PADDINGS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -172,9 +200,9 @@ def parse_config(text: str, source: str = "config") -> Config:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{source}: expected JSON, got {error}") from None
-    if not isinstance(values, dict) or values.get("model_type") not in CONFIGS:
+    if not isinstance(values, dict) or str(values.get("model_type")) not in CONFIGS:
         raise ValueError(f"{source}: expected an object with model_type one of {', '.join(CONFIGS)}, got {text[:80]!r}")
     config = CONFIGS[values.pop("model_type")]
     known = {field.name for field in fields(config)}
@@ -270,7 +298,10 @@ PUBLISHED = (
 )  # fmt: skip
 
 TINY: dict[str, Any] = {
-    "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "filter_width": 32,
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "filter_width": 32,
     "transform": "fft",
 }
 BYTES: dict[str, Any] = {"vocab_size": 257}

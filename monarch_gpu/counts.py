@@ -14,15 +14,17 @@ def linear(inputs: int, outputs: int, bias: bool = True) -> int:
     return inputs * outputs + bias * outputs
 
 
-def filter_parameters(c: Config) -> int:
-    """A sine MLP: features → width → … → width → channels, and one frequency for each of its sines."""
+def sine_network_parameters(c: Config) -> int:
+    """Features → width → … → width → channels."""
     inner = c.filter_inner_layers * linear(c.filter_width, c.filter_width)
-    return linear(c.filter_features, c.filter_width) + inner + c.filter_width * c.hidden_size + c.filter_width
+    return linear(c.filter_features, c.filter_width) + inner + c.filter_width * c.hidden_size
 
 
 def long_convolution_parameters(c: Config) -> int:
-    """One filter, two if bidirectional, and the multiple of the input."""
-    return (2 if c.bidirectional else 1) * filter_parameters(c) + c.hidden_size
+    """One sine MLP or two, one frequency for each sine, learned positions, and the multiple of the input."""
+    networks = (2 if c.bidirectional else 1) * sine_network_parameters(c)
+    positions = c.max_position_embeddings * c.filter_features if c.filter_positions == "learned" else 0
+    return networks + c.filter_width + positions + c.hidden_size
 
 
 def layer_lines(c: Config) -> dict[str, int]:
@@ -57,7 +59,7 @@ def parameter_lines(config: Config) -> dict[str, int]:
     if config.model_type == "bert":
         c = cast(BertConfig, config)
         embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d
-        head = linear(d, d) + 2 * d + c.vocab_size
+        head = linear(d, d) + (linear(d, c.num_labels) if c.head == "classification" else 2 * d + c.vocab_size)
     elif config.model_type == "gpt":
         embeddings = (cast(GPTConfig, config).vocab_size + transformer * config.max_position_embeddings) * d
         head = 0
@@ -73,7 +75,7 @@ def parameters(config: Config) -> int:
 
     >>> from monarch_gpu.configs import BertConfig
     >>> parameters(BertConfig())
-    80250426
+    80247354
     """
     return sum(parameter_lines(config).values())
 

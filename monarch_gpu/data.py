@@ -124,6 +124,8 @@ def task_of(config: Config) -> Task:
         if config.vocab_size < 256:
             raise ValueError(f"vocab_size: expected at least 256 for bytes, got {config.vocab_size}")
         return Text(config.max_position_embeddings)
+    if isinstance(config, BertConfig) and config.head != "masked-lm":
+        raise ValueError(f"head: expected masked-lm, which the text teaches, got {config.head}")
     if isinstance(config, BertConfig):
         if config.vocab_size < 257:
             raise ValueError(f"vocab_size: expected at least 257 for bytes and a mask, got {config.vocab_size}")

@@ -29,7 +29,7 @@ def tiles(length: int) -> list[tuple[int, int]]:
 
 
 class OnlineConvolution:
-    """Causal convolution of a signal that arrives bit by bit.
+    """Causal convolution of a signal that arrives bit by bit, in float32 or better; outputs have the dtype of inputs.
 
     Args:
         kernel: (channels, length), the lags 0 … length − 1.
@@ -41,6 +41,7 @@ class OnlineConvolution:
     """
 
     def __init__(self, kernel: Tensor, batch: int) -> None:
+        kernel = kernel.to(torch.promote_types(kernel.dtype, torch.float32))
         self.kernel, self.length = kernel, kernel.shape[-1]
         self.inputs = kernel.new_zeros(batch, *kernel.shape)
         self.pending = kernel.new_zeros(batch, *kernel.shape)
@@ -53,11 +54,11 @@ class OnlineConvolution:
             raise ValueError(f"prefill: expected an untouched convolution, got one at position {self.position}")
         n = u.shape[-1]
         size = n + self.length
-        spectrum = torch.fft.rfft(u, n=size) * torch.fft.rfft(self.kernel, n=size)
+        spectrum = torch.fft.rfft(u.to(self.kernel.dtype), n=size) * torch.fft.rfft(self.kernel, n=size)
         y = torch.fft.irfft(spectrum, n=size)[..., : self.length]
         self.pending = y.clone()
         self.origin = self.position = n
-        return y[..., :n]
+        return y[..., :n].to(u.dtype)
 
     def step(self, u: Tensor) -> Tensor:
         """The output (batch, channels) for the next input (batch, channels).
@@ -72,7 +73,7 @@ class OnlineConvolution:
         y = self.pending[..., i] + self.kernel[:, 0] * u
         self.position = i + 1
         self.contribute(self.position)
-        return y
+        return y.to(u.dtype)
 
     def contribute(self, end: int) -> None:
         """Send the contribution of the last U inputs to the next U outputs."""

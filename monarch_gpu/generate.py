@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -11,7 +12,7 @@ from monarch_gpu.checkpoints import CheckpointError, read_checkpoint
 from monarch_gpu.configs import GPTConfig, parse_config
 from monarch_gpu.decode import Decoder
 from monarch_gpu.gpt import GPTForCausalLM
-from monarch_gpu.models import check_tensors, load_model
+from monarch_gpu.models import load_model, model_of
 
 __all__ = ["generate", "load_checkpoint"]
 
@@ -36,12 +37,8 @@ def load_checkpoint(path: str | Path) -> GPTForCausalLM:
     config = parse_config(metadata["config"], str(path))
     if not isinstance(config, GPTConfig):
         raise CheckpointError(f"{path}: expected a gpt, got a {config.model_type}")
-    model = GPTForCausalLM(config)
-    wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
     found = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    check_tensors(wanted, found, str(path))
-    model.load_state_dict(found)
-    return model.eval()
+    return cast(GPTForCausalLM, model_of(config, found, str(path))).eval()
 
 
 def generate(

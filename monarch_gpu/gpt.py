@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from monarch_gpu.configs import GPTConfig
+from monarch_gpu.inputs import check_ids
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -73,9 +74,7 @@ class GPTForCausalLM(nn.Module):
                 mixer.output_projection.weight.data.mul_((2 * config.num_hidden_layers) ** -0.5)
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        n, longest = input_ids.shape[1], self.config.max_position_embeddings
-        if n > longest:
-            raise ValueError(f"input_ids: expected at most {longest} positions, got {n}")
+        check_ids("input_ids", input_ids, self.config.vocab_size, self.config.max_position_embeddings)
         return self.logits(self.transformer(input_ids))
 
     def logits(self, x: Tensor) -> Tensor:

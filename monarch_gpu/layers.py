@@ -10,20 +10,22 @@ of channels are contiguous, and a matrix product writes that order at no cost. `
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from math import log, pi, sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
-from torch.nn.functional import conv2d, gelu, pad
+from torch.nn.functional import conv2d, gelu, linear, pad
 
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "SequenceMixer", "ShortConvolution",
-    "convolve", "implicit_filter",
+    "SineNetwork", "convolve", "implicit_filter",
 ]  # fmt: skip
 
 
@@ -33,8 +35,8 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     Args:
         u: (…, channels, n).
         kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
-        transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; in half precision both compute in
-            float32 and round once at the end.
+        transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; both compute in
+            float32 or better, spectra too, and round once, to the dtype of u. The kernel may be wider than u.
 
     >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
     >>> convolve(impulse, kernel, "fft").round(), convolve(impulse, kernel, "monarch").round()
@@ -43,12 +45,16 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     n = u.shape[-1]
     if kernel.shape[-1] not in (n, 2 * n):
         raise ValueError(f"kernel: expected {n} or {2 * n} lags for u {tuple(u.shape)}, got {tuple(kernel.shape)}")
-    if transform == "fft":
-        wide = torch.promote_types(u.dtype, torch.float32)
-        return irfft(rfft(u.to(wide), n=2 * n) * rfft(kernel.to(wide), n=2 * n), n=2 * n)[..., :n].to(u.dtype)
-    if kernel.shape[-1] == n:
-        return long_convolution(u, kernel)
-    return long_convolution(pad(u, (0, n)), kernel, causal=False)[..., :n]
+    wide = torch.promote_types(torch.promote_types(u.dtype, kernel.dtype), torch.float32)
+    signal, taps = u.to(wide), kernel.to(wide)
+    with no_autocast(u):
+        if transform == "fft":
+            y = irfft(rfft(signal, n=2 * n) * rfft(taps, n=2 * n), n=2 * n)[..., :n]
+        elif taps.shape[-1] == n:
+            y = long_convolution(signal, taps)
+        else:
+            y = long_convolution(pad(signal, (0, n)), taps, causal=False)[..., :n]
+    return y.to(u.dtype)
 
 
 def sequence_innermost(x: Tensor) -> Tensor:
@@ -66,9 +72,9 @@ def split(x: Tensor, parts: int) -> list[Tensor]:
     return [part.movedim(0, -1) for part in x.movedim(-1, 0).chunk(parts)]
 
 
-def project(linear: nn.Linear, x: Tensor) -> Tensor:
+def project(layer: nn.Linear, x: Tensor) -> Tensor:
     """W x + b at every position, its memory with the sequence innermost."""
-    y = torch.addmm(linear.bias[:, None], linear.weight, x.flatten(0, -2).t())
+    y = torch.addmm(layer.bias[:, None], layer.weight, x.flatten(0, -2).t())
     return y.t().unflatten(0, x.shape[:-1])
 
 
@@ -95,56 +101,125 @@ class BlockDiagonalLinear(nn.Module):
         return y.t().unflatten(0, x.shape[:-1])
 
 
-class ImplicitFilter(nn.Module):
+class SineNetwork(nn.Module):
+    """x ↦ V sin(ω W … sin(ω (W x + b))), (n, features) → (n, channels): what an implicit filter is made of.
+
+    It computes in the dtype of what it is given, whatever its weights are stored in and whatever autocast asks for.
+    """
+
+    def __init__(self, channels: int, width: int, features: int, inner_layers: int) -> None:
+        super().__init__()
+        widths = [features] + [width] * (1 + inner_layers)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.output = nn.Linear(width, channels, bias=False)
+
+    def values(self, x: Tensor, frequency: Tensor) -> Tensor:
+        """(n, features) → (n, channels), with one frequency for each of the sines of a layer."""
+        for layer in self.layers:
+            x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
+        return linear(x, self.output.weight.to(x.dtype))
+
+
+class ImplicitFilter(SineNetwork):
     """A filter for every channel, as a function of position: features → sine MLP → exponential decay window.
 
     Features of position i are i/(n − 1) and the real and imaginary parts of exp(−2πi f·i/n), f from 1e-4 to
     one less than their number; n is the longest length, and filters of shorter sequences are its beginning.
 
+    In bfloat16, 8192 positions are 897 and a sine of a large argument has no phase left. So all of this is kept and
+    computed in float32 or better, whatever `half`, `bfloat16`, `to`, autocast or a file ask for; taps are float32 or
+    better, too.
+
     Args:
         length: n, the longest sequence.
+        reverse: there is a second MLP, for lags −1, −2, …, which shares positions, window and frequency.
+        learned: features are a parameter, and time and decay are saved with the weights, as in published checkpoints;
+            otherwise all three are computed.
     """
 
     features: Tensor
+    time: Tensor
     decay: Tensor
 
     def __init__(
-        self, channels: int, length: int, width: int, features: int, inner_layers: int, frequency: float
+        self,
+        channels: int,
+        length: int,
+        width: int,
+        features: int,
+        inner_layers: int,
+        frequency: float,
+        reverse: bool = False,
+        learned: bool = False,
     ) -> None:
-        super().__init__()
-        widths = [features] + [width] * (1 + inner_layers)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(width, channels, bias=False)
+        super().__init__(channels, width, features, inner_layers)
+        self.reverse = SineNetwork(channels, width, features, inner_layers) if reverse else None
         self.frequency = nn.Parameter(torch.full((width,), float(frequency)))
-        self.shape = (channels, length, features)
-        self.register_buffer("features", torch.empty(length, features), persistent=False)
-        self.register_buffer("decay", torch.empty(channels), persistent=False)
+        self.shape, self.learned = (channels, length, features), learned
+        wide = torch.promote_types(self.frequency.dtype, torch.float32)
+        if learned:
+            self.features = nn.Parameter(torch.empty(length, features, dtype=wide))
+        else:
+            self.register_buffer("features", torch.empty(length, features, dtype=wide), persistent=False)
+        self.register_buffer("time", torch.empty(length, dtype=wide), persistent=learned)
+        self.register_buffer("decay", torch.empty(channels, dtype=wide), persistent=learned)
         self.reset_buffers()
 
     def reset_buffers(self) -> None:
-        """Fill what is computed, not learned; after `to_empty` it has to be called again."""
+        """Fill in positions and decay as they are before any training."""
         channels, length, features = self.shape
         position = torch.arange(length, dtype=torch.float64)
         bands = (features - 1) // 2
         angle = 2 * pi / length * position[:, None] * torch.linspace(1e-4, bands - 1, bands, dtype=torch.float64)
-        time = position[:, None] / max(length - 1, 1)
-        values = torch.cat([time, angle.cos(), -angle.sin()], dim=1)
-        self.features.copy_(values)
-        self.decay.copy_(torch.linspace(-log(0.01) / 1.5, -log(0.01) / 0.3, channels, dtype=torch.float64))
+        time = position / max(length - 1, 1)
+        with torch.no_grad():
+            self.features.copy_(torch.cat([time[:, None], angle.cos(), -angle.sin()], dim=1))
+            self.time.copy_(time)
+            self.decay.copy_(torch.linspace(-log(0.01) / 1.5, -log(0.01) / 0.3, channels, dtype=torch.float64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ImplicitFilter:
+        """What `to`, `half`, `bfloat16`, `cuda`, … call: the device is followed, a format below float32 is not."""
+
+        def held(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            low = moved.is_floating_point() and moved.dtype.itemsize < torch.float32.itemsize
+            return tensor.to(moved.device, torch.float32) if low else moved
+
+        super()._apply(held, recurse)
+        if not self.learned:
+            self.reset_buffers()
+        return self
 
     def forward(self, n: int) -> Tensor:
-        """The first n taps, (channels, n).
+        """The first n taps, (channels, n), lags 0 … n − 1.
 
         Raises:
             ValueError: n is longer than the filter.
         """
+        return self.taps(self, n)
+
+    def reversed(self, n: int) -> Tensor:
+        """The taps of lags −1 … −n, (channels, n); only if there is a reverse filter."""
+        if self.reverse is None:
+            raise ValueError("reverse: expected a filter in both directions, got a causal one")
+        return self.taps(self.reverse, n)
+
+    def taps(self, network: SineNetwork, n: int) -> Tensor:
+        """A network's values at the first n positions under the window, (channels, n)."""
         if n > self.shape[1]:
             raise ValueError(f"n: expected at most {self.shape[1]} positions, got {n}")
-        h = self.features[:n]
-        for layer in self.layers:
-            h = torch.sin(self.frequency * layer(h))
-        window = torch.exp(-self.decay[:, None] * self.features[:n, 0])
-        return self.output.weight @ h.t() * window
+        wide = torch.promote_types(torch.promote_types(self.features.dtype, self.frequency.dtype), torch.float32)
+        features, time, decay, frequency = (
+            tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
+        )
+        with no_autocast(features):
+            return network.values(features, frequency).t() * torch.exp(-decay[:, None] * time)
+
+
+def no_autocast(x: Tensor) -> AbstractContextManager[object]:
+    """Where operations on x keep their dtype."""
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 class LongConvolution(nn.Module):
@@ -157,18 +232,17 @@ class LongConvolution(nn.Module):
         super().__init__()
         self.transform = config.transform
         self.filter = implicit_filter(config)
-        self.reverse_filter = implicit_filter(config) if config.bidirectional else None
         self.skip = nn.Parameter(torch.randn(config.hidden_size))
 
     def kernel(self, n: int) -> Tensor:
         """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional.
 
-        The multiple of the input is in lag 0.
+        The multiple of the input is in lag 0. In float32 or better, as the filter is.
         """
         taps = self.filter(n)
         lags = [taps[:, :1] + self.skip[:, None], taps[:, 1:]]
-        if self.reverse_filter is not None:
-            lags.append(self.reverse_filter(n).flip(-1))
+        if self.filter.reverse is not None:
+            lags.append(self.filter.reversed(n).flip(-1))
         return torch.cat(lags, dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
@@ -185,6 +259,8 @@ def implicit_filter(config: Config) -> ImplicitFilter:
         config.filter_features,
         config.filter_inner_layers,
         config.filter_frequency,
+        reverse=config.bidirectional,
+        learned=config.filter_positions == "learned",
     )
 
 
@@ -207,6 +283,11 @@ class ShortConvolution(nn.Module):
         return y[0, ..., : x.shape[1]].permute(1, 2, 0)
 
 
+def hide(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (batch, n, d) with zeros, whatever was there, where the mask (batch, n) is false."""
+    return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
+
+
 class SequenceMixer(nn.Module):
     """x ↦ W (x₂ ⊙ conv(x₁ ⊙ v) + residual conv(x)), with (x₁, x₂, v) a short convolution of a projection of x.
 
@@ -223,12 +304,13 @@ class SequenceMixer(nn.Module):
         self.residual_convolution = LongConvolution(config) if residual_convolution else None
         self.output_projection = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        projected = project(self.input_projection, x)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
+        projected = hide(project(self.input_projection, x), mask)
         first, second, value = split(self.short_convolution(projected), 3)
-        y = second * self.long_convolution(first * value)
+        y = second * self.long_convolution(hide(first * value, mask))
         if self.residual_convolution is not None:
-            y = y + self.residual_convolution(x)
+            y = y + self.residual_convolution(hide(x, mask))
         return self.output_projection(y)
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
-from monarch_gpu.bert import BertForMaskedLM
-from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig, load_config, save_config
+from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
+from monarch_gpu.checkpoints import replace_file, sole_writer
+from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig, config_json, load_config
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.layers import ImplicitFilter
 from monarch_gpu.vit import ViTForImageClassification
 
-__all__ = ["build_model", "count_parameters", "load_model", "materialise", "save_model"]
+__all__ = [
+    "build_model", "check_tensors", "count_parameters", "load_model", "materialise", "model_of", "save_model",
+    "saved_tensors",
+]  # fmt: skip
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def build_model(config: Config) -> nn.Module:
@@ -25,7 +34,7 @@ def build_model(config: Config) -> nn.Module:
     'ViTForImageClassification'
     """
     if isinstance(config, BertConfig):
-        return BertForMaskedLM(config)
+        return BertForSequenceClassification(config) if config.head == "classification" else BertForMaskedLM(config)
     if isinstance(config, ViTConfig):
         return ViTForImageClassification(config)
     if isinstance(config, GPTConfig):
@@ -46,43 +55,92 @@ def count_parameters(config: Config) -> int:
 
 def materialise(model: nn.Module, device: str = "cpu") -> nn.Module:
     """Give a model built on the meta device storage; parameters are uninitialised, what is computed is filled in."""
-    model.to_empty(device=device)
-    for module in model.modules():
-        if isinstance(module, ImplicitFilter):
-            module.reset_buffers()
-    return model
+    return model.to_empty(device=device)
+
+
+def saved_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """What a file of the model holds: its parameters and persistent buffers, by name, not copied."""
+    return dict(model.state_dict(keep_vars=True))
 
 
 def save_model(model: nn.Module, directory: str | Path) -> None:
-    """Write `config.json` and `model.safetensors`."""
+    """Write `config.json` and `model.safetensors`, each as a whole or not at all.
+
+    Raises:
+        CheckpointError: another process writes there, or the file system refused.
+    """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    save_config(model.config, directory / "config.json")
-    save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, directory / "model.safetensors")
+    tensors = {name: t.detach().cpu().contiguous() for name, t in saved_tensors(model).items()}
+    with sole_writer(directory):
+        replace_file(directory / WEIGHTS, save(tensors))
+        replace_file(directory / CONFIG, (config_json(model.config) + "\n").encode())
 
 
 def load_model(directory: str | Path) -> nn.Module:
-    """Read what `save_model` wrote.
+    """Read what `save_model` wrote; every tensor keeps the dtype it has in the file.
 
     Raises:
-        ValueError: a tensor is missing, unknown or of the wrong shape; the message names it.
+        ValueError: a file is missing or damaged; a tensor is missing, unknown, not finite, or of the wrong shape or
+            kind; the message names it.
     """
     directory = Path(directory)
+    config = load_config(directory / CONFIG)
+    return model_of(config, read_tensors(directory / WEIGHTS), str(directory / WEIGHTS))
+
+
+def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Module:
+    """The model with these parameters and persistent buffers.
+
+    Raises:
+        ValueError: they are not those of the configuration.
+    """
     with torch.device("meta"):
-        model = build_model(load_config(directory / "config.json"))
-    tensors = load_file(directory / "model.safetensors")
-    wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    check_tensors(wanted, tensors, str(directory / "model.safetensors"))
-    materialise(model)
-    for name, parameter in model.named_parameters():
-        parameter.data = tensors[name]
+        model = build_model(config)
+    check_tensors(saved_tensors(model), tensors, source)
+    check_one_dtype(model, tensors, source)
+    materialise(model).load_state_dict(tensors, assign=True)
     return model
 
 
-def check_tensors(wanted: dict[str, tuple[int, ...]], tensors: dict[str, torch.Tensor], source: str) -> None:
-    """Refuse a file whose tensors are not exactly those wanted, by name and shape."""
+def check_one_dtype(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors of several dtypes, but for filters, which are held in float32 or better."""
+    held = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, ImplicitFilter))
+    others = [(name, tensor.dtype) for name, tensor in tensors.items() if not name.startswith(held or ("\0",))]
+    for name, dtype in others:
+        if dtype != others[0][1]:
+            raise ValueError(f"{source}: {name}: expected one dtype outside filters, {others[0][1]}, got {dtype}")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ValueError: there is no such file, or it is no such file.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: expected a safetensors file, got a damaged or another one ({error})") from None
+
+
+def check_tensors(
+    wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str, same_dtype: bool = False
+) -> None:
+    """Refuse tensors that are not exactly those wanted, by name, shape, kind and finiteness.
+
+    Args:
+        same_dtype: dtypes must be equal, too; otherwise any real floating dtype is as good.
+    """
     for name in sorted(wanted.keys() ^ tensors.keys()):
         raise ValueError(f"{source}: {name} is {'missing' if name in wanted else 'unknown'}")
-    for name, shape in wanted.items():
-        if tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{source}: {name}: expected {shape}, got {tuple(tensors[name].shape)}")
+    for name, like in wanted.items():
+        tensor = tensors[name]
+        if tensor.shape != like.shape:
+            raise ValueError(f"{source}: {name}: expected {tuple(like.shape)}, got {tuple(tensor.shape)}")
+        if tensor.dtype != like.dtype and (same_dtype or tensor.dtype not in FLOATING):
+            expected = like.dtype if same_dtype else "a real floating dtype of 16 bits or more"
+            raise ValueError(f"{source}: {name}: expected {expected}, got {tensor.dtype}")
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(f"{source}: {name}: expected finite numbers, got {int((~tensor.isfinite()).sum())} others")

@@ -70,11 +70,12 @@ def project(x: Running, w: np.ndarray, bias: Tensor | None) -> Running:
     return y if bias is None else add(y, weight(bias), MODEL)
 
 
-def reference(module: nn.Module, x: Running, tiles: int = 1) -> Running:
+def reference(module: nn.Module, x: Running, tiles: int = 1, mask: np.ndarray | None = None) -> Running:
     """What a layer of `monarch_gpu.layers`, a Linear or a LayerNorm makes of x, (batch, n, channels) float64.
 
     Args:
         tiles: how many transforms contribute to one output of a long convolution, 1 unless decoding.
+        mask: (batch, n), bool; of a sequence mixer, what its convolutions may read.
 
     Raises:
         TypeError: a layer that has no reference.
@@ -88,15 +89,21 @@ def reference(module: nn.Module, x: Running, tiles: int = 1) -> Running:
     if isinstance(module, LongConvolution):
         return long_convolution(x, module, tiles)
     if isinstance(module, SequenceMixer):
-        mixed = reference(module.short_convolution, reference(module.input_projection, x))
+        mixed = reference(module.short_convolution, hide(reference(module.input_projection, x), mask))
         first, second, value = split(mixed, 3)
-        y = multiply(second, reference(module.long_convolution, multiply(first, value, MODEL), tiles), MODEL)
+        gated = hide(multiply(first, value, MODEL), mask)
+        y = multiply(second, reference(module.long_convolution, gated, tiles), MODEL)
         if module.residual_convolution is not None:
-            y = add(y, reference(module.residual_convolution, x, tiles), MODEL)
+            y = add(y, reference(module.residual_convolution, hide(x, mask), tiles), MODEL)
         return reference(module.output_projection, y)
     if isinstance(module, DimensionMixer):
         return dimension_mixer(x, module)
     raise TypeError(f"module: no reference for {type(module).__name__}")
+
+
+def hide(x: Running, mask: np.ndarray | None) -> Running:
+    """Zero, exactly, where the mask is false."""
+    return x if mask is None else x.apply(lambda a: a * mask[..., None])
 
 
 def split(x: Running, parts: int) -> list[Running]:
@@ -140,10 +147,10 @@ def long_convolution(x: Running, module: LongConvolution, tiles: int) -> Running
     first = add(taps[:, :1], skip.apply(lambda a: a[:, None]), MODEL)
     taps = Running(np.hstack([first.value, taps.value[:, 1:]]), np.hstack([first.error, taps.error[:, 1:]]))
     y = convolution(u, taps, tiles)
-    if module.reverse_filter is not None:
+    if module.filter.reverse is not None:
         # lag −1 is the reverse filter's first tap: reverse, move one further, convolve, reverse
         moved = u.apply(lambda a: np.pad(a[..., ::-1], ((0, 0), (0, 0), (1, 0)))[..., :n])
-        backward = convolution(moved, reference_filter(module.reverse_filter, n), tiles)
+        backward = convolution(moved, reference_filter(module.filter, n, reverse=True), tiles)
         backward = backward.apply(lambda a: a[..., ::-1])
         # one transform may carry both filters: its error is bounded by the norms of their sum
         y = add(y, Running(backward.value, 2 * backward.error + y.error), MODEL)
@@ -169,19 +176,20 @@ def convolution(u: Running, k: Running, tiles: int) -> Running:
     return Running(value, carried + rounding + gamma(tiles, U) * (np.abs(value) + carried + rounding))
 
 
-def reference_filter(module: ImplicitFilter, n: int) -> Running:
-    """The first n taps of an implicit filter, (channels, n)."""
+def reference_filter(module: ImplicitFilter, n: int, reverse: bool = False) -> Running:
+    """The first n taps of an implicit filter, or of its reverse filter, (channels, n)."""
+    network = module.reverse if reverse and module.reverse is not None else module
     channels, length, features = module.shape
     position, bands = np.arange(n)[:, None], (features - 1) // 2
     angle = 2 * pi / length * position * np.linspace(1e-4, bands - 1, bands)
     time = position / max(length - 1, 1)
     columns = np.hstack([time, np.cos(angle), -np.sin(angle)])
     h = Running(columns, 4 * U + 8 * U * np.hstack([time, angle, angle]))
-    for layer in module.layers:
+    for layer in network.layers:
         h = function(multiply(reference(layer, h), weight(module.frequency), MODEL), np.sin, 1.0, 4 * U)
     exponent = time * np.linspace(-np.log(0.01) / 1.5, -np.log(0.01) / 0.3, channels)
     window = Running(np.exp(-exponent), (8 * U * exponent + 4 * U) * np.exp(-exponent) * (1 + 2.0**-20))
-    return multiply(reference(module.output, h), window, MODEL).apply(np.transpose)
+    return multiply(reference(network.output, h), window, MODEL).apply(np.transpose)
 
 
 def layer_norm(x: Running, module: nn.LayerNorm) -> Running:
@@ -217,15 +225,15 @@ def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = Fal
     return project(reference(model.transformer.ln_f, x), embedding.value, None)
 
 
-def reference_bert(model: BertForMaskedLM, input_ids: Tensor) -> Running:
-    """Logits (batch, n, vocabulary) of M2-BERT in float64."""
+def reference_bert(model: BertForMaskedLM, input_ids: Tensor, mask: np.ndarray | None = None) -> Running:
+    """Logits (batch, n, vocabulary) of M2-BERT in float64; no convolution reads where the mask (batch, n) is false."""
     embeddings, head = model.bert.embeddings, model.cls
     words = weight(embeddings.word_embeddings.weight)
     positions = weight(embeddings.position_embeddings.weight[: input_ids.shape[1]])
     x = add(exactly(words.value[input_ids.numpy()]), positions, MODEL)
     x = layer_norm(add(x, weight(embeddings.token_type_embeddings.weight[0]), MODEL), embeddings.LayerNorm)
     for block in model.bert.encoder:
-        y = reference(block.sequence_mixer, x)
+        y = reference(block.sequence_mixer, x, mask=mask)
         x = layer_norm(add(y, reference(block.dimension_mixer, y), MODEL), block.LayerNorm)
     return project(layer_norm(gelu(reference(head.dense, x)), head.LayerNorm), words.value, head.bias)
 

@@ -2,7 +2,7 @@
 
 What a step does is a function of the configuration, the step number and the state alone: batches come from (seed, step,
 microbatch), the learning rate from the step, and there is no other randomness. A checkpoint holds weights, both AdamW
-moments and the curve so far.
+moments and the curve so far. A run whose loss or weights are no longer finite stops, and leaves no such checkpoint.
 
 A step averages the gradients of `microbatches`. Under `torchrun` the processes share them out; DDP and FSDP2 are
 torch's own. Two processes add the same two gradients as one process with two microbatches: the losses agree to the bit.
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
-from math import cos, pi
+from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,16 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.functional import cross_entropy
 
-from monarch_gpu.checkpoints import CheckpointError, read_checkpoint, write_checkpoint
+from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, read_latest, set_aside
 from monarch_gpu.configs import Config, config_json, parse_config
 from monarch_gpu.data import IGNORED, Task, generator, task_of
-from monarch_gpu.models import build_model, check_tensors
+from monarch_gpu.models import build_model, check_tensors, saved_tensors
 
-__all__ = ["PARALLEL", "Curve", "Interrupted", "Training", "train"]
+__all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "train"]
 
 PARALLEL = ("none", "ddp", "fsdp")
 VALIDATION_BATCHES = 4
+ADVICE = "the last finite checkpoint is kept; a lower learning rate, in another directory, may not diverge"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # as AdamW calls them
 
 
@@ -49,6 +51,7 @@ class Training:
         weight_decay: AdamW's, on matrices only.
         seed: of the initial weights and of the data.
         checkpoint_every, evaluate_every: in steps.
+        keep: checkpoints that stay, the newest included.
         parallel: one of none, ddp, fsdp; other than none only under torchrun.
 
     Raises:
@@ -64,18 +67,22 @@ class Training:
     seed: int = 0
     checkpoint_every: int = 20
     evaluate_every: int = 50
+    keep: int = 2
     parallel: str = "none"
 
     def __post_init__(self) -> None:
         if self.parallel not in PARALLEL:
             raise ValueError(f"parallel: expected one of {', '.join(PARALLEL)}, got {self.parallel!r}")
-        for name in ("steps", "batch", "microbatches", "checkpoint_every", "evaluate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected at least 0, got {self.seed}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        for entry in fields(self):
+            value, least = getattr(self, entry.name), 0 if entry.name in ("seed", "warmup") else 1
+            if entry.type == "int" and not (isinstance(value, int) and not isinstance(value, bool) and value >= least):
+                raise ValueError(f"{entry.name}: expected at least {least}, got {value!r}")
+        for name in ("learning_rate", "weight_decay"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+                raise ValueError(f"{name}: expected a positive number, got {value!r}")
+        if self.learning_rate == 0:
+            raise ValueError("learning_rate: expected a positive number, got 0")
 
     def rate(self, step: int) -> float:
         """Learning rate of a step.
@@ -101,40 +108,63 @@ class Interrupted(Exception):  # noqa: N818
     """Ctrl-C or SIGTERM: the step was finished and a checkpoint written."""
 
 
+class Diverged(Exception):  # noqa: N818
+    """The loss or the weights are no longer finite: the run stopped, and its last finite checkpoint is kept."""
+
+
 def train(
     config: Config,
     training: Training,
     path: str | Path,
     progress: Callable[[int, Curve], None] = lambda step, curve: None,
+    notice: Callable[[str], None] = warnings.warn,
 ) -> Curve:
     """Train to the end, from the checkpoint at `path` if there is one, leaving the final checkpoint there.
 
+    If that one is not sound, an earlier one is taken, and the unsound is set aside.
+
     Args:
         progress: called after every step with the number of steps done and the curve.
+        notice: called with what the user should know, such as a checkpoint that was passed over.
 
     Raises:
         Interrupted: a signal asked to stop; run again to go on.
-        CheckpointError: a checkpoint could not be written or read, or is of another run.
+        Diverged: the loss or the weights are no longer finite.
+        CheckpointError: a checkpoint could not be written or read, or is of another run; or another process writes.
     """
     with stop_requests() as stopped, processes(training) as world:
         torch.manual_seed(training.seed)
         state = TrainingState(config, training)
-        path = Path(path)
-        if path.exists():
-            state.restore(*read_checkpoint(path))
-        while state.step < training.steps:
-            state.advance()
-            stop = world.any(stopped())
-            last = state.step == training.steps
-            if last or stop or state.step % training.checkpoint_every == 0:
-                tensors, metadata = state.snapshot()
-                if world.rank == 0:
-                    write_checkpoint(path, tensors, metadata)
-            if world.rank == 0:
-                progress(state.step, state.curve)
-            if stop and not last:
-                raise Interrupted(f"stopped after step {state.step} of {training.steps}; run again to go on")
-        return state.curve
+        path, first = Path(path), world.rank == 0
+        with checkpoint_writer(path, training.keep) if first else nullcontext() as write:
+            resume(state, path, world, notice if first else lambda line: None)
+            while state.step < training.steps:
+                state.advance()
+                stop = world.any(stopped())
+                last = state.step == training.steps
+                if last or stop or state.step % training.checkpoint_every == 0:
+                    tensors, metadata = state.snapshot()
+                    if write is not None:
+                        write(tensors, metadata)
+                if first:
+                    progress(state.step, state.curve)
+                if stop and not last:
+                    raise Interrupted(f"stopped after step {state.step} of {training.steps}; run again to go on")
+            return state.curve
+
+
+def resume(state: TrainingState, path: Path, world: World, notice: Callable[[str], None]) -> None:
+    """Continue from the newest sound checkpoint, if there is any."""
+    found = read_latest(path)
+    if found is None:
+        return
+    source, tensors, metadata, problems = found
+    state.restore(tensors, metadata, str(source))
+    world.any(False)  # everyone has read
+    for problem in problems:
+        notice(f"{problem}; went on from step {state.step} in {source.name}")
+    if problems and world.rank == 0 and path.exists():
+        set_aside(path)
 
 
 @dataclass(frozen=True)
@@ -237,20 +267,29 @@ class TrainingState:
             loss = loss_of(self.parallel_model(inputs), targets)
             (loss / len(own)).backward()
             losses[microbatch] = loss.detach()
+        mean = float(self.world.total(losses).mean())
+        if not isfinite(mean):
+            raise Diverged(f"the loss of step {self.step + 1} is {mean}; {ADVICE}")
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
-        self.curve.losses.append(float(self.world.total(losses).mean()))
+        self.curve.losses.append(mean)
         if self.step % training.evaluate_every == 0 or self.step == training.steps:
             self.curve.validation.append((self.step, *evaluate(self.parallel_model, self.task, training.batch)))
 
     def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything `restore` needs; under FSDP2 every process must call it."""
-        tensors = {}
+        """Everything `restore` needs; under FSDP2 every process must call it.
+
+        Raises:
+            Diverged: some of it is not finite.
+        """
+        tensors = {f"model.{name}": whole(tensor) for name, tensor in saved_tensors(self.model).items()}
         for name, parameter in self.model.named_parameters():
-            tensors[f"model.{name}"] = whole(parameter)
             for key in MOMENTS:
                 tensors[f"{key}.{name}"] = whole(self.optimizer.state[parameter][key])
+        for name, tensor in tensors.items():
+            if not bool(tensor.isfinite().all()):
+                raise Diverged(f"{name} is not finite after step {self.step}; {ADVICE}")
         metadata = {
             "config": config_json(self.config),
             "training": asdict(self.training),
@@ -260,8 +299,11 @@ class TrainingState:
         }
         return tensors, metadata
 
-    def restore(self, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    def restore(self, tensors: dict[str, Tensor], metadata: dict[str, Any], source: str) -> None:
         """Continue from a snapshot.
+
+        Args:
+            source: what messages call it.
 
         Raises:
             CheckpointError: it is of another configuration, of a run trained otherwise, or of no run.
@@ -269,21 +311,49 @@ class TrainingState:
         """
         for name in ("config", "training", "step", "losses", "validation"):
             if name not in metadata:
-                raise CheckpointError(f"the checkpoint is of no training run: it has no {name}")
-        check_same_run(parse_config(metadata["config"]), self.config, "config")
-        check_same_run(Training(**metadata["training"]), self.training, "training")
-        shapes = {name: tuple(parameter.shape) for name, parameter in self.model.named_parameters()}
-        wanted = {f"{kind}.{name}": shape for kind in ("model", *MOMENTS) for name, shape in shapes.items()}
-        check_tensors(wanted, tensors, "checkpoint")
-        self.step = metadata["step"]
-        self.curve = Curve(metadata["losses"], [tuple(row) for row in metadata["validation"]])  # type: ignore[misc]
-        for name, parameter in self.model.named_parameters():
+                raise CheckpointError(f"{source}: the checkpoint is of no training run: it has no {name}")
+        check_same_run(parse_config(metadata["config"], source), self.config, "config")
+        check_same_run(parse_training(metadata["training"], source), self.training, "training")
+        curve = parse_curve(metadata, source)
+        model, parameters = saved_tensors(self.model), dict(self.model.named_parameters())
+        wanted = {f"model.{name}": tensor for name, tensor in model.items()}
+        wanted |= {f"{kind}.{name}": tensor for kind in MOMENTS for name, tensor in parameters.items()}
+        check_tensors(wanted, tensors, source, same_dtype=True)
+        self.step, self.curve = metadata["step"], curve
+        for name, tensor in model.items():
             with torch.no_grad():
-                parameter.copy_(like(parameter, tensors[f"model.{name}"]))
+                tensor.copy_(like(tensor, tensors[f"model.{name}"]))
+        for name, parameter in parameters.items():
             self.optimizer.state[parameter] = {
                 "step": torch.tensor(float(self.step)),
                 **{key: like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS},
             }
+
+
+def parse_training(values: Any, source: str) -> Training:
+    """How a checkpoint was trained.
+
+    Raises:
+        CheckpointError: it is not what `Training` holds.
+    """
+    try:
+        return Training(**values)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{source}: training: {error}") from None
+
+
+def parse_curve(metadata: dict[str, Any], source: str) -> Curve:
+    """The curve of a checkpoint: one loss for every step, and rows of evaluations."""
+    step, losses, validation = (metadata[name] for name in ("step", "losses", "validation"))
+
+    def numbers(values: Any, count: int) -> bool:
+        return isinstance(values, list) and len(values) == count and all(type(v) in (int, float) for v in values)
+
+    if type(step) is not int or step < 0 or not numbers(losses, step):
+        raise CheckpointError(f"{source}: losses: expected one number for each of {step!r} steps")
+    if not isinstance(validation, list) or not all(numbers(row, 3) for row in validation):
+        raise CheckpointError(f"{source}: validation: expected rows of step, loss and accuracy")
+    return Curve(losses, [tuple(row) for row in validation])  # type: ignore[misc]
 
 
 def check_same_run(saved: Any, wanted: Any, what: str) -> None:
@@ -292,7 +362,7 @@ def check_same_run(saved: Any, wanted: Any, what: str) -> None:
         raise CheckpointError(f"{what}: the checkpoint is of {saved.model_type}, expected {wanted.model_type}")
     for entry in fields(saved):
         before, now = getattr(saved, entry.name), getattr(wanted, entry.name)
-        if entry.name not in ("parallel", "checkpoint_every") and before != now:
+        if entry.name not in ("parallel", "checkpoint_every", "keep") and before != now:
             raise CheckpointError(f"{what}: the checkpoint has {entry.name} = {before}, got {now}")
 
 

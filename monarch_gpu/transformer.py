@@ -19,10 +19,12 @@ class Attention(nn.Module):
         self.input_projection = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.output_projection = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """No place looks at one where the mask (batch, n), bool, is false."""
         heads = self.input_projection(x).unflatten(-1, (3, self.heads, -1))
         query, key, value = heads.permute(2, 0, 3, 1, 4)
-        y = scaled_dot_product_attention(query, key, value, is_causal=self.causal)
+        seen = None if mask is None else mask[:, None, None]  # (batch, heads, queries, keys)
+        y = scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=self.causal)
         return self.output_projection(y.transpose(1, 2).flatten(2))
 
 

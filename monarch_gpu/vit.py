@@ -75,4 +75,7 @@ class ViTForImageClassification(nn.Module):
         if pixel_values.shape[1:] != expected:
             given = tuple(pixel_values.shape)
             raise ValueError(f"pixel_values: expected (batch, {', '.join(map(str, expected))}), got {given}")
+        dtype = self.classifier.weight.dtype
+        if pixel_values.dtype != dtype and not torch.is_autocast_enabled(pixel_values.device.type):
+            raise ValueError(f"pixel_values: expected {dtype}, got {pixel_values.dtype}")
         return self.classifier(self.vit(pixel_values))

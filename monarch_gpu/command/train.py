@@ -30,28 +30,34 @@ def train(
     learning_rate: float = typer.Option(2e-3, help="After warm-up."),
     seed: int = typer.Option(0, help="Of the weights and of the data."),
     checkpoint_every: int = typer.Option(20, help="Steps."),
+    keep: int = typer.Option(2, help="Checkpoints that stay, the newest included."),
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
     as_json: bool = typer.Option(False, "--json", help="Print the curve as one JSON object."),
 ) -> None:
     """Train a model: gpt and bert on the source of Python's standard library, vit on scikit-learn's digits.
 
+    Exit status: 0 trained, 1 diverged (the last finite checkpoint stays), 2 could not run, 130 interrupted.
+
     On several processes: torchrun --nproc-per-node 2 --no-python monarch train gpt --microbatches 2 --parallel fsdp
     """
     from monarch_gpu.checkpoints import CheckpointError
-    from monarch_gpu.train import Interrupted, Training
+    from monarch_gpu.train import Diverged, Interrupted, Training
 
     console = Console(stderr=True)
     try:
         config = configuration(model, preset, architecture)
         training = Training(
             steps, batch, microbatches, learning_rate, min(20, steps), seed=seed,
-            checkpoint_every=checkpoint_every, parallel=parallel,
+            checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
         )  # fmt: skip
         directory = Path(out or f"runs/{model}-{Path(preset).stem}-{architecture}")
         curve = run(config, training, directory / "checkpoint.safetensors", console)
     except (ValueError, ImportError, CheckpointError) as error:
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
+    except Diverged as error:
+        console.print(f"[red]diverged:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
     except (Interrupted, KeyboardInterrupt) as stop:
         console.print(str(stop) or "stopped at once; the last checkpoint is intact", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
@@ -91,13 +97,22 @@ def run(config: Config, training: Training, path: Path, console: Console) -> Cur
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, disable=not speaks()) as bar:
-        task = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
+    bar = Progress(*columns, console=console, disable=not speaks())
+    task = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
 
-        def report(step: int, curve: Curve) -> None:
-            bar.update(task, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
+    def report(step: int, curve: Curve) -> None:
+        if not bar.live.is_started:  # what fails before the first step leaves a line and no bar
+            bar.start()
+        bar.update(task, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
 
-        return train_model(config, training, path, report)
+    def notice(line: str) -> None:
+        console.print(f"[yellow]note:[/] {line}", highlight=False, soft_wrap=True)
+
+    try:
+        return train_model(config, training, path, report, notice)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def summary(curve: Curve, config: Config) -> str:

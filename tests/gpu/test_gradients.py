@@ -105,16 +105,16 @@ def short_convolution(m, p, prefix, x, config):
     return m.plus(m.contract("tij,tc,bjc->bic", m.constant(shifts), w, x), p[f"{prefix}bias"])
 
 
-def filter_taps(m, p, prefix, config):
-    """(n, channels)"""
+def filter_taps(m, p, prefix, config, network=""):
+    """(n, channels); a reverse filter is another network of the same positions, window and frequency"""
     position, bands = np.arange(N)[:, None], (config.filter_features - 1) // 2
     angle = 2 * pi / N * position * np.linspace(1e-4, bands - 1, bands)
     h = m.constant(np.hstack([position / (N - 1), np.cos(angle), -np.sin(angle)]))
     for layer in range(1 + config.filter_inner_layers):
-        h = m.sin(m.times(linear(m, p, f"{prefix}layers.{layer}.", h), p[f"{prefix}frequency"]))
+        h = m.sin(m.times(linear(m, p, f"{prefix}{network}layers.{layer}.", h), p[f"{prefix}frequency"]))
     decay = np.linspace(-np.log(0.01) / 1.5, -np.log(0.01) / 0.3, config.hidden_size)
     window = m.constant(np.exp(-position / (N - 1) * decay))
-    return m.times(linear(m, p, f"{prefix}output.", h), window)
+    return m.times(linear(m, p, f"{prefix}{network}output.", h), window)
 
 
 def long_convolution(m, p, prefix, x, config):
@@ -124,7 +124,7 @@ def long_convolution(m, p, prefix, x, config):
     lags = np.arange(N)[:, None] - np.arange(N)
     place = lags
     if config.bidirectional:
-        kernel = m.concatenate([kernel, filter_taps(m, p, f"{prefix}reverse_filter.", config)], 0)
+        kernel = m.concatenate([kernel, filter_taps(m, p, f"{prefix}filter.", config, "reverse.")], 0)
         place = np.where(lags >= 0, lags, N - 1 - lags)
     toeplitz = (place[..., None] == np.arange(len(kernel))).astype(float)
     return m.convolve(m.constant(toeplitz), kernel, x)

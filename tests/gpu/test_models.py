@@ -47,6 +47,7 @@ def test_published_parameter_counts(published):
 def test_arithmetic_counts_what_is_built(config):
     """Also for sizes nobody published, with gates and directions switched."""
     variants = [config, replace(config, gated=not config.gated, filter_inner_layers=0, short_filter=4)]
+    variants.append(replace(config, filter_positions="learned"))
     if not isinstance(config, GPTConfig):
         variants.append(replace(config, bidirectional=not config.bidirectional))
     for variant in variants:

@@ -1,0 +1,47 @@
+"""What models are given: token ids and masks, refused by name where they are not what a model reads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["check_ids", "check_shape", "mask_of"]
+
+
+def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
+    """Ids (batch, n), int32 or int64, of 0 … count − 1, n ≤ longest. On a GPU, ids out of range are left to the device.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if ids.dtype not in (torch.int32, torch.int64):
+        raise ValueError(f"{name}: expected torch.int64, got {ids.dtype}")
+    if ids.ndim != 2:
+        raise ValueError(f"{name}: expected (batch, n), got {tuple(ids.shape)}")
+    if ids.shape[1] > longest:
+        raise ValueError(f"{name}: expected at most {longest} positions, got {ids.shape[1]}")
+    if ids.device.type == "cpu" and ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < count):
+        raise ValueError(f"{name}: expected 0 to {count - 1}, got {int(ids.min())} to {int(ids.max())}")
+
+
+def check_shape(name: str, given: Tensor, like: Tensor) -> None:
+    """The shape of the token ids.
+
+    Raises:
+        ValueError: another one.
+    """
+    if given.shape != like.shape:
+        raise ValueError(f"{name}: expected {tuple(like.shape)}, got {tuple(given.shape)}")
+
+
+def mask_of(attention_mask: Tensor, input_ids: Tensor) -> Tensor:
+    """An attention mask (batch, n) of 0 and 1, or of booleans, as booleans.
+
+    Raises:
+        ValueError: another shape, or other numbers.
+    """
+    check_shape("attention_mask", attention_mask, input_ids)
+    mask = attention_mask.bool()
+    if attention_mask.dtype != torch.bool and mask.device.type == "cpu" and not bool((attention_mask == mask).all()):
+        raise ValueError("attention_mask: expected 0 for padding and 1 for text, got other numbers")
+    return mask
