@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
-# executed pages run in a kernel of their own, which must find `pictures` too
+# executed pages run in a kernel of their own, which must find `terminal` and `measured` too
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
 
 project = "Monarch Mixer toolkit"
