@@ -8,7 +8,10 @@ from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
-# executed pages run in a kernel of their own, which must find `pictures` too
+
+from executed import cache_folder  # noqa: E402
+
+# executed pages run in a kernel of their own, which must find `terminal` and `measured` too
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
 
 project = "Monarch Mixer toolkit"
@@ -25,7 +28,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
     "docstrings",
+    "expected",
     "mathml",
+    "notebooks",
     "play",
     "proof_statements",
     "reference_pages",
@@ -42,10 +47,11 @@ html_copy_source = False
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # a copied statement may start its headings lower
-nb_execution_mode = "force"
+nb_execution_mode = "cache"
+nb_execution_cache_path = cache_folder(HERE.parent)
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
-nb_execution_timeout = 120
+nb_execution_timeout = 1200  # a limit for what hangs; a busy machine may take its time
 nb_merge_streams = True
 nb_code_prompt_show = "Check it"
 nb_code_prompt_hide = "Hide the check"

@@ -7,8 +7,8 @@ the columns that carry signal, stay below half of N. Then no product wraps aroun
 """
 
 import numpy as np
-import pictures
 
+from monarch_theory import pictures
 from monarch_theory.causality import CausalMonarch
 from monarch_theory.domains import PrimeField
 

@@ -6,8 +6,7 @@ Who sees whom in three operators with N = 4: one within its degrees, one a singl
 wrap-around cancels.
 """
 
-import pictures
-
+from monarch_theory import pictures
 from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.causality.counterexamples import degree_too_high, tuned_wrap_around
 from monarch_theory.domains import Cyclotomic

@@ -7,8 +7,8 @@ rank at most one: the Fourier matrix is, the identity and a random matrix are no
 """
 
 import numpy as np
-import pictures
 
+from monarch_theory import pictures
 from monarch_theory.fourier_matrix import fourier
 
 

@@ -51,10 +51,10 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
 
 
 def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
-    """Output digits are i_(p−1) … i_0, most significant first; for order 2 they are t, s of THEORY §1."""
+    """Output digits are i_(p−1) … i_0, most significant first."""
     rows = shape["output_radices"]
     found = digits_of(index[1], rows[::-1])
-    names = ("t", "s") if len(rows) == 2 else tuple(f"i{k}" for k in reversed(range(len(rows))))
+    names = tuple(f"i{k}" for k in reversed(range(len(rows))))
     return {"batch": int(index[0]), "row": int(index[1]), **dict(zip(names, found, strict=True))}
 
 

@@ -35,7 +35,7 @@ def test_the_rounded_truth_is_right_and_a_little_more_is_wrong():
     beyond = np.float32(EXPECTED.truth.high[1, 2] + 2 * EXPECTED.bound[1, 2] + 1e-6)
     found = judge(CASE, run(altered(beyond)), [EXPECTED])
     assert found.verdict is Verdict.WRONG and found.index == (1, 2) and found.ratio > 1
-    assert OP.outputs(SHAPE)[0].element(SHAPE, found.index) == {"batch": 1, "row": 2, "t": 1, "s": 0}
+    assert OP.outputs(SHAPE)[0].element(SHAPE, found.index) == {"batch": 1, "row": 2, "i1": 1, "i0": 0}
 
 
 def bits(pattern):

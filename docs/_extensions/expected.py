@@ -1,0 +1,71 @@
+"""What a page says about an output is asserted while it is built: the option `expect` of a code cell.
+
+    ```{code-cell} ipython3
+    :expect: ["causal", "evidence: measured"]
+    print(decide(operator))
+    ```
+
+Each phrase must stand in what the cell printed or gave, white space and colours aside. One that does not is a warning, and
+so stops the build.
+"""
+
+import re
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain(text: str) -> str:
+    """The text without colours, each run of white space one space.
+
+    >>> plain("a \\x1b[1mb\\x1b[0m\\n  c")
+    'a b c'
+    """
+    return " ".join(COLOUR.sub("", text).split())
+
+
+def phrases(metadata: dict) -> list[str]:
+    """What a cell with these options is expected to say.
+
+    >>> phrases({"expect": "True"}), phrases({"expect": [3, "b"]}), phrases({})
+    (['True'], ['3', 'b'], [])
+    """
+    wanted = metadata.get("expect", [])
+    return [str(phrase) for phrase in (wanted if isinstance(wanted, list) else [wanted])]
+
+
+def missing(metadata: dict, output: str) -> list[str]:
+    """The phrases that are expected of a cell and are not in its output."""
+    said = plain(output)
+    return [phrase for phrase in phrases(metadata) if plain(phrase) not in said]
+
+
+def cells(doctree: nodes.document) -> Iterator[nodes.Element]:
+    """The code cells of a page."""
+    return (node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code")
+
+
+def output_of(cell: nodes.Element) -> str:
+    """Everything the cell printed or gave, as text."""
+    outputs = (node for node in cell.findall(nodes.container) if node.get("nb_element") == "cell_code_output")
+    return "\n".join(text.astext() for output in outputs for text in output.findall(nodes.Text))
+
+
+def check(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn of every phrase that is missing, at the line of its cell."""
+    if app.config.nb_execution_mode == "off":
+        return
+    for cell in cells(doctree):
+        output = output_of(cell)
+        for phrase in missing(cell["cell_metadata"], output):
+            logger.warning("expected %r in the output, got: %s", phrase, plain(output)[:2000], location=cell)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-read", check)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
