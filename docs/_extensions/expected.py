@@ -5,8 +5,8 @@
     print(decide(operator))
     ```
 
-Each phrase must stand in what the cell printed or gave, white space and colours aside. One that does not is a warning, and
-so stops the build.
+Each phrase must stand in what the cell printed or gave, white space and colours aside. One that does not is a warning,
+and so stops the build.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Every lesson as a notebook to download, which runs wherever the package is installed.
 
-A page is written in MyST, which plain Jupyter does not read: its markup becomes plain Markdown here, its commands become
-`!monarch …`, and the files of the repository that it names are written by the notebook itself.
+A page is written in MyST, which plain Jupyter does not read: its markup becomes plain Markdown here, its commands
+become `!monarch …`, and the files of the repository that it names are written by the notebook itself.
 """
 
 import re
@@ -58,7 +58,8 @@ def notebook(name: str) -> NotebookNode:
 def commands(source: str) -> str:
     """A cell with `shell(…)` of `terminal` as IPython's own `!…`, and files by their name alone.
 
-    >>> print(commands('from terminal import shell\\nfile = "examples/a.py"\\nshell(f"monarch causal {file}:f", status=1)'))
+    >>> cell = 'from terminal import shell\\nfile = "examples/a.py"\\nshell(f"monarch causal {file}:f", status=1)'
+    >>> print(commands(cell))
     file = "a.py"
     !monarch causal {file}:f
     """

@@ -14,8 +14,8 @@ from torch import Tensor
 from monarch_gpu.configs import Config
 
 __all__ = [
-    "Layout", "Row", "count_layers", "expected", "first", "flag", "identity", "joined", "layouts_here", "number", "repeat",
-    "transposed", "without_batch",
+    "Layout", "Row", "count_layers", "expected", "first", "flag", "identity", "joined", "layouts_here", "number",
+    "repeat", "transposed", "without_batch",
 ]  # fmt: skip
 
 Tensors = Mapping[str, Tensor]
