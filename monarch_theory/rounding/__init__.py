@@ -23,13 +23,15 @@ Complex numbers are pairs: a sum of n complex products is, per component, a sum 
 modulus. Kernels that form complex products with three multiplications are outside the model.
 """
 
-from monarch_theory.rounding.formats import (
+from monarch_theory.formats import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
     FLOAT64,
     NAMES,
+    TF32,
     Format,
+    faithful,
     format_of,
     round_to,
     unit_roundoff,
@@ -66,6 +68,7 @@ __all__ = [
     "FLOAT32",
     "FLOAT64",
     "NAMES",
+    "TF32",
     "ErrorModel",
     "Format",
     "Running",
@@ -78,6 +81,7 @@ __all__ = [
     "default_model",
     "exactly",
     "failure_per_product",
+    "faithful",
     "format_of",
     "fourier_bound",
     "fourier_growth",

@@ -7,7 +7,7 @@ from math import exp, expm1, log, log1p, sqrt
 
 import numpy as np
 
-from monarch_theory.rounding.formats import BFLOAT16, FLOAT16, FLOAT32, Format, format_of
+from monarch_theory.formats import BFLOAT16, FLOAT16, FLOAT32, Format, format_of
 
 __all__ = ["ErrorModel", "default_model", "failure_per_product", "gamma", "probabilistic_gamma"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding.formats import Format
+from monarch_theory.formats import Format
 from monarch_theory.rounding.model import ErrorModel, default_model
 
 __all__ = ["BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "store"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory import formats
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
@@ -21,12 +22,7 @@ from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.shrink import shrink
 
-__all__ = ["DTYPE_NAMES", "Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
-
-DTYPE_NAMES = {
-    "bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32",
-    "fp64": "float64", "double": "float64",
-}  # fmt: skip
+__all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
 
 EXIT_CODES = {
     Verdict.RIGHT: 0, Verdict.UNDECIDED: 2, Verdict.REFUSED: 2, Verdict.HANG: 2, Verdict.OUT_OF_MEMORY: 2,
@@ -127,9 +123,7 @@ def dtype_named(name: str, op: Op) -> str:
     >>> dtype_named("bf16", op_named("monarch-multiply")), dtype_named("float32", op_named("monarch-dft"))
     ('bfloat16', 'complex64')
     """
-    full = DTYPE_NAMES.get(name, name)
-    if op.numbers == "complex":
-        full = {"float32": "complex64", "float64": "complex128"}.get(full, full)
+    full = formats.dtype_named(name, complex_values=op.numbers == "complex")
     if full not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {name!r}")
     return full

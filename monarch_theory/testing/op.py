@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import FORMATS
 from monarch_theory.rounding import ErrorModel
 
 __all__ = ["LARGE_BATCH", "Arrays", "Fault", "Op", "Output", "Shape"]
@@ -144,10 +145,9 @@ class Op:
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
-        real = ("float64", "float32", "bfloat16", "float16")
-        return {"real": real, "complex": ("complex64", "complex128"), "both": (*real, "complex64", "complex128")}[
-            self.numbers
-        ]
+        real = tuple(f.name for f in FORMATS)
+        paired = tuple(f.paired for f in reversed(FORMATS) if f.paired)
+        return {"real": real, "complex": paired, "both": (*real, *paired)}[self.numbers]
 
     def answers(self, arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
         """What `oracle` gives, one array per output.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import carrier_of
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.judge import Verdict
@@ -240,11 +241,11 @@ def laid_out(a):  # every other element of a buffer
 
 
 def _ask(seen: Observation) -> str:
-    bfloat16, torch = seen.case.dtype == "bfloat16", seen.run.face == "torch"
-    to_face = ("torch.from_numpy(a)" + (".to(torch.bfloat16)" if bfloat16 else "")) if torch else "a"
-    back = f"r.detach().cpu(){'.float()' if bfloat16 else ''}.numpy().copy()" if torch else "np.array(r)"
+    carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
+    to_face = ("torch.from_numpy(a)" + (f".to(torch.{seen.case.dtype})" if carried else "")) if torch else "a"
+    back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
     shapes = [one.truth.high.shape for one in seen.references]
-    dtype = "float32" if bfloat16 else seen.case.dtype
+    dtype = carrier_of(seen.case.dtype)
     out = f"""
     options['out'] = tuple(given_as(np.full(shape, nan, {dtype!r})) for shape in {shapes!r})
     options['out'] = options['out'][0] if len(options['out']) == 1 else options['out']
@@ -282,8 +283,8 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         print('the first result changed when the kernel was called again:', wrong)
         """
     elif verdict is Verdict.WRONG_DTYPE:
-        dtype = "float32" if seen.case.dtype == "bfloat16" else seen.case.dtype
-        # a bfloat16 tensor is looked at as float32, and float32 in its place is wrong
+        dtype = carrier_of(seen.case.dtype)
+        # a tensor of a dtype that NumPy lacks is looked at in its carrier, and the carrier in its place is wrong
         got = f"str(returned[{position}].dtype).removeprefix('torch.')"
         due = seen.case.dtype if seen.run.face == "torch" else dtype
         body = f"""
