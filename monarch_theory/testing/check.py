@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory import formats
-from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
@@ -20,6 +20,7 @@ from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, r
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
@@ -60,6 +61,7 @@ class Report:
             empty or have another number of factors than its signature, by any exception.
         bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
         outputs: the worst ratio of error to bound of each output, by name.
+        sharpness: bound beside answer, and error beside bound.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
         timeout, memory: seconds and GiB the kernel was allowed.
@@ -77,6 +79,7 @@ class Report:
     refused: int
     worst: Worst | None
     outputs: dict[str, float]
+    sharpness: Sharpness
     deterministic_ratio: float
     probabilistic_ratio: float
     ulps: np.ndarray
@@ -151,7 +154,10 @@ def check(
     face: str = "auto",
     accumulate: str | None = None,
     intermediate: str | None = None,
-    bound: str = "deterministic",
+    bound: str | None = None,
+    operands: str = "exact",
+    rounding: str = "nearest",
+    algorithm: str = "conventional",
     failure_probability: float = 1e-9,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
@@ -166,8 +172,11 @@ def check(
         cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
         timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
-        accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages (see `default_model`).
-        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`.
+        accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages; None: those usual for
+            the op (see `Op.usual_model`).
+        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`; None:
+            probabilistic for transforms and convolutions, deterministic for other ops.
+        operands, rounding, algorithm: further claims (see `default_model`).
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`: what the kernel promises to take.
 
@@ -177,6 +186,7 @@ def check(
     started = time.monotonic()
     op = op_from(op) if isinstance(op, str) else op
     dtype = dtype_named(dtype, op)
+    bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     if cases_wanted < 1:
@@ -187,7 +197,10 @@ def check(
         raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
-    model = default_model(dtype, accumulate, intermediate, failure_probability if bound == "probabilistic" else None)
+    model = op.usual_model(
+        dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
+        operands=operands, rounding=rounding, algorithm=algorithm,
+    )  # fmt: skip
     progress = _Progress()
     raised: list[Observation] = []
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
@@ -196,7 +209,7 @@ def check(
         return Report(
             verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
             failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
-            outputs=progress.outputs,
+            outputs=progress.outputs, sharpness=progress.sharpness,
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible, seed=seed,
             seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
@@ -225,6 +238,8 @@ def check(
     progress.refused += len(raised)
     if not progress.ran:
         return report(Verdict.UNDECIDED, f"the kernel refused every case: {progress.refusal}")
+    if progress.sharpness.undecided_shapes:
+        return report(Verdict.UNDECIDED, progress.sharpness.why_undecided())
     declined = f"; it declined {progress.refused}, {raised[0].judgement.message}" if raised else ""
     return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound{declined}")
 
@@ -300,6 +315,7 @@ class _Progress:
         self.ulps: list[np.ndarray] = []
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
+        self.sharpness = Sharpness()
 
     def add(self, seen: Observation) -> None:
         judgement = seen.judgement
@@ -310,6 +326,7 @@ class _Progress:
         self.ran += 1
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
+        self.sharpness.add(seen.case, seen.references, judgement)
         if judgement.index is None:
             return
         for computed, expected in zip(seen.run.outputs, seen.references, strict=True):

@@ -143,11 +143,11 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
         bound = 2 * fault.after(case.op.bounds(changed, case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
-    truth, own = seen.expected.truth.high, seen.expected.bound
+    truth = seen.expected.truth.high
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
     fits = bool((ratios(np.abs(seen.computed - wrong), bound) <= 1).all())
-    return fits and bool((ratios(np.abs(wrong - truth), own) > 1).any())
+    return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
 def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]:
@@ -232,7 +232,7 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:
-    return np.asarray(ratios(seen.expected.truth.error(seen.computed), seen.expected.bound) > 1)
+    return np.asarray(seen.expected.excess(seen.expected.truth.error(seen.computed)) > 1)
 
 
 def _is_tail(seen: Observation) -> bool:

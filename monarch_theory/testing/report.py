@@ -40,7 +40,7 @@ def as_text(report: Report) -> str:
     tail = f", {report.refused} more refused" if report.refused else ""
     lines.append(f"verdict   {report.verdict.value}: {report.message}")
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
-    lines.append(f"claim     {report.model.describe()}")
+    lines.append(f"claim     {report.model.describe(report.op.claims)}")
     if report.worst is not None:
         worst = report.worst
         where = ", ".join(f"{name} {value}" for name, value in worst.element.items())
@@ -51,6 +51,8 @@ def as_text(report: Report) -> str:
             f"bounds    worst ratio {report.deterministic_ratio:.3g} to the deterministic bound, "
             f"{report.probabilistic_ratio:.3g} to the probabilistic (failure {report.failure_probability:g} per case)"
         )
+    if report.worst is not None:
+        lines.append(f"sharpness {report.sharpness.describe()}")
     if len(report.outputs) > 1:
         parts = (f"{name} {ratio:.3g}{'' if ratio <= 1 else ' (wrong)'}" for name, ratio in report.outputs.items())
         lines.append(f"outputs   worst ratio of each: {', '.join(parts)}")
@@ -99,11 +101,12 @@ def as_dict(report: Report) -> dict[str, Any]:
         },
         "outputs": {name: _number(ratio) for name, ratio in report.outputs.items()},
         "bound": {
-            "held_to": report.bound, "claim": report.model.describe(),
+            "held_to": report.bound, "claim": report.model.describe(report.op.claims),
             "deterministic_ratio": _number(report.deterministic_ratio),
             "probabilistic_ratio": _number(report.probabilistic_ratio),
             "failure_probability": report.failure_probability,
         },
+        "sharpness": report.sharpness.as_dict(),
         "ulps": dict(zip((label.strip() for label in labels), counts, strict=True)),
         "bitwise_reproducible": report.reproducible,
         "failure": None if failure is None else {
