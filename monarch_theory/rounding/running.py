@@ -13,8 +13,8 @@ from monarch_theory.formats import Format
 from monarch_theory.rounding.model import ErrorModel, default_model, gamma
 
 __all__ = [
-    "BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "store",
-    "strassen_growth",
+    "BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "representable",
+    "store", "strassen_growth",
 ]  # fmt: skip
 
 # Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
@@ -67,7 +67,7 @@ def exactly(values: Any) -> Running:
     return Running(wide, np.zeros(wide.shape), grain_of(wide))
 
 
-def _representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
+def representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
     """Where every multiple of 2^grain of at most this modulus is a normal number of the format, or zero."""
     if grain is None or grain < target.exponent_min:
         return np.zeros(moduli.shape, dtype=bool)
@@ -79,7 +79,7 @@ def store(state: Running, target: Format) -> Running:
     with np.errstate(over="ignore", invalid="ignore"):
         moduli = np.abs(state.value) + state.error
         rounding = target.unit_roundoff * moduli + target.underflow
-        error = state.error + np.where(_representable(moduli, state.grain, target), 0.0, rounding)
+        error = state.error + np.where(representable(moduli, state.grain, target), 0.0, rounding)
         error = np.where(np.abs(state.value) + error > target.largest, inf, error)
     return Running(state.value, error, state.grain)
 
@@ -108,7 +108,7 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
             rounding = np.maximum(rounding, strassen_growth(n, model, complex_values=complex_values) * both)
             # no sum on the way is larger than 16 times the bound of an entry
             largest = 16 * n * np.broadcast_to(both, total.shape)
-        exact = _representable(largest, grain, accumulation) & _read_whole(left, model) & _read_whole(state, model)
+        exact = representable(largest, grain, accumulation) & _read_whole(left, model) & _read_whole(state, model)
         error = carried + np.where(exact, 0.0, rounding)
         error = np.where(total + rounding > accumulation.largest, inf, error)
     return Running(left.value @ state.value, error, grain)
@@ -146,7 +146,7 @@ def _read_whole(state: Running, model: ErrorModel) -> bool:
     """Whether the numbers that stand for the operands are the operands."""
     if model.operands is None:
         return True
-    return bool(_representable(np.abs(state.value) + state.error, state.grain, model.operands).all())
+    return bool(representable(np.abs(state.value) + state.error, state.grain, model.operands).all())
 
 
 def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
@@ -159,7 +159,7 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) * np.abs(b.value) + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
         rounding = model.growth(1, complex_values=complex_values) * moduli + 2 * model.accumulation.underflow
-        exact = _representable(2 * moduli, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
+        exact = representable(2 * moduli, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
         error = carried + np.where(exact, 0.0, rounding)
     return Running(value, error, grain)
 
@@ -170,7 +170,7 @@ def add(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) + np.abs(b.value) + a.error + b.error
         grain = None if a.grain is None or b.grain is None else min(a.grain, b.grain)
         rounding = model.accumulation.unit_roundoff * moduli
-        error = a.error + b.error + np.where(_representable(moduli, grain, model.accumulation), 0.0, rounding)
+        error = a.error + b.error + np.where(representable(moduli, grain, model.accumulation), 0.0, rounding)
     return Running(a.value + b.value, error, grain)
 
 

@@ -2,8 +2,8 @@
 
 **Which algorithms.** Products of stages (any radices up to 7, and larger ones made of these or no worse; prime factors;
 two balanced radices), direct sums in any order, and Bluestein's for sizes with a prime factor above 13; a convolution
-by transforms of any length, or as a direct sum counted by position or by lag. Tables of roots of unity are good to twice the roundoff of what lies
-between the stages.
+by transforms of any length, or as a direct sum counted by position or by lag. Tables of roots of unity are good to
+twice the roundoff of what lies between the stages.
 
 **In norm.** A stage of radix b is √b times a unitary matrix, so an error made in it is passed on undiminished and not
 enlarged: errors of stages add up beside ‖y‖₂ = √N ‖x‖₂, not beside ‖x‖₁ as for the worst element. That is where the

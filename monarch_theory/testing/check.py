@@ -64,6 +64,7 @@ class Report:
         sharpness: bound beside answer, and error beside bound.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
+        interpreted: Triton's interpreter ran the kernel, in place of a GPU.
         timeout, memory: seconds and GiB the kernel was allowed.
     """
 
@@ -84,6 +85,7 @@ class Report:
     probabilistic_ratio: float
     ulps: np.ndarray
     reproducible: bool
+    interpreted: bool
     seed: int
     seconds: float
     timeout: float
@@ -211,7 +213,8 @@ def check(
             failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
             outputs=progress.outputs, sharpness=progress.sharpness,
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
-            ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible, seed=seed,
+            ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
+            interpreted=progress.interpreted, seed=seed,
             seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
@@ -312,6 +315,7 @@ class _Progress:
         self.worst: Worst | None = None
         self.deterministic = self.probabilistic = 0.0
         self.reproducible = True
+        self.interpreted = False
         self.ulps: list[np.ndarray] = []
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
@@ -324,6 +328,7 @@ class _Progress:
             self.refusal = judgement.message
             return
         self.ran += 1
+        self.interpreted |= seen.run.interpreted
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)

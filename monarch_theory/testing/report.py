@@ -14,6 +14,7 @@ import numpy as np
 from monarch_theory.formats import carrier_of
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
+from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
@@ -40,6 +41,8 @@ def as_text(report: Report) -> str:
     tail = f", {report.refused} more refused" if report.refused else ""
     lines.append(f"verdict   {report.verdict.value}: {report.message}")
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
+    if report.interpreted:
+        lines.append(f"          run by {BLIND_SPOTS}")
     lines.append(f"claim     {report.model.describe(report.op.claims)}")
     if report.worst is not None:
         worst = report.worst
@@ -108,6 +111,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         },
         "sharpness": report.sharpness.as_dict(),
         "ulps": dict(zip((label.strip() for label in labels), counts, strict=True)),
+        "interpreted": report.interpreted,
         "bitwise_reproducible": report.reproducible,
         "failure": None if failure is None else {
             "message": failure.message, "cause": failure.cause.name, "detail": failure.cause.detail,
