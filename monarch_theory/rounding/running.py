@@ -114,8 +114,12 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
     return Running(left.value @ state.value, error, grain)
 
 
+STRASSEN_BLOCK = 512
+"""Inner size from which Strassen's recursion may go on after its first step: practice stops it early, as this does."""
+
+
 def strassen_growth(n: int, model: ErrorModel, *, complex_values: bool = False) -> float:
-    """r with |ΔC_ij| ≤ r max|A| max|B| for C = A B of inner size n by Strassen's recursion, down to blocks of 16 or 1.
+    """r with |ΔC_ij| ≤ r max|A| max|B| for C = A B of inner size n by Strassen's recursion: once, or down to 512.
 
     With r(n) u for the error of one product of inner size n, in units of max|A| max|B|: n² at the bottom. One step up
     forms seven products of sums of blocks of size h = n/2. Of C₁₁ = M₁ + M₄ − M₅ + M₇ two are of two sums, (2a)(2b),
@@ -133,7 +137,7 @@ def strassen_growth(n: int, model: ErrorModel, *, complex_values: bool = False) 
     68.0001...
     """
     halvings, size = 0, n
-    while size > 1 and (halvings == 0 or size >= 32):
+    while size > 1 and (halvings == 0 or size > STRASSEN_BLOCK):
         size, halvings = -(-size // 2), halvings + 1
     found = float(size * size)
     for _ in range(halvings):

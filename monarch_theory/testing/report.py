@@ -311,6 +311,11 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         print(len(set(results)), 'different results in 200 runs')
         """
     else:
+        norm = ""
+        if seen.expected.norm is not None:
+            lines += [f"norm = {_literal(seen.expected.norm.bound)}  # of the errors of a row, weighted"]
+            lines += [f"weights = {_literal(np.broadcast_to(seen.expected.norm.weights, truth.shape))}"]
+            norm = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
         body = f"""
         print('modified arguments:', modified or 'none')
         computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
@@ -319,6 +324,7 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
             sys.exit(1)
         error = abs(computed.astype(expected.dtype) - expected)
         wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
+        {norm}
         print('computed', computed, 'expected', expected, 'error', error, 'bound', bound, sep='\\n')
         """
         if seen.expected.must_not_be_finite.any():
