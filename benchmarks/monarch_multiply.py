@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from monarch_gpu.ops.arguments import length_radices
 from monarch_gpu.ops.torch import monarch_multiply
 from monarch_gpu.ops.torch.cpu import memory
+from monarch_theory.digits import balanced_radices
 
 DENSE_LIMIT = 2**13
 
@@ -98,7 +98,7 @@ def backward_of(leaves: list[torch.Tensor], axis: int) -> Callable[[], object]:
 
 def measure(size: int, batch: int, seconds: float, clock: Callable[[], float]) -> dict[str, float | None]:
     """Seconds of every candidate at one size, and the operations of one product."""
-    n1, n0 = length_radices(size)
+    n0, n1 = balanced_radices(size)
     right, left = torch.randn(n1, n0, n0), torch.randn(n0, n1, n1)
     x = torch.randn(batch, size)
     native = x.t().contiguous()
@@ -167,7 +167,7 @@ def report(found: dict, console: Console) -> None:
         table.add_column(column, justify="right")
     for row in rows:
         rate = row["operations"] / row["native"]
-        n1, n0 = length_radices(row["N"])
+        n0, n1 = balanced_radices(row["N"])
         # x, state and stage-order result pass through memory twice each, the factors once
         traffic = 4 * (6 * batch * row["N"] + row["N"] * (n0 + n1))
         gemm = f"{rate / row['gemm rate']:.0%}" if "gemm rate" in row else "—"

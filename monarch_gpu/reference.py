@@ -30,12 +30,12 @@ from monarch_gpu.layers import (
     ShortConvolution,
 )
 from monarch_gpu.vit import ViTForImageClassification
+from monarch_theory.digits import balanced_radices
 from monarch_theory.fourier_matrix import fourier, inverse_fourier
 from monarch_theory.rounding import (
     FLOAT64,
     Running,
     add,
-    balanced_radices,
     convolution_bound,
     default_model,
     exactly,

@@ -9,7 +9,29 @@ from math import prod
 
 import numpy as np
 
-__all__ = ["check_radices", "digits_of", "index_of", "reversal", "stride_permutation"]
+__all__ = ["balanced_radices", "check_radices", "digits_of", "index_of", "reversal", "stride_permutation"]
+
+
+def balanced_radices(n: int, order: int = 2) -> tuple[int, ...]:
+    """`order` radices with product n, as equal as they can be: those of the smallest sum, larger ones last.
+
+    Raises:
+        ValueError: n or order is not positive.
+
+    >>> balanced_radices(4096), balanced_radices(200), balanced_radices(7), balanced_radices(64, 3)
+    ((64, 64), (10, 20), (1, 7), (4, 4, 4))
+    """
+    if n < 1 or order < 1:
+        raise ValueError(f"radices: expected a positive number of positive radices, got {order} with product {n}")
+    return min(_ascending_factors(n, order, 1), key=lambda radices: (sum(radices), radices))
+
+
+def _ascending_factors(n: int, order: int, smallest: int) -> list[tuple[int, ...]]:
+    """Every product of `order` ascending factors, none below `smallest`, that gives n."""
+    if order == 1:
+        return [(n,)] if n >= smallest else []
+    divisors = (d for d in range(smallest, int(n ** (1 / order)) + 2) if n % d == 0)
+    return [(d, *rest) for d in divisors for rest in _ascending_factors(n // d, order - 1, d)]
 
 
 def check_radices(radices: Sequence[int], size: int | None = None, *, name: str = "radices") -> tuple[int, ...]:

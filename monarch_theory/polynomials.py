@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from monarch_theory.digits import reversal
+from monarch_theory.digits import balanced_radices, reversal
 from monarch_theory.domains import Domain
 from monarch_theory.fourier_matrix import fourier, vandermonde
 from monarch_theory.monarch import Convention, Monarch
@@ -298,17 +298,11 @@ def multiply_modulo(a: np.ndarray, b: np.ndarray, domain: Domain, variables: int
 def _transform(a: np.ndarray, axis: int, domain: Domain, *, inverse: bool = False) -> np.ndarray:
     """DFT along one axis, by the Monarch DFT of balanced radices."""
     n = a.shape[axis]
-    image = fourier(_balanced(n), domain).multiply(a, axis=axis)
+    image = fourier(balanced_radices(n), domain).multiply(a, axis=axis)
     if not inverse:
         return image
     scaled = domain.normal(image * domain.array([domain.reciprocal(domain.scalar(n))])[0])
     return np.take(scaled, -np.arange(n) % n, axis=axis)
-
-
-def _balanced(n: int) -> tuple[int, ...]:
-    """Two radices as near to √n as divisibility allows."""
-    small = next(b for b in range(int(n**0.5), 0, -1) if n % b == 0)
-    return (small, n // small) if small > 1 else (n,)
 
 
 def _poly(coefficients: np.ndarray, generators: tuple[sympy.Symbol, ...], domain: Domain) -> sympy.Poly:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import isqrt, prod
+from math import prod
 from typing import Any
 
-from monarch_theory.digits import check_radices
+from monarch_theory.digits import balanced_radices, check_radices
 from monarch_theory.monarch import Convention, block_counts
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "check_signal",
     "check_transform",
     "convolution_radices",
-    "length_radices",
     "monarch_radices",
 ]
 
@@ -129,16 +128,6 @@ def check_transform(factors: Sequence[Any], length: int) -> tuple[Sequence[Any],
     return forward, inverse
 
 
-def length_radices(length: int) -> tuple[int, int]:
-    """Two radices with product `length`, as equal as they can be.
-
-    >>> length_radices(4096), length_radices(200), length_radices(7)
-    ((64, 64), (20, 10), (7, 1))
-    """
-    small = next(b for b in range(isqrt(length), 0, -1) if length % b == 0)
-    return length // small, small
-
-
 def convolution_radices(
     length: int, kernel_length: int, causal: bool, radices: Sequence[int] | None = None
 ) -> tuple[int, ...]:
@@ -159,11 +148,11 @@ def convolution_radices(
         raise ValueError(f"k: expected length {length} along the last axis, that of u, got {kernel_length}")
     if radices is None:
         if not causal:
-            return length_radices(length)
+            return balanced_radices(length)[::-1]
         size = max(2 * length, 1)
-        while (found := length_radices(size))[0] > 2 * found[1]:
+        while (found := balanced_radices(size))[1] > 2 * found[0]:
             size += 1
-        return found
+        return found[::-1]
     chosen = check_radices(radices, None if causal else length)
     if prod(chosen) < 2 * length - 1:
         raise ValueError(f"radices: expected a product of at least {2 * length - 1}, got {chosen}")

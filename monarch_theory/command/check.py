@@ -20,10 +20,15 @@ def check(
     dtype: Annotated[str, typer.Option(help="float64, float32, bf16, fp16, complex64 or complex128.")] = "float32",
     cases: Annotated[int, typer.Option(help="How many cases to try, from small to large.")] = 200,
     seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
-    bound: Annotated[str, typer.Option(help="deterministic or probabilistic.")] = "deterministic",
+    bound: Annotated[
+        str | None, typer.Option(help="deterministic, or probabilistic as transforms and convolutions are by default.")
+    ] = None,
     failure: Annotated[float, typer.Option(help="Probability that the probabilistic bound fails on a case.")] = 1e-9,
     accumulate: Annotated[str | None, typer.Option(help="Format products are summed in.")] = None,
     intermediate: Annotated[str | None, typer.Option(help="Format kept between stages.")] = None,
+    operands: Annotated[str, typer.Option(help="What is multiplied: exact, tf32 or 3xtf32.")] = "exact",
+    rounding: Annotated[str, typer.Option(help="How results are rounded: nearest or stochastic.")] = "nearest",
+    algorithm: Annotated[str, typer.Option(help="conventional, or normwise: Strassen, 3M.")] = "conventional",
     array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
     order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
     square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,
@@ -57,6 +62,7 @@ def check(
             found = checking.check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
+                operands=operands, rounding=rounding, algorithm=algorithm,
                 on_case=lambda done, total: progress.update(task, completed=done, total=total),
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two,
             )  # fmt: skip

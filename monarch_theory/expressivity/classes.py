@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from monarch_theory import digits
 from monarch_theory.digits import check_radices
 from monarch_theory.monarch import Convention, block_counts
 
@@ -206,22 +207,16 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
     """
     _check_positive(order, "order")
     _check_positive(n, name)
-    candidates = [(n,)] if order == 1 and n >= 1 else _sorted_factorisations(n, order, 2)
-    if not candidates:
+    found = digits.balanced_radices(n, order)
+    if order > 1 and min(found) == 1:
         raise ValueError(
             f"{name}: {n} is not a product of {order} integers above one, so there is no Monarch class of order "
             f"{order} for it"
         )
-    return min(candidates, key=lambda radices: (sum(radices), radices))
+    return found
 
 
 def _check_positive(value: int, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
 
-
-def _sorted_factorisations(n: int, order: int, smallest: int) -> list[tuple[int, ...]]:
-    if order == 1:
-        return [(n,)] if n >= smallest else []
-    divisors = [d for d in range(smallest, int(n ** (1 / order)) + 2) if n % d == 0]
-    return [(d, *rest) for d in divisors for rest in _sorted_factorisations(n // d, order - 1, d)]

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.cuts import Found, Search, scale
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
@@ -190,8 +191,8 @@ def check_callable(
     """
     try:
         inputs = Inputs.of(shape, n, dtype, vocab, seed)
-        if dtype == "bfloat16":
-            raise UndecidedError("bad input", "dtype: NumPy has no bfloat16")
+        if carrier_of(dtype) != dtype:
+            raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     model = ArrayModel(function)

@@ -7,6 +7,8 @@ from math import gcd
 
 import numpy as np
 
+from monarch_theory.formats import FLOAT32, NAMES, carrier_of, round_to
+
 __all__ = ["DTYPES", "KINDS", "Inputs", "UndecidedError", "parse_shape"]
 
 DTYPES = (
@@ -15,11 +17,6 @@ DTYPES = (
 )  # fmt: skip
 
 KINDS = ("normal", "wide", "zero", "large", "negative", "positive", "small", "constant")
-
-UNIT_ROUNDOFF = {
-    "float64": 2.0**-53, "complex128": 2.0**-53, "float32": 2.0**-24, "complex64": 2.0**-24,
-    "float16": 2.0**-11, "bfloat16": 2.0**-8,
-}  # fmt: skip
 
 
 class UndecidedError(Exception):
@@ -50,7 +47,7 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
 
 def unit_roundoff(dtype: str) -> float:
     """Unit roundoff of a logical dtype, 0 for integers."""
-    return UNIT_ROUNDOFF.get(dtype, 0.0)
+    return NAMES[dtype].unit_roundoff if dtype in NAMES else 0.0
 
 
 @dataclass(frozen=True)
@@ -95,12 +92,12 @@ class Inputs:
 
     @property
     def half(self) -> bool:
-        return self.dtype in ("float16", "bfloat16")
+        return self.dtype in NAMES and unit_roundoff(self.dtype) > FLOAT32.unit_roundoff
 
     @property
     def array_dtype(self) -> np.dtype:
-        """bfloat16 values are held in float32, exactly."""
-        return np.dtype("float32" if self.dtype == "bfloat16" else self.dtype)
+        """The dtype that holds them: bfloat16 values are held in float32, exactly."""
+        return np.dtype(carrier_of(self.dtype))
 
     @property
     def rounds(self) -> int:
@@ -151,11 +148,8 @@ class Inputs:
 
     def rounded(self, x: np.ndarray) -> np.ndarray:
         """`x` in this dtype."""
-        if self.dtype != "bfloat16":
-            return x.astype(self.array_dtype)
-        bits = x.astype(np.float32).view(np.uint32)
-        kept = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-        return kept.view(np.float32)
+        held = x.astype(self.array_dtype)
+        return held if held.dtype.name == self.dtype else round_to(held, self.dtype).astype(held.dtype)
 
     def splice(self, base: np.ndarray, donor: np.ndarray, start: int, stop: int | None = None) -> np.ndarray:
         """`base` with places start … stop−1 of the sequence taken from `donor`."""

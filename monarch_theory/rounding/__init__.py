@@ -20,21 +20,47 @@ sharper from n ≈ λ² on; below, the deterministic bound is the smaller and is
 rounded whatever the order, and the bound is zero: small integers must come out exactly right.
 
 Complex numbers are pairs: a sum of n complex products is, per component, a sum of 2n real ones, which gives √2 γ_2n in
-modulus. Kernels that form complex products with three multiplications are outside the model.
+modulus. Kernels that form complex products with three multiplications, or multiply by Strassen's recursion, are within
+the claim `normwise` alone; those that multiply TF32 operands, once or compensated (3xTF32), within `operands`; what is
+rounded stochastically when stored, within `rounding`.
+
+**In norm.** Transforms and convolutions are held to a bound on the norm of the errors of a whole row besides, which is
+sharper: see `transforms`.
 """
 
-from monarch_theory.rounding.formats import (
+from monarch_theory.formats import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
     FLOAT64,
     NAMES,
+    TF32,
     Format,
+    faithful,
     format_of,
     round_to,
     unit_roundoff,
 )
-from monarch_theory.rounding.model import ErrorModel, default_model, failure_per_product, gamma, probabilistic_gamma
+from monarch_theory.rounding.functions import (
+    divide,
+    exponential,
+    maximum,
+    sigmoid,
+    softmax,
+    square_root,
+    subtract,
+    total,
+)
+from monarch_theory.rounding.model import (
+    ALGORITHMS,
+    OPERANDS,
+    ROUNDINGS,
+    ErrorModel,
+    default_model,
+    failure_per_product,
+    gamma,
+    probabilistic_gamma,
+)
 from monarch_theory.rounding.products import monarch_multiply_bound, monarch_running
 from monarch_theory.rounding.running import (
     BOUND_SLACK,
@@ -46,52 +72,71 @@ from monarch_theory.rounding.running import (
     matmul_bound,
     multiply,
     store,
+    strassen_growth,
 )
 from monarch_theory.rounding.transforms import (
     any_fourier_growth,
-    balanced_radices,
+    any_fourier_growth_in_norm,
     convolution_bound,
-    convolution_growth,
+    convolution_bound_in_norm,
     correlation_gradient_bound,
+    correlation_gradient_bound_in_norm,
     fourier_bound,
+    fourier_bound_in_norm,
     fourier_growth,
     fourier_growth_in_norm,
-    usual_radices,
+    largest_response,
 )
 
 __all__ = [
+    "ALGORITHMS",
     "BFLOAT16",
     "BOUND_SLACK",
     "FLOAT16",
     "FLOAT32",
     "FLOAT64",
     "NAMES",
+    "OPERANDS",
+    "ROUNDINGS",
+    "TF32",
     "ErrorModel",
     "Format",
     "Running",
     "add",
     "any_fourier_growth",
-    "balanced_radices",
+    "any_fourier_growth_in_norm",
     "convolution_bound",
-    "convolution_growth",
+    "convolution_bound_in_norm",
     "correlation_gradient_bound",
+    "correlation_gradient_bound_in_norm",
     "default_model",
+    "divide",
     "exactly",
+    "exponential",
     "failure_per_product",
+    "faithful",
     "format_of",
     "fourier_bound",
+    "fourier_bound_in_norm",
     "fourier_growth",
     "fourier_growth_in_norm",
     "gamma",
     "grain_of",
+    "largest_response",
     "matmul",
     "matmul_bound",
+    "maximum",
     "monarch_multiply_bound",
     "monarch_running",
     "multiply",
     "probabilistic_gamma",
     "round_to",
+    "sigmoid",
+    "softmax",
+    "square_root",
     "store",
+    "strassen_growth",
+    "subtract",
+    "total",
     "unit_roundoff",
-    "usual_radices",
 ]

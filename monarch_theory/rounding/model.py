@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from math import exp, expm1, log, log1p, sqrt
 
 import numpy as np
 
-from monarch_theory.rounding.formats import BFLOAT16, FLOAT16, FLOAT32, Format, format_of
+from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
-__all__ = ["ErrorModel", "default_model", "failure_per_product", "gamma", "probabilistic_gamma"]
+__all__ = [
+    "ALGORITHMS", "CLAIMS", "OPERANDS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
+    "probabilistic_gamma",
+]  # fmt: skip
+
+OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
+"""What is multiplied in place of an operand: the format of its parts, and how many of them."""
+
+ROUNDINGS = ("nearest", "stochastic")
+"""How what is stored is rounded."""
+
+ALGORITHMS = ("conventional", "normwise")
+"""Products by their definition in any order; or also by Strassen's recursion, and complex ones of three real ones."""
+
+CLAIMS = ("accumulation", "intermediate")
+"""Fields of an `ErrorModel` that only some ops depend on: all others hold for every op."""
 
 
-def gamma(n: int, u: float) -> float:
+def gamma(n: float, u: float) -> float:
     """(1 + u)^n − 1, the largest relative change that n roundings make; at most n u/(1 − n u), and finite for all n.
 
     >>> gamma(10, 2.0**-24) <= 10 * 2.0**-24 / (1 - 10 * 2.0**-24)
@@ -40,36 +56,72 @@ class ErrorModel:
     Attributes:
         storage: format of inputs and outputs.
         accumulation: format in which products are summed.
-        intermediate: format in which a multi-stage kernel keeps what lies between two stages.
+        intermediate: format in which a multi-stage kernel keeps what lies between two stages, and its tables.
         failure: None for the deterministic bound; otherwise the probability with which the probabilistic bound of one
-            inner product may fail.
+            inner product, or of the norm of one row, may fail.
+        operands: format whose numbers are multiplied in place of the operands (cut or rounded to it), or None for the
+            operands as they are.
+        parts: how many such numbers stand for one operand: 2 is the compensated product of 3xTF32.
+        normwise: products may be formed by Strassen's recursion, and complex ones by three real ones (3M).
     """
 
     storage: Format
     accumulation: Format
     intermediate: Format
     failure: float | None = None
+    operands: Format | None = None
+    parts: int = 1
+    normwise: bool = False
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:
-        """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli."""
-        terms, factor = (2 * n, sqrt(2)) if complex_values else (n, 1.0)
+        """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.
+
+        Complex: a real or imaginary part is a sum of 2n real products, which gives √2 γ_2n in modulus. By three real
+        products, T₁ = A₁B₁, T₂ = A₂B₂, T₃ = (A₁ + A₂)(B₁ + B₂), the imaginary part T₃ − T₁ − T₂ is off by at most
+        2γ_(n+2) + γ_n + 4u(1 + γ_n) ≤ 4γ_(n+4) times |A||B|, as |A₁| + |A₂| ≤ √2|A|, and the real part by γ_(n+1):
+        together 5γ_(n+4). (Higham, *Accuracy and Stability*, 2nd ed., §23.2.4, has the same method.)
+        """
         u = self.accumulation.unit_roundoff
+        count = n if self.parts == 1 else 3 * n
+        terms, factor = (2 * count, sqrt(2)) if complex_values else (count, 1.0)
         bound = gamma(terms, u)
         if self.failure is not None and terms:
             bound = min(bound, probabilistic_gamma(terms, u, self.failure))
-        return factor * bound
+        bound *= factor
+        if complex_values and self.normwise and n:
+            bound = max(bound, 5 * gamma(count + 4, u))
+        return bound + (1 + bound) * self.operand_error if n else bound
+
+    @property
+    def operand_error(self) -> float:
+        """Relative error of one product that comes of what stands for its operands.
+
+        A format of unit roundoff u, to which hardware may round or cut off, leaves 2u of a relative to |a|; what two
+        numbers of it leave is (2u)². With ε for that, a product is off by (1 + ε)² − 1; and of (a₁ + a₂)(b₁ + b₂) the
+        product a₂b₂, at most (2u)² |a||b|, is left out.
+        """
+        if self.operands is None:
+            return 0.0
+        left = (2 * self.operands.unit_roundoff) ** self.parts
+        return (1 + left) ** 2 - 1 + (left if self.parts > 1 else 0.0)
 
     def deterministic(self) -> ErrorModel:
         """The same arithmetic held to the deterministic bound."""
         return replace(self, failure=None)
 
-    def describe(self) -> str:
-        """One sentence for reports."""
-        kind = "deterministic bound" if self.failure is None else "probabilistic bound"
-        return (
-            f"stored in {self.storage.name}, accumulated in {self.accumulation.name}, "
-            f"{self.intermediate.name} between stages, {kind}"
-        )
+    def describe(self, claims: Collection[str] = CLAIMS) -> str:
+        """One sentence for reports; of `CLAIMS` only those named, on which the op at hand depends."""
+        parts = [f"stored in {self.storage.name}" + ("" if self.storage.to_nearest else " by stochastic rounding")]
+        if "accumulation" in claims:
+            parts.append(f"accumulated in {self.accumulation.name}")
+        if "intermediate" in claims:
+            parts.append(f"{self.intermediate.name} between stages")
+        if self.operands is not None:
+            parts.append("products of " + ("3x" if self.parts > 1 else "") + f"{self.operands.name} operands")
+        if self.normwise:
+            parts.append("products by Strassen or 3M")
+        parts.append("deterministic bound" if self.failure is None else "probabilistic bound")
+        return ", ".join(parts)
 
 
 def default_model(
@@ -77,19 +129,44 @@ def default_model(
     accumulation: str | np.dtype | Format | None = None,
     intermediate: str | np.dtype | Format | None = None,
     failure: float | None = None,
+    *,
+    operands: str = "exact",
+    rounding: str = "nearest",
+    algorithm: str = "conventional",
 ) -> ErrorModel:
     """The usual claim: half-precision kernels accumulate in float32 and store between stages in their own format.
+
+    Args:
+        operands: one of `OPERANDS`; rounding: one of `ROUNDINGS`; algorithm: one of `ALGORITHMS`.
+
+    Raises:
+        ValueError: a format or a claim of another name, or operands of a format no narrower than what is stored.
 
     >>> default_model("bf16").describe()
     'stored in bfloat16, accumulated in float32, bfloat16 between stages, deterministic bound'
     """
     storage = format_of(dtype)
-    usual = FLOAT32 if storage in (BFLOAT16, FLOAT16) else storage
+    if operands not in OPERANDS:
+        raise ValueError(f"operands: expected one of {', '.join(OPERANDS)}, got {operands!r}")
+    if rounding not in ROUNDINGS:
+        raise ValueError(f"rounding: expected one of {', '.join(ROUNDINGS)}, got {rounding!r}")
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
+    read_as, parts = OPERANDS[operands]
+    if read_as is not None and storage.precision <= read_as.precision:
+        raise ValueError(f"operands: expected exact, as {read_as.name} holds every {storage.name}, got {operands!r}")
+    usual = FLOAT32 if storage.precision < FLOAT32.precision else storage
+    between = storage if intermediate is None else format_of(intermediate)
+    if rounding == "stochastic":
+        storage, between = faithful(storage), faithful(between)
     return ErrorModel(
         storage,
         usual if accumulation is None else format_of(accumulation),
-        storage if intermediate is None else format_of(intermediate),
+        between,
         failure,
+        read_as,
+        parts,
+        algorithm == "normwise",
     )
 
 

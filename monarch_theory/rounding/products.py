@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from monarch_theory.formats import Format
 from monarch_theory.monarch import Convention, Monarch, apply_stages
-from monarch_theory.rounding.formats import Format
 from monarch_theory.rounding.model import ErrorModel, default_model
 from monarch_theory.rounding.running import BOUND_SLACK, Running, exactly, matmul, store
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding.formats import Format
-from monarch_theory.rounding.model import ErrorModel, default_model
+from monarch_theory.formats import Format
+from monarch_theory.rounding.model import ErrorModel, default_model, gamma
 
-__all__ = ["BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "store"]
+__all__ = [
+    "BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "representable",
+    "store", "strassen_growth",
+]  # fmt: skip
 
 # Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
 # bound that is not zero contains u times such a sum, so widening it by 2^-20 covers its own roundings.
@@ -64,7 +67,7 @@ def exactly(values: Any) -> Running:
     return Running(wide, np.zeros(wide.shape), grain_of(wide))
 
 
-def _representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
+def representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
     """Where every multiple of 2^grain of at most this modulus is a normal number of the format, or zero."""
     if grain is None or grain < target.exponent_min:
         return np.zeros(moduli.shape, dtype=bool)
@@ -76,7 +79,7 @@ def store(state: Running, target: Format) -> Running:
     with np.errstate(over="ignore", invalid="ignore"):
         moduli = np.abs(state.value) + state.error
         rounding = target.unit_roundoff * moduli + target.underflow
-        error = state.error + np.where(_representable(moduli, state.grain, target), 0.0, rounding)
+        error = state.error + np.where(representable(moduli, state.grain, target), 0.0, rounding)
         error = np.where(np.abs(state.value) + error > target.largest, inf, error)
     return Running(state.value, error, state.grain)
 
@@ -85,6 +88,7 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
     """Batched product blocks (…, m, n) · state (…, n, c), accumulated but not yet stored.
 
     With A + ΔA for the blocks and B + ΔB for the state, what came in moves the product by at most |A|ΔB + ΔA(|B| + ΔB).
+    Where the model allows Strassen's recursion, the bound is that of `strassen_growth` where it is the larger.
     """
     left = blocks if isinstance(blocks, Running) else exactly(blocks)
     n = left.value.shape[-1]
@@ -98,10 +102,55 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
         grain = None if left.grain is None or state.grain is None else left.grain + state.grain
         accumulation = model.accumulation
         rounding = model.growth(n, complex_values=complex_values) * total + 2 * n * accumulation.underflow
-        exact = _representable(total, grain, accumulation)
+        largest = total
+        if model.normwise and total.size and n:
+            both = a.max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
+            rounding = np.maximum(rounding, strassen_growth(n, model, complex_values=complex_values) * both)
+            # no sum on the way is larger than 16 times the bound of an entry
+            largest = 16 * n * np.broadcast_to(both, total.shape)
+        exact = representable(largest, grain, accumulation) & _read_whole(left, model) & _read_whole(state, model)
         error = carried + np.where(exact, 0.0, rounding)
         error = np.where(total + rounding > accumulation.largest, inf, error)
     return Running(left.value @ state.value, error, grain)
+
+
+STRASSEN_BLOCK = 512
+"""Inner size from which Strassen's recursion may go on after its first step: practice stops it early, as this does."""
+
+
+def strassen_growth(n: int, model: ErrorModel, *, complex_values: bool = False) -> float:
+    """r with |ΔC_ij| ≤ r max|A| max|B| for C = A B of inner size n by Strassen's recursion: once, or down to 512.
+
+    With r(n) u for the error of one product of inner size n, in units of max|A| max|B|: n² at the bottom. One step up
+    forms seven products of sums of blocks of size h = n/2. Of C₁₁ = M₁ + M₄ − M₅ + M₇ two are of two sums, (2a)(2b),
+    and two of one, so the products bring 12 r(h); their rounded operands move M₁ and M₇ by 8h u and M₄ and M₅ by 2h u,
+    20h together; and three additions of partial sums below 12h bring 36h. C₂₂ is alike and the others are less, so
+    r(n) = 12 r(h) + 56h. (Higham, *Accuracy and Stability*, 2nd ed., §23.2.2, bounds the same recursion.) Higher powers
+    of u are covered by (1 + u)^r − 1 ≥ r u, as all terms are non-negative.
+
+    Complex: three real products instead of four (3M). T₃ = (A₁ + A₂)(B₁ + B₂) has operands below √2 a and √2 b and
+    brings 2r + 4n, T₁ and T₂ bring r each, and adding them 5n: 4r + 9n for the imaginary part, 2r + 2n for the real
+    one, 6r + 11n in modulus. Complex blocks multiplied conventionally bring 2√2 r, which is less.
+
+    >>> from monarch_theory.rounding import default_model
+    >>> strassen_growth(2, default_model("float32")) * 2**24  # 12 · 1 + 56
+    68.0001...
+    """
+    halvings, size = 0, n
+    while size > 1 and (halvings == 0 or size > STRASSEN_BLOCK):
+        size, halvings = -(-size // 2), halvings + 1
+    found = float(size * size)
+    for _ in range(halvings):
+        found, size = 12 * found + 56 * size, 2 * size
+    found = 6 * found + 11 * n if complex_values else found
+    return gamma(found, model.accumulation.unit_roundoff) + found * model.operand_error
+
+
+def _read_whole(state: Running, model: ErrorModel) -> bool:
+    """Whether the numbers that stand for the operands are the operands."""
+    if model.operands is None:
+        return True
+    return bool(representable(np.abs(state.value) + state.error, state.grain, model.operands).all())
 
 
 def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
@@ -114,7 +163,8 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) * np.abs(b.value) + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
         rounding = model.growth(1, complex_values=complex_values) * moduli + 2 * model.accumulation.underflow
-        error = carried + np.where(_representable(2 * moduli, grain, model.accumulation), 0.0, rounding)
+        exact = representable(2 * moduli, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
+        error = carried + np.where(exact, 0.0, rounding)
     return Running(value, error, grain)
 
 
@@ -124,7 +174,7 @@ def add(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) + np.abs(b.value) + a.error + b.error
         grain = None if a.grain is None or b.grain is None else min(a.grain, b.grain)
         rounding = model.accumulation.unit_roundoff * moduli
-        error = a.error + b.error + np.where(_representable(moduli, grain, model.accumulation), 0.0, rounding)
+        error = a.error + b.error + np.where(representable(moduli, grain, model.accumulation), 0.0, rounding)
     return Running(a.value + b.value, error, grain)
 
 

@@ -1,146 +1,432 @@
-"""Bounds for discrete Fourier transforms and for the convolutions made of them."""
+"""Bounds for discrete Fourier transforms and for the convolutions made of them, element by element and in norm.
+
+**Which algorithms.** Products of stages (any radices up to 7, and larger ones made of these or no worse; prime factors;
+two balanced radices), direct sums in any order, and Bluestein's for sizes with a prime factor above 13; a convolution
+by transforms of any length, or as a direct sum counted by position or by lag. Tables of roots of unity are good to
+twice the roundoff of what lies between the stages.
+
+**In norm.** A stage of radix b is √b times a unitary matrix, so an error made in it is passed on undiminished and not
+enlarged: errors of stages add up beside ‖y‖₂ = √N ‖x‖₂, not beside ‖x‖₁ as for the worst element. That is where the
+bound is sharp: log N roundings, however long the row.
+
+One output of a stage is a sum of 2b real products in each of its parts. Let all outputs, and both parts, be summed in
+the same order. A partial sum takes in a subset S of the products; over all outputs together it is F v_S, of norm
+√b ‖v_S‖₂ ≤ √b ‖v‖₂, and so are all products together.
+
+*Deterministic*: each of 2b roundings adds an error of norm at most u √b ‖v‖₂, hence γ_2b beside the result of the
+stage, whose norm is √b ‖v‖₂; a complex product has two, γ_2. The table of a stage, exact in its first row and column,
+is off by at most b − 1 times the error of an entry. (Higham, *Accuracy and Stability*, 2nd ed., Theorem 24.2, bounds
+the radix-2 case.)
+
+*Probabilistic*: let every rounding error be mean independent of those before it, with mean zero, as Higham & Mary
+(2019) have it. The error of the whole is then Σ_k δ_k a_k, |δ_k| ≤ u: a martingale in a Hilbert space, a_k what later
+stages make of the number that is rounded. Pinelis (*Optimum bounds for the distributions of martingales in Banach
+spaces*, Ann. Probab. 22, 1994, Theorem 3.5) gives
+
+    ‖Σ_k δ_k a_k‖₂ ≤ λ u √V,  V = Σ_k ‖a_k‖₂²,  with probability at least 1 − 2 exp(−λ²/2).
+
+So only V is counted, the *energy* of a stage beside ‖y‖₂² and u²: 1 for each of those 2b roundings, 2 for a twiddle,
+(v/u)² for storing in a format of unit roundoff v > u. Tables are no random numbers: their errors are bounded in norm,
+not as energy. Where data are constant, the roundings of a long direct sum are not random, either: they then reach a
+quarter of this bound at N = 256, and nearly all of it at N = 4096.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil, expm1, inf, isqrt, log1p, log2, sqrt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
 from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding.model import ErrorModel
+from monarch_theory.digits import balanced_radices
+from monarch_theory.rounding.model import ErrorModel, gamma
 from monarch_theory.rounding.running import BOUND_SLACK, Running
 
 __all__ = [
     "any_fourier_growth",
-    "balanced_radices",
+    "any_fourier_growth_in_norm",
     "convolution_bound",
+    "convolution_bound_in_norm",
     "convolution_growth",
     "correlation_gradient_bound",
+    "correlation_gradient_bound_in_norm",
     "fourier_bound",
+    "fourier_bound_in_norm",
     "fourier_growth",
     "fourier_growth_in_norm",
-    "usual_radices",
+    "largest_response",
 ]
 
+LARGEST_BUTTERFLY = 7
+"""Radix up to which a fast transform may sum a stage directly, where nobody says the radices."""
 
-def balanced_radices(size: int) -> tuple[int, ...]:
-    """Two factors of `size`, as equal as they can be.
+LARGEST_PRIME = 13
+"""The largest prime factor for which libraries sum stages; beyond it they may turn to Bluestein's algorithm."""
 
-    >>> balanced_radices(24), balanced_radices(7)
-    ((6, 4), (7, 1))
-    """
-    small = next(b for b in range(isqrt(size), 0, -1) if size % b == 0) if size else 0
-    return (size // small, small) if small else (0, 0)
+Stages = Callable[[Callable[[int], float], float], float]
+"""Given what a stage of a radix costs, and what lies between two stages, what all of a transform costs."""
+
+
+def _stages(radices: Sequence[int]) -> Stages:
+    return lambda cost, between: sum(map(cost, radices)) + (len(radices) - 1) * between
+
+
+def _fast_stages(size: int, *, padded: bool) -> Stages:
+    """Of any radices up to `LARGEST_BUTTERFLY`, so much for every doubling; `padded`: any length up to 2·size."""
+    doublings, largest = (ceil(log2(size)) + 1, 2 * size) if padded else (log2(size), size)
+    radices = range(2, min(LARGEST_BUTTERFLY, largest) + 1)
+    if not radices:
+        return _stages((1,))
+
+    def total(cost: Callable[[int], float], between: float) -> float:
+        return doublings * max((cost(b) + between) / log2(b) for b in radices) - between
+
+    return total
+
+
+def _prime_factors(size: int) -> list[int]:
+    for factor in range(2, isqrt(size) + 1):
+        if size % factor == 0:
+            return [factor, *_prime_factors(size // factor)]
+    return [size]
+
+
+def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
+    size = max(size, 1)
+    return _fast_stages(size, padded=padded), _stages(balanced_radices(size)), _stages(_prime_factors(size))
+
+
+def _table_error(model: ErrorModel) -> float:
+    """Roots of unity are stored in what lies between the stages, and good to twice its roundoff."""
+    return 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
 
 
 def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
     """G with |ŷ_i − y_i| ≤ G ‖x‖₁ for a DFT in stages of the given radices.
 
-    Every output is Σ_j x_j times p DFT entries and p − 1 twiddles, all of modulus one and each stored with relative
-    error u; stage k sums b_k terms and stores its result. The roundings along any path multiply up to 1 + G.
+    Every output is Σ_j x_j times p DFT entries and p − 1 twiddles, all of modulus one and each from a table; stage k
+    sums b_k terms and stores its result. The roundings along any path multiply up to 1 + G.
     """
-    u = max(model.intermediate.unit_roundoff, model.storage.unit_roundoff)
-    total = 0.0
-    for b in radices:
-        total += log1p(model.growth(b, complex_values=True)) + log1p(model.growth(1, complex_values=True))
-        total += 4 * log1p(u)
-    return expm1(total)
+    return _growth(_stages(radices), model)
+
+
+def _growth(stages: Stages, model: ErrorModel) -> float:
+    def cost(b: int) -> float:
+        return log1p(model.growth(b, complex_values=True)) + log1p(_table_error(model)) + log1p(_held(model))
+
+    return expm1(stages(cost, log1p(model.growth(1, complex_values=True)) + log1p(_table_error(model))))
+
+
+def _held(model: ErrorModel) -> float:
+    """Of storing what lies between two stages, where that is another format than sums are rounded to."""
+    narrower = model.intermediate.unit_roundoff > model.accumulation.unit_roundoff
+    return model.intermediate.unit_roundoff if narrower else 0.0
 
 
 def fourier_growth_in_norm(radices: Sequence[int], model: ErrorModel) -> float:
-    """G with ‖ŷ − y‖₂ ≤ G √N ‖x‖₂ for the same algorithm.
+    """G with ‖ŷ − y‖₂ ≤ G ‖y‖₂ = G √N ‖x‖₂ for the same algorithm.
 
-    A stage of radix b has 2-norm √b, and the matrix of its moduli, all ones, has 2-norm b: hence √b at every stage.
+    Every stage adds γ_2b for its sums, √b times the error of its table, and a twiddle; or, where the model is
+    probabilistic and that is less, λ u times the root of the energy. See the module.
+
+    >>> from monarch_theory.rounding import default_model
+    >>> sure, likely = (fourier_growth_in_norm((64, 64), default_model("float32", failure=f)) for f in (None, 1e-9))
+    >>> likely < sure * 0.6
+    True
     """
-    u = max(model.intermediate.unit_roundoff, model.storage.unit_roundoff)
-    total = 0.0
-    for b in radices:
-        total += log1p(sqrt(b) * (model.growth(b, complex_values=True) + 2 * u))
-        total += log1p(model.growth(1, complex_values=True)) + 2 * log1p(u)
-    return expm1(total)
+    return _growth_in_norm(_stages(radices), model)
 
 
-def usual_radices(size: int) -> tuple[tuple[int, ...], ...]:
-    """The stages of a radix-2 FFT, padded to a power of two, and of an order-2 Monarch DFT."""
-    doublings = ceil(log2(size)) + 1 if size > 1 else 1
-    return ((2,) * doublings, balanced_radices(size))
+def _growth_in_norm(stages: Stages, model: ErrorModel) -> float:
+    def of_tables(b: int) -> float:
+        return log1p((b - 1) / sqrt(b) * _table_error(model))
+
+    def of_sums(b: int) -> float:
+        return log1p(_sums_in_norm(b, model)) + log1p(_held(model))
+
+    def of_operands(b: int) -> float:
+        return log1p(sqrt(b) * model.operand_error)
+
+    tables = stages(of_tables, log1p(_table_error(model)))
+    tables += stages(of_operands, log1p(model.operand_error)) if model.operands else 0.0
+    sure = stages(of_sums, log1p(_sums_in_norm(1, model)))
+    if model.failure is not None and not model.normwise and tables + sure < 1:
+        stored = (_held(model) / model.accumulation.unit_roundoff) ** 2
+        energy = stages(lambda b: 2 * b + stored, 2.0)
+        sure = min(sure, log1p(_likely(sqrt(energy), model) * exp(tables + sure)))
+    return expm1(tables + sure)
+
+
+def _sums_in_norm(b: int, model: ErrorModel) -> float:
+    """Of the sums of a stage of radix b, or of a twiddle, beside the norm of its result: γ_2b; for 3M of the moduli."""
+    if model.normwise:
+        return sqrt(b) * replace(model, operands=None).deterministic().growth(b, complex_values=True)
+    return gamma(2 * b, model.accumulation.unit_roundoff)
+
+
+def _likely(norm: Any, model: ErrorModel) -> Any:
+    """λ u times a norm √V: what a sum of such roundings exceeds with probability `model.failure` at most."""
+    assert model.failure is not None
+    return sqrt(2 * log(2 / model.failure)) * model.accumulation.unit_roundoff * norm
 
 
 def any_fourier_growth(size: int, model: ErrorModel) -> float:
-    """G for a transform that may be a radix-2 FFT, an order-2 Monarch DFT, or a direct sum."""
-    return max(fourier_growth(r, model) for r in (*usual_radices(size), (size,)))
+    """As `fourier_growth`, for a transform in any of the usual stages, or a direct sum."""
+    return max(_growth(stages, model) for stages in (*_usual_stages(size, padded=False), _stages((max(size, 1),))))
+
+
+def any_fourier_growth_in_norm(size: int, model: ErrorModel) -> float:
+    """As `fourier_growth_in_norm`, for a transform in any of the usual stages, or a direct sum."""
+    usual = _usual_stages(size, padded=False)
+    return max(_growth_in_norm(stages, model) for stages in (*usual, _stages((max(size, 1),))))
 
 
 def fourier_bound(x: np.ndarray, radices: Sequence[int] | None, model: ErrorModel) -> np.ndarray:
     """Bound for every element of the DFT along the last axis of `x`, same shape; for 1/N scaling, divide by N.
 
-    `radices` None stands for an unknown algorithm, Bluestein's included: its convolution with a chirp of 2N − 1
-    unimodular entries is bounded by `convolution_growth`.
+    `radices` None stands for an unknown algorithm, where N has a large prime factor Bluestein's, too: its convolution
+    with a chirp of 2N − 1 unimodular entries is bounded by `convolution_growth`. No element is off by more than the
+    norm of all.
     """
     size = x.shape[-1]
-    one, two = _norms(x)
+    sizes = _sizes(x)
     if radices is not None:
-        bound = fourier_growth(radices, model) * one
+        bound = fourier_growth(radices, model) * sizes.one
     else:
-        length = 2 * size - 1
-        chirp = convolution_growth(2 * size, one, two, float(length), sqrt(length), model)
-        bound = np.maximum(any_fourier_growth(size, model) * one, chirp + model.growth(2, complex_values=True) * one)
-    bound = bound + model.storage.unit_roundoff * one + 4 * size * model.accumulation.underflow
-    bound = np.where(one > model.storage.largest / 2, inf, bound)
+        bound = any_fourier_growth(size, model) * sizes.one
+        if _needs_bluestein(size):
+            chirp = convolution_growth(2 * size, sizes, _sizes(_chirp(size)), model)
+            bound = np.maximum(bound, chirp + model.growth(2, complex_values=True) * sizes.one)
+    bound = bound + model.storage.unit_roundoff * sizes.one + 4 * size * model.accumulation.underflow
+    bound = np.minimum(bound, fourier_bound_in_norm(x, radices, model)[..., None])
+    bound = np.where(sizes.one > model.storage.largest / 2, inf, bound)
     return BOUND_SLACK * np.broadcast_to(bound, x.shape)
 
 
-def _norms(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """1-norm and 2-norm along the last axis, that axis kept."""
-    moduli = np.abs(a).astype(np.float64)
-    return moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True))
+def fourier_bound_in_norm(x: np.ndarray, radices: Sequence[int] | None, model: ErrorModel) -> np.ndarray:
+    """Bound for the 2-norm of the error of each DFT along the last axis of `x`, shape (…,).
+
+    Bluestein's algorithm is a convolution of c ⊙ x with the conjugate chirp, which is √N times an isometry, between two
+    products with the chirp c; its tables add their error times ‖c‖₂ = √(2N − 1) and the largest response of c ⊙ x.
+    """
+    size = x.shape[-1]
+    two = _sizes(x).two
+    image = sqrt(size) * two
+    if radices is not None:
+        bound = fourier_growth_in_norm(radices, model) * image
+    else:
+        bound = any_fourier_growth_in_norm(size, model) * image
+        if _needs_bluestein(size):
+            bound = np.maximum(bound, _bluestein_in_norm(x, model))
+    bound = bound + model.storage.unit_roundoff * (image + bound) + 4 * size**1.5 * model.accumulation.underflow
+    return BOUND_SLACK * np.asarray(bound)[..., 0]
 
 
-def convolution_growth(size: int, one: Any, two: Any, kernel_one: Any, kernel_two: Any, model: ErrorModel) -> Any:
-    """Elementwise error of F⁻¹(F k ⊙ F u) from the norms of u (`one`, `two`) and of k, transforms of length `size`.
+def _needs_bluestein(size: int) -> bool:
+    return max(_prime_factors(max(size, 1))) > LARGEST_PRIME
+
+
+def _chirp(size: int) -> np.ndarray:
+    """exp(πi j²/N) for j = −(N − 1) … N − 1."""
+    j = np.arange(1 - size, size)
+    return np.asarray(np.exp(1j * pi * (j * j % (2 * size)) / max(size, 1)))
+
+
+def _bluestein_in_norm(x: np.ndarray, model: ErrorModel) -> np.ndarray:
+    size = x.shape[-1]
+    chirp = _chirp(size)
+    around, kernel = _sizes(x * chirp[size - 1 :].conj()), _sizes(chirp)
+    image = sqrt(size) * around.two
+    once = model.growth(1, complex_values=True) + _table_error(model) + model.intermediate.unit_roundoff
+    tables = _table_error(model) * around.response * kernel.two
+    inside = _transformed_in_norm(2 * size, around, kernel, model) + tables + once * image
+    return np.asarray(inside + once * (image + inside))
+
+
+# Convolutions
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """How large sequences along the last axis are, each (…, 1): ‖a‖₁, ‖a‖₂ and the largest |Σ_j a_j z^j|, |z| = 1."""
+
+    one: np.ndarray
+    two: np.ndarray
+    response: np.ndarray
+
+
+def _sizes(a: np.ndarray | Running) -> _Sizes:
+    value, error = (a.value, a.error) if isinstance(a, Running) else (a, None)
+    moduli = np.abs(value).astype(np.float64)
+    response = largest_response(value)
+    if error is not None:
+        moduli, response = moduli + error, response + error.sum(-1, keepdims=True)
+    return _Sizes(moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True)), response)
+
+
+OVERSAMPLING = 32
+
+
+def largest_response(a: np.ndarray) -> np.ndarray:
+    """An upper bound on max |Σ_j a_j z^j| over the whole circle |z| = 1, along the last axis, kept: (…, 1).
+
+    It bounds what a filter a does to a signal in norm, at whatever length it is transformed. Times z^(−(n−1)/2) the sum
+    is a trigonometric polynomial p of degree d = (n − 1)/2, so |p'| ≤ d max|p| (Bernstein). No point is further than
+    π/M from one of M equispaced ones, so max|p| ≤ (largest on those) / (1 − π d/M); M = 32n. Nor does it exceed ‖a‖₁.
+
+    >>> float(largest_response(np.array([1.0, 1.0]))[0])
+    2.0
+    """
+    n = a.shape[-1]
+    one = np.abs(a).astype(np.float64).sum(-1, keepdims=True)
+    if n == 0 or not np.isfinite(one).all():
+        return one
+    points = OVERSAMPLING * n
+    seen = np.abs(np.fft.fft(a, points)).max(-1, keepdims=True)
+    return np.asarray(np.minimum(one, seen / (1 - pi * (n - 1) / 2 / points)))
+
+
+def convolution_growth(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel) -> Any:
+    """Elementwise error of F⁻¹(F k ⊙ F u), transforms of a length from `size` to 2·size.
 
     Going in, Σ|ΔK||U|/N is at most G ‖k‖₁‖u‖₂ (with |ΔK| ≤ G‖k‖₁ and ‖U‖₁ ≤ N‖u‖₂) and at most G₂ ‖k‖₂‖u‖₂ (with
     ‖ΔK‖₂ ≤ G₂√N‖k‖₂ and Cauchy–Schwarz); likewise for u, and for ΔK ΔU. Coming out, Σ|K U|/N ≤ ‖k‖₂‖u‖₂ gives
-    (G + γ)(‖k‖₂‖u‖₂ + what came in). The transforms are those of `usual_radices`.
+    (G + γ)(‖k‖₂‖u‖₂ + what came in). The transforms are in any of the usual stages.
     """
-    g = max(fourier_growth(r, model) for r in usual_radices(size))
-    g2 = max(fourier_growth_in_norm(r, model) for r in usual_radices(size))
-    both = kernel_two * two
-    into = np.minimum(g * kernel_one * two, g2 * both) + np.minimum(g * kernel_two * one, g2 * both)
-    into = into + np.minimum(g * g * kernel_one * one, g2 * g2 * both)
-    middle = model.growth(1, complex_values=True) + 2 * max(
-        model.intermediate.unit_roundoff, model.accumulation.unit_roundoff
-    )
-    return into + (g + middle + g * middle) * (kernel_two * two + into)
+    g = max(_growth(stages, model) for stages in _usual_stages(size))
+    g2 = max(_growth_in_norm(stages, model) for stages in _usual_stages(size))
+    both = kernel.two * signal.two
+    into = np.minimum(g * kernel.one * signal.two, g2 * both) + np.minimum(g * kernel.two * signal.one, g2 * both)
+    into = into + np.minimum(g * g * kernel.one * signal.one, g2 * g2 * both)
+    middle = _middle(model)
+    return into + (g + middle + g * middle) * (both + into)
 
 
-def convolution_bound(u: np.ndarray, kernel: np.ndarray, size: int, model: ErrorModel) -> np.ndarray:
+def _middle(model: ErrorModel) -> float:
+    """Of the product of two spectra, stored, and of the scale 1/N."""
+    stored = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    return model.growth(1, complex_values=True) + stored
+
+
+def _middle_in_norm(model: ErrorModel) -> float:
+    stored = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    return _sums_in_norm(1, model) + model.operand_error + stored
+
+
+def _transformed_in_norm(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel) -> np.ndarray:
+    """2-norm of the error of F⁻¹(F k ⊙ F u), transforms of a length N from `size` to 2·size, shape (…, 1).
+
+    With ‖ΔK‖₂ ≤ G√N‖k‖₂ and |U| ≤ U_max, the largest response, the error ΔK brings is ‖F⁻¹(ΔK ⊙ U)‖₂ ≤ G U_max ‖k‖₂;
+    likewise ΔU, and the two together G²√N ‖k‖₂‖u‖₂. What comes out has norm at most K_max‖u‖₂ and U_max‖k‖₂.
+    """
+    g = max(_growth_in_norm(stages, model) for stages in _usual_stages(size))
+    by_signal, by_kernel = kernel.response * signal.two, signal.response * kernel.two
+    into = g * (by_signal + by_kernel) + g * g * sqrt(2 * size) * kernel.two * signal.two
+    middle = _middle_in_norm(model)
+    return np.asarray(into + (g + middle + g * middle) * (np.minimum(by_signal, by_kernel) + into))
+
+
+def _summed_in_norm(
+    count: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel, complex_values: bool, *, over_batch: bool = False
+) -> np.ndarray:
+    """2-norm of the error of Σ_j k_(i−j) u_j, `count` products to a sum, the same order for all i; (…, 1).
+
+    A partial sum takes in a subset S of the positions j, or of the lags: ‖k ∗ u_S‖₂ ≤ K_max ‖u‖₂ and
+    ‖k_S ∗ u‖₂ ≤ U_max ‖k‖₂, and all products together have the norm ‖k‖₂‖u‖₂, which is no more than either. So
+    deterministic γ times the larger, and probabilistic the energy. What stands for the operands moves the sum by its
+    error times ‖|k| ∗ |u|‖₂, at most ‖k‖₁‖u‖₂ and ‖k‖₂‖u‖₁ (Young).
+    `over_batch`: such sums are added along the first axis, `count` products in all, and this is for their sum.
+    """
+    young = np.minimum(kernel.one * signal.two, kernel.two * signal.one)
+    largest = np.maximum(kernel.response * signal.two, signal.response * kernel.two)
+    products = (kernel.two * signal.two) ** 2
+    if over_batch:
+        young, largest, products = (np.asarray(a).sum(0) for a in (young, largest, products))
+    # both parts of a complex product come of two real products
+    additions = (2 if complex_values else 1) * count
+    if model.normwise and complex_values:
+        sure = model.growth(count, complex_values=True) * young
+    else:
+        sure = gamma(additions, model.accumulation.unit_roundoff) * largest * (sqrt(2) if complex_values else 1.0)
+    if model.failure is not None and not model.normwise:
+        energy = (2 if complex_values else 1) * (products + additions * largest**2)
+        sure = np.minimum(sure, _likely(np.sqrt(energy), model) * exp(min(additions * _u(model), 1.0)))
+    return np.asarray(sure + model.operand_error * young)
+
+
+def _u(model: ErrorModel) -> float:
+    return model.accumulation.unit_roundoff
+
+
+def convolution_bound_in_norm(
+    u: np.ndarray | Running, kernel: np.ndarray, size: int, model: ErrorModel, *, circular: bool = False
+) -> np.ndarray:
+    """Bound for the 2-norm of the error of a convolution along the last axis, before storing; shape (…, 1).
+
+    Args:
+        u: (…, n) signal, or what a kernel has of it; kernel: (…, n), broadcast against it.
+        size: the least transform length, 2n − 1 or 2n, also for a circular convolution.
+        circular: it may be a linear convolution whose tail is added to its head, or of a signal that is repeated: √2
+            times the error.
+    """
+    n = kernel.shape[-1]
+    value = u.value if isinstance(u, Running) else u
+    signal, filter_ = _sizes(u), _sizes(kernel)
+    complex_values = "c" in (value.dtype.kind, kernel.dtype.kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.maximum(
+            _transformed_in_norm(size, signal, filter_, model),
+            _summed_in_norm(n, signal, filter_, model, complex_values),
+        )
+        found = found + 4 * size**1.5 * model.accumulation.underflow
+        if circular and n > 1:
+            found = _folded(found, filter_.response * signal.two, model)
+        return np.nan_to_num(found, nan=inf, posinf=inf)
+
+
+def _folded(error: np.ndarray, norm: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """The tail of a sequence of this norm, and of this error in norm, added to its head."""
+    return np.asarray(sqrt(2) * (error + model.accumulation.unit_roundoff * (norm + error)))
+
+
+def convolution_bound(
+    u: np.ndarray | Running, kernel: np.ndarray, size: int, model: ErrorModel, *, circular: bool = False
+) -> np.ndarray:
     """Bound for a convolution of u with `kernel` along the last axis, by FFTs of length `size` or summed directly.
 
     Args:
-        u: (…, n) signal; kernel: (…, n), broadcast against it.
-        size: transform length, n for circular and 2n for causal convolution.
+        u: (…, n) signal, or what a kernel has of it; kernel: (…, n), broadcast against it.
+        size: the least transform length, 2n − 1 or 2n.
+        circular: as in `convolution_bound_in_norm`; of a linear convolution two errors are added.
 
     Returns:
         (…, 1): the same bound for every output, before storing. A direct sum of n products, error γ_n Σ|k||u|, is
-        within it too because Σ|k||u| ≤ ‖k‖₂‖u‖₂.
+        within it too because Σ|k||u| ≤ ‖k‖₂‖u‖₂. No element is off by more than the norm of all.
     """
-    one, two = _norms(u)
-    kernel_one, kernel_two = _norms(kernel)
-    transform = convolution_growth(size, one, two, kernel_one, kernel_two, model)
-    n = u.shape[-1]
-    complex_values = "c" in (u.dtype.kind, kernel.dtype.kind)
-    direct = model.growth(n, complex_values=complex_values) * kernel_two * two
-    return np.maximum(transform, direct) + 4 * size * model.accumulation.underflow
+    value = u.value if isinstance(u, Running) else u
+    signal, filter_ = _sizes(u), _sizes(kernel)
+    with np.errstate(over="ignore", invalid="ignore"):
+        transform = convolution_growth(size, signal, filter_, model)
+        n = value.shape[-1]
+        complex_values = "c" in (value.dtype.kind, kernel.dtype.kind)
+        direct = model.growth(n, complex_values=complex_values) * filter_.two * signal.two
+        bound = np.maximum(transform, direct) + 4 * size * model.accumulation.underflow
+        if circular and n > 1:
+            bound = 2 * bound + model.accumulation.unit_roundoff * (filter_.two * signal.two + bound)
+        bound = np.minimum(bound, convolution_bound_in_norm(u, kernel, size, model, circular=circular))
+        return np.asarray(np.nan_to_num(bound, nan=inf, posinf=inf))
 
 
-def correlation_gradient_bound(w: Running, u: np.ndarray, size: int, model: ErrorModel) -> np.ndarray:
+def correlation_gradient_bound(
+    w: Running, u: np.ndarray, size: int, model: ErrorModel, *, circular: bool = False
+) -> np.ndarray:
     """Bound for Σ_b Σ_i w_(b,i) u_(b,i−l), the gradient of a filter: correlations summed over the batch.
 
     Args:
         w: (batch, …, n), u: (batch, …, n).
-        size: transform length, as in `convolution_bound`.
+        size, circular: as in `convolution_bound`.
 
     Returns:
         (…, 1): the same bound for every lag, before storing. Each correlation is within `convolution_bound` of its own,
@@ -149,12 +435,42 @@ def correlation_gradient_bound(w: Running, u: np.ndarray, size: int, model: Erro
         sum over all batch · n products, error γ_(batch·n) Σ|w||u|, is within the bound too.
     """
     batch, n = u.shape[0], u.shape[-1]
-    moduli = np.abs(w.value) + w.error
     with np.errstate(over="ignore", invalid="ignore"):
-        single = convolution_bound(moduli, u, size, model)
-        norms = _norms(moduli)[1] * _norms(u)[1]
-        moved = _norms(w.error)[1] * _norms(u)[1]
+        single = convolution_bound(w, u, size, model, circular=circular)
+        norms = _sizes(w).two * _sizes(u).two
+        moved = _two(w.error) * _sizes(u).two
         stored = model.intermediate.unit_roundoff * (norms + single) + model.intermediate.underflow
         apart = single + stored + model.growth(batch, complex_values=True) * (norms + single + stored)
         together = model.growth(batch * n) * norms + 4 * n * model.accumulation.underflow
         return np.nan_to_num((moved + np.maximum(apart, together)).sum(0), nan=inf, posinf=inf)
+
+
+def correlation_gradient_bound_in_norm(
+    w: Running, u: np.ndarray, size: int, model: ErrorModel, *, circular: bool = False
+) -> np.ndarray:
+    """Bound for the 2-norm, over the lags, of the error of the same gradient, before storing; shape (…, 1).
+
+    As `correlation_gradient_bound`, with the norms of the module: correlations one by one, each of norm at most
+    W_max ‖u‖₂, stored and added, or one sum of batch · n products.
+    """
+    batch, n = u.shape[0], u.shape[-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows, others = _sizes(w), _sizes(u)
+        single = _transformed_in_norm(size, rows, others, model)
+        single = _folded(single, rows.response * others.two, model) if circular and n > 1 else single
+        norms = np.minimum(rows.response * others.two, others.response * rows.two)
+        moved = np.minimum(_one(w.error) * others.two, _two(w.error) * others.one)
+        stored = model.intermediate.unit_roundoff * (norms + single) + sqrt(n) * model.intermediate.underflow
+        added = model.growth(batch, complex_values=True) * (norms + single + stored)
+        apart = (single + stored + added).sum(0)
+        together = _summed_in_norm(max(batch, 1) * n, rows, others, model, False, over_batch=True)
+        found = moved.sum(0) + np.maximum(apart, together) + 4 * size**1.5 * batch * model.accumulation.underflow
+        return np.nan_to_num(found, nan=inf, posinf=inf)
+
+
+def _one(a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.abs(a).sum(-1, keepdims=True))
+
+
+def _two(a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt((np.abs(a) ** 2).sum(-1, keepdims=True)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.wire import DTYPES
 
@@ -21,7 +22,7 @@ def torch_or_none() -> Any:
 
 
 def to_face(array: np.ndarray, face: str, dtype: str) -> Any:
-    """`array` as `face` ("numpy" or "torch") with logical `dtype`; bfloat16 travels as float32.
+    """`array` as `face` ("numpy" or "torch") with logical `dtype`, which travels in its carrier.
 
     Raises:
         SandboxError: torch is wanted and not there, or NumPy has no such dtype.
@@ -31,9 +32,9 @@ def to_face(array: np.ndarray, face: str, dtype: str) -> Any:
         if torch is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was to be given a torch tensor, but never imported torch")
         tensor = torch.from_numpy(array.copy())
-        return tensor.to(torch.bfloat16) if dtype == "bfloat16" else tensor
-    if dtype == "bfloat16":
-        raise SandboxError(Outcome.EXCEPTION, "NumPy has no bfloat16: give a torch model, or another --dtype")
+        return tensor.to(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
+    if carrier_of(dtype) != dtype:
+        raise SandboxError(Outcome.EXCEPTION, f"NumPy has no {dtype}: give a torch model, or another --dtype")
     return array.copy()
 
 
@@ -88,8 +89,9 @@ def leaf_as_numpy(leaf: Any) -> tuple[np.ndarray, str]:
         if leaf.layout != torch.strided:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a tensor of layout {leaf.layout}")
         tensor = leaf.detach().cpu().resolve_conj().resolve_neg()
-        if tensor.dtype == torch.bfloat16:
-            return tensor.to(torch.float32).numpy(), "bfloat16"
+        name = str(tensor.dtype).removeprefix("torch.")
+        if carrier_of(name) != name:
+            return tensor.to(getattr(torch, carrier_of(name))).numpy(), name
         try:
             array = tensor.numpy()
         except (TypeError, RuntimeError) as error:

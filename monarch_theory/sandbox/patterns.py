@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from monarch_theory.formats import FORMATS, carrier_of
+
 __all__ = ["MALLOC_PERTURB", "PADDING", "POISON", "is_padding", "is_poison", "poisoned"]
 
-POISON = {"float16": 0x7E5A, "float32": 0x7FDA5A5A, "float64": 0x7FFADA5A5A5A5A5A}
-"""NaN with a payload no arithmetic produces, as bits; the top half of the float32 one is the bfloat16 one."""
+POISON = {f.name: f.poison for f in FORMATS}
+"""NaN with a payload no arithmetic produces, as bits, for every format."""
 
-PADDING = {"float16": 0x7E35, "float32": 0x7FD53535, "float64": 0x7FFD353535353535}
+PADDING = {f.name: f.padding for f in FORMATS}
 """Another NaN, for what lies between the elements of strided arguments."""
 
 # glibc fills new memory with the complement of this byte: 0x7E7E… is huge in every format but float16, where it is NaN
 MALLOC_PERTURB = 0x81
-FRESH = {"float16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E}
+FRESH = {"float16": 0x7E7E, "bfloat16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E}
 
 
 def pattern_of(dtype: np.dtype, patterns: dict[str, int]) -> np.ndarray | None:
     """One element that holds a pattern, if there is one for the dtype; int16 carries the bits of bfloat16."""
     if dtype == np.int16:
-        return np.array(patterns["float32"] >> 16, dtype)
+        return np.array(patterns["bfloat16"], dtype)
     part = dtype.type(0).real.dtype
     if part.name not in patterns:
         return None
@@ -38,15 +40,16 @@ def poisoned(array: np.ndarray, patterns: dict[str, int] = POISON) -> np.ndarray
 
 
 def holds(array: np.ndarray, dtype: str, patterns: dict[str, int]) -> np.ndarray:
-    """Which elements hold a pattern; `dtype` "bfloat16" travels as float32."""
+    """Which elements hold a pattern; numbers of a dtype that NumPy lacks come in the top bits of their carrier."""
     if dtype in ("complex64", "complex128"):
         pairs = np.ascontiguousarray(array)[..., None].view(array.real.dtype)
         return np.asarray(holds(pairs, pairs.dtype.name, patterns).any(-1))
-    if dtype == "bfloat16":
-        return np.asarray(np.ascontiguousarray(array).view(np.uint32) >> 16 == patterns["float32"] >> 16)
     if dtype not in patterns:
         return np.zeros(array.shape, dtype=bool)
-    return np.asarray(np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}") == patterns[dtype])
+    bits = np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}")
+    if carrier_of(dtype) != dtype:
+        bits = bits >> 16
+    return np.asarray(bits == patterns[dtype])
 
 
 def is_poison(array: np.ndarray, dtype: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import Format, format_of, round_to
+from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "Case", "cases", "make_case", "selected_shapes"]
@@ -135,7 +135,7 @@ def stored(values: np.ndarray, dtype: str) -> np.ndarray:
     if dtype.startswith("complex"):
         return values.astype(dtype)
     rounded = round_to(values, dtype)
-    return rounded.astype("float32" if dtype == "bfloat16" else dtype)
+    return rounded.astype(carrier_of(dtype))
 
 
 def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: tuple[int, ...]) -> Case:

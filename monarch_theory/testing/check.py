@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory import formats
+from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
@@ -19,14 +20,10 @@ from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, r
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
 
-__all__ = ["DTYPE_NAMES", "Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
-
-DTYPE_NAMES = {
-    "bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32",
-    "fp64": "float64", "double": "float64",
-}  # fmt: skip
+__all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
 
 EXIT_CODES = {
     Verdict.RIGHT: 0, Verdict.UNDECIDED: 2, Verdict.REFUSED: 2, Verdict.HANG: 2, Verdict.OUT_OF_MEMORY: 2,
@@ -64,8 +61,10 @@ class Report:
             empty or have another number of factors than its signature, by any exception.
         bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
         outputs: the worst ratio of error to bound of each output, by name.
+        sharpness: bound beside answer, and error beside bound.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
+        interpreted: Triton's interpreter ran the kernel, in place of a GPU.
         timeout, memory: seconds and GiB the kernel was allowed.
     """
 
@@ -81,10 +80,12 @@ class Report:
     refused: int
     worst: Worst | None
     outputs: dict[str, float]
+    sharpness: Sharpness
     deterministic_ratio: float
     probabilistic_ratio: float
     ulps: np.ndarray
     reproducible: bool
+    interpreted: bool
     seed: int
     seconds: float
     timeout: float
@@ -127,9 +128,7 @@ def dtype_named(name: str, op: Op) -> str:
     >>> dtype_named("bf16", op_named("monarch-multiply")), dtype_named("float32", op_named("monarch-dft"))
     ('bfloat16', 'complex64')
     """
-    full = DTYPE_NAMES.get(name, name)
-    if op.numbers == "complex":
-        full = {"float32": "complex64", "float64": "complex128"}.get(full, full)
+    full = formats.dtype_named(name, complex_values=op.numbers == "complex")
     if full not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {name!r}")
     return full
@@ -157,7 +156,10 @@ def check(
     face: str = "auto",
     accumulate: str | None = None,
     intermediate: str | None = None,
-    bound: str = "deterministic",
+    bound: str | None = None,
+    operands: str = "exact",
+    rounding: str = "nearest",
+    algorithm: str = "conventional",
     failure_probability: float = 1e-9,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
@@ -172,8 +174,11 @@ def check(
         cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
         timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
-        accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages (see `default_model`).
-        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`.
+        accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages; None: those usual for
+            the op (see `Op.usual_model`).
+        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`; None:
+            probabilistic for transforms and convolutions, deterministic for other ops.
+        operands, rounding, algorithm: further claims (see `default_model`).
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`: what the kernel promises to take.
 
@@ -183,6 +188,7 @@ def check(
     started = time.monotonic()
     op = op_from(op) if isinstance(op, str) else op
     dtype = dtype_named(dtype, op)
+    bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     if cases_wanted < 1:
@@ -193,7 +199,10 @@ def check(
         raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
-    model = default_model(dtype, accumulate, intermediate, failure_probability if bound == "probabilistic" else None)
+    model = op.usual_model(
+        dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
+        operands=operands, rounding=rounding, algorithm=algorithm,
+    )  # fmt: skip
     progress = _Progress()
     raised: list[Observation] = []
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
@@ -202,9 +211,10 @@ def check(
         return Report(
             verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
             failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
-            outputs=progress.outputs,
+            outputs=progress.outputs, sharpness=progress.sharpness,
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
-            ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible, seed=seed,
+            ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
+            interpreted=progress.interpreted, seed=seed,
             seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
@@ -231,6 +241,8 @@ def check(
     progress.refused += len(raised)
     if not progress.ran:
         return report(Verdict.UNDECIDED, f"the kernel refused every case: {progress.refusal}")
+    if progress.sharpness.undecided_shapes:
+        return report(Verdict.UNDECIDED, progress.sharpness.why_undecided())
     declined = f"; it declined {progress.refused}, {raised[0].judgement.message}" if raised else ""
     return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound{declined}")
 
@@ -303,9 +315,11 @@ class _Progress:
         self.worst: Worst | None = None
         self.deterministic = self.probabilistic = 0.0
         self.reproducible = True
+        self.interpreted = False
         self.ulps: list[np.ndarray] = []
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
+        self.sharpness = Sharpness()
 
     def add(self, seen: Observation) -> None:
         judgement = seen.judgement
@@ -314,8 +328,10 @@ class _Progress:
             self.refusal = judgement.message
             return
         self.ran += 1
+        self.interpreted |= seen.run.interpreted
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
+        self.sharpness.add(seen.case, seen.references, judgement)
         if judgement.index is None:
             return
         for computed, expected in zip(seen.run.outputs, seen.references, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
+from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, TF32, ErrorModel, Format
 from monarch_theory.sandbox.patterns import is_padding
 from monarch_theory.testing.cases import EXTREME, Case
 from monarch_theory.testing.faults import row_faults, scaled, shared_faults
@@ -97,7 +97,7 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _same_scale(telling) or _too_narrow(telling, model)
+    found = _stale(telling, history) or _same_scale(telling) or _tf32(telling, model) or _too_narrow(telling, model)
     return found or _common_family(telling, model) or _by_place(telling, "not recognised")
 
 
@@ -143,11 +143,11 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
         bound = 2 * fault.after(case.op.bounds(changed, case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
-    truth, own = seen.expected.truth.high, seen.expected.bound
+    truth = seen.expected.truth.high
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
     fits = bool((ratios(np.abs(seen.computed - wrong), bound) <= 1).all())
-    return fits and bool((ratios(np.abs(wrong - truth), own) > 1).any())
+    return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
 def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]:
@@ -214,6 +214,37 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
     return None
 
 
+def _tf32(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+    """Whether the errors are those of multiplying TF32 operands: within their bound, and used up to a 64th somewhere.
+
+    A bound so wide that nothing comes near it would explain any smaller fault, too.
+    """
+    if model.operands is not None or model.storage.precision <= TF32.precision:
+        return None
+    claimed = replace(model.deterministic(), operands=TF32)
+    used = 0.0
+    for seen in telling:
+        values, position = seen.case.values, seen.judgement.output
+        bound = seen.case.op.bounds(values, seen.case.shape, claimed)[position]
+        ratio = ratios(seen.expected.truth.error(seen.computed), bound)
+        if (ratio > 1).any() or not _keeps_three_bits(seen):
+            return None
+        used = max(used, float(ratio.max()))
+    if used < 2**-6:
+        return None
+    return Cause(
+        "TF32 operands",
+        f"the errors are those of operands read as tf32, 11 bits of them, instead of {model.storage.name} "
+        "(allowed where `--operands tf32` is claimed)",
+    )
+
+
+def _keeps_three_bits(seen: Observation) -> bool:
+    sizes = {name: np.abs(a) for name, a in seen.case.values.items()}
+    moduli = np.abs(seen.case.op.answers(sizes, seen.case.shape)[seen.judgement.output])
+    return bool(seen.expected.truth.error(seen.computed).max() <= moduli.max() / 8)
+
+
 def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     """Whether the errors are within the bound of a kernel that works in a narrower format, and look like rounding.
 
@@ -232,7 +263,7 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:
-    return np.asarray(ratios(seen.expected.truth.error(seen.computed), seen.expected.bound) > 1)
+    return np.asarray(seen.expected.excess(seen.expected.truth.error(seen.computed)) > 1)
 
 
 def _is_tail(seen: Observation) -> bool:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
+from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel, failure_per_product, format_of
+from monarch_theory.formats import carrier_of, format_of
+from monarch_theory.rounding import ErrorModel, failure_per_product
 from monarch_theory.sandbox import Outcome
 from monarch_theory.sandbox.patterns import is_padding, is_poison
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.op import Arrays, Output
+from monarch_theory.testing.op import Arrays, NormBound, Output
 from monarch_theory.testing.oracle import Enclosure, exact_answer
 
 __all__ = ["OF_VALUES", "Judgement", "Reference", "Verdict", "judge", "reference"]
@@ -61,6 +63,7 @@ class Reference:
             row of a sum over them).
         deterministic, probabilistic: the two bounds, of which `bound` is one.
         must_not_be_finite: elements that depend on a NaN or an infinity of the input.
+        norm: bound on the errors of whole rows, where the op has one; infinite for rows where anything goes.
     """
 
     truth: Enclosure
@@ -68,6 +71,25 @@ class Reference:
     deterministic: np.ndarray
     probabilistic: np.ndarray
     must_not_be_finite: np.ndarray
+    norm: NormBound | None = None
+
+    def excess(self, error: np.ndarray) -> np.ndarray:
+        """Error over bound of every element, or of its row if that is more; at most 1 where both bounds hold."""
+        own = ratios(error, self.bound)
+        if self.norm is None or not error.ndim:
+            return own
+        return np.where(own > 1, own, np.maximum(own, self.norm.ratios(error)[..., None]))
+
+    def vacuous(self) -> np.ndarray:
+        """Elements that the bound does not decide: it is finite, and a row of zeros would be within it.
+
+        A row whose answer is zero everywhere is decided: what is not zero there is wrong.
+        """
+        answer = np.abs(self.truth.high)
+        if not answer.size:
+            return np.zeros(answer.shape, dtype=bool)
+        largest = answer.max(-1, keepdims=True) if answer.ndim else answer
+        return np.asarray((self.bound >= largest) & np.isfinite(self.bound) & (largest > 0))
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,7 @@ class Judgement:
     Attributes:
         output: position of the output the verdict, the message and the element are about.
         outputs: the judgement of every output alone, where their number, shapes and dtypes are those due.
+        norm_ratio: the largest ratio of the error of a row, in norm, to its bound.
     """
 
     verdict: Verdict
@@ -89,6 +112,7 @@ class Judgement:
     reproducible: bool = True
     output: int = 0
     outputs: tuple[Judgement, ...] = ()
+    norm_ratio: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -106,20 +130,27 @@ def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> tuple[Ref
     products = max(sum(truth.high.size for truth in truths), 1) * 8
     likely = replace(model, failure=failure_per_product(failure, products))
     bounds = [case.op.bounds(values, case.shape, one) for one in (model.deterministic(), likely)]
-    parts = zip(case.op.outputs(case.shape), truths, *bounds, _reached_by_poison(case, values, data), strict=True)
+    rows = sum(truth.high.size // max(truth.high.shape[-1], 1) for truth in truths if truth.high.ndim)
+    in_norm = model if model.failure is None else replace(model, failure=failure_per_product(failure, 8 * rows))
+    norms = case.op.norm_bounds(values, case.shape, in_norm)
+    reached = _reached_by_poison(case, values, data)
+    parts = zip(case.op.outputs(case.shape), truths, *bounds, norms, reached, strict=True)
     return tuple(_reference(case, model, *part) for part in parts)
 
 
 def _reference(
     case: Case, model: ErrorModel, output: Output, truth: Enclosure, deterministic: np.ndarray,
-    probabilistic: np.ndarray, reached: np.ndarray,
+    probabilistic: np.ndarray, norm: NormBound | None, reached: np.ndarray,
 ) -> Reference:  # fmt: skip
     if case.poisoned_row is not None:
         row = np.index_exp[case.poisoned_row] if output.by_row else np.index_exp[...]
         deterministic, probabilistic = deterministic.copy(), probabilistic.copy()
         deterministic[row] = probabilistic[row] = inf
     bound = deterministic if model.failure is None else probabilistic
-    return Reference(truth, bound, deterministic, probabilistic, reached)
+    if norm is not None:
+        anything = np.isinf(np.broadcast_to(bound, truth.high.shape)).any(-1)
+        norm = replace(norm, bound=np.where(anything, inf, norm.bound))
+    return Reference(truth, bound, deterministic, probabilistic, reached, norm)
 
 
 def _reached_by_poison(case: Case, values: Arrays, data: str) -> tuple[np.ndarray, ...]:
@@ -177,8 +208,8 @@ def _judge_form(case: Case, run: Run, output: int, shape: tuple[int, ...]) -> Ju
     got, dtype = run.outputs[output].shape, run.dtypes[output]
     if got != shape:
         return Judgement(Verdict.WRONG_SHAPE, f"expected shape {shape}{where}, got {got}", output=output)
-    # NumPy has no bfloat16, so a NumPy kernel is given, and may return, float32 that holds its values
-    if dtype != case.dtype and (run.face, dtype, case.dtype) != ("numpy", "float32", "bfloat16"):
+    # where NumPy lacks the dtype, a NumPy kernel is given, and may return, the carrier that holds its values
+    if dtype != case.dtype and (run.face != "numpy" or dtype != carrier_of(case.dtype)):
         return Judgement(Verdict.WRONG_DTYPE, f"expected dtype {case.dtype}{where}, got {dtype}", output=output)
     return None
 
@@ -205,34 +236,55 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     error = expected.truth.error(wide)
     over = ratios(error, expected.bound)
     index = worst_of(over)
-    numbers = {
+    numbers: dict[str, Any] = {
         "ratio": float(over[index]),
         "probabilistic_ratio": float(ratios(error, expected.probabilistic).max()),
         "error": float(error[index]),
         "bound": float(expected.bound[index]),
         "index": index,
+        "norm_ratio": 0.0 if expected.norm is None else float(expected.norm.ratios(error).max()),
     }
     vanished = expected.must_not_be_finite & np.isfinite(wide)
     if vanished.any():
         where = output.describe(case.shape, worst_of(vanished))
-        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)  # type: ignore[arg-type]
+        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)
+    if over[index] <= 1 and numbers["norm_ratio"] <= 1:
+        return Judgement(Verdict.RIGHT, **numbers)
     if over[index] <= 1:
-        return Judgement(Verdict.RIGHT, **numbers)  # type: ignore[arg-type]
+        return _outside_in_norm(case, error, expected, output, numbers)
     wrong = over > 1
     unwritten = is_poison(computed, dtype) & wrong
     if unwritten.any():
         message = f"{int(unwritten.sum())} of {computed.size} elements still hold what was in memory before"
-        return Judgement(Verdict.UNWRITTEN, message, **{**numbers, "index": worst_of(unwritten)})  # type: ignore[arg-type]
+        return Judgement(Verdict.UNWRITTEN, message, **{**numbers, "index": worst_of(unwritten)})
     padding = is_padding(computed, dtype) & wrong
     if padding.any():
         message = f"{int(padding.sum())} of {computed.size} elements are what lies between those of a strided argument"
-        return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(padding)})  # type: ignore[arg-type]
+        return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(padding)})
     nan = np.isnan(wide) & wrong
     if nan.any():
         message = f"{int(nan.sum())} of {computed.size} elements are NaN where a number is due"
-        return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(nan)})  # type: ignore[arg-type]
+        return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(nan)})
     message = f"{int(wrong.sum())} of {computed.size} elements outside their bound"
-    return Judgement(Verdict.WRONG, message, **numbers)  # type: ignore[arg-type]
+    return Judgement(Verdict.WRONG, message, **numbers)
+
+
+def _outside_in_norm(
+    case: Case, error: np.ndarray, expected: Reference, output: Output, numbers: dict[str, Any]
+) -> Judgement:
+    """Every element is within its bound, and a row is not: the element named is the worst of the worst row."""
+    assert expected.norm is not None
+    found = expected.norm.ratios(error)
+    row = worst_of(found)
+    index = (*row, int(np.argmax(error[row])))
+    numbers = numbers | {"index": index, "error": float(error[index]), "bound": float(expected.bound[index])}
+    count = int((found > 1).sum())
+    where = output.describe(case.shape, index)
+    message = (
+        f"the errors of {count} of {found.size} rows are together {found.max():.3g} times the bound on their norm, "
+        f"though every element is within its own; the largest is at {where}"
+    )
+    return Judgement(Verdict.WRONG, message, **numbers)
 
 
 def ulps(computed: np.ndarray, expected: Reference, dtype: str) -> np.ndarray:

@@ -30,6 +30,7 @@ class Run:
         face: kind of arrays the kernel was given, "numpy" or "torch"; takes_out: it was given `out` to write into.
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
+        interpreted: Triton's interpreter ran a part of it.
     """
 
     outcome: Outcome | None = None
@@ -42,6 +43,7 @@ class Run:
     face: str = "numpy"
     takes_out: bool = False
     aliased: bool = False
+    interpreted: bool = False
 
 
 class KernelProcess(Sandbox):
@@ -142,5 +144,6 @@ class Kernel:
             again=arrays[count:],
             modified=tuple(names[i] for i in answer["modified"]),
             aliased=answer["aliased"],
+            interpreted=answer["interpreted"],
             **self._found,
         )

@@ -26,9 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel
+from monarch_theory.formats import FORMATS
+from monarch_theory.rounding import ErrorModel, default_model
 
-__all__ = ["LARGE_BATCH", "Arrays", "Fault", "Op", "Output", "Shape"]
+__all__ = ["LARGE_BATCH", "Arrays", "Fault", "NormBound", "NormBounds", "Op", "Output", "Shape"]
 
 Shape = Mapping[str, Any]
 """Names of sizes to integers or tuples of integers, for example {"batch": 2, "input_radices": (4, 4)}."""
@@ -41,6 +42,30 @@ Arrays = dict[str, np.ndarray]
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 """One array for an op of one output, a tuple of them, in order, for an op of several."""
+
+
+@dataclass(frozen=True)
+class NormBound:
+    """How large the errors of a row, along the last axis of an output, may be together.
+
+    Attributes:
+        bound: of ‖weights ⊙ error‖₂ for every row, in the shape of the output less its last axis.
+        weights: what errors are multiplied by first, broadcast against the output: one over what the op multiplies a
+            sum by in the end, so that the small ones count.
+    """
+
+    bound: np.ndarray
+    weights: np.ndarray | float = 1.0
+
+    def ratios(self, error: np.ndarray) -> np.ndarray:
+        """‖weights ⊙ error‖₂ / bound for every row; 0/0 = 0, and 0 over an infinite bound."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            norm = np.sqrt(((self.weights * error) ** 2).sum(-1))
+            return np.where((norm == 0) | np.isinf(self.bound), 0.0, norm / self.bound)
+
+
+NormBounds = NormBound | tuple[NormBound | None, ...] | None
+"""One for an op of one output, a tuple, in order, for an op of several; None where only elements are bounded."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,10 @@ class Fault:
 
 def _no_options(shape: Shape) -> dict[str, Any]:
     return {}
+
+
+def _no_norms(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBounds:
+    return None
 
 
 def _no_faults(shape: Shape) -> Iterable[Fault]:
@@ -124,6 +153,11 @@ class Op:
         oracle: exact answer, from arguments as object arrays of balls (and, in float64, from plain arrays too); a tuple
             of arrays where there are several outputs.
         bound: elementwise bound for a right kernel's error, as `oracle` returns it, from float64 or complex128 ones.
+        bound_in_norm: bounds on the error of whole rows, for ops whose errors are sharp only together.
+        random_rounding: they, and so the op, are held to the probabilistic bound unless another is asked for.
+        claims: of `rounding.CLAIMS` those on which the bound depends.
+        narrow_between: kernels usually keep what lies between two steps in a narrow storage format; otherwise they
+            compute in float32 inside, and round once at the end.
         options: keyword arguments, plain Python values.
         faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
         outputs: what the kernel returns, in order; several are returned as a tuple or a list.
@@ -137,6 +171,10 @@ class Op:
     arguments: Callable[[Shape], dict[str, tuple[int, ...]]]
     oracle: Callable[[Arrays, Shape], Answer]
     bound: Callable[[Arrays, Shape, ErrorModel], Answer]
+    bound_in_norm: Callable[[Arrays, Shape, ErrorModel], NormBounds] = _no_norms
+    random_rounding: bool = False
+    claims: tuple[str, ...] = ("accumulation", "intermediate")
+    narrow_between: bool = True
     options: Callable[[Shape], dict[str, Any]] = _no_options
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
     outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
@@ -144,10 +182,9 @@ class Op:
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
-        real = ("float64", "float32", "bfloat16", "float16")
-        return {"real": real, "complex": ("complex64", "complex128"), "both": (*real, "complex64", "complex128")}[
-            self.numbers
-        ]
+        real = tuple(f.name for f in FORMATS)
+        paired = tuple(f.paired for f in reversed(FORMATS) if f.paired)
+        return {"real": real, "complex": paired, "both": (*real, *paired)}[self.numbers]
 
     def answers(self, arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
         """What `oracle` gives, one array per output.
@@ -164,6 +201,21 @@ class Op:
             ValueError: it raises, or gives another number of arrays.
         """
         return self._per_output("bound", shape, lambda: self.bound(arrays, shape, model))
+
+    def norm_bounds(self, arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[NormBound | None, ...]:
+        """What `bound_in_norm` gives, one for each output."""
+        found = self.bound_in_norm(arrays, shape, model)
+        if found is None:
+            return (None,) * len(self.outputs(shape))
+        return found if isinstance(found, tuple) else (found,)
+
+    def usual_model(
+        self, dtype: str, accumulation: str | None = None, intermediate: str | None = None, **claims: Any
+    ) -> ErrorModel:
+        """`default_model` with what kernels of this op usually keep between steps."""
+        if intermediate is None and not self.narrow_between:
+            intermediate = default_model(dtype, accumulation).accumulation.name
+        return default_model(dtype, accumulation, intermediate, **claims)
 
     def _per_output(self, what: str, shape: Shape, compute: Callable[[], Answer]) -> tuple[np.ndarray, ...]:
         try:

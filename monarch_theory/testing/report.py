@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import carrier_of
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
+from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
@@ -39,7 +41,9 @@ def as_text(report: Report) -> str:
     tail = f", {report.refused} more refused" if report.refused else ""
     lines.append(f"verdict   {report.verdict.value}: {report.message}")
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
-    lines.append(f"claim     {report.model.describe()}")
+    if report.interpreted:
+        lines.append(f"          run by {BLIND_SPOTS}")
+    lines.append(f"claim     {report.model.describe(report.op.claims)}")
     if report.worst is not None:
         worst = report.worst
         where = ", ".join(f"{name} {value}" for name, value in worst.element.items())
@@ -50,6 +54,8 @@ def as_text(report: Report) -> str:
             f"bounds    worst ratio {report.deterministic_ratio:.3g} to the deterministic bound, "
             f"{report.probabilistic_ratio:.3g} to the probabilistic (failure {report.failure_probability:g} per case)"
         )
+    if report.worst is not None:
+        lines.append(f"sharpness {report.sharpness.describe()}")
     if len(report.outputs) > 1:
         parts = (f"{name} {ratio:.3g}{'' if ratio <= 1 else ' (wrong)'}" for name, ratio in report.outputs.items())
         lines.append(f"outputs   worst ratio of each: {', '.join(parts)}")
@@ -98,12 +104,14 @@ def as_dict(report: Report) -> dict[str, Any]:
         },
         "outputs": {name: _number(ratio) for name, ratio in report.outputs.items()},
         "bound": {
-            "held_to": report.bound, "claim": report.model.describe(),
+            "held_to": report.bound, "claim": report.model.describe(report.op.claims),
             "deterministic_ratio": _number(report.deterministic_ratio),
             "probabilistic_ratio": _number(report.probabilistic_ratio),
             "failure_probability": report.failure_probability,
         },
+        "sharpness": report.sharpness.as_dict(),
         "ulps": dict(zip((label.strip() for label in labels), counts, strict=True)),
+        "interpreted": report.interpreted,
         "bitwise_reproducible": report.reproducible,
         "failure": None if failure is None else {
             "message": failure.message, "cause": failure.cause.name, "detail": failure.cause.detail,
@@ -240,11 +248,11 @@ def laid_out(a):  # every other element of a buffer
 
 
 def _ask(seen: Observation) -> str:
-    bfloat16, torch = seen.case.dtype == "bfloat16", seen.run.face == "torch"
-    to_face = ("torch.from_numpy(a)" + (".to(torch.bfloat16)" if bfloat16 else "")) if torch else "a"
-    back = f"r.detach().cpu(){'.float()' if bfloat16 else ''}.numpy().copy()" if torch else "np.array(r)"
+    carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
+    to_face = ("torch.from_numpy(a)" + (f".to(torch.{seen.case.dtype})" if carried else "")) if torch else "a"
+    back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
     shapes = [one.truth.high.shape for one in seen.references]
-    dtype = "float32" if bfloat16 else seen.case.dtype
+    dtype = carrier_of(seen.case.dtype)
     out = f"""
     options['out'] = tuple(given_as(np.full(shape, nan, {dtype!r})) for shape in {shapes!r})
     options['out'] = options['out'][0] if len(options['out']) == 1 else options['out']
@@ -282,8 +290,8 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         print('the first result changed when the kernel was called again:', wrong)
         """
     elif verdict is Verdict.WRONG_DTYPE:
-        dtype = "float32" if seen.case.dtype == "bfloat16" else seen.case.dtype
-        # a bfloat16 tensor is looked at as float32, and float32 in its place is wrong
+        dtype = carrier_of(seen.case.dtype)
+        # a tensor of a dtype that NumPy lacks is looked at in its carrier, and the carrier in its place is wrong
         got = f"str(returned[{position}].dtype).removeprefix('torch.')"
         due = seen.case.dtype if seen.run.face == "torch" else dtype
         body = f"""
@@ -303,6 +311,11 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         print(len(set(results)), 'different results in 200 runs')
         """
     else:
+        norm = ""
+        if seen.expected.norm is not None:
+            lines += [f"norm = {_literal(seen.expected.norm.bound)}  # of the errors of a row, weighted"]
+            lines += [f"weights = {_literal(np.broadcast_to(seen.expected.norm.weights, truth.shape))}"]
+            norm = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
         body = f"""
         print('modified arguments:', modified or 'none')
         computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
@@ -311,6 +324,7 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
             sys.exit(1)
         error = abs(computed.astype(expected.dtype) - expected)
         wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
+        {norm}
         print('computed', computed, 'expected', expected, 'error', error, 'bound', bound, sep='\\n')
         """
         if seen.expected.must_not_be_finite.any():

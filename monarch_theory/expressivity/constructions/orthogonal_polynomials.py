@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monarch_theory.digits import balanced_radices
 from monarch_theory.domains import Domain
 from monarch_theory.expressivity.constructions.permutations import bit_reversal
 from monarch_theory.expressivity.constructions.product import MonarchProduct
-from monarch_theory.expressivity.constructions.segments import balanced_pair, combine, segment_order
+from monarch_theory.expressivity.constructions.segments import combine, segment_order
 from monarch_theory.expressivity.constructions.transforms import dft
 from monarch_theory.monarch import Monarch
 
@@ -145,7 +146,7 @@ def _compose(second: np.ndarray, first: np.ndarray, domain: Domain) -> np.ndarra
 def _mixing(transfers: list[np.ndarray], length: int, n: int, domain: Domain) -> np.ndarray:
     """(segment, frequency, rows α β, columns α_L α_R β_L β_R), trimmed at both ends of the recursion."""
     size, segments = 2 * length, n // (2 * length)
-    transform = dft(balanced_pair(size), domain)
+    transform = dft(balanced_radices(size), domain)
     result, one = domain.zeros((segments, size, 2, 4)), domain.scalar(1)
     for place, segment in enumerate(segment_order(segments)):
         coefficients = domain.zeros((size, 2, 2))

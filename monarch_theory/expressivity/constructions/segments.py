@@ -11,19 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from monarch_theory.digits import reversal
+from monarch_theory.digits import balanced_radices, reversal
 from monarch_theory.domains import Domain
 from monarch_theory.expressivity.constructions.stages import as_stages, from_stages, halve_columns, prepend_terms
 from monarch_theory.expressivity.constructions.transforms import dft, inverse_dft
 from monarch_theory.monarch import Monarch
 
-__all__ = ["balanced_pair", "combine", "segment_order", "times"]
-
-
-def balanced_pair(size: int) -> tuple[int, int]:
-    """(2^⌈k/2⌉, 2^⌊k/2⌋) for size = 2^k."""
-    first = 2 ** (size.bit_length() // 2)
-    return first, size // first
+__all__ = ["combine", "segment_order", "times"]
 
 
 def segment_order(count: int) -> np.ndarray:
@@ -48,7 +42,7 @@ def combine(mixing: np.ndarray, domain: Domain) -> tuple[Monarch, Monarch]:
             frequency, what becomes of the columns, polynomial by polynomial and of each first the left segment's.
     """
     segments, size, rows, columns = mixing.shape
-    radices = balanced_pair(size)
+    radices = balanced_radices(size)
     padded = halve_columns(dft(radices, domain))
     # (segment, frequency) → (frequency digits, least significant first; segment)
     by_digit = mixing.reshape((segments, *radices[::-1], rows, columns)).transpose(2, 1, 0, 3, 4)

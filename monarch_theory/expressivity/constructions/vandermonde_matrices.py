@@ -20,12 +20,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from monarch_theory.digits import check_radices
+from monarch_theory.digits import balanced_radices, check_radices
 from monarch_theory.domains import COMPLEX128, Domain
 from monarch_theory.expressivity.constructions.convolution import hankel, powers, reciprocals, triangular_toeplitz
 from monarch_theory.expressivity.constructions.permutations import bit_reversal
 from monarch_theory.expressivity.constructions.product import MonarchProduct
-from monarch_theory.expressivity.constructions.segments import balanced_pair, combine, segment_order, times
+from monarch_theory.expressivity.constructions.segments import combine, segment_order, times
 from monarch_theory.expressivity.constructions.stages import reverse_columns, scale_columns
 from monarch_theory.expressivity.constructions.transforms import dft
 
@@ -94,7 +94,7 @@ def vandermonde(nodes: Sequence[object] | np.ndarray, domain: Domain = COMPLEX12
         mixing = _values(zip(right, left, strict=True), len(left), 2 * (len(left[0]) - 1), domain)
         factors = [*combine(mixing, domain), *factors]
         denominators = [times(a, b, domain) for a, b in zip(left, right, strict=True)]
-    division = triangular_toeplitz(_series_inverse(denominators[0], n, domain), balanced_pair(n), domain)
+    division = triangular_toeplitz(_series_inverse(denominators[0], n, domain), balanced_radices(n), domain)
     return MonarchProduct((*division.factors, *factors)).T
 
 
@@ -148,7 +148,7 @@ def _values(pairs: Iterable[tuple[np.ndarray, np.ndarray]], segments: int, size:
     for segment, pair in enumerate(pairs):
         for k, polynomial in enumerate(pair):
             coefficients[: len(polynomial), segment, k] = polynomial
-    values = dft(balanced_pair(size), domain).multiply(coefficients, axis=0)
+    values = dft(balanced_radices(size), domain).multiply(coefficients, axis=0)
     return values.transpose(1, 0, 2)[segment_order(segments), :, None, :]
 
 

@@ -139,8 +139,7 @@ RIGHT = (
     RightKernel("monarch_gpu", "monarch_dft_backward", DFT_BACK, COMPLEX),
     RightKernel("monarch_gpu", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
     RightKernel("monarch_gpu", "causal_monarch_backward", CAUSAL_BACK, REAL, fails_fixed_rtol=True),
-    # not bfloat16: the interpreter of Triton 3.9 casts to it by cutting bits off instead of rounding to nearest
-    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "float16"), max_size=17, most_runs=60),
+    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "bfloat16", "float16"), max_size=17, most_runs=60),
     RightKernel("cupy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("cupy", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX)),
     RightKernel("cupy", "monarch_multiply_of_this_project", MULTIPLY, (*WIDE, *COMPLEX)),

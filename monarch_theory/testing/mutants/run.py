@@ -92,10 +92,16 @@ class References:
     def of(self, op: str, dtype: str, count: int, max_size: int) -> list[tuple[Case, tuple[Reference, ...]]]:
         key = (op, dtype, count, max_size)
         if key not in self.known:
-            model = default_model(dtype)
+            model = usual_model(op, dtype)
             plan = cases(op_named(op), dtype, seed=self.seed, count=count, max_size=max_size)
             self.known[key] = [(case, reference(case, model)) for case in plan]
         return self.known[key]
+
+
+def usual_model(op: str, dtype: str) -> ErrorModel:
+    """What `monarch check` holds a kernel of this op to unless it claims something else."""
+    declared = op_named(op)
+    return declared.usual_model(dtype, failure=1e-9 if declared.random_rounding else None)
 
 
 @contextmanager
@@ -135,7 +141,7 @@ def run_mutants(
 
 
 def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
-    model = default_model(mutant.dtype)
+    model = usual_model(mutant.op, mutant.dtype)
     fixed = None
     if mutant.cause not in ("hang", "crash", "out of memory"):
         fixed = passes_fixed_tolerance(kernel, mutant.op, mutant.dtype, 1e-2, 1e-2, mutant.max_size)
@@ -187,7 +193,7 @@ def _clean(
     right: RightKernel, dtype: str, kernel: Kernel, share: int, references: References,
     on_runs: Callable[[str, int], None],
 ) -> CleanRun:  # fmt: skip
-    model = default_model(dtype)
+    model = usual_model(right.op, dtype)
     alarms, worst, refused, ran = [], 0.0, 0, 0
     fixed = passes_fixed_tolerance(kernel, right.op, dtype, *ASSERT_CLOSE[dtype], right.max_size)
     # half as many again as wanted, for kernels that refuse some shapes; rounded so that kernels share exact answers

@@ -61,6 +61,7 @@ OP = Op(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    claims=("accumulation",),
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
     numbers="both",

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, convolution_bound_in_norm
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape
 
 
 def shapes() -> Iterable[Shape]:
@@ -25,7 +25,7 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    error = convolution_bound(arrays["u"], arrays["k"], shape["n"], model)
+    error = convolution_bound(arrays["u"], arrays["k"], 2 * shape["n"] - 1, model, circular=True)
     value = exact.circular_convolution(arrays["u"], arrays["k"])
     return BOUND_SLACK * stored(value, error, model)
 
@@ -35,6 +35,18 @@ def stored(value: np.ndarray, error: np.ndarray, model: ErrorModel) -> np.ndarra
     moduli = np.abs(value) + error
     rounded = error + model.storage.unit_roundoff * moduli + model.storage.underflow
     return np.where(moduli + rounded > model.storage.largest, np.inf, rounded)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    inside = convolution_bound_in_norm(arrays["u"], arrays["k"], 2 * shape["n"] - 1, model, circular=True)[..., 0]
+    return stored_in_norm(exact.circular_convolution(arrays["u"], arrays["k"]), inside, model)
+
+
+def stored_in_norm(value: np.ndarray, inside: np.ndarray, model: ErrorModel) -> NormBound:
+    """The norm of the errors of rows once they are stored."""
+    u = model.storage.unit_roundoff
+    stored = np.sqrt(((u * np.abs(value) + model.storage.underflow) ** 2).sum(-1))
+    return NormBound(BOUND_SLACK * (inside * (1 + u) + stored))
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -57,6 +69,9 @@ OP = Op(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
+    random_rounding=True,
+    narrow_between=False,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
 )

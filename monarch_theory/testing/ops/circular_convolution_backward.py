@@ -5,10 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, correlation_gradient_bound, exactly
+from monarch_theory.rounding import (
+    BOUND_SLACK,
+    ErrorModel,
+    convolution_bound,
+    convolution_bound_in_norm,
+    correlation_gradient_bound,
+    correlation_gradient_bound_in_norm,
+    exactly,
+)
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import batch_sum_faults
-from monarch_theory.testing.op import Arrays, Fault, Output, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Output, Shape
 from monarch_theory.testing.ops import circular_convolution as forward
 from monarch_theory.testing.ops.long_convolution_backward import digits_of_k
 
@@ -27,11 +35,21 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, 
     gradient, n = arrays["gradient"], shape["n"]
     of_u, of_k = oracle(arrays, shape)
     errors = (
-        convolution_bound(gradient, arrays["k"], n, model),
-        correlation_gradient_bound(exactly(gradient), arrays["u"], n, model),
+        convolution_bound(gradient, arrays["k"], 2 * n - 1, model, circular=True),
+        correlation_gradient_bound(exactly(gradient), arrays["u"], 2 * n - 1, model, circular=True),
     )
     stored = (forward.stored(value, error, model) for value, error in zip((of_u, of_k), errors, strict=True))
     return tuple(BOUND_SLACK * error for error in stored)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[NormBound, ...]:
+    gradient, n = arrays["gradient"], shape["n"]
+    inside = (
+        convolution_bound_in_norm(gradient, arrays["k"], 2 * n - 1, model, circular=True),
+        correlation_gradient_bound_in_norm(exactly(gradient), arrays["u"], 2 * n - 1, model, circular=True),
+    )
+    values = oracle(arrays, shape)
+    return tuple(forward.stored_in_norm(v, e[..., 0], model) for v, e in zip(values, inside, strict=True))
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -58,6 +76,7 @@ OP = replace(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
     faults=faults,
     outputs=outputs,
 )

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel, fourier_bound
+from monarch_theory.rounding import ErrorModel, fourier_bound, fourier_bound_in_norm
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import monarch_dft
 
 
@@ -26,6 +26,10 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
     return fourier_bound(arrays["x"], None, model)
 
 
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    return NormBound(fourier_bound_in_norm(arrays["x"], None, model))
+
+
 def faults(shape: Shape) -> Iterable[Fault]:
     size = shape["size"]
     yield Fault("conjugate", "exponent has the opposite sign", changed("x", np.conj), np.conj)
@@ -41,6 +45,7 @@ OP = replace(
     shapes=shapes,
     arguments=arguments,
     bound=bound,
+    bound_in_norm=bound_in_norm,
     options=lambda shape: {},
     faults=faults,
 )

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.rounding import ErrorModel
-from monarch_theory.testing.op import Arrays, Shape
+from monarch_theory.testing.op import Arrays, NormBound, Shape
 from monarch_theory.testing.ops import monarch_dft
 from monarch_theory.testing.oracle import dft
 
@@ -23,10 +23,19 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
     return forward / size + 4 * model.storage.unit_roundoff * moduli + model.storage.underflow
 
 
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    """That of the forward transform over N, and the same rounding."""
+    size = prod(shape["radices"])
+    image = np.sqrt((np.abs(arrays["x"]) ** 2).sum(-1) / size)
+    forward = monarch_dft.bound_in_norm(arrays, shape, model).bound
+    return NormBound(forward / size + 4 * model.storage.unit_roundoff * image + size * model.storage.underflow)
+
+
 OP = replace(
     monarch_dft.OP,
     name="inverse-monarch-dft",
     summary="x_j = (1/N) Σ_i X_i exp(+2πi ij/N) in stages of the given radices, natural order (as torch.fft.ifft)",
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
 )

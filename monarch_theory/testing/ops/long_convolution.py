@@ -5,10 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, add, convolution_bound, exactly, multiply, store
+from monarch_theory.rounding import (
+    BOUND_SLACK,
+    ErrorModel,
+    Running,
+    add,
+    convolution_bound,
+    convolution_bound_in_norm,
+    exactly,
+    multiply,
+    store,
+)
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import circular_convolution
 
 
@@ -22,18 +32,65 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
     return arrays["gate"] * (exact.causal_convolution(u, arrays["k"]) + arrays["skip"][:, None] * u)
 
 
-def mixed(u: np.ndarray, k: np.ndarray, skip: Running, model: ErrorModel) -> Running:
-    """k ∗ u + skip ⊙ u with skip (channels, 1), stored in the intermediate format."""
+def convolved(u: np.ndarray, k: np.ndarray, model: ErrorModel) -> Running:
+    """k ∗ u, every element within its bound."""
     value = exact.causal_convolution(u, k)
-    error = np.broadcast_to(convolution_bound(u, k, 2 * u.shape[-1], model), value.shape)
-    convolved = store(Running(value, error), model.intermediate)
+    return Running(value, np.broadcast_to(convolution_bound(u, k, 2 * u.shape[-1] - 1, model), value.shape))
+
+
+def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
+    """k ∗ u + skip ⊙ u with skip (channels, 1), stored in the intermediate format."""
+    convolved = store(convolved, model.intermediate)
     skipped = store(multiply(skip, exactly(u), model), model.intermediate)
     return store(add(convolved, skipped, model), model.intermediate)
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    total = mixed(arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), model)
-    return BOUND_SLACK * store(multiply(exactly(arrays["gate"]), total, model), model.storage).error
+    return BOUND_SLACK * gated(convolved(arrays["u"], arrays["k"], model), arrays, arrays["gate"], model).error
+
+
+def gated(convolved: Running, arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> Running:
+    """gate ⊙ (k ∗ u + skip ⊙ u), stored, from the convolution."""
+    total = mixed(convolved, arrays["u"], exactly(arrays["skip"][:, None]), model)
+    return store(multiply(exactly(gate), total, model), model.storage)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    return gated_in_norm(arrays, arrays["gate"], model)
+
+
+def gated_in_norm(arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> NormBound:
+    """Errors over the gate: those of the convolution in norm, and what each step after it adds to an exact one.
+
+    Elements of gates below 2^−30 times the largest of their row do not count.
+    """
+    u, k = arrays["u"], arrays["k"]
+    inside = convolution_bound_in_norm(u, k, 2 * u.shape[-1] - 1, model)[..., 0]
+    after = gated(exactly_real(exact.causal_convolution(u, k)), arrays, gate, model).error
+    moduli = np.abs(gate)
+    counted = moduli > 2.0**-30 * moduli.max(-1, keepdims=True, initial=0)
+    weights = np.where(counted, 1 / np.where(counted, moduli, 1), 0.0)
+    return after_convolution(inside, weights * after, model, weights)
+
+
+def exactly_real(value: np.ndarray) -> Running:
+    """An exact value of which no grain is known."""
+    return Running(value, np.zeros(value.shape))
+
+
+def after_convolution(
+    inside: np.ndarray, after: np.ndarray, model: ErrorModel, weights: np.ndarray | float = 1.0
+) -> NormBound:
+    """Of a convolution whose error has the norm `inside`, and up to six roundings that add `after` to an exact one.
+
+    Each of them also rounds the error that it is given, so that is (1 + u)^6 as large.
+    """
+    formats = (model.storage, model.intermediate, model.accumulation)
+    u = max(f.unit_roundoff for f in formats)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # TF32 operands may be rounded there, too
+        found = inside * (1 + u) ** 6 * (1 + model.operand_error) ** 2 + np.sqrt((after**2).sum(-1))
+    return NormBound(BOUND_SLACK * np.nan_to_num(found, nan=np.inf, posinf=np.inf), weights)
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -64,5 +121,6 @@ OP = replace(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
     faults=faults,
 )

@@ -15,7 +15,9 @@ from monarch_theory.rounding import (
     Running,
     add,
     convolution_bound,
+    convolution_bound_in_norm,
     correlation_gradient_bound,
+    correlation_gradient_bound_in_norm,
     exactly,
     matmul,
     multiply,
@@ -23,7 +25,7 @@ from monarch_theory.rounding import (
 )
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import batch_sum_faults, changed
-from monarch_theory.testing.op import Arrays, Fault, Output, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Output, Shape
 from monarch_theory.testing.ops import long_convolution as forward
 from monarch_theory.testing.ops.circular_convolution import digits
 
@@ -43,21 +45,32 @@ def oracle(arrays: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, ...]:
     u, k, skip, gradient = arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), exactly(arrays["gradient"])
     w = store(multiply(exactly(arrays["gate"]), gradient, model), model.intermediate)
-    of_k = Running(
-        exact.total(exact.causal_correlation(w.value, u), 0), correlation_gradient_bound(w, u, 2 * shape["n"], model)
-    )
-    of_gate = multiply(gradient, forward.mixed(u, k, skip, model), model)
-    found = (gradient_of_u(w, k, skip, model), of_k, of_gate, gradient_of_skip(w, u, model))
+    value_of_k = exact.total(exact.causal_correlation(w.value, u), 0)
+    of_k = Running(value_of_k, correlation_gradient_bound(w, u, 2 * shape["n"] - 1, model))
+    of_gate = multiply(gradient, forward.mixed(forward.convolved(u, k, model), u, skip, model), model)
+    rounding = convolution_bound(w, k, 2 * shape["n"] - 1, model)
+    found = (gradient_of_u(w, k, skip, rounding, model), of_k, of_gate, gradient_of_skip(w, u, model))
     return tuple(BOUND_SLACK * store(state, model.storage).error for state in found)
 
 
-def gradient_of_u(w: Running, k: np.ndarray, skip: Running, model: ErrorModel) -> Running:
-    """The correlation moves by at most that of |k| with the error of w."""
+def gradient_of_u(w: Running, k: np.ndarray, skip: Running, rounding: np.ndarray | float, model: ErrorModel) -> Running:
+    """The correlation moves by at most that of |k| with the error of w, and has a `rounding` of its own."""
     moved = exact.causal_correlation(w.error, np.abs(k)) if np.isfinite(w.error).all() else np.inf
-    error = moved + convolution_bound(np.abs(w.value) + w.error, k, 2 * w.value.shape[-1], model)
-    correlated = Running(exact.causal_correlation(w.value, k), np.nan_to_num(error, nan=np.inf, posinf=np.inf))
-    correlated = store(correlated, model.intermediate)
+    value = exact.causal_correlation(w.value, k)
+    error = np.broadcast_to(np.nan_to_num(moved + rounding, nan=np.inf, posinf=np.inf), value.shape)
+    correlated = store(Running(value, error), model.intermediate)
     return add(correlated, store(multiply(skip, w, model), model.intermediate), model)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[NormBound | None, ...]:
+    u, k, skip, size = arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), 2 * shape["n"] - 1
+    w = store(multiply(exactly(arrays["gate"]), exactly(arrays["gradient"]), model), model.intermediate)
+    after_u = store(gradient_of_u(w, k, skip, 0.0, model), model.storage).error
+    of_u = forward.after_convolution(convolution_bound_in_norm(w, k, size, model)[..., 0], after_u, model)
+    exact_k = exact.total(exact.causal_correlation(w.value, u), 0)
+    after_k = store(forward.exactly_real(exact_k), model.storage).error
+    of_k = forward.after_convolution(correlation_gradient_bound_in_norm(w, u, size, model)[..., 0], after_k, model)
+    return of_u, of_k, forward.gated_in_norm(arrays, arrays["gradient"], model), None
 
 
 def gradient_of_skip(w: Running, u: np.ndarray, model: ErrorModel) -> Running:
@@ -120,6 +133,7 @@ OP = replace(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
     faults=faults,
     outputs=outputs,
 )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.digits import reversal
-from monarch_theory.rounding import ErrorModel, fourier_bound
+from monarch_theory.rounding import ErrorModel, fourier_bound, fourier_bound_in_norm
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Op, Output, Shape
 from monarch_theory.testing.oracle import dft
 
 RADICES = (
@@ -39,6 +39,10 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
     return fourier_bound(arrays["x"], shape["radices"], model)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    return NormBound(fourier_bound_in_norm(arrays["x"], shape["radices"], model))
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -75,6 +79,8 @@ OP = Op(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
+    random_rounding=True,
     options=options,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),

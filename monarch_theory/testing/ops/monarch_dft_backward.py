@@ -7,7 +7,7 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.op import Arrays, Fault, Output, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Output, Shape
 from monarch_theory.testing.ops import monarch_dft as forward
 
 
@@ -22,6 +22,10 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
     """That of the DFT: conjugating rounds nothing."""
     return forward.bound({"x": arrays["gradient"]}, shape, model)
+
+
+def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    return forward.bound_in_norm({"x": arrays["gradient"]}, shape, model)
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -49,6 +53,7 @@ OP = replace(
     arguments=arguments,
     oracle=oracle,
     bound=bound,
+    bound_in_norm=bound_in_norm,
     faults=faults,
     outputs=lambda shape: (Output("gradient of x", forward.digits),),
 )

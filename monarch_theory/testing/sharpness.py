@@ -1,0 +1,227 @@
+"""How sharp are the bounds? What a bound leaves of the answer, and what a right kernel uses of the bound.
+
+A bound as large as the answer decides nothing: zeros would be within it. A bound that no right kernel comes near lets
+faults pass that are as large as the rest. `python -m monarch_theory.testing.sharpness` prints both for every op and
+dtype, with the usual kernels of each: what NumPy computes in that precision.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.formats import round_to
+from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
+from monarch_theory.testing.judge import Judgement, Reference, judge_values, reference
+from monarch_theory.testing.op import Arrays, Op, Shape
+from monarch_theory.testing.ops import NAMES, op_named
+
+__all__ = ["TELLING", "Row", "Sharpness", "sharpness_of", "usual_kernels"]
+
+TELLING = ("normal", "graded", "integers")
+"""Families of values whose answers are as large as what they are summed of, so that a bound can be sharp for them."""
+
+
+@dataclass
+class Sharpness:
+    """What the bounds of the cases so far were worth.
+
+    Attributes:
+        elements: compared; undecided: of them, how many have a finite bound that a row of zeros would be within.
+        largest_bound: the largest bound beside the largest answer of its row, where values are normal.
+        used: the largest error beside a bound, of an element or of a row in norm.
+    """
+
+    elements: int = 0
+    undecided: int = 0
+    largest_bound: float = 0.0
+    used: float = 0.0
+    _decided: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, case: Case, references: Sequence[Reference], judgement: Judgement) -> None:
+        """Take in one case that the kernel ran on."""
+        vacuous = [one.vacuous() for one in references]
+        self.elements += sum(v.size for v in vacuous)
+        self.undecided += sum(int(v.sum()) for v in vacuous)
+        self.used = max([self.used, judgement.ratio, *(one.norm_ratio for one in judgement.outputs)])
+        for output, one, none in zip(case.op.outputs(case.shape), references, vacuous, strict=True):
+            if case.family == "normal":
+                self.largest_bound = max(self.largest_bound, bound_beside_answer(one))
+            finite = np.isfinite(one.bound)
+            if case.family in TELLING and none.size and finite.any() and one.truth.high.any():
+                key = f"{output.name} at {_sizes(case.shape)}"
+                self._decided[key] = self._decided.get(key, False) or not bool(none[finite].all())
+
+    @property
+    def undecided_shapes(self) -> list[str]:
+        """Outputs at shapes of which no bound decided anything, though values were such that one could."""
+        return [key for key, decided in self._decided.items() if not decided]
+
+    def why_undecided(self) -> str:
+        """The first such shape, and how many there are."""
+        names = self.undecided_shapes
+        more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+        return f"the bound of this claim exceeds the answer itself for {names[0]}{more}: anything would be within it"
+
+    def describe(self) -> str:
+        """One line for reports."""
+        share = self.undecided / max(self.elements, 1)
+        undecided = f"; {share:.1%} of elements undecided, as their bound exceeds the answer" if self.undecided else ""
+        return (
+            f"bounds up to {self.largest_bound:.2g} of the answer (normal values); "
+            f"the kernel uses up to {self.used:.2g} of its bound{undecided}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines; JSON types only."""
+        return {
+            "largest_bound_beside_answer": self.largest_bound, "largest_error_beside_bound": self.used,
+            "elements": self.elements, "elements_undecided": self.undecided,
+            "undecided_shapes": self.undecided_shapes,
+        }  # fmt: skip
+
+
+def bound_beside_answer(one: Reference) -> float:
+    """The median of (bound, or that of the norm where it is less) over (the answer's root mean square in the row)."""
+    answer = np.abs(one.truth.high)
+    if not answer.size or not answer.ndim:
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.sqrt((answer**2).mean(-1))
+        found = np.median(one.bound, axis=-1) / scale
+        if one.norm is not None:
+            weighted = np.sqrt(((one.norm.weights * answer) ** 2).sum(-1))
+            found = np.minimum(found, one.norm.bound / weighted)
+    found = found[np.isfinite(found)]
+    return float(found.max()) if found.size else 0.0
+
+
+def _sizes(shape: Shape) -> str:
+    return ", ".join(f"{name} {size}" for name, size in shape.items())
+
+
+# The usual kernels
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        bound: beside the answer, at the longest row with normal values.
+        used: the largest error beside a bound of the usual kernels there; used_anywhere: over the usual cases.
+    """
+
+    op: str
+    dtype: str
+    bound: float
+    used: float
+    used_anywhere: float
+
+
+Kernel = Callable[..., np.ndarray]
+
+
+def usual_kernels(op: Op, arrays: Arrays, shape: Shape, dtype: str) -> list[tuple[np.ndarray, ...]]:
+    """What usual kernels give, in the precision that a dtype is computed in (float32 for half), rounded once.
+
+    By NumPy's matrix product, FFT or convolution, and for transforms and convolutions also by their definition, one
+    term after the other.
+    """
+    wide = default_model(dtype).accumulation
+    name = wide.paired if dtype.startswith("complex") and wide.paired else wide.name
+    given = {key: a.astype(name) for key, a in arrays.items()}
+    with np.errstate(all="ignore"):
+        found = [op.answers(given, shape)]
+        found += [(kernel(*given.values()),) for kernel in KERNELS.get(op.name, ())]
+    return [tuple(round_to(one, dtype) for one in outputs) for outputs in found]
+
+
+def _by_transform(length: Callable[[int], int]) -> Kernel:
+    def convolve(u: np.ndarray, k: np.ndarray) -> np.ndarray:
+        n, size = u.shape[-1], length(u.shape[-1])
+        return np.fft.irfft(np.fft.rfft(u, size) * np.fft.rfft(k, size), size)[..., :n].astype(u.dtype)
+
+    return convolve
+
+
+def _term_by_term(delayed: Callable[[np.ndarray, int], np.ndarray]) -> Kernel:
+    def convolve(u: np.ndarray, k: np.ndarray) -> np.ndarray:
+        total = np.zeros_like(u)
+        for lag in range(u.shape[-1]):
+            total = total + k[:, lag, None] * delayed(u, lag)
+        return total
+
+    return convolve
+
+
+def _shifted(u: np.ndarray, lag: int) -> np.ndarray:
+    return np.concatenate([np.zeros_like(u[..., :lag]), u[..., : u.shape[-1] - lag]], -1)
+
+
+def _rolled(u: np.ndarray, lag: int) -> np.ndarray:
+    return np.roll(u, lag, -1)
+
+
+def _gated(convolve: Kernel) -> Kernel:
+    return lambda u, k, gate, skip: gate * (convolve(u, k) + skip[:, None] * u)
+
+
+def _direct_dft(x: np.ndarray) -> np.ndarray:
+    n = x.shape[-1]
+    total, j = np.zeros_like(x), np.arange(n)
+    for k in range(n):
+        total = total + x[:, k, None] * np.exp(-2j * np.pi * (j * k % n) / n).astype(x.dtype)
+    return total
+
+
+KERNELS: dict[str, tuple[Kernel, ...]] = {
+    "fft": (_direct_dft,),
+    "circular-convolution": (_by_transform(lambda n: n), _term_by_term(_rolled)),
+    "long-convolution": (_gated(_by_transform(lambda n: 2 * n)), _gated(_term_by_term(_shifted))),
+}
+
+
+def sharpness_of(op: Op, dtype: str, *, count: int = 60, max_size: int = 4096) -> Row:
+    """Bound and use of it for the usual kernels of an op."""
+    model = op.usual_model(dtype, failure=1e-9 if op.random_rounding else None)
+    anywhere = 0.0
+    for case in cases(op, dtype, count=count, max_size=min(max_size, 256)):
+        if case.poisoned_row is None:
+            anywhere = max(anywhere, _used(case, model)[1])
+    shapes = [s for s in selected_shapes(op, max_size=max_size) if s.get("batch", 1)]
+    longest = max(shapes, key=lambda s: (prod(next(iter(op.arguments(s).values()))[1:]), -s.get("batch", 0)))
+    case = make_case(op, dtype, longest, "normal", "contiguous", (0,))
+    bound, used = _used(case, model)
+    return Row(op.name, dtype, bound, used, max(used, anywhere))
+
+
+def _used(case: Case, model: ErrorModel) -> tuple[float, float]:
+    expected = reference(case, model, model.failure or 1e-9)
+    outputs = case.op.outputs(case.shape)
+    judged = [
+        judge_values(case, y, case.dtype, one, output)
+        for found in usual_kernels(case.op, case.arrays, case.shape, case.dtype)
+        for y, one, output in zip(found, expected, outputs, strict=True)
+    ]
+    return max(map(bound_beside_answer, expected)), max(max(j.ratio, j.norm_ratio) for j in judged)
+
+
+def main(names: Iterable[str] = NAMES) -> None:
+    """Print the table."""
+    print(f"{'op':30}{'dtype':12}{'bound/answer':>14}{'error/bound':>14}{'over all cases':>16}")
+    for name in names:
+        op = op_named(name)
+        for dtype in op.dtypes():
+            row = sharpness_of(op, dtype)
+            print(f"{name:30}{dtype:12}{row.bound:14.2e}{row.used:14.2g}{row.used_anywhere:16.2g}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or NAMES)

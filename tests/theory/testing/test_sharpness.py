@@ -1,0 +1,164 @@
+"""Bounds of transforms and convolutions: right kernels keep them whatever the data, faults of four bounds do not."""
+
+import numpy as np
+import pytest
+import scipy.fft
+
+from monarch_theory.rounding import (
+    convolution_bound,
+    convolution_bound_in_norm,
+    default_model,
+    fourier_bound,
+    fourier_bound_in_norm,
+    fourier_growth_in_norm,
+    largest_response,
+)
+from monarch_theory.testing.cases import make_case, selected_shapes
+from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.ops import NAMES, op_named
+from monarch_theory.testing.sharpness import Sharpness, sharpness_of, usual_kernels
+
+COMPLEX = default_model("complex64", failure=1e-9)
+SINGLE = default_model("float32", failure=1e-9)
+
+
+def rows(n, rng):
+    """Data that are hard in some way, (rows, n)."""
+    normal = rng.standard_normal((3, n)) + 1j * rng.standard_normal((3, n))
+    cancelling = normal.copy()
+    cancelling[:, n // 2 :] = -(1 + 1e-4) * cancelling[:, : n - n // 2]
+    steps = np.where(np.arange(n) < n // 2, 0.1, -0.1) * np.ones((2, 1))
+    graded = normal * np.exp2(rng.uniform(-20, 20, (3, n)))
+    tone = np.exp(2j * np.pi * 3 * np.arange(n) / n) * np.ones((2, 1))
+    constant = np.full((2, n), 0.1 + 0.7j)
+    return [normal, normal * 2.0**-60, normal * 2.0**50, graded, cancelling, steps + 0j, tone, constant]
+
+
+def direct(x, order):
+    n = x.shape[-1]
+    total, j = np.zeros_like(x), np.arange(n)
+    for k in order:
+        total = total + x[:, k, None] * np.exp(-2j * np.pi * (j * k % n) / n).astype(x.dtype)
+    return total
+
+
+def radix_two(x):
+    n = x.shape[-1]
+    if n == 1:
+        return x
+    even, odd = radix_two(x[:, ::2]), radix_two(x[:, 1::2])
+    turned = np.exp(-2j * np.pi * np.arange(n // 2) / n).astype(x.dtype) * odd
+    return np.concatenate([even + turned, even - turned], 1)
+
+
+def used(error, bound, in_norm):
+    norms = np.sqrt((error**2).sum(-1))
+    return max(np.where(error > 0, error / bound, 0).max(), np.where(norms > 0, norms / in_norm, 0).max())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 31, 64, 97, 100, 256])
+def test_every_usual_fourier_transform_is_within_both_bounds(n):
+    for x in rows(n, np.random.default_rng(n)):
+        x = x.astype(np.complex64)
+        wide = x.astype(complex)
+        truth, bounds = (
+            np.fft.fft(wide),
+            (fourier_bound(wide, None, COMPLEX), fourier_bound_in_norm(wide, None, COMPLEX)),
+        )
+        found = [np.fft.fft(x), scipy.fft.fft(x), direct(x, range(n)), direct(x, range(n)[::-1])]
+        found += [radix_two(x)] if n & (n - 1) == 0 else []
+        for y in found:
+            assert y.dtype == np.complex64 and used(np.abs(y - truth), *bounds) <= 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 16, 64, 100])
+def test_every_usual_convolution_is_within_both_bounds(n):
+    rng = np.random.default_rng(n)
+    for x, y in zip(rows(n, rng), rows(n, rng)[::-1], strict=True):
+        u, k = x.real[:2].astype(np.float32), y.real[:2].astype(np.float32)
+        truth = np.stack(
+            [np.convolve(a, b)[:n] for a, b in zip(u.astype(np.longdouble), k.astype(np.longdouble), strict=True)]
+        )
+        given = u.astype(float), k.astype(float), 2 * n - 1, SINGLE
+        bounds = convolution_bound(*given), convolution_bound_in_norm(*given)[:, 0]
+        sums = np.zeros_like(u)
+        for lag in range(n):
+            sums[:, lag:] = sums[:, lag:] + k[:, lag, None] * u[:, : n - lag]
+        transforms = [
+            scipy.fft.irfft(scipy.fft.rfft(u, size) * scipy.fft.rfft(k, size), size)[:, :n]
+            for size in (2 * n, scipy.fft.next_fast_len(2 * n - 1), 2 ** (2 * n).bit_length())
+        ]
+        for found in (sums, *transforms):
+            assert found.dtype == np.float32 and used(np.abs(found - truth).astype(float), *bounds) <= 1
+
+
+def test_the_bound_in_norm_grows_with_the_logarithm_and_tells_half_precision_apart():
+    growth = [fourier_growth_in_norm((2,) * stages, default_model("complex64")) for stages in (4, 8)]
+    assert growth[1] == pytest.approx(2 * growth[0], rel=0.1)
+    x = np.random.default_rng(0).standard_normal((4, 256)) + 0j
+    exact = np.fft.fft(x)
+    narrow = exact.real.astype(np.float16) + 1j * exact.imag.astype(np.float16)
+    assert np.sqrt((np.abs(narrow - exact) ** 2).sum(-1)).min() > 4 * fourier_bound_in_norm(x, None, COMPLEX).max()
+
+
+def test_the_largest_response_bounds_a_filter_between_the_points_of_any_transform():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 5, 33):
+        a = rng.standard_normal((6, n)) + 1j * rng.standard_normal((6, n))
+        dense = np.abs(np.fft.fft(a, 4099)).max(-1)
+        bound = largest_response(a)[:, 0]
+        assert (dense <= bound).all() and (bound <= 1.06 * dense).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_usual_kernels_are_right_and_a_fault_of_four_bounds_is_caught(name):
+    op = op_named(name)
+    shape = [s for s in selected_shapes(op, max_size=64) if s["batch"] == 2][-1]
+    for dtype in op.dtypes():
+        case = make_case(op, dtype, shape, "normal", "contiguous", (5,))
+        model = op.usual_model(dtype, failure=1e-9 if op.random_rounding else None)
+        expected = reference(case, model)
+        carried = "float32" if dtype == "bfloat16" else dtype
+        rng = np.random.default_rng(0)
+        for found in usual_kernels(op, case.arrays, shape, dtype):
+            outputs = [y.astype(carried) for y in found]
+            assert (
+                judge(case, Run(outputs=tuple(outputs), dtypes=(dtype,) * len(outputs)), expected).verdict
+                is Verdict.RIGHT
+            )
+        for position, one in enumerate(expected):
+            # one element, four bounds off; and a whole row, four times the bound of its norm together
+            single = one.truth.high.copy()
+            single.flat[-1] += 4 * one.bound.flat[-1] * 1.01
+            wrongs = [single]
+            if one.norm is not None:
+                step = rng.standard_normal(one.truth.high.shape)
+                weighted = np.sqrt(((one.norm.weights * step) ** 2).sum(-1))
+                wrongs.append(one.truth.high + step * (4 * one.norm.bound / weighted)[..., None])
+            for wrong in wrongs:
+                made = [y.copy() for y in outputs]
+                made[position] = wrong.astype(carried)
+                run = Run(outputs=tuple(made), dtypes=(dtype,) * len(made))
+                assert judge(case, run, expected).verdict is Verdict.WRONG, (dtype, position)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_right_kernels_come_near_the_bounds_of_half_precision_convolutions(dtype):
+    for name in ("circular-convolution", "long-convolution"):
+        row = sharpness_of(op_named(name), dtype, count=8)
+        assert row.bound < 0.01 and row.used > 0.3
+
+
+def test_a_claim_whose_bound_exceeds_the_answer_is_undecided():
+    op = op_named("long-convolution")
+    case = make_case(op, "bfloat16", {"batch": 2, "channels": 3, "n": 128}, "normal", "contiguous", (1,))
+    right = usual_kernels(op, case.arrays, case.shape, "bfloat16")[0][0].astype(np.float32)
+    decided = {}
+    for between in ("bf16", "float32"):
+        expected = reference(case, op.usual_model("bfloat16", intermediate=between, failure=1e-9))
+        found = Sharpness()
+        found.add(case, expected, judge(case, Run(outputs=(right,), dtypes=("bfloat16",)), expected))
+        decided[between] = not found.undecided_shapes
+        assert between == "float32" or "exceeds the answer itself for y at batch 2" in found.why_undecided()
+    assert decided == {"bf16": False, "float32": True}
