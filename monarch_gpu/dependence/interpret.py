@@ -169,9 +169,7 @@ class Interpretation:
 
 
 def _scalar(condition: Dependence, like: Value) -> Dependence:
-    return replace(
-        everything([condition], (1,) * len(like.shape)), infinite=FINITE
-    )
+    return replace(everything([condition], (1,) * len(like.shape)), infinite=FINITE)
 
 
 def _tensors(args: Any) -> list[Value]:
@@ -207,5 +205,3 @@ def _fitting(call: Call, result: Any) -> Any:
         if tuple(value.shape) != shape:
             raise AssertionError(f"{call.op}: expected shape {shape}, got {tuple(value.shape)}")
     return result
-
-

@@ -202,9 +202,7 @@ def prove(
     return sharper
 
 
-def _checked_axes(
-    tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int
-) -> list[int | str | None]:
+def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int) -> list[int | str | None]:
     given = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
     if len(given) != len(tensors):
         raise ValueError(f"sequence_axes: expected one for each of {len(tensors)} tensors, got {len(given)}")
@@ -213,7 +211,9 @@ def _checked_axes(
         if axis is None or axis == FIXED:
             continue
         if not isinstance(axis, int) or not -tensor.ndim <= axis < tensor.ndim:
-            raise ValueError(f"sequence_axes: expected an axis of {tuple(tensor.shape)}, None or {FIXED!r}, got {axis!r}")
+            raise ValueError(
+                f"sequence_axes: expected an axis of {tuple(tensor.shape)}, None or {FIXED!r}, got {axis!r}"
+            )
         given[index] = axis % tensor.ndim
         lengths.add(tensor.shape[axis])
     if len(lengths) != 1:
@@ -325,7 +325,9 @@ class Question:
         if self.output_axes is None:
             return [(name, v, self._default_axis(v.shape)) for name, v in tensors]
         if len(self.output_axes) != len(tensors):
-            raise ValueError(f"output_axes: expected one for each of {len(tensors)} outputs, got {len(self.output_axes)}")
+            raise ValueError(
+                f"output_axes: expected one for each of {len(tensors)} outputs, got {len(self.output_axes)}"
+            )
         return [(name, v, axis) for (name, v), axis in zip(tensors, self.output_axes, strict=True)]
 
     def _default_axis(self, shape: Sequence[int]) -> int | None:

@@ -93,7 +93,7 @@ class Call:
         return flat
 
 
-def whole(values: Sequence[Dependence], shape: Sequence[int]) -> Dependence:
+def everywhere(values: Sequence[Dependence], shape: Sequence[int]) -> Dependence:
     """A function of all the elements, finite where they are."""
     return everything(values, shape, finite=True)
 
@@ -120,9 +120,7 @@ def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
 
 def _operands(call: Call, places: Sequence[int]) -> list[Dependence]:
     """Tensors and numbers at these places of the arguments, numbers as constants."""
-    return [
-        plain(a) if isinstance(a := call.args[k], Value) else call.constant(a) for k in places
-    ]
+    return [plain(a) if isinstance(a := call.args[k], Value) else call.constant(a) for k in places]
 
 
 def _elementwise(call: Call, absorbing: str = "") -> Dependence:
@@ -611,7 +609,7 @@ def _spread(call: Call, neutral: float | None = None) -> list[Dependence]:
     x = call.value(0)
     dim = _named(call, "dim", -1)
     if "dim" not in [a.name for a in call.op._schema.arguments]:
-        return [whole([x], shape) for shape, _ in call.outputs]
+        return [everywhere([x], shape) for shape, _ in call.outputs]
     axis = axis_of(dim, len(x.shape))
     results = []
     for shape, dtype in call.outputs:
@@ -684,7 +682,7 @@ def _normalised(over: Callable[[Call, Dependence], tuple[int, ...]]) -> Rule:
         whole = mixed(x, axes)
         extra = [v for v in call.values()[1:]]
         result = _joined([whole, *[_channels(v, x, axes) for v in extra]])
-        statistics = [whole([x], shape) for shape, _ in call.outputs[1:]]
+        statistics = [everywhere([x], shape) for shape, _ in call.outputs[1:]]
         return [replace(result, home=x.home), *statistics]
 
     return rule
@@ -692,7 +690,7 @@ def _normalised(over: Callable[[Call, Dependence], tuple[int, ...]]) -> Rule:
 
 def _channels(weight: Dependence, x: Dependence, axes: Sequence[int]) -> Dependence:
     """Weights and statistics given as tensors: all of them for every element, which costs nothing if they are constant."""
-    return whole([weight], (1,) * len(x.shape))
+    return everywhere([weight], (1,) * len(x.shape))
 
 
 def _layer_axes(call: Call, x: Dependence) -> tuple[int, ...]:
@@ -706,7 +704,7 @@ def _group_norm(call: Call) -> list[Dependence]:
     grouped = reshape(x, (batch, group, channels // group, *x.shape[2:]))
     whole = mixed(grouped, range(2, len(grouped.shape)))
     parts = [reshape(whole, x.shape), *[_channels(v, x, ()) for v in call.values()[1:]]]
-    statistics = [whole([x], shape) for shape, _ in call.outputs[1:]]
+    statistics = [everywhere([x], shape) for shape, _ in call.outputs[1:]]
     return [replace(_joined(parts), home=x.home), *statistics]
 
 
@@ -714,7 +712,7 @@ def _batch_norm_eval(call: Call) -> list[Dependence]:
     """With running statistics: every element alone."""
     x = call.value(0)
     parts = [mixed(x, ()), *[_channels(v, x, ()) for v in call.values()[1:]]]
-    return [_joined(parts), *[whole([x], shape) for shape, _ in call.outputs[1:]]]
+    return [_joined(parts), *[everywhere([x], shape) for shape, _ in call.outputs[1:]]]
 
 
 def _batch_norm(call: Call) -> list[Dependence]:
@@ -722,7 +720,7 @@ def _batch_norm(call: Call) -> list[Dependence]:
     x = call.value(0)
     axes = [k for k in range(len(x.shape)) if k != 1]
     parts = [mixed(x, axes), *[_channels(v, x, ()) for v in call.values()[1:]]]
-    rest = [whole(call.values(), shape) for shape, _ in call.outputs[1:]]
+    rest = [everywhere(call.values(), shape) for shape, _ in call.outputs[1:]]
     return [replace(_joined(parts), home=x.home), *rest]
 
 
@@ -749,7 +747,7 @@ def _attention(call: Call) -> Any:
     result = contract(weights, value)
     if len(call.outputs) == 1:
         return result
-    return [result, *[whole(call.values(), shape) for shape, _ in call.outputs[1:]]]
+    return [result, *[everywhere(call.values(), shape) for shape, _ in call.outputs[1:]]]
 
 
 def _repeated_heads(x: Dependence, heads: int) -> Dependence:
@@ -769,10 +767,10 @@ def _recurrent(call: Call) -> list[Dependence]:
     channel = len(x.shape) - 1
     shape = call.outputs[0][0]
     wide = mixed(x, (channel,), (*shape[:-1], 1))
-    start = whole([*states, *weights], (1,) * len(shape))
+    start = everywhere([*states, *weights], (1,) * len(shape))
     run = mixed(wide, (time,)) if bidirectional else scan(wide, time)
     output = expand(_joined([run, start]), shape)
-    last = [whole([output], s) for s, _ in call.outputs[1:]]
+    last = [everywhere([output], s) for s, _ in call.outputs[1:]]
     return [replace(output, home=x.home), *last]
 
 
@@ -801,7 +799,7 @@ def _convolution(call: Call) -> Dependence:
             value = window(value, k + 3, taps, size, step, 1)
     wide = expand(value, (value.shape[0], groups, out // groups, *value.shape[3:]))
     result = reshape(wide, (value.shape[0], out, *value.shape[3:]))
-    weights = [whole([t], (1,) * len(result.shape)) for t in (w, plain(bias)) if t is not None]
+    weights = [everywhere([t], (1,) * len(result.shape)) for t in (w, plain(bias)) if t is not None]
     result = replace(_joined([result, *weights]), home=result.home)
     return result if batched else reshape(result, call.shape)
 
@@ -903,9 +901,9 @@ def _monarch_multiply(call: Call) -> list[Dependence]:
     x, factors, _, batch_first, _ = call.args
     x, factors = plain(x), [plain(f) for f in factors]
     axis = 2 if batch_first else 1
-    weights = whole(factors, (1, 1, 1))
+    weights = everywhere(factors, (1, 1, 1))
     result = _joined([mixed(x, (axis,), call.shape), weights])
-    states = [whole([x, *factors], shape) for shape, _ in call.outputs[1:]]
+    states = [everywhere([x, *factors], shape) for shape, _ in call.outputs[1:]]
     return [replace(result, home=None), *states]
 
 
@@ -915,7 +913,9 @@ def _monarch_multiply(call: Call) -> list[Dependence]:
 def _alone(call: Call) -> Dependence:
     """zeros_like and the like: the operator run on a tensor of that shape."""
     like = call.described[0]
-    given = torch.zeros(1, dtype=like.dtype).expand(like.shape) if len(like.shape) else torch.zeros((), dtype=like.dtype)
+    given = (
+        torch.zeros(1, dtype=like.dtype).expand(like.shape) if len(like.shape) else torch.zeros((), dtype=like.dtype)
+    )
     return call.constant(call.op(given, *call.args[1:], **call.kwargs))
 
 
@@ -1013,16 +1013,23 @@ RULES: dict[str, Rule] = {
     **{
         name: _moved
         for name in (
-            "as_strided", "unfold", "diagonal", "select_scatter", "slice_scatter", "diagonal_scatter",
-            "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d",
-            "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+            "as_strided",
+            "unfold",
+            "diagonal",
+            "select_scatter",
+            "slice_scatter",
+            "diagonal_scatter",
+            "reflection_pad1d",
+            "reflection_pad2d",
+            "replication_pad1d",
+            "replication_pad2d",
+            "pixel_shuffle",
+            "pixel_unshuffle",
+            "channel_shuffle",
         )
     },
     # mixing
-    **{
-        name: _reduction()
-        for name in ("sum", "mean", "prod", "any", "all", "nansum", "count_nonzero", "logsumexp")
-    },
+    **{name: _reduction() for name in ("sum", "mean", "prod", "any", "all", "nansum", "count_nonzero", "logsumexp")},
     "amax": _reduction(-np.inf),
     "amin": _reduction(np.inf),
     "argmax": _reduction(),
@@ -1079,10 +1086,7 @@ RULES: dict[str, Rule] = {
     "monarch::fourier": _monarch_fourier,
     "monarch::multiply": _monarch_multiply,
     # from shapes
-    **{
-        name: _alone
-        for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
-    },
+    **{name: _alone for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")},
     "fill": _fill,
     "zero": _fill,
     **{name: _free for name in ("empty_like", "new_empty", "new_empty_strided", "empty", "empty_strided")},

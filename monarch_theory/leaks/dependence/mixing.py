@@ -124,9 +124,7 @@ def scan(value: Dependence, axis: int, evaluate: Evaluate | None = None) -> Depe
         numbers = filled(value)
         values = np.asarray(evaluate(np.broadcast_to(numbers, _wide(numbers, value.shape, (axis,)))))
     level = max(value.infinite, _infinities(value, (axis,), None))
-    return Dependence(
-        lattice, value.shape, merged(lattice, terms), shrunk(known), shrunk(values), level, value.home
-    )
+    return Dependence(lattice, value.shape, merged(lattice, terms), shrunk(known), shrunk(values), level, value.home)
 
 
 @rule
@@ -195,8 +193,16 @@ def window(
             result = lattice.join(result, masked(lattice, picked, np.broadcast_to(outside, result.shape[axis:-1])))
         terms.append(shrunk(result, keep_last=True))
     level = max(value.infinite, _infinities(value, (axis,), None))
-    home = rehomed(value, shape, axis)
+    home = _window_home(value, shape, axis)
     ones = np.zeros((1,) * len(shape))
     return Dependence(lattice, shape, merged(lattice, terms), ones.astype(bool), ones, level, home)
 
 
+def _window_home(value: Dependence, shape: Sequence[int], axis: int) -> np.ndarray | None:
+    """Own positions, and none for what stands beyond the last, as a padded convolution has before it is cut."""
+    if value.home is None or value.home.shape[axis] == 1 or shape[axis] <= value.lattice.positions:
+        return rehomed(value, shape, axis)
+    along = [1] * len(shape)
+    along[axis] = shape[axis]
+    home = np.arange(shape[axis], dtype=np.int32)
+    return np.where(home < value.lattice.positions, home, -1).reshape(along)

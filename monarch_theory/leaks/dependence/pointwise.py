@@ -15,7 +15,17 @@ from math import prod
 import numpy as np
 
 from monarch_theory.leaks.dependence.record import rule
-from monarch_theory.leaks.dependence.value import ANY, FINITE, MINUS, Dependence, broadcast, masked, merged, same, shrunk
+from monarch_theory.leaks.dependence.value import (
+    ANY,
+    FINITE,
+    MINUS,
+    Dependence,
+    broadcast,
+    masked,
+    merged,
+    same,
+    shrunk,
+)
 
 __all__ = ["ABSORBING", "choose", "filled", "pointwise"]
 
@@ -147,10 +157,8 @@ def _settled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Values compressed, to one number if they agree wherever they are known."""
     values = shrunk(values)
     if prod(values.shape) > 1 and not known.all():
-        chosen = values[np.broadcast_to(known, values.shape)] if prod(known.shape) <= values.size else None
-        if chosen is None:
-            shape = np.broadcast_shapes(values.shape, known.shape)
-            chosen = np.broadcast_to(values, shape)[np.broadcast_to(known, shape)]
+        shape = np.broadcast_shapes(values.shape, known.shape)
+        chosen = np.broadcast_to(values, shape)[np.broadcast_to(known, shape)]
         first = chosen[:1]
         if ((chosen == first) | ((chosen != chosen) & (first != first))).all():
             return first.reshape((1,) * values.ndim)

@@ -165,5 +165,3 @@ def _sliding(join: np.ufunc, a: np.ndarray, length: int, axis: int) -> np.ndarra
         a = join(a, np.roll(a, shift, axis))
         covered += shift
     return a
-
-
