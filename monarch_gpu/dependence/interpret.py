@@ -18,7 +18,7 @@ from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
 from monarch_theory.leaks.dependence.value import FINITE
 
-__all__ = ["Interpretation", "name_of"]
+__all__ = ["Interpretation", "has_unknown_sizes", "name_of"]
 
 IGNORED = {
     "_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range", "_functional_assert_async",
@@ -101,13 +101,13 @@ class Interpretation:
             return None
         if name in RANDOM:
             self.random.add(name)
-        elif self._all_known(args, kwargs) and not _has_unknown_sizes(node):
+        elif self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
         call = self._described(node, args, kwargs)
         if name not in RULES:
             return self._unknown(node, name, "no rule", args, kwargs)
         try:
-            return _fitting(call, RULES[name](call))
+            return _fitting(node, call, RULES[name](call))
         except NoRuleError as reason:
             return self._unknown(node, name, str(reason), args, kwargs)
 
@@ -188,20 +188,22 @@ def _outputs(node: fx.Node) -> tuple[tuple[tuple[int, ...], torch.dtype], ...]:
     return tuple((tuple(v.shape), v.dtype) for v in parts if isinstance(v, torch.Tensor))
 
 
-def _has_unknown_sizes(node: fx.Node) -> bool:
-    return any(not isinstance(size, int) for shape, _ in _outputs(node) for size in shape)
+def has_unknown_sizes(module: fx.GraphModule) -> bool:
+    """Whether some tensor's size depends on the data."""
+    return any(not isinstance(size, int) for n in module.graph.nodes for shape, _ in _outputs(n) for size in shape)
 
 
-def _fitting(call: Call, result: Any) -> Any:
-    """The result of a rule, checked against the shapes the graph says.
+def _fitting(node: fx.Node, call: Call, result: Any) -> Any:
+    """The result of a rule, a list where the graph has several outputs, checked against the shapes the graph says.
 
     Raises:
         AssertionError: they differ; an error of the rule.
     """
-    many = isinstance(result, list | tuple)
-    if len(call.outputs) > 1 and not many:
-        raise AssertionError(f"{call.op}: {len(call.outputs)} outputs, got one")
-    for value, (shape, _) in zip(result if many else [result], call.outputs, strict=False):
-        if tuple(value.shape) != shape:
-            raise AssertionError(f"{call.op}: expected shape {shape}, got {tuple(value.shape)}")
+    several = isinstance(node.meta.get("val"), list | tuple)
+    if isinstance(result, list | tuple) and not several:
+        (result,) = result
+    parts = result if several else [result]
+    shapes = [shape for shape, _ in call.outputs]
+    if not all(isinstance(p, Value) for p in parts) or [tuple(p.shape) for p in parts] != shapes:
+        raise AssertionError(f"{call.op}: expected {shapes}, got {[getattr(p, 'shape', p) for p in parts]}")
     return result

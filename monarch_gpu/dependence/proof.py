@@ -19,7 +19,7 @@ from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.interpret import Interpretation
+from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.table import Value, plain
 from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
 from monarch_theory.leaks.dependence.spectrum import Spectrum
@@ -72,7 +72,7 @@ class Proof:
         pair: the first output and the first forbidden input of it that could not be excluded.
         furthest: the latest such input of that output.
         entry: where that dependence enters.
-        reason: why nothing was proved, in a word: `dependence`, `finite mask`, `export`, `no output`.
+        reason: why nothing was proved, in a word: `dependence`, `finite mask`, `export`, `size`, `no output`.
         detail: the same in a sentence.
         outputs: the outputs that were judged; `unjudged` those without a sequence axis.
         without_rule: operators taken to depend on everything, and why.
@@ -186,6 +186,8 @@ def prove(
         program = exported(module, tuple(args), dict(kwargs or {}))
     except Exception as error:
         return Proof("not proved", n, contract, reason="export", detail=_first_line(error))
+    if has_unknown_sizes(program.graph_module):
+        return Proof("not proved", n, contract, reason="size", detail="the size of some tensor depends on the data")
     question = Question(program, tensors, axes, n, contract, allowed, output_axes)
     first = question.ask(lattice(n))
     if first.proved or first.reason != "dependence":

@@ -939,7 +939,7 @@ def _fill(call: Call) -> Dependence:
 POINTWISE = """
     abs acos acosh addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_left_shift bitwise_not bitwise_right_shift
     bitwise_xor ceil celu clamp clamp_max clamp_min complex copysign cos cosh deg2rad digamma elu eq erf erfc erfinv exp
-    exp2 expm1 float_power floor floor_divide fmax fmin fmod frac gcd ge gelu glu_jvp gt hardshrink hardsigmoid hardswish
+    exp2 expm1 float_power floor floor_divide fmax fmin fmod frac gcd ge gelu gt hardshrink hardsigmoid hardswish
     hardtanh heaviside hypot i0 igamma igammac isfinite isinf isnan isneginf isposinf lcm ldexp le leaky_relu lerp lgamma
     log log10 log1p log2 log_sigmoid_forward logaddexp logaddexp2 logical_not logical_xor logit lt mish mvlgamma
     nan_to_num ne nextafter polar polygamma positive pow rad2deg reciprocal relu relu6 remainder round rsqrt selu sgn
