@@ -24,6 +24,9 @@ IGNORED = {
     "_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range", "_functional_assert_async",
     "sym_constrain_range_for_size",
 }  # fmt: skip
+PURE = ("aten", "prims", "monarch")
+"""Operators that depend on nothing but their arguments, so that what is known can be run."""
+
 Visit = Callable[[fx.Node, Any], None]
 
 
@@ -99,9 +102,9 @@ class Interpretation:
         name = name_of(node.target)
         if name in IGNORED:
             return None
-        if name in RANDOM:
+        if name in RANDOM or torch.Tag.nondeterministic_seeded in node.target.tags:
             self.random.add(name)
-        elif self._all_known(args, kwargs):
+        elif node.target.namespace in PURE and self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
         call = self._described(node, args, kwargs)
         if name not in RULES:

@@ -644,17 +644,11 @@ def _softmax(log: bool) -> Rule:
 
 
 def _matmul(call: Call) -> Dependence:
-    return contract(call.value(0), call.value(1))
-
-
-def _mv(call: Call) -> Dependence:
-    matrix, vector = call.value(0), call.value(1)
-    return reshape(contract(matrix, reshape(vector, (*vector.shape, 1))), call.shape)
-
-
-def _dot(call: Call) -> Dependence:
+    """Vectors count as a row on the left and as a column on the right."""
     a, b = call.value(0), call.value(1)
-    return reshape(contract(reshape(a, (1, *a.shape)), reshape(b, (*b.shape, 1))), call.shape)
+    a = a if len(a.shape) > 1 else reshape(a, (1, *a.shape))
+    b = b if len(b.shape) > 1 else reshape(b, (*b.shape, 1))
+    return reshape(contract(a, b), call.shape)
 
 
 def _addmm(call: Call) -> Dependence:
@@ -1019,13 +1013,6 @@ RULES: dict[str, Rule] = {
             "select_scatter",
             "slice_scatter",
             "diagonal_scatter",
-            "reflection_pad1d",
-            "reflection_pad2d",
-            "replication_pad1d",
-            "replication_pad2d",
-            "pixel_shuffle",
-            "pixel_unshuffle",
-            "channel_shuffle",
         )
     },
     # mixing
@@ -1036,7 +1023,6 @@ RULES: dict[str, Rule] = {
     "argmin": _reduction(),
     "var": _reduction_along,
     "std": _reduction_along,
-    "norm": _reduction_along,
     "linalg_vector_norm": _reduction_along,
     "var_mean": _statistics,
     "max": _extremum("maximum", -np.inf),
@@ -1058,19 +1044,17 @@ RULES: dict[str, Rule] = {
     "mm": _matmul,
     "bmm": _matmul,
     "matmul": _matmul,
-    "mv": _mv,
-    "dot": _dot,
+    "mv": _matmul,
+    "dot": _matmul,
     "addmm": _addmm,
     "baddbmm": _addmm,
     "addmv": _addmv,
     "native_layer_norm": _normalised(_layer_axes),
-    "_fused_rms_norm": _normalised(_layer_axes),
     "native_group_norm": _group_norm,
     "_native_batch_norm_legit_no_training": _batch_norm_eval,
     "_native_batch_norm_legit": _batch_norm,
     "_native_batch_norm_legit_functional": _batch_norm,
     "scaled_dot_product_attention": _attention,
-    "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "lstm": _recurrent,
     "gru": _recurrent,
     "rnn_tanh": _recurrent,
@@ -1089,7 +1073,10 @@ RULES: dict[str, Rule] = {
     **{name: _alone for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")},
     "fill": _fill,
     "zero": _fill,
-    **{name: _free for name in ("empty_like", "new_empty", "new_empty_strided", "empty", "empty_strided")},
+    **{
+        name: _free
+        for name in ("empty_like", "new_empty", "new_empty_strided", "empty", "empty_strided", "empty_permuted")
+    },
     **{
         name: _free
         for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal")

@@ -174,6 +174,14 @@ CASES = {
     "likes": lambda t: torch.zeros_like(t) + torch.ones_like(t) + torch.full_like(t, 2.0) + t.new_zeros(D) + t.new_ones(
         1
     ) + t.new_full((1,), 3.0) + t * 0,
+    "random": lambda t: torch.rand_like(t) * t + torch.randn_like(t) + (t.sigmoid().bernoulli() + torch.rand(1)) * t,
+    "random numbers": lambda t: t[:, torch.randperm(N)] + torch.randint(0, 3, (1,)) + t * torch.randint_like(t, 4)
+    + torch.randn(1) + torch.normal(0.0, 1.0, (1,)),
+    "uninitialised": lambda t: torch.empty_like(t).copy_(t) + t.new_empty(2, N, D).fill_(1.0) + torch.empty(
+        1
+    ).fill_(2.0) + torch.empty_strided((1,), (1,)).fill_(0.0) + t.new_empty_strided((1,), (1,)).fill_(1.0),
+    "counts": lambda t: (t.count_nonzero(1), t.nansum(1), (t > 0).count_nonzero()),
+    "slice_scatter": lambda t: aten.slice_scatter(t, t[:, :2] * 2, 1, 3, 5),
     "zero": lambda t: t.clone().zero_() + t.clone().fill_(2.0) * t,
 }  # fmt: skip
 
@@ -270,6 +278,12 @@ def functions(experiment):
 
 
 @pytest.fixture(scope="module")
+def whole_functions(experiment):
+    """The same with no operator decomposed."""
+    return experiment(Together(map(Case, CASES.values())), [[x() for _ in CASES]], [1] * len(CASES), whole=True)
+
+
+@pytest.fixture(scope="module")
 def layers(experiment):
     """One experiment with all layers, weights at random."""
     torch.manual_seed(0)
@@ -288,19 +302,24 @@ def test_no_node_of_a_function_moves_but_as_claimed(functions):
     assert not named(functions.disagreements(), list(CASES))
 
 
+def test_no_node_of_a_function_moves_but_as_claimed_undecomposed(whole_functions):
+    assert not named(whole_functions.disagreements(), list(CASES))
+
+
 def test_no_node_of_a_layer_moves_but_as_claimed(layers):
     assert not named(layers.disagreements(), [*LAYERS, "masked weight"])
 
 
 UNREACHED = {
     "detach", "contiguous", "lift_fresh_copy", "t", "transpose", "reshape", "matmul", "_unsafe_view", "to",
-    "true_divide", "conj_physical",
+    "true_divide", "conj_physical", "_conj_physical", "_safe_softmax", "_unsafe_index", "_unsafe_index_put",
+    "resolve_conj", "resolve_neg",
 }  # fmt: skip
 """Other names of operators that are exercised, which decompositions leave in some versions of PyTorch only."""
 
 
-def test_every_row_is_exercised(functions, layers):
-    rest = set(table.RULES) - functions.ops - layers.ops - set(table.POINTWISE) - UNREACHED
+def test_every_row_is_exercised(functions, whole_functions, layers):
+    rest = set(table.RULES) - functions.ops - whole_functions.ops - layers.ops - set(table.POINTWISE) - UNREACHED
     assert not rest, " ".join(sorted(rest))
 
 
