@@ -216,11 +216,11 @@ def _sum_of_spectra(absorbing: str) -> Rule:
 def _quotient(call: Call) -> Value:
     a, b = call.args[0], call.args[1]
     if isinstance(a, Spectrum) and not isinstance(b, Spectrum):
-        if not isinstance(b, Dependence):
-            return a if not (a.half and isinstance(b, complex)) else _elementwise(call)
-        scaled = _scaled(call, a, _forgotten_values(b), 1)
-        return _elementwise(call) if scaled is None else scaled
-    return _elementwise(call)
+        scaled = _scaled(call, a, _forgotten_values(b) if isinstance(b, Dependence) else b, 1)
+        if scaled is not None:
+            return scaled
+    rounded = call.kwargs.get("rounding_mode") is not None
+    return _elementwise(call, "" if rounded else "quotient")
 
 
 def _forgotten_values(value: Dependence) -> Dependence:

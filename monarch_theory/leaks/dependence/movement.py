@@ -42,9 +42,13 @@ def reshape(value: Dependence, shape: Sequence[int]) -> Dependence:
     if prod(new) == 0:
         return unknown(value.lattice, new)
     groups = _groups(value.shape, new)
-    return reshaped(value, new, partial(_regrouped, old=value.shape, new=new, groups=groups))
+    result = reshaped(value, new, partial(_regrouped, old=value.shape, new=new, groups=groups))
+    terms = tuple(_shrunk_term(t) if t.size <= SMALL else t for t in result.terms)
+    known = shrunk(result.known) if result.known.size <= SMALL else result.known
+    return replace(result, terms=terms, known=known)
 
 
+SMALL = 1 << 22
 Group = tuple[range, range]
 
 
@@ -81,8 +85,7 @@ def _regrouped(a: np.ndarray, old: Sequence[int], new: Sequence[int], groups: Se
             for axis in before:
                 full[axis] = old[axis]
             result += [new[axis] for axis in after]
-    moved = np.broadcast_to(a, full).reshape(result)
-    return shrunk(moved) if moved.size <= 1 << 22 else moved
+    return np.broadcast_to(a, full).reshape(result)
 
 
 @rule

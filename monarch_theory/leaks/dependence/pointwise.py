@@ -56,19 +56,22 @@ ABSORBING: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
     "product": (_zero, FINITE),
     "sum": (_minus, MINUS),
     "difference": (_infinite, FINITE),
+    "quotient": (_zero, FINITE),
     "and": (_zero, ANY),
     "or": (_true, ANY),
     "minimum": (_minus, MINUS),
     "maximum": (_plus, FINITE),
 }
-"""Which known values decide alone, and how infinite the other operands may be for that (NaN included in `ANY`)."""
+"""Which known values decide alone, and how infinite the other operands may be for that (NaN included in `ANY`).
+
+Of a quotient the numerator only, as nothing is divided by zero."""
 
 
-def filled(value: Dependence) -> np.ndarray:
-    """The values, zero where they are not known."""
+def filled(value: Dependence, fill: int = 0) -> np.ndarray:
+    """The values, zero or another number where they are not known."""
     if value.known.all():
         return value.values
-    return np.where(value.known, value.values, np.zeros((), value.values.dtype))
+    return np.where(value.known, value.values, np.full((), fill, value.values.dtype))
 
 
 @rule
@@ -97,25 +100,25 @@ def pointwise(
     if not known.any():
         values = np.zeros((1,) * len(shape))
     else:
-        values = _evaluated(operands, evaluate, known)
+        values = _evaluated(operands, evaluate, known, fill=int(absorbing == "quotient"))
     terms = merged(lattice, (t for o in operands for t in _counting(o, known))) if not known.all() else ()
     return Dependence(lattice, shape, terms, shrunk(known), values, level, _home(operands))
 
 
-def _evaluated(operands: Sequence[Dependence], evaluate: Evaluate, known: np.ndarray) -> np.ndarray:
-    """The function of what is known, zero standing for what is not; one number where all cases agree."""
+def _evaluated(operands: Sequence[Dependence], evaluate: Evaluate, known: np.ndarray, fill: int) -> np.ndarray:
+    """The function of what is known, `fill` standing for what is not; one number where all cases agree."""
     if all(o.values.size == 1 for o in operands):
-        cases = [_cases(o) for o in operands]
+        cases = [_cases(o, fill) for o in operands]
         found = [np.asarray(evaluate(*case)) for case in product(*cases)]
         if all(same(f, found[0]) for f in found):
             return found[0]
-    return _settled(np.asarray(evaluate(*(filled(o) for o in operands))), known)
+    return _settled(np.asarray(evaluate(*(filled(o, fill) for o in operands))), known)
 
 
-def _cases(value: Dependence) -> list[np.ndarray]:
+def _cases(value: Dependence, fill: int) -> list[np.ndarray]:
     """What stands at an element of a tensor whose known elements are all one number."""
-    zero = np.zeros_like(value.values)
-    return [value.values] if value.known.all() else [value.values, zero] if value.known.any() else [zero]
+    free = np.full_like(value.values, fill)
+    return [value.values] if value.known.all() else [value.values, free] if value.known.any() else [free]
 
 
 def _absorbed(operands: Sequence[Dependence], absorbing: str) -> np.ndarray:
@@ -124,7 +127,7 @@ def _absorbed(operands: Sequence[Dependence], absorbing: str) -> np.ndarray:
     result = np.zeros((1,) * len(operands[0].shape), bool)
     for index, o in enumerate(operands):
         alone = o.known & decides(o.values)
-        if not alone.any():
+        if not alone.any() or (absorbing == "quotient" and index):
             continue
         for other in (p for k, p in enumerate(operands) if k != index):
             if other.infinite > allowed:
