@@ -1,0 +1,212 @@
+"""A graph of ATen operators, interpreted over abstract values: node by node, each by its row of the table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
+from monarch_gpu.dependence.tensors import as_array, as_tensor
+from monarch_theory.leaks.dependence import Dependence, Lattice, constant
+from monarch_theory.leaks.dependence.mixing import everything
+from monarch_theory.leaks.dependence.pointwise import choose
+from monarch_theory.leaks.dependence.value import FINITE
+
+__all__ = ["Interpretation", "has_unknown_sizes", "name_of"]
+
+IGNORED = {
+    "_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range", "_functional_assert_async",
+    "sym_constrain_range_for_size",
+}  # fmt: skip
+PURE = ("aten", "prims", "monarch")
+"""Operators that depend on nothing but their arguments, so that what is known can be run."""
+
+Visit = Callable[[fx.Node, Any], None]
+
+
+def name_of(op: Any) -> str:
+    """`add` of `aten::add.Tensor`, `monarch::fourier` of an operator of another namespace."""
+    namespace, _, name = op._schema.name.partition("::")
+    return name if namespace == "aten" else op._schema.name
+
+
+@dataclass
+class Interpretation:
+    """One pass over a graph.
+
+    Args:
+        floor: constants at or below it are taken for −∞.
+        visit: called with every node and its value, in order.
+
+    Attributes:
+        without_rule: operators that were taken to depend on everything, and why.
+        random: operators that draw random numbers.
+    """
+
+    lattice: Lattice
+    floor: float = -np.inf
+    visit: Visit = lambda node, value: None
+    without_rule: dict[str, str] = field(default_factory=dict)
+    random: set[str] = field(default_factory=set)
+
+    def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
+        """The outputs, as the graph returns them; values are dropped where they are not used any more."""
+        values: dict[fx.Node, Any] = {}
+        placeholders = iter(inputs)
+        last_use = {n: user for user in module.graph.nodes for n in user.all_input_nodes}
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                values[node] = next(placeholders)
+            elif node.op == "get_attr":
+                values[node] = self._attribute(module, str(node.target))
+            elif node.op == "output":
+                return fx.map_arg(node.args[0], lambda n: values[n])
+            else:
+                values[node] = self._call(node, values)
+            self.visit(node, values[node])
+            for used in node.all_input_nodes:
+                if last_use[used] is node:
+                    del values[used]
+        raise ValueError("graph: expected an output, got none")
+
+    def _attribute(self, module: fx.GraphModule, name: str) -> Any:
+        target: Any = module
+        for part in name.split("."):
+            target = getattr(target, part)
+        return self.constant(target) if isinstance(target, torch.Tensor) else target
+
+    def constant(self, tensor: torch.Tensor) -> Dependence:
+        """A tensor of which every element is known."""
+        array = as_array(tensor)
+        if array.dtype.kind == "f" and self.floor > -np.inf:
+            array = np.where(array <= self.floor, -np.inf, array)
+        return constant(self.lattice, array)
+
+    def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+        args = fx.map_arg(node.args, lambda n: values[n])
+        kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
+        if node.target is operator.getitem:
+            return args[0][args[1]]
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            return self._higher_order(node, args, kwargs)
+        if not isinstance(node.target, torch._ops.OpOverload):
+            if any(isinstance(a, Value) for a in args):
+                return self._unknown(node, str(node.target), "not an operator of tensors", args, kwargs)
+            return node.target(*args, **kwargs)  # type: ignore[operator]
+        name = name_of(node.target)
+        if name in IGNORED:
+            return None
+        if name in RANDOM or torch.Tag.nondeterministic_seeded in node.target.tags:
+            self.random.add(name)
+        elif node.target.namespace in PURE and self._all_known(args, kwargs):
+            return self._run(node, args, kwargs)
+        call = self._described(node, args, kwargs)
+        if name not in RULES:
+            return self._unknown(node, name, "no rule", args, kwargs)
+        try:
+            return _fitting(node, call, RULES[name](call))
+        except NoRuleError as reason:
+            return self._unknown(node, name, str(reason), args, kwargs)
+
+    def _described(self, node: fx.Node, args: tuple, kwargs: dict[str, Any]) -> Call:
+        def meta(a: Any) -> Any:
+            if isinstance(a, list | tuple):
+                return [meta(b) for b in a]
+            return a.meta.get("val") if isinstance(a, fx.Node) else None
+
+        described: dict[int | str, Any] = {k: meta(a) for k, a in enumerate(node.args)}
+        described |= {k: meta(a) for k, a in node.kwargs.items()}
+        return Call(self.lattice, node.target, args, kwargs, described, _outputs(node), self.floor)
+
+    def _all_known(self, args: Any, kwargs: Any) -> bool:
+        return all(isinstance(v, Dependence) and v.is_constant for v in _tensors((*args, *kwargs.values())))
+
+    def _run(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        """The operator itself, on tensors that are all known."""
+        dtypes = fx.map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
+
+        def real(value: Any, like: Any) -> Any:
+            if isinstance(value, Dependence):
+                return as_tensor(value.array, like.dtype)
+            if isinstance(value, list | tuple):
+                return [real(v, d) for v, d in zip(value, like, strict=True)]
+            return value
+
+        given = [real(a, d) for a, d in zip(args, dtypes[0], strict=True)]
+        named = {k: real(a, dtypes[1][k]) for k, a in kwargs.items()}
+        if "device" in named:
+            named["device"] = torch.device("cpu")
+        with torch.no_grad():
+            result = node.target(*given, **named)  # type: ignore[operator]
+        if isinstance(result, list | tuple):
+            return [self.constant(r) if isinstance(r, torch.Tensor) else r for r in result]
+        return self.constant(result) if isinstance(result, torch.Tensor) else result
+
+    def _unknown(self, node: fx.Node, name: str, why: str, args: Any, kwargs: Any) -> Any:
+        self.without_rule.setdefault(name, why)
+        operands = [plain(v) for v in _tensors((*args, *kwargs.values()))]
+        shapes = [shape for shape, _ in _outputs(node)]
+        if not operands:
+            operands = [constant(self.lattice, np.zeros(()))]
+        made = [everything(operands, shape) for shape in shapes]
+        return made if isinstance(node.meta.get("val"), list | tuple) else made[0] if made else None
+
+    def _higher_order(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        """Regions under another autograd or autocast mode, and branches that depend on the data."""
+        name = str(node.target)
+        modules = [k for k, a in enumerate(args) if isinstance(a, fx.GraphModule)]
+        if name in ("wrap_with_set_grad_enabled", "wrap_with_autocast") and len(modules) == 1:
+            return self.run(args[modules[0]], args[modules[0] + 1 :])
+        if name == "cond" and len(modules) == 2:
+            yes, no = (self.run(args[k], args[3]) for k in modules)
+            if not isinstance(args[0], Value):
+                return yes if args[0] else no
+            return [choose(_scalar(args[0], y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
+        return self._unknown(node, name, "no rule", args, kwargs)
+
+
+def _scalar(condition: Dependence, like: Value) -> Dependence:
+    return replace(everything([condition], (1,) * len(like.shape)), infinite=FINITE)
+
+
+def _tensors(args: Any) -> list[Value]:
+    found: list[Value] = []
+    for a in args:
+        if isinstance(a, Value):
+            found.append(a)
+        elif isinstance(a, list | tuple):
+            found += _tensors(a)
+    return found
+
+
+def _outputs(node: fx.Node) -> tuple[tuple[tuple[int, ...], torch.dtype], ...]:
+    value = node.meta.get("val")
+    parts = value if isinstance(value, list | tuple) else [value]
+    return tuple((tuple(v.shape), v.dtype) for v in parts if isinstance(v, torch.Tensor))
+
+
+def has_unknown_sizes(module: fx.GraphModule) -> bool:
+    """Whether some tensor's size depends on the data."""
+    return any(not isinstance(size, int) for n in module.graph.nodes for shape, _ in _outputs(n) for size in shape)
+
+
+def _fitting(node: fx.Node, call: Call, result: Any) -> Any:
+    """The result of a rule, a list where the graph has several outputs, checked against the shapes the graph says.
+
+    Raises:
+        AssertionError: they differ; an error of the rule.
+    """
+    several = isinstance(node.meta.get("val"), list | tuple)
+    if isinstance(result, list | tuple) and not several:
+        (result,) = result
+    parts = result if several else [result]
+    shapes = [shape for shape, _ in call.outputs]
+    if not all(isinstance(p, Value) for p in parts) or [tuple(p.shape) for p in parts] != shapes:
+        raise AssertionError(f"{call.op}: expected {shapes}, got {[getattr(p, 'shape', p) for p in parts]}")
+    return result

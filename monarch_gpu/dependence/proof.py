@@ -1,0 +1,408 @@
+"""Is it proved that no output depends on a later input, for all inputs and all weights, at this length?
+
+The module is exported to a graph of ATen operators, and every element of every tensor in it is given a superset of the
+input positions it may depend on, by the rules of `monarch_theory.leaks.dependence`. If no output's set leaves what the
+contract allows, that is a proof. If one does, it is no disproof: the rules may have been too coarse.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+from torch.export import ExportedProgram, default_decompositions
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils import _pytree as pytree
+
+from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
+from monarch_gpu.dependence.table import Value, plain
+from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
+from monarch_theory.leaks.dependence.spectrum import Spectrum
+from monarch_theory.leaks.dependence.value import joined
+
+__all__ = ["FIXED", "Entry", "Proof", "prove", "prove_causal"]
+
+FIXED = "fixed"
+"""An input that is taken at its value."""
+
+WHOLE = (
+    "lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input", "scaled_dot_product_attention.default",
+)  # fmt: skip
+"""Operators kept whole, as they have rules of their own."""
+
+FINITE_MASK = -1e4
+SHARP = 2048
+PIECE = 1 << 22
+EXCLUDES = (
+    "inputs that are not finite",
+    "infinities and NaN that arise on the way, by overflow or division by zero, other than those a mask puts",
+    "rounding: the claim is about the function over the real numbers",
+)
+Allowed = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Whether output i may depend on input j, from arrays of i and j that broadcast."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a dependence enters.
+
+    Attributes:
+        node: its name in the graph; op: the operator.
+        module: the path of the innermost module and its class; empty for the outermost.
+        line: file, line and text of the innermost line of the user's code.
+    """
+
+    node: str
+    op: str
+    module: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the rules say about one module at one length.
+
+    Attributes:
+        verdict: `proved` or `not proved`. The second is no statement that anything leaks.
+        pair: the first output and the first forbidden input of it that could not be excluded.
+        furthest: the latest such input of that output.
+        entry: where that dependence enters.
+        reason: why nothing was proved, in a word: `dependence`, `finite mask`, `export`, `size`, `no output`.
+        detail: the same in a sentence.
+        outputs: the outputs that were judged; `unjudged` those without a sequence axis.
+        without_rule: operators taken to depend on everything, and why.
+        random: operators that draw random numbers, which count as weights.
+        weights, buffers: how many parameters the claim holds for all values of, and how many buffers and constants it
+            takes at their value.
+    """
+
+    verdict: str
+    n: int
+    contract: str
+    pair: tuple[int, int] | None = None
+    furthest: int | None = None
+    entry: Entry | None = None
+    reason: str = ""
+    detail: str = ""
+    outputs: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    without_rule: Mapping[str, str] = field(default_factory=dict)
+    random: tuple[str, ...] = ()
+    weights: int = 0
+    buffers: int = 0
+    excludes: tuple[str, ...] = EXCLUDES
+
+    @property
+    def proved(self) -> bool:
+        """Whether the verdict is `proved`."""
+        return self.verdict == "proved"
+
+    @property
+    def claim(self) -> str:
+        """What is proved, in a sentence."""
+        return (
+            f"{self.contract} at n = {self.n}, for all finite inputs and all values of {self.weights} weights, with "
+            f"{self.buffers} buffers and constants at their value"
+        )
+
+
+class OfFunction(nn.Module):
+    """A function as a module, which is what can be exported."""
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def prove_causal(
+    module: Callable,
+    args: Sequence[Any],
+    sequence_axes: Sequence[int | str | None] | int,
+    kwargs: Mapping[str, Any] | None = None,
+    output_axes: Sequence[int | None] | None = None,
+) -> Proof:
+    """Prove that output i depends on no input after i.
+
+    Args:
+        module: a module, or a function of tensors, in the mode it is to be judged in.
+        args, kwargs: an example of its arguments; only shapes and dtypes count, unless an axis is `FIXED`.
+        sequence_axes: for each tensor among the arguments, in order, the axis of the sequence; None for one that has
+            none (any value, one for the whole sequence), `FIXED` for one to be taken at its value. One number for all.
+        output_axes: the same for every tensor that is returned. Where not given, an axis of the sequence's length: that
+            of the first input, or else the only one.
+
+    Raises:
+        ValueError: an axis that is none, or sequences of different lengths.
+
+    >>> prove_causal(lambda x: x.cumsum(1), [torch.zeros(1, 8, 4)], 1).verdict
+    'proved'
+    >>> prove_causal(lambda x: x - x.mean(1, keepdim=True), [torch.zeros(1, 8, 4)], 1).pair
+    (0, 1)
+    """
+    causal = "causal", lambda i, j: j <= i
+    return prove(module, args, sequence_axes, *causal, latest, kwargs=kwargs, output_axes=output_axes)
+
+
+def prove(
+    module: Callable,
+    args: Sequence[Any],
+    sequence_axes: Sequence[int | str | None] | int,
+    contract: str,
+    allowed: Allowed,
+    lattice: Callable[[int], Lattice] = interval,
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    output_axes: Sequence[int | None] | None = None,
+) -> Proof:
+    """Prove that every output depends on nothing but what a contract allows it.
+
+    Args:
+        contract: what is to be proved, in a word or two.
+        allowed: whether output i may depend on input j, from arrays of i and j.
+        lattice: `latest`, `interval` or `sets`: the coarser, the faster. Where a coarse one proves nothing, sequences
+            that are not too long are tried with `sets`.
+
+    >>> window = lambda i, j: (j <= i) & (j > i - 3)
+    >>> causal_filter = torch.nn.Conv1d(4, 4, 3)
+    >>> padded = lambda x: causal_filter(torch.nn.functional.pad(x, (2, 0)))
+    >>> prove(padded, [torch.zeros(1, 4, 16)], 2, "a window of 3", window).verdict
+    'proved'
+
+    Raises:
+        ValueError: as `prove_causal`.
+    """
+    tensors = [t for t in pytree.tree_leaves((tuple(args), dict(kwargs or {}))) if isinstance(t, torch.Tensor)]
+    axes = _checked_axes(tensors, sequence_axes)
+    n = next(t.shape[a] for t, a in zip(tensors, axes, strict=True) if isinstance(a, int))
+    try:
+        program = exported(module, tuple(args), dict(kwargs or {}))
+    except Exception as error:
+        return Proof("not proved", n, contract, reason="export", detail=_first_line(error))
+    if has_unknown_sizes(program.graph_module):
+        return Proof("not proved", n, contract, reason="size", detail="the size of some tensor depends on the data")
+    question = Question(program, tensors, axes, n, contract, allowed, output_axes)
+    first = question.ask(lattice(n))
+    if first.proved or first.reason != "dependence":
+        return first
+    sharper = question.ask(sets(n)) if n <= SHARP and lattice is not sets else first
+    if sharper.proved:
+        return sharper
+    if question.ask(lattice(n), floor=FINITE_MASK).proved:
+        detail = (
+            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in their "
+            "place it would be proved"
+        )
+        return replace(sharper, reason="finite mask", detail=detail)
+    return sharper
+
+
+def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int) -> list[int | str | None]:
+    given = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
+    if len(given) != len(tensors):
+        raise ValueError(f"sequence_axes: expected one for each of {len(tensors)} tensors, got {len(given)}")
+    lengths = set()
+    for index, (tensor, axis) in enumerate(zip(tensors, given, strict=True)):
+        if axis is None or axis == FIXED:
+            continue
+        if not isinstance(axis, int) or not -tensor.ndim <= axis < tensor.ndim:
+            raise ValueError(
+                f"sequence_axes: expected an axis of {tuple(tensor.shape)}, None or {FIXED!r}, got {axis!r}"
+            )
+        given[index] = axis % tensor.ndim
+        lengths.add(tensor.shape[axis])
+    if len(lengths) != 1:
+        found = ", ".join(map(str, sorted(lengths))) or "none"
+        raise ValueError(f"sequence_axes: expected sequences of one length, got {found}")
+    return given
+
+
+def exported(module: Callable, args: tuple, kwargs: dict[str, Any]) -> ExportedProgram:
+    """The graph of ATen operators, without mutation; recurrences and attention are kept whole."""
+    if not isinstance(module, nn.Module):
+        module = OfFunction(module)
+    table = default_decompositions()
+    for name in WHOLE:
+        packet, overload = name.split(".")
+        table.pop(getattr(getattr(torch.ops.aten, packet), overload), None)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.export(module, args, kwargs, strict=False).run_decompositions(table)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One graph, and what is to be proved of it."""
+
+    program: ExportedProgram
+    tensors: Sequence[torch.Tensor]
+    axes: Sequence[int | str | None]
+    n: int
+    contract: str
+    allowed: Allowed
+    output_axes: Sequence[int | None] | None
+
+    def ask(self, lattice: Lattice, floor: float = -np.inf) -> Proof:
+        """One pass; where nothing is proved, a second that finds where the dependence enters."""
+        interpretation = Interpretation(lattice, floor)
+        outputs = self._outputs(interpretation.run(self.program.graph_module, self._inputs(interpretation)))
+        judged = {name: _at_positions(value, axis) for name, value, axis in outputs if axis is not None}
+        weights, buffers = self._counts()
+        common: dict[str, Any] = {
+            "n": self.n,
+            "contract": self.contract,
+            "outputs": tuple(judged),
+            "unjudged": tuple(name for name, _, axis in outputs if axis is None),
+            "without_rule": interpretation.without_rule,
+            "random": tuple(sorted(interpretation.random)),
+            "weights": weights,
+            "buffers": buffers,
+        }
+        if not judged:
+            detail = f"no output has an axis of {self.n} positions"
+            return Proof("not proved", reason="no output", detail=detail, **common)
+        found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
+        if not found:
+            return Proof("proved", **common)
+        (i, j, last), name = min(found)
+        entry = self._entry(lattice, floor, name, i, last)
+        detail = f"output {i} of {name} may depend on input {j}"
+        return Proof(
+            "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
+        )
+
+    def _inputs(self, interpretation: Interpretation) -> list[Any]:
+        """The abstract value of every placeholder."""
+        program, lattice = self.program, interpretation.lattice
+        arguments = pytree.tree_leaves(program.example_inputs)
+        user, values = iter(arguments), []
+        for spec in program.graph_signature.input_specs:
+            if spec.kind == InputKind.USER_INPUT:
+                values.append(self._input(interpretation, next(user)))
+                continue
+            name = spec.target
+            tensor = program.state_dict.get(name) if name in program.state_dict else program.constants.get(name)
+            if not isinstance(tensor, torch.Tensor):
+                values.append(tensor)
+            elif spec.kind == InputKind.PARAMETER or isinstance(tensor, nn.Parameter) or tensor.requires_grad:
+                values.append(unknown(lattice, tensor.shape))
+            else:
+                values.append(interpretation.constant(tensor))
+        return values
+
+    def _input(self, interpretation: Interpretation, argument: Any) -> Any:
+        if not isinstance(argument, torch.Tensor):
+            return argument
+        index = next(k for k, t in enumerate(self.tensors) if t is argument)
+        axis = self.axes[index]
+        if axis == FIXED:
+            return interpretation.constant(argument)
+        lattice = interpretation.lattice
+        return source(lattice, argument.shape, axis) if isinstance(axis, int) else unknown(lattice, argument.shape)
+
+    def _counts(self) -> tuple[int, int]:
+        kinds = [spec.kind for spec in self.program.graph_signature.input_specs]
+        weights = kinds.count(InputKind.PARAMETER)
+        return weights, kinds.count(InputKind.BUFFER) + kinds.count(InputKind.CONSTANT_TENSOR)
+
+    def _outputs(self, returned: Sequence[Any]) -> list[tuple[str, Dependence, int | None]]:
+        """Name, value and sequence axis of every tensor that is returned."""
+        specs = self.program.graph_signature.output_specs
+        values = [v for v, s in zip(returned, specs, strict=True) if s.kind == OutputKind.USER_OUTPUT]
+        tree = pytree.tree_unflatten(list(range(len(values))), self.program.call_spec.out_spec)
+        names = {leaf: pytree.keystr(path) or "output" for path, leaf in pytree.tree_flatten_with_path(tree)[0]}
+        tensors = [(names[k], plain(v)) for k, v in enumerate(values) if isinstance(v, Value)]
+        if self.output_axes is None:
+            return [(name, v, self._default_axis(v.shape)) for name, v in tensors]
+        if len(self.output_axes) != len(tensors):
+            raise ValueError(
+                f"output_axes: expected one for each of {len(tensors)} outputs, got {len(self.output_axes)}"
+            )
+        return [(name, v, axis) for (name, v), axis in zip(tensors, self.output_axes, strict=True)]
+
+    def _default_axis(self, shape: Sequence[int]) -> int | None:
+        first = next(a for a in self.axes if isinstance(a, int))
+        if len(shape) > first and shape[first] == self.n:
+            return first
+        fitting = [axis for axis, size in enumerate(shape) if size == self.n]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _violation(self, lattice: Lattice, elements: np.ndarray) -> tuple[int, int, int] | None:
+        """The first output with a forbidden input, its first and its last; elements (outputs or 1, components)."""
+        count = len(elements)
+        step = max(1, PIECE // max(self.n, 1))
+        for start in range(0, count, step):
+            i = np.arange(start, min(start + step, count))[:, None]
+            bad = lattice.members(elements[i[:, 0]]) & ~self.allowed(i, np.arange(self.n)[None])
+            if bad.any():
+                row = int(np.argmax(bad.any(axis=1)))
+                where = np.flatnonzero(bad[row])
+                return start + row, int(where[0]), int(where[-1])
+        return None
+
+    def _entry(self, lattice: Lattice, floor: float, output: str, i: int, j: int) -> Entry | None:
+        """The node nearest the inputs at which something that belongs to i comes to depend on j."""
+        carrying: set[fx.Node] = set()
+
+        def visit(node: fx.Node, value: Any) -> None:
+            parts = value if isinstance(value, list | tuple) else [value]
+            if any(_carries(part, i, j) for part in parts if isinstance(part, Value)):
+                carrying.add(node)
+
+        interpretation = Interpretation(lattice, floor, visit)
+        interpretation.run(self.program.graph_module, self._inputs(interpretation))
+        nodes = list(self.program.graph_module.graph.nodes)
+        reached = set(nodes[-1].all_input_nodes) & carrying
+        for node in reversed(nodes):
+            if node in reached:
+                reached |= set(node.all_input_nodes) & carrying
+        entries = [n for n in nodes if n in reached and not set(n.all_input_nodes) & carrying and n.op != "placeholder"]
+        return described(entries[0]) if entries else None
+
+
+def _at_positions(value: Dependence, axis: int) -> np.ndarray:
+    """What the outputs at each position along the axis may depend on together, (positions, components)."""
+    others = tuple(k for k in range(len(value.shape)) if k != axis)
+    elements = value.lattice.nothing(1)
+    for term in joined(value, others):
+        elements = value.lattice.join(elements, term.reshape(-1, value.lattice.components))
+    return np.broadcast_to(elements, (value.shape[axis], value.lattice.components))
+
+
+def _carries(value: Value, i: int, j: int) -> bool:
+    """Whether an element that belongs to position i, or all of a tensor without positions, may depend on j."""
+    signal = value.signal if isinstance(value, Spectrum) else value
+    if not signal.terms:
+        return False
+    if signal.home is None:
+        terms = joined(signal, range(len(signal.shape)))
+    else:
+        terms = joined(signal, range(len(signal.shape)), keep=signal.home == i)
+    return any(bool(signal.lattice.members(t.reshape(-1, t.shape[-1]))[:, j].any()) for t in terms)
+
+
+def described(node: fx.Node) -> Entry:
+    """A node as its operator, module and line."""
+    trace = node.meta.get("stack_trace") or ""
+    frames = [f for f in trace.split('File "') if '", line ' in f]
+    line = ""
+    if frames:
+        file, _, rest = frames[-1].partition('", line ')
+        number, _, text = rest.partition("\n")
+        line = f"{file}:{number.split(',')[0]}: {text.strip().splitlines()[0] if text.strip() else ''}"
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    name = kind if isinstance(kind, str) else kind.__name__
+    return Entry(node.name, str(node.target), f"{path} ({name.rpartition('.')[2]})" if path else name, line)

@@ -1,0 +1,346 @@
+"""Verdicts: what leaks is never proved, what is causal by its masks, paddings and transforms is, and reports say where."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from monarch_gpu.certify import drop_padding
+from monarch_gpu.configs import GPTConfig
+from monarch_gpu.dependence import FIXED, proof, prove, prove_causal
+from monarch_gpu.dependence.interpret import Interpretation
+from monarch_gpu.gpt import GPTForCausalLM
+from monarch_theory.leaks.dependence import interval, latest, sets
+
+N, D = 8, 4
+
+
+def causal(n=N):
+    return torch.ones(n, n, dtype=torch.bool).tril()
+
+
+def scores(t):
+    return t @ t.transpose(1, 2)
+
+
+def convolve(t, k, size):
+    return torch.fft.irfft(torch.fft.rfft(t, size, 1) * torch.fft.rfft(k, size, 1), size, 1)[:, :N]
+
+
+def attend(t, mask):
+    return (scores(t) + mask).softmax(-1) @ t
+
+
+def rows_of(t, keep):
+    return t[:, :, None] * keep[..., None] + t[:, None] * keep.transpose(0, 1)[..., None]
+
+
+def loop(t):
+    state, out = torch.zeros(t.shape[0], D), []
+    for i in range(N):
+        state = torch.tanh(state + t[:, i])
+        out.append(state)
+    return torch.stack(out, 1)
+
+
+def chunked(t, mask):
+    keys, out = t[:, :0], []
+    for c in t.split(4, 1):
+        keys = torch.cat([keys, c], 1)
+        m, n = c.shape[1], keys.shape[1]
+        keep = torch.ones(m, n).tril(n - m) if mask else torch.ones(m, n)
+        out.append((c @ keys.transpose(1, 2)).masked_fill(keep == 0, -torch.inf).softmax(-1) @ keys)
+    return torch.cat(out, 1)
+
+
+def topk_blocks(t, fill):
+    blocks = t.view(1, N // 2, 2, D).mean(2)
+    s = t @ blocks.transpose(1, 2)
+    whole = torch.arange(N)[:, None] >= 2 * torch.arange(1, N // 2 + 1) - 1
+    s = s.masked_fill(~whole, fill) if fill else s
+    top = s.topk(2, -1).indices
+    w = torch.zeros_like(s).scatter(-1, top, s.gather(-1, top).softmax(-1))
+    return t + (w * whole) @ blocks
+
+
+def padding_of_data(t):
+    keep = causal() & (t[..., 0] > -100)[:, None]
+    return scores(t).masked_fill(~keep, -torch.inf).softmax(-1) @ t
+
+
+def online_softmax(t):
+    s = scores(t).masked_fill(~causal(), -torch.inf)
+    e = torch.exp(s - s.amax(-1, keepdim=True))
+    return (e / e.sum(-1, keepdim=True)) @ t
+
+
+def global_maximum(t):
+    s = scores(t)
+    e = torch.exp(s - s.amax(-1, keepdim=True)) * causal()
+    return (e / e.sum(-1, keepdim=True)) @ t
+
+
+def summary(t, shift):
+    m = t.view(1, N // 4, 4, D).mean(2)
+    m = torch.cat([torch.zeros_like(m[:, :1]), m[:, :-1]], 1) if shift else m
+    return t + m.repeat_interleave(4, 1)
+
+
+LEAKING = {
+    "detached": lambda t: t + t.roll(-1, 1).detach(),
+    "argmax": lambda t: t + t.argmax(1, keepdim=True),
+    "value at the argmax": lambda t: t + t.gather(1, t.argmax(1, keepdim=True)),
+    "index from the future": lambda t: torch.arange(N).double()[(t[0, :, 0].roll(-1, 0) * 3).long() % N][None, :, None] * t,
+    "roll": lambda t: t.roll(1, 1),
+    "mean over time": lambda t: t - t.mean(1, keepdim=True),
+    "mask built at run time": lambda t: scores(t).masked_fill((t[..., 0] < 0)[:, None], -torch.inf).softmax(-1) @ t,
+    "mask of a large number": lambda t: attend(t, -1e9 * (~causal())),
+    "mask of the smallest number": lambda t: attend(t, torch.zeros(N, N).masked_fill(~causal(), torch.finfo().min)),
+    "cumsum of a flip": lambda t: t.flip(1).cumsum(1).flip(1),
+    "mask after softmax": lambda t: (scores(t).softmax(-1) * causal()) @ t,
+    "transposed mask": lambda t: attend(t, torch.zeros(N, N).masked_fill(causal(), -torch.inf)),
+    "strictly transposed mask": lambda t: scores(t).masked_fill(~causal().T, -torch.inf).softmax(-1) @ t,
+    "mask one late": lambda t: scores(t).masked_fill(~torch.ones(N, N).tril(1).bool(), -torch.inf).softmax(-1) @ t,
+    "a row masked whole": lambda t: t.flip(1) + (0 * attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf))),
+    "nan chooses": lambda t: torch.where(
+        torch.isnan(attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf)) * 0), t.flip(1), t
+    ),
+    "infinity times zero": lambda t: torch.where(torch.isnan(torch.tensor(torch.inf) * (t * 0)), t.flip(1), t),
+    "zero by zero": lambda t: torch.where(torch.isnan((t * 0) / (t * 0)), t.flip(1), t),
+    "unpadded": lambda t: convolve(t, t, N),
+    "one short of padded": lambda t: convolve(t, t, 2 * N - 2),
+    "hilbert": lambda t: torch.fft.irfft(torch.fft.rfft(t, 2 * N, 1) * 1j, 2 * N, 1)[:, :N],
+    "learned in frequency": lambda t: torch.fft.irfft(
+        torch.fft.rfft(t, 2 * N, 1) * torch.arange(N + 1)[:, None], 2 * N, 1
+    )[:, :N],
+    "global maximum of scores": global_maximum,
+    "routing by the sequence": lambda t: t * (t.mean(1, keepdim=True) > 0),
+    "sorted": lambda t: t.sort(1).values,
+    "rank": lambda t: t.argsort(1).argsort(1).double(),
+    "above the median": lambda t: t * (t >= t.median(1, keepdim=True).values),
+    "summary of the block": lambda t: summary(t, False),
+    "chunks without a mask": lambda t: chunked(t, False),
+    "blocks by an unmasked choice": lambda t: topk_blocks(t, None),
+    "difference to the next": lambda t: F.pad(t[:, 1:] - t[:, :-1], (0, 0, 0, 1)),
+    "cumulative maximum from behind": lambda t: t.flip(1).cummax(1).values.flip(1),
+    "same convolution": lambda t: F.conv1d(t.transpose(1, 2), torch.ones(D, D, 3).double(), padding=1).transpose(1, 2),
+    "rounded future": lambda t: t + 1e-6 * (t.roll(-1, 1) * 4).round(),
+    "written in place": lambda t: t.clone().index_copy_(1, torch.tensor([0]), t[:, -1:]),
+    "through the batch of another axis": lambda t: t.view(2, N // 2, D).flip(0).reshape(1, N, D),
+    "last token of all": lambda t: t + t[:, -1:],
+    "normalised over time": lambda t: F.layer_norm(t, (N, D)),
+    "sum in a matrix": lambda t: torch.ones(N, N).double().triu() @ t,
+    "through complex parts": lambda t: t + torch.view_as_real(torch.complex(t, t.flip(1)))[..., 1],
+    "exponential of a long mask": lambda t: torch.exp(torch.where(causal(), 0.0, -30.0)).double() @ t,
+    "softplus of the sum": lambda t: t * F.softplus(t.sum((1, 2), keepdim=True) * 1e-9),
+    "scatter": lambda t: torch.zeros_like(t).scatter_add(1, (t.abs() * 5).long() % N, t),
+}  # fmt: skip
+
+CAUSAL = {
+    "masked_fill": lambda t: scores(t).masked_fill(~causal(), -torch.inf).softmax(-1) @ t,
+    "where": lambda t: torch.where(causal(), scores(t), -torch.inf).softmax(-1) @ t,
+    "added": lambda t: attend(t, torch.zeros(N, N).masked_fill(~causal(), -torch.inf)),
+    "triu": lambda t: attend(t, torch.full((N, N), -torch.inf).triu(1)),
+    "log of a mask": lambda t: attend(t, causal().double().log()),
+    "by positions": lambda t: attend(t, torch.where(torch.arange(N) <= torch.arange(N)[:, None], 0.0, -torch.inf)),
+    "padding by the data": padding_of_data,
+    "softmax by hand": online_softmax,
+    "linear attention": lambda t: (scores(t) * causal()) @ t,
+    "attention": lambda t: F.scaled_dot_product_attention(t, t, t, is_causal=True),
+    "attention in chunks": lambda t: chunked(t, True),
+    "aligned bottom right": lambda t: F.pad(
+        F.scaled_dot_product_attention(t[:, 4:], t, t, torch.ones(4, N).tril(4).bool()), (0, 0, 4, 0)
+    ),
+    "padded": lambda t: convolve(t, t, 2 * N - 1),
+    "padded twice": lambda t: convolve(convolve(t, t, 2 * N), t, 2 * N),
+    "complex transforms": lambda t: torch.fft.ifft(
+        torch.fft.fft(t, 2 * N, 1) * torch.fft.fft(t, 2 * N, 1), dim=1
+    ).real[:, :N],
+    "shift": lambda t: torch.cat([torch.zeros_like(t[:, :1]), t[:, :-1]], 1),
+    "roll made right": lambda t: t.roll(1, 1) * (torch.arange(N) > 0)[:, None],
+    "loop": loop,
+    "cumulative mean": lambda t: t.cumsum(1) / torch.arange(1, N + 1)[:, None],
+    "summary of blocks before": lambda t: summary(t, True),
+    "blocks by a filled-in number": lambda t: topk_blocks(t, -1e9),
+    "blocks by an infinite mask": lambda t: topk_blocks(t, -torch.inf),
+    "convolution": lambda t: F.conv1d(F.pad(t.transpose(1, 2), (2, 0)), torch.ones(D, D, 3).double()).transpose(1, 2),
+    "convolution, cut": lambda t: F.conv1d(
+        t.transpose(1, 2), torch.ones(D, D, 3).double(), padding=2
+    )[..., :N].transpose(1, 2),
+    "masked taps": lambda t: F.conv1d(
+        t.transpose(1, 2), torch.rand(D, D, 3).double() * torch.tensor([1.0, 1.0, 0.0]).double(), padding=1
+    ).transpose(1, 2),
+    "running maximum": lambda t: t.cummax(1).values,
+    "unbound": lambda t: torch.stack([t[:, : i + 1].sort(1).values[:, 0] for i in range(N)], 1),
+    "half precision": lambda t: attend(t.bfloat16(), torch.full((N, N), -torch.inf).triu(1).bfloat16()).to(t.dtype),
+    "einsum": lambda t: torch.einsum("ij,bjd->bid", causal().double(), t),
+    "token by token": lambda t: F.gelu(F.layer_norm(t, (D,))) * t.topk(2, -1).values.sum(-1, keepdim=True),
+    "flip twice": lambda t: t.flip(1).flip(1),
+    "drawn": lambda t: F.dropout(t, 0.5, training=True) + torch.randn(1, N, D),
+}  # fmt: skip
+
+
+class Cases(nn.Module):
+    def __init__(self, cases):
+        super().__init__()
+        self.cases = cases
+
+    def forward(self, t):
+        return {name: case(t) for name, case in self.cases.items()}
+
+
+def verdicts(cases, lattice):
+    """The first forbidden pair of every case, all of one graph."""
+    t = torch.zeros(1, N, D, dtype=torch.float64)
+    program = proof.exported(Cases(cases), (t,), {})
+    asked = proof.Question(program, [t], [1], N, "causal", lambda i, j: j <= i, None)
+    interpretation = Interpretation(lattice(N))
+    found = asked._outputs(interpretation.run(program.graph_module, asked._inputs(interpretation)))
+    assert all(axis == 1 for _, _, axis in found)
+    return {name: asked._violation(lattice(N), proof._at_positions(v, axis)) for name, v, axis in found}
+
+
+@pytest.mark.parametrize("lattice", [latest, interval, sets])
+def test_what_leaks_is_never_proved(lattice):
+    found = verdicts(LEAKING, lattice)
+    assert len(found) == len(LEAKING)
+    assert not [name for name, pair in found.items() if pair is None]
+
+
+def test_what_is_causal_is_proved():
+    found = verdicts(CAUSAL, latest)
+    assert len(found) == len(CAUSAL)
+    assert not [name for name, pair in found.items() if pair is not None]
+
+
+def test_sets_name_the_pair():
+    found = verdicts(LEAKING, sets)
+    assert found["['roll']"] == (0, N - 1, N - 1)
+    assert found["['one short of padded']"] == (0, N - 1, N - 1)
+    assert found["['unpadded']"] == (0, 1, N - 1)
+    assert found["['mask one late']"] == (0, 1, 1)
+
+
+def tokens(n):
+    return torch.zeros(1, n, dtype=torch.long)
+
+
+def small(n, **changes):
+    return GPTConfig(
+        hidden_size=8, intermediate_size=16, num_hidden_layers=2, vocab_size=7, num_attention_heads=2,
+        max_position_embeddings=n, **changes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+@pytest.mark.parametrize("n", [64, 1024])
+def test_m2_gpt_is_proved_and_is_not_without_padding(n, transform):
+    config = small(n, transform=transform)
+    whole = prove_causal(GPTForCausalLM(config).eval(), [tokens(n)], 1)
+    assert (whole.verdict, whole.without_rule, whole.n) == ("proved", {}, n)
+    assert whole.weights == len(list(GPTForCausalLM(config).parameters()))
+    unpadded = prove_causal(drop_padding(GPTForCausalLM(config).eval(), 1), [tokens(n)], 1)
+    assert (unpadded.verdict, unpadded.pair, unpadded.furthest) == ("not proved", (0, 1), n - 1)
+    assert "transformer.h.1.sequence_mixer.long_convolution" in unpadded.entry.module
+    assert "certify.py" in unpadded.entry.line and "rfft" in unpadded.entry.line
+
+
+def test_encoder_layer_with_and_without_its_mask():
+    layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True).eval()
+    mask = nn.Transformer.generate_square_subsequent_mask(N)
+    assert prove_causal(lambda t: layer(t, src_mask=mask, is_causal=True), [torch.zeros(2, N, 16)], 1).proved
+    without = prove_causal(layer, [torch.zeros(2, N, 16)], 1)
+    assert (without.verdict, without.pair, without.reason) == ("not proved", (0, 1), "dependence")
+    assert without.entry.op.startswith("aten.scaled_dot_product_attention")
+
+
+def test_a_mask_argument_is_taken_at_its_value_if_it_is_fixed():
+    def model(t, mask):
+        return (scores(t) + mask).softmax(-1) @ t
+
+    mask = torch.full((N, N), -torch.inf).triu(1)
+    assert prove_causal(model, [torch.zeros(1, N, D), mask], [1, FIXED]).proved
+    assert not prove_causal(model, [torch.zeros(1, N, D), mask], [1, None]).proved
+
+
+@pytest.mark.parametrize("name", ["mask of a large number", "mask of the smallest number"])
+def test_a_finite_mask_is_no_proof_and_is_named(name):
+    found = prove_causal(LEAKING[name], [torch.zeros(1, N, D)], 1)
+    assert (found.verdict, found.reason) == ("not proved", "finite mask")
+    assert "-inf" in found.detail
+
+
+def test_a_leak_behind_zero_weights_is_not_proved():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(D, D)
+            nn.init.zeros_(self.out.weight)
+
+        def forward(self, t):
+            return t + self.out(t.mean(1, keepdim=True))
+
+    found = prove_causal(Residual(), [torch.zeros(1, N, D)], 1)
+    assert (found.verdict, found.pair, found.entry.op) == ("not proved", (0, 1), "aten.mean.dim")
+
+
+def test_control_flow_by_the_data_is_not_proved():
+    def branches(t):
+        return t if t.sum() > 0 else t * 2
+
+    found = prove_causal(branches, [torch.zeros(1, N, D)], 1)
+    assert (found.verdict, found.reason) == ("not proved", "export")
+
+
+def test_sizes_by_the_data_are_not_proved():
+    found = prove_causal(lambda t: t + t[t > 0].sum(), [torch.zeros(1, N, D)], 1)
+    assert (found.verdict, found.reason) == ("not proved", "size")
+
+
+def test_an_operator_without_a_rule_is_named():
+    found = prove_causal(lambda t: torch.linalg.inv(t), [torch.zeros(1, N, N)], 1)
+    assert found.verdict == "not proved"
+    assert any("inv" in name or "linalg" in name for name in found.without_rule)
+
+
+def test_every_output_is_judged():
+    both = prove_causal(lambda t: (t.sum(), {"a": t.cumsum(1), "b": t.flip(1)}), [torch.zeros(1, N, D)], 1)
+    assert (both.verdict, both.unjudged, len(both.outputs)) == ("not proved", ("[0]",), 2)
+    assert "['b']" in both.detail
+    assert prove_causal(lambda t: t.sum(), [torch.zeros(1, N, D)], 1).reason == "no output"
+
+
+def test_other_contracts():
+    def averaged(t):
+        return F.avg_pool1d(F.pad(t.transpose(1, 2), (2, 0)), 3, 1).transpose(1, 2)
+
+    given = [torch.zeros(3, N, D)]
+    assert prove(averaged, given, 1, "window of 3", lambda i, j: (j <= i) & (j > i - 3)).proved
+    assert not prove(averaged, given, 1, "window of 2", lambda i, j: (j <= i) & (j > i - 2)).proved
+    assert prove(lambda t: t.cumsum(1), given, 0, "batch independence", lambda i, j: i == j).proved
+    assert not prove(lambda t: t - t.mean(0), given, 0, "batch independence", lambda i, j: i == j).proved
+    strict = prove(lambda t: F.pad(t, (0, 0, 1, -1)), given, 1, "strictly causal", lambda i, j: j < i)
+    assert strict.proved
+    document = np.arange(N) // 3
+    pairs = document[:, None] == document
+    keep = torch.from_numpy(pairs) & causal()
+    found = prove(lambda t: scores(t).masked_fill(~keep, -torch.inf).softmax(-1) @ t, given, 1, "documents",
+                  lambda i, j: pairs[i, j])  # fmt: skip
+    assert found.proved
+    apart = np.abs(np.subtract.outer(np.arange(N), np.arange(N))) % 2 == 0
+    keep_even = torch.from_numpy(apart)
+    found = prove(lambda t: scores(t).masked_fill(~keep_even, -torch.inf).softmax(-1) @ t, given, 1, "same parity",
+                  lambda i, j: apart[i, j], sets)  # fmt: skip
+    assert found.proved
+
+
+@pytest.mark.parametrize("axes", [[3], [1, 1], ["sequence"], [None], 5])
+def test_bad_axes_are_named(axes):
+    with pytest.raises(ValueError, match="sequence_axes: expected"):
+        prove_causal(lambda t: t, [torch.zeros(1, N, D)], axes)
+
+
+def test_sequences_of_different_lengths_are_named():
+    with pytest.raises(ValueError, match="sequences of one length"):
+        prove_causal(lambda t, s: t, [torch.zeros(1, N, D), torch.zeros(1, N + 1)], [1, 1])
