@@ -93,7 +93,13 @@ def test_the_search_is_called_a_heuristic_and_is_seeded(saved):
     assert first == second
     found = json.loads(first)["search"]
     assert found["method"].startswith("heuristic") and found["distance"] < found["distance_before"]
-    assert "(heuristic)" in run(path, "--search", 50).output
+    shown = run(path, "--search", 200, "--seed", 7).output
+    assert "(heuristic)" in shown
+    for side in ("rows", "columns"):
+        order = json.loads(first)["search"][side]
+        assert sorted(order) == list(range(16))
+        listed = "given" if order == list(range(16)) else " ".join(map(str, order))
+        assert f"  {side} in the order {listed}\n" in shown
 
 
 def test_png_and_heat_map(saved, tmp_path):
@@ -154,6 +160,23 @@ def test_a_crash_is_never_taken_for_not_a_member(saved, monkeypatch):
     monkeypatch.setattr("monarch_theory.command.express.examine_monarch", lambda *_, **__: 1 // 0)
     answer = run(saved(np.eye(4)))
     assert answer.exit_code == 2 and "ZeroDivisionError" in answer.stderr
+
+
+def test_nor_is_a_crash_of_the_atlas(monkeypatch):
+    monkeypatch.setattr("monarch_theory.command.atlas.compare", lambda *_, **__: 1 // 0)
+    answer = run("--size", 4, command=atlas)
+    assert answer.exit_code == 2 and "ZeroDivisionError" in answer.stderr
+
+
+def test_what_is_left_open_says_why(saved):
+    """Small numbers that rounding outweighs, and a distance that one rounding does not explain and N might."""
+    rng = np.random.default_rng(0)
+    answer = run(saved(rng.integers(-1, 2, (16, 16)) * 2.0**-1074))
+    assert answer.exit_code == 2 and "as large as they are; --exact" in answer.output
+    member = random_monarch((16, 16), FLOAT64, rng).dense()
+    noise = rng.standard_normal(member.shape)
+    answer = run(saved((member + 2e-6 * noise).astype(np.float32)))
+    assert answer.exit_code == 2 and "for certain and" in answer.output and "--accuracy says" in answer.output
 
 
 def test_subnormal_numbers_foreign_bytes_and_large_integers(saved):
@@ -218,6 +241,7 @@ def test_python_source(tmp_path):
         "thirds = np.kron([[Fraction(1, 3), 2], [1, 6]], np.ones((2, 2), dtype=int))\n"
         "mixed = np.array([[1, 0.5], [2, 1]], dtype=object)\n"
         "symbols = sympy.Matrix(4, 4, lambda i, j: sympy.Symbol('a'))\n"
+        "masked = np.ma.array(np.eye(4), mask=np.eye(4))\n"
         "modular = identity_blocks((2, 2), PrimeField(97))\n"
     )
     assert run(f"{file}:A").exit_code == 0
@@ -231,6 +255,7 @@ def test_python_source(tmp_path):
         ("symbols", "symbols: expected scalars of rationals, got a (Symbol)"),
         ("modular", "modular: expected entries with a distance, got F_97"),
         ("mixed", "mixed: expected exact scalars in an array of objects, got float"),
+        ("masked", "masked: expected no masked entries, got 4 of 16"),
     ]:
         answer = run(f"{file}:{name}")
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
@@ -298,14 +323,24 @@ def test_bad_input_is_one_line_that_names_it(saved, array, options, message):
 def test_bad_files_are_named(tmp_path):
     np.save(tmp_path / "pickled.npy", np.array([[None]]), allow_pickle=True)
     (tmp_path / "text.npy").write_text("hello")
+    np.save(tmp_path / "good.npy", np.eye(4))
+    whole = (tmp_path / "good.npy").read_bytes()
+    headers = {"cut.npy": whole[:90], "short.npy": whole[:140], "version.npy": whole[:6] + b"\x09" + whole[7:]}
+    headers |= {"shape.npy": whole.replace(b"(4, 4)", b"(4, 4("), "nul.npy": whole.replace(b"'shape'", b"'sh\x00pe'")}
+    headers |= {"dtype.npy": whole.replace(b"<f8", b"<q\xff"), "archive.npy": b"PK\x03\x04" + whole}
+    headers |= {"huge.npy": whole.replace(b"(4, 4), }", b"(9**99,)}")}
+    for name, content in headers.items():
+        (tmp_path / name).write_bytes(content)
     for name, message in [
         ("missing.npy", "no such file"),
         ("missing.py:A", "no such file"),
         ("pickled.npy", "not pickled objects"),
         ("text.npy", "expected an .npy file of numbers"),
         ("matrix.csv", "expected FILE.npy or FILE.py:NAME"),
+        *((name, f"{name}: expected an .npy file of numbers") for name in headers),
     ]:
         answer = run(tmp_path / name)
+        assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
         assert answer.exit_code == 2 and message in answer.stderr and name.split(":")[0] in answer.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from monarch_theory.command.express import check_picture, fail
+from monarch_theory.command.express import UNDECIDED, check_picture, fail
 from monarch_theory.command.progress import progress
 from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare
@@ -38,6 +39,9 @@ def atlas(
         fail(str(error))
     except MemoryError:
         fail(f"--size: expected matrices that fit into memory, got {size}")
+    except Exception:  # Python's own status for a crash is 1, a verdict elsewhere
+        traceback.print_exc()
+        raise typer.Exit(UNDECIDED) from None
     if as_json:
         print(json.dumps(_facts(found), allow_nan=False))
         return

@@ -156,8 +156,11 @@ def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
         raise ValueError(f"{source}: no such file")
     try:
         array = np.load(source, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{source}: expected an .npy file of numbers, not pickled objects ({error})") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken header ends in any of a dozen, from SyntaxError to struct.error
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{source}: expected an .npy file of numbers, not pickled objects ({what:.200})") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{source}: expected one array, got an archive")
     return read_matrix(array, name=source)

@@ -53,6 +53,8 @@ def _dense(value: Any, name: str) -> np.ndarray:
     for method in ("dense", "toarray", "detach"):
         if hasattr(value, method):
             value = getattr(value, method)()
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(value)} of {value.size}")
     array = np.asarray(value)
     if array.dtype.kind not in "biufcO" or value is None:
         raise TypeError(f"{name}: expected a matrix of numbers, got {type(value).__name__}")

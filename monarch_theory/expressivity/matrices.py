@@ -96,6 +96,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         source = source.entries
     if isinstance(source, Monarch):
         return Matrix(source.dense(), source.domain, name)
+    source = _plain(source, name)
     if isinstance(source, LinearOperator):
         source = source @ np.eye(source.shape[1], dtype=source.dtype)
     if isinstance(source, sympy.MatrixBase):
@@ -104,6 +105,8 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         source = source.toarray() if issparse(source) else np.asarray(source)
     except ValueError:
         raise ValueError(f"{name}: expected rows of one length, got {source!r:.60}") from None
+    except TypeError as error:  # a tensor of scalars that NumPy lacks, such as bfloat16
+        raise TypeError(f"{name}: expected scalars that NumPy has, got {error}") from None
     if not source.dtype.isnative:
         source = source.astype(source.dtype.newbyteorder("="))
     if source.ndim != 2 or 0 in source.shape:
@@ -119,6 +122,19 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
     if domain is SYMBOLIC:
         _check_symbolic(array, name)
     return Matrix(array, domain, name)
+
+
+def _plain(source: Any, name: str) -> Any:
+    """A tensor without its gradient, a masked array without its mask: as NumPy reads them, and nothing is lost.
+
+    Raises:
+        ValueError: masked entries, whose numbers are not part of the matrix.
+    """
+    if isinstance(source, np.ma.MaskedArray):
+        if np.ma.is_masked(source):
+            raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(source)} of {source.size}")
+        return source.data
+    return source.detach() if hasattr(source, "detach") else source
 
 
 def _check_symbolic(array: np.ndarray, name: str) -> None:

@@ -163,11 +163,13 @@ def decide(
 def verdict(distance: float, floor: float, threshold: float, limit: float, norm: float) -> bool | None:
     """Member within `threshold`, not where even the `floor` is beyond `limit`, open otherwise.
 
+    Where rounding may have been as large as the matrix, only a distance of zero tells anything.
+
     >>> verdict(0.5, 0.5, 0.1, 0.1, 1.0), verdict(0.5, 0.0, 0.1, 0.1, 1.0), verdict(0.5, 0.5, 0.7, 0.7, 1.0)
     (False, None, True)
     >>> verdict(0.5, 0.5, 1.1, 1.1, 1.0)  # the zero matrix is as near
     """
-    if norm and threshold >= norm:
+    if distance and limit >= norm:
         return None
     if distance <= threshold:
         return True

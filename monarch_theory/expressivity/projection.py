@@ -13,7 +13,9 @@ matrix of the class is nearer than E_k. Hence
 
     max_k E_k  ≤  optimum  ≤  achieved  ≤  (Σ_k E_k²)^½  ≤  √(p−1) · max_k E_k  ≤  √(p−1) · optimum.
 
-Both ends of the chain are computed and returned.
+Both ends of the chain are computed and returned. The splits may as well be truncated from the last to the first, with
+the same proof. Both are done, the nearer is kept, and for rank one alternating least squares then moves it to where no
+single factor can be bettered (`alternation`), which never makes it farther.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from monarch_theory.domains import Floating
+from monarch_theory.expressivity.alternation import polish, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
@@ -180,33 +183,64 @@ def _project(
         raise ValueError(
             f"{name}: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
         )
-    report = _Steps(progress, 2 * (p - 1) - 1)
-    tails = [0.0]
-    for split in range(1, p - 1):
-        tails.append(_tail(tensor_slices(tensor, p, split), kind.ranks[split + 1], report.step()))
-    cores, errors = [], []
-    state = tensor
-    for k in range(p - 1):
+    report = _Steps(progress, 3 * p - 4 if p > 2 else 1)
+    rounding = _rounding(kind, norm, operation_roundoff(domain))
+    cores, errors = _descend(tensor, kind, report)
+    distance, tail = _root(errors), sqrt(float(errors[0].sum()))
+    slice_errors = errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
+    if p > 2:
+        splits = range(1, p - 1)
+        tail = max(tail, *(_tail(tensor_slices(tensor, p, k), kind.ranks[k + 1], report.step()) for k in splits))
+        backward, errors = _ascend(tensor, kind, report)
+        if _root(errors) < distance:
+            cores, distance = backward, _root(errors)
+    if p > 2 and max(kind.ranks) == 1:
+        if distance > rounding:
+            cores = polish(tensor, cores, kind)
+        squares = np.abs(tensor - product(cores, kind)).astype(float) ** 2
+        distance = sqrt(float(squares.sum()))
+        slice_errors = squares.sum((*range(1, p), p))
+    return Projection(
+        BlockTensorTrain(_scaled(cores, scale), kind, domain),
+        norm * scale,
+        distance * scale,
+        tail * scale,
+        rounding * scale,
+        slice_errors / norm**2 if norm else slice_errors,
+    )
+
+
+def _root(errors: list[np.ndarray]) -> float:
+    """Distance after truncations whose errors are orthogonal."""
+    return hypot(*(sqrt(float(error.sum())) for error in errors))
+
+
+def _descend(tensor: np.ndarray, kind: MonarchClass, report: _Steps) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Truncate split 0, 1, …: cores, and the squared residuals of every slice at each."""
+    cores, errors, state = [], [], tensor
+    for k in range(kind.order - 1):
         # axes (i_0 … i_{p-1}, a_0 … a_{p-1}) with a_0 … a_{k-1} of size one and the bond inside a_k
-        slices = tensor_slices(state, p, k)
+        slices = tensor_slices(state, kind.order, k)
         left, right, error = _truncate(slices, kind.ranks[k + 1], report.step())
         cores.append(core_of_split(right, kind, k))
         errors.append(error)
         state = remaining(left, kind, k)
-    cores.append(last_core(state, kind))
-    step_distances = [sqrt(float(error.sum())) for error in errors]
-    tails[0] = step_distances[0]
-    rounding = _rounding(kind, norm, operation_roundoff(domain))
-    train = BlockTensorTrain(_scaled(cores, scale), kind, domain)
-    slice_errors = errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
-    return Projection(
-        train,
-        norm * scale,
-        hypot(*step_distances) * scale,
-        max(tails) * scale,
-        rounding * scale,
-        slice_errors / norm**2 if norm else slice_errors,
-    )
+    return [*cores, last_core(state, kind)], errors
+
+
+def _ascend(tensor: np.ndarray, kind: MonarchClass, report: _Steps) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Truncate split p − 2, …, 0: the transpose has the stages in the opposite order."""
+    p, rows, columns = kind.order, kind.output_radices, kind.input_radices
+    turned = MonarchClass(rows[::-1], columns[::-1], kind.convention, kind.rank)
+    found, errors = _descend(tensor.transpose(range(2 * p)[::-1]), turned, report)
+    cores = []
+    for k, core in enumerate(reversed(found)):
+        # (a_{p-1} … a_{k+1}, i_{k-1} … i_0, a_k, bond before stage k, bond after it, i_k)
+        spread = core.reshape(columns[:k:-1] + rows[:k][::-1] + core.shape[1:])
+        axes = [*range(p - 1)[::-1], p + 2, p + 1, p, p - 1]
+        sizes = spread.shape[: p - 2 : -1]  # (i_k, bond after, bond before, a_k)
+        cores.append(spread.transpose(axes).reshape(-1, *sizes))
+    return cores, errors
 
 
 def _norm(array: np.ndarray) -> float:

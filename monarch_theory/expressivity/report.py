@@ -100,7 +100,12 @@ def text(matrix: Matrix, found: Examination, known: dict[str, Any]) -> str:
     if "search" in known:
         search = known["search"]
         lines.append(f"permutation search (heuristic): {search['distance_before']:.3e} → {search['distance']:.3e}")
+        lines += [f"  {side} in the order {_order(search[side])}" for side in ("rows", "columns")]
     return "\n".join(lines)
+
+
+def _order(permutation: list[int]) -> str:
+    return "given" if permutation == sorted(permutation) else " ".join(map(str, permutation))
 
 
 def _line(neighbour: dict[str, Any], chosen: bool) -> str:
@@ -117,7 +122,7 @@ def _verdict(found: Examination) -> str:
         return f"{words} (exact)"
     if found.member is not None:
         return f"{words} (measured, to {found.threshold if found.member else found.limit:.1e})"
-    if found.threshold >= 1:
+    if found.limit >= 1:
         return f"{words}: rounding of entries this small is as large as they are; --exact reads them as they are"
     if found.distance <= found.limit:
         return (

@@ -14,12 +14,20 @@ __all__ = ["dft", "inverse_dft"]
 
 
 def dft(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
-    """F[i, j] = ω_N^(ij), order `len(radices)`; see `monarch_theory.fourier_matrix.fourier`."""
+    """F[i, j] = ω_N^(ij), order `len(radices)`; see `monarch_theory.fourier_matrix.fourier`.
+
+    Over the complex numbers ω_N = exp(+2πi/N), the root with which polynomials are evaluated. `numpy.fft.fft` takes
+    exp(−2πi/N): it is the complex conjugate, and N times `inverse_dft`.
+
+    >>> bool(np.allclose(dft((2, 4)).dense().conj(), np.fft.fft(np.eye(8))))
+    True
+    """
     return fourier(radices, domain)
 
 
 def inverse_dft(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
-    """F⁻¹[i, j] = ω_N^(−ij)/N in natural order: the transpose of F⁻¹ is F⁻¹, so reversed radices come out in order.
+    """F⁻¹[i, j] = ω_N^(−ij)/N, ω_N as in `dft`, in natural order: F⁻¹ is its transpose, so reversed radices come out in
+    order.
 
     >>> from monarch_theory.domains import PrimeField
     >>> field = PrimeField(97)

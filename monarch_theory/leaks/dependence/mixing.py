@@ -18,7 +18,17 @@ from monarch_theory.leaks.dependence.movement import rehomed, reshape
 from monarch_theory.leaks.dependence.pointwise import Evaluate, filled, pointwise
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
-    ANY, FINITE, Dependence, broadcast, dependences, joined, masked, merged, shrunk, unknown, zeros_only,
+    ANY,
+    FINITE,
+    Dependence,
+    broadcast,
+    dependences,
+    joined,
+    masked,
+    merged,
+    shrunk,
+    unknown,
+    zeros_only,
 )  # fmt: skip
 
 __all__ = ["contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]

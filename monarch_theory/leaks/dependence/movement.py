@@ -14,7 +14,13 @@ import numpy as np
 
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
-    Dependence, broadcast, dependences, merged, reshaped, shrunk, unknown,
+    Dependence,
+    broadcast,
+    dependences,
+    merged,
+    reshaped,
+    shrunk,
+    unknown,
 )  # fmt: skip
 
 __all__ = ["concatenate", "expand", "move", "permute", "rehomed", "reshape", "take"]

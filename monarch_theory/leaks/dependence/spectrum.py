@@ -22,7 +22,13 @@ from monarch_theory.leaks.dependence.movement import take
 from monarch_theory.leaks.dependence.pointwise import pointwise
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
-    FINITE, Dependence, broadcast, masked, merged, shrunk, zeros_only,
+    FINITE,
+    Dependence,
+    broadcast,
+    masked,
+    merged,
+    shrunk,
+    zeros_only,
 )  # fmt: skip
 
 __all__ = ["Spectrum", "add_spectra", "collapse", "inverse", "multiply_spectra", "reverse", "scale", "transform"]

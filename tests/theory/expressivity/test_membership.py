@@ -18,7 +18,7 @@ from monarch_theory.domains import (
     PrimeField,
 )
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.membership import decide, decide_exactly, default_accuracy
+from monarch_theory.expressivity.membership import Accuracy, decide, decide_exactly, default_accuracy
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
 from monarch_theory.strategies import arrays, monarchs, radices
@@ -248,6 +248,56 @@ def test_bad_input_is_named():
         MonarchClass((2, 2), rank=0)
     with pytest.raises(ValueError, match="output_radices: expected 2 of them"):
         MonarchClass((2, 2), (2, 2, 2))
+
+
+class Parameter:
+    """What NumPy refuses to read until its gradient is taken off."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+    def detach(self):
+        return self.values
+
+
+def test_masked_entries_are_refused_and_gradients_are_taken_off():
+    kind, ones = MonarchClass((2, 1), (1, 2)), np.ones((2, 2))
+    with pytest.raises(ValueError, match="weights: expected no masked entries, got 1 of 4"):
+        decide(np.ma.array(ones, mask=[[0, 1], [0, 0]]), kind, name="weights")
+    assert decide(np.ma.array(ones), kind).member is True
+    assert decide(Parameter(ones), kind).member is True
+
+
+def test_an_error_as_large_as_the_matrix_answers_nothing():
+    """Entries k·2⁻¹⁰⁷⁴ are known to a half of their unit: the zero matrix, a member, may be as near."""
+    tiny = np.random.default_rng(0).integers(-1, 2, (16, 16)) * 2.0**-1074
+    kind = MonarchClass((4, 4))
+    answer = decide(tiny, kind)
+    assert answer.projection.relative_distance > 0.3 and answer.member is None
+    assert decide_exactly(tiny, kind).member is False
+    assert decide(tiny * 2.0**60, kind).member is False
+    assert decide(np.full((16, 16), 2.0**-1074), kind).member is True
+    assert decide(np.zeros((16, 16)), kind).member is True
+
+
+@pytest.mark.parametrize("domain", [FLOAT32, FLOAT64, COMPLEX64, COMPLEX128], ids=str)
+def test_between_one_rounding_and_as_many_as_there_are_inputs_it_is_left_open(domain):
+    """Stored weights are good to one rounding, an inner product to N: neither answer holds for both."""
+    rng = np.random.default_rng(0)
+    kind = MonarchClass((16, 16))
+    member = random_monarch((16, 16), domain, rng).dense()
+    noise = domain.random(rng, member.shape)
+    noise *= domain.dtype.type(np.linalg.norm(member) / np.linalg.norm(noise))
+    accuracy = Accuracy.of_class(kind, domain)
+    for size, expected in [(0, True), ((accuracy.least * accuracy.most) ** 0.5, None), (100 * accuracy.most, False)]:
+        stored = (member + domain.dtype.type(size) * noise).astype(domain.dtype)
+        assert decide(stored, kind).member is expected, size
+        if size and domain in (FLOAT32, COMPLEX64):  # in double precision our own rounding is in the way
+            assert decide(stored, kind, accuracy=size / 10).member is False
+            assert decide(stored, kind, accuracy=2 * size).member is True
 
 
 def test_strided_input_and_size_one():

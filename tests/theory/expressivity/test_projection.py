@@ -1,5 +1,6 @@
 """The projection: optimal where it says so, within its bounds where it does not, and held to derived error bounds."""
 
+from dataclasses import replace
 from math import sqrt
 
 import flint
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
+from monarch_theory.expressivity.alternation import polish, product
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.membership import decide
 from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, random_monarch
 from monarch_theory.strategies import arrays, radices
@@ -243,3 +246,75 @@ def test_progress_reaches_the_end():
     seen = []
     project(np.eye(64), MonarchClass((4, 4, 4)), progress=seen.append)
     assert seen == sorted(seen) and seen[-1] == pytest.approx(1.0)
+
+
+HIGHER = [
+    MonarchClass((2, 3, 2)),
+    MonarchClass((2, 2, 2, 2), convention=Convention.DAO),
+    MonarchClass((2, 3, 2), (3, 2, 4), Convention.DAO_TRANSPOSED),
+    MonarchClass((3, 1, 2), (2, 2, 2)),
+]
+
+
+def check_polish(polished):
+    """Never farther, the product of its cores, and no factor moved alone comes nearer by much."""
+    rng = np.random.default_rng(0)
+    for kind in HIGHER:
+        for dtype in (float, complex):
+            matrix = (rng.standard_normal(kind.shape) + 1j * rng.standard_normal(kind.shape)).astype(dtype)
+            start = [core + 0.3 * rng.standard_normal(core.shape) for core in project(matrix, kind).train.cores]
+            tensor = kind.digit_tensor(matrix)
+            first, found = product(start, kind), polished(tensor, start, kind)
+            near = product(found, kind)
+            dense = BlockTensorTrain(tuple(found), kind, {float: FLOAT64, complex: COMPLEX128}[dtype]).dense()
+            assert np.allclose(kind.matrix_of(near), dense)
+            distance = np.linalg.norm(tensor - near)
+            assert distance <= np.linalg.norm(tensor - first) * (1 + 1e-12)
+            for k, core in enumerate(found):
+                gain = 0.0  # of the best change of every entry of this factor alone: their directions are orthogonal
+                for place in np.ndindex(core.shape):
+                    unit = np.zeros_like(core)
+                    unit[place] = 1
+                    along = product([*found[:k], unit, *found[k + 1 :]], kind)
+                    gain += abs(np.vdot(along, tensor - near)) ** 2 / max(np.vdot(along, along).real, 1e-300)
+                assert gain <= 1e-3 * distance**2, (kind, k)
+
+
+def test_polish_reaches_a_member_that_no_single_factor_betters():
+    check_polish(polish)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda tensor, cores, kind: cores,
+        lambda tensor, cores, kind: [2 * core for core in polish(tensor, cores, kind)],
+        lambda tensor, cores, kind: [*polish(tensor, cores, kind)[:-1], cores[-1]],
+    ],
+    ids=["nothing done", "too long", "the last factor left alone"],
+)
+def test_a_wrong_polish_is_caught(wrong):
+    with pytest.raises(AssertionError):
+        check_polish(wrong)
+
+
+@pytest.mark.parametrize("kind", HIGHER, ids=str)
+def test_neither_direction_alone_is_nearer(kind):
+    """The transpose has the stages in the opposite order, so its projection starts from the other end."""
+    rng = np.random.default_rng(1)
+    for rank in (1, 2):
+        for _ in range(5):
+            matrix = rng.standard_normal(kind.shape)
+            there = project(matrix, replace(kind, rank=rank))
+            turned = MonarchClass(kind.output_radices[::-1], kind.input_radices[::-1], kind.convention.transposed, rank)
+            back = project(matrix.T, turned)
+            assert there.distance == pytest.approx(back.distance, rel=1e-3)
+            assert there.lower_bound == pytest.approx(back.lower_bound)
+
+
+def test_order_three_reaches_its_lower_bound_on_the_dft():
+    """One direction alone stops at 0.9063 here, and at 0.8513 on noise."""
+    found = project(np.fft.fft(np.eye(64)), MonarchClass((4, 4, 4), convention=Convention.DAO))
+    assert found.relative_distance == pytest.approx(np.sqrt(3) / 2) == found.lower_bound / found.norm
+    noise = np.random.default_rng(0).standard_normal((64, 64))
+    assert project(noise, MonarchClass((4, 4, 4), convention=Convention.DAO)).relative_distance < 0.833
