@@ -169,6 +169,8 @@ class ImplicitFilter(SineNetwork):
 
     def reset_buffers(self) -> None:
         """Fill in positions and decay as they are before any training."""
+        if self.features.is_meta:
+            return
         channels, length, features = self.shape
         position = torch.arange(length, dtype=torch.float64)
         bands = (features - 1) // 2
