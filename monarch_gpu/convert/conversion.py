@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from monarch_gpu.convert.published import read_published
 from monarch_gpu.models import blank_model, filled, read_tensors, save_model, saved_tensors
 
 __all__ = ["Conversion", "Receipt", "convert", "convert_tensors"]
+
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def convert(
 
     Args:
         published: a directory with `config.json`, or a file of weights beside one: safetensors, `.bin`, `.pt`.
-        out: directory to write; None writes nothing.
+        out: directory to write, with the `tokenizer.json` beside the weights, if there is one; None writes nothing.
         config: the published configuration, where it is not beside the weights.
         vectors: a safetensors file of inputs and the published outputs: `input_ids` and `logits`, with any prefix, and
             `attention_mask` and `token_type_ids` with that prefix if there are some.
@@ -88,6 +91,9 @@ def convert(
         done.receipt.differences.update(differences(done.model, read_tensors(Path(vectors)), str(vectors)))
     if out is not None:
         save_model(done.model, out)
+        tokenizer = file.parent / TOKENIZER
+        if tokenizer.is_file():
+            shutil.copyfile(tokenizer, Path(out) / TOKENIZER)
     return done
 
 
