@@ -13,6 +13,7 @@ from torch.nn.functional import gelu, linear
 from monarch_gpu.configs import BertConfig
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
 from monarch_gpu.layers import DimensionMixer, SequenceMixer, hide
+from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
 __all__ = ["BertForMaskedLM", "BertForSequenceClassification"]
@@ -65,7 +66,7 @@ class TransformerBlock(nn.Module):
 
 
 class Bert(nn.Module):
-    """Embeddings and encoder: token ids (batch, n) → hidden states (batch, n, d)."""
+    """Embeddings and encoder: token ids (batch, n) → hidden states (batch, n, d); `states` collects all of them."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
@@ -75,7 +76,11 @@ class Bert(nn.Module):
         self.encoder = nn.ModuleList(block(config) for _ in range(config.num_hidden_layers))
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        states: list[Tensor] | None = None,
     ) -> Tensor:
         longest = self.config.max_position_embeddings
         check_ids("input_ids", input_ids, self.config.vocab_size, longest)
@@ -85,9 +90,9 @@ class Bert(nn.Module):
         mask = None if attention_mask is None else mask_of(attention_mask, input_ids)
         if self.config.architecture == "monarch-mixer" and self.config.padding == "unmasked":
             mask = None
-        x = self.embeddings(input_ids, token_type_ids)
+        x = keep(self.embeddings(input_ids, token_type_ids), states)
         for block in self.encoder:
-            x = block(x, mask)
+            x = keep(block(x, mask), states)
         return x
 
 
@@ -111,7 +116,7 @@ def initialise(model: nn.Module) -> None:
             nn.init.normal_(module.weight, std=0.02)
 
 
-class BertForMaskedLM(nn.Module):
+class BertForMaskedLM(Pretrained):
     """Token ids (batch, n), int64 → logits (batch, n, vocabulary).
 
     The attention mask (batch, n) is 1 for text and 0 for padding; `BertConfig.padding` says what is made of it. Token
@@ -135,8 +140,21 @@ class BertForMaskedLM(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> Tensor:
-        x = self.bert(input_ids, attention_mask, token_type_ids)
-        return self.cls(x, self.bert.embeddings.word_embeddings.weight)
+        return self.outputs(input_ids, attention_mask, token_type_ids).logits
+
+    def outputs(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        hidden_states: bool = False,
+    ) -> Outputs:
+        """Everything by name; labels (batch, n) are −100 where they do not count."""
+        states: list[Tensor] | None = [] if hidden_states else None
+        x = self.bert(input_ids, attention_mask, token_type_ids, states)
+        logits = self.cls(x, self.bert.embeddings.word_embeddings.weight)
+        return Outputs(logits, tuple(states or ()), None if labels is None else loss_of(logits, labels))
 
 
 class Pooler(nn.Module):
@@ -156,7 +174,7 @@ class Pooler(nn.Module):
         return self.dense(hide(x, mask).sum(1) / count.to(x.dtype)).tanh()
 
 
-class BertForSequenceClassification(nn.Module):
+class BertForSequenceClassification(Pretrained):
     """Token ids (batch, n), int64 → logits (batch, labels); `embed` gives the embeddings (batch, d) below them.
 
     Arguments are those of `BertForMaskedLM`. Retrieval encoders are of this kind: their vectors are `embed`'s.
@@ -181,10 +199,27 @@ class BertForSequenceClassification(nn.Module):
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> Tensor:
         """The pooler's output, not normalised, (batch, d)."""
-        x = self.bert(input_ids, attention_mask, token_type_ids)
-        return self.pooler(x, None if attention_mask is None else mask_of(attention_mask, input_ids))
+        embedding = self.outputs(input_ids, attention_mask, token_type_ids).embedding
+        assert embedding is not None
+        return embedding
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> Tensor:
-        return self.classifier(self.embed(input_ids, attention_mask, token_type_ids))
+        return self.outputs(input_ids, attention_mask, token_type_ids).logits
+
+    def outputs(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        hidden_states: bool = False,
+    ) -> Outputs:
+        """Everything by name; labels are (batch,)."""
+        states: list[Tensor] | None = [] if hidden_states else None
+        x = self.bert(input_ids, attention_mask, token_type_ids, states)
+        mask = None if attention_mask is None else mask_of(attention_mask, input_ids)
+        embedding = self.pooler(x, mask)
+        logits = self.classifier(embedding)
+        return Outputs(logits, tuple(states or ()), None if labels is None else loss_of(logits, labels), embedding)

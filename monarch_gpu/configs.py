@@ -19,6 +19,7 @@ __all__ = [
 ARCHITECTURES = ("monarch-mixer", "transformer")
 TRANSFORMS = ("monarch", "fft")
 POSITIONS = ("computed", "learned")
+ACTIVATIONS = ("gelu", "gelu-tanh")
 HEADS = ("masked-lm", "classification")
 POOLINGS = ("first", "mean")
 PADDINGS = ("masked", "unmasked")
@@ -42,6 +43,8 @@ class Config:
         filter_frequency: initial frequency of its sines.
         filter_positions: `computed`, or `learned`: features of the positions are a parameter, and the window is saved
             with the weights, as in the published checkpoints.
+        filter_shift: added to the decay window, which then does not go to zero.
+        activation: of the dimension mixer or MLP: `gelu`, or `gelu-tanh`, its approximation.
         transform: what the long convolutions are computed with: `monarch`, this package's Monarch DFT, which is made of
             the matrix products a GPU is good at, or `fft`, torch's FFT, which a CPU is faster with.
         short_filter: taps of the depthwise convolution before the gates.
@@ -66,6 +69,8 @@ class Config:
     filter_inner_layers: int = 2
     filter_frequency: float = 10.0
     filter_positions: str = "computed"
+    filter_shift: float = 0.0
+    activation: str = "gelu"
     transform: str = "monarch"
     short_filter: int = 3
     num_attention_heads: int = 12
@@ -76,15 +81,17 @@ class Config:
             raise ValueError(f"architecture: expected one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform: expected one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
-        if self.filter_positions not in POSITIONS:
-            raise ValueError(f"filter_positions: expected one of {', '.join(POSITIONS)}, got {self.filter_positions!r}")
+        for name, choices in (("filter_positions", POSITIONS), ("activation", ACTIVATIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             least = 0 if field.name == "filter_inner_layers" else 1
             if field.type == "bool" and not isinstance(value, bool):
                 raise ValueError(f"{field.name}: expected true or false, got {value!r}")
-            if field.type == "float" and not (number and 0 < value < float("inf")):
+            positive = number and (value > 0 or (value == 0 and field.name == "filter_shift"))
+            if field.type == "float" and not (positive and value < float("inf")):
                 raise ValueError(f"{field.name}: expected a positive number, got {value!r}")
             if field.type == "int" and not (number and isinstance(value, int) and value >= least):
                 raise ValueError(f"{field.name}: expected an integer of at least {least}, got {value!r}")

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig
+from monarch_gpu.pretrained import IGNORED
 
 __all__ = ["Digits", "MaskedText", "Task", "Text", "standard_library", "task_of"]
 
-IGNORED = -100
 MASKED_FRACTION = 0.3
 
 

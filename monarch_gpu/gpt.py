@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from monarch_gpu.configs import GPTConfig
-from monarch_gpu.inputs import check_ids
+from monarch_gpu.inputs import check_ids, check_shape
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
 __all__ = ["GPTForCausalLM"]
@@ -34,7 +35,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Embeddings and blocks: token ids (batch, n) → hidden states (batch, n, d)."""
+    """Embeddings and blocks: token ids (batch, n) → hidden states (batch, n, d); `states` collects all of them."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -44,16 +45,17 @@ class GPT(nn.Module):
         self.h = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.ln_f = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, states: list[Tensor] | None = None) -> Tensor:
         x = self.wte(input_ids)
         if self.wpe is not None:
             x = x + self.wpe.weight[: input_ids.shape[1]]
+        x = keep(x, states)
         for block in self.h:
-            x = block(x)
+            x = keep(block(x), states)
         return self.ln_f(x)
 
 
-class GPTForCausalLM(nn.Module):
+class GPTForCausalLM(Pretrained):
     """Token ids (batch, n), int64 → logits for the next token (batch, n, vocabulary). The head is the word embedding.
 
     >>> import torch
@@ -74,8 +76,20 @@ class GPTForCausalLM(nn.Module):
                 mixer.output_projection.weight.data.mul_((2 * config.num_hidden_layers) ** -0.5)
 
     def forward(self, input_ids: Tensor) -> Tensor:
+        return self.outputs(input_ids).logits
+
+    def outputs(self, input_ids: Tensor, labels: Tensor | None = None, hidden_states: bool = False) -> Outputs:
+        """Everything by name; labels (batch, n) are the tokens themselves, −100 where they do not count.
+
+        The logits at a position are held to the label at the next, as Hugging Face has it.
+        """
         check_ids("input_ids", input_ids, self.config.vocab_size, self.config.max_position_embeddings)
-        return self.logits(self.transformer(input_ids))
+        states: list[Tensor] | None = [] if hidden_states else None
+        logits = self.logits(self.transformer(input_ids, states))
+        if labels is None:
+            return Outputs(logits, tuple(states or ()))
+        check_shape("labels", labels, input_ids)
+        return Outputs(logits, tuple(states or ()), loss_of(logits[:, :-1], labels[:, 1:]))
 
     def logits(self, x: Tensor) -> Tensor:
         """From final hidden states to logits."""

@@ -135,6 +135,7 @@ class ImplicitFilter(SineNetwork):
         reverse: there is a second MLP, for lags −1, −2, …, which shares positions, window and frequency.
         learned: features are a parameter, and time and decay are saved with the weights, as in published checkpoints;
             otherwise all three are computed.
+        shift: added to the window.
     """
 
     features: Tensor
@@ -151,11 +152,12 @@ class ImplicitFilter(SineNetwork):
         frequency: float,
         reverse: bool = False,
         learned: bool = False,
+        shift: float = 0.0,
     ) -> None:
         super().__init__(channels, width, features, inner_layers)
         self.reverse = SineNetwork(channels, width, features, inner_layers) if reverse else None
         self.frequency = nn.Parameter(torch.full((width,), float(frequency)))
-        self.shape, self.learned = (channels, length, features), learned
+        self.shape, self.learned, self.shift = (channels, length, features), learned, shift
         wide = torch.promote_types(self.frequency.dtype, torch.float32)
         if learned:
             self.features = nn.Parameter(torch.empty(length, features, dtype=wide))
@@ -167,6 +169,8 @@ class ImplicitFilter(SineNetwork):
 
     def reset_buffers(self) -> None:
         """Fill in positions and decay as they are before any training."""
+        if self.features.is_meta:
+            return
         channels, length, features = self.shape
         position = torch.arange(length, dtype=torch.float64)
         bands = (features - 1) // 2
@@ -213,7 +217,7 @@ class ImplicitFilter(SineNetwork):
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
         )
         with no_autocast(features):
-            return network.values(features, frequency).t() * torch.exp(-decay[:, None] * time)
+            return network.values(features, frequency).t() * (torch.exp(-decay[:, None] * time) + self.shift)
 
 
 def no_autocast(x: Tensor) -> AbstractContextManager[object]:
@@ -261,6 +265,7 @@ def implicit_filter(config: Config) -> ImplicitFilter:
         config.filter_frequency,
         reverse=config.bidirectional,
         learned=config.filter_positions == "learned",
+        shift=config.filter_shift,
     )
 
 
@@ -314,6 +319,11 @@ class SequenceMixer(nn.Module):
         return self.output_projection(y)
 
 
+def activate(x: Tensor, activation: str) -> Tensor:
+    """x Φ(x), or its approximation by tanh."""
+    return gelu(x) if activation == "gelu" else gelu(x, approximate="tanh")
+
+
 class DimensionMixer(nn.Module):
     """x ↦ M4 (gelu(a) ⊙ b), (a, b) = M3 x, with block-diagonal M3 and M4; M4 gelu(M3 x + c) if not gated.
 
@@ -325,6 +335,7 @@ class DimensionMixer(nn.Module):
     def __init__(self, config: Config, permuted: bool = False) -> None:
         super().__init__()
         self.blocks, self.gated, self.permuted = config.blocks, config.gated, permuted
+        self.activation = config.activation
         inner = config.intermediate_size * (2 if config.gated else 1)
         self.input_projection = BlockDiagonalLinear(config.hidden_size, inner, config.blocks, bias=not config.gated)
         self.output_projection = BlockDiagonalLinear(config.intermediate_size, config.hidden_size, config.blocks)
@@ -333,9 +344,9 @@ class DimensionMixer(nn.Module):
         y = self.input_projection(x)
         if self.gated:
             gate, value = split(y, 2)
-            y = gelu(gate) * value
+            y = activate(gate, self.activation) * value
         else:
-            y = gelu(y)
+            y = activate(y, self.activation)
         if self.permuted:
             y = y.movedim(-1, 0).unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1).movedim(0, -1)
         return channels_innermost(self.output_projection(y))

@@ -18,8 +18,8 @@ from monarch_gpu.layers import ImplicitFilter
 from monarch_gpu.vit import ViTForImageClassification
 
 __all__ = [
-    "build_model", "check_tensors", "count_parameters", "load_model", "materialise", "model_of", "save_model",
-    "saved_tensors",
+    "blank_model", "build_model", "check_tensors", "count_parameters", "filled", "load_model", "materialise",
+    "model_of", "read_tensors", "save_model", "saved_tensors",
 ]  # fmt: skip
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -49,8 +49,7 @@ def count_parameters(config: Config) -> int:
     >>> count_parameters(preset("gpt", "145m"))
     145728288
     """
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in build_model(config).parameters())
+    return sum(parameter.numel() for parameter in blank_model(config).parameters())
 
 
 def materialise(model: nn.Module, device: str = "cpu") -> nn.Module:
@@ -94,8 +93,17 @@ def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Modu
     Raises:
         ValueError: they are not those of the configuration.
     """
+    return filled(blank_model(config), tensors, source)
+
+
+def blank_model(config: Config) -> nn.Module:
+    """A model that has names and shapes, and no memory."""
     with torch.device("meta"):
-        model = build_model(config)
+        return build_model(config)
+
+
+def filled(model: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:
+    """A blank model with these parameters and persistent buffers; see `model_of`."""
     check_tensors(saved_tensors(model), tensors, source)
     check_one_dtype(model, tensors, source)
     materialise(model).load_state_dict(tensors, assign=True)

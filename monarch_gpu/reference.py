@@ -112,6 +112,8 @@ def split(x: Running, parts: int) -> list[Running]:
 
 
 def dimension_mixer(x: Running, module: DimensionMixer) -> Running:
+    if module.activation != "gelu":
+        raise TypeError(f"module: no reference for the activation {module.activation}")
     y = reference(module.input_projection, x)
     if module.gated:
         gate, value = split(y, 2)
@@ -189,6 +191,7 @@ def reference_filter(module: ImplicitFilter, n: int, reverse: bool = False) -> R
         h = function(multiply(reference(layer, h), weight(module.frequency), MODEL), np.sin, 1.0, 4 * U)
     exponent = time * np.linspace(-np.log(0.01) / 1.5, -np.log(0.01) / 0.3, channels)
     window = Running(np.exp(-exponent), (8 * U * exponent + 4 * U) * np.exp(-exponent) * (1 + 2.0**-20))
+    window = add(window, exactly(np.array(module.shift)), MODEL)
     return multiply(reference(network.output, h), window, MODEL).apply(np.transpose)
 
 

@@ -24,12 +24,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.nn.functional import cross_entropy
 
 from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, read_latest, set_aside
 from monarch_gpu.configs import Config, config_json, parse_config
-from monarch_gpu.data import IGNORED, Task, generator, task_of
+from monarch_gpu.data import Task, generator, task_of
 from monarch_gpu.models import build_model, check_tensors, saved_tensors
+from monarch_gpu.pretrained import IGNORED, loss_of
 
 __all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "train"]
 
@@ -364,11 +364,6 @@ def check_same_run(saved: Any, wanted: Any, what: str) -> None:
         before, now = getattr(saved, entry.name), getattr(wanted, entry.name)
         if entry.name not in ("parallel", "checkpoint_every", "keep") and before != now:
             raise CheckpointError(f"{what}: the checkpoint has {entry.name} = {before}, got {now}")
-
-
-def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats over the targets that count."""
-    return cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
 
 def evaluate(model: nn.Module, task: Task, size: int) -> tuple[float, float]:

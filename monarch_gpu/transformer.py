@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from monarch_gpu.configs import Config
+from monarch_gpu.layers import activate
 
 __all__ = ["Attention", "FeedForward"]
 
@@ -33,8 +34,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.activation = config.activation
         self.input_projection = nn.Linear(config.hidden_size, config.intermediate_size)
         self.output_projection = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.output_projection(gelu(self.input_projection(x)))
+        return self.output_projection(activate(self.input_projection(x), self.activation))

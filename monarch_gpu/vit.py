@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from monarch_gpu.configs import ViTConfig
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
 __all__ = ["ViTForImageClassification"]
@@ -33,7 +34,7 @@ class Block(nn.Module):
 
 
 class ViT(nn.Module):
-    """Images (batch, colours, height, width) → one hidden state per image (batch, d)."""
+    """Images (batch, colours, height, width) → one state for an image (batch, d); `states` collects those inside."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -46,17 +47,18 @@ class ViT(nn.Module):
         self.encoder = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.layernorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, pixel_values: Tensor) -> Tensor:
+    def forward(self, pixel_values: Tensor, states: list[Tensor] | None = None) -> Tensor:
         x = self.patch_embeddings(pixel_values).flatten(2).transpose(1, 2)
         if self.cls_token is not None and self.position_embeddings is not None:
             x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + self.position_embeddings
+        x = keep(x, states)
         for block in self.encoder:
-            x = block(x)
+            x = keep(block(x), states)
         x = self.layernorm(x)
         return x.mean(dim=1) if self.cls_token is None else x[:, 0]
 
 
-class ViTForImageClassification(nn.Module):
+class ViTForImageClassification(Pretrained):
     """Images (batch, colours, height, width) → logits (batch, labels).
 
     >>> from monarch_gpu.configs import preset
@@ -71,6 +73,10 @@ class ViTForImageClassification(nn.Module):
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
+        return self.outputs(pixel_values).logits
+
+    def outputs(self, pixel_values: Tensor, labels: Tensor | None = None, hidden_states: bool = False) -> Outputs:
+        """Everything by name; labels are (batch,)."""
         expected = (self.config.num_channels, self.config.image_size, self.config.image_size)
         if pixel_values.shape[1:] != expected:
             given = tuple(pixel_values.shape)
@@ -78,4 +84,7 @@ class ViTForImageClassification(nn.Module):
         dtype = self.classifier.weight.dtype
         if pixel_values.dtype != dtype and not torch.is_autocast_enabled(pixel_values.device.type):
             raise ValueError(f"pixel_values: expected {dtype}, got {pixel_values.dtype}")
-        return self.classifier(self.vit(pixel_values))
+        states: list[Tensor] | None = [] if hidden_states else None
+        embedding = self.vit(pixel_values, states)
+        logits = self.classifier(embedding)
+        return Outputs(logits, tuple(states or ()), None if labels is None else loss_of(logits, labels), embedding)

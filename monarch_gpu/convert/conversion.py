@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monarch_gpu.configs import Config
 from monarch_gpu.convert.layout import Layout, Row, layouts_here
 from monarch_gpu.convert.published import read_published
-from monarch_gpu.models import build_model, model_of, read_tensors, save_model, saved_tensors
+from monarch_gpu.models import blank_model, filled, read_tensors, save_model, saved_tensors
 
 __all__ = ["Conversion", "Receipt", "convert", "convert_tensors"]
+
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def convert(
 
     Args:
         published: a directory with `config.json`, or a file of weights beside one: safetensors, `.bin`, `.pt`.
-        out: directory to write; None writes nothing.
+        out: directory to write, with the `tokenizer.json` beside the weights, if there is one; None writes nothing.
         config: the published configuration, where it is not beside the weights.
         vectors: a safetensors file of inputs and the published outputs: `input_ids` and `logits`, with any prefix, and
             `attention_mask` and `token_type_ids` with that prefix if there are some.
@@ -89,6 +91,9 @@ def convert(
         done.receipt.differences.update(differences(done.model, read_tensors(Path(vectors)), str(vectors)))
     if out is not None:
         save_model(done.model, out)
+        tokenizer = file.parent / TOKENIZER
+        if tokenizer.is_file():
+            shutil.copyfile(tokenizer, Path(out) / TOKENIZER)
     return done
 
 
@@ -113,11 +118,13 @@ def convert_tensors(
     left, repeated = one_of_each(renamed, layout.same(config), source)
     left, constant = without_constants(left, layout.constants(config), source)
     computed = {name: make() for name, make in layout.absent(config).items() if name not in left}
-    found = made(rows, left | computed, config, source)
+    model = blank_model(config)
+    wanted = {name: tuple(t.shape) for name, t in saved_tensors(model).items()}
+    found = made(rows, left | computed, wanted, source)
     used = {name for row in rows for name in row.theirs}
     for name in sorted(left.keys() - used):
         raise ValueError(f"{source}: {name} is left over: nothing in this layout takes it")
-    model = model_of(config, found, source)
+    model = filled(model, found, source)
     receipt = Receipt(
         layout.name, source, len(left), repeated, constant, dropped, tuple(sorted(computed)),
         sum(p.numel() for p in model.parameters()), tuple(sorted({str(t.dtype) for t in left.values()})),
@@ -163,10 +170,10 @@ def without_constants(
     return {name: tensor for name, tensor in tensors.items() if name not in names}, names
 
 
-def made(rows: list[Row], tensors: Mapping[str, Tensor], config: Config, source: str) -> dict[str, Tensor]:
-    """Our tensors, of the shapes that the configuration wants."""
-    with torch.device("meta"):
-        wanted = {name: tuple(t.shape) for name, t in saved_tensors(build_model(config)).items()}
+def made(
+    rows: list[Row], tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], source: str
+) -> dict[str, Tensor]:
+    """Our tensors, of the shapes wanted."""
     found = {}
     for row in rows:
         for name in row.theirs:

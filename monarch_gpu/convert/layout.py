@@ -14,8 +14,8 @@ from torch import Tensor
 from monarch_gpu.configs import Config
 
 __all__ = [
-    "Layout", "Row", "count_layers", "expected", "first", "flag", "identity", "joined", "layouts_here", "number",
-    "repeat", "transposed", "without_batch",
+    "Layout", "Row", "expected", "first", "flag", "identity", "joined", "layouts_here", "number", "repeat",
+    "transposed", "without_batch",
 ]  # fmt: skip
 
 Tensors = Mapping[str, Tensor]
@@ -74,6 +74,7 @@ class Layout:
         same: names that are one tensor in the published model; a file may hold any of them, and they must be equal.
         constants: names that hold nothing learned, with what they must be, given the tensor.
         absent: names that a file may lack, with what the published code computes then.
+        rename: from a name in the file to the one that the tables know.
     """
 
     name: str
@@ -147,11 +148,3 @@ def flag(values: Values, name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name}: expected true or false, got {value!r}")
     return value
-
-
-def count_layers(tensors: Tensors, pattern: str) -> int:
-    """How many of `pattern`, with {} for 0, 1, 2, …, are there."""
-    count = 0
-    while pattern.format(count) in tensors:
-        count += 1
-    return count

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from monarch_gpu.configs import BertConfig, Config
+from monarch_gpu.convert.bert_parts import HEADS, OUTSIDE, TIED, constants, head_of
 from monarch_gpu.convert.layout import (
     Layout,
     Row,
@@ -55,33 +56,6 @@ KNOWN = {
     "use_normalized_embeddings", "use_learnable_monarch",
 }  # fmt: skip
 OURS_TO_KNOW = ("hyena_", "long_conv_", "monarch_", "use_")
-
-OUTSIDE = tuple(
-    Row(name, (name,))
-    for name in (
-        "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight",
-        "bert.embeddings.token_type_embeddings.weight", "bert.embeddings.LayerNorm.weight",
-        "bert.embeddings.LayerNorm.bias",
-    )
-)  # fmt: skip
-MASKED_LM = (
-    Row("cls.dense.weight", ("cls.predictions.transform.dense.weight",)),
-    Row("cls.dense.bias", ("cls.predictions.transform.dense.bias",)),
-    Row("cls.LayerNorm.weight", ("cls.predictions.transform.LayerNorm.weight",)),
-    Row("cls.LayerNorm.bias", ("cls.predictions.transform.LayerNorm.bias",)),
-    Row("cls.bias", ("cls.predictions.bias",)),
-)
-CLASSIFICATION = (
-    Row("pooler.dense.weight", ("bert.pooler.dense.weight",)),
-    Row("pooler.dense.bias", ("bert.pooler.dense.bias",)),
-    Row("classifier.weight", ("classifier.weight",)),
-    Row("classifier.bias", ("classifier.bias",)),
-)
-HEADS = {"masked-lm": MASKED_LM, "classification": CLASSIFICATION}
-TIED = [
-    ("bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
-    ("cls.predictions.bias", "cls.predictions.decoder.bias"),
-]
 
 
 def taps(weight: Tensor) -> Tensor:
@@ -146,11 +120,7 @@ def configure(values: Values, tensors: Tensors) -> Config:
         )
     if number(values, "hyena_w_mod", 1) != 1:
         raise ValueError(f"hyena_w_mod: expected 1, got {values['hyena_w_mod']}")
-    heads = [head for head, name in (("masked-lm", MASKED_LM[0].theirs[0]), ("classification", "classifier.weight"))
-             if name in tensors]  # fmt: skip
-    if len(heads) != 1:
-        raise ValueError(f"head: expected cls.predictions or classifier, got {' and '.join(heads) or 'neither'}")
-    classifier = tensors.get("classifier.weight")
+    head, labels = head_of(tensors)
     return BertConfig(
         vocab_size=padded_vocabulary(values, tensors),
         hidden_size=number(values, "hidden_size", 768),
@@ -162,12 +132,12 @@ def configure(values: Values, tensors: Tensors) -> Config:
         bidirectional=flag(values, "bidirectional", True),
         filter_width=number(values, "hyena_filter_order", 64),
         filter_features=number(values, "hyena_emb_dim"),
-        filter_inner_layers=inner_layers(tensors),
+        filter_inner_layers=inner_layers(tensors, f"{BLOCK.format(layer=0)}attention.filter_fn.implicit_filter"),
         filter_frequency=float(number(values, "hyena_w")),
         filter_positions="learned",
         num_attention_heads=1,
-        head=heads[0],
-        num_labels=2 if classifier is None else classifier.shape[0],
+        head=head,
+        num_labels=labels,
         pooling="mean" if flag(values, "pool_all", False) else "first",
         padding="unmasked",
     )
@@ -181,14 +151,13 @@ def padded_vocabulary(values: Values, tensors: Tensors) -> int:
     return held if held == stated + -stated % 8 else stated
 
 
-def inner_layers(tensors: Tensors) -> int:
-    """Hidden-to-hidden layers of the filter's MLP: Linears are 0, 2, …, and only the last has no bias."""
-    name = "bert.encoder.layer.0.attention.filter_fn.implicit_filter.{}.bias"
+def inner_layers(tensors: Tensors, sequence: str) -> int:
+    """Hidden-to-hidden layers of a filter's MLP: Linears are 0, 2, …, and only the last has no bias."""
     count = 0
-    while name.format(2 * count) in tensors:
+    while f"{sequence}.{2 * count}.bias" in tensors:
         count += 1
     if count == 0:
-        raise ValueError(f"{name.format(0)} is missing")
+        raise ValueError(f"{sequence}.0.bias is missing")
     return count - 1
 
 
@@ -212,14 +181,6 @@ def same(config: Config) -> list[tuple[str, ...]]:
         for _, theirs in FILTERS
     ]
     return TIED + [tuple(prefix + sine for sine in sines) for prefix in prefixes]
-
-
-def constants(config: Config) -> dict[str, object]:
-    """Positions 0, 1, 2, … and token types 0."""
-    return {
-        "bert.embeddings.position_ids": lambda t: torch.equal(t.reshape(-1), torch.arange(t.numel())),
-        "bert.embeddings.token_type_ids": lambda t: not bool(t.any()),
-    }
 
 
 def absent(config: Config) -> dict[str, object]:
