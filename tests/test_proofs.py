@@ -127,6 +127,7 @@ def _nothing(original):
 
 FAULTS = {
     "border_rank": ("monarch_theory.causality.decide", _says(True)),
+    "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
     "conditioning": (
