@@ -203,6 +203,8 @@ class Monarch:
     def T(self) -> Monarch:
         """The transpose: again Monarch, stages in reverse order.
 
+        Theorem: `proofs/transpose`.
+
         >>> from monarch_theory.domains import INTEGERS
         >>> M = random_monarch((2, 3), INTEGERS, np.random.default_rng(0))
         >>> bool((M.T.dense() == M.dense().T).all())
@@ -212,7 +214,10 @@ class Monarch:
 
     @property
     def H(self) -> Monarch:
-        """The adjoint (conjugate transpose)."""
+        """The adjoint (conjugate transpose).
+
+        Theorem: `proofs/transpose`.
+        """
         return self._reversed([self.domain.conjugate(f).swapaxes(1, 2) for f in self.factors])
 
     def inverse(self) -> Monarch:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 __all__ = [
     "CannotRunError", "CoqVerdict", "Instance", "Proof", "Result", "check_with_coq", "coq_version", "find_proofs",
-    "proofs_folder", "run_check", "verify", "why_no_coq",
+    "load_check", "proofs_folder", "run_check", "verify", "why_no_coq",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -176,33 +176,48 @@ def find_proofs(folder: Path, names: Sequence[str] = ()) -> list[Proof]:
     return [proofs[name] for name in (names or proofs)]
 
 
-def run_check(proof: Proof, progress: Progress) -> Result:
-    """Run `check.py`: every instance of the statement, and every false variant until one of its instances fails.
+def load_check(proof: Proof) -> Any:
+    """`check.py` as a module, with `instances`, `SIZES` and `MUTATIONS`.
 
     Raises:
-        CannotRunError: there is none, it raises, or it lacks one of `instances`, `SIZES` and `MUTATIONS`.
+        CannotRunError: there is none, it does not load, or it lacks one of the three.
     """
     file = proof.folder / "check.py"
     spec = spec_from_file_location(f"monarch_proofs_{proof.name}", file)
     if not file.is_file() or spec is None or spec.loader is None:
         raise CannotRunError(f"{proof.name}: expected a check in {file}, found none")
-    module: Any = module_from_spec(spec)
+    module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        for part in ("instances", "SIZES", "MUTATIONS"):
-            if not getattr(module, part, None):
-                raise CannotRunError(f"{proof.name}: expected {part} in {file}, found none")
+    except Exception as error:
+        raise _stopped(proof, error) from error
+    for part in ("instances", "SIZES", "MUTATIONS"):
+        if not getattr(module, part, None):
+            raise CannotRunError(f"{proof.name}: expected {part} in {file}, found none")
+    return module
+
+
+def _stopped(proof: Proof, error: Exception) -> CannotRunError:
+    return CannotRunError(f"{proof.name}: {proof.folder / 'check.py'} stopped with {type(error).__name__}: {error}")
+
+
+def run_check(proof: Proof, progress: Progress) -> Result:
+    """Run `check.py`: every instance of the statement, and every false variant until one of its instances fails.
+
+    Raises:
+        CannotRunError: the check does not load, has no instance, or stops with an exception.
+    """
+    module = load_check(proof)
+    try:
         result = verify(module.instances(), progress, sizes=module.SIZES)
-        if not result.evidence:
-            raise CannotRunError(f"{proof.name}: expected at least one instance from {file}, got none")
         accepted = {
             name: all(instance.decide() for instance in module.instances(**parts))
             for name, parts in module.MUTATIONS.items()
         }
-    except CannotRunError:
-        raise
     except Exception as error:
-        raise CannotRunError(f"{proof.name}: {file} stopped with {type(error).__name__}: {error}") from error
+        raise _stopped(proof, error) from error
+    if not result.evidence:
+        raise CannotRunError(f"{proof.name}: expected at least one instance from {proof.folder / 'check.py'}, got none")
     return replace(
         result,
         refused=tuple(name for name in accepted if not accepted[name]),

@@ -8,8 +8,9 @@ from sphinx.application import Sphinx
 
 HEADER = """# Proved theorems
 
-Each statement below is proved for all sizes; the proof is the file `theorem.v` or the derivation beside it in the
-`proofs/` directory. What is decided at one size (exact) or observed in floating point (measured) is never listed here.
+The line *Status* of each page says what is proved for all sizes, by Coq (the file `theorem.v`) or by hand (the
+derivation below it), and what is decided at the sizes named (exact) or observed in floating point (measured). The
+check of each folder in `proofs/` also refuses false variants of its statement.
 """
 
 

@@ -3,14 +3,20 @@
 Each function returns an exact `MonarchOperator`; its docstring states the claim it settles and the repaired statement.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
 from monarch_theory.causality.operator import MonarchOperator
-from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic
+from monarch_theory.digits import check_radices
+from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Domain
+from monarch_theory.fourier_matrix import vandermonde
 from monarch_theory.monarch import Monarch, identity_blocks
 from monarch_theory.polynomials import BasisPolynomials, View
 
-__all__ = ["degree_too_high", "only_top_digit_padded", "other_points", "pointwise", "tuned_wrap_around"]
+__all__ = [
+    "almost_causal", "degree_too_high", "only_top_digit_padded", "other_points", "pointwise", "tuned_wrap_around",
+]  # fmt: skip
 
 _BUTTERFLY = np.array([[1, 1], [1, -1]])
 
@@ -101,3 +107,32 @@ def only_top_digit_padded() -> MonarchOperator:
     True
     """
     return MonarchOperator(Monarch((np.stack([_BUTTERFLY] * 2),) * 2, RATIONALS))
+
+
+def almost_causal(size: int, ratio: Fraction = Fraction(1, 2), domain: Domain | None = None) -> MonarchOperator:
+    """Without padding, n = N, M = DFT·diag(1, ε, …, ε^(N−1)): convolution but for a leak of ε^N. A test for checkers.
+
+    Theorem: `proofs/border_rank`.
+
+    Every checker that compares with a tolerance above ε^N calls it causal; it is not.
+
+    Args:
+        size: N, at least 2.
+        ratio: ε, not zero.
+        domain: exact, with an N-th root of unity; ℚ(ζ_N) when not given.
+
+    Raises:
+        ValueError: size below 2, or ratio zero.
+
+    >>> from monarch_theory.causality.decision import decide
+    >>> print(decide(almost_causal(4)))
+    not causal: output 0 sees input 1: T[0,1,3] = 1/16 (n = 4, over Q(zeta_4), exact, by every filter)
+    """
+    check_radices((size,), name="size")
+    if size < 2:
+        raise ValueError(f"size: expected at least 2, got {size}")
+    if ratio == 0:
+        raise ValueError("ratio: expected a number other than zero, got 0")
+    domain = Cyclotomic(size) if domain is None else domain
+    powers = domain.array([ratio**j for j in range(size)], name="ratio")
+    return MonarchOperator(Monarch((domain.normal(vandermonde(size, domain) * powers)[None],), domain), n=size)

@@ -75,7 +75,8 @@ def decide(
 ) -> Decision:
     """Decide exactly whether `operator` is causal.
 
-    Theorems: `proofs/causality_characterisation`, `proofs/causality_sufficient`, `proofs/product_order_causality`.
+    Theorems: `proofs/causal_at_four`, `proofs/causality_characterisation`, `proofs/causality_sufficient`,
+    `proofs/product_order_causality`.
 
     Args:
         operator: M0, M1, M2 and n, over an exact domain. Basis polynomials enter by `BasisPolynomials.to_monarch`.

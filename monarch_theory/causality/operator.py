@@ -88,7 +88,10 @@ class MonarchOperator:
         return (self.interpolation @ product)[: self.n]
 
     def matrix(self, k: Any) -> np.ndarray:
-        """The n × n matrix of u ↦ output for one filter k, shape (n,)."""
+        """The n × n matrix of u ↦ output for one filter k, shape (n,).
+
+        Theorem: `proofs/rebased_convolution`, for members of `CausalMonarch`.
+        """
         return self.apply(k, self.domain.eye(self.n))
 
     def tensor(self) -> np.ndarray:

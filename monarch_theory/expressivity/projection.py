@@ -79,7 +79,10 @@ class Projection:
 
     @property
     def guarantee(self) -> float:
-        """√(p−1): no input makes distance over optimum larger (proved above)."""
+        """√(p−1): no input makes distance over optimum larger.
+
+        Theorem: `proofs/optimal_projection`.
+        """
         return sqrt(max(self.train.kind.order - 1, 1))
 
     @property

@@ -2,9 +2,11 @@
 
     The operator multiplies N numbers A k by N numbers B u and recombines: D diag(A k) B, A and B the first n columns
     of M1 and M2, D the first n rows of M0^-1. If it is the truncated convolution, it is invertible whenever k_0 <> 0.
-    Choose k with k_0 <> 0 that kills n - 1 of the products; the others, N - (n - 1) of them, still give rank n. *)
-From mathcomp Require Import all_ssreflect ssralg zmodp matrix mxalgebra.
-From MonarchProofs Require Import foundations.operator.
+    Choose k with k_0 <> 0 that kills n - 1 of the products; the others, N - (n - 1) of them, still give rank n.
+
+    Without padding, n = N, the operator of M is causal iff M is a row permutation of a lower triangular matrix. *)
+From mathcomp Require Import all_ssreflect fingroup perm ssralg zmodp matrix mxalgebra.
+From MonarchProofs Require Import foundations.triangular foundations.operator causality_characterisation.theorem.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -165,5 +167,119 @@ Qed.
 
 End TruncatedConvolution.
 
+Section NoPadding.
+
+Variables (F : fieldType) (N : nat) (M : 'M[F]_N).
+Hypothesis invertible : M \in unitmx.
+
+Let A := invmx M.
+
+(** With n = N, v lies in V_m when the coordinates below m vanish. *)
+Let withinP m v : within N M m v <-> forall i : 'I_N, (i < m)%N -> (A *m v) i 0 = 0.
+Proof.
+split=> [[x -> zero] i lt|zero]; first by rewrite mulKmx // zero.
+by exists (A *m v) => [|i lt _]; [rewrite mulKVmx | apply: zero].
+Qed.
+
+(** The function that is v at p and zero elsewhere. *)
+Let only (p : 'I_N) (v : 'cV[F]_N) : 'cV[F]_N := v p 0 *: delta_mx p 0.
+
+Section Causal.
+
+Hypothesis causes : causal N M M M.
+
+(** The V_m are closed under restriction to a point. *)
+Let restrict m p v : within N M m v -> within N M m (only p v).
+Proof.
+move=> [x -> zero]; pose y := A *m (delta_mx p 0 : 'cV[F]_N).
+have point : (delta_mx p 0 : 'cV[F]_N) = M *m y by rewrite mulKVmx.
+have -> : only p (M *m x) = \sum_j \sum_j' (x j 0 * y j' 0) *: pointwise (col j M) (col j' M).
+  have -> : only p (M *m x) = pointwise (M *m x) (M *m y).
+    apply/colP => r; rewrite -point !mxE andbT; case: eqP => [->|]; rewrite ?mulr1 ?mulr0 //.
+  apply/colP => r; rewrite !mxE summxE mulr_suml; apply: eq_bigr => j _.
+  rewrite summxE mulr_sumr; apply: eq_bigr => j' _; rewrite !mxE.
+  by rewrite mulrACA mulrC.
+apply: within_sum => j _; apply: within_sum => j' _.
+case: (ltnP j m) => [lt|le]; first by rewrite zero // mul0r scale0r; apply: within0.
+apply: withinZ; have /(characterisation N invertible) closed := causes.
+by apply: within_smaller (closed j j' (ltn_ord j) (ltn_ord j')); apply: leq_trans le (leq_maxl _ _).
+Qed.
+
+Let nonzero_column p : [exists i, A i p != 0].
+Proof.
+apply: contraT; rewrite negb_exists => /forallP zero.
+have : (delta_mx p 0 : 'cV[F]_N) = 0.
+  rewrite -[LHS](mulKVmx invertible) -/A -colE (_ : col p A = 0) ?mulmx0 //.
+  by apply/colP => i; rewrite !mxE; apply/eqP; have := zero i; rewrite negbK.
+by move=> /colP /(_ p) /eqP; rewrite !mxE !eqxx oner_eq0.
+Qed.
+
+(** Where the indicator of p drops out of the V_m: the first coordinate that is not zero. *)
+Let drops_at p : exists m : 'I_N, A m p != 0 /\ forall i : 'I_N, (i < m)%N -> A i p = 0.
+Proof.
+have [i0 nonzero] := existsP (nonzero_column p).
+case: (@arg_minnP _ i0 (fun i => A i p != 0) (fun i : 'I_N => val i) nonzero) => m found least.
+exists m; split=> // i lt; apply/eqP; apply: contraTT lt => other.
+by rewrite -leqNgt; apply: least.
+Qed.
+
+Theorem causal_triangular :
+  exists s : {perm 'I_N}, forall p j : 'I_N, (s p < j)%N -> M p j = 0.
+Proof.
+have [first firsts] := fin_all_exists drops_at.
+have injective_first : injective first.
+  move=> p p' same; apply/eqP; apply: contraT => ne; have [found before] := firsts p.
+  have [found' before'] := firsts p'; rewrite -same in found' before'.
+  pose v : 'cV[F]_N := A (first p) p' *: delta_mx p 0 - A (first p) p *: delta_mx p' 0.
+  have coordinates i : (A *m v) i 0 = A (first p) p' * A i p - A (first p) p * A i p'.
+    by rewrite mulmxBr -!scalemxAr -!colE !mxE.
+  have /(restrict p) /withinP zero : within N M (first p).+1 v.
+    apply/withinP => i; rewrite coordinates ltnS leq_eqVlt => /orP [/eqP /val_inj ->|lt].
+      by rewrite mulrC subrr.
+    by rewrite (before _ lt) (before' _ lt) !mulr0 subrr.
+  have at_p : v p 0 = A (first p) p' by rewrite !mxE !eqxx (negbTE ne) /= mulr1 mulr0 subr0.
+  have /eqP := zero (first p) (ltnSn _); rewrite /only at_p -scalemxAr -colE mxE [col _ _ _ _]mxE.
+  by rewrite mulf_eq0 (negbTE found) (negbTE found').
+exists (perm injective_first) => p j; rewrite permE => lt; apply/eqP; apply: contraT => nonzero.
+have [found _] := firsts p.
+have /(restrict p) /withinP /(_ _ lt) : within N M j (col j M) by apply: within_col.
+by rewrite /only -scalemxAr -colE !mxE => /eqP; rewrite mulf_eq0 (negbTE nonzero) (negbTE found).
+Qed.
+
+End Causal.
+
+(** Main theorem without padding. *)
+Theorem unpadded :
+  causal N M M M <-> exists s : {perm 'I_N}, forall p j : 'I_N, (s p < j)%N -> M p j = 0.
+Proof.
+split=> [|[s zero]]; first exact: causal_triangular.
+pose L : 'M[F]_N := \matrix_(i, j) M ((s^-1)%g i) j.
+have triangular (e j : 'I_N) : L e j != 0 -> (j <= e)%N.
+  by rewrite mxE leqNgt; apply: contraNN => lt; rewrite zero // permKV.
+have L_unit : L \in unitmx.
+  have -> : L = perm_mx (s^-1)%g *m M by rewrite -row_permE; apply/matrixP => i j; rewrite !mxE.
+  by rewrite unitmx_mul unitmx_perm.
+have diagonal j : L j j != 0.
+  have trig : is_trig_mx L.
+    by apply/is_trig_mxP => e i lt; apply/eqP; apply: contraTT lt => /triangular; rewrite -leqNgt.
+  by move: L_unit; rewrite unitmxE det_trig // unitfE => /prodf_neq0; apply.
+apply/(characterisation N invertible) => j j' _ _; apply/withinP => i; rewrite ltnNge => out; apply/eqP.
+apply: contraNT out; rewrite geq_max; set v := pointwise _ _.
+have solves e : (L *m (A *m v)) e 0 = v ((s^-1)%g e) 0.
+  have /colP /(_ ((s^-1)%g e)) := mulKVmx invertible v; rewrite -/A => <-.
+  by rewrite mxE [RHS]mxE; apply: eq_bigr => l _; rewrite mxE.
+have le_trans : transitive (fun i j : 'I_N => (i <= j)%N) by move=> y x z; apply: leq_trans.
+have above (l : 'I_N) : (forall e : 'I_N, v ((s^-1)%g e) 0 != 0 -> (l <= e)%N) ->
+    (A *m v) i 0 != 0 -> (l <= i)%N.
+  by move=> starts; apply: (solution_above le_trans (fun _ _ => id) triangular diagonal) => e; rewrite solves; apply: starts.
+move=> nonzero; apply/andP; split; apply: above nonzero => e; rewrite mxE mulf_eq0 negb_or => /andP [nz nz'].
+  by apply: triangular; move: nz; rewrite !mxE.
+by apply: triangular; move: nz'; rewrite !mxE.
+Qed.
+
+End NoPadding.
+
 Print Assumptions products_needed.
 Print Assumptions padding_needed.
+Print Assumptions causal_triangular.
+Print Assumptions unpadded.
