@@ -1,7 +1,7 @@
 """Every lesson as a notebook to download, which runs wherever the package is installed.
 
-A page is written in MyST, which plain Jupyter does not read: its markup becomes plain Markdown here, its commands become
-`!monarch …`, and the files of the repository that it names are written by the notebook itself.
+A page is written in MyST, which plain Jupyter does not read: its markup becomes plain Markdown here, its commands
+become `!monarch …`, and the files of the repository that it names are written by the notebook itself.
 """
 
 import re
@@ -58,9 +58,9 @@ def notebook(name: str) -> NotebookNode:
 def commands(source: str) -> str:
     """A cell with `shell(…)` of `terminal` as IPython's own `!…`, and files by their name alone.
 
-    >>> print(commands('from terminal import shell\\nfile = "examples/a.py"\\nshell(f"monarch causal {file}:f", status=1)'))
-    file = "a.py"
-    !monarch causal {file}:f
+    >>> print(commands('name = "examples/a.py:f"\\nshell(f"monarch causal {name}", status=1)'))
+    name = "a.py:f"
+    !monarch causal {name}
     """
     source = source.replace("from terminal import shell\n", "")
     source = re.sub(r'^shell\(f?"(.*?)"(?:, .*)?\)$', r"!\1", source, flags=re.MULTILINE)
