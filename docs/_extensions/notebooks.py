@@ -21,7 +21,7 @@ PAGES = ("start", "errata", "lessons/*")
 FILE = re.compile(r"\b(?:docs|examples)/(?:[\w-]+/)*[\w-]+\.py\b")
 OBJECT = re.compile(r"```\{literalinclude\} ([\w./-]+)\n:pyobject: (\w+)\n```")
 INCLUDED = re.compile(r"```\{literalinclude\} ([\w./-]+)\n(?::.*\n)*```")
-MARKUP = re.compile(r"\{[\w:]+\}`|^:::|^```\{|\)=$", flags=re.MULTILINE)
+MARKUP = re.compile(r"\{[\w:]+\}`|^:::|^```\{|\)=$|<iframe", flags=re.MULTILINE)
 """What is left of MyST, where something was forgotten."""
 
 
@@ -129,6 +129,7 @@ RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\{py:\w+\}`~?([^`]*)`", r"`\1`"),
     (r"\{(?:term|doc|ref)\}`([^`<]*?)(?: <[^`]*)?`", r"\1"),
     (r"^\([\w-]+\)=\n", ""),
+    (r"[^\n]*:?\n\n<iframe [^\n]*</iframe>\n", ""),
     (r"^([^\n:`$|#-][^\n]*)\n: ((?:[^\n]+)(?:\n  [^\n]*)*)", definition),
     (r"\[([^\]]*)\]\(((?!https?:)[\w./-]+\.md)(?:#[\w-]*)?\)", link),
 )
