@@ -27,6 +27,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
+    "commands",
     "docstrings",
     "expected",
     "mathml",
@@ -39,6 +40,8 @@ exclude_patterns = ["_build", "_extensions", "figures", "play/*", "gallery/*.ipy
 
 html_theme = "furo"
 html_title = "Monarch Mixer toolkit"
+html_search_scorer = "_extensions/scorer.js"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
 html_math_renderer = "mathml"

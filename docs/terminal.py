@@ -1,9 +1,13 @@
 """Commands in executed pages, printed as a reader would see them; a page fails to build when one ends otherwise."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import wrap
+
+WIDTH = 96
 
 
 def shell(command: str, status: int = 0, until: str = "") -> None:
@@ -20,4 +24,13 @@ def shell(command: str, status: int = 0, until: str = "") -> None:
         raise RuntimeError(f"{command}: exit status {done.returncode}, expected {status}\n{done.stdout}{done.stderr}")
     lines = done.stdout.replace(str(root), ".").rstrip().split("\n")
     end = next((index for index, line in enumerate(lines) if until and line.startswith(until)), len(lines))
-    print("\n".join([f"$ {command}", *lines[:end]]))
+    print("\n".join(folded(line) for line in (f"$ {command}", *lines[:end])))
+
+
+def folded(line: str) -> str:
+    """A sentence too long for the page goes on below, indented; what is drawn or set in columns stays as it is."""
+    start = len(line) - len(line.lstrip())
+    columns = re.search(r"\S {3,}\S.* {3,}\S", line)
+    if len(line) <= WIDTH or columns or any("\u2500" <= character <= "\u259f" for character in line):
+        return line
+    return "\n".join(wrap(line, WIDTH, initial_indent=" " * start, subsequent_indent=" " * (start + 4)))

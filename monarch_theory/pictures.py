@@ -53,8 +53,13 @@ def subplots(*counts: int, **options: Any) -> tuple[Figure, Any]:
     """
     import matplotlib.pyplot as plt
 
-    with plt.rc_context(STYLE):
+    # not `rc_context`: the first figure also makes Matplotlib choose how to show figures, which must outlast the style
+    before = {key: plt.rcParams[key] for key in STYLE}
+    plt.rcParams.update(STYLE)
+    try:
         figure, axes = plt.subplots(*counts, **options)
+    finally:
+        plt.rcParams.update(before)
     return figure, axes
 
 

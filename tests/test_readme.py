@@ -1,6 +1,7 @@
 """The README's examples print what it shows, and its commands exist."""
 
 import doctest
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "benchmarks" / "results"
 CONSOLES = re.findall(r"```console\n\$ monarch (.*?)\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -32,5 +34,40 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_every_file_the_readme_names_exists():
-    for path in re.findall(r"(?:examples|docs|benchmarks)/[\w/.]+\.\w+", README):
+    for path in re.findall(r"(?:examples|docs|benchmarks)/[\w/.-]+\.\w+", README):
         assert (ROOT / path).exists(), path
+
+
+def test_every_command_is_named():
+    from monarch_theory.command.rooms import rooms
+
+    for room in rooms():
+        assert re.search(rf"`(monarch )?{room.name}\b", README), room.name
+
+
+def found(name: str, **wanted: object) -> dict:
+    """The one row of a benchmark's results that has these values."""
+    rows = json.loads((RESULTS / f"{name}.json").read_text())["rows"]
+    (row,) = [row for row in rows if wanted.items() <= row.items()]
+    return row
+
+
+def test_the_numbers_beside_peers_are_those_the_benchmarks_found():
+    multiply = found("monarch_multiply", N=4096)
+    convolution = found("fft_convolution", n=4096)
+    encoder = {"mode": "forward", "n": 4096}
+    bert, m2 = (found("bert_throughput", model=model, **encoder) for model in ("bert", "m2-bert fft"))
+    decoding = json.loads((RESULTS / "decoding.json").read_text())
+    last = {name: seconds[decoding["n"].index(2048)] for name, seconds in decoding["seconds"].items()}
+    expected = [
+        (1e3 * multiply["published"], 1e3 * multiply["native"]),
+        (1e3 * multiply["dense"], 1e3 * multiply["native"]),
+        (1e3 * convolution["torch.fft"], 1e3 * convolution["monarch"]),
+        (bert["tokens per second"], m2["tokens per second"]),
+        (1e3 * last["GPT cached"], 1e3 * last["M2 relaxed"]),
+    ]
+    table = README.partition("| | peer |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| [^|]* \| ([\d.]+) [^|]*\| ([\d.]+) [^|]*\|$", table, flags=re.MULTILINE)
+    assert [(float(peer), float(ours)) for peer, ours in rows] == [
+        (pytest.approx(peer, rel=3e-3), pytest.approx(ours, rel=3e-3)) for peer, ours in expected
+    ]

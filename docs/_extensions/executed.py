@@ -1,8 +1,7 @@
 """Executed cells are kept between builds, for as long as nothing they may depend on has changed.
 
 A page may run any command, so its outputs depend on all the code there is: the cache lies in a folder that is named
-after a digest of every source a page can reach and of what is installed. A change of prose alone executes nothing
-again.
+after a digest of every source a page can reach and of what is installed. A change of prose executes nothing again.
 """
 
 import hashlib

@@ -5,8 +5,10 @@
     print(decide(operator))
     ```
 
-Each phrase must stand in what the cell printed or gave, white space and colours aside. One that does not is a warning,
-and so stops the build.
+Each phrase must stand in what the cell printed or gave, white space and colours aside. A picture must be described for
+those who cannot see it, and what is described must be there. Whatever fails is a warning, and so stops the build.
+
+    :mystnb: {image: {alt: "Who sees whom for size 8: the lower triangle is blue, nothing is red"}}
 """
 
 import re
@@ -56,14 +58,27 @@ def output_of(cell: nodes.Element) -> str:
     return "\n".join(text.astext() for output in outputs for text in output.findall(nodes.Text))
 
 
+def faults(cell: nodes.Element) -> Iterator[str]:
+    """What a cell promises and does not keep."""
+    output = output_of(cell)
+    for phrase in missing(cell["cell_metadata"], output):
+        yield f"expected {phrase!r} in the output, got: {plain(output)[:2000]}"
+    described = "alt" in cell["cell_metadata"].get("mystnb", {}).get("image", {})
+    shown = next(cell.findall(nodes.image), None) is not None
+    if described != shown:
+        yield (
+            "expected a picture, as one is described, got none"
+            if described
+            else "expected a description of the picture"
+        )
+
+
 def check(app: Sphinx, doctree: nodes.document) -> None:
-    """Warn of every phrase that is missing, at the line of its cell."""
-    if app.config.nb_execution_mode == "off":
-        return
-    for cell in cells(doctree):
-        output = output_of(cell)
-        for phrase in missing(cell["cell_metadata"], output):
-            logger.warning("expected %r in the output, got: %s", phrase, plain(output)[:2000], location=cell)
+    """Warn of every fault, at the line of its cell."""
+    if app.config.nb_execution_mode != "off":
+        for cell in cells(doctree):
+            for fault in faults(cell):
+                logger.warning("%s", fault, location=cell)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

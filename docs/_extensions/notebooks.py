@@ -4,6 +4,7 @@ A page is written in MyST, which plain Jupyter does not read: its markup becomes
 become `!monarch …`, and the files of the repository that it names are written by the notebook itself.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from sphinx.application import Sphinx
 DOCS = Path(__file__).parents[1]
 PAGES = ("start", "errata", "lessons/*")
 FILE = re.compile(r"\b(?:docs|examples)/(?:[\w-]+/)*[\w-]+\.py\b")
+OBJECT = re.compile(r"```\{literalinclude\} ([\w./-]+)\n:pyobject: (\w+)\n```")
 INCLUDED = re.compile(r"```\{literalinclude\} ([\w./-]+)\n(?::.*\n)*```")
-MARKUP = re.compile(r"\{[\w:]+\}`|^:::|^```\{|\)=$", flags=re.MULTILINE)
+MARKUP = re.compile(r"\{[\w:]+\}`|^:::|^```\{|\)=$|<iframe", flags=re.MULTILINE)
 """What is left of MyST, where something was forgotten."""
 
 
@@ -37,6 +39,7 @@ def notebook(name: str) -> NotebookNode:
     cells: list[NotebookNode] = []
     for cell in read.cells:
         if cell.cell_type == "markdown":
+            cell.source = OBJECT.sub(lambda found: quoted((DOCS / name).parent / found[1], found[2]), cell.source)
             files = [(DOCS / name).parent / included for included in INCLUDED.findall(cell.source)]
             cells.append(new_markdown_cell(markdown(cell.source, numbers)))
         else:
@@ -55,13 +58,19 @@ def notebook(name: str) -> NotebookNode:
     return new_notebook(cells=cells, metadata=metadata)
 
 
+def quoted(file: Path, name: str) -> str:
+    """The function `name` of a file, as a block of code."""
+    text = file.read_text(encoding="utf-8")
+    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return f"```python\n{ast.get_source_segment(text, found)}\n```"
+
+
 def commands(source: str) -> str:
     """A cell with `shell(…)` of `terminal` as IPython's own `!…`, and files by their name alone.
 
-    >>> cell = 'from terminal import shell\\nfile = "examples/a.py"\\nshell(f"monarch causal {file}:f", status=1)'
-    >>> print(commands(cell))
-    file = "a.py"
-    !monarch causal {file}:f
+    >>> print(commands('name = "examples/a.py:f"\\nshell(f"monarch causal {name}", status=1)'))
+    name = "a.py:f"
+    !monarch causal {name}
     """
     source = source.replace("from terminal import shell\n", "")
     source = re.sub(r'^shell\(f?"(.*?)"(?:, .*)?\)$', r"!\1", source, flags=re.MULTILINE)
@@ -79,11 +88,11 @@ def markdown(source: str, numbers: dict[str, int]) -> str:
 
 
 def admonition(found: re.Match[str]) -> str:
-    return f"**{found[1]}.**\n{found[2]}"
+    return f"**{found[2]}.**\n{found[3]}"
 
 
 def folded(found: re.Match[str]) -> str:
-    return f"<details><summary>{found[1]}</summary>\n\n{found[2].strip()}\n\n</details>"
+    return f"<details><summary>{found[2]}</summary>\n\n{found[3].strip()}\n\n</details>"
 
 
 def citations(found: re.Match[str]) -> str:
@@ -114,12 +123,13 @@ def link(found: re.Match[str]) -> str:
 
 RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (INCLUDED.pattern, lambda found: f"(The file `{Path(found[1]).name}`, which the cell below writes.)"),
-    (r"^```\{dropdown\} ([^\n]*)\n(.*?)^```$", folded),
-    (r"^:::\{admonition\} ([^\n]*)\n(?::class:[^\n]*\n)?(.*?)^:::$", admonition),
+    (r"^(`{3}|:{3})\{dropdown\} ([^\n]*)\n(.*?)^\1$", folded),
+    (r"^(:{3,})\{admonition\} ([^\n]*)\n(?::class:[^\n]*\n)?(.*?)^\1$", admonition),
     (r"\{cite\}`([^`]*)`", citations),
     (r"\{py:\w+\}`~?([^`]*)`", r"`\1`"),
     (r"\{(?:term|doc|ref)\}`([^`<]*?)(?: <[^`]*)?`", r"\1"),
     (r"^\([\w-]+\)=\n", ""),
+    (r"[^\n]*:?\n\n<iframe [^\n]*</iframe>\n", ""),
     (r"^([^\n:`$|#-][^\n]*)\n: ((?:[^\n]+)(?:\n  [^\n]*)*)", definition),
     (r"\[([^\]]*)\]\(((?!https?:)[\w./-]+\.md)(?:#[\w-]*)?\)", link),
 )

@@ -29,12 +29,25 @@ function preset(name) {
   return { ...choice, bounds };
 }
 
-function ownFilter() {
-  return choice.own.split(/[\s,;]+/).filter((word) => /^-?\d+$/.test(word)).map(Number);
+const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
+
+/* What cannot be a coefficient, in the reader's own words. */
+const refused = (text) => words(text).filter((word) => !/^-?\d+$/.test(word));
+
+/* Modulo q before they are numbers: a coefficient may have any number of digits. */
+function ownFilter(q) {
+  return words(choice.own).map((word) => Number(BigInt(word) % BigInt(q)));
+}
+
+function setOwn(text) {
+  const wrong = refused(text);
+  find("own").setAttribute("aria-invalid", wrong.length > 0);
+  find("own-refused").textContent = wrong.length ? `expected whole numbers, got ${wrong.join(", ")}; the filter stays as it was` : "";
+  if (!wrong.length) set({ filter: "own", own: text });
 }
 
 function filterOf(n, q) {
-  const own = ownFilter();
+  const own = choice.filter === "own" ? ownFilter(q) : [];
   return range(n).map((index) => {
     const value = choice.filter === "own" ? (own[index] ?? 0) : FILTERS[choice.filter](index, q);
     return ((value % q) + q) % q;
@@ -56,22 +69,22 @@ function setBound(k, digit, degree) {
 
 /* The choice lives in the address, so that a lecturer can share a picture. */
 function toAddress() {
-  const words = { ...choice, bounds: choice.bounds.map((stage) => stage.join(".")).join("_") };
-  history.replaceState(null, "", `#${new URLSearchParams(words)}`);
+  const address = { ...choice, bounds: choice.bounds.map((stage) => stage.join(".")).join("_") };
+  history.replaceState(null, "", `#${new URLSearchParams(address)}`);
 }
 
 function fromAddress() {
-  const words = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   const whole = (word, otherwise) => (/^\d{1,6}$/.test(word ?? "") ? Number(word) : otherwise);
-  const bounds = words.bounds?.split("_").map((stage) => stage.split(".").map((d) => whole(d, 0)));
+  const bounds = given.bounds?.split("_").map((stage) => stage.split(".").map((d) => whole(d, 0)));
   const known = (value, allowed, otherwise) => (allowed.includes(value) ? value : otherwise);
   return {
-    b: known(whole(words.b), Object.keys(ORDERS).map(Number), 4),
-    p: whole(words.p, 2),
-    terms: known(words.terms, ["ends", "all"], "ends"),
-    seed: whole(words.seed, 0),
-    filter: known(words.filter, [...Object.keys(FILTERS), "own"], "ones"),
-    own: words.own ?? "1, 1",
+    b: known(whole(given.b), Object.keys(ORDERS).map(Number), 4),
+    p: whole(given.p, 2),
+    terms: known(given.terms, ["ends", "all"], "ends"),
+    seed: whole(given.seed, 0),
+    filter: known(given.filter, [...Object.keys(FILTERS), "own"], "ones"),
+    own: refused(given.own ?? ".").length ? "1, 1" : given.own,
     bounds: bounds ?? null,
   };
 }
@@ -322,7 +335,11 @@ function show() {
   find("terms").value = choice.terms;
   find("filter").value = choice.filter;
   if (document.activeElement !== find("seed")) find("seed").value = choice.seed;
-  if (document.activeElement !== find("own")) find("own").value = choice.filter === "own" ? choice.own : shown.k.join(", ");
+  if (document.activeElement !== find("own")) {
+    find("own").value = choice.filter === "own" ? choice.own : shown.k.join(", ");
+    find("own-refused").textContent = "";
+    find("own").removeAttribute("aria-invalid");
+  }
   showStaircase();
   showSliders();
   showMask();
@@ -339,8 +356,8 @@ find("b").addEventListener("change", (event) => set({ b: Number(event.target.val
 find("p").addEventListener("change", (event) => set({ p: Number(event.target.value), bounds: null }));
 find("terms").addEventListener("change", (event) => set({ terms: event.target.value, bounds: null }));
 find("seed").addEventListener("input", (event) => set({ seed: Math.min(Math.abs(Math.trunc(event.target.value)) || 0, 9999) }));
-find("filter").addEventListener("change", (event) => set({ filter: event.target.value, own: find("own").value }));
-find("own").addEventListener("input", (event) => set({ filter: "own", own: event.target.value }));
+find("filter").addEventListener("change", (event) => set({ filter: event.target.value, own: shown.k.join(", ") }));
+find("own").addEventListener("input", (event) => setOwn(event.target.value));
 for (const button of document.querySelectorAll("[data-preset]")) {
   button.addEventListener("click", () => set(preset(button.dataset.preset)));
 }

@@ -53,7 +53,7 @@ class Room:
 
 ROOMS = tuple(
     Room(name, f"{__package__}.{name}", name)
-    for name in ("causal", "express", "atlas", "check", "mutants", "campaign", "prove")
+    for name in ("causal", "express", "atlas", "check", "mutants", "campaign", "prove", "exercise")
 )
 """The subcommands of this package, in the order a reader wants them."""
 

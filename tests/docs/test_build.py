@@ -1,6 +1,7 @@
 """The documentation builds without a warning, every example runs, no link is broken, and nothing comes from outside."""
 
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser import CHROMIUM, complaints, served
 
 DOCS = Path(__file__).parents[2] / "docs"
 for module in ("sphinx", "furo", "myst_nb", "sphinx_gallery", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
@@ -67,6 +69,23 @@ def loaded_from_outside(pages: dict[Path, Page]) -> list[tuple[str, str]]:
     return [(file.name, url) for file, page in pages.items() for url in page.loaded if urlsplit(url).netloc]
 
 
+def read_by_a_browser(folder: Path) -> list[str]:
+    """What Chromium has against any page written by hand, and against a few of the others."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
+    if CHROMIUM is None:
+        pytest.skip("all but what a browser sees was checked: needs the Debian package `chromium`")
+    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.html"))]
+    by_hand = [
+        name for name in names if not re.match("_static|_modules|play/|gallery/|reference/(generated|proofs)", name)
+    ]
+    others = ["reference/generated/monarch_theory.monarch.html", "reference/proofs/index.html", "gallery/index.html"]
+    with served(folder) as address, playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = [complaint for name in by_hand + others for complaint in complaints(chromium, address, name)]
+        chromium.close()
+    return found
+
+
 def test_the_documentation(tmp_path: Path) -> None:
     """One test, so that it is built once: warnings are errors, and so is an example that does not run."""
     sphinx("-W", "--keep-going", "-b", "html", str(tmp_path))
@@ -76,9 +95,14 @@ def test_the_documentation(tmp_path: Path) -> None:
     assert broken_links(pages) == []
     assert loaded_from_outside(pages) == []
     assert not any("mathjax" in url.lower() or "katex" in url.lower() for page in pages.values() for url in page.loaded)
-    lessons = [page for file, page in pages.items() if file.parent.name == "lessons" and file.stem != "index"]
+    lessons = {
+        file.stem: page for file, page in pages.items() if file.parent.name == "lessons" and file.stem != "index"
+    }
     assert len(lessons) == 9
-    assert all(page.equations > 5 for page in lessons)
+    assert all(page.equations > 5 for page in lessons.values())
+    assert all(f"../notebooks/{name}.ipynb" in page.links for name, page in lessons.items())
+    assert all({"../symbols.html", "../glossary.html"} <= set(page.links) for page in lessons.values())
+    assert read_by_a_browser(tmp_path) == []
 
 
 def test_doctests_of_pages(tmp_path: Path) -> None:

@@ -194,6 +194,23 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Any, address: str,
         assert min(page.evaluate(heights)) > 10
 
 
+def test_coefficients_of_any_size_are_exact_and_what_is_no_integer_is_refused(browser: Any, address: str) -> None:
+    """2^53 + 1 is the first whole number that JavaScript's own numbers cannot hold."""
+    with opened(browser, address, "b=4&p=2") as page:
+        page.select_option("#filter", "own")
+        for text in ("9007199254740993, -9007199254740993", f"{10**40 + 7} 1"):
+            page.fill("#own", text)
+            numbers = page.evaluate("numbers()")
+            wanted = [int(word) % numbers["q"] for word in text.replace(",", " ").split()]
+            assert numbers["k"][:2] == wanted and not any(numbers["k"][2:])
+            assert page.inner_text("#own-refused") == ""
+        for text in ("1.5", "2, x", "1e3", "--1"):
+            page.fill("#own", text)
+            assert page.evaluate("numbers()")["k"][:2] == wanted
+            assert page.inner_text("#own-refused").startswith("expected whole numbers, got")
+            assert page.get_attribute("#own", "aria-invalid") == "true"
+
+
 def test_a_broken_address_falls_back(browser: Any, address: str) -> None:
     with opened(browser, address, "b=99&p=x&bounds=1.z_&terms=<b>&own=1;drop&filter=own") as page:
         assert page.evaluate("numbers().b") == 4

@@ -1,0 +1,52 @@
+"""`monarch exercise NUMBER FILE.py`: is my answer to an exercise right?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["exercise"]
+
+
+def exercise(
+    number: Annotated[str | None, typer.Argument(help="Lesson and exercise, as 5.3; all are listed without.")] = None,
+    answer: Annotated[
+        Path | None, typer.Argument(metavar="FILE.py", help="A file that defines the function asked for.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the inputs.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds the answer may take.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")] = False,
+) -> None:
+    """Is an answer to an exercise of the lessons right? If not, the smallest input tried that shows it.
+
+    Exit status: 0 right, 1 wrong, 2 could not decide. Without arguments the exercises are listed.
+    """
+    from monarch_theory.exercises import EXERCISES, grade
+
+    if number is None:
+        rows = [
+            {"number": row.number, "function": f"{row.name}({', '.join(row.arguments)})", "returns": row.task}
+            for row in EXERCISES.values()
+        ]
+        lines = (f"{row['number']}  {row['function']}\n     {row['returns']}" for row in rows)
+        print(json.dumps(rows, ensure_ascii=False) if as_json else "\n".join(lines))
+        return
+    if number not in EXERCISES:
+        raise typer.BadParameter(f"number: expected one of {', '.join(EXERCISES)}, got {number!r}")
+    wanted = EXERCISES[number]
+    if answer is None:
+        raise typer.BadParameter(f"FILE.py: expected a file that defines {wanted.name}, got nothing")
+    found = grade(wanted, answer, seed=seed, timeout=timeout)
+    if as_json:
+        facts = {"verdict": found.verdict, "evidence": found.evidence, "reason": found.reason, "tried": found.tried}
+        whole = facts | {"smallest": found.smallest, "exit_code": found.exit_code, "exercise": number, "seed": seed}
+        print(json.dumps(whole, ensure_ascii=False))
+    else:
+        print(f"{found.verdict}  exercise {number}, {wanted.name}({', '.join(wanted.arguments)})")
+        print(f"  {found.reason}")
+        if found.verdict != "undecided":
+            print(f"  evidence: {found.evidence}, seed {seed}")
+    raise typer.Exit(found.exit_code)

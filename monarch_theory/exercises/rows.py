@@ -1,0 +1,172 @@
+"""The exercises to program, one row each: what is asked, inputs from small to large, and the exact reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.exercises.grading import Arrays, Exercise
+
+__all__ = ["EXERCISES"]
+
+
+def _sizes() -> Iterator[tuple[int, int, int, int]]:
+    """(n_0, n_1, m_0, m_1), from 1 × 1 blocks to rectangular ones."""
+    yield from [(1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 1), (2, 2, 2, 2), (2, 3, 2, 3), (3, 2, 2, 3), (2, 3, 4, 1)]
+    yield from [(3, 3, 3, 3), (4, 2, 3, 5), (4, 4, 4, 4)]
+
+
+def _factors(rng: np.random.Generator) -> Iterator[Arrays]:
+    for n0, n1, m0, m1 in _sizes():
+        yield rng.integers(-3, 4, (n1, m0, n0)), rng.integers(-3, 4, (m0, m1, n1))
+
+
+def _factors_and_vector(rng: np.random.Generator) -> Iterator[Arrays]:
+    for R, L in _factors(rng):
+        yield R, L, rng.integers(-3, 4, R.shape[2] * L.shape[2])
+
+
+def _radices(rng: np.random.Generator) -> Iterator[Arrays]:
+    for radices in [(1,), (2,), (2, 2), (2, 3), (3, 2), (2, 3, 4), (5, 1, 2), (2, 2, 2, 2), (3, 4, 2, 5)]:
+        yield (np.array(radices),)
+
+
+def _roots(rng: np.random.Generator) -> Iterator[Arrays]:
+    from monarch_theory.domains import PrimeField, prime_with_root
+
+    for b in (1, 2, 3, 4, 5):
+        q = prime_with_root(b * b, below=2000)
+        yield np.array(b), np.array(q), np.array(int(PrimeField(q).root_of_unity(b * b)))
+
+
+def _stage_polynomials(rng: np.random.Generator) -> Iterator[Arrays]:
+    for b in (1, 2, 2, 3, 4):
+        yield rng.integers(-3, 4, b * b), rng.integers(-3, 4, b)
+
+
+def _lengths(rng: np.random.Generator) -> Iterator[Arrays]:
+    yield np.array([1]), np.array([1])
+    for _ in range(10):
+        yield rng.integers(1, 100, 3), rng.integers(1, 100, 3)
+
+
+def _one_to(most: int) -> Callable[[np.random.Generator], Iterator[Arrays]]:
+    return lambda rng: ((np.array(size),) for size in range(1, most + 1))
+
+
+def _even_to(most: int) -> Callable[[np.random.Generator], Iterator[Arrays]]:
+    return lambda rng: ((np.array(size),) for size in range(2, most + 1, 2))
+
+
+def _tensors(rng: np.random.Generator) -> Iterator[Arrays]:
+    for n in (1, 2, 2, 2, 3, 3, 3, 4, 4):
+        tensor = rng.integers(-2, 3, (n, n, n))
+        future = np.triu(np.ones((n, n), dtype=int), 1)[:, :, None]
+        # mostly causal, so that the first leak is not at the first place
+        yield (np.where((future > 0) & (rng.random((n, n, n)) < 0.85), 0, tensor),)
+
+
+def _maybe_members(rng: np.random.Generator) -> Iterator[Arrays]:
+    from monarch_theory.domains import INTEGERS
+    from monarch_theory.monarch import Convention, random_monarch
+
+    for b in (1, 2, 2, 3, 3, 4):
+        for convention in (Convention.M2, Convention.DAO):
+            member = random_monarch((b, b), INTEGERS, rng, convention=convention).dense().astype(np.int64)
+            yield member, np.array(b)
+            member[rng.integers(b * b), rng.integers(b * b)] += 1
+            yield member, np.array(b)
+        yield np.eye(b * b, dtype=np.int64), np.array(b)
+
+
+def _widths(rng: np.random.Generator) -> Iterator[Arrays]:
+    yield np.array([4]), np.array([1])
+    yield np.array([4, 8, 768, 1024]), np.array([4, 4, 4, 8])
+
+
+def _monarch(R: np.ndarray, L: np.ndarray) -> Any:
+    from monarch_theory.domains import INTEGERS
+    from monarch_theory.monarch import Monarch
+
+    return Monarch((R, L), INTEGERS)
+
+
+def _dense(R: np.ndarray, L: np.ndarray) -> np.ndarray:
+    return np.asarray(_monarch(R, L).dense().astype(np.int64))
+
+
+def _product(R: np.ndarray, L: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.asarray((_monarch(R, L) @ x).astype(np.int64))
+
+
+def _reversal(radices: np.ndarray) -> np.ndarray:
+    from monarch_theory.digits import reversal
+
+    return reversal(tuple(int(radix) for radix in radices))
+
+
+def _twiddles(b: np.ndarray, q: np.ndarray, omega: np.ndarray) -> np.ndarray:
+    i0, i1, a1 = np.indices((int(b),) * 3)
+    powers = np.array([pow(int(omega), k, int(q)) for k in range(int(b) ** 2)])
+    return powers[(i1 * b + i0) * a1 % b**2]
+
+
+def _column(ell: np.ndarray, r: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(ell), dtype=np.int64)
+    for power, coefficient in enumerate(r):
+        found += coefficient * np.roll(ell, power * len(r))
+    return found
+
+
+def _structure(N: np.ndarray) -> np.ndarray:
+    i, j, jp = np.indices((int(N),) * 3)
+    return ((j + jp - i) % N == 0).astype(np.int64)
+
+
+def _first_leak(T: np.ndarray) -> np.ndarray:
+    leaks = [place for place in np.argwhere(T) if place[1] > place[0]]
+    return leaks[0] if leaks else np.array([-1, -1, -1])
+
+
+def _caps(b: np.ndarray) -> np.ndarray:
+    from monarch_theory.causality.conditions import degree_caps
+
+    return degree_caps((int(b), int(b)))[0]
+
+
+def _is_monarch(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    from monarch_theory.expressivity.classes import MonarchClass
+    from monarch_theory.expressivity.membership import decide
+
+    return np.array(int(bool(decide(A, MonarchClass((int(b), int(b)))).member)))
+
+
+ROWS = (
+    Exercise("1.4", "dense", ("R", "L"), "the dense M of R[a1, i0, a0] and L[i0, i1, a1], rectangular blocks too",
+             _factors, _dense),
+    Exercise("1.5", "multiply", ("R", "L", "x"), "M x, without ever forming M", _factors_and_vector, _product),
+    Exercise("1.6", "reverse_digits", ("radices",), "P as an index array: what `digits.reversal` gives",
+             _radices, _reversal),
+    Exercise("2.3", "twiddles", ("b", "q", "omega"), "L of the Fourier matrix of size b², modulo q, omega a primitive"
+             " b²-th root, when R holds equal DFTs of length b", _roots, _twiddles),
+    Exercise("3.3", "column", ("ell", "r"), "the N coefficients of ℓ(Z) r(Z^b) modulo Z^N − 1, lowest first, from the N"
+             " of ℓ and the b of r", _stage_polynomials, _column),
+    Exercise("4.3", "padding", ("n", "m"), "the least N at which a signal of length n and a filter of length m do not"
+             " wrap, for arrays n and m", _lengths, lambda n, m: n + m - 1),
+    Exercise("4.4", "structure", ("N",), "T[i, j, j'] of the Fourier matrix of size N", _one_to(6), _structure),
+    Exercise("5.3", "first_leak", ("T",), "the first [i, j, j'] in reading order where T leaks, else [-1, -1, -1]",
+             _tensors, _first_leak),
+    Exercise("5.4", "caps", ("b",), "the cap of the degree of r_j for each a0 (down) and a1 (across), for order 2, even"
+             " b and n = N/2", _even_to(8), _caps),
+    Exercise("6.3", "is_monarch", ("A", "b"), "an array that holds 1 if the b² × b² matrix A of integers is Monarch"
+             " (PLPRP), else 0", _maybe_members, _is_monarch),
+    Exercise("7.3", "weights", ("d", "blocks"), "how many weights the gated MLP of inner width 4d has with so many"
+             " blocks in both matrices, for arrays", _widths, lambda d, blocks: 12 * d**2 // blocks),
+    Exercise("8.3", "kernel", ("x", "R", "L"), "M x for every row of x in float32, right to `monarch check`",
+             op="monarch-multiply"),
+)  # fmt: skip
+
+EXERCISES = {row.number: row for row in ROWS}
+"""By number."""

@@ -1,0 +1,95 @@
+"""What a reader's browser says of a page: does it fit, can it be read, does it complain, does it ask the network?"""
+
+import functools
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+UNREADABLE = """
+() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const over = ([r, g, b, a = 1], below) => [r, g, b].map((c, i) => c * a + below[i] * (1 - a));
+  const behind = (element) => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      if (getComputedStyle(e).backgroundImage !== "none") return null;  // a picture: not decided here
+      layers.push(parse(getComputedStyle(e).backgroundColor));
+      const alpha = layers.at(-1)[3];
+      if (alpha === undefined || alpha === 1) break;
+    }
+    return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
+  };
+  const light = (c) => { const s = c / 255; return s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
+  const luminance = (c) => 0.2126 * light(c[0]) + 0.7152 * light(c[1]) + 0.0722 * light(c[2]);
+  const found = new Map();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !element.checkVisibility({ checkOpacity: true })) continue;
+    const style = getComputedStyle(element);
+    if (style.visibility === "hidden" || !element.getClientRects().length) continue;
+    const ground = behind(element);
+    if (!ground) continue;
+    const pair = [luminance(over(parse(style.color), ground)), luminance(ground)].sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
+    const size = parseFloat(style.fontSize), bold = Number(style.fontWeight) >= 700;
+    if (ratio < (size >= 24 || (bold && size >= 18.66) ? 3 : 4.5)) {
+      const name = `${element.tagName.toLowerCase()}.${element.className} ${style.color} on ${ground.map(Math.round)}`;
+      found.set(name, `${name} (${ratio.toFixed(2)}): ${walker.currentNode.textContent.trim().slice(0, 30)}`);
+    }
+  }
+  return [...found.values()];
+}
+"""
+"""Text whose contrast is below WCAG's AA: 4.5 to 1, or 3 to 1 where it is large."""
+
+NAMELESS = """
+() => [...document.querySelectorAll("img")].filter((i) => !i.alt.trim()).map((i) => i.getAttribute("src"))
+"""
+"""Pictures without alternative text."""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which `folder` is served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def complaints(browser: Any, address: str, name: str) -> list[str]:
+    """Everything wrong with the page `name` below `address`, at both widths and in both colour schemes."""
+    page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith((address, "data:")) or found.append(f"asks {asked.url}"))
+    page.goto(f"{address}/{name}", wait_until="load")
+    found += [f"no alternative text: {source}" for source in page.evaluate(NAMELESS)]
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found += [f"{scheme}: {text}" for text in page.evaluate(UNREADABLE)]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        excess = page.evaluate(TOO_WIDE)
+        if excess > 0:
+            found.append(f"{excess} px too wide at {width}")
+    page.close()
+    return [f"{name}: {complaint}" for complaint in found]

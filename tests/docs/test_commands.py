@@ -1,0 +1,33 @@
+"""The page of commands names every command and every option, as the functions themselves have them."""
+
+import inspect
+import re
+
+import pytest
+
+from monarch_theory.command.rooms import rooms
+
+pytest.importorskip("sphinx", reason="needs the documentation tools: pip install '.[docs]'")
+pytest.importorskip("torch", reason="the commands of monarch_gpu import torch")
+
+from commands import page
+
+SECTIONS = dict(re.findall(r"^## monarch (\w+)\n(.*?)(?=^## |\Z)", page(), flags=re.MULTILINE | re.DOTALL))
+
+
+def test_every_command_has_a_section():
+    assert list(SECTIONS) == [room.name for room in rooms()]
+
+
+@pytest.mark.parametrize("room", rooms(), ids=lambda room: room.name)
+def test_every_option_has_a_row_that_says_what_it_means(room):
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \| (.*) \|$", SECTIONS[room.name], flags=re.MULTILINE)
+    assert len(rows) == len(inspect.signature(room.load()).parameters)
+    assert all(meaning for _, _, meaning in rows)
+    assert any(spelled == "`--json`" for spelled, _, _ in rows)
+
+
+def test_defaults_are_those_of_the_functions():
+    assert "| `--n INTEGER` | `128` |" in SECTIONS["causal"]
+    assert "| `--coq` or `--no-coq` | `True` |" in SECTIONS["prove"]
+    assert "| `KERNELS …` |" in SECTIONS["campaign"]
