@@ -31,10 +31,25 @@ def causal(
         str | None,
         typer.Option(help="Input dtype; by default float64, else what the model accepts. Integers are tokens."),
     ] = None,
-    vocab: Annotated[int, typer.Option(help="Number of tokens, for integer dtypes.")] = 16,
+    vocab: Annotated[
+        int | None, typer.Option(help="Number of tokens; by default that of the model's embedding, else 16.")
+    ] = None,
+    tokens: Annotated[str, typer.Option(help="Tokens to try in any case, as in 0,2,50256.")] = "",
+    output: Annotated[str | None, typer.Option(help="Name or index of the one array to judge.")] = None,
     output_axis: Annotated[int | None, typer.Option(help="Sequence axis of the output, if ambiguous.")] = None,
+    arg: Annotated[
+        list[str] | None, typer.Option(help="What else the model is given: NAME=ones, NAME=zeros, NAME=JSON.")
+    ] = None,
+    randomise: Annotated[
+        float, typer.Option(help="Draw every trainable parameter anew, of this standard deviation.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the inputs and of the model's own generators.")] = 0,
-    budget: Annotated[float, typer.Option(help="Seconds of search; what is left untested is reported.")] = 12.0,
+    budget: Annotated[
+        float | None, typer.Option(help="Seconds of search; by default until all cuts are tested, within the timeout.")
+    ] = None,
+    accept_partial: Annotated[
+        bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = 300.0,
     memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -43,7 +58,7 @@ def causal(
 ) -> None:
     """Is a model causal: does output i depend on inputs 0 … i alone?
 
-    Exit status: 0 causal, 1 not causal, 2 could not decide.
+    Every array it returns that has a sequence axis is judged. Exit status: 0 causal, 1 not causal, 2 could not decide.
     """
     path, colon, name = target.rpartition(":")
     if not colon or not path or not name:
@@ -52,8 +67,10 @@ def causal(
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress_on_stderr(as_json) as progress:
             report = check_file(
-                path, name, n, shape=shape, dtype=dtype, vocab=vocab, seed=seed, budget=budget, timeout=timeout,
-                memory=memory or None, output_axis=output_axis, map_size=size, progress=progress,
+                path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens),
+                arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
+                accept_partial=accept_partial, timeout=timeout, memory=memory or None, output=output,
+                output_axis=output_axis, map_size=size, progress=progress,
             )  # fmt: skip
     if png and report.map:
         report.map.png(png, f"{name}: {report.verdict}")
@@ -64,17 +81,32 @@ def causal(
     raise typer.Exit(report.exit_code)
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """The tokens in a list with commas."""
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"tokens: expected integers with commas between, got {text!r}") from error
+
+
 def show(report: Report, target: str, show_map: bool) -> None:
     """The report for people."""
     console = Console(soft_wrap=True, highlight=False)
     colour = {"causal": "green", "not causal": "red"}.get(report.verdict, "yellow")
     named = f" ({report.outcome})" if report.outcome else ""
+    if report.verdict == "causal" and report.partial:
+        named = f" at {report.cuts_tested} of {report.cuts_total} cuts"
     console.print(f"[bold {colour}]{report.verdict}[/]{named}  {escape(target)}  n = {report.n}")
     console.print(f"  {escape(report.reason)}")
     if report.witness:
         console.print(f"  first leaking pair: output {report.witness.output} ← input {report.witness.input}")
-    if report.verdict != "undecided":
+    if len(report.outputs) > 1:
+        for each in report.outputs:
+            pair = f": output {each.witness.output} ← input {each.witness.input}" if each.witness else ""
+            console.print(f"  {escape(each.name)} {escape(str(each.shape))} {each.dtype}: {each.verdict}{pair}")
+    if report.verdict != "undecided" or report.outcome == "partial":
         console.print(f"  evidence: {report.evidence}")
+        console.print(f"  tried: {report.covered}")
         console.print(
             f"  input {report.shape} {report.dtype}; {report.cuts_tested} of {report.cuts_total} cuts, "
             f"{report.forwards} runs, {report.seconds:.1f} s, seed {report.seed}"

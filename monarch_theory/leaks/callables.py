@@ -1,8 +1,9 @@
 """Is a callable causal? Output i of a sequence map may depend on inputs 0 … i and on no later one.
 
-The decision is by perturbation: `cuts` changes the future and watches the past, `noise` says what of a response is
+The decision is by perturbation: `cuts` changes the future and watches the past, `judge` says what of a response is
 rounding. Bit-identical pasts under every changed future are the stronger evidence, and are reported as such. All of it
-is *measured*: no finite number of runs proves a black box causal (see the theorem in `cuts`).
+is *measured*: no finite number of runs proves a black box causal (see the theorem in `cuts`). What was not tried is
+said: cuts, values, arrays; a verdict that rests on a share of the cuts is undecided unless a share is accepted.
 """
 
 from __future__ import annotations
@@ -15,17 +16,34 @@ from typing import Any, Protocol
 import numpy as np
 
 from monarch_theory.formats import carrier_of
-from monarch_theory.leaks.cuts import Found, Search, scale
+from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
-from monarch_theory.leaks.noise import wide
-from monarch_theory.sandbox import SandboxError
-from monarch_theory.sandbox.bridge import as_numpy
+from monarch_theory.leaks.judge import Facts
+from monarch_theory.leaks.noise import scale
+from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
+from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.sandbox.arithmetic import Watch, watched
+from monarch_theory.sandbox.bridge import named_arrays
 
-__all__ = ["ArrayModel", "Model", "Observed", "Report", "check_callable", "check_model"]
+__all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
 LONG_RESTART = 3.0
+LONGEST = 300.0
+SPARE = 3.0
+ZERO_FILL = 0.5
 CAUSAL, NOT_CAUSAL, UNDECIDED = "causal", "not causal", "undecided"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One array of outputs: its name, shape and dtype, and whether it leaks."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    verdict: str
+    witness: Found | None = None
 
 
 @dataclass(frozen=True)
@@ -34,8 +52,8 @@ class Report:
 
     verdict: "causal", "not causal" or "undecided"; outcome: the name of what went wrong where undecided, else None;
     witness: the first leaking pair; cuts_tested of cuts_total; gap: violations i ← j with j − i ≥ gap cannot have been
-    missed between cuts; response, floor and noise: of what was taken for
-    rounding, relative to the size of the outputs.
+    missed between cuts; response, floor and noise: of what was taken for rounding, relative to the size of its
+    channel; outputs: each array that was judged; covered: which values were tried.
     """
 
     verdict: str
@@ -57,12 +75,19 @@ class Report:
     noise: float = 0.0
     forwards: int = 0
     seconds: float = 0.0
+    outputs: tuple[Judged, ...] = ()
+    covered: str = ""
     notes: tuple[str, ...] = ()
     map: HeatMap | None = field(default=None, repr=False)
 
     @property
     def exit_code(self) -> int:
         return {CAUSAL: 0, NOT_CAUSAL: 1}.get(self.verdict, 2)
+
+    @property
+    def partial(self) -> bool:
+        """Whether not all cuts were tested."""
+        return self.cuts_tested < self.cuts_total
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; the map as nested lists."""
@@ -72,18 +97,31 @@ class Report:
 
 
 class Model(Protocol):
-    """What is checked: a call, and a way back to the state before every call (False where there is none).
+    """What is checked.
 
-    dtypes and count: logical dtypes and number of the arrays last returned; restart_seconds: what `fresh` takes.
+    restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
+    tokens are looked up in, None where not known.
     """
 
-    dtypes: tuple[str, ...]
-    count: int
     restart_seconds: float
+    zeros: tuple[str, ...]
+    rows: int | None
 
-    def __call__(self, x: np.ndarray) -> np.ndarray: ...
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
+        """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size."""
+        ...
 
-    def fresh(self, seed: int | None = None) -> bool: ...
+    def facts(self, x: np.ndarray) -> Facts:
+        """What is seen of the arithmetic of a run on x."""
+        ...
+
+    def fresh(self, seed: int | None = None) -> bool:
+        """Back to the state before every call; False where there is no way."""
+        ...
+
+    def fill(self, size: float) -> None:
+        """Give all-zero parameters random values of that size; 0 puts the zeros back."""
+        ...
 
 
 class ArrayModel:
@@ -91,69 +129,80 @@ class ArrayModel:
 
     def __init__(self, function: Callable[[Any], Any]):
         self.function = function
-        self.dtypes: tuple[str, ...] = ()
-        self.count = 0
         self.restart_seconds = 0.0
+        self.zeros: tuple[str, ...] = ()
+        self.rows: int | None = None
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
+        if redraw is None:
+            return self._called(x)
+        with watched(Watch(redraw, amplitude), self._modules()):
+            return self._called(x)
+
+    def _called(self, x: np.ndarray) -> Named:
         given = x.copy()
-        outputs, dtypes = as_numpy(self.function(given))
+        with np.errstate(all="ignore"):
+            arrays, dtypes, names = named_arrays(self.function(given))
         if given.tobytes() != x.tobytes():
             raise UndecidedError("in-place write", "the callable writes into its own input: give it a copy to write to")
-        self.dtypes, self.count = tuple(dtypes), len(outputs)
-        return outputs[0].copy()
+        return tuple(a.copy() for a in arrays), tuple(dtypes), tuple(names)
+
+    def _modules(self) -> tuple[Any, ...]:
+        import sys
+
+        module = sys.modules.get(getattr(self.function, "__module__", None) or "")
+        return (module,) if module is not None else ()
+
+    def facts(self, x: np.ndarray) -> Facts:
+        with watched(Watch(), self._modules()) as watch:
+            self._called(x)
+        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
 
     def fresh(self, seed: int | None = None) -> bool:
         return False
 
+    def fill(self, size: float) -> None:
+        pass
+
 
 class Observed:
-    """A model's outputs with the sequence axis first, shape (n, channels); it counts and must keep its shape."""
+    """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes."""
 
-    def __init__(self, model: Model, inputs: Inputs, output_axis: int | None):
+    def __init__(self, model: Model, inputs: Inputs, output_axis: int | None, output: str | None):
         self.model, self.inputs = model, inputs
-        self.output_axis = output_axis
+        self.output_axis, self.output = output_axis, output
         self.always_fresh = False
         self.forwards = 0
-        self.shape: tuple[int, ...] | None = None
+        self.layout: Layout | None = None
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
         if self.always_fresh:
             self.model.fresh()
         self.forwards += 1
-        y = self.model(x)
-        if self.shape is None:
-            self.shape = y.shape
-            self.axis = sequence_axis(y.shape, self.inputs, self.output_axis)
-        elif y.shape != self.shape:
-            raise UndecidedError("shape change", f"the output had shape {self.shape} once and {y.shape} later")
-        y = np.moveaxis(y, self.axis, 0).reshape(self.inputs.n, -1)
-        return np.ascontiguousarray(y.astype(np.int8) if y.dtype == bool else y)
+        called = self.model(x, redraw, amplitude)
+        if self.layout is None:
+            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._longer)
+        return self.layout.outputs(self.inputs.n, called[0])
 
+    def _longer(self) -> tuple[tuple[int, ...], ...] | None:
+        """Shapes of the arrays for a sequence one longer, None where the model takes none."""
+        longer = replace(self.inputs, shape=tuple(s + (a == self.inputs.axis) for a, s in enumerate(self.inputs.shape)))
+        try:
+            arrays, _, _ = self.model(longer.draw(0)[0])
+        except (UndecidedError, MemoryError):
+            return None
+        except Exception as error:
+            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+                raise
+            return None
+        finally:
+            self.model.fresh()
+        return tuple(a.shape for a in arrays)
 
-def sequence_axis(shape: tuple[int, ...], inputs: Inputs, asked: int | None) -> int:
-    """Which output axis is the sequence: the one asked for, the input's own, or the only one of length n."""
-    n = inputs.n
-    if asked is not None:
-        if not -len(shape) <= asked < len(shape) or shape[asked] != n:
-            raise UndecidedError(
-                "bad input", f"output-axis: expected an axis of length {n} of output {shape}, got {asked}"
-            )
-        return asked % len(shape)
-    if len(shape) == len(inputs.shape) and shape[inputs.axis] == n:
-        return inputs.axis
-    matching = [a for a, size in enumerate(shape) if size == n]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
-        raise UndecidedError(
-            "shape change", f"input {inputs.shape} gave output {shape}: no axis of length n = {n} is left"
-        )
-    if inputs.axis in matching and len(shape) > len(inputs.shape):
-        return inputs.axis
-    raise UndecidedError(
-        "shape change", f"output {shape} has {len(matching)} axes of length n = {n}: name one, --output-axis"
-    )
+    @property
+    def roundoff(self) -> float:
+        """The largest unit roundoff of the outputs."""
+        return max(unit_roundoff(d) for d in self.layout.dtypes) if self.layout else 0.0
 
 
 def check_callable(
@@ -163,23 +212,30 @@ def check_callable(
     shape: str = "n",
     dtype: str = "float64",
     vocab: int = 16,
+    tokens: tuple[int, ...] = (),
     seed: int = 0,
-    budget: float = 12.0,
+    budget: float | None = None,
+    accept_partial: bool = False,
+    output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Decide whether a NumPy function, or any callable from array to array, is causal, in this process.
 
-    What `function` raises comes through; every other way of failing is an undecided report with its `outcome`.
+    What `function` raises on the first input comes through; every other way of failing is an undecided report with its
+    `outcome`.
 
     Args:
-        function: given a fresh array of `shape` and `dtype`; of a tuple it returns, the first array is checked.
+        function: given a fresh array of `shape` and `dtype`; every array it returns that has a sequence axis is judged.
         n: sequence length.
         shape: sizes and one letter n, the sequence axis.
         dtype: of the input; integers are tokens in [0, vocab).
+        tokens: some to be tried in any case.
         seed: of every input drawn.
-        budget: seconds for the search; what it does not suffice for is reported.
+        budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
+        accept_partial: call causal what was found so at a share of the cuts.
+        output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
 
@@ -190,55 +246,96 @@ def check_callable(
     ('not causal', 0, 1)
     """
     try:
-        inputs = Inputs.of(shape, n, dtype, vocab, seed)
+        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
         if carrier_of(dtype) != dtype:
             raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
-    model = ArrayModel(function)
-    return check_model(model, inputs, budget=budget, output_axis=output_axis, map_size=map_size, progress=progress)
+    return check_model(
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, output=output,
+        output_axis=output_axis, map_size=map_size, progress=progress,
+    )  # fmt: skip
+
+
+def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:
+    """`check_callable`, for a test or a training script: the report, if it is causal.
+
+    Raises:
+        AssertionError: it is not, or nothing could be decided; with the reason and the witness.
+
+    >>> assert_causal(np.cumsum, 16).verdict
+    'causal'
+    """
+    report = check_callable(function, n, **options)
+    if report.verdict != CAUSAL:
+        raise AssertionError(f"{report.verdict}: {report.reason}")
+    return report
 
 
 def check_model(
     model: Model,
     inputs: Inputs,
     *,
-    budget: float = 12.0,
+    budget: float | None = None,
+    longest: float = LONGEST,
+    accept_partial: bool = False,
+    output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """As `check_callable`, for a `Model` and its `Inputs`."""
+    """As `check_callable`, for a `Model` and its `Inputs`; without a `budget`, `longest` seconds at the most.
+
+    Parameters that are all zero hide what they multiply. They are drawn at random for the search over all cuts; as they
+    are, a few cuts of each kind are tested.
+    """
     started = time.monotonic()
-    observe = Observed(model, inputs, output_axis)
+    observe = Observed(model, inputs, output_axis, output)
     notes: list[str] = []
     search: Search | None = None
-    common: dict[str, Any] = {"n": inputs.n, "shape": inputs.shape, "dtype": inputs.dtype, "seed": inputs.seed}
     try:
         constant = settle_state(observe, inputs, notes)
+        blind = blind_outputs(observe, inputs, notes)
         while True:
-            left = max(budget - (time.monotonic() - started), budget / 4)
-            search = Search(observe, inputs, model.dtypes[0], inputs.seed, left, left / 4, progress)
+            left = longest if budget is None else max(budget - (time.monotonic() - started), budget / 4)
+            spare = SPARE if budget is None else left / 4
+            assert observe.layout is not None
+
+            def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
+                assert observe.layout is not None
+                return Search(observe, model.facts, observe.layout, inputs, left, spare, thorough, progress)
+
+            search = searched(not model.zeros)
             found = search.run()
+            hidden = False
+            if model.zeros and not found:
+                model.fill(ZERO_FILL)
+                as_is, search = search, searched(True)
+                found, hidden = search.run(), True
+                search.coverage.kinds += [k for k in as_is.coverage.kinds if k not in search.coverage.kinds]
+                model.fill(0.0)
             if observe.always_fresh or unchanged(observe, inputs):
                 break
             remember_state(observe, inputs, notes)
-        if model.count > 1:
-            notes.append(f"the first of the {model.count} arrays returned was checked")
-        report = conclude(search, found, constant)
+        report = conclude(search, constant, accept_partial, model, hidden)
+        if blind and report.verdict == CAUSAL:
+            raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
         if map_size:
             report = replace(report, map=heat_map(observe, inputs, map_size))
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         report = Report(UNDECIDED, "none", error.message, outcome)
         if search:
-            report = with_counts(report, search)
+            report = with_counts(report, search, model)
     return replace(
         report,
+        n=inputs.n,
+        shape=inputs.shape,
+        dtype=inputs.dtype,
+        seed=inputs.seed,
         forwards=observe.forwards,
         seconds=round(time.monotonic() - started, 3),
         notes=(*notes, *report.notes),
-        **common,
     )
 
 
@@ -247,22 +344,36 @@ def settle_state(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
 
     Returns whether the output is the same for all inputs tried.
     """
-    rng = np.random.default_rng(inputs.seed)
-    base, donor = inputs.draw(0, rng)
+    base, donor = inputs.draw(0)
     first, second, again = observe(base), observe(donor), observe(base)
     agrees = same_to_rounding(first, again, observe)
-    suspect = first.tobytes() == second.tobytes()
+    suspect = first.same_bits(second, inputs.n)
     if agrees and (suspect or observe.model.restart_seconds < LONG_RESTART) and observe.model.fresh():
         agrees = same_to_rounding(second, observe(donor), observe)
     if not agrees:
         remember_state(observe, inputs, notes)
         first, second = observe(base), observe(donor)
-    return first.tobytes() == second.tobytes()
+    return first.same_bits(second, inputs.n)
+
+
+def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
+    """Say which outputs are not finite, which are compared as they are; whether all are."""
+    y = observe(inputs.draw(0)[0]).wide
+    lost = ~np.isfinite(y)
+    if lost.any():
+        place, channel = np.argwhere(lost)[0]
+        notes.append(
+            f"{int(lost.sum())} of {lost.size} outputs are not finite, the first {y[place, channel].real} at place "
+            f"{place}: they are compared as they are"
+        )
+    if observe.layout and observe.layout.left_out:
+        notes.append(f"not judged, having no sequence axis that can be told: {', '.join(observe.layout.left_out)}")
+    return bool(lost.all()) and bool(lost.size)
 
 
 def unchanged(observe: Observed, inputs: Inputs) -> bool:
     """Whether the model, after all its calls, still gives what it gives when fresh."""
-    base, _ = inputs.draw(0, np.random.default_rng(inputs.seed))
+    base, _ = inputs.draw(0)
     late = observe(base)
     if observe.model.restart_seconds >= LONG_RESTART or not observe.model.fresh():
         return True
@@ -277,7 +388,7 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
             "the same input gave different outputs: the callable is random or keeps state between calls "
             "(if it has a training mode, call .eval() on it first)",
         )
-    base, _ = inputs.draw(0, np.random.default_rng(inputs.seed))
+    base, _ = inputs.draw(0)
     outputs = []
     for seed in (1, 2, 3):
         observe.model.fresh(seed)
@@ -292,55 +403,81 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
     notes.append("the model keeps state between calls: each call was made on a freshly loaded one")
 
 
-def same_to_rounding(y: np.ndarray, z: np.ndarray, observe: Observed) -> bool:
-    """Equal, or apart by what the order of a threaded sum may change."""
-    if y.tobytes() == z.tobytes():
-        return True
-    if not (np.isfinite(y).all() and np.isfinite(z).all()):
-        return bool(np.array_equal(y, z, equal_nan=True))
-    u = unit_roundoff(observe.model.dtypes[0])
-    return float(np.abs(wide(y) - wide(z)).max()) <= 64 * u * scale(y, z)
+def same_to_rounding(y: Outputs, z: Outputs, observe: Observed) -> bool:
+    """Equal, or apart by what the order of a threaded sum may change, channel by channel."""
+    n = observe.inputs.n
+    return y.same_bits(z, n) or bool((difference(y, z, n) <= 64 * observe.roundoff * scale(y, z)).all())
 
 
-def conclude(search: Search, found: Found | None, constant: bool) -> Report:
+def conclude(search: Search, constant: bool, accept_partial: bool, model: Model, hidden: bool) -> Report:
     """The report of a finished search."""
     inputs = search.inputs
-    if found:
-        return with_counts(
-            Report(
-                NOT_CAUSAL,
-                "measured: response above the noise floor",
-                f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
-                f"{found.change:.3g}; the noise floor there is {found.floor:.1e}",
-                witness=found,
-            ),
-            search,
-        )
+    if search.found:
+        return with_counts(not_causal(search, model, hidden), search, model)
     if inputs.n == 1:
-        return with_counts(Report(CAUSAL, "proved", "a sequence of length 1 has no future"), search)
-    if search.identical:
+        return with_counts(Report(CAUSAL, "proved", "a sequence of length 1 has no future"), search, model)
+    if search.same_bits:
         evidence = "measured: bit-identical"
         reason = "the past is bit-identical under changed futures"
+    elif search.identical:
+        evidence = "measured: equal"
+        reason = "the past is equal under changed futures, in all but the signs of zeros"
     else:
         evidence = "measured: causal to rounding"
         reason = (
             f"changed futures move the past by at most {search.worst.response:.1e} of the output's size, within the "
             f"floor {search.worst.floor:.1e} that its rounding noise {search.worst.noise:.1e} sets"
         )
-    total = inputs.n - 1
-    if len(search.tested) == total:
+    if hidden:
+        search.notes.append(f"all-zero parameters were drawn at random for the search: {few(model.zeros)}")
+    tested, total = len(search.tested), inputs.n - 1
+    verdict, outcome = CAUSAL, None
+    if tested == total:
         reason += f", at all {total} cuts"
     else:
         reason += (
-            f", at {len(search.tested)} of {total} cuts: a dependence on an input {search.gap} or more places "
+            f", at {tested} of {total} cuts: a dependence on an input {search.gap} or more places "
             "ahead would have been seen, a nearer one only where it crosses a tested cut; a larger --budget tests more"
         )
+        if not accept_partial:
+            verdict, outcome = UNDECIDED, "partial"
+            reason = f"causal at {tested} of {total} cuts, not all: {reason}, --accept-partial takes this for an answer"
     if constant:
         reason = f"constant: the output never changed with the input; {reason}"
-    return with_counts(Report(CAUSAL, evidence, reason), search)
+    return with_counts(Report(verdict, evidence, reason, outcome), search, model)
 
 
-def with_counts(report: Report, search: Search) -> Report:
+def not_causal(search: Search, model: Model, hidden: bool) -> Report:
+    """The report of the earliest pair among the arrays."""
+    found = min(search.found.values(), key=lambda f: (f.output, f.input))
+    if np.isinf(found.size):
+        reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
+    else:
+        reason = (
+            f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
+            f"{found.change:.3g}; the noise floor there is {found.floor:.1e}"
+        )
+    evidence = "measured: response above the noise floor"
+    if hidden:
+        evidence += ", hidden by zero-initialised parameters"
+        reason += (
+            f". It is hidden as long as parameters are zero ({few(model.zeros)}), and shows with these drawn at "
+            "random, as training will move them"
+        )
+    return Report(NOT_CAUSAL, evidence, reason, witness=found)
+
+
+def few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def with_counts(report: Report, search: Search, model: Model) -> Report:
+    layout = search.layout
+    clear = report.verdict if report.verdict != NOT_CAUSAL else UNDECIDED if search.doubt else CAUSAL
+    judged = tuple(
+        Judged(name, shape, dtype, NOT_CAUSAL if k in search.found else clear, search.found.get(k))
+        for k, (name, shape, dtype) in enumerate(zip(layout.names, layout.shapes, layout.dtypes, strict=True))
+    )
     return replace(
         report,
         cuts_tested=len(search.tested),
@@ -350,5 +487,7 @@ def with_counts(report: Report, search: Search) -> Report:
         response=search.worst.response,
         floor=search.worst.floor,
         noise=search.worst.noise,
-        notes=tuple(search.notes),
+        outputs=judged,
+        covered=search.coverage.words(model.rows),
+        notes=(*search.notes, *(search.judge.notes if search.judge else ())),
     )

@@ -4,8 +4,12 @@
 some place c, i < c ≤ j, and differ from c on. Among m inputs there are at most m − 1 different first places of
 disagreement: the inputs form a trie with m leaves, which has at most m − 1 branchings. So n − 1 cuts need n runs, and
 no way of choosing the inputs does with fewer; for a linear callable the same follows from rank, since with m < n probes
-some row of the probe matrix lies in the span of those above it. Where the time allowed does not suffice for all, cuts
+some row of the probe matrix lies in the span of those above it. All cuts are made once, with the usual kind of future,
+and a few with each other kind; more of those where time is left. Where the time allowed does not suffice for all, cuts
 are spread evenly and the share that was tested is reported: a violation that spans at least `gap` places crosses one.
+
+A response is examined (`judge`) unless it is zero, or no larger than the floor that an examination found at that very
+place and channel, which grows with the size of the channel's outputs as rounding does.
 """
 
 from __future__ import annotations
@@ -13,48 +17,58 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from monarch_theory.leaks.inputs import KINDS, Inputs, UndecidedError, unit_roundoff
-from monarch_theory.leaks.noise import COARSE_STEP, SINGLE, Examination, examine, wide
+from monarch_theory.leaks.inputs import Futures, Inputs, UndecidedError
+from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
+from monarch_theory.leaks.noise import Examination, Observe, scale
+from monarch_theory.leaks.outputs import Layout, Outputs, difference
+from monarch_theory.sandbox import Outcome, SandboxError
 
 __all__ = ["Found", "Search", "spread_order"]
 
-PREVIEW = 8
-LEAST = 4
+PREVIEW = 6
+LEAST = 2
+RUNS_PER_CUT = 1.4
 COARSEST_FLOOR = 0.01
-FEW_PLACES = 8
+MOST_DOUBTS = 3
 
 
 def spread_order(n: int) -> list[int]:
-    """Cuts 1 … n−1, ends and middle first, each prefix as even as can be (van der Corput order).
+    """Cuts 1 … n−1, ends and middle first, the last before all, each prefix as even as can be (van der Corput order).
 
     >>> spread_order(9)
-    [1, 8, 4, 2, 6, 5, 3, 7]
+    [8, 1, 4, 2, 6, 5, 3, 7]
     """
     if n <= 1:
         return []
     bits = max((n - 1).bit_length(), 1)
     places = (int(f"{k:0{bits}b}"[::-1], 2) * n >> bits for k in range(1, 2**bits))
-    return list(dict.fromkeys([1, n - 1, *(c for c in places if 0 < c < n), *range(1, n)]))
+    return list(dict.fromkeys([n - 1, 1, *(c for c in places if 0 < c < n), *range(1, n)]))
 
 
 @dataclass(frozen=True)
 class Found:
-    """Output i changes with input j > i: by `size` when that input changes by `change`; `floor` is its noise floor."""
+    """Output i changes with input j > i: by `size` when that input changes by `change`; `floor` is its noise floor.
+
+    array: the name of the array of outputs; kind: that of the future that showed it.
+    """
 
     output: int
     input: int
     size: float
     floor: float
     change: float
+    array: str = "output"
+    kind: str = ""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What was taken for rounding, relative to the size of the outputs: largest response, floor and noise."""
+    """What was taken for rounding, relative to the size of its channel: largest response, with its floor and noise."""
 
     response: float = 0.0
     floor: float = 0.0
@@ -62,62 +76,101 @@ class Rounding:
 
 
 @dataclass
+class Coverage:
+    """Which values were tried: tokens, or sizes of floats."""
+
+    inputs: Inputs
+    kinds: list[str] = field(default_factory=list)
+    low: float = np.inf
+    high: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.tokens = np.zeros(self.inputs.vocab if self.inputs.integer else 0, bool)
+
+    def add(self, kind: str, x: np.ndarray) -> None:
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        if self.inputs.integer:
+            self.tokens[x.reshape(-1).astype(np.int64)] = True
+            return
+        size = np.abs(x)
+        self.high = max(self.high, float(size.max()))
+        self.low = min(self.low, float(np.min(size, where=size > 0, initial=np.inf)))
+
+    def words(self, rows: int | None) -> str:
+        """One sentence."""
+        if self.inputs.integer:
+            vocabulary = self.inputs.vocab if rows is None else rows
+            return f"{int(self.tokens.sum())} of {vocabulary} tokens, {len(self.kinds)} kinds of future"
+        return f"|x| from {self.low:.0e} to {self.high:.0e}, {len(self.kinds)} kinds of future"
+
+
+@dataclass
 class Search:
     """One search over a deterministic callable.
 
     Args:
-        observe: from an input to outputs of shape (n, channels), checked for shape.
-        output_dtype: logical dtype of the outputs.
-        budget: seconds for the first round over all cuts; `extra` for the rounds with other kinds of values.
+        observe: from an input, and a seed `redraw` to redraw rounding with, to outputs.
+        facts: from an input to what is seen of the arithmetic of a run on it.
+        limit: seconds for the round over all cuts; `extra` for more rounds with other kinds of values.
+        thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
     """
 
-    observe: Callable[[np.ndarray], np.ndarray]
+    observe: Observe
+    facts: Callable[[np.ndarray], Facts]
+    layout: Layout
     inputs: Inputs
-    output_dtype: str
-    seed: int
-    budget: float
+    limit: float
     extra: float
+    thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
     tested: set[int] = field(default_factory=set)
-    rounds: int = 0
     identical: bool = True
-    rounding: dict[int, Rounding] = field(default_factory=dict)
+    same_bits: bool = True
+    found: dict[int, Found] = field(default_factory=dict)
+    worst: Rounding = field(default_factory=Rounding)
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
+    judge: Judge | None = None
+    size: np.ndarray | None = None
 
-    def run(self) -> Found | None:
-        """A leak, or None where no tested cut showed one.
+    def __post_init__(self) -> None:
+        self.started = time.monotonic()
+        self.coverage = Coverage(self.inputs)
+        self.runs = 0
+        self.coarse = 0.0
+        self.rounds = 0
+
+    def run(self) -> dict[int, Found]:
+        """For each array that leaks, by its index, the first pair found.
 
         Raises:
-            UndecidedError: none did, but some response could be told neither from a leak nor from rounding.
+            UndecidedError: none does, but some response could be told neither from a leak nor from rounding.
         """
-        found = self._rounds()
-        if self.doubt and not found:
+        kinds, order = self.inputs.kinds, spread_order(self.inputs.n)
+        preview, rest = order[:PREVIEW], order[PREVIEW:]
+        usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
+        for kind in kinds[1:]:
+            self._round(self.inputs.futures(kind), preview, self.limit / 4, usual, least=1)
+        for magnitude in self.inputs.magnitudes:
+            if self._round(self.inputs.of_size(magnitude), preview[:LEAST], self.limit / 4, usual, least=1) is None:
+                break
+        if self.thorough:
+            self._round(self.inputs.futures(kinds[0]), rest, self._spent() + self.limit, usual)
+            for kind in (*kinds[1:], *self.inputs.further_kinds):
+                if len(self.tested) == len(order):
+                    cuts = rest if kind in kinds else order
+                    self._round(self.inputs.futures(kind), cuts, self.extra, usual, go_on=self._has_time)
+        if self.doubt and not self.found:
             raise self.doubt
-        usual = self.rounding.get(0, Rounding())
-        if not found and usual.floor > COARSEST_FLOOR:
+        if not self.found and self.coarse > COARSEST_FLOOR:
             raise UndecidedError(
                 "noise",
-                f"the model's own rounding noise, {usual.noise:.1e} of its output, would hide a leak of up to "
-                f"{usual.floor:.1e} of it: too coarse to call it causal (it is unstable, or needs more digits)",
+                f"the model's own rounding noise would hide a leak of up to {self.coarse:.1e} of its output: too "
+                "coarse to call it causal (it is unstable, or needs more digits: ask again with another --dtype)",
             )
-        return found
-
-    def _rounds(self) -> Found | None:
-        order = spread_order(self.inputs.n)
-        preview = order[: PREVIEW + 2]
-        for kind in range(self.inputs.rounds):
-            found = self._round(kind, preview, self.budget / 4 if kind else self.budget)
-            if found:
-                return found
-        found = self._round(0, order[len(preview) :], self.budget)
-        for kind in range(1, self.inputs.rounds):
-            if found or len(self.tested) < len(order) or self._spent() > self.extra:
-                break
-            found = self._round(kind, order[len(preview) :], self.extra)
-        return found
+        return self.found
 
     @property
     def gap(self) -> int:
@@ -128,194 +181,267 @@ class Search:
     def _spent(self) -> float:
         return time.monotonic() - self.started
 
-    def _round(self, kind: int, cuts: list[int], until: float) -> Found | None:
-        """Test `cuts` with one kind of values."""
-        base, _ = self.inputs.draw(kind, np.random.default_rng([self.seed, kind]))
-        y = self._finite(base, kind, self.inputs.n)
-        if y is None:
-            return None
-        for cut in cuts:
-            if self._spent() > until and len(self.tested) >= min(LEAST, self.inputs.n - 1):
-                return None
-            _, donor = self.inputs.draw(kind, np.random.default_rng([self.seed, kind, cut]))
-            changed = self.inputs.splice(base, donor, cut)
-            z = self._finite(changed, kind, cut)
-            if z is None:
-                return None
-            if kind == 0:
-                self.tested.add(cut)
-                self.progress(len(self.tested), self.inputs.n - 1)
-            if self._suspicious(kind, y, z, cut):
-                try:
-                    examination = self._judged(kind, base, changed, cut, scale(y, z))
-                except UndecidedError as doubt:
-                    self.doubt = self.doubt or doubt
-                    self._accept(kind, None, y, z, cut)
-                    continue
-                if examination.leaks.any():
-                    return self._locate(base, donor, cut, examination)
-                self._accept(kind, examination, y, z, cut)
-        self.rounds = max(self.rounds, kind + 1)
-        return None
-
-    def _finite(self, x: np.ndarray, kind: int, cut: int) -> np.ndarray | None:
-        """The outputs, or None where values of another than unit size overflow or are refused."""
-        try:
-            y = self.observe(x)
-        except Exception as error:
-            if kind == 0 or getattr(getattr(error, "outcome", None), "value", None) != "exception":
-                raise
-            self._skip(kind, f"the model raised {error}")
-            return None
-        kept = y if kind == 0 else y[:cut]
-        bad = ~np.isfinite(kept)
-        if not bad.any():
-            return y
-        place = int(np.argwhere(bad)[0][0])
-        value = kept[tuple(np.argwhere(bad)[0])]
-        if kind == 0:
-            raise UndecidedError("not finite", f"output {place} is {value} for a finite input of unit size")
-        self._skip(kind, f"output {place} is {value}")
-        return None
-
-    def _skip(self, kind: int, why: str) -> None:
-        self._note(f"{why}, on inputs of kind {KINDS[kind % len(KINDS)]}: left out")
-
-    def _suspicious(self, kind: int, y: np.ndarray, z: np.ndarray, cut: int) -> bool:
-        """Whether the past moved, and by more than has been found to be rounding."""
-        if y[:cut].tobytes() == z[:cut].tobytes():
-            return False
-        self.identical = False
-        response = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max())
-        return response > self.rounding.get(kind, Rounding()).floor * scale(y, z)
-
-    def _examine(
-        self, base: np.ndarray, changed: np.ndarray, cut: int, h: float = COARSE_STEP, past_only: bool = False
-    ) -> Examination:
-        """Along one line, and where that shows a leak along a second too: six samples may agree by chance."""
-
-        def along(line: int) -> Examination:
-            rng = np.random.default_rng([self.seed, cut, line])
-            return examine(
-                self.observe, self.inputs, base, changed, cut, self.output_dtype, rng, h=h, past_only=past_only
-            )
-
-        first = along(0)
-        return first.agreeing(along(1)) if first.leaks.any() else first
-
-    def _judged(self, kind: int, base: np.ndarray, changed: np.ndarray, cut: int, size: float) -> Examination:
-        """The examination that counts, of a leak or of rounding.
-
-        Noise beyond what the dtype explains is either a coarser precision inside, and then stirring the past alone
-        shows it too (unless a large future swamps a short past), or a leak too wild to look smooth at the usual step,
-        and then it does at a finer one.
-
-        Raises:
-            UndecidedError: neither.
-        """
-        usual = self._examine(base, changed, cut)
-        if self.inputs.integer or self.inputs.half:
-            return usual
-        u = unit_roundoff(self.output_dtype)
-        noise = float(usual.noise.max())
-        if usual.leaks.any():
-            clear = usual.floor <= COARSEST_FLOOR * size
-            if (usual.leaks & (clear | (usual.response > 4 * usual.floor))).any():
-                return usual
-            raise self._doubtful(usual, noise)
-        if noise <= 256 * u * size:
-            return usual
-        if noise <= (64 * SINGLE if u < SINGLE else 2.0**-8) * size:
-            swamped = kind > 0 or cut < FEW_PLACES
-            if swamped or not self._examine(base, changed, cut, past_only=True).leaks.any():
-                self._note(
-                    f"the arithmetic inside is coarser than {self.output_dtype}: noise {noise / size:.1e} of the output"
-                )
-                return usual
-        else:
-            finer = self._examine(base, changed, cut, h=512 * max(u, unit_roundoff(self.inputs.dtype)))
-            if finer.leaks.any():
-                return finer
-        raise self._doubtful(usual, noise)
-
-    def _doubtful(self, examination: Examination, noise: float) -> UndecidedError:
-        return UndecidedError(
-            "noise",
-            f"changing the future moves the past by {examination.response.max():.1e}, with noise of {noise:.1e}: more "
-            f"than rounding in {self.output_dtype} explains, so the model is unstable or not continuous",
-        )
-
-    def _accept(self, kind: int, examination: Examination | None, y: np.ndarray, z: np.ndarray, cut: int) -> None:
-        """Take the response for rounding, and with inputs of this kind whatever is no larger."""
-        size = scale(y, z) or 1.0
-        response = float(np.abs(wide(z[:cut]) - wide(y[:cut])).max()) / size
-        known = self.rounding.get(kind, Rounding())
-        floor = float(examination.floor.min()) / size if examination else 0.0
-        noise = float(np.median(examination.noise)) / size if examination else 0.0
-        self.rounding[kind] = Rounding(
-            max(known.response, response), max(known.floor, 1.5 * response, floor), max(known.noise, noise)
-        )
+    def _has_time(self) -> bool:
+        """For more than is needed: what is cheap in time, or few runs beside those needed."""
+        return self._spent() < self.extra or self.runs < RUNS_PER_CUT * self.inputs.n
 
     @property
-    def worst(self) -> Rounding:
-        """Of the kind of inputs with the largest response."""
-        return max(self.rounding.values(), key=lambda r: r.response, default=Rounding())
+    def _open(self) -> np.ndarray:
+        """Channels of the arrays no leak has been found in, (channels,)."""
+        widths = [int(np.prod(s)) // self.inputs.n for s in self.layout.shapes]
+        return np.concatenate([np.full(w, k not in self.found) for k, w in enumerate(widths)])
 
-    def _note(self, note: str) -> None:
-        if not any(known.split(":")[0] == note.split(":")[0] for known in self.notes):
-            self.notes.append(note)
+    def _round(
+        self,
+        futures: Futures,
+        cuts: list[int],
+        until: float,
+        floors: np.ndarray | None = None,
+        least: int = 0,
+        go_on: Callable[[], bool] = lambda: False,
+    ) -> np.ndarray | None:
+        """Test `cuts` with one kind of values; the floors known by then, (n, channels), or None where it was stopped.
 
-    def _locate(self, base: np.ndarray, donor: np.ndarray, cut: int, examination: Examination) -> Found:
-        """From a leak at one cut to the first leaking output and the nearest input it sees."""
-        y = wide(self.observe(base))
-        deadline = time.monotonic() + max(self.extra, self.budget / 4)
+        It is stopped when nothing is left to look for, when the values are beyond the model's range, or by doubts.
+        """
+        usual, base = futures.kind == self.inputs.kinds[0], futures.base
+        y = self._observed(base, futures.kind)
+        if y is None or len(self.found) == len(self.layout.names):
+            return None
+        floors = np.zeros(y.wide.shape) if floors is None else floors if usual else floors.copy()
+        open_channels, doubts = self._open, 0
+        for done, cut in enumerate(cuts):
+            if self._spent() > until and done >= least and not go_on():
+                return floors
+            changed = self.inputs.splice(base, futures.donor(cut), cut)
+            z = self._observed(changed, futures.kind)
+            if usual and self.thorough:
+                self.tested.add(cut)
+                self.progress(len(self.tested), self.inputs.n - 1)
+            if z is None:
+                continue
+            self.coverage.add(futures.kind, changed)
+            if y.same_bits(z, cut):
+                continue
+            response = difference(y, z, cut)
+            self.identical = self.identical and not response.any()
+            self.same_bits = False
+            if not ((response > floors[:cut] * self._growth(y, z)) & open_channels).any():
+                self._accept(None, response, y, z, usual)
+                continue
+            if np.isinf(response[:, open_channels]).any():
+                if self._overflows(y, base, changed, cut):
+                    return None
+            elif self._judge(changed, y).drowns(base, changed):
+                self._note("where rounding spreads as here, large futures drown the past: those were not judged")
+                continue
+            try:
+                examination = self._judge(changed, y).examine(base, changed, cut)
+            except UndecidedError as doubt:
+                if immoderate(self.inputs, changed):
+                    self._note(
+                        f"at values of size {float(np.abs(changed).max()):.0e} nothing could be told from rounding"
+                    )
+                    return None
+                self.doubt, doubts = self.doubt or doubt, doubts + 1
+                if doubts > MOST_DOUBTS:
+                    return None
+                continue
+            leaks = examination.leaks & open_channels
+            floors[:cut] = np.maximum(floors[:cut], np.where(leaks, 0.0, examination.floor))
+            if leaks.any():
+                self._locate(futures, y, changed, cut, examination, leaks)
+                open_channels = self._open
+                if not open_channels.any():
+                    return None
+            else:
+                self._accept(examination, response, y, z, usual)
+        self.rounds += 1
+        return floors
 
-        def moved(start: int, stop: int | None) -> np.ndarray:
-            changed = self.inputs.splice(base, donor, start, stop)
-            return np.abs(wide(self.observe(changed)) - y)
+    def _growth(self, y: Outputs, z: Outputs) -> np.ndarray:
+        """How many times larger than in the usual round each channel is, (channels,): rounding grows with it."""
+        size = scale(y, z)
+        if self.size is None:
+            self.size = size
+        with np.errstate(all="ignore"):
+            return np.maximum(np.nan_to_num(size / self.size, nan=1.0, posinf=1.0), 1.0)
 
-        i = first_leak(examination)
-        known = float(examination.floor[examination.leaks].min())
-        for c in range(1, i + 1):
-            if time.monotonic() > deadline:
-                self._note(f"outputs before {i} were not all searched: an earlier one may leak too")
-                break
-            response = float(moved(c, None)[:c].max())
-            if response > known:
-                earlier = self._examine(base, self.inputs.splice(base, donor, c), c)
-                if earlier.leaks.any():
-                    i, examination = first_leak(earlier), earlier
-                    break
-                known = 1.5 * response
-        low, high = i + 1, self.inputs.n - 1
+    def _observed(self, x: np.ndarray, kind: str) -> Outputs | None:
+        """The outputs, or None where the model raises: then nothing is called causal."""
+        self.runs += 1
+        try:
+            y = self.observe(x)
+        except (UndecidedError, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+                raise
+            said = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+            self.doubt = self.doubt or UndecidedError(
+                "exception", f"the model raised {said}, on inputs of kind {kind!r}: a future may stop the past"
+            )
+            return None
+        return y
+
+    def _judge(self, changed: np.ndarray, y: Outputs) -> Judge:
+        """The judge, who looks at the arithmetic when first needed."""
+        if self.judge is None:
+            units = roundoffs(y, self.layout.dtypes)
+            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed)
+        return self.judge
+
+    def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: int) -> bool:
+        """Whether values of such size are beyond the model's range, so that infinities arise at their own place.
+
+        Below a moderate size, and where the changed place's own output stays finite, a past that turns to NaN or
+        infinity sees the future.
+        """
+        if not immoderate(self.inputs, changed):
+            return False
+
+        def lost(start: int, stop: int, before: int) -> tuple[bool, Outputs]:
+            z = self.observe(self.inputs.splice(base, changed, start, stop))
+            return bool(np.isinf(difference(y, z, before)[:, self._open]).any()), z
+
+        low, high = cut + 1, self.inputs.n
         while low < high:
             middle = (low + high) // 2
-            if (moved(i + 1, middle + 1)[i] > examination.floor[i]).any():
+            low, high = (low, middle) if lost(cut, middle, cut)[0] else (middle + 1, high)
+        alone, z = lost(low - 1, low, low - 1)
+        if alone and not (np.isfinite(y.wide[low - 1]) & ~np.isfinite(z.wide[low - 1])).any():
+            return False
+        self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
+        return True
+
+    def _accept(
+        self, examination: Examination | None, response: np.ndarray, y: Outputs, z: Outputs, usual: bool
+    ) -> None:
+        """Note what was taken for rounding; where it is large, or its floor is, the answer rests on too little."""
+        if self.judge and response.any():
+            self.judge.spreads = True
+        size = scale(y, z)
+        size = np.where(size > 0, size, 1.0)
+        largest = float(np.min([(response / size)[:, self._open].max(), 1e300]))
+        if largest > COARSEST_FLOOR:
+            self.coarse = max(self.coarse, largest)
+        if examination is None:
+            self.worst = Rounding(max(self.worst.response, largest), self.worst.floor, self.worst.noise)
+            return
+        floor = np.median(examination.floor, axis=0) / size
+        noise = np.median(examination.noise, axis=0) / size
+        touched = self._open & (response > 0).any(axis=0)
+        if usual and len(response) >= self.inputs.n // 2 and touched.any():
+            with np.errstate(all="ignore"):
+                hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[: len(response)])), axis=0)
+            self.coarse = max(self.coarse, float(hidden[touched].max()))
+        if largest >= self.worst.response and touched.any():
+            self.worst = Rounding(largest, float(floor[touched].max()), float(noise[touched].max()))
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _locate(
+        self,
+        futures: Futures,
+        y: Outputs,
+        changed: np.ndarray,
+        cut: int,
+        examination: Examination,
+        leaks: np.ndarray,
+    ) -> None:
+        """From a leak at one cut to the first leaking output of each array and the nearest input it sees."""
+        stops = np.cumsum([a.shape[1] for a in y.arrays])
+        for k, stop in enumerate(stops):
+            columns = slice(int(stop) - y.arrays[k].shape[1], int(stop))
+            if k not in self.found and leaks[:, columns].any():
+                self.found[k] = Pair(self, futures, y, changed, columns, self.layout.names[k]).found(cut, examination)
+
+
+@dataclass
+class Pair:
+    """The first leaking pair of one array, `columns` of the outputs, given one change that shows a leak."""
+
+    search: Search
+    futures: Futures
+    y: Outputs
+    changed: np.ndarray
+    columns: slice
+    name: str
+
+    def found(self, cut: int, examination: Examination) -> Found:
+        search = self.search
+        i = first_leak(examination, self.columns)
+        deadline = time.monotonic() + max(search.extra, search.limit / 4)
+        known = examination.floor[: i + 1, self.columns].copy()
+        done = search.tested if self.futures.kind == search.inputs.kinds[0] else ()
+        for c in range(1, i + 1):
+            if c in done:
+                continue
+            if time.monotonic() > deadline:
+                search._note(f"outputs before {i} were not all searched: an earlier one may leak too")
+                break
+            if (self.moved(c, None)[:c] > known[:c]).any():
+                earlier = self.examined(c, None, c)
+                if earlier is not None and earlier.leaks[:, self.columns].any():
+                    i, examination = first_leak(earlier, self.columns), earlier
+                    break
+                if earlier is not None:
+                    known[:c] = np.maximum(known[:c], earlier.floor[:, self.columns])
+        floor = examination.floor[i, self.columns]
+        low, high = i + 1, search.inputs.n - 1
+        while low < high:
+            middle = (low + high) // 2
+            if (self.moved(i + 1, middle + 1)[i] > floor).any():
                 high = middle
             else:
                 low = middle + 1
-        return self._measured(base, donor, i, low, float(examination.floor[i].min()))
+        return self.measured(i, low, examination)
 
-    def _measured(self, base: np.ndarray, donor: np.ndarray, i: int, j: int, floor: float) -> Found:
+    def moved(self, start: int, stop: int | None) -> np.ndarray:
+        """How the array's outputs answer to a change of inputs start … stop−1, (n, channels)."""
+        inputs = self.search.inputs
+        z = self.search.observe(inputs.splice(self.futures.base, self.changed_everywhere, start, stop))
+        return difference(self.y, z, inputs.n)[:, self.columns]
+
+    @cached_property
+    def changed_everywhere(self) -> np.ndarray:
+        """The changed input, and at the places it shares with the base the pool's own values."""
+        inputs, base = self.search.inputs, self.futures.base
+        differs = np.asarray(self.changed != base)
+        first = int(np.argmax(np.moveaxis(differs, inputs.axis, 0).reshape(inputs.n, -1).any(axis=1)))
+        return inputs.splice(self.changed, self.futures.donor(first), 0, first)
+
+    def examined(self, start: int, stop: int | None, cut: int) -> Examination | None:
+        search = self.search
+        x = search.inputs.splice(self.futures.base, self.changed_everywhere, start, stop)
+        try:
+            return search._judge(x, self.y).examine(self.futures.base, x, cut)
+        except UndecidedError:
+            return None
+
+    def measured(self, i: int, j: int, examination: Examination) -> Found:
         """Size of the leak i ← j, from changing input j alone where that is enough to show it."""
-        place = (slice(None),) * self.inputs.axis + (j,)
-        change = float(np.abs(wide(donor[place]) - wide(base[place])).max())
-        size = 0.0
-        for start in (j, i + 1):
-            examination = self._examine(base, self.inputs.splice(base, donor, start, j + 1), i + 1)
-            at = int(np.argmax(examination.response[i]))
-            size = float(examination.response[i, at])
-            if size > examination.floor[i, at]:
-                return Found(i, j, size, float(examination.floor[i, at]), change)
-        return Found(i, j, size, floor, change)
+        inputs = self.search.inputs
+        place = inputs.places(j, j + 1)
+        with np.errstate(all="ignore"):
+            apart = np.abs(inputs_wide(self.changed_everywhere[place]) - inputs_wide(self.futures.base[place]))
+        change = float(apart.max())
+        for start in dict.fromkeys((j, i + 1)):
+            alone = self.examined(start, j + 1, i + 1)
+            if alone is not None and alone.leaks[i, self.columns].any():
+                examination = alone
+                break
+        response, floor = examination.response[i, self.columns], examination.floor[i, self.columns]
+        at = int(np.argmax(np.where(response > floor, response, 0.0)))
+        return Found(i, j, float(response[at]), float(floor[at]), change, self.name, self.futures.kind)
 
 
-def first_leak(examination: Examination) -> int:
+def inputs_wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64)
+
+
+def first_leak(examination: Examination, columns: slice) -> int:
     """The first output above its floor."""
-    return int(np.argmax(examination.leaks.any(axis=1)))
-
-
-def scale(y: np.ndarray, z: np.ndarray) -> float:
-    """Size of the outputs, the future included: what the rounding of a transform is relative to."""
-    both = [np.abs(wide(a)) for a in (y, z)]
-    return float(max(a[np.isfinite(a)].max(initial=0.0) for a in both))
+    return int(np.argmax(examination.leaks[:, columns].any(axis=1)))

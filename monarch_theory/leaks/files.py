@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from monarch_theory.leaks.callables import UNDECIDED, Report, check_model
+from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
+from monarch_theory.leaks.judge import Facts
+from monarch_theory.leaks.outputs import Named
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 
 __all__ = ["check_file"]
+
+SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
+SHARE_OF_TIME = 0.9
 
 
 @dataclass(frozen=True)
@@ -27,17 +35,21 @@ class Attempt:
 class FileModel:
     """A model in a sandbox, called in one way."""
 
-    def __init__(self, sandbox: Sandbox, attempt: Attempt, described: Described, first_seconds: float):
-        self.sandbox, self.attempt = sandbox, attempt
-        self.restart_seconds = described.seconds + first_seconds
-        self.dtypes: tuple[str, ...] = ()
-        self.count = 0
+    def __init__(self, sandbox: Sandbox, attempt: Attempt, call: Call, described: Described, rows: int | None):
+        self.sandbox, self.attempt, self.call = sandbox, attempt, call
+        self.restart_seconds = described.seconds + sandbox.seconds
+        self.zeros, self.rows = described.zeros, rows
+        self._filled = 0.0
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        attempt = self.attempt
-        (y,) = self.sandbox.evaluate(x, face=attempt.face, dtypes=(attempt.dtype,))
-        self.dtypes, self.count = self.sandbox.dtypes, self.sandbox.count
-        return y
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
+        arrays = evaluated(self.sandbox, self.attempt, self.call, x, redraw=redraw, amplitude=amplitude)
+        return arrays, self.sandbox.dtypes, self.sandbox.names
+
+    def facts(self, x: np.ndarray) -> Facts:
+        evaluated(self.sandbox, self.attempt, self.call, x, watch=True)
+        seen = self.sandbox.seen
+        transforms = tuple((dtype, length) for dtype, length in seen["transforms"])
+        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]))
 
     def fresh(self, seed: int | None = None) -> bool:
         try:
@@ -46,9 +58,43 @@ class FileModel:
             if error.outcome in (Outcome.IMPORT_ERROR, Outcome.EXCEPTION):
                 return False  # some files can be run only once: they register what may be registered once
             raise
+        if self._filled:
+            self.fill(self._filled)
         if seed is not None:
             self.sandbox.reseed(seed)
         return True
+
+    def fill(self, size: float) -> None:
+        self._filled = size
+        self.sandbox.fill(size, self.sandbox.seed)
+
+
+def evaluated(sandbox: Sandbox, attempt: Attempt, call: Call, x: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
+    """Every array the model returns; `options` as of `Sandbox.evaluate`."""
+    return sandbox.evaluate(
+        *call.arrays(x), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
+        **options,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks to be given to the model; None where that is for us to find."""
+
+    shape: str
+    n: int
+    dtype: str | None
+    vocab: int | None
+    tokens: tuple[int, ...]
+    arguments: dict[str, str]
+    randomise: float
+
+    def inputs(self, dtype: str, seed: int, vocab: int | None = None, specials: tuple[int, ...] = ()) -> Inputs:
+        vocab = self.vocab or vocab or USUAL_VOCABULARY
+        for token in self.tokens:
+            if not 0 <= token < vocab:
+                raise UndecidedError("bad input", f"tokens: expected 0 … {vocab - 1}, got {token}")
+        return Inputs.of(self.shape, self.n, dtype, vocab, seed, (*self.tokens, *specials))
 
 
 def check_file(
@@ -58,11 +104,16 @@ def check_file(
     *,
     shape: str = "n",
     dtype: str | None = None,
-    vocab: int = 16,
+    vocab: int | None = None,
+    tokens: tuple[int, ...] = (),
+    arguments: tuple[str, ...] = (),
+    randomise: float = 0.0,
     seed: int = 0,
-    budget: float = 12.0,
+    budget: float | None = None,
+    accept_partial: bool = False,
     timeout: float = 300.0,
     memory: float | None = 8.0,
+    output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -71,27 +122,36 @@ def check_file(
 
     Args:
         path, name: the file and the callable in it: function, module, class, or factory without arguments.
-        dtype: of the input. When not given, the first that the model accepts of float64, float32 (for a torch
-            module, the dtype of its parameters) and int64. A torch module given float64 or tokens has its
+        dtype: of the input. When not given, the first that the model accepts of float64, float32 (where there are torch
+            modules, the dtype of their parameters) and int64. Torch modules given float64 or tokens have their
             parameters held in double precision, which changes none of them.
+        vocab: number of tokens; by default that of the embedding they are looked up in, else 16.
+        arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON.
+        randomise: draw every trainable parameter anew, of this standard deviation.
+        budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
         timeout: seconds for everything; memory: GiB of private memory, None for no limit.
 
     Other arguments as `check_callable`.
     """
     template: tuple[int, ...] = ()
     try:
-        Inputs.of(shape, n, dtype or "float64", vocab, seed)
+        wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
+        wanted.inputs(dtype or "float64", seed)
         template = tuple(n if s is None else s for s in parse_shape(shape))
         for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory)):
             if value is not None and not 0 < value < float("inf"):
                 raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
+        if not 0 <= randomise < float("inf"):
+            raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
-            described = sandbox.load(double=dtype is None or exact(dtype))
-            model, inputs, notes = choose(sandbox, described, shape, n, dtype, vocab, seed)
-            allowed = min(budget, 0.6 * max(sandbox.remaining, 0.0))
+            described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
+            model, inputs, notes = choose(sandbox, described, wanted)
+            left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = check_model(
-                model, inputs, budget=allowed, output_axis=output_axis, map_size=map_size, progress=progress
-            )
+                model, inputs, budget=None if budget is None else min(budget, left), longest=left,
+                accept_partial=accept_partial, output=output, output_axis=output_axis, map_size=map_size,
+                progress=progress,
+            )  # fmt: skip
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         return Report(UNDECIDED, "none", error.message, outcome, n=n, shape=template, dtype=dtype or "", seed=seed)
@@ -108,53 +168,95 @@ def exact(dtype: str) -> bool:
 
 def attempts(described: Described, dtype: str | None) -> Iterator[Attempt]:
     """The ways to call a model, best first."""
-    module = described.parameters is not None
+    holds = described.parameters is not None
     floating = ["float64", described.parameters or "float32"]
     for wanted in [dtype] if dtype else [*dict.fromkeys(floating), "int64"]:
         for face in described.faces:
-            if module and exact(wanted):
+            if holds and exact(wanted):
                 yield Attempt(face, wanted, True)
-            if not (module and wanted == "float64" and described.parameters != "float64"):
+            if not (holds and wanted == "float64" and described.parameters != "float64"):
                 yield Attempt(face, wanted, False)
 
 
-def choose(
-    sandbox: Sandbox, described: Described, shape: str, n: int, dtype: str | None, vocab: int, seed: int
-) -> tuple[FileModel, Inputs, list[str]]:
-    """The first way of calling that the model accepts.
+def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[FileModel, Inputs, list[str]]:
+    """The first way of calling that the model accepts: with the input itself, else with a mapping that holds it.
 
     Raises:
         SandboxError: none; with the model's own words for the first way, and what might help.
     """
     first: SandboxError | None = None
-    loaded, holds_double = described, dtype is None or exact(dtype)
-    for attempt in attempts(described, dtype):
-        inputs = Inputs.of(shape, n, attempt.dtype, vocab, seed)
-        if described.parameters is not None and attempt.double != holds_double:
-            loaded, holds_double = sandbox.load(double=attempt.double), attempt.double
-        x, _ = inputs.draw(0, np.random.default_rng(seed))
-        try:
-            sandbox.evaluate(x, face=attempt.face, dtypes=(attempt.dtype,))
-        except SandboxError as error:
-            if error.outcome is not Outcome.EXCEPTION:
-                raise
-            if inputs.integer and "index" in error.message.lower() and "range" in error.message.lower() + "range":
-                hint = f"tokens were drawn from 0 … {inputs.vocab - 1}: --vocab sets their number, --n the length"
-                if dtype or "out of" in error.message:
-                    raise SandboxError(error.outcome, f"{error.message}; {hint}") from error
-            first = first or error
-            continue
-        notes = []
-        if loaded.widened:
-            notes.append(f"parameters of {loaded.widened} were held in double precision, which changes none of them")
-        if first is not None:
-            notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
-        if first is not None:
-            sandbox.reload()
-        return FileModel(sandbox, attempt, loaded, sandbox.seconds), inputs, notes
+    loaded, holds_double = described, wanted.dtype is None or exact(wanted.dtype)
+    for mapping in (False, True):
+        for attempt in attempts(described, wanted.dtype):
+            if described.parameters is not None and attempt.double != holds_double:
+                loaded = sandbox.load(double=attempt.double, randomise=wanted.randomise)
+                holds_double = attempt.double
+            try:
+                accepted = accept(sandbox, attempt, loaded, wanted, mapping)
+            except SandboxError as error:
+                if error.outcome is not Outcome.EXCEPTION:
+                    raise
+                first = first or error
+                continue
+            if accepted is None:
+                continue
+            call, inputs, rows = accepted
+            notes = []
+            if loaded.widened:
+                notes.append(
+                    f"parameters of {loaded.widened} were held in double precision, which changes none of them"
+                )
+            if call.words:
+                notes.append(f"called with {call.words}")
+            if first is not None:
+                notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
+                sandbox.reload()
+            return FileModel(sandbox, attempt, call, loaded, rows), inputs, notes
     assert first is not None
-    size = ",".join("n" if s is None else str(s) for s in parse_shape(shape))
-    given = f"it was given an array of shape ({size}) with n = {n}, {dtype or 'float64'}"
-    raise SandboxError(
-        first.outcome, f"{first.message}; {given}: --shape and --dtype name another, e.g. --shape 2,n,16"
-    )
+    raise SandboxError(first.outcome, f"{first.message}; {what_was_given(described, wanted)}", first.types)
+
+
+def accept(
+    sandbox: Sandbox, attempt: Attempt, described: Described, wanted: Wanted, mapping: bool
+) -> tuple[Call, Inputs, int | None] | None:
+    """The call and the inputs the model accepts, and the rows of the table that tokens are looked up in.
+
+    None where it takes no mapping, or more keys from one than there is an input for.
+
+    Raises:
+        SandboxError: it does not accept them.
+    """
+    inputs, rows = wanted.inputs(attempt.dtype, sandbox.seed), None
+    few = replace(inputs, vocab=min(inputs.vocab, SMALLEST_VOCABULARY)) if inputs.integer else inputs
+    x = few.draw(0)[0]
+    if mapping:
+        beside, dtype = filled("ones", inputs)
+        keys = sandbox.keys(x, beside, face=attempt.face, dtypes=(attempt.dtype, dtype))
+        call = of_keys(keys, inputs, wanted.arguments)
+    else:
+        call = of_signature(described, inputs, wanted.arguments)
+    if call is None:
+        return None
+    evaluated(sandbox, attempt, call, x)
+    if inputs.integer:
+        with suppress(SandboxError):
+            evaluated(sandbox, attempt, call, x, watch=True)
+            rows = sandbox.seen["rows"]
+        inputs = wanted.inputs(attempt.dtype, sandbox.seed, rows, described.specials)
+        evaluated(sandbox, attempt, call, inputs.draw(0)[0])
+    return call, inputs, rows
+
+
+def what_was_given(described: Described, wanted: Wanted) -> str:
+    """The input in words, and the options that name another."""
+    size = ",".join("n" if s is None else str(s) for s in parse_shape(wanted.shape))
+    dtype = wanted.dtype or "float64"
+    given = f"it was given an array of shape ({size}) with n = {wanted.n}, {dtype}"
+    help_with = ["--shape and --dtype name another, e.g. --shape 2,n,16"]
+    if exact(dtype) and not dtype.startswith(("float", "complex")):
+        vocabulary = wanted.vocab or USUAL_VOCABULARY
+        help_with.append(f"tokens were drawn from 0 … {vocabulary - 1}, --vocab sets their number, --n the length")
+    missing = [name for name, _, required in described.takes[1:] if required and name not in wanted.arguments]
+    if missing:
+        help_with.append(f"--arg {missing[0]}=ones gives it {missing[0]}")
+    return f"{given}: {'; '.join(help_with)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from monarch_theory.leaks.inputs import Inputs
-from monarch_theory.leaks.noise import wide
+from monarch_theory.leaks.outputs import Outputs, difference
 
 __all__ = ["HeatMap", "heat_map"]
 
@@ -64,13 +64,13 @@ class HeatMap:
         pyplot.close(figure)
 
 
-def heat_map(observe: Callable[[np.ndarray], np.ndarray], inputs: Inputs, size: int) -> HeatMap:
+def heat_map(observe: Callable[[np.ndarray], Outputs], inputs: Inputs, size: int) -> HeatMap:
     """Change one block of inputs at a time; `size` blocks, or n where that is fewer."""
     edges = np.linspace(0, inputs.n, min(size, inputs.n) + 1).round().astype(int)
-    base, donor = inputs.draw(0, np.random.default_rng([inputs.seed, 0]))
-    y = wide(observe(base))
+    base, donor = inputs.draw(0)
+    y = observe(base)
     columns = []
     for start, stop in pairwise(edges):
-        moved = np.abs(wide(observe(inputs.splice(base, donor, int(start), int(stop)))) - y).max(axis=1)
+        moved = difference(y, observe(inputs.splice(base, donor, int(start), int(stop))), inputs.n).max(axis=1)
         columns.append(np.maximum.reduceat(moved, edges[:-1]))
     return HeatMap(np.stack(columns, axis=1), tuple(int(e) for e in edges))

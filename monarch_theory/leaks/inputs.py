@@ -1,22 +1,32 @@
-"""The inputs a callable is tried on: their shape, dtype and values, and a future spliced onto a past."""
+"""The inputs a callable is tried on: their shape, dtype and values, and a future spliced onto a past.
+
+A *kind* of future is a law its values are drawn from. What a leak may be gated by is always among them: for floats
+exact 0, 1 and −1, integers, powers of ten, equal neighbours and constant futures; for tokens the first and the last id
+and their neighbours, those the model's configuration names, repeats of the past, and for a small vocabulary every token
+at every place.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, round_to
 
-__all__ = ["DTYPES", "KINDS", "Inputs", "UndecidedError", "parse_shape"]
+__all__ = ["DTYPES", "Futures", "Inputs", "UndecidedError", "parse_shape", "unit_roundoff"]
 
 DTYPES = (
     "float64", "float32", "float16", "bfloat16", "complex128", "complex64",
     "int64", "int32", "int16", "int8", "uint8", "bool",
 )  # fmt: skip
 
-KINDS = ("normal", "wide", "zero", "large", "negative", "positive", "small", "constant")
+FLOATS = (
+    "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
+    "minus ones", "periodic", "tiny",
+)  # fmt: skip
+SMALL_VOCABULARY = 64
+OTHER_DRAWS = 4
 
 
 class UndecidedError(Exception):
@@ -54,10 +64,12 @@ def unit_roundoff(dtype: str) -> float:
 class Inputs:
     """Arrays of one shape and logical dtype; `axis` is the sequence axis, `vocab` the number of tokens of integers.
 
+    specials: tokens to be tried in any case.
+
     Raises:
         UndecidedError: the dtype is unknown, n is not positive, or the vocabulary does not fit.
 
-    >>> Inputs.of("2,n", 5, "int64", vocab=7).draw(0, np.random.default_rng(0))[0].shape
+    >>> Inputs.of("2,n", 5, "int64", vocab=7).draw(0)[0].shape
     (2, 5)
     """
 
@@ -66,21 +78,27 @@ class Inputs:
     dtype: str
     vocab: int
     seed: int = 0
+    specials: tuple[int, ...] = ()
 
     @staticmethod
-    def of(shape: str, n: int, dtype: str = "float64", vocab: int = 16, seed: int = 0) -> Inputs:
+    def of(
+        shape: str, n: int, dtype: str = "float64", vocab: int = 16, seed: int = 0, specials: tuple[int, ...] = ()
+    ) -> Inputs:
         template = parse_shape(shape)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise UndecidedError("bad input", f"n: expected a positive integer, got {n!r}")
         if dtype not in DTYPES:
             raise UndecidedError("bad input", f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        largest = {"bool": 2, "int8": 127, "uint8": 256, "int16": 32767}.get(dtype, 2**31)
+        largest = {"bool": 2, "int8": 128, "uint8": 256, "int16": 2**15}.get(dtype, 2**31)
         if seed < 0:
             raise UndecidedError("bad input", f"seed: expected a non-negative integer, got {seed}")
         if vocab < 2:
             raise UndecidedError("bad input", f"vocab: expected at least 2, got {vocab}")
         filled = tuple(int(n) if s is None else s for s in template)
-        return Inputs(filled, template.index(None), dtype, min(vocab, largest), seed)
+        vocab = min(vocab, largest)
+        always = (0, vocab - 1, 1, vocab - 2, 2, *specials)
+        kept = tuple(dict.fromkeys(t for t in always if 0 <= t < vocab))
+        return Inputs(filled, template.index(None), dtype, vocab, seed, kept)
 
     @property
     def n(self) -> int:
@@ -100,40 +118,91 @@ class Inputs:
         return np.dtype(carrier_of(self.dtype))
 
     @property
-    def rounds(self) -> int:
-        """How many different kinds of input there are: for tokens, enough for each token to be seen at each place."""
-        return min((self.vocab + 1) // 2, 32) if self.integer else len(KINDS)
+    def magnitudes(self) -> tuple[float, ...]:
+        """Sizes beyond those of every kind, up to the dtype's largest."""
+        top = {"float16": 4, "float64": 300, "complex128": 150}.get(self.dtype, 37)
+        return () if self.integer else tuple(10.0**e for e in (2, 3, 4, 12, 16, 24, 37, 64, 128, 200, 300) if e <= top)
 
-    def draw(self, kind: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Two inputs, a base and a donor of other futures, differing everywhere.
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of future, the usual one first."""
+        if not self.integer:
+            return FLOATS
+        return ("all tokens", *(f"token {t}" for t in self.specials), "repeats", "periodic", "step 1")
 
-        Floats: the base is of unit size (every third kind wide), the donor of the kind's own law. Tokens: round k has
-        a_j + 2k·s_j and a_j + (2k+1)·s_j modulo the vocabulary at place j, s_j a unit, so that all rounds together show
-        every token.
-        """
+    @property
+    def further_kinds(self) -> tuple[str, ...]:
+        """Kinds for when time is left: with them a small vocabulary shows every token at every place."""
+        if not self.integer:
+            return ()
+        last = self.vocab if self.vocab <= SMALL_VOCABULARY else 2 + OTHER_DRAWS
+        return tuple(f"step {s}" for s in range(2, last))
+
+    def futures(self, kind: str) -> Futures:
+        """The base and the futures of one kind."""
+        number = self.kinds.index(kind) if kind in self.kinds else len(self.kinds)
+        rng = np.random.default_rng([self.seed, number])
         if self.integer:
-            first, step = self._tokens()
-            base, donor = (first + 2 * kind * step) % self.vocab, (first + (2 * kind + 1) * step) % self.vocab
-            return base.astype(self.array_dtype), donor.astype(self.array_dtype)
-        base = self._values("wide" if kind % 3 == 2 else "normal", rng)
-        return self.rounded(base), self.rounded(self._values(KINDS[kind % len(KINDS)], rng))
+            return self._token_futures(kind, rng)
+        base = self._values("wide" if kind in ("wide", "negative", "constant") else "normal", rng, self.shape)
+        return Futures(self, kind, self.rounded(base), self.rounded(self._values(kind, rng, self.doubled)))
 
-    def _tokens(self) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([self.seed, self.vocab])
-        limit = min(self.vocab, 4096)
-        units = np.array([s for s in range(1, limit + 1) if gcd(s, self.vocab) == 1])
-        return rng.integers(0, self.vocab, self.shape), rng.choice(units, self.shape)
+    def of_size(self, magnitude: float) -> Futures:
+        """A unit base and futures of one magnitude, signs and mantissas mixed."""
+        rng = np.random.default_rng([self.seed, int(np.log10(magnitude)) + 1000])
+        base = self._values("normal", rng, self.shape)
+        mantissa = np.where(rng.random(self.doubled) < 0.5, 1.0, rng.uniform(1, 2, self.doubled))
+        pool = mantissa * magnitude * rng.choice([-1.0, 1.0], self.doubled)
+        return Futures(self, f"size {magnitude:.0e}", self.rounded(base), self.rounded(pool))
 
-    def _values(self, kind: str, rng: np.random.Generator) -> np.ndarray:
-        x = rng.standard_normal(self.shape)
+    @property
+    def doubled(self) -> tuple[int, ...]:
+        """The shape with the sequence twice as long."""
+        return (*self.shape[: self.axis], 2 * self.n, *self.shape[self.axis + 1 :])
+
+    def draw(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
+        """A base and another input of the kind of that number, differing everywhere save where both must be equal."""
+        futures = self.futures(self.kinds[kind])
+        return futures.base, futures.donor(0)
+
+    def _token_futures(self, kind: str, rng: np.random.Generator) -> Futures:
+        if kind.startswith("step "):
+            rng = np.random.default_rng([self.seed, 0])
+        base = rng.integers(0, self.vocab, self.shape)
+        along = (1,) * self.axis + (2 * self.n,) + (1,) * (len(self.shape) - self.axis - 1)
+        if kind.startswith("step "):
+            step = int(kind.split()[1])
+            pool = np.concatenate([base, base], self.axis) + step
+        elif kind.startswith("token "):
+            token = int(kind.split()[1])
+            base = np.where(base == token, (base + 1) % self.vocab, base)
+            pool = np.full(self.doubled, token)
+        else:
+            start = rng.integers(0, self.vocab, (*self.shape[: self.axis], 1, *self.shape[self.axis + 1 :]))
+            pool = start + np.arange(2 * self.n).reshape(along)
+        pool = pool % self.vocab
+        return Futures(self, kind, base.astype(self.array_dtype), pool.astype(self.array_dtype))
+
+    def _values(self, kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        x = rng.standard_normal(shape)
         if self.dtype.startswith("complex"):
-            x = x + 1j * rng.standard_normal(self.shape)
-        spread = 1.0 if self.half else 3.0
+            x = x + 1j * rng.standard_normal(shape)
+        spread, decades = (1.0, 2) if self.half else (3.0, 9)
+        along = (1,) * self.axis + (shape[self.axis],) + (1,) * (len(shape) - self.axis - 1)
         match kind:
+            case "unit":
+                choice = rng.integers(0, 8, along)
+                return np.select([choice == c for c in range(4)], [0 * x, 0 * x + 1, 0 * x - 1, np.round(2 * x)], x)
+            case "powers":
+                return 10.0 ** rng.integers(-decades, decades + 1, shape) * rng.choice([-1, 1], shape) + 0 * x
             case "wide":
-                return x * 10 ** rng.uniform(-spread, spread, self.shape)
-            case "zero":
+                return x * 10 ** rng.uniform(-spread, spread, shape)
+            case "zeros":
                 return 0 * x
+            case "ones":
+                return 0 * x + 1
+            case "minus ones":
+                return 0 * x - 1
             case "large":
                 return x * 10**spread
             case "negative":
@@ -142,8 +211,11 @@ class Inputs:
                 return 3 * (np.abs(x.real) + np.abs(x.imag) * 1j if np.iscomplexobj(x) else np.abs(x))
             case "small":
                 return x * 10**-spread
+            case "tiny":
+                least = {"float16": 7.0, "float64": 300.0, "complex128": 300.0}.get(self.dtype, 37.0)
+                return x * 10 ** rng.uniform(-least, -spread, shape)
             case "constant":
-                return np.broadcast_to(x.reshape(-1)[0], self.shape).copy()
+                return np.broadcast_to(x.reshape(-1)[0], shape).copy()
         return x
 
     def rounded(self, x: np.ndarray) -> np.ndarray:
@@ -151,9 +223,40 @@ class Inputs:
         held = x.astype(self.array_dtype)
         return held if held.dtype.name == self.dtype else round_to(held, self.dtype).astype(held.dtype)
 
+    def places(self, start: int, stop: int | None = None) -> tuple[slice, ...]:
+        """The index of places start … stop−1 of the sequence."""
+        return (slice(None),) * self.axis + (slice(start, stop),)
+
     def splice(self, base: np.ndarray, donor: np.ndarray, start: int, stop: int | None = None) -> np.ndarray:
         """`base` with places start … stop−1 of the sequence taken from `donor`."""
         x = base.copy()
-        place = (slice(None),) * self.axis + (slice(start, stop),)
-        x[place] = donor[place]
+        x[self.places(start, stop)] = donor[self.places(start, stop)]
         return x
+
+
+@dataclass(frozen=True)
+class Futures:
+    """One kind of future: a base, and for each cut other values after it, a window of a pool twice as long."""
+
+    inputs: Inputs
+    kind: str
+    base: np.ndarray
+    pool: np.ndarray
+
+    def donor(self, cut: int) -> np.ndarray:
+        """Values to follow the cut: never those of the base at the cut itself, save where the kind repeats them."""
+        inputs = self.inputs
+        if self.kind == "repeats" and cut:
+            return np.broadcast_to(self.base[inputs.places(cut - 1, cut)], inputs.shape)
+        if self.kind == "periodic" and cut:
+            index = np.maximum(np.arange(inputs.n) - cut, 0) % cut
+            return np.take(self.base, index, inputs.axis)
+        shift = 0 if self.kind.startswith("step ") else cut * 5 % (inputs.n + 1)
+        donor = self.pool[inputs.places(shift, shift + inputs.n)]
+        if self.kind == "unit" and cut % 6 == 5:
+            donor = donor.copy()
+            donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
+        if inputs.integer and not self.kind.startswith("token "):
+            other = (donor.astype(np.int64) + 1) % inputs.vocab
+            return np.where(donor == self.base, other, donor).astype(donor.dtype)
+        return donor

@@ -1,47 +1,47 @@
-"""How much of a response is rounding: the noise floor of one pair of inputs.
+"""How much of a response is rounding: the noise floor of each place and channel, for one pair of inputs.
 
-**Model** (probabilistic rounding analysis, Higham & Mary 2019; Connolly, Higham & Mary 2021). A computed output is
-f(x) + ε with ε of mean zero, independent from one input to the next, and variance σ² that hardly changes between
-neighbouring inputs.
+A causal map answers a changed future with exactly nothing, unless something spreads the rounding of the future over the
+past: a transform, a sum that later cancels. Only a response that is not zero is examined, and its floor comes from the
+noise measured at that very place and channel, in one of two ways.
 
-**Estimate** (Moré & Wild, *Estimating computational noise*, 2011). Move both inputs along a line in tiny steps h and
-watch the difference D(t) of the two outputs. A dependence on the future that is three times differentiable survives in
-D and vanishes as h³ in its third differences; rounding noise remains there, with variance 20·σ². So
-s = √(mean Δ³D² / 20) estimates σ for this model, these magnitudes and this machine, whatever it is made of. The step
-h = 2⁻¹² is large enough to stir single precision hidden inside a double-precision model.
+**Redrawn** (Monte Carlo arithmetic, `sandbox.arithmetic`). The same input is run again with the rounding of every
+operation that can be seen drawn at random: all of torch's, the transforms of NumPy and SciPy. What varies is noise; it
+needs no smoothness, and serves for tokens.
 
-**Floor**. Under the model a causal callable has |D| ≤ (Λ + table)·s at all M places compared, save with probability δ:
+**Along a line** (Moré & Wild, *Estimating computational noise*, 2011). Where inputs are floats, move both along a line
+in steps of 512 units of the coarsest roundoff known, and watch the difference D(t) of the two outputs. What is smooth
+at that scale vanishes in third differences; rounding noise remains, with variance 20·σ², so s = √(mean Δ³D² / 20)
+estimates it. Its few degrees of freedom are pooled with places nearby in the same channel.
 
-- Λ = ρ·√(2 ln(2M/δ)), the union bound on M sub-Gaussian variables, δ = 1e-9; ρ = 8 allows for constants rounded once
-  and kept (twiddle factors, the spectrum of a filter), whose error is of the size of the noise and does not fluctuate;
-- table = 12πn, n ≤ 4096: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and a
-  convolution uses three. Only where many past places respond, since a transform reaches all of them; a response of few
-  places has another cause.
-
-An output never has less noise than its own rounding, u|y|/√3. Where the input cannot be moved (tokens), s is
-replaced by u·max|y|. Half precision has too few digits for small steps: there a response within 4u|y| is rounding, one
-above 16u·max|y| is a leak, and between them nothing is decided.
+**Floor** (probabilistic rounding analysis, Higham & Mary 2019). With noise of mean zero, a causal callable has
+|D| ≤ Λ·s at all M places compared, save with probability δ: Λ = ρ·√(2 ln(2M/δ)), the union bound on M sub-Gaussian
+variables, δ = 1e-9. Along a line, ρ = 8 allows for constants rounded once and kept, whose error does not fluctuate;
+redrawn, most of those fluctuate too, and ρ = 2 allows for what s, an estimate, may fall short. An output never has less
+noise than its own rounding, u|y|/√3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, pi, sqrt
-from typing import Any
+from math import log, sqrt
 
 import numpy as np
 
-from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import Inputs
+from monarch_theory.leaks.outputs import Outputs, difference
 
-__all__ = ["Examination", "examine"]
+__all__ = ["SINGLE", "Examination", "along_line", "floor_factor", "own_rounding", "redrawn", "scale", "still"]
 
 FAILURE_PROBABILITY = 1e-9
-CONSTANTS_RATIO = 8.0
-LARGEST_TABLE = 4096
+CONSTANTS, ESTIMATE = 8.0, 2.0
 STEPS = 6
+DRAWS = 6
+NEIGHBOURS = 8
 SINGLE = 2.0**-24
-COARSE_STEP = 2.0**-12
+LARGEST = float(np.finfo(np.float64).max)
+
+Observe = Callable[..., Outputs]
 
 
 @dataclass(frozen=True)
@@ -57,96 +57,115 @@ class Examination:
         return self.response > self.floor
 
     def agreeing(self, other: Examination) -> Examination:
-        """What both say: the larger floor and noise; a response that differs by half between them is noise itself."""
-        response, apart = np.minimum(self.response, other.response), np.abs(self.response - other.response)
-        noise = np.maximum(np.maximum(self.noise, other.noise), np.where(apart > response / 2, apart, 0.0))
-        floor = np.maximum(np.maximum(self.floor, other.floor), np.where(apart > response / 2, response, 0.0))
-        return Examination(response, floor, noise)
+        """What both say: the smaller response, the larger floor and noise."""
+        return Examination(
+            np.minimum(self.response, other.response),
+            np.maximum(self.floor, other.floor),
+            np.maximum(self.noise, other.noise),
+        )
 
 
-def examine(
-    observe: Callable[[np.ndarray], np.ndarray],
+def redrawn(
+    observe: Observe,
+    base: np.ndarray,
+    changed: np.ndarray,
+    cut: int,
+    seed: int,
+    draws: int = DRAWS,
+    amplitude: float = 1.0,
+) -> np.ndarray:
+    """Noise of the difference of the outputs before `cut`, from runs with their rounding redrawn, (cut, channels)."""
+    variance: np.ndarray | float = 0.0
+    for k, x in enumerate((base, changed)):
+        y = observe(x)
+        runs = (observe(x, redraw=seed + 2 * d + k, amplitude=amplitude) for d in range(draws))
+        with np.errstate(all="ignore"):
+            variance = variance + sum(difference(y, z, cut) ** 2 for z in runs) / draws
+    return np.minimum(np.sqrt(variance), LARGEST)
+
+
+def still(
+    observe: Observe,
     inputs: Inputs,
     base: np.ndarray,
     changed: np.ndarray,
     cut: int,
-    output_dtype: str,
     rng: np.random.Generator,
+    h: float,
+) -> np.ndarray:
+    """Which outputs before `cut` stay what they are when the future is moved by steps of relative size h, and smaller.
+
+    What rounding opens or shuts moves then; what stays does not feel the rounding of the future. (cut, channels)
+    """
+    stays = np.ones(1, bool)
+    for x in (base, changed):
+        first = None
+        for t in range(STEPS):
+            relative = inputs.splice(np.zeros(inputs.shape), rng.standard_normal(inputs.shape), cut)
+            y = observe(inputs.rounded(x * (1 + h * 8.0 ** -(t % 3) * relative)))
+            first = first or y
+            stays = stays & (difference(first, y, cut) == 0)
+    return stays
+
+
+def along_line(
+    observe: Observe,
+    inputs: Inputs,
+    base: np.ndarray,
+    changed: np.ndarray,
+    cut: int,
+    rng: np.random.Generator,
+    h: float,
     *,
-    h: float = COARSE_STEP,
     past_only: bool = False,
-) -> Examination:
-    """Hold the response of the outputs before `cut` to the change from `base` to `changed` against its floor.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Response and noise of the outputs before `cut`, each (cut, channels), from third differences along a line.
 
     Args:
-        observe: from an input to outputs of shape (n, channels).
         h: relative step along the line; past_only: the line leaves the future as it is.
     """
-    if inputs.integer or inputs.half:
-        return without_steps(observe, inputs, base, changed, cut, output_dtype)
-    u = max(unit_roundoff(inputs.dtype), unit_roundoff(output_dtype))
     relative = rng.standard_normal(inputs.shape)
     if past_only:
         relative = inputs.splice(relative, np.zeros_like(relative), cut)
-    samples, largest = [], np.zeros(1)
+    samples, missing = [], np.zeros(1, bool)
     for t in range(STEPS):
         stretch = 1 + t * h * relative
-        before = wide(observe(inputs.rounded(base * stretch)))[:cut]
-        after = wide(observe(inputs.rounded(changed * stretch)))[:cut]
-        samples.append(after - before)
-        largest = np.maximum(np.abs(before), np.abs(after))
-    D = np.stack(samples)
-    s = np.sqrt((np.abs(np.diff(D, n=3, axis=0)) ** 2).mean(axis=0) / 20)
-    response = np.abs(D.mean(axis=0))
-    responds = (response > 0) | (s > 0)
-    typical = float(np.median(s[responds])) if responds.any() else 0.0
-    own = unit_roundoff(output_dtype) * largest / sqrt(3)
-    noise = np.maximum(np.maximum(s, typical), own)
-    return Examination(response, (spread(inputs, response.size) + table(inputs, responds, u)) * noise, noise)
+        y, z = observe(inputs.rounded(base * stretch)), observe(inputs.rounded(changed * stretch))
+        with np.errstate(all="ignore"):
+            apart = z.wide[:cut] - y.wide[:cut]
+        same = difference(y, z, cut)
+        samples.append(np.where(np.isfinite(same) & (same > 0), apart, 0.0))
+        missing = missing | ~np.isfinite(same)
+    with np.errstate(all="ignore"):
+        D = np.stack(samples)
+        s = np.sqrt((np.abs(np.diff(D, n=3, axis=0)) ** 2).mean(axis=0) / 20)
+        response = np.where(missing, np.inf, np.abs(D.mean(axis=0)))
+    return response, np.minimum(pooled(np.nan_to_num(s, nan=LARGEST, posinf=LARGEST)), LARGEST)
 
 
-def without_steps(
-    observe: Callable[[np.ndarray], np.ndarray],
-    inputs: Inputs,
-    base: np.ndarray,
-    changed: np.ndarray,
-    cut: int,
-    output_dtype: str,
-) -> Examination:
-    """The a-priori floor for tokens and half precision."""
-    before, after = wide(observe(base)), wide(observe(changed))
-    response = np.abs(after - before)[:cut]
-    u = unit_roundoff(output_dtype)
-    largest = np.maximum(np.abs(before), np.abs(after))
-    if not u or u <= SINGLE:
-        noise = np.full(response.shape, u * float(largest.max()))
-        return Examination(response, (spread(inputs, response.size) + table(inputs, response > 0, u)) * noise, noise)
-    if (response <= 4 * u * largest[:cut]).all():
-        return Examination(response, 4 * u * largest[:cut], u * largest[:cut])
-    floor = np.full(response.shape, 16 * u * float(largest.max()))
-    if not (response > floor).any():
-        raise UndecidedError(
-            "noise",
-            f"changing the future moves the past by {response.max():.1e}, too little to tell from rounding in "
-            f"{output_dtype}: ask again with --dtype float64 or float32",
-        )
-    return Examination(response, floor, u * largest[:cut])
+def pooled(s: np.ndarray) -> np.ndarray:
+    """The larger of s and its root mean square over the places within 8 that respond, in the same channel."""
+    squares = np.concatenate([np.zeros((1, s.shape[1])), np.cumsum(np.minimum(s, 1e150) ** 2, axis=0)])
+    counts = np.concatenate([np.zeros((1, s.shape[1])), np.cumsum(s > 0, axis=0)])
+    places = np.arange(len(s))
+    start, stop = np.maximum(places - NEIGHBOURS, 0), np.minimum(places + NEIGHBOURS + 1, len(s))
+    mean = np.maximum(squares[stop] - squares[start], 0) / np.maximum(counts[stop] - counts[start], 1)
+    return np.maximum(s, np.where(s > 0, np.sqrt(mean), 0.0))
 
 
-def spread(inputs: Inputs, outputs: int) -> float:
-    """Λ: how far M noise variables of unit size may stray, constants included."""
+def own_rounding(roundoffs: np.ndarray, y: Outputs, z: Outputs, cut: int) -> np.ndarray:
+    """u|y|/√3 for the outputs before the cut; `roundoffs` holds u for each channel."""
+    largest = np.maximum(np.abs(y.wide[:cut]), np.abs(z.wide[:cut]))
+    return np.where(np.isfinite(largest), largest, 0.0).astype(np.float64) * roundoffs / sqrt(3)
+
+
+def floor_factor(inputs: Inputs, outputs: int, constants: bool) -> float:
+    """Λ: how far noise of unit size may stray in as many outputs, at all n cuts, with room for `constants` or not."""
     comparisons = max(outputs, 1) * inputs.n
-    return CONSTANTS_RATIO * sqrt(2 * log(2 * comparisons / FAILURE_PROBABILITY))
+    return (CONSTANTS if constants else ESTIMATE) * sqrt(2 * log(2 * comparisons / FAILURE_PROBABILITY))
 
 
-def table(inputs: Inputs, responds: Any, u: float) -> float:
-    """12πn where the response is not confined to few places; tables are held in single precision or better."""
-    places = responds.any(axis=1)
-    if len(places) >= 16 and places.sum() <= len(places) / 8:
-        return 0.0
-    return 12 * pi * min(inputs.n, LARGEST_TABLE) * min(1.0, SINGLE / u if u else 1.0)
-
-
-def wide(y: np.ndarray) -> np.ndarray:
-    """In double precision, so that differences are exact or nearly so."""
-    return y.astype(np.complex128 if np.iscomplexobj(y) else np.float64)
+def scale(*runs: Outputs) -> np.ndarray:
+    """Size of each channel, the future included: what the rounding of a transform is relative to; (channels,)."""
+    sizes = [np.abs(y.wide) for y in runs]
+    return np.max([np.where(np.isfinite(a), a, 0.0).max(axis=0) for a in sizes], axis=0).astype(np.float64)

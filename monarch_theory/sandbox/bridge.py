@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.wire import DTYPES
 
-__all__ = ["as_numpy", "same_bits", "to_face", "torch_or_none"]
+__all__ = ["as_numpy", "named_arrays", "same_bits", "to_face", "torch_or_none"]
 
 
 def torch_or_none() -> Any:
@@ -47,33 +48,49 @@ def as_numpy(output: Any) -> tuple[list[np.ndarray], list[str]]:
     >>> as_numpy((np.zeros(2), {"state": np.ones(1, "float32")}))[1]
     ['float64', 'float32']
     """
-    arrays, dtypes = [], []
-    for leaf in leaves(output):
+    arrays, dtypes, _ = named_arrays(output)
+    return arrays, dtypes
+
+
+def named_arrays(output: Any) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """As `as_numpy`, with the name of each array: the keys and indices that lead to it.
+
+    >>> named_arrays({"logits": np.zeros(2), "cache": (np.ones(1), np.ones(1))})[2]
+    ['logits', 'cache.0', 'cache.1']
+    """
+    arrays, dtypes, names = [], [], []
+    for name, leaf in leaves(output):
         array, dtype = leaf_as_numpy(leaf)
         if array.dtype.name not in DTYPES:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned an array of dtype {array.dtype.name}")
         arrays.append(array)
         dtypes.append(dtype)
+        names.append(name)
     if not arrays:
         raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned {type(output).__name__}, expected an array")
-    return arrays, dtypes
+    return arrays, dtypes, names
 
 
-def leaves(output: Any) -> Iterator[Any]:
-    """Arrays and tensors inside tuples, lists and mappings, first to last; a list of numbers is one array."""
+def leaves(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Arrays and tensors inside tuples, lists and mappings, first to last, by name; a list of numbers is one array."""
+    inside: Any = ()
     if isinstance(output, Mapping):
-        for value in output.values():
-            yield from leaves(value)
+        inside = output.items()
+    elif isinstance(output, tuple) and hasattr(output, "_fields"):
+        inside = zip(output._fields, output, strict=True)
     elif isinstance(output, tuple) or (isinstance(output, list) and any(is_array(o) for o in output)):
-        for value in output:
-            yield from leaves(value)
+        inside = enumerate(output)
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        inside = ((f.name, getattr(output, f.name)) for f in dataclasses.fields(output))
     elif is_array(output):
-        yield output
+        yield name, output
     elif isinstance(output, list):
         try:
-            yield np.asarray(output)
+            yield name, np.asarray(output)
         except ValueError as error:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a list that is no array: {error}") from error
+    for key, value in inside:
+        yield from leaves(value, f"{name}.{key}" if name else str(key))
 
 
 def is_array(value: Any) -> bool:

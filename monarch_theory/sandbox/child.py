@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import loading
-from monarch_theory.sandbox.bridge import as_numpy, same_bits, to_face, torch_or_none
+from monarch_theory.sandbox.arithmetic import Watch, watched
+from monarch_theory.sandbox.bridge import named_arrays, same_bits, to_face, torch_or_none
+from monarch_theory.sandbox.calling import Asked, arguments, parameters
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.serving import Answer, serve
 
@@ -23,6 +25,7 @@ class Server:
     def __init__(self) -> None:
         self.model: Callable[..., Any] | None = None
         self.path = ""
+        self.zeros: dict[str, Any] = {}
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Run the file again and describe what NAME is; the model from before stays where that fails."""
@@ -41,31 +44,59 @@ class Server:
                 Outcome.TRAINING,
                 f"{', '.join(found[:4])} in training mode is random or mixes the batch: call .eval() first",
             )
+        if header.get("randomise"):
+            redraw_parameters(model, header["randomise"], header["seed"])
         widened = loading.to_double(model) if header["double"] else None
-        self.model = model
-        torch = torch_or_none()
-        is_module = torch is not None and isinstance(model, torch.nn.Module)
+        self.model, self.zeros = model, all_zero(model)
+        modules = [module for _, module in loading.torch_modules(model)]
         return {
             "faces": loading.faces(model),
-            "parameters": own_dtype(model) if is_module else None,
+            "parameters": next(filter(None, map(own_dtype, modules)), None),
             "widened": widened,
-            "training": any(m.training for _, m in loading.torch_modules(model)),
+            "training": any(m.training for m in modules),
             "seconds": time.perf_counter() - started,
+            "takes": parameters(model),
+            "zeros": list(self.zeros),
+            "specials": special_tokens(modules),
         }, ()
 
     def evaluate(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
-        """Call the model once; say if it wrote into what it was given."""
+        """Call the model once; say if it wrote into what it was given.
+
+        Where the header has a `watch`, its arithmetic is noted, and with a seed its rounding redrawn.
+        """
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
         given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
+        positional, keywords = arguments(given, header.get("slots") or [["positional", ""]] * len(given))
+        watch = Watch(header["watch"]["seed"], header["watch"]["amplitude"], arrays[0]) if header.get("watch") else None
         started = time.perf_counter()
-        output = self.model(*given)
+        with watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext():
+            output = self.model(*positional, **keywords)
         seconds = time.perf_counter() - started
         if not all(same_bits(g, a) for g, a in zip(given, arrays, strict=True)):
             raise SandboxError(Outcome.IN_PLACE, "the model writes into its own input: give it a copy to write to")
-        outputs, dtypes = as_numpy(output)
-        wanted = outputs if header["all"] else outputs[:1]
-        return {"seconds": seconds, "dtypes": dtypes[: len(wanted)], "count": len(outputs)}, tuple(wanted)
+        outputs, dtypes, names = named_arrays(output)
+        count = len(outputs) if header["all"] else 1
+        answer = {"seconds": seconds, "dtypes": dtypes[:count], "names": names[:count], "count": len(outputs)}
+        if watch:
+            answer |= {"transforms": sorted(watch.transforms), "coarsest": watch.coarsest, "rows": watch.rows}
+        return answer, tuple(outputs[:count])
+
+    def keys(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """The keys the model takes from a mapping that holds, for each, the input, or ones where it names a mask."""
+        if self.model is None:
+            raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
+        value, ones = (to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True))
+        mapping = Asked(lambda key: ones if "mask" in str(key) else value)
+        self.model(mapping)
+        return {"keys": mapping.keys_asked}, ()
+
+    def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """Give the parameters that were all zero random values, or their zeros back."""
+        for k, parameter in enumerate(self.zeros.values()):
+            fill_parameter(parameter, header["size"], header["seed"] + k)
+        return {}, ()
 
     def reseed(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Seed every random generator."""
@@ -79,6 +110,43 @@ def own_dtype(model: Any) -> str | None:
         if tensor.is_floating_point() or tensor.is_complex():
             return str(tensor.dtype).removeprefix("torch.")
     return None
+
+
+def trainable(model: Any) -> dict[str, Any]:
+    """Trainable parameters of the torch modules in `model`, by name."""
+    return {
+        ".".join(part for part in (prefix, name) if part): parameter
+        for prefix, module in loading.torch_modules(model)
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def all_zero(model: Any) -> dict[str, Any]:
+    """Those that hold nothing but zeros."""
+    return {name: p for name, p in trainable(model).items() if p.numel() and not p.detach().any()}
+
+
+def redraw_parameters(model: Any, size: float, seed: int) -> None:
+    for k, parameter in enumerate(trainable(model).values()):
+        fill_parameter(parameter, size, seed + k)
+
+
+def fill_parameter(parameter: Any, size: float, seed: int) -> None:
+    """Normal values of standard deviation `size`, zeros where that is 0; representable in single precision."""
+    values = size * np.random.default_rng(seed).standard_normal(tuple(parameter.shape)).astype(np.float32)
+    parameter.data.copy_(torch_or_none().from_numpy(np.asarray(values, np.float32)))
+
+
+def special_tokens(modules: list[Any]) -> list[int]:
+    """Tokens that a configuration held by a model names: beginning, end, padding."""
+    found = []
+    for module in modules:
+        config = getattr(module, "config", None)
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "mask_token_id"):
+            value = getattr(config, name, None)
+            found += [v for v in (value if isinstance(value, list) else [value]) if type(v) is int]
+    return found
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import inspect
@@ -20,7 +21,16 @@ import numpy as np
 from monarch_theory.sandbox.bridge import torch_or_none
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
-__all__ = ["faces", "load", "quoted", "random_submodules", "seed_everything", "to_double", "torch_modules"]
+__all__ = [
+    "faces",
+    "load",
+    "modules_beside",
+    "quoted",
+    "random_submodules",
+    "seed_everything",
+    "to_double",
+    "torch_modules",
+]
 
 
 def load(path: str, name: str, seed: int) -> Callable[..., Any]:
@@ -82,6 +92,16 @@ def forget(folder: str) -> None:
         file = getattr(module, "__file__", None)
         if file and os.path.dirname(os.path.abspath(file)) == folder and not name.startswith("monarch_theory"):
             del sys.modules[name]
+
+
+def modules_beside(path: str) -> tuple[ModuleType, ...]:
+    """The loaded modules of the user's folder."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return tuple(
+        module
+        for module in list(sys.modules.values())
+        if os.path.dirname(os.path.abspath(getattr(module, "__file__", None) or os.sep)) == folder
+    )
 
 
 def offered(value: Any) -> str:
@@ -200,7 +220,15 @@ def torch_modules(model: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(model, torch.nn.Module):
         yield "", model
         return
+    for name, value in held_by(model).items():
+        yield from modules_in(value, name, 3)
+
+
+def held_by(model: Any) -> dict[str, Any]:
+    """What a function closes over or names, or an object holds."""
     held: dict[str, Any] = {}
+    if isinstance(model, functools.partial):
+        held.update({"": model.func} | model.keywords | {str(k): a for k, a in enumerate(model.args)})
     if inspect.ismethod(model):
         held["self"] = model.__self__
     function = inspect.unwrap(model) if inspect.isfunction(model) else None
@@ -210,9 +238,29 @@ def torch_modules(model: Any) -> Iterator[tuple[str, Any]]:
         held.update(known.nonlocals)
     elif hasattr(model, "__dict__"):
         held.update(vars(model))
-    for name, value in held.items():
-        if isinstance(value, torch.nn.Module):
-            yield name, value
+    return held
+
+
+def modules_in(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """The torch modules in a value that a function holds: itself, in containers, in other functions and objects."""
+    torch = torch_or_none()
+    if isinstance(value, torch.nn.Module):
+        yield name, value
+    elif isinstance(value, ModuleType | type) or depth == 0:
+        return
+    elif isinstance(value, dict):
+        for key, inner in list(value.items()):
+            yield from modules_in(inner, f"{name}.{key}", depth - 1)
+    elif isinstance(value, list | tuple):
+        for k, inner in enumerate(value):
+            yield from modules_in(inner, f"{name}.{k}", depth - 1)
+    elif inspect.isfunction(value) or inspect.ismethod(value) or isinstance(value, functools.partial):
+        if getattr(value, "__module__", "").split(".")[0] not in ("torch", "numpy", "scipy"):
+            for inner_name, inner in held_by(value).items():
+                yield from modules_in(inner, f"{name}.{inner_name}", depth - 1)
+    elif hasattr(value, "__dict__") and type(value).__module__.split(".")[0] not in ("torch", "numpy", "scipy"):
+        for key, inner in list(vars(value).items()):
+            yield from modules_in(inner, f"{name}.{key}", depth - 1)
 
 
 def random_submodules(model: Any) -> list[str]:
@@ -249,20 +297,22 @@ def scripted_random(module: Any) -> bool:
 
 
 def to_double(model: Any) -> str | None:
-    """Hold the parameters and buffers of a torch module in double precision, which changes none of their values.
+    """Hold parameters and buffers of the torch modules in `model` in double precision, which changes none of them.
 
     Returns the dtype they had, or None where there was nothing to do.
     """
     torch = torch_or_none()
-    if torch is None or not isinstance(model, torch.nn.Module):
+    if torch is None:
         return None
-    tensors = [*model.parameters(), *model.buffers()]
-    was = [t.dtype for t in tensors if t.is_floating_point() or t.is_complex()]
-    if all(d in (torch.float64, torch.complex128) for d in was):
-        return None
+    double = (torch.float64, torch.complex128)
+    had = []
 
     def widen(t: Any) -> Any:
-        return t.to(torch.complex128) if t.is_complex() else t.double() if t.is_floating_point() else t
+        if (t.is_floating_point() or t.is_complex()) and t.dtype not in double:
+            had.append(str(t.dtype).removeprefix("torch."))
+            return t.to(torch.complex128) if t.is_complex() else t.double()
+        return t
 
-    model._apply(widen)
-    return str(next(d for d in was if d not in (torch.float64, torch.complex128))).removeprefix("torch.")
+    for _, module in torch_modules(model):
+        module._apply(widen)
+    return had[0] if had else None

@@ -25,13 +25,14 @@ class Outcome(Enum):
 
 
 class SandboxError(Exception):
-    """User code did not return arrays.
+    """User code did not return arrays; `types` names the classes of the exception it raised, most special first.
 
     >>> str(SandboxError(Outcome.HANG, "no answer in 5 s"))
     'hang: no answer in 5 s'
     """
 
-    def __init__(self, outcome: Outcome, message: str):
+    def __init__(self, outcome: Outcome, message: str, types: tuple[str, ...] = ()):
         super().__init__(f"{outcome.value}: {message}")
         self.outcome = outcome
         self.message = message
+        self.types = types

@@ -30,7 +30,9 @@ class Described:
     """What the child found NAME to be.
 
     faces: kinds of array to try, best first; parameters: dtype of a torch module's parameters; widened: the dtype
-    they had before being held in double precision; training: a torch module in training mode; seconds to load.
+    they had before being held in double precision; training: a torch module in training mode; seconds to load; takes:
+    name, kind and whether it is required of each parameter of the callable; zeros: names of trainable parameters that
+    are all zero; specials: tokens its configuration names.
     """
 
     faces: tuple[str, ...]
@@ -38,6 +40,9 @@ class Described:
     widened: str | None
     training: bool
     seconds: float
+    takes: tuple[tuple[str, str, bool], ...] = ()
+    zeros: tuple[str, ...] = ()
+    specials: tuple[int, ...] = ()
 
 
 class Sandbox:
@@ -74,6 +79,8 @@ class Sandbox:
         self.seconds = 0.0
         self.count = 0
         self.dtypes: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+        self.seen: dict[str, Any] = {}
         self._heard: deque[bytes] = deque(maxlen=16)
 
     def __enter__(self) -> Sandbox:
@@ -114,12 +121,23 @@ class Sandbox:
         """Seconds left."""
         return self.deadline - time.monotonic()
 
-    def load(self, *, double: bool = False) -> Described:
-        """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64."""
-        self._load = {"do": "load", "path": self.path, "name": self.name, "seed": self.seed, "double": double}
+    def load(self, *, double: bool = False, randomise: float = 0.0) -> Described:
+        """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64.
+
+        With `randomise`, they are drawn anew, normal with that standard deviation.
+        """
+        which = {"path": self.path, "name": self.name, "seed": self.seed}
+        self._load = {"do": "load", **which, "double": double, "randomise": randomise}
         answer, _ = self._ask(self._load, doing="loading")
         return Described(
-            tuple(answer["faces"]), answer["parameters"], answer["widened"], answer["training"], answer["seconds"]
+            tuple(answer["faces"]),
+            answer["parameters"],
+            answer["widened"],
+            answer["training"],
+            answer["seconds"],
+            tuple((name, kind, required) for name, kind, required in answer["takes"]),
+            tuple(answer["zeros"]),
+            tuple(answer["specials"]),
         )
 
     def reload(self) -> None:
@@ -127,17 +145,40 @@ class Sandbox:
         self._ask(self._load, doing="loading")
 
     def evaluate(
-        self, *arrays: np.ndarray, face: str = "numpy", dtypes: tuple[str, ...] | None = None, every: bool = False
+        self,
+        *arrays: np.ndarray,
+        face: str = "numpy",
+        dtypes: tuple[str, ...] | None = None,
+        every: bool = False,
+        slots: tuple[tuple[str, str], ...] | None = None,
+        watch: bool = False,
+        redraw: int | None = None,
+        amplitude: float = 1.0,
     ) -> tuple[np.ndarray, ...]:
         """Call the model with `arrays`; the arrays it returned, only the first unless `every`.
 
-        Sets `seconds` (of the call), `count` (arrays returned) and `dtypes` (logical, bfloat16 comes as float32).
+        slots: where each array goes, ("positional", ""), ("keyword", name) or ("key", name) of a mapping. watch: note
+        its arithmetic in `seen`; redraw: a seed, to redraw its rounding as well, `amplitude` times its size.
+
+        Sets `seconds` (of the call), `count` (arrays returned), `dtypes` (logical, bfloat16 comes as float32), `names`.
         """
         dtypes = dtypes or tuple(a.dtype.name for a in arrays)
-        request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every}
+        request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every, "slots": slots}
+        if watch or redraw is not None:
+            request["watch"] = {"seed": redraw, "amplitude": amplitude}
         answer, outputs = self._ask(request, arrays, doing="calling the model")
         self.seconds, self.count, self.dtypes = answer["seconds"], answer["count"], tuple(answer["dtypes"])
+        self.names, self.seen = tuple(answer["names"]), answer
         return outputs
+
+    def keys(self, x: np.ndarray, ones: np.ndarray, *, face: str, dtypes: tuple[str, str]) -> tuple[str, ...]:
+        """The keys the model takes from a mapping."""
+        answer, _ = self._ask({"do": "keys", "face": face, "dtypes": dtypes}, (x, ones), doing="calling the model")
+        return tuple(answer["keys"])
+
+    def fill(self, size: float, seed: int) -> None:
+        """Give trainable parameters that were all zero random values of that size; 0 puts the zeros back."""
+        self._ask({"do": "fill", "size": size, "seed": seed}, doing="filling parameters")
 
     def reseed(self, seed: int) -> None:
         """Set every random generator of the child."""
@@ -154,7 +195,7 @@ class Sandbox:
         except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise SandboxError(Outcome.CRASH, f"{doing}: the child's answer was garbled ({error})") from error
         if "outcome" in answer:
-            raise SandboxError(Outcome[answer["outcome"]], answer["message"])
+            raise SandboxError(Outcome[answer["outcome"]], answer["message"], tuple(answer.get("types", ())))
         return answer, outputs
 
     def _write(self, data: bytes, doing: str) -> None:

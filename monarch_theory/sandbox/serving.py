@@ -68,7 +68,8 @@ def answer(server: Serves, what: str, header: dict[str, Any], arrays: tuple[np.n
         return {"outcome": "EXIT", "message": f"{what} called sys.exit({error.code!r})"}, ()
     except BaseException as error:
         outcome = "OUT_OF_MEMORY" if is_out_of_memory(error) else "EXCEPTION"
-        return {"outcome": outcome, "message": quoted(error, server.path)}, ()
+        types = [kind.__name__ for kind in type(error).__mro__]
+        return {"outcome": outcome, "message": quoted(error, server.path), "types": types}, ()
 
 
 def encoded(reply: Answer) -> bytes:

@@ -88,6 +88,10 @@ def gives_nan(x):
     return np.sqrt(x)
 
 
+def gives_only_nan(x):
+    return x * np.nan
+
+
 def gives_infinity(x):
     y = np.cumsum(x)
     y[3] = np.inf

@@ -1,0 +1,101 @@
+"""How a model is called: where the input goes, and what goes beside it.
+
+Decided on the signature. An input goes to the first parameter, by name where only that is allowed. A further required
+parameter whose name contains "mask" gets ones of shape (batch …, n); others need to be given. A model that takes a
+mapping gets one with the keys it asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from monarch_theory.leaks.inputs import Inputs, UndecidedError
+from monarch_theory.sandbox import Described
+
+__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments"]
+
+POSITIONAL = ("positional", "")
+
+
+@dataclass(frozen=True)
+class Call:
+    """Slots of the input and of the arrays beside it, in the words of `Sandbox.evaluate`; what a report says of it."""
+
+    slots: tuple[tuple[str, str], ...] = (POSITIONAL,)
+    beside: tuple[tuple[np.ndarray, str], ...] = ()
+    words: str = ""
+
+    def arrays(self, x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (x, *(a for a, _ in self.beside))
+
+    def dtypes(self, dtype: str) -> tuple[str, ...]:
+        return (dtype, *(d for _, d in self.beside))
+
+
+def parse_arguments(texts: tuple[str, ...]) -> dict[str, str]:
+    """From NAME=VALUE to names and values, a value being "ones", "zeros" or JSON.
+
+    >>> parse_arguments(("mask=ones", "scale=0.5"))
+    {'mask': 'ones', 'scale': '0.5'}
+    """
+    given = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UndecidedError("bad input", f"arg: expected NAME=ones, NAME=zeros or NAME=JSON, got {text!r}")
+        if value not in ("ones", "zeros"):
+            try:
+                np.asarray(json.loads(value), float)
+            except (ValueError, TypeError) as error:
+                raise UndecidedError("bad input", f"arg: expected numbers for {name}, got {value!r}") from error
+        given[name] = value
+    return given
+
+
+def of_signature(described: Described, inputs: Inputs, given: dict[str, str]) -> Call:
+    """The call that the signature asks for, with what the user gives by name."""
+    takes = [p for p in described.takes if p[0] not in given]
+    slots, beside, words = [POSITIONAL], [], []
+    if takes and takes[0][1] == "keyword":
+        slots = [("keyword", takes[0][0])]
+        words.append(f"{takes[0][0]} = the input")
+    masks = {name: "ones" for name, _, required in takes[1:] if required and "mask" in name.lower()}
+    kinds = {name: kind for name, kind, _ in described.takes}
+    for name, value in (masks | given).items():
+        slots.append(POSITIONAL if kinds.get(name) == "positional" else ("keyword", name))
+        beside.append(filled(value, inputs))
+        words.append(f"{name} = {said(value, inputs)}")
+    return Call(tuple(slots), tuple(beside), ", ".join(words))
+
+
+def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Call | None:
+    """The call with a mapping, None where more than one key could be the input's."""
+    beside = {key: given.get(key, "ones") for key in keys if key in given or "mask" in key.lower()}
+    free = [key for key in keys if key not in beside]
+    if len(free) != 1:
+        return None
+    slots = [("key", free[0]), *(("key", key) for key in beside)]
+    words = ", ".join([f"{free[0]} = the input", *(f"{k} = {said(v, inputs)}" for k, v in beside.items())])
+    return Call(tuple(slots), tuple(filled(v, inputs) for v in beside.values()), f"a mapping with {words}")
+
+
+def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
+    """An array and its logical dtype: ones and zeros are of shape (batch …, n), integers beside tokens."""
+    if value in ("ones", "zeros"):
+        dtype = "int64" if inputs.integer else "float64" if inputs.dtype.startswith("complex") else inputs.dtype
+        held = np.dtype("float32" if dtype == "bfloat16" else dtype)
+        return np.full(beside_shape(inputs), value == "ones", held), dtype
+    array = np.asarray(json.loads(value))
+    return array, array.dtype.name
+
+
+def beside_shape(inputs: Inputs) -> tuple[int, ...]:
+    """(n) or (batch, n): what of the input's shape a mask has."""
+    return (inputs.n,) if len(inputs.shape) == 1 else (inputs.shape[0], inputs.n) if inputs.axis else (inputs.n,)
+
+
+def said(value: str, inputs: Inputs) -> str:
+    return f"{value} of shape {beside_shape(inputs)}" if value in ("ones", "zeros") else value

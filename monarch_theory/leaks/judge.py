@@ -1,0 +1,263 @@
+"""Is a response of the past a leak or rounding? One pair of inputs at a time, on facts about the arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import pi
+
+import numpy as np
+
+from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.noise import (
+    DRAWS,
+    LARGEST,
+    SINGLE,
+    Examination,
+    Observe,
+    along_line,
+    floor_factor,
+    own_rounding,
+    redrawn,
+    scale,
+    still,
+)
+from monarch_theory.leaks.outputs import Outputs, difference
+
+__all__ = ["Facts", "Judge", "immoderate", "roundoffs"]
+
+STEP = 512
+EXPLAINED = 256
+AMPLIFIED = 4.0
+UNMEASURED_HALF = 16
+SINGLE_EXPLAINS = 64
+FEWEST_SIGNS = 16
+LEAST_LEFT = 1e-3
+MOST_ONE_SIDED, MOST_KEPT = 0.75, 0.9
+MODERATE, MODERATE_HALF = 1e4, 100.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was seen of the arithmetic of a run.
+
+    transforms: dtype and length of each; coarsest: dtype of least precision of torch's operations, None where torch
+    took no part; redraws: whether rounding can be redrawn.
+    """
+
+    transforms: tuple[tuple[str, int], ...] = ()
+    coarsest: str | None = None
+    redraws: bool = False
+
+
+@dataclass
+class Judge:
+    """Tells leaks from rounding for one model.
+
+    roundoffs: unit roundoff of each channel's dtype; facts: of one run; hidden_single: whether arithmetic in single
+    precision, of which there is no sign in the dtypes, has been established; spreads: whether rounding has been seen to
+    spread over the past.
+    """
+
+    observe: Observe
+    inputs: Inputs
+    roundoffs: np.ndarray
+    facts: Facts
+    seed: int
+    hidden_single: bool = False
+    spreads: bool = False
+    constants: bool | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def unit(self) -> float:
+        """The largest unit roundoff of the inputs, the outputs and what was seen between."""
+        seen = [dtype for dtype, _ in self.facts.transforms] + [self.facts.coarsest or "", self.inputs.dtype]
+        return max(float(self.roundoffs.max()), *(unit_roundoff(dtype) for dtype in seen))
+
+    def drowns(self, base: np.ndarray, changed: np.ndarray) -> bool:
+        """Whether a future is so large that, where rounding spreads, little or nothing is left of the past."""
+        if self.inputs.integer or not (self.spreads or self.facts.transforms):
+            return False
+        size = float(np.median(np.abs(base)))
+        return self.unit * float(np.abs(changed).max()) > LEAST_LEFT * size and float(np.abs(changed).max()) > size * 10
+
+    def examine(self, base: np.ndarray, changed: np.ndarray, cut: int) -> Examination:
+        """The outputs before `cut`, held against their floors.
+
+        Raises:
+            UndecidedError: a response is neither explained as rounding nor steady enough to be a leak.
+        """
+        y, z = self.observe(base), self.observe(changed)
+        response = difference(y, z, cut)
+        size = scale(y, z)
+        noise = own_rounding(self.roundoffs, y, z, cut)
+        factor = floor_factor(self.inputs, response.size, not (self.facts.redraws or self.inputs.half))
+        if self.facts.redraws:
+            drawn = self._redrawn(base, changed, cut, response > factor * noise)
+            noise = np.minimum(np.maximum(noise, drawn), LARGEST / factor)
+            found = Examination(response, factor * noise, noise)
+            if not found.leaks.any() or self.inputs.integer or self.inputs.half:
+                return found
+        elif self.inputs.integer or self.inputs.half:
+            return self._unmeasured(response, size, factor, noise)
+        return self._along_lines(base, changed, cut, response, noise, factor, size)
+
+    def _redrawn(self, base: np.ndarray, changed: np.ndarray, cut: int, suspect: np.ndarray) -> np.ndarray:
+        """The noise; where a suspect place shows none, more draws of larger errors, for what opens and shuts rarely."""
+        noise = redrawn(self.observe, base, changed, cut, self.seed + 17 * cut)
+        quiet = suspect & (noise == 0)
+        if quiet.any():
+            more = redrawn(self.observe, base, changed, cut, self.seed + 17 * cut + 7, 2 * DRAWS, AMPLIFIED)
+            noise = np.where(quiet, more, noise)
+        return noise
+
+    def _unmeasured(self, response: np.ndarray, size: np.ndarray, factor: float, own: np.ndarray) -> Examination:
+        """Where noise cannot be measured: nothing within what rounding might explain is decided."""
+        bound = np.maximum(
+            factor * own, (16 if self.inputs.half else EXPLAINED * self.inputs.n) * self.roundoffs * size
+        )
+        doubtful = (response > 0) & (response <= bound)
+        if doubtful.any() and not (response > bound).any():
+            raise UndecidedError(
+                "noise",
+                f"changing the future moves the past by {response[doubtful].max():.1e}, which may be rounding, and "
+                "the noise of this callable cannot be measured: ask again with --dtype float64 or float32",
+            )
+        return Examination(response, bound, own)
+
+    def _along_lines(
+        self,
+        base: np.ndarray,
+        changed: np.ndarray,
+        cut: int,
+        response: np.ndarray,
+        noise: np.ndarray,
+        factor: float,
+        size: np.ndarray,
+    ) -> Examination:
+        known = unit_roundoff(self.facts.coarsest or "")
+        u = max(unit_roundoff(self.inputs.dtype), float(self.roundoffs.max()), known)
+        fine = self._line(base, changed, cut, noise, factor, STEP * u, 0)
+        if fine.leaks.any():
+            fine = fine.agreeing(self._line(base, changed, cut, noise, factor, STEP * u, 1))
+        if not fine.leaks.any():
+            unexplained = (response > factor * noise) & (fine.noise > EXPLAINED * u * size)
+            if not unexplained.any():
+                return fine
+            unmoved = unexplained & self._still(base, changed, cut, u)
+            if not unmoved.any():
+                raise self._doubtful(response[unexplained].max(), fine.noise[unexplained].max())
+            return Examination(
+                response, np.where(unmoved, factor * noise, np.maximum(fine.floor, response)), fine.noise
+            )
+        if self._are_constants(fine, u, size):
+            return Examination(response, np.maximum(fine.floor, self._table(u) * size), fine.noise)
+        if u >= SINGLE or self.facts.coarsest or self.facts.transforms:
+            return fine
+        return self._unless_single(base, changed, cut, fine, noise, factor, size)
+
+    def _line(
+        self,
+        base: np.ndarray,
+        changed: np.ndarray,
+        cut: int,
+        noise: np.ndarray,
+        factor: float,
+        h: float,
+        line: int,
+        past_only: bool = False,
+    ) -> Examination:
+        rng = np.random.default_rng([self.seed, cut, line])
+        response, s = along_line(self.observe, self.inputs, base, changed, cut, rng, h, past_only=past_only)
+        both = np.minimum(np.maximum(noise, s), LARGEST / factor)
+        return Examination(response, factor * both, both)
+
+    def _still(self, base: np.ndarray, changed: np.ndarray, cut: int, u: float) -> np.ndarray:
+        """Which outputs answer to no steps of the future of rounding's size, in the dtypes known and in single."""
+        rng = np.random.default_rng([self.seed, cut, 4])
+        steps = dict.fromkeys((STEP * u, STEP * max(u, SINGLE)))
+        return np.all([still(self.observe, self.inputs, base, changed, cut, rng, h) for h in steps], axis=0)
+
+    def _unless_single(
+        self,
+        base: np.ndarray,
+        changed: np.ndarray,
+        cut: int,
+        fine: Examination,
+        noise: np.ndarray,
+        factor: float,
+        size: np.ndarray,
+    ) -> Examination:
+        """A steady response is a leak, unless single precision inside, which small steps do not stir, explains it.
+
+        Steps of single precision stir its rounding; then so do steps of the past alone. A leak that only looks rough at
+        these steps stays steady where the past alone moves.
+        """
+        beyond = fine.leaks & (fine.response > SINGLE_EXPLAINS * SINGLE * size)
+        if beyond.any():
+            return fine
+        coarse = self._line(base, changed, cut, noise, factor, STEP * SINGLE, 2)
+        if coarse.leaks.any():
+            return fine.agreeing(coarse)
+        past = float(np.abs(base[self.inputs.places(0, cut)]).max())
+        swamped = float(np.abs(changed).max()) / (past or 1.0)
+        h = min(STEP * SINGLE * max(swamped, 1.0), 2.0**-4)
+        steady = self._line(base, changed, cut, noise, factor, h, 3, past_only=True)
+        if steady.leaks.any():
+            return fine.agreeing(steady)
+        if h < 2.0**-4:
+            self.hidden_single = True
+        if not self.hidden_single:
+            raise self._doubtful(fine.response.max(), coarse.noise.max())
+        note = "the arithmetic inside is coarser than the outputs' dtype: of single precision, by its noise"
+        if note not in self.notes:
+            self.notes.append(note)
+        return coarse
+
+    def _table(self, u: float) -> float:
+        """12πn·u: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and three take part."""
+        return 12 * pi * self.inputs.n * u
+
+    def _are_constants(self, found: Examination, u: float, size: np.ndarray) -> bool:
+        """Whether a response is that of a transform written as a table, whose constants were rounded once and kept.
+
+        Such constants do not fluctuate, so the response is steady. It is of their size; it reaches all of the past from
+        any one input; and its sign changes from place to place, as their errors do.
+        """
+        bound = np.broadcast_to(self._table(u) * size, found.response.shape)
+        if u >= SINGLE or self.facts.transforms or (found.response[found.leaks] > bound[found.leaks]).any():
+            return False
+        if self.constants is None:
+            n = self.inputs.n
+            self.constants = all(self._reaches_back(j) for j in {n - 1, n - 1 - n // 8, n - 1 - n // 4})
+        return self.constants
+
+    def _reaches_back(self, j: int) -> bool:
+        """Whether changing input j alone moves nearly all outputs before it, in either direction alike."""
+        base = self.inputs.draw(0)[0]
+        changed = self.inputs.splice(base, self.inputs.rounded(-1.75 * base), j, j + 1)
+        moved = self.observe(changed).wide[:j] - self.observe(base).wide[:j]
+        signs = np.sign(moved.real)
+        if signs.size < FEWEST_SIGNS or (signs == 0).mean() > 0.25:
+            return False
+        kept = float((signs[1:] * signs[:-1]).mean())
+        return abs(float(signs.mean())) < MOST_ONE_SIDED and kept < MOST_KEPT
+
+    def _doubtful(self, response: float, noise: float) -> UndecidedError:
+        return UndecidedError(
+            "noise",
+            f"changing the future moves the past by {response:.1e}, with noise of {noise:.1e}: more than rounding "
+            "explains, so the model is unstable or not continuous",
+        )
+
+
+def immoderate(inputs: Inputs, x: np.ndarray) -> bool:
+    """Whether some values are so large that infinities or absorption are to be expected of usual models."""
+    return not inputs.integer and float(np.abs(x).max()) > (MODERATE_HALF if inputs.half else MODERATE)
+
+
+def roundoffs(outputs: Outputs, dtypes: tuple[str, ...]) -> np.ndarray:
+    """Unit roundoff of each channel, (channels,)."""
+    return np.concatenate(
+        [np.full(y.shape[1], unit_roundoff(dtype)) for y, dtype in zip(outputs.arrays, dtypes, strict=True)]
+    )

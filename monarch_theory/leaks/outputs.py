@@ -1,0 +1,156 @@
+"""What a model returns, with the sequence axis first: which arrays have one, and how two runs differ on a past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from monarch_theory.leaks.inputs import Inputs, UndecidedError
+
+__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out"]
+
+Named = tuple[tuple[np.ndarray, ...], tuple[str, ...], tuple[str, ...]]
+"""Arrays returned by one call, their logical dtypes and their names."""
+
+LARGEST_EXACT = 2**53
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which arrays of a call are judged: their indices, sequence axes, shapes, dtypes and names; and which are not."""
+
+    indices: tuple[int, ...]
+    axes: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    count: int
+
+    def outputs(self, n: int, arrays: tuple[np.ndarray, ...]) -> Outputs:
+        """The judged arrays, each of shape (n, channels).
+
+        Raises:
+            UndecidedError: their number or a shape differs from this layout.
+        """
+        shapes = tuple(arrays[k].shape for k in self.indices) if len(arrays) == self.count else ()
+        if shapes != self.shapes:
+            now = ", ".join(str(s) for s in shapes) or f"{len(arrays)} arrays"
+            before = ", ".join(str(s) for s in self.shapes)
+            raise UndecidedError("shape change", f"the output had shape {before} once and {now} later")
+        moved = (np.moveaxis(arrays[k], a, 0).reshape(n, -1) for k, a in zip(self.indices, self.axes, strict=True))
+        return Outputs(tuple(np.ascontiguousarray(y.astype(np.int8) if y.dtype == bool else y) for y in moved))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The judged arrays of one run, each of shape (n, channels)."""
+
+    arrays: tuple[np.ndarray, ...]
+
+    @cached_property
+    def wide(self) -> np.ndarray:
+        """All of them side by side in double precision, so that differences are exact or nearly so."""
+        if any(y.dtype.kind in "iu" and y.dtype.itemsize == 8 and beyond(y) for y in self.arrays):
+            return np.concatenate([y.astype(np.longdouble) for y in self.arrays], axis=1)
+        kind = np.complex128 if any(np.iscomplexobj(y) for y in self.arrays) else np.float64
+        return np.concatenate([y.astype(kind) for y in self.arrays], axis=1)
+
+    def same_bits(self, other: Outputs, cut: int) -> bool:
+        pairs = zip(self.arrays, other.arrays, strict=True)
+        return all(y[:cut].tobytes() == z[:cut].tobytes() for y, z in pairs)
+
+
+def beyond(y: np.ndarray) -> bool:
+    return bool(y.size) and (int(y.max()) > LARGEST_EXACT or int(y.min()) < -LARGEST_EXACT)
+
+
+def difference(y: Outputs, z: Outputs, cut: int) -> np.ndarray:
+    """|z − y| before the cut, shape (cut, channels): 0 where both are the same infinity or NaN, ∞ where only one is."""
+    a, b = y.wide[:cut], z.wide[:cut]
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(all="ignore"):
+        apart = np.abs(b - a)
+    return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).astype(np.float64)
+
+
+def lay_out(
+    called: Named,
+    inputs: Inputs,
+    axis: int | None,
+    wanted: str | None,
+    other_length: Callable[[], tuple[tuple[int, ...], ...] | None],
+) -> Layout:
+    """Which arrays to judge, and along which axis.
+
+    Args:
+        axis: the sequence axis asked for; wanted: the name or the index of the one array to judge.
+        other_length: shapes of the arrays for a sequence one longer, None where there is no telling. An axis of length
+            n that does not grow with the sequence is not it.
+
+    Raises:
+        UndecidedError: no array has a sequence axis, or one has several and nothing says which.
+    """
+    arrays, dtypes, names = called
+    chosen = range(len(arrays)) if wanted is None else [index_of(wanted, names)]
+    longer: list[tuple[tuple[int, ...], ...] | None] = []
+    judged, left_out, complaint = [], [], None
+    for k in chosen:
+        shape = arrays[k].shape
+        try:
+            if not usual(shape, inputs) and axis is None and not longer:
+                longer.append(other_length())
+            grown = longer[0][k] if longer and longer[0] is not None and len(longer[0]) == len(arrays) else None
+            judged.append((k, sequence_axis(shape, inputs, axis, grown), shape, dtypes[k], names[k] or "output"))
+        except UndecidedError as error:
+            complaint = complaint or error
+            left_out.append(f"{names[k] or 'output'} of shape {shape}")
+    if not judged:
+        raise complaint or UndecidedError("shape change", "the model returned no array")
+    indices, axes, shapes, kept, called_names = zip(*judged, strict=True)
+    return Layout(indices, axes, shapes, kept, called_names, tuple(left_out), len(arrays))
+
+
+def index_of(wanted: str, names: tuple[str, ...]) -> int:
+    """The array of that name, or of that index where none has it."""
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.lstrip("-").isdigit() and -len(names) <= int(wanted) < len(names):
+        return int(wanted) % len(names)
+    offered = ", ".join(repr(name) for name in names if name) or f"0 … {len(names) - 1}"
+    raise UndecidedError("bad input", f"output: expected one of {offered}, got {wanted!r}")
+
+
+def usual(shape: tuple[int, ...], inputs: Inputs) -> bool:
+    """Whether the array is laid out as the input is, with one axis of length n."""
+    return len(shape) == len(inputs.shape) and shape[inputs.axis] == inputs.n and shape.count(inputs.n) == 1
+
+
+def sequence_axis(
+    shape: tuple[int, ...], inputs: Inputs, asked: int | None, longer: tuple[int, ...] | None = None
+) -> int:
+    """Which axis is the sequence: the one asked for, the input's own, or the only one of length n that grows."""
+    n = inputs.n
+    if asked is not None:
+        if not -len(shape) <= asked < len(shape) or shape[asked] != n:
+            raise UndecidedError(
+                "bad input", f"output-axis: expected an axis of length {n} of output {shape}, got {asked}"
+            )
+        return asked % len(shape)
+    matching = [a for a, size in enumerate(shape) if size == n]
+    if longer is not None and len(longer) == len(shape):
+        matching = [a for a in matching if longer[a] == n + 1]
+    if inputs.axis in matching and len(shape) >= len(inputs.shape):
+        return inputs.axis
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise UndecidedError(
+            "shape change", f"input {inputs.shape} gave output {shape}: no axis of length n = {n} is left"
+        )
+    raise UndecidedError(
+        "shape change", f"output {shape} has {len(matching)} axes of length n = {n}: name one, --output-axis"
+    )

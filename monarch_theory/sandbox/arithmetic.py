@@ -1,0 +1,210 @@
+"""What arithmetic user code does, seen while it runs: its transforms, its coarsest precision; and its rounding redrawn.
+
+A run under `recording` notes facts. A run under `redrawing` adds to the result of every inexact operation an error of
+the size of its own rounding, drawn at random (Monte Carlo arithmetic: Parker 1997; CESTAC: Vignes 1993): what then
+varies in the outputs is their rounding noise, at the very input in question, whatever the model is made of. A
+transform's error is relative to the norm of what it returns, u·√log₂L·rms, any other's to each number it returns.
+
+Of torch every operation is seen, by a dispatch mode. Of NumPy and SciPy only transforms are, by name: their functions
+are exchanged for watched ones, in their modules and wherever the user's modules hold them, and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from math import log2, prod, sqrt
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.sandbox.bridge import torch_or_none
+
+__all__ = ["ROUNDOFF", "Watch", "watched"]
+
+ROUNDOFF = {
+    "float64": 2.0**-53, "complex128": 2.0**-53, "float32": 2.0**-24, "complex64": 2.0**-24,
+    "float16": 2.0**-11, "complex32": 2.0**-11, "bfloat16": 2.0**-8,
+}  # fmt: skip
+
+WATCHING: list[Watch] = []
+LIBRARIES = ("numpy.fft", "scipy.fft", "scipy.fftpack")
+TRANSFORMS = frozenset(
+    f"{name}{suffix}"
+    for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "dct", "idct", "dst", "idst", "fht", "ifht")
+    for suffix in ("", "2", "n")
+)
+
+# torch operations whose floating results are copies or selections of what they were given, or are no results at all
+EXACT = frozenset((
+    "abs", "arange", "argmax", "argmin", "bucketize", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone",
+    "complex", "constant_pad_nd", "copy", "copy_", "cummax", "cummin", "diag_embed", "embedding", "empty",
+    "empty_like", "empty_strided", "eye", "fill", "fill_", "flip", "floor", "full", "full_like", "gather", "hardtanh",
+    "index", "index_put", "index_put_", "index_select", "isfinite", "isinf", "isnan", "kthvalue", "leaky_relu",
+    "masked_fill", "masked_fill_", "masked_scatter", "masked_select", "max", "maximum", "median", "min", "minimum",
+    "minmax", "neg", "neg_", "new_empty", "new_full", "new_ones", "new_zeros", "nonzero", "ones", "ones_like",
+    "reflection_pad1d", "relu", "relu_", "repeat", "repeat_interleave", "replication_pad1d", "roll", "round",
+    "scalar_tensor", "scatter", "scatter_", "select_scatter", "sign", "slice_scatter", "sort", "split_with_sizes",
+    "stack", "take", "topk", "tril", "tril_", "triu", "triu_", "trunc", "unfold_copy", "view_as_complex",
+    "view_as_real", "where", "zero_", "zeros", "zeros_like", "amax", "amin", "max_pool1d_with_indices",
+    "max_pool2d_with_indices", "_local_scalar_dense", "_unsafe_index", "lift_fresh", "lift_fresh_copy", "rand",
+    "randn", "rand_like", "randn_like", "normal_", "uniform_", "randint", "randperm", "bernoulli_", "linspace",
+))  # fmt: skip
+
+
+@dataclass
+class Watch:
+    """What is noted of a run, and how its rounding is redrawn.
+
+    seed: of the errors added, None to add none; amplitude: their size, in units of usual rounding; tokens: those given.
+    transforms: dtype and length of each kind seen; coarsest: the dtype of least precision in which torch computed;
+    rows: of the table that the tokens were looked up in.
+    """
+
+    seed: int | None = None
+    amplitude: float = 1.0
+    tokens: np.ndarray | None = None
+    transforms: set[tuple[str, int]] = field(default_factory=set)
+    coarsest: str | None = None
+    rows: int | None = None
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed or 0)
+
+    def transformed(self, y: Any, axes: Any) -> Any:
+        """A NumPy transform's result, over `axes`, with its error redrawn."""
+        if not isinstance(y, np.ndarray) or y.dtype.name not in ROUNDOFF:
+            return y
+        along = tuple(range(y.ndim)) if axes is None else tuple(np.atleast_1d(axes))
+        length = prod(y.shape[a] for a in along)
+        self.transforms.add((y.dtype.name, length))
+        if self.seed is None or not y.size:
+            return y
+        rms = np.sqrt((np.abs(y) ** 2).mean(axis=along, keepdims=True))
+        with np.errstate(all="ignore"):
+            error = self.rng.standard_normal(y.shape) * rms
+            if np.iscomplexobj(y):
+                error = error + 1j * self.rng.standard_normal(y.shape) * rms
+            return (y + error * (self.amplitude * spread_of_transform(y.dtype.name, length))).astype(y.dtype)
+
+
+def spread_of_transform(dtype: str, length: int) -> float:
+    """u·√log₂(2L): rounding error of a fast transform of length L, relative to the root mean square of its result."""
+    return ROUNDOFF[dtype] * sqrt(log2(2 * max(length, 1)))
+
+
+@contextmanager
+def watched(watch: Watch, modules: tuple[ModuleType, ...] = ()) -> Iterator[Watch]:
+    """Note, and with a seed redraw, what runs inside; `modules` are the user's, which may hold transforms by name."""
+    with ExitStack() as stack:
+        WATCHING.append(watch)
+        stack.callback(WATCHING.pop)
+        stack.callback(restore, exchange(modules))
+        if torch_or_none() is not None:
+            stack.enter_context(dispatch_mode(watch))
+        yield watch
+
+
+def exchange(modules: tuple[ModuleType, ...]) -> list[tuple[ModuleType, str, Any]]:
+    """Put watched transforms in the place of all that are loaded; what was there."""
+    libraries = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
+    watched_ones: dict[int, Callable[..., Any]] = {}
+    for library in libraries:
+        for name in TRANSFORMS & vars(library).keys():
+            original = vars(library)[name]
+            if callable(original):
+                watched_ones[id(original)] = watched_transform(original)
+    there = []
+    for module in (*libraries, *modules):
+        for name, value in list(vars(module).items()):
+            if id(value) in watched_ones:
+                there.append((module, name, value))
+                setattr(module, name, watched_ones[id(value)])
+    return there
+
+
+def restore(there: list[tuple[ModuleType, str, Any]]) -> None:
+    for module, name, value in there:
+        setattr(module, name, value)
+
+
+@functools.cache
+def watched_transform(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A transform that shows its results to the innermost watch."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def transform(*args: Any, **kwargs: Any) -> Any:
+        y = original(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        several = "axes" in signature.parameters
+        return WATCHING[-1].transformed(y, bound.arguments["axes"] if several else bound.arguments.get("axis", -1))
+
+    return transform
+
+
+def dispatch_mode(watch: Watch) -> Any:
+    """A torch dispatch mode that feeds `watch`."""
+    torch = torch_or_none()
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    generator = torch.Generator().manual_seed(watch.seed or 0)
+
+    def name_of(tensor: Any) -> str:
+        return str(tensor.dtype).removeprefix("torch.")
+
+    def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
+        dtype = name_of(y)
+        length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
+        if axes:
+            watch.transforms.add((dtype, length))
+        elif ROUNDOFF[dtype] > ROUNDOFF.get(watch.coarsest or "", 0.0):
+            watch.coarsest = dtype
+        if watch.seed is None or not y.numel():
+            return y
+        real = torch.view_as_real(y) if y.is_complex() else y
+        drawn = torch.randn(real.shape, generator=generator, dtype=torch.float64).to(real.device)
+        size = y.abs().double()
+        if axes:
+            size = size.square().mean(dim=axes, keepdim=True).sqrt()
+        size = size.unsqueeze(-1) if y.is_complex() else size
+        new = real.double() + drawn * size * (watch.amplitude * spread_of_transform(dtype, length))
+        new = torch.where(real.isfinite(), new, real.double()).to(real.dtype)
+        new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
+        return y.copy_(new) if in_place else new
+
+    class Mode(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = func(*args, **(kwargs or {}))
+            name, returns = func._schema.name.split("::")[-1], func._schema.returns
+            if name == "embedding" and watch.tokens is not None:
+                table, indices = args[0], args[1]
+                if (
+                    indices.numel() == watch.tokens.size
+                    and (indices.detach().cpu().numpy().reshape(-1) == watch.tokens.reshape(-1)).all()
+                ):
+                    watch.rows = int(table.shape[0])
+            if name in EXACT or name.endswith("_copy") or not returns:
+                return out
+            if name in ("_to_copy", "to") and ROUNDOFF.get(name_of(out), 0.0) <= ROUNDOFF.get(name_of(args[0]), 1.0):
+                return out
+            several = isinstance(out, tuple)
+            outs = list(out) if several else [out]
+            for k, (y, kind) in enumerate(zip(outs, returns, strict=False)):
+                writes = kind.alias_info is not None and kind.alias_info.is_write
+                if kind.alias_info is not None and not writes:
+                    continue
+                if isinstance(y, torch.Tensor) and y.layout == torch.strided and name_of(y) in ROUNDOFF:
+                    if writes and torch.Tag.inplace_view in func.tags:
+                        continue
+                    new = redrawn(y, list(args[1]) if name.startswith("_fft_") else [], writes)
+                    outs[k] = y if writes else new
+            return tuple(outs) if several else outs[0]
+
+    return Mode()
