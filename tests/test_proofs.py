@@ -28,7 +28,7 @@ NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "border_rank", "causality_characterisation", "causality_sufficient", "cost", "dft_is_monarch", "entry_formula",
-    "interpolation", "main_text_condition",
+    "conditioning", "interpolation", "main_text_condition",
     "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
     "rebased_convolution", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
