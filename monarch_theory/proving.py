@@ -234,11 +234,13 @@ class CoqVerdict:
             corollary of the file was asked about.
         theorems: names asked about.
         problem: why not, when not.
+        rechecked: whether coqchk, which trusts neither tactics nor the compiler, read the compiled proofs again.
     """
 
     checked: bool
     theorems: tuple[str, ...] = ()
     problem: str = ""
+    rechecked: bool = False
 
 
 def coq_version() -> str | None:
@@ -260,7 +262,9 @@ def why_no_coq() -> str | None:
 
 
 def check_with_coq(folder: Path, names: Sequence[str], progress: Progress, *, jobs: int = 2) -> dict[str, CoqVerdict]:
-    """Have Coq check `NAME/theorem.v` for each name, in a copy of `folder`, dependencies first.
+    """Have Coq check `NAME/theorem.v` for each name, in a copy of `folder`, dependencies first, and coqchk re-check it.
+
+    What the libraries of MathComp hold is trusted; every file of `folder` that a proof needs is read again.
 
     Raises:
         CannotRunError: Coq is not installed, or cannot read the dependencies.
@@ -274,10 +278,28 @@ def check_with_coq(folder: Path, names: Sequence[str], progress: Progress, *, jo
         wanted = [f"{name}/theorem.v" for name in names]
         graph = _with_dependencies(_dependencies(copy), wanted)
         outputs = dict(_compile(copy, graph, jobs, progress))
+        refused = _recheck(copy, [file for file, (compiled, _) in outputs.items() if compiled])
     verdicts = {}
     for name, file in zip(names, wanted, strict=True):
-        verdicts[name] = _verdict((folder / file).read_text(encoding="utf-8"), *outputs[file])
+        verdict = _verdict((folder / file).read_text(encoding="utf-8"), *outputs[file])
+        if verdict.checked and refused:
+            verdict = replace(verdict, checked=False, problem=refused)
+        verdicts[name] = replace(verdict, rechecked=verdict.checked and refused is not None)
     return verdicts
+
+
+def _recheck(folder: Path, files: Sequence[str]) -> str | None:
+    """What coqchk holds against the compiled files, "" for nothing; None when it is not installed or has no file."""
+    if shutil.which("coqchk") is None or not files:
+        return None
+    modules = [f"{COQ_PREFIX}.{file.removesuffix('.v').replace('/', '.')}" for file in files]
+    command = ["coqchk", "-silent", "-o", "-Q", ".", COQ_PREFIX, *(word for m in modules for word in ("-norec", m))]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+    if run.returncode:
+        return f"coqchk: {(run.stdout + run.stderr).strip()}"
+    # of its summary only our own names count: MathComp seals definitions, which it lists as axioms
+    ours = [line.strip() for line in run.stdout.splitlines() if line.strip().startswith(COQ_PREFIX + ".")]
+    return f"coqchk: rests on {', '.join(ours)}" if ours else ""
 
 
 def _dependencies(folder: Path) -> dict[str, set[str]]:

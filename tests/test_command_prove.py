@@ -25,7 +25,9 @@ def test_table_says_what_is_exact_and_that_coq_was_not_run():
     run = prove("cost", "necessity", "--no-coq")
     assert run.returncode == 0, run.stderr
     assert "1 machine-checked proofs were not run: --no-coq was given" in run.stdout
-    assert "2 of 2 statements hold, 0 machine-checked; 5 false variants refused" in run.stdout
+    assert (
+        "2 of 2 statements hold, 0 machine-checked, 0 of them again by coqchk; 5 false variants refused" in run.stdout
+    )
     assert "proved, machine-checked for every order (Coq not run)" in " ".join(run.stdout.split())
     assert "settled by counterexample" in run.stdout and "14 exact" in run.stdout
 
@@ -48,6 +50,15 @@ def test_without_mathcomp_it_says_so(tmp_path):
 
 
 @NEEDS_COQ
+def test_what_coqchk_refuses_is_not_proved(tmp_path):
+    (tmp_path / "coqchk").write_text("#!/bin/sh\necho bad universe; exit 1\n")
+    (tmp_path / "coqchk").chmod(0o755)
+    run = prove("cost", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert run.returncode == 1 and "cost: Coq: coqchk: bad universe" in run.stdout
+    assert "NOT PROVED: Coq refused it" in " ".join(run.stdout.split())
+
+
+@NEEDS_COQ
 def test_json_is_pure_and_names_the_theorems():
     run = prove("cost", "necessity", "--json")
     assert run.returncode == 0, run.stderr
@@ -55,6 +66,7 @@ def test_json_is_pure_and_names_the_theorems():
     cost, necessity = document["proofs"]
     assert document["holds"] and document["coq"] == coq_version() and document["note"] is None
     assert cost["proof"] == "proved, machine-checked for every order" and "equal_radices" in cost["coq"]["theorems"]
+    assert cost["coq"]["rechecked"]
     assert necessity["coq"] is None and necessity["evidence"] == "exact" and necessity["exact_instances"] == 14
     assert len(necessity["mutations"]["refused"]) == 3 and not necessity["mutations"]["accepted"]
 
@@ -76,7 +88,7 @@ def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("nosuch",), "theorem: expected one of causality_characterisation"),
+        (("nosuch",), "theorem: expected one of border_rank, causal_at_four"),
         (("--folder", "nowhere"), "folder: expected a folder of proofs, got nowhere"),
     ],
 )

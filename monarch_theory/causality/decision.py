@@ -3,7 +3,8 @@
 With T[i, j, j'] = (M0⁻¹(M1 e_{j'} ⊙ M2 e_j))_i the operator is causal iff T[i, j, j'] = 0 for all j > i. Three routes,
 from fastest to plainest, all exact arithmetic:
 
-* *theorem*: the bases are triangular (`triangular_condition`); nothing else needs to be computed;
+* *theorem*: the bases of M0 and of the signal's side are triangular and nothing wraps around (`triangular_condition`);
+  nothing else needs to be computed;
 * *random filters*: for a random filter k every T[i, j, ·] is seen at once as the entry (i, j) of one n × n matrix. A
   linear form that is not zero vanishes at a random point of Sⁿ with probability at most 1/|S| (Schwartz 1980, Zippel
   1979), so r filters miss a leak with probability at most |S|^−r;

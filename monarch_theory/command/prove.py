@@ -102,7 +102,13 @@ def _row(
         "measured_instances": result.measured if result else 0,
         "failures": list(result.failures) if result else [trouble],
         "mutations": {"refused": list(result.refused), "accepted": list(result.accepted)} if result else None,
-        "coq": None if verdict is None else {"theorems": list(verdict.theorems), "problem": verdict.problem or None},
+        "coq": None
+        if verdict is None
+        else {
+            "theorems": list(verdict.theorems),
+            "problem": verdict.problem or None,
+            "rechecked": verdict.rechecked,
+        },
         "functions": list(proof.functions),
         "seconds": round(seconds, 2),
     }
@@ -133,8 +139,12 @@ def _print(summary: list[dict[str, Any]], without: str | None) -> None:
         if row["coq"] and row["coq"]["problem"]:
             print(f"\n{row['theorem']}: Coq: {row['coq']['problem']}")
     machine = sum(bool(row["coq"]) and not row["coq"]["problem"] for row in summary)
+    rechecked = sum(bool(row["coq"]) and row["coq"]["rechecked"] for row in summary)
     refused = sum(len(row["mutations"]["refused"]) for row in summary if row["mutations"])
     holding = sum(row["holds"] is True for row in summary)
-    print(f"\n{holding} of {len(summary)} statements hold, {machine} machine-checked; {refused} false variants refused")
+    print(
+        f"\n{holding} of {len(summary)} statements hold, {machine} machine-checked, "
+        f"{rechecked} of them again by coqchk; {refused} false variants refused"
+    )
     if without:
         print(without)
