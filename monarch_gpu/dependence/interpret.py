@@ -167,7 +167,7 @@ class Interpretation:
             yes, no = (self.run(args[k], args[3]) for k in modules)
             if not isinstance(args[0], Value):
                 return yes if args[0] else no
-            return [choose(_scalar(args[0], y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
+            return [choose(_scalar(plain(args[0]), y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
         return self._unknown(node, name, "no rule", args, kwargs)
 
 

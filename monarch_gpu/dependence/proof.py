@@ -197,15 +197,15 @@ def prove(
         return sharper
     if question.ask(lattice(n), floor=FINITE_MASK).proved:
         detail = (
-            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in their "
-            "place it would be proved"
+            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in "
+            "their place it would be proved"
         )
         return replace(sharper, reason="finite mask", detail=detail)
     return sharper
 
 
 def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int) -> list[int | str | None]:
-    given = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
+    given: list[int | str | None] = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
     if len(given) != len(tensors):
         raise ValueError(f"sequence_axes: expected one for each of {len(tensors)} tensors, got {len(given)}")
     lengths = set()

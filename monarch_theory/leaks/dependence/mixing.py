@@ -18,10 +18,21 @@ from monarch_theory.leaks.dependence.movement import rehomed, reshape
 from monarch_theory.leaks.dependence.pointwise import Evaluate, filled, pointwise
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
-    ANY, FINITE, Dependence, broadcast, dependences, joined, masked, merged, shrunk, unknown, zeros_only,
+    ANY,
+    FINITE,
+    Dependence,
+    broadcast,
+    dependences,
+    joined,
+    masked,
+    masked_join,
+    merged,
+    shrunk,
+    unknown,
+    zeros_only,
 )  # fmt: skip
 
-__all__ = ["contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]
+__all__ = ["attention", "contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]
 
 LARGE = 1 << 28
 
@@ -46,7 +57,7 @@ def reduce(
     known = np.zeros((1,) * len(shape), bool)
     values = np.zeros((1,) * len(shape))
     if evaluate is not None and 0 not in value.shape and value.known.all(axis=axes, keepdims=True).any():
-        known = value.known.all(axis=axes, keepdims=True)
+        known = np.asarray(value.known.all(axis=axes, keepdims=True))
         numbers = filled(value)
         values = np.asarray(evaluate(np.broadcast_to(numbers, _wide(numbers, value.shape, axes))))
     level = max(value.infinite, _infinities(value, axes, neutral))
@@ -142,6 +153,31 @@ def softmax(value: Dependence, axis: int, log: bool = False) -> Dependence:
     return Dependence(value.lattice, value.shape, row, shrunk(known), zero, level, value.home)
 
 
+@rule
+def attention(query: Dependence, key: Dependence, value: Dependence, kept: np.ndarray) -> Dependence:
+    """softmax(q kᵀ) v, a row's places that are not kept being −∞ before: what softmax and contraction give, in one.
+
+    Args:
+        query: (…, m, d). key: (…, s, d). value: (…, s, e). All finite.
+        kept: bool (…, m, s), compressed. A row that keeps nothing gives constants.
+    """
+    ndim = max(len(query.shape), len(key.shape), len(value.shape), kept.ndim)
+    query, key, value = (broadcast(v, ndim) for v in (query, key, value))
+    kept = kept.reshape((1,) * (ndim - kept.ndim) + kept.shape)[..., None]  # (…, m, s, 1)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], kept.shape[:-3])
+    terms = list(joined(query, (ndim - 1,)))  # (…, m, 1)
+    memory = [*joined(key, (ndim - 1,)), *(masked(value.lattice, t, value.known) for t in value.terms)]
+    for term in merged(value.lattice, memory):  # (…, s, 1 or e)
+        wide = term.reshape(*term.shape[: ndim - 2], 1, *term.shape[ndim - 2 :])  # (…, 1, s, e)
+        found = masked_join(query.lattice, wide, kept, (ndim - 1,))
+        terms.append(found.reshape(*found.shape[: ndim - 1], *found.shape[ndim:]))
+    shape = (*lead, query.shape[-2], value.shape[-1])
+    nothing = np.zeros((1,) * ndim)
+    level = FINITE if kept.any(axis=-2).all() else ANY
+    home = query.home
+    return Dependence(query.lattice, shape, merged(query.lattice, terms), nothing.astype(bool), nothing, level, home)
+
+
 def contract(a: Dependence, b: Dependence) -> Dependence:
     """a (…, m, j) times b (…, j, k), with broadcasting before: (…, m, k)."""
     ndim = max(len(a.shape), len(b.shape))
@@ -171,7 +207,7 @@ def window(
     step: int = 1,
     spread: int = 1,
 ) -> Dependence:
-    """Output t along the axis depends on the inputs s with s · spread = t · step + tap, for each tap; others are absent.
+    """Output t along the axis depends on the inputs s with s · spread = t · step + tap, for each tap.
 
     A convolution with known places of its taps (spread 1, step the stride) or a transposed one (step 1).
     """

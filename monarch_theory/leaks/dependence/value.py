@@ -23,8 +23,8 @@ import numpy as np
 from monarch_theory.leaks.dependence.lattice import Lattice
 
 __all__ = [
-    "ANY", "FINITE", "MINUS", "Dependence", "broadcast", "constant", "dependences", "joined", "masked", "merged",
-    "shrunk", "source", "unknown", "zeros_only",
+    "ANY", "FINITE", "MINUS", "Dependence", "broadcast", "constant", "dependences", "joined", "masked", "masked_join",
+    "merged", "shrunk", "source", "unknown", "zeros_only",
 ]  # fmt: skip
 
 FINITE, MINUS, ANY = 0, 1, 2
@@ -140,14 +140,14 @@ def joined(
     lattice, axes = value.lattice, tuple(axes)
     if 0 in (value.shape[axis] for axis in axes):
         return ()
-    counted = ~value.known if keep is None else ~value.known & keep
+    counted: np.ndarray = ~value.known if keep is None else ~value.known & keep
     result = []
     for term in value.terms if terms is None else terms:
         varying = tuple(axis for axis in axes if term.shape[axis] > 1)
         if counted.all():
             result.append(lattice.join_along(term, varying))
         elif not varying:
-            result.append(masked(lattice, term, ~counted.any(axis=axes, keepdims=True)))
+            result.append(masked(lattice, term, np.logical_not(counted.any(axis=axes, keepdims=True))))
         else:
             result.append(masked_join(lattice, term, counted, axes))
     return merged(lattice, result)

@@ -1,9 +1,9 @@
-"""Verdicts: what leaks is never proved, what is causal by its masks, paddings and transforms is, and reports say where."""
+"""Verdicts: what leaks is never proved, what is causal by masks, padding and transforms is, and reports say where."""
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from monarch_gpu.certify import drop_padding
@@ -91,7 +91,9 @@ LEAKING = {
     "detached": lambda t: t + t.roll(-1, 1).detach(),
     "argmax": lambda t: t + t.argmax(1, keepdim=True),
     "value at the argmax": lambda t: t + t.gather(1, t.argmax(1, keepdim=True)),
-    "index from the future": lambda t: torch.arange(N).double()[(t[0, :, 0].roll(-1, 0) * 3).long() % N][None, :, None] * t,
+    "index from the future": lambda t: (
+        torch.arange(N).double()[(t[0, :, 0].roll(-1, 0) * 3).long() % N][None, :, None] * t
+    ),
     "roll": lambda t: t.roll(1, 1),
     "mean over time": lambda t: t - t.mean(1, keepdim=True),
     "mask built at run time": lambda t: scores(t).masked_fill((t[..., 0] < 0)[:, None], -torch.inf).softmax(-1) @ t,
@@ -102,7 +104,7 @@ LEAKING = {
     "transposed mask": lambda t: attend(t, torch.zeros(N, N).masked_fill(causal(), -torch.inf)),
     "strictly transposed mask": lambda t: scores(t).masked_fill(~causal().T, -torch.inf).softmax(-1) @ t,
     "mask one late": lambda t: scores(t).masked_fill(~torch.ones(N, N).tril(1).bool(), -torch.inf).softmax(-1) @ t,
-    "a row masked whole": lambda t: t.flip(1) + (0 * attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf))),
+    "a row masked whole": lambda t: t.flip(1) + 0 * attend(t, torch.full((N, N), -torch.inf).triu()),
     "nan chooses": lambda t: torch.where(
         torch.isnan(attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf)) * 0), t.flip(1), t
     ),
@@ -190,32 +192,43 @@ class Cases(nn.Module):
         return {name: case(t) for name, case in self.cases.items()}
 
 
-def verdicts(cases, lattice):
-    """The first forbidden pair of every case, all of one graph."""
-    t = torch.zeros(1, N, D, dtype=torch.float64)
-    program = proof.exported(Cases(cases), (t,), {})
-    asked = proof.Question(program, [t], [1], N, "causal", lambda i, j: j <= i, None)
-    interpretation = Interpretation(lattice(N))
-    found = asked._outputs(interpretation.run(program.graph_module, asked._inputs(interpretation)))
-    assert all(axis == 1 for _, _, axis in found)
-    return {name: asked._violation(lattice(N), proof._at_positions(v, axis)) for name, v, axis in found}
+class Asked:
+    """All cases exported to one graph, once."""
+
+    def __init__(self, cases):
+        t = torch.zeros(1, N, D, dtype=torch.float64)
+        program = proof.exported(Cases(cases), (t,), {})
+        self.question = proof.Question(program, [t], [1], N, "causal", lambda i, j: j <= i, None)
+
+    def verdicts(self, lattice):
+        """The first forbidden pair of every case."""
+        asked, interpretation = self.question, Interpretation(lattice(N))
+        graph = asked.program.graph_module
+        found = asked._outputs(interpretation.run(graph, asked._inputs(interpretation)))
+        assert all(axis == 1 for _, _, axis in found)
+        return {name: asked._violation(lattice(N), proof._at_positions(v, axis)) for name, v, axis in found}
+
+
+@pytest.fixture(scope="module")
+def leaking():
+    return Asked(LEAKING)
 
 
 @pytest.mark.parametrize("lattice", [latest, interval, sets])
-def test_what_leaks_is_never_proved(lattice):
-    found = verdicts(LEAKING, lattice)
+def test_what_leaks_is_never_proved(lattice, leaking):
+    found = leaking.verdicts(lattice)
     assert len(found) == len(LEAKING)
     assert not [name for name, pair in found.items() if pair is None]
 
 
 def test_what_is_causal_is_proved():
-    found = verdicts(CAUSAL, latest)
+    found = Asked(CAUSAL).verdicts(latest)
     assert len(found) == len(CAUSAL)
     assert not [name for name, pair in found.items() if pair is not None]
 
 
-def test_sets_name_the_pair():
-    found = verdicts(LEAKING, sets)
+def test_sets_name_the_pair(leaking):
+    found = leaking.verdicts(sets)
     assert found["['roll']"] == (0, N - 1, N - 1)
     assert found["['one short of padded']"] == (0, N - 1, N - 1)
     assert found["['unpadded']"] == (0, 1, N - 1)
@@ -233,8 +246,7 @@ def small(n, **changes):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("transform", ["monarch", "fft"])
-@pytest.mark.parametrize("n", [64, 1024])
+@pytest.mark.parametrize("n, transform", [(64, "fft"), (1024, "monarch")])
 def test_m2_gpt_is_proved_and_is_not_without_padding(n, transform):
     config = small(n, transform=transform)
     whole = prove_causal(GPTForCausalLM(config).eval(), [tokens(n)], 1)
