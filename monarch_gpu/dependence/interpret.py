@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from monarch_gpu.dependence.tensors import as_array, as_tensor
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
-from monarch_theory.leaks.dependence.value import FINITE
+from monarch_theory.leaks.dependence.value import bounded
 
 __all__ = ["Interpretation", "has_unknown_sizes", "name_of"]
 
@@ -172,7 +172,7 @@ class Interpretation:
 
 
 def _scalar(condition: Dependence, like: Value) -> Dependence:
-    return replace(everything([condition], (1,) * len(like.shape)), infinite=FINITE)
+    return bounded(everything([condition], (1,) * len(like.shape)))
 
 
 def _tensors(args: Any) -> list[Value]:

@@ -30,7 +30,7 @@ from monarch_theory.leaks.dependence.spectrum import (
     scale,
     transform,
 )  # fmt: skip
-from monarch_theory.leaks.dependence.value import FINITE
+from monarch_theory.leaks.dependence.value import FINITE, bounded
 
 __all__ = ["RANDOM", "RULES", "Call", "NoRuleError"]
 
@@ -571,7 +571,7 @@ def _reduced(call: Call, x: Dependence, axes: tuple[int, ...], neutral: float | 
         return result.reshape([1 if k in axes else s for k, s in enumerate(tensor.shape)])
 
     result = reduce(x, axes, True, on_values(run, [call.dtype_of(0)]), neutral)
-    result = replace(result, infinite=FINITE) if call.dtype in INTEGRAL else result
+    result = bounded(result) if call.dtype in INTEGRAL else result
     return reshape(result, call.shape)
 
 
@@ -617,10 +617,8 @@ def _spread(call: Call, neutral: float | None = None) -> list[Dependence]:
     results = []
     for shape, dtype in call.outputs:
         full = shape if len(shape) == len(x.shape) else (*shape[:axis], 1, *shape[axis:])
-        value = mixed(x, (axis,), full)
-        if neutral is not None:
-            value = replace(value, infinite=reduce(x, (axis,), True, None, neutral).infinite)
-        value = replace(value, infinite=FINITE) if dtype in INTEGRAL else value
+        value = mixed(x, (axis,), full, neutral)
+        value = bounded(value) if dtype in INTEGRAL else value
         results.append(reshape(value, shape))
     return results
 
@@ -634,7 +632,7 @@ def _scan(call: Call) -> Any:
     axis = axis_of(call.get(1, "dim", 0), len(x.shape))
     if len(call.outputs) > 1:
         result = scan(x, axis)
-        return [result, replace(result, infinite=FINITE)]
+        return [result, bounded(result)]
     return scan(x, axis, on_values(lambda t: call.op(t, *call.args[1:], **call.kwargs), [call.dtype_of(0)]))
 
 
@@ -826,7 +824,7 @@ def _pool(call: Call) -> Any:
         value = window(value, axis, taps, call.shape[axis], stride[k])
     if len(call.outputs) == 1:
         return value
-    return [value, *[replace(value, infinite=FINITE) for _ in call.outputs[1:]]]
+    return [value, *[bounded(value) for _ in call.outputs[1:]]]
 
 
 # transforms

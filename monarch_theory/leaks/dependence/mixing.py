@@ -60,7 +60,7 @@ def reduce(
         known = np.asarray(value.known.all(axis=axes, keepdims=True))
         numbers = filled(value)
         values = np.asarray(evaluate(np.broadcast_to(numbers, _wide(numbers, value.shape, axes))))
-    level = max(value.infinite, _infinities(value, axes, neutral))
+    level = max(value.infinite, _infinities(value, axes, neutral, evaluate is not None))
     home = value.home if value.home is not None and all(value.home.shape[axis] == 1 for axis in axes) else None
     result = Dependence(value.lattice, shape, terms, shrunk(known), shrunk(values), level, home)
     if keepdims:
@@ -73,25 +73,35 @@ def _wide(a: np.ndarray, shape: Sequence[int], axes: Sequence[int]) -> tuple[int
     return tuple(shape[axis] if axis in axes else size for axis, size in enumerate(a.shape))
 
 
-def _infinities(value: Dependence, axes: tuple[int, ...], neutral: float | None) -> int:
-    """`ANY` if a known infinity or NaN comes together with elements that are not known."""
+def _infinities(value: Dependence, axes: tuple[int, ...], neutral: float | None, still_known: bool = False) -> int:
+    """`ANY` if a known infinity or NaN comes into a result that is not known.
+
+    Args:
+        still_known: whether a result is known where all that it comes from is.
+    """
     if value.values.dtype.kind not in "fc":
         return FINITE
     bad = value.known & ~np.isfinite(value.values)
+    if not bad.any():
+        return FINITE
+    whole = value.known.all(axis=axes, keepdims=True)
     if neutral is not None:
-        bad = bad & (value.values != neutral)
-    return ANY if (bad & ~value.known.all(axis=axes, keepdims=True)).any() else FINITE
+        bad = bad & ((value.values != neutral) | whole)
+    return ANY if (bad & ~whole if still_known else bad).any() else FINITE
 
 
 @rule
-def mixed(value: Dependence, axes: Sequence[int], shape: Sequence[int] | None = None) -> Dependence:
+def mixed(
+    value: Dependence, axes: Sequence[int], shape: Sequence[int] | None = None, neutral: float | None = None
+) -> Dependence:
     """Every output along the axes depends on all the inputs along them: a sort, a matrix, a normalisation.
 
     Args:
         shape: of the result; sizes may differ along `axes` only.
+        neutral: as in `reduce`.
     """
     shape = value.shape if shape is None else tuple(shape)
-    level = max(value.infinite, _infinities(value, tuple(axes), None))
+    level = max(value.infinite, _infinities(value, tuple(axes), neutral))
     known = np.zeros((1,) * len(shape), bool)
     home = value.home if shape == value.shape else None
     nothing = np.zeros((1,) * len(shape))
@@ -185,12 +195,13 @@ def contract(a: Dependence, b: Dependence) -> Dependence:
     left = reshape(a, (*a.shape, 1))  # (…, m, j, 1)
     right = reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))  # (…, 1, j, k)
     if prod(np.broadcast_shapes(left.known.shape, right.known.shape)) > LARGE:
-        left, right = _forgotten(left), right
+        left, right = forget(left), right
     product = zeros_only(pointwise([left, right], np.multiply, "product"))
     return reduce(product, (ndim - 1,), False, lambda a: np.zeros((1,) * a.ndim))
 
 
-def _forgotten(value: Dependence) -> Dependence:
+@rule
+def forget(value: Dependence) -> Dependence:
     """The value without its known elements: sound, and smaller."""
     nothing = np.zeros((1,) * len(value.shape))
     level = ANY if value.values.dtype.kind in "fc" and not np.isfinite(value.values).all() else value.infinite

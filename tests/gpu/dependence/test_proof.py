@@ -1,5 +1,8 @@
 """Verdicts: what leaks is never proved, what is causal by masks, padding and transforms is, and reports say where."""
 
+import copy
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +11,12 @@ from torch import nn
 
 from monarch_gpu.certify import drop_padding
 from monarch_gpu.configs import GPTConfig
-from monarch_gpu.dependence import FIXED, proof, prove, prove_causal
+from monarch_gpu.dependence import FIXED, certify_causal, proof, prove, prove_causal
 from monarch_gpu.dependence.interpret import Interpretation
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_theory.leaks.dependence import interval, latest, sets
+from monarch_theory.leaks.dependence.certificate import packed
+from monarch_theory.leaks.dependence.recheck import RULES, CertificateError, recheck
 
 N, D = 8, 4
 
@@ -159,6 +164,7 @@ CAUSAL = {
     "complex transforms": lambda t: torch.fft.ifft(
         torch.fft.fft(t, 2 * N, 1) * torch.fft.fft(t, 2 * N, 1), dim=1
     ).real[:, :N],
+    "gathered": lambda t: t.gather(1, (torch.arange(N)[None, :, None] - torch.arange(D)).clamp_min(0)),
     "shift": lambda t: torch.cat([torch.zeros_like(t[:, :1]), t[:, :-1]], 1),
     "roll made right": lambda t: t.roll(1, 1) * (torch.arange(N) > 0)[:, None],
     "loop": loop,
@@ -221,8 +227,13 @@ def test_what_leaks_is_never_proved(lattice, leaking):
     assert not [name for name, pair in found.items() if pair is None]
 
 
-def test_what_is_causal_is_proved():
-    found = Asked(CAUSAL).verdicts(latest)
+@pytest.fixture(scope="module")
+def causal_cases():
+    return Asked(CAUSAL)
+
+
+def test_what_is_causal_is_proved(causal_cases):
+    found = causal_cases.verdicts(latest)
     assert len(found) == len(CAUSAL)
     assert not [name for name, pair in found.items() if pair is not None]
 
@@ -233,6 +244,84 @@ def test_sets_name_the_pair(leaking):
     assert found["['one short of padded']"] == (0, N - 1, N - 1)
     assert found["['unpadded']"] == (0, 1, N - 1)
     assert found["['mask one late']"] == (0, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def certified(causal_cases):
+    """The certificate of all causal cases, as it is read from a file."""
+    return json.loads(json.dumps(causal_cases.question.certificate()))
+
+
+def test_a_certificate_is_rechecked(certified):
+    assert recheck(certified) == f"causal at n = {N}"
+    assert {step["rule"] for step in certified["steps"]} >= set(RULES) - {"everything", "forget"} - UNUSED
+
+
+UNUSED = {"add_spectra", "collapse", "scale", "reverse"}
+
+
+def number(step):
+    return next(v for k, v in step["result"].items() if k in ("value", "spectrum"))
+
+
+def first_use(certificate, rule):
+    """The first step of a rule whose result depends on something, and that result."""
+    for step in certificate["steps"]:
+        value = certificate["values"][number(step)]
+        if step["rule"] == rule and value["terms"]:
+            return step, value
+    raise AssertionError(f"no step of {rule}")
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"everything", "forget", "bounded", "reshape"} - UNUSED))
+def test_a_claim_of_too_little_is_caught(rule, certified):
+    forged = copy.deepcopy(certified)
+    step, value = first_use(forged, rule)
+    forged["values"].append({**value, "terms": []})
+    new = len(forged["values"]) - 1
+    step["result"] = {k: new if k in ("value", "spectrum") else v for k, v in step["result"].items()}
+    with pytest.raises(CertificateError, match="less dependence"):
+        recheck(forged)
+
+
+def test_forged_certificates_are_caught(certified):
+    def forge(edit):
+        forged = copy.deepcopy(certified)
+        edit(forged)
+        with pytest.raises(CertificateError):
+            recheck(forged)
+
+    def all_known(c):
+        _, value = first_use(c, "pointwise")
+        value["known"] = packed(np.ones([1] * len(value["shape"]), bool))
+
+    def no_step(c):
+        c["steps"].remove(first_use(c, "softmax")[0])
+
+    def later(c):
+        c["values"][c["outputs"][0]["value"]]["terms"][0] = packed(np.zeros((1, 1, 1), np.int32))
+
+    def unknown_rule(c):
+        c["steps"][0]["rule"] = "trust me"
+
+    def nothing_judged(c):
+        c["outputs"] = []
+
+    def other_format(c):
+        c["format"] = "1"
+
+    def longer(c):
+        c["n"] += 1
+
+    for edit in (all_known, no_step, later, unknown_rule, nothing_judged, other_format, longer):
+        forge(edit)
+
+
+def test_a_leaking_output_has_no_certificate(leaking):
+    with pytest.raises(CertificateError, match="may depend on a later input"):
+        recheck(json.loads(json.dumps(leaking.question.certificate())))
+    with pytest.raises(ValueError, match="proved causal"):
+        certify_causal(lambda t: t.flip(1), [torch.zeros(1, N, D)], 1)
 
 
 def tokens(n):
