@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from monarch_gpu.dependence.tensors import as_array, as_tensor
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
-from monarch_theory.leaks.dependence.value import FINITE
+from monarch_theory.leaks.dependence.value import bounded
 
 __all__ = ["Interpretation", "has_unknown_sizes", "name_of"]
 
@@ -167,12 +167,12 @@ class Interpretation:
             yes, no = (self.run(args[k], args[3]) for k in modules)
             if not isinstance(args[0], Value):
                 return yes if args[0] else no
-            return [choose(_scalar(args[0], y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
+            return [choose(_scalar(plain(args[0]), y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
         return self._unknown(node, name, "no rule", args, kwargs)
 
 
 def _scalar(condition: Dependence, like: Value) -> Dependence:
-    return replace(everything([condition], (1,) * len(like.shape)), infinite=FINITE)
+    return bounded(everything([condition], (1,) * len(like.shape)))
 
 
 def _tensors(args: Any) -> list[Value]:

@@ -22,10 +22,12 @@ from torch.utils import _pytree as pytree
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.table import Value, plain
 from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
+from monarch_theory.leaks.dependence.certificate import certificate
+from monarch_theory.leaks.dependence.record import recording
 from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import joined
 
-__all__ = ["FIXED", "Entry", "Proof", "prove", "prove_causal"]
+__all__ = ["FIXED", "Entry", "Proof", "certify_causal", "prove", "prove_causal"]
 
 FIXED = "fixed"
 """An input that is taken at its value."""
@@ -197,15 +199,40 @@ def prove(
         return sharper
     if question.ask(lattice(n), floor=FINITE_MASK).proved:
         detail = (
-            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in their "
-            "place it would be proved"
+            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in "
+            "their place it would be proved"
         )
         return replace(sharper, reason="finite mask", detail=detail)
     return sharper
 
 
+def certify_causal(
+    module: Callable,
+    args: Sequence[Any],
+    sequence_axes: Sequence[int | str | None] | int,
+    kwargs: Mapping[str, Any] | None = None,
+    output_axes: Sequence[int | None] | None = None,
+) -> dict[str, Any]:
+    """The certificate of a proof of causality, to be written as JSON; arguments are those of `prove_causal`.
+
+    Raises:
+        ValueError: as `prove_causal`, or there is no proof in the lattice `latest`.
+
+    >>> from monarch_theory.leaks.dependence.recheck import recheck
+    >>> recheck(certify_causal(lambda x: x.cumsum(1), [torch.zeros(1, 8, 4)], 1))
+    'causal at n = 8'
+    """
+    proof = prove_causal(module, args, sequence_axes, kwargs, output_axes)
+    if not proof.proved:
+        raise ValueError(f"module: expected one that is proved causal, got {proof.reason}: {proof.detail}")
+    tensors = [t for t in pytree.tree_leaves((tuple(args), dict(kwargs or {}))) if isinstance(t, torch.Tensor)]
+    program = exported(module, tuple(args), dict(kwargs or {}))
+    axes = _checked_axes(tensors, sequence_axes)
+    return Question(program, tensors, axes, proof.n, "causal", lambda i, j: j <= i, output_axes).certificate()
+
+
 def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int) -> list[int | str | None]:
-    given = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
+    given: list[int | str | None] = [axes] * len(tensors) if isinstance(axes, int) else list(axes)
     if len(given) != len(tensors):
         raise ValueError(f"sequence_axes: expected one for each of {len(tensors)} tensors, got {len(given)}")
     lengths = set()
@@ -282,6 +309,21 @@ class Question:
         return Proof(
             "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
         )
+
+    def certificate(self) -> dict[str, Any]:
+        """Every rule that was applied, with its claims, in the lattice `latest`; of a graph that was proved."""
+        nodes: list[str] = []
+        with recording() as applied:
+
+            def visit(node: fx.Node, value: Any) -> None:
+                nodes.extend([node.name] * (len(applied) - len(nodes)))
+
+            interpretation = Interpretation(latest(self.n), visit=visit)
+            returned = interpretation.run(self.program.graph_module, self._inputs(interpretation))
+            outputs = [(name, v, axis) for name, v, axis in self._outputs(returned) if axis is not None]
+        nodes.extend(["output"] * (len(applied) - len(nodes)))
+        claim = f"{self.contract} at n = {self.n}"
+        return certificate(list(zip(nodes, applied, strict=True)), outputs, self.n, claim)
 
     def _inputs(self, interpretation: Interpretation) -> list[Any]:
         """The abstract value of every placeholder."""

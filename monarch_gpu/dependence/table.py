@@ -13,18 +13,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
-from monarch_theory.leaks.dependence.mixing import contract, everything, mixed, reduce, scan, softmax, window
+from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
 from monarch_theory.leaks.dependence.spectrum import (
-    Spectrum, add_spectra, collapse, inverse, multiply_spectra, reverse, scale, transform,
+    Spectrum,
+    add_spectra,
+    collapse,
+    inverse,
+    multiply_spectra,
+    reverse,
+    scale,
+    transform,
 )  # fmt: skip
-from monarch_theory.leaks.dependence.value import ANY, FINITE
+from monarch_theory.leaks.dependence.value import FINITE, bounded
 
-__all__ = ["RANDOM", "RULES", "SHAPES_ONLY", "Call", "NoRuleError"]
+__all__ = ["RANDOM", "RULES", "Call", "NoRuleError"]
 
 Value = Dependence | Spectrum
 Rule = Callable[["Call"], Any]
@@ -127,12 +135,7 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     places = [k for k, a in enumerate(call.args) if isinstance(a, Value)]
     if any(isinstance(a, Value) for a in call.kwargs.values()):
         raise NoRuleError("a tensor given by keyword")
-    if absorbing and len(call.args) > 1 and isinstance(call.args[0], Value) and not isinstance(call.args[1], Value):
-        numbers = [0, 1]
-    elif absorbing and len(call.args) > 1 and isinstance(call.args[1], Value) and not isinstance(call.args[0], Value):
-        numbers = [0, 1]
-    else:
-        numbers = places
+    numbers = [0, 1] if absorbing and places in ([0], [1]) and len(call.args) > 1 else places
     if absorbing == "sum" and call.kwargs.get("alpha", 1) != 1:
         absorbing = "difference"
     tensors = set(places)
@@ -310,7 +313,7 @@ def _expand(call: Call) -> Value:
     return expand(plain(x), call.shape)
 
 
-def _taken(x: Value, axis: int, indices: Sequence[int] | np.ndarray, in_place: bool = False) -> Value:
+def _taken(x: Value, axis: int, indices: ArrayLike, in_place: bool = False) -> Value:
     if isinstance(x, Spectrum):
         if axis != x.axis:
             return replace(x, signal=take(x.signal, axis, indices))
@@ -568,7 +571,7 @@ def _reduced(call: Call, x: Dependence, axes: tuple[int, ...], neutral: float | 
         return result.reshape([1 if k in axes else s for k, s in enumerate(tensor.shape)])
 
     result = reduce(x, axes, True, on_values(run, [call.dtype_of(0)]), neutral)
-    result = replace(result, infinite=FINITE) if call.dtype in INTEGRAL else result
+    result = bounded(result) if call.dtype in INTEGRAL else result
     return reshape(result, call.shape)
 
 
@@ -614,10 +617,8 @@ def _spread(call: Call, neutral: float | None = None) -> list[Dependence]:
     results = []
     for shape, dtype in call.outputs:
         full = shape if len(shape) == len(x.shape) else (*shape[:axis], 1, *shape[axis:])
-        value = mixed(x, (axis,), full)
-        if neutral is not None:
-            value = replace(value, infinite=reduce(x, (axis,), True, None, neutral).infinite)
-        value = replace(value, infinite=FINITE) if dtype in INTEGRAL else value
+        value = mixed(x, (axis,), full, neutral)
+        value = bounded(value) if dtype in INTEGRAL else value
         results.append(reshape(value, shape))
     return results
 
@@ -631,7 +632,7 @@ def _scan(call: Call) -> Any:
     axis = axis_of(call.get(1, "dim", 0), len(x.shape))
     if len(call.outputs) > 1:
         result = scan(x, axis)
-        return [result, replace(result, infinite=FINITE)]
+        return [result, bounded(result)]
     return scan(x, axis, on_values(lambda t: call.op(t, *call.args[1:], **call.kwargs), [call.dtype_of(0)]))
 
 
@@ -683,7 +684,7 @@ def _normalised(over: Callable[[Call, Dependence], tuple[int, ...]]) -> Rule:
 
 
 def _channels(weight: Dependence, x: Dependence, axes: Sequence[int]) -> Dependence:
-    """Weights and statistics given as tensors: all of them for every element, which costs nothing if they are constant."""
+    """Weights and statistics: all of them for every element, which costs nothing where they are constant."""
     return everywhere([weight], (1,) * len(x.shape))
 
 
@@ -724,24 +725,23 @@ def _attention(call: Call) -> Any:
     mask, causal = plain(_named(call, "attn_mask")), _named(call, "is_causal", False)
     if _named(call, "enable_gqa", False):
         key, value = (_repeated_heads(t, query.shape[-3]) for t in (key, value))
-    order = [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]
-    scores = contract(query, permute(key, order))
-    lattice = call.lattice
-    minus = constant(lattice, np.asarray(-np.inf))
-    if causal:
-        allowed = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
-        scores = choose(constant(lattice, allowed), scores, minus)
+    described: Any = call.described.get("attn_mask", call.described.get(3))
+    boolean = mask is not None and described.dtype == torch.bool
+    rows, columns = query.shape[-2], key.shape[-2]
+    allowed = np.tri(rows, columns, dtype=bool) if causal else None
+    if (mask is None or mask.is_constant) and all(map(_finite, (query, key, value))):
+        kept = np.ones((1, 1), bool) if allowed is None else allowed
+        if mask is not None and (boolean or (not np.isnan(mask.values).any() and not np.isposinf(mask.values).any())):
+            return attention(query, key, value, kept & (mask.values if boolean else mask.values != -np.inf))
+        if mask is None:
+            return attention(query, key, value, kept)
+    scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
+    minus = call.constant(-np.inf)
+    if allowed is not None:
+        scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
-        described = call.described.get("attn_mask", call.described.get(3))
-        if described.dtype == torch.bool:
-            scores = choose(mask, scores, minus)
-        else:
-            scores = pointwise([scores, mask], np.add, "sum")
-    weights = softmax(scores, len(scores.shape) - 1)
-    result = contract(weights, value)
-    if len(call.outputs) == 1:
-        return result
-    return [result, *[everywhere(call.values(), shape) for shape, _ in call.outputs[1:]]]
+        scores = choose(mask, scores, minus) if boolean else pointwise([scores, mask], np.add, "sum")
+    return contract(softmax(scores, len(scores.shape) - 1), value)
 
 
 def _repeated_heads(x: Dependence, heads: int) -> Dependence:
@@ -824,7 +824,7 @@ def _pool(call: Call) -> Any:
         value = window(value, axis, taps, call.shape[axis], stride[k])
     if len(call.outputs) == 1:
         return value
-    return [value, *[replace(value, infinite=FINITE) for _ in call.outputs[1:]]]
+    return [value, *[bounded(value) for _ in call.outputs[1:]]]
 
 
 # transforms
@@ -930,17 +930,21 @@ def _fill(call: Call) -> Dependence:
     return expand(value, call.shape)
 
 
-POINTWISE = """
-    abs acos acosh addcdiv addcmul angle asin asinh atan atan2 atanh bitwise_left_shift bitwise_not bitwise_right_shift
-    bitwise_xor ceil celu clamp clamp_max clamp_min complex copysign cos cosh deg2rad digamma elu eq erf erfc erfinv exp
-    exp2 expm1 float_power floor floor_divide fmax fmin fmod frac gcd ge gelu gt hardshrink hardsigmoid hardswish
-    hardtanh heaviside hypot i0 igamma igammac isfinite isinf isnan isneginf isposinf lcm ldexp le leaky_relu lerp lgamma
-    log log10 log1p log2 log_sigmoid_forward logaddexp logaddexp2 logical_not logical_xor logit lt mish mvlgamma
-    nan_to_num ne nextafter polar polygamma positive pow rad2deg reciprocal relu relu6 remainder round rsqrt selu sgn
-    sigmoid sign signbit silu sin sinc sinh softplus softshrink special_bessel_j0 special_bessel_j1 special_entr
-    special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtri special_xlog1py sqrt square tan tanh
-    threshold trunc xlogy rsub real imag
-""".split()
+POINTWISE = (
+    "abs", "acos", "acosh", "addcdiv", "addcmul", "angle", "asin", "asinh", "atan", "atan2", "atanh",
+    "bitwise_left_shift", "bitwise_not", "bitwise_right_shift", "bitwise_xor", "ceil", "celu", "clamp", "clamp_max",
+    "clamp_min", "complex", "copysign", "cos", "cosh", "deg2rad", "digamma", "elu", "eq", "erf", "erfc", "erfinv",
+    "exp", "exp2", "expm1", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gcd", "ge",
+    "gelu", "gt", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "i0", "igamma",
+    "igammac", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "lcm", "ldexp", "le", "leaky_relu", "lerp",
+    "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid_forward", "logaddexp", "logaddexp2", "logical_not",
+    "logical_xor", "logit", "lt", "mish", "mvlgamma", "nan_to_num", "ne", "nextafter", "polar", "polygamma",
+    "positive", "pow", "rad2deg", "reciprocal", "relu", "relu6", "remainder", "round", "rsqrt", "selu", "sgn",
+    "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "special_bessel_j0",
+    "special_bessel_j1", "special_entr", "special_erfcx", "special_i0e", "special_i1", "special_i1e",
+    "special_log_ndtr", "special_ndtri", "special_xlog1py", "sqrt", "square", "tan", "tanh", "threshold", "trunc",
+    "xlogy", "rsub", "real", "imag",
+)  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **{name: elementwise() for name in POINTWISE},
@@ -1087,7 +1091,7 @@ RULES: dict[str, Rule] = {
 
 RANDOM = {
     "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "bernoulli",
-    "native_dropout", "multinomial", "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "uniform",
-    "rrelu_with_noise", "dropout",
+    "native_dropout", "multinomial", "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided",
+    "uniform", "rrelu_with_noise", "dropout",
 }  # fmt: skip
 """Never run on known values: each run gives others."""

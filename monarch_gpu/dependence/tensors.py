@@ -1,4 +1,4 @@
-"""Between torch tensors and the arrays of abstract values: dtypes, constants, and running an operator on what is known."""
+"""Between torch tensors and the arrays of abstract values, and running an operator on what is known."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """What an element may depend on: sets of input positions, coarsened as far as the question allows.
 
 An element of a lattice is a vector of a few numbers, and the join of two is one ufunc of NumPy, so that every rule is
-written once for all lattices: `latest` keeps the latest position (enough for causality), `interval` the earliest and the
-latest (windows, documents, batch), `sets` the whole set, as bits (any contract). An element stands for the set of its
-`members`; the empty set is `bottom`.
+written once for all lattices: `latest` keeps the latest position (enough for causality), `interval` the earliest and
+the latest (windows, documents, batch), `sets` the whole set, as bits (any contract). An element stands for the set of
+its `members`; the empty set is `bottom`.
 """
 
 from __future__ import annotations

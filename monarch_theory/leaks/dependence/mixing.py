@@ -25,13 +25,14 @@ from monarch_theory.leaks.dependence.value import (
     dependences,
     joined,
     masked,
+    masked_join,
     merged,
     shrunk,
     unknown,
     zeros_only,
 )  # fmt: skip
 
-__all__ = ["contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]
+__all__ = ["attention", "contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]
 
 LARGE = 1 << 28
 
@@ -56,10 +57,10 @@ def reduce(
     known = np.zeros((1,) * len(shape), bool)
     values = np.zeros((1,) * len(shape))
     if evaluate is not None and 0 not in value.shape and value.known.all(axis=axes, keepdims=True).any():
-        known = value.known.all(axis=axes, keepdims=True)
+        known = np.asarray(value.known.all(axis=axes, keepdims=True))
         numbers = filled(value)
         values = np.asarray(evaluate(np.broadcast_to(numbers, _wide(numbers, value.shape, axes))))
-    level = max(value.infinite, _infinities(value, axes, neutral))
+    level = max(value.infinite, _infinities(value, axes, neutral, evaluate is not None))
     home = value.home if value.home is not None and all(value.home.shape[axis] == 1 for axis in axes) else None
     result = Dependence(value.lattice, shape, terms, shrunk(known), shrunk(values), level, home)
     if keepdims:
@@ -72,25 +73,35 @@ def _wide(a: np.ndarray, shape: Sequence[int], axes: Sequence[int]) -> tuple[int
     return tuple(shape[axis] if axis in axes else size for axis, size in enumerate(a.shape))
 
 
-def _infinities(value: Dependence, axes: tuple[int, ...], neutral: float | None) -> int:
-    """`ANY` if a known infinity or NaN comes together with elements that are not known."""
+def _infinities(value: Dependence, axes: tuple[int, ...], neutral: float | None, still_known: bool = False) -> int:
+    """`ANY` if a known infinity or NaN comes into a result that is not known.
+
+    Args:
+        still_known: whether a result is known where all that it comes from is.
+    """
     if value.values.dtype.kind not in "fc":
         return FINITE
     bad = value.known & ~np.isfinite(value.values)
+    if not bad.any():
+        return FINITE
+    whole = value.known.all(axis=axes, keepdims=True)
     if neutral is not None:
-        bad = bad & (value.values != neutral)
-    return ANY if (bad & ~value.known.all(axis=axes, keepdims=True)).any() else FINITE
+        bad = bad & ((value.values != neutral) | whole)
+    return ANY if (bad & ~whole if still_known else bad).any() else FINITE
 
 
 @rule
-def mixed(value: Dependence, axes: Sequence[int], shape: Sequence[int] | None = None) -> Dependence:
+def mixed(
+    value: Dependence, axes: Sequence[int], shape: Sequence[int] | None = None, neutral: float | None = None
+) -> Dependence:
     """Every output along the axes depends on all the inputs along them: a sort, a matrix, a normalisation.
 
     Args:
         shape: of the result; sizes may differ along `axes` only.
+        neutral: as in `reduce`.
     """
     shape = value.shape if shape is None else tuple(shape)
-    level = max(value.infinite, _infinities(value, tuple(axes), None))
+    level = max(value.infinite, _infinities(value, tuple(axes), neutral))
     known = np.zeros((1,) * len(shape), bool)
     home = value.home if shape == value.shape else None
     nothing = np.zeros((1,) * len(shape))
@@ -152,6 +163,31 @@ def softmax(value: Dependence, axis: int, log: bool = False) -> Dependence:
     return Dependence(value.lattice, value.shape, row, shrunk(known), zero, level, value.home)
 
 
+@rule
+def attention(query: Dependence, key: Dependence, value: Dependence, kept: np.ndarray) -> Dependence:
+    """softmax(q kᵀ) v, a row's places that are not kept being −∞ before: what softmax and contraction give, in one.
+
+    Args:
+        query: (…, m, d). key: (…, s, d). value: (…, s, e). All finite.
+        kept: bool (…, m, s), compressed. A row that keeps nothing gives constants.
+    """
+    ndim = max(len(query.shape), len(key.shape), len(value.shape), kept.ndim)
+    query, key, value = (broadcast(v, ndim) for v in (query, key, value))
+    kept = kept.reshape((1,) * (ndim - kept.ndim) + kept.shape)[..., None]  # (…, m, s, 1)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], kept.shape[:-3])
+    terms = list(joined(query, (ndim - 1,)))  # (…, m, 1)
+    memory = [*joined(key, (ndim - 1,)), *(masked(value.lattice, t, value.known) for t in value.terms)]
+    for term in merged(value.lattice, memory):  # (…, s, 1 or e)
+        wide = term.reshape(*term.shape[: ndim - 2], 1, *term.shape[ndim - 2 :])  # (…, 1, s, e)
+        found = masked_join(query.lattice, wide, kept, (ndim - 1,))
+        terms.append(found.reshape(*found.shape[: ndim - 1], *found.shape[ndim:]))
+    shape = (*lead, query.shape[-2], value.shape[-1])
+    nothing = np.zeros((1,) * ndim)
+    level = FINITE if kept.any(axis=-2).all() else ANY
+    home = query.home
+    return Dependence(query.lattice, shape, merged(query.lattice, terms), nothing.astype(bool), nothing, level, home)
+
+
 def contract(a: Dependence, b: Dependence) -> Dependence:
     """a (…, m, j) times b (…, j, k), with broadcasting before: (…, m, k)."""
     ndim = max(len(a.shape), len(b.shape))
@@ -159,12 +195,13 @@ def contract(a: Dependence, b: Dependence) -> Dependence:
     left = reshape(a, (*a.shape, 1))  # (…, m, j, 1)
     right = reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))  # (…, 1, j, k)
     if prod(np.broadcast_shapes(left.known.shape, right.known.shape)) > LARGE:
-        left, right = _forgotten(left), right
+        left, right = forget(left), right
     product = zeros_only(pointwise([left, right], np.multiply, "product"))
     return reduce(product, (ndim - 1,), False, lambda a: np.zeros((1,) * a.ndim))
 
 
-def _forgotten(value: Dependence) -> Dependence:
+@rule
+def forget(value: Dependence) -> Dependence:
     """The value without its known elements: sound, and smaller."""
     nothing = np.zeros((1,) * len(value.shape))
     level = ANY if value.values.dtype.kind in "fc" and not np.isfinite(value.values).all() else value.infinite
@@ -181,7 +218,7 @@ def window(
     step: int = 1,
     spread: int = 1,
 ) -> Dependence:
-    """Output t along the axis depends on the inputs s with s · spread = t · step + tap, for each tap; others are absent.
+    """Output t along the axis depends on the inputs s with s · spread = t · step + tap, for each tap.
 
     A convolution with known places of its taps (spread 1, step the stride) or a transposed one (step 1).
     """

@@ -11,6 +11,7 @@ from functools import partial
 from math import prod
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
@@ -95,19 +96,19 @@ def _regrouped(a: np.ndarray, old: Sequence[int], new: Sequence[int], groups: Se
 
 
 @rule
-def take(value: Dependence, axis: int, indices: Sequence[int], in_place: bool = False) -> Dependence:
+def take(value: Dependence, axis: int, indices: ArrayLike, in_place: bool = False) -> Dependence:
     """The elements with these indices along an axis: slices, selections, flips, rolls, repetitions.
 
     Args:
         in_place: whether a place of the result belongs to the position of that place, not to where it was taken from.
     """
-    indices = np.asarray(indices, np.int64)
-    shape = (*value.shape[:axis], len(indices), *value.shape[axis + 1 :])
+    places = np.asarray(indices, np.int64)
+    shape = (*value.shape[:axis], len(places), *value.shape[axis + 1 :])
     if prod(shape) == 0:
         return unknown(value.lattice, shape)
 
     def moved(a: np.ndarray) -> np.ndarray:
-        return a if a.shape[axis] == 1 else a.take(indices, axis)
+        return a if a.shape[axis] == 1 else a.take(places, axis)
 
     result = reshaped(value, shape, moved)
     return replace(result, home=rehomed(value, shape, axis)) if in_place else result

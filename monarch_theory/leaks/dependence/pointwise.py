@@ -1,8 +1,8 @@
 """Rules for functions of one element of each operand.
 
-**Pointwise.** f(a, b, …) at e depends on what its operands at e depend on; where all are known it is known. Some values
-decide alone: 0 in a product with what is finite, −∞ in a sum with what is not +∞, false in a conjunction. **Selection.**
-Where the condition is known, the side it chooses; where it is not, condition and both sides.
+**Pointwise.** f(a, b, …) at e depends on what its operands at e depend on; where all are known it is known. Some
+values decide alone: 0 in a product with what is finite, −∞ in a sum with what is not +∞, false in a conjunction.
+**Selection.** Where the condition is known, the side it chooses; where it is not, condition and both sides.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _along(support: np.ndarray, axis: int, ndim: int) -> np.ndarray:
 
 
 def _spread(join: np.ufunc, a: np.ndarray, support: np.ndarray, axis: int, n: int, bottom: int) -> np.ndarray:
-    """The join over k in the support of a at i − k (mod n), for every i: a sliding window for every run of the support."""
+    """The join over k in the support of a at i − k (mod n), for every i: a sliding window for every run of it."""
     wide = list(a.shape)
     wide[axis] = n
     a = np.broadcast_to(a, wide)

@@ -21,10 +21,11 @@ from math import prod
 import numpy as np
 
 from monarch_theory.leaks.dependence.lattice import Lattice
+from monarch_theory.leaks.dependence.record import rule
 
 __all__ = [
-    "ANY", "FINITE", "MINUS", "Dependence", "broadcast", "constant", "dependences", "joined", "masked", "merged",
-    "shrunk", "source", "unknown", "zeros_only",
+    "ANY", "FINITE", "MINUS", "Dependence", "bounded", "broadcast", "constant", "dependences", "joined", "masked",
+    "masked_join", "merged", "shrunk", "source", "unknown", "zeros_only",
 ]  # fmt: skip
 
 FINITE, MINUS, ANY = 0, 1, 2
@@ -140,14 +141,14 @@ def joined(
     lattice, axes = value.lattice, tuple(axes)
     if 0 in (value.shape[axis] for axis in axes):
         return ()
-    counted = ~value.known if keep is None else ~value.known & keep
+    counted: np.ndarray = ~value.known if keep is None else ~value.known & keep
     result = []
     for term in value.terms if terms is None else terms:
         varying = tuple(axis for axis in axes if term.shape[axis] > 1)
         if counted.all():
             result.append(lattice.join_along(term, varying))
         elif not varying:
-            result.append(masked(lattice, term, ~counted.any(axis=axes, keepdims=True)))
+            result.append(masked(lattice, term, np.logical_not(counted.any(axis=axes, keepdims=True))))
         else:
             result.append(masked_join(lattice, term, counted, axes))
     return merged(lattice, result)
@@ -179,6 +180,7 @@ def dependences(value: Dependence) -> np.ndarray:
     return masked(value.lattice, result, value.known)
 
 
+@rule
 def broadcast(value: Dependence, ndim: int) -> Dependence:
     """The same with axes of size 1 put before, up to `ndim`."""
     missing = ndim - len(value.shape)
@@ -202,6 +204,7 @@ def reshaped(
     )
 
 
+@rule
 def zeros_only(value: Dependence) -> Dependence:
     """The value with its known zeros known and no other element."""
     zero = value.known & (value.values == 0)
@@ -212,3 +215,9 @@ def zeros_only(value: Dependence) -> Dependence:
     terms = tuple(masked(value.lattice, t, value.known) for t in value.terms)
     level = value.infinite if finite else ANY
     return replace(value, terms=terms, known=shrunk(zero), values=nothing, infinite=level)
+
+
+@rule
+def bounded(value: Dependence) -> Dependence:
+    """The value of integers or booleans, which are finite."""
+    return replace(value, infinite=FINITE)

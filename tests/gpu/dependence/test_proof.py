@@ -1,17 +1,22 @@
-"""Verdicts: what leaks is never proved, what is causal by its masks, paddings and transforms is, and reports say where."""
+"""Verdicts: what leaks is never proved, what is causal by masks, padding and transforms is, and reports say where."""
+
+import copy
+import json
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from monarch_gpu.certify import drop_padding
 from monarch_gpu.configs import GPTConfig
-from monarch_gpu.dependence import FIXED, proof, prove, prove_causal
+from monarch_gpu.dependence import FIXED, certify_causal, proof, prove, prove_causal
 from monarch_gpu.dependence.interpret import Interpretation
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_theory.leaks.dependence import interval, latest, sets
+from monarch_theory.leaks.dependence.certificate import packed
+from monarch_theory.leaks.dependence.recheck import RULES, CertificateError, recheck
 
 N, D = 8, 4
 
@@ -91,7 +96,9 @@ LEAKING = {
     "detached": lambda t: t + t.roll(-1, 1).detach(),
     "argmax": lambda t: t + t.argmax(1, keepdim=True),
     "value at the argmax": lambda t: t + t.gather(1, t.argmax(1, keepdim=True)),
-    "index from the future": lambda t: torch.arange(N).double()[(t[0, :, 0].roll(-1, 0) * 3).long() % N][None, :, None] * t,
+    "index from the future": lambda t: (
+        torch.arange(N).double()[(t[0, :, 0].roll(-1, 0) * 3).long() % N][None, :, None] * t
+    ),
     "roll": lambda t: t.roll(1, 1),
     "mean over time": lambda t: t - t.mean(1, keepdim=True),
     "mask built at run time": lambda t: scores(t).masked_fill((t[..., 0] < 0)[:, None], -torch.inf).softmax(-1) @ t,
@@ -102,7 +109,7 @@ LEAKING = {
     "transposed mask": lambda t: attend(t, torch.zeros(N, N).masked_fill(causal(), -torch.inf)),
     "strictly transposed mask": lambda t: scores(t).masked_fill(~causal().T, -torch.inf).softmax(-1) @ t,
     "mask one late": lambda t: scores(t).masked_fill(~torch.ones(N, N).tril(1).bool(), -torch.inf).softmax(-1) @ t,
-    "a row masked whole": lambda t: t.flip(1) + (0 * attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf))),
+    "a row masked whole": lambda t: t.flip(1) + 0 * attend(t, torch.full((N, N), -torch.inf).triu()),
     "nan chooses": lambda t: torch.where(
         torch.isnan(attend(t, torch.zeros(N, N).masked_fill(~causal().tril(-1), -torch.inf)) * 0), t.flip(1), t
     ),
@@ -157,6 +164,7 @@ CAUSAL = {
     "complex transforms": lambda t: torch.fft.ifft(
         torch.fft.fft(t, 2 * N, 1) * torch.fft.fft(t, 2 * N, 1), dim=1
     ).real[:, :N],
+    "gathered": lambda t: t.gather(1, (torch.arange(N)[None, :, None] - torch.arange(D)).clamp_min(0)),
     "shift": lambda t: torch.cat([torch.zeros_like(t[:, :1]), t[:, :-1]], 1),
     "roll made right": lambda t: t.roll(1, 1) * (torch.arange(N) > 0)[:, None],
     "loop": loop,
@@ -190,36 +198,130 @@ class Cases(nn.Module):
         return {name: case(t) for name, case in self.cases.items()}
 
 
-def verdicts(cases, lattice):
-    """The first forbidden pair of every case, all of one graph."""
-    t = torch.zeros(1, N, D, dtype=torch.float64)
-    program = proof.exported(Cases(cases), (t,), {})
-    asked = proof.Question(program, [t], [1], N, "causal", lambda i, j: j <= i, None)
-    interpretation = Interpretation(lattice(N))
-    found = asked._outputs(interpretation.run(program.graph_module, asked._inputs(interpretation)))
-    assert all(axis == 1 for _, _, axis in found)
-    return {name: asked._violation(lattice(N), proof._at_positions(v, axis)) for name, v, axis in found}
+class Asked:
+    """All cases exported to one graph, once."""
+
+    def __init__(self, cases):
+        t = torch.zeros(1, N, D, dtype=torch.float64)
+        program = proof.exported(Cases(cases), (t,), {})
+        self.question = proof.Question(program, [t], [1], N, "causal", lambda i, j: j <= i, None)
+
+    def verdicts(self, lattice):
+        """The first forbidden pair of every case."""
+        asked, interpretation = self.question, Interpretation(lattice(N))
+        graph = asked.program.graph_module
+        found = asked._outputs(interpretation.run(graph, asked._inputs(interpretation)))
+        assert all(axis == 1 for _, _, axis in found)
+        return {name: asked._violation(lattice(N), proof._at_positions(v, axis)) for name, v, axis in found}
+
+
+@pytest.fixture(scope="module")
+def leaking():
+    return Asked(LEAKING)
 
 
 @pytest.mark.parametrize("lattice", [latest, interval, sets])
-def test_what_leaks_is_never_proved(lattice):
-    found = verdicts(LEAKING, lattice)
+def test_what_leaks_is_never_proved(lattice, leaking):
+    found = leaking.verdicts(lattice)
     assert len(found) == len(LEAKING)
     assert not [name for name, pair in found.items() if pair is None]
 
 
-def test_what_is_causal_is_proved():
-    found = verdicts(CAUSAL, latest)
+@pytest.fixture(scope="module")
+def causal_cases():
+    return Asked(CAUSAL)
+
+
+def test_what_is_causal_is_proved(causal_cases):
+    found = causal_cases.verdicts(latest)
     assert len(found) == len(CAUSAL)
     assert not [name for name, pair in found.items() if pair is not None]
 
 
-def test_sets_name_the_pair():
-    found = verdicts(LEAKING, sets)
+def test_sets_name_the_pair(leaking):
+    found = leaking.verdicts(sets)
     assert found["['roll']"] == (0, N - 1, N - 1)
     assert found["['one short of padded']"] == (0, N - 1, N - 1)
     assert found["['unpadded']"] == (0, 1, N - 1)
     assert found["['mask one late']"] == (0, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def certified(causal_cases):
+    """The certificate of all causal cases, as it is read from a file."""
+    return json.loads(json.dumps(causal_cases.question.certificate()))
+
+
+def test_a_certificate_is_rechecked(certified):
+    assert recheck(certified) == f"causal at n = {N}"
+    assert {step["rule"] for step in certified["steps"]} >= set(RULES) - {"everything", "forget"} - UNUSED
+
+
+UNUSED = {"add_spectra", "collapse", "scale", "reverse"}
+
+
+def number(step):
+    return next(v for k, v in step["result"].items() if k in ("value", "spectrum"))
+
+
+def first_use(certificate, rule):
+    """The first step of a rule whose result depends on something, and that result."""
+    for step in certificate["steps"]:
+        value = certificate["values"][number(step)]
+        if step["rule"] == rule and value["terms"]:
+            return step, value
+    raise AssertionError(f"no step of {rule}")
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"everything", "forget", "bounded", "reshape"} - UNUSED))
+def test_a_claim_of_too_little_is_caught(rule, certified):
+    forged = copy.deepcopy(certified)
+    step, value = first_use(forged, rule)
+    forged["values"].append({**value, "terms": []})
+    new = len(forged["values"]) - 1
+    step["result"] = {k: new if k in ("value", "spectrum") else v for k, v in step["result"].items()}
+    with pytest.raises(CertificateError, match="less dependence"):
+        recheck(forged)
+
+
+def test_forged_certificates_are_caught(certified):
+    def forge(edit):
+        forged = copy.deepcopy(certified)
+        edit(forged)
+        with pytest.raises(CertificateError):
+            recheck(forged)
+
+    def all_known(c):
+        _, value = first_use(c, "pointwise")
+        value["known"] = packed(np.ones([1] * len(value["shape"]), bool))
+
+    def no_step(c):
+        c["steps"].remove(first_use(c, "softmax")[0])
+
+    def later(c):
+        c["values"][c["outputs"][0]["value"]]["terms"][0] = packed(np.zeros((1, 1, 1), np.int32))
+
+    def unknown_rule(c):
+        c["steps"][0]["rule"] = "trust me"
+
+    def nothing_judged(c):
+        c["outputs"] = []
+
+    def other_format(c):
+        c["format"] = "1"
+
+    def longer(c):
+        c["n"] += 1
+
+    for edit in (all_known, no_step, later, unknown_rule, nothing_judged, other_format, longer):
+        forge(edit)
+
+
+def test_a_leaking_output_has_no_certificate(leaking):
+    with pytest.raises(CertificateError, match="may depend on a later input"):
+        recheck(json.loads(json.dumps(leaking.question.certificate())))
+    with pytest.raises(ValueError, match="proved causal"):
+        certify_causal(lambda t: t.flip(1), [torch.zeros(1, N, D)], 1)
 
 
 def tokens(n):
@@ -233,8 +335,7 @@ def small(n, **changes):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("transform", ["monarch", "fft"])
-@pytest.mark.parametrize("n", [64, 1024])
+@pytest.mark.parametrize("n, transform", [(64, "fft"), (1024, "monarch")])
 def test_m2_gpt_is_proved_and_is_not_without_padding(n, transform):
     config = small(n, transform=transform)
     whole = prove_causal(GPTForCausalLM(config).eval(), [tokens(n)], 1)

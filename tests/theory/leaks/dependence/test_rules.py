@@ -1,8 +1,8 @@
 """Every rule against brute force, and a wrong rule for each that brute force must catch.
 
-An abstract value is *realised*: an element that is not known becomes a function of exactly the inputs it may depend on.
-The operation itself, in NumPy, is then run on realisations, one input is changed at a time, and what moved must be among
-what the rule claims; what the rule claims to be known must be that number each time.
+An abstract value is *realised*: an element that is not known becomes a function of exactly the inputs it may depend
+on. The operation itself, in NumPy, is then run on realisations, one input is changed at a time, and what moved must be
+among what the rule claims; what the rule claims to be known must be that number each time.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.leaks.dependence import interval, latest, sets
-from monarch_theory.leaks.dependence.mixing import contract, everything, mixed, reduce, scan, softmax, window
+from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
 from monarch_theory.leaks.dependence.spectrum import (
@@ -28,7 +28,7 @@ from monarch_theory.leaks.dependence.spectrum import (
 from monarch_theory.leaks.dependence.value import Dependence, dependences
 
 N = 4
-RUNS = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+RUNS = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 NUMBERS = np.array([0.0, 1.0, -2.0, 0.5])
 
 
@@ -258,6 +258,17 @@ def case_contract(rng, rule=contract):
     check(rule(a, b), [a, b], np.matmul, rng)
 
 
+def case_attention(rng, rule=attention):
+    q, k, v = value(rng, (2, 3, 2)), value(rng, (2, 4, 2)), value(rng, (1, 4, 2))
+    kept = rng.random([(3, 4), (1, 4), (2, 3, 1), (1, 1)][rng.integers(4)]) < 0.6
+
+    def operation(x, y, z):
+        scores = np.where(kept, x @ y.swapaxes(1, 2), -np.inf)
+        return numpy_softmax(scores, 2) @ z
+
+    check(rule(q, k, v, kept), [q, k, v], operation, rng)
+
+
 def case_window(rng, rule=window):
     a, step, size = value(rng, (2, 6)), int(rng.integers(1, 3)), int(rng.integers(1, 8))
     taps = sorted(int(t) for t in rng.choice(range(-3, 4), 3, replace=False))
@@ -410,6 +421,7 @@ WRONG = {
     "softmax": in_place(softmax),
     "log_softmax": lambda v, axis, log: softmax(v, axis, False),
     "contract": lambda a, b: contract(a, without(b)),
+    "attention": lambda q, k, v, kept: attention(q, k, v, ~kept),
     "window": lambda v, axis, taps, size, step, spread: window(v, axis, taps[1:], size, step, spread),
     "transposed_window": lambda v, axis, taps, size, step, spread: window(v, axis, taps, size, spread, step),
     "real_convolution": short_convolution,

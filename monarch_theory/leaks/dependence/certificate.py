@@ -1,0 +1,89 @@
+"""A proof as a file: every value with its claim, and for every step the rule that gives it from others.
+
+The file holds no code and no names of operators that count: values, rules, and which outputs must depend on nothing
+later. `recheck` reads it with a program of its own. What it takes on trust is said there.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.leaks.dependence.record import Application
+from monarch_theory.leaks.dependence.spectrum import Spectrum
+from monarch_theory.leaks.dependence.value import Dependence
+
+__all__ = ["FORMAT", "certificate", "packed"]
+
+FORMAT = "monarch dependence certificate 1"
+RUN = "run"
+
+
+def packed(array: np.ndarray) -> dict[str, Any]:
+    """An array as JSON: dtype, shape and compressed bytes."""
+    data = base64.b64encode(zlib.compress(array.tobytes())).decode()
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
+
+
+class Writer:
+    """Values by number; two with the same arrays and the same infinities are one."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple, int] = {}
+        self.values: list[dict[str, Any]] = []
+        self.kept: list[Dependence] = []
+
+    def number(self, value: Dependence) -> int:
+        """The number of a value, which is written when it is first met."""
+        key = value.shape, tuple(map(id, value.terms)), id(value.known), id(value.values), value.infinite
+        if key not in self.numbers:
+            self.numbers[key] = len(self.values)
+            self.kept.append(value)  # so that no other array gets its identity
+            self.values.append(
+                {
+                    "shape": list(value.shape),
+                    "terms": [packed(t[..., 0]) for t in value.terms],
+                    "known": packed(value.known),
+                    "values": packed(value.values),
+                    "infinite": value.infinite,
+                }
+            )
+        return self.numbers[key]
+
+    def argument(self, argument: Any) -> Any:
+        """An argument of a rule as JSON; of a function only that there is one."""
+        if isinstance(argument, Dependence):
+            return {"value": self.number(argument)}
+        if isinstance(argument, Spectrum):
+            return {"spectrum": self.number(argument.signal), "axis": argument.axis, "half": argument.half}
+        if isinstance(argument, np.ndarray):
+            return {"array": packed(argument)}
+        if isinstance(argument, list | tuple | range):
+            return [self.argument(a) for a in argument]
+        if isinstance(argument, np.integer):
+            return int(argument)
+        if isinstance(argument, float) and not np.isfinite(argument):
+            return {"number": str(argument)}
+        return RUN if callable(argument) else argument
+
+
+def certificate(
+    steps: Sequence[tuple[str, Application]], outputs: Sequence[tuple[str, Dependence, int]], n: int, claim: str
+) -> dict[str, Any]:
+    """The certificate of a proof that output i depends on no input after i.
+
+    Args:
+        steps: for each rule that was applied, the node of the graph it serves, in order; in the lattice `latest`.
+        outputs: name, value and sequence axis.
+    """
+    writer, written = Writer(), []
+    for node, application in steps:
+        arguments = {name: writer.argument(a) for name, a in application.arguments.items()}
+        result = writer.argument(application.result)
+        written.append({"rule": application.rule, "node": node, "arguments": arguments, "result": result})
+    judged = [{"name": name, "value": writer.number(value), "axis": axis} for name, value, axis in outputs]
+    return {"format": FORMAT, "n": n, "claim": claim, "values": writer.values, "steps": written, "outputs": judged}

@@ -1,0 +1,456 @@
+"""Check a certificate of causality step by step, by rules written here a second time, to be read in an hour.
+
+A value of the certificate is a tensor's shape and, for every element, the latest input position it may depend on (`D`,
+−1 for none), whether it is known to be a constant (`K`) and which (`V`), all broadcastable to the shape; and
+`infinite`, what its other elements may be: finite (0), finite or −∞ (1), anything (2). Each value is *given* (a
+constant, a weight, an input) or the result of one step before it is used. A step is right if its result claims no less
+than its rule gives: D at least as large, K no more, no less infinite.
+
+On trust are: that the steps are those of the model's graph; the numbers that PyTorch computed from constants alone; and
+that integers and booleans are finite. A number that a rule itself gives (a product with 0, a sum with −∞, the softmax
+of −∞, whatever is moved) is checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CertificateError", "recheck", "recheck_file"]
+
+FORMAT = "monarch dependence certificate 1"
+NOTHING = -1
+
+
+class CertificateError(Exception):
+    """The certificate proves nothing; the message says which step is wrong."""
+
+
+@dataclass
+class Value:
+    """One tensor's claim; see the module."""
+
+    shape: tuple[int, ...]
+    D: np.ndarray
+    K: np.ndarray
+    V: np.ndarray
+    infinite: int = 0
+    forced: np.ndarray | None = None
+    number: float = 0.0
+
+
+@dataclass
+class Spectrum:
+    """A transform along an axis, as the signal it is of."""
+
+    signal: Value
+    axis: int
+
+
+def demand(condition: Any, message: str) -> None:
+    if not bool(condition):
+        raise CertificateError(message)
+
+
+def array(packed: dict[str, Any]) -> np.ndarray:
+    data = zlib.decompress(base64.b64decode(packed["data"]))
+    return np.frombuffer(data, np.dtype(packed["dtype"])).reshape(packed["shape"])
+
+
+def fits(a: np.ndarray, shape: Sequence[int]) -> bool:
+    return a.ndim == len(shape) and all(s in (1, size) for s, size in zip(a.shape, shape, strict=True))
+
+
+def loaded(entry: dict[str, Any]) -> Value:
+    shape = tuple(entry["shape"])
+    known, values = array(entry["known"]), array(entry["values"])
+    terms = [array(t) for t in entry["terms"]]
+    demand(all(fits(a, shape) for a in (known, values, *terms)), f"an array that does not fit {shape}")
+    demand(known.dtype == bool, "known elements that are no booleans")
+    latest = np.full((1,) * len(shape), NOTHING, np.int32)
+    for term in terms:
+        latest = np.maximum(latest, term)
+    return Value(shape, np.where(known, NOTHING, latest), known, values, entry["infinite"])
+
+
+def full(a: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    return np.broadcast_to(a, shape)
+
+
+def lifted(v: Value, ndim: int) -> Value:
+    def lift(a: np.ndarray) -> np.ndarray:
+        return a.reshape((1,) * (ndim - a.ndim) + a.shape)
+
+    return Value((1,) * (ndim - len(v.shape)) + v.shape, lift(v.D), lift(v.K), lift(v.V), v.infinite)
+
+
+def unknown(shape: Sequence[int], latest: int | np.ndarray = NOTHING, infinite: int = 0) -> Value:
+    ones = np.zeros((1,) * len(shape))
+    D = latest if isinstance(latest, np.ndarray) else np.full(ones.shape, latest, np.int32)
+    return Value(tuple(shape), D, ones.astype(bool), ones, infinite)
+
+
+def nonfinite(v: Value) -> np.ndarray:
+    """Known elements that are infinite or NaN."""
+    return v.K & ~np.isfinite(v.V) if v.V.dtype.kind in "fc" else v.K & False
+
+
+def level(*values: Value) -> int:
+    """What a function of all the elements may be: anything, if a known infinity comes in."""
+    return max(2 if nonfinite(v).any() else v.infinite for v in values)
+
+
+def over(a: np.ndarray, axes: Sequence[int], function: np.ufunc) -> np.ndarray:
+    return function.reduce(a, axis=tuple(axes), keepdims=True) if a.size else np.full([1] * a.ndim, NOTHING)
+
+
+# Each rule: from its arguments to the value it gives. Numbers that it leaves to PyTorch are an empty V; those that it
+# forces by itself are `number`, where `forced`.
+
+
+def pointwise(operands: Sequence[Value], evaluate: Any, absorbing: str, bounded: bool) -> Value:
+    shape = np.broadcast_shapes(*(o.shape for o in operands))
+    operands = [lifted(o, len(shape)) for o in operands]
+    D = operands[0].D
+    for o in operands[1:]:
+        D = np.maximum(D, o.D)
+    all_known = operands[0].K
+    for o in operands[1:]:
+        all_known = all_known & o.K
+    K, forced = all_known, all_known & False
+    for index, o in enumerate(operands):
+        alone = decisive(o, absorbing, index)
+        for other in (p for k, p in enumerate(operands) if k != index):
+            if other.infinite > {"sum": 1, "minimum": 1, "and": 2, "or": 2}.get(absorbing, 0):
+                alone = alone & other.K
+            if absorbing in ("minimum", "maximum"):
+                alone = alone & ~(other.K & (other.V != other.V))
+        K, forced = K | alone, forced | (alone & ~all_known)
+    infinite = max(o.infinite for o in operands)
+    if infinite and absorbing not in ("sum", "minimum"):
+        infinite = 2
+    if any((nonfinite(o) & ~K).any() for o in operands):
+        infinite = 2
+    number = {"sum": -np.inf, "minimum": -np.inf, "maximum": np.inf, "or": 1.0}.get(absorbing, 0.0)
+    if absorbing == "difference":
+        forced = forced & False  # the sign is left to PyTorch
+    return Value(shape, np.where(K, NOTHING, D), K, np.zeros(0), 0 if bounded else infinite, forced, number)
+
+
+def decisive(o: Value, absorbing: str, index: int) -> np.ndarray:
+    """Where a known element decides the result alone."""
+    if absorbing in ("product", "and") or (absorbing == "quotient" and index == 0):
+        return o.K & (o.V == 0)
+    if absorbing == "or":
+        return o.K & (o.V != 0 if o.V.dtype == bool else o.V == -1)
+    if o.V.dtype.kind == "f" and absorbing in ("sum", "minimum"):
+        return o.K & np.isneginf(o.V)
+    if o.V.dtype.kind == "f" and absorbing in ("difference", "maximum"):
+        return o.K & (np.isinf(o.V) if absorbing == "difference" else np.isposinf(o.V))
+    return o.K & False
+
+
+def choose(condition: Value, yes: Value, no: Value) -> Value:
+    shape = np.broadcast_shapes(condition.shape, yes.shape, no.shape)
+    c, y, n = (lifted(v, len(shape)) for v in (condition, yes, no))
+    holds = c.V != 0
+    takes_yes, takes_no = c.K & holds, c.K & ~holds
+    either = np.maximum(np.maximum(y.D, n.D), c.D)
+    D = np.where(takes_yes, y.D, np.where(takes_no, n.D, either))
+    K = (takes_yes & y.K) | (takes_no & n.K)
+    infinite = max(y.infinite if (~takes_no).any() else 0, n.infinite if (~takes_yes).any() else 0)
+    for side in (y, n):
+        bad = nonfinite(side) & ~c.K
+        if bad.any():
+            only_minus = side.V.dtype.kind == "f" and not (bad & ~np.isneginf(side.V)).any()
+            infinite = max(infinite, 1 if only_minus else 2)
+    return Value(shape, np.where(K, NOTHING, D), K, np.where(holds, y.V, n.V), infinite)
+
+
+def reduce(value: Value, axes: Sequence[int], keepdims: bool, evaluate: Any, neutral: float | None) -> Value:
+    K = (
+        value.K.all(axis=tuple(axes), keepdims=True)
+        if 0 not in value.shape
+        else np.zeros((1,) * len(value.shape), bool)
+    )
+    bad = nonfinite(value) & ~K
+    if neutral is not None:
+        bad = bad & ~np.equal(value.V, neutral)
+    infinite = 2 if bad.any() or (evaluate is None and (nonfinite(value) & K).any()) else value.infinite
+    shape = tuple(1 if k in axes else s for k, s in enumerate(value.shape))
+    D = over(value.D, axes, np.maximum)
+    result = Value(shape, D, K, np.zeros(0), infinite)
+    return result if keepdims else reshape(result, [s for k, s in enumerate(value.shape) if k not in axes])
+
+
+def mixed(value: Value, axes: Sequence[int], shape: Sequence[int] | None, neutral: float | None) -> Value:
+    bad = nonfinite(value)
+    if neutral is not None:
+        bad = bad & (~np.equal(value.V, neutral) | value.K.all(axis=tuple(axes), keepdims=True))
+    D = over(value.D, axes, np.maximum)
+    return unknown(value.shape if shape is None else shape, D, 2 if bad.any() else value.infinite)
+
+
+def everything(values: Sequence[Value], shape: Sequence[int], finite: bool) -> Value:
+    return unknown(shape, max(int(v.D.max(initial=NOTHING)) for v in values), level(*values) if finite else 2)
+
+
+def scan(value: Value, axis: int, evaluate: Any) -> Value:
+    wide = [s if k == axis else size for k, (s, size) in enumerate(zip(value.shape, value.D.shape, strict=True))]
+    D = np.maximum.accumulate(np.broadcast_to(value.D, wide), axis=axis)
+    wide_known = [s if k == axis else size for k, (s, size) in enumerate(zip(value.shape, value.K.shape, strict=True))]
+    K = np.logical_and.accumulate(np.broadcast_to(value.K, wide_known), axis=axis)
+    return Value(value.shape, D, K, np.zeros(0), level(value))
+
+
+def softmax(value: Value, axis: int, log: bool) -> Value:
+    floating = value.V.dtype.kind == "f"
+    minus = value.K & (np.isneginf(value.V) if floating else False)
+    other = value.K & ((np.isnan(value.V) | np.isposinf(value.V)) if floating else False)
+    whole = minus.all(axis=axis, keepdims=True)
+    K = minus & ~whole & (not other.any())
+    D = np.where(K, NOTHING, over(value.D, [axis], np.maximum))
+    zero = np.full((1,) * len(value.shape), -np.inf if log else 0.0)
+    return Value(value.shape, D, K, zero, 2 if other.any() or whole.any() else 0)
+
+
+def attention(query: Value, key: Value, value: Value, kept: np.ndarray) -> Value:
+    ndim = max(len(query.shape), len(key.shape), len(value.shape), kept.ndim)
+    query, key, value = (lifted(v, ndim) for v in (query, key, value))
+    demand(max(level(v) for v in (query, key, value)) == 0, "attention: operands that may be infinite")
+    kept = kept.reshape((1,) * (ndim - kept.ndim) + kept.shape)
+    memory = np.maximum(over(key.D, [ndim - 1], np.maximum), value.D.max(axis=-1, keepdims=True))  # (…, s, 1)
+    memory = np.swapaxes(memory, -1, -2)  # (…, 1, s)
+    seen = np.where(kept, memory, NOTHING).max(axis=-1, keepdims=True)  # (…, m, 1)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], kept.shape[:-2])
+    D = np.maximum(seen, over(query.D, [ndim - 1], np.maximum))
+    return unknown((*lead, query.shape[-2], value.shape[-1]), D, 0 if kept.any(axis=-1).all() else 2)
+
+
+def window(value: Value, axis: int, taps: Sequence[int], size: int, step: int, spread: int) -> Value:
+    n = value.shape[axis]
+    wide = [n if k == axis else s for k, s in enumerate(value.D.shape)]
+    before = np.moveaxis(np.broadcast_to(value.D, wide), axis, 0)
+    after = np.full((size, *before.shape[1:]), NOTHING, np.int32)
+    for t in range(size):
+        for tap in taps:
+            s, remainder = divmod(t * step + tap, spread)
+            if remainder == 0 and 0 <= s < n:
+                after[t] = np.maximum(after[t], before[s])
+    shape = tuple(size if k == axis else s for k, s in enumerate(value.shape))
+    return unknown(shape, np.moveaxis(after, 0, axis), level(value))
+
+
+def moved(value: Value, shape: Sequence[int], move: Callable[[np.ndarray], np.ndarray]) -> Value:
+    D, K = (move(full(a, value.shape)) for a in (value.D, value.K))
+    V = move(full(value.V, value.shape)) if value.V.size else value.V  # left to PyTorch
+    return Value(tuple(shape), D, K, V, value.infinite)
+
+
+def permute(value: Value, order: Sequence[int]) -> Value:
+    a, b, c = (x.transpose(order) for x in (value.D, value.K, value.V))
+    return Value(tuple(value.shape[k] for k in order), a, b, c, value.infinite)
+
+
+def expand(value: Value, shape: Sequence[int]) -> Value:
+    v = lifted(value, len(shape))
+    return Value(tuple(shape), v.D, v.K, v.V, v.infinite)
+
+
+def reshape(value: Value, shape: Sequence[int]) -> Value:
+    if prod(shape) == 0 or prod(value.shape) == 0:
+        return unknown(shape)
+    return moved(value, shape, lambda a: a.reshape(shape))
+
+
+def broadcast(value: Value, ndim: int) -> Value:
+    return lifted(value, ndim)
+
+
+def take(value: Value, axis: int, indices: Any, in_place: bool) -> Value:
+    places = np.asarray(indices, np.int64).reshape(-1)
+    shape = tuple(len(places) if k == axis else s for k, s in enumerate(value.shape))
+    return unknown(shape) if prod(shape) == 0 else moved(value, shape, lambda a: a.take(places, axis))
+
+
+def concatenate(values: Sequence[Value], axis: int) -> Value:
+    values = [v for v in values if v.shape[axis]] or [values[0]]
+    shape = tuple(sum(v.shape[axis] for v in values) if k == axis else s for k, s in enumerate(values[0].shape))
+    D, K, V = (np.concatenate([full(getattr(v, name), v.shape) for v in values], axis) for name in "DKV")
+    return Value(shape, D, K, V, max(v.infinite for v in values))
+
+
+def move(values: Sequence[Value], index: np.ndarray) -> Value:
+    D, K, V = (np.concatenate([full(getattr(v, name), v.shape).reshape(-1) for v in values])[index] for name in "DKV")
+    return Value(index.shape, D, K, V, max(v.infinite for v in values))
+
+
+def zeros_only(value: Value) -> Value:
+    return Value(value.shape, value.D, value.K & (value.V == 0), np.zeros((1,) * len(value.shape)), level(value))
+
+
+def forget(value: Value) -> Value:
+    return unknown(value.shape, value.D, level(value))
+
+
+def bounded(value: Value) -> Value:
+    return Value(value.shape, value.D, value.K, value.V, 0)
+
+
+def transform(signal: Value, axis: int, half: bool, order: Any) -> Spectrum:
+    demand(level(signal) == 0, "transform: a signal that may be infinite")
+    return Spectrum(signal, axis)
+
+
+def inverse(spectrum: Spectrum) -> Value:
+    return zeros_only(spectrum.signal)
+
+
+def collapse(spectrum: Spectrum) -> Value:
+    shape = spectrum.signal.shape
+    return unknown(shape, over(spectrum.signal.D, [spectrum.axis], np.maximum), level(spectrum.signal))
+
+
+def reverse(spectrum: Spectrum) -> Spectrum:
+    n = spectrum.signal.shape[spectrum.axis]
+    return Spectrum(take(spectrum.signal, spectrum.axis, [-t % n for t in range(n)], True), spectrum.axis)
+
+
+def scale(spectrum: Spectrum, factors: Sequence[Value]) -> Spectrum:
+    ndim = len(spectrum.signal.shape)
+    demand(all(lifted(f, ndim).shape[spectrum.axis] == 1 for f in factors), "scale: a factor that varies")
+    return Spectrum(pointwise([spectrum.signal, *factors], None, "product", False), spectrum.axis)
+
+
+def add_spectra(a: Spectrum, b: Spectrum) -> Spectrum:
+    return Spectrum(zeros_only(pointwise([zeros_only(a.signal), zeros_only(b.signal)], None, "", False)), a.axis)
+
+
+def multiply_spectra(a: Spectrum, b: Spectrum) -> Spectrum:
+    """The circular convolution, place by place."""
+    axis, n = a.axis, a.signal.shape[a.axis]
+    demand(b.axis == axis and b.signal.shape[axis] == n, "multiply_spectra: spectra of different lengths")
+    x, y = zeros_only(a.signal), zeros_only(b.signal)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    infinite = max(x.infinite, y.infinite)
+    D, K = [], []
+    for v, other in ((x, y), (y, x)):
+        others = tuple(k for k in range(len(shape)) if k != axis)
+        support = np.flatnonzero(np.broadcast_to(~other.K.all(axis=others), (n,)))
+        wide = [n if k == axis else s for k, s in enumerate(v.D.shape)]
+        latest = np.moveaxis(np.broadcast_to(v.D, wide), axis, 0)
+        mine = np.broadcast_to(~v.K.all(axis=others), (n,))
+        reached = [latest[(i - support) % n].max(axis=0, initial=NOTHING) for i in range(n)]
+        D.append(np.moveaxis(np.stack(reached), 0, axis))
+        K.append(np.array([not mine[(i - support) % n].any() for i in range(n)]) & (infinite == 0))
+    along = [n if k == axis else 1 for k in range(len(shape))]
+    known = K[0].reshape(along)
+    signal = Value(shape, np.where(known, NOTHING, np.maximum(*D)), known, np.zeros((1,) * len(shape)), infinite)
+    return Spectrum(signal, axis)
+
+
+RULES: dict[str, Callable[..., Any]] = {
+    f.__name__: f
+    for f in (
+        pointwise, choose, reduce, mixed, everything, scan, softmax, attention, window, permute, expand, reshape,
+        broadcast, take, concatenate, move, zeros_only, forget, bounded, transform, inverse, collapse, reverse, scale,
+        add_spectra, multiply_spectra,
+    )
+}  # fmt: skip
+
+
+def weaker(claim: Value, given: Value) -> None:
+    """Demand that a claim says no more than what its rule gives."""
+    demand(claim.shape == tuple(given.shape), f"shape {claim.shape}, not {tuple(given.shape)}")
+    demand((claim.K <= given.K).all(), "more is claimed to be known than the rule gives")
+    demand((claim.K | (claim.D >= given.D)).all(), "less dependence is claimed than the rule gives")
+    demand(claim.infinite >= given.infinite, "less is said to be infinite than the rule gives")
+    if given.V.size:
+        same = (claim.V == given.V) | ((claim.V != claim.V) & (given.V != given.V))
+        demand((~claim.K | same).all(), "another number is claimed to be known than the rule gives")
+    if given.forced is not None:
+        right = claim.V != 0 if given.number == 1 else np.equal(claim.V, given.number)
+        demand((~(claim.K & given.forced) | right).all(), "another number is claimed to be known than the rule gives")
+
+
+def recheck(certificate: dict[str, Any]) -> str:
+    """The claim of a certificate, if every step and the outputs are right.
+
+    Raises:
+        CertificateError: one is not.
+    """
+    demand(certificate.get("format") == FORMAT, f"format: expected {FORMAT!r}, got {certificate.get('format')!r}")
+    values = [loaded(entry) for entry in certificate["values"]]
+    n = certificate["n"]
+    derived: set[int] = set()
+    for number, step in enumerate(certificate["steps"]):
+        try:
+            check(step, values, derived, n)
+        except CertificateError as error:
+            raise CertificateError(f"step {number}, {step['rule']} at {step['node']}: {error}") from None
+    demand(certificate["outputs"], "outputs: expected at least one, got none")
+    for output in certificate["outputs"]:
+        value, axis = values[output["value"]], output["axis"]
+        if output["value"] not in derived:
+            given(value, n)
+        others = tuple(k for k in range(len(value.shape)) if k != axis)
+        latest = np.broadcast_to(value.D.max(axis=others, initial=NOTHING), (value.shape[axis],))
+        demand((latest <= np.arange(len(latest))).all(), f"output {output['name']} may depend on a later input")
+    return certificate["claim"]
+
+
+def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: int) -> None:
+    """One step; its result counts as derived from then on."""
+
+    def decoded(a: Any) -> Any:
+        if isinstance(a, list):
+            return [decoded(b) for b in a]
+        if not isinstance(a, dict):
+            return a
+        if "array" in a:
+            return array(a["array"])
+        if "number" in a:
+            return float(a["number"])
+        number = a["value"] if "value" in a else a["spectrum"]
+        if number not in derived:
+            given(values[number], n)
+        return values[number] if "value" in a else Spectrum(values[number], a["axis"])
+
+    demand(step["rule"] in RULES, "no such rule")
+    found = RULES[step["rule"]](**{name: decoded(a) for name, a in step["arguments"].items()})
+    result = step["result"]
+    if isinstance(found, Spectrum):
+        demand(result["axis"] == found.axis, "another axis")
+        number, found = result["spectrum"], found.signal
+    else:
+        number = result["value"]
+    claim = values[number]
+    if step["rule"] == "collapse":  # as many frequencies as the transform has
+        found.shape = claim.shape
+    weaker(claim, found)
+    derived.add(number)
+
+
+def given(value: Value, n: int) -> None:
+    """Demand that a value that no step gave is a constant, a weight or an input."""
+    if value.K.all():
+        return
+    demand(not value.K.any() and value.infinite == 0, "a value that nothing gives")
+    if (value.D == NOTHING).all():
+        return
+    axes = [k for k, s in enumerate(value.D.shape) if s > 1] or [k for k, s in enumerate(value.shape) if s == n == 1]
+    demand(len(axes) >= 1 and value.shape[axes[0]] == n, "a value that nothing gives")
+    demand((value.D.reshape(-1) == np.arange(n)).all(), "a value that nothing gives")
+
+
+def recheck_file(path: str | Path) -> str:
+    """`recheck` of a JSON file."""
+    return recheck(json.loads(Path(path).read_text(encoding="utf-8")))
