@@ -1,0 +1,59 @@
+"""What `monarch causal` asks of the rules, from the process that holds the model: plain facts that cross a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from monarch_gpu.dependence.proof import FIXED, certify_causal, prove_causal
+
+__all__ = ["asked"]
+
+
+def asked(
+    model: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    sequences: Sequence[torch.Tensor],
+    axis: int,
+    certificate: bool = False,
+) -> dict[str, Any]:
+    """Whether one call of a model is proved causal.
+
+    Args:
+        args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
+            taken at its value.
+        certificate: whether to add the certificate of a proof.
+
+    Returns:
+        proved, claim, reason, detail; outputs: what was judged, and unjudged; without_rule: operators taken to depend
+        on everything; excludes: what the claim leaves out; pair: the first (output, input) that could not be excluded;
+        entry: where that enters, as module and line; certificate, if one is wanted and there is a proof.
+
+    >>> asked(lambda x: x.cumsum(0), (x := torch.zeros(8),), {}, [x], 0)["claim"]
+    'causal at n = 8, for all finite inputs and all values of 0 weights, with 0 buffers and constants at their value'
+    >>> asked(lambda x: x.flip(0), (x,), {}, [x], 0)["pair"]
+    (0, 7)
+    """
+    tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
+    axes = [axis if any(t is s for s in sequences) else FIXED for t in tensors]
+    call = model, tuple(args), axes, kwargs
+    proof = prove_causal(*call)
+    facts: dict[str, Any] = {
+        "proved": proof.proved,
+        "claim": proof.claim,
+        "reason": proof.reason,
+        "detail": proof.detail,
+        "outputs": list(proof.outputs),
+        "unjudged": list(proof.unjudged),
+        "without_rule": dict(proof.without_rule),
+        "excludes": list(proof.excludes),
+        "pair": proof.pair,
+        "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
+    }
+    if certificate and proof.proved:
+        facts["certificate"] = certify_causal(*call)
+    return facts
