@@ -86,6 +86,10 @@ def read_by_a_browser(folder: Path) -> list[str]:
         for words in ("causality", "convolution"):
             first = first_result(chromium, address, words)
             found += [] if first.startswith("lessons/") else [f"a search for {words} finds {first} before any lesson"]
+        sheet = chromium.new_page()
+        sheet.goto(f"{address}/cheat-sheet.html")
+        sides = len(re.findall(rb"/Type\s*/Page\b(?!s)", sheet.pdf(prefer_css_page_size=True)))
+        found += [] if sides <= 2 else [f"the cheat sheet prints on {sides} pages"]
         chromium.close()
     return found
 
