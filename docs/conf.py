@@ -40,7 +40,7 @@ exclude_patterns = ["_build", "_extensions", "figures", "play/*", "gallery/*.ipy
 
 html_theme = "furo"
 html_title = "Monarch Mixer toolkit"
-html_search_scorer = "_extensions/scorer.js"
+html_search_scorer = str(HERE / "_extensions" / "scorer.js")
 html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]

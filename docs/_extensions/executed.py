@@ -7,11 +7,17 @@ after a digest of every source a page can reach and of what is installed. A chan
 import hashlib
 import shutil
 import sys
+import time
 from importlib.metadata import distributions
 from pathlib import Path
 
+from jupyter_cache import get_cache
+
 SOURCES = ("monarch_theory", "monarch_gpu", "examples", "benchmarks", "docs", "proofs")
-WRITTEN = {"_build", "gallery", "generated", "__pycache__"}
+DAY = 86_400
+OTHER = {"_build", "_extensions", "gallery", "generated", "__pycache__"}
+"""Folders of what is written while building, and of what runs in the builder alone."""
+
 KINDS = {".py", ".cu", ".c", ".cpp", ".npy", ".json", ".toml", ".v"}
 
 
@@ -21,18 +27,19 @@ def digest(root: Path) -> str:
     for name, version in sorted({(d.name or "", d.version) for d in distributions()}):
         found.update(f"{name} {version}\n".encode())
     for file in sorted(file for source in SOURCES for file in (root / source).rglob("*")):
-        if file.suffix in KINDS and not WRITTEN & set(file.parts):
+        if file.suffix in KINDS and not OTHER & set(file.parts):
             found.update(f"{file.relative_to(root)}\n".encode())
             found.update(hashlib.sha256(file.read_bytes()).digest())
     return found.hexdigest()[:16]
 
 
 def cache_folder(root: Path) -> str:
-    """Where the cells executed by this code are kept; what older code executed is removed."""
+    """Where the cells executed by this code are kept; what other code executed is removed after a day."""
     place = root / "docs" / "_build" / "executed"
     current = place / digest(root)
-    current.mkdir(parents=True, exist_ok=True)
-    for old in place.iterdir():
-        if old != current:
-            shutil.rmtree(old, ignore_errors=True)
+    get_cache(str(current)).db  # noqa: B018  made now: processes that read pages side by side would each make it
+    for other in place.iterdir():
+        # another build may be using it now, but not for a day
+        if other != current and time.time() - other.stat().st_mtime > DAY:
+            shutil.rmtree(other, ignore_errors=True)
     return str(current)

@@ -53,9 +53,11 @@ UNREADABLE = """
 """Text whose contrast is below WCAG's AA: 4.5 to 1, or 3 to 1 where it is large."""
 
 NAMELESS = """
-() => [...document.querySelectorAll("img")].filter((i) => !i.alt.trim()).map((i) => i.getAttribute("src"))
+() => [...document.querySelectorAll("img")]
+  .filter((i) => !i.alt.trim() && !(i.alt === "" && i.closest("a, .sphx-glr-thumbcontainer")?.textContent.trim()))
+  .map((i) => i.getAttribute("src"))
 """
-"""Pictures without alternative text."""
+"""Pictures without alternative text, other than those that adorn a link which has words."""
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -82,8 +83,25 @@ def read_by_a_browser(folder: Path) -> list[str]:
     with served(folder) as address, playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         found = [complaint for name in by_hand + others for complaint in complaints(chromium, address, name)]
+        for words in ("causality", "convolution"):
+            first = first_result(chromium, address, words)
+            found += [] if first.startswith("lessons/") else [f"a search for {words} finds {first} before any lesson"]
+        sheet = chromium.new_page()
+        sheet.goto(f"{address}/cheat-sheet.html")
+        sides = len(re.findall(rb"/Type\s*/Page\b(?!s)", sheet.pdf(prefer_css_page_size=True)))
+        found += [] if sides <= 2 else [f"the cheat sheet prints on {sides} pages"]
         chromium.close()
     return found
+
+
+def first_result(browser: Any, address: str, words: str) -> str:
+    """The page that the search puts first."""
+    page = browser.new_page()
+    page.goto(f"{address}/search.html?q={words}")
+    page.wait_for_function("Search.status?.textContent.includes('found')", timeout=60_000)
+    found = page.locator("#search-results li a").first.get_attribute("href")
+    page.close()
+    return found or ""
 
 
 def test_the_documentation(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_notebook_runs_from_the_wheel(fresh, tmp_path, monkeypatch):
         said = "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs)
         assert not missing({"expect": renamed(cell.metadata.get("expect", []))}, said), said
         pictures += sum("image/png" in output.get("data", {}) for output in outputs)
-    assert pictures == 2
+    assert pictures == 2  # of two cells: a style must not make Jupyter show the first figure alone
 
 
 def renamed(expected: list[str] | str) -> list[str]:
