@@ -34,9 +34,9 @@ __all__ = [
     "Membership",
     "Refutation",
     "checked_accuracy",
-    "decide",
-    "decide_exactly",
     "default_accuracy",
+    "exact_membership_of",
+    "membership_of",
     "verdict",
 ]
 
@@ -99,7 +99,7 @@ class Membership:
     limit: float | None = None
 
 
-def decide(
+def membership_of(
     matrix: Any,
     kind: MonarchClass,
     *,
@@ -130,7 +130,7 @@ def decide(
         ValueError: bad shape, NaN, infinity, or a negative accuracy.
         TypeError: scalars outside every domain.
 
-    >>> answer = decide(np.eye(4, dtype=int), MonarchClass((2, 2)))
+    >>> answer = membership_of(np.eye(4, dtype=int), MonarchClass((2, 2)))
     >>> answer.member, answer.evidence
     (False, 'exact')
     >>> print(answer.refutation)
@@ -244,7 +244,7 @@ def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
     return gamma(kind.shape[1], operation_roundoff(domain))
 
 
-def decide_exactly(
+def exact_membership_of(
     matrix: Any,
     kind: MonarchClass,
     *,
@@ -252,11 +252,11 @@ def decide_exactly(
     name: str = "matrix",
     progress: Progress | None = None,
 ) -> Membership:
-    """`decide` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
+    """`membership_of` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
 
-    >>> decide_exactly(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member
+    >>> exact_membership_of(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member
     False
-    >>> decide(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
+    >>> membership_of(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
     True
     """
     read = read_matrix(matrix, domain, name=name)

@@ -135,10 +135,10 @@ def _verdict(found: Examination) -> str:
 def _bound(found: Examination) -> str:
     """What is known of the distance of the nearest member."""
     if found.guarantee == "optimal":
-        return f"none is nearer in {found.scope}"
+        return f"no member {found.scope} is nearer"
     if not found.lower_bound:
-        return f"the nearest found; no bound is known over {found.scope}"
-    bound = f"none is nearer than {found.lower_bound:.3e} in {found.scope}"
+        return f"the nearest found; no bound is known for members {found.scope}"
+    bound = f"no member {found.scope} is nearer than {found.lower_bound:.3e}"
     if found.projection is None:
         return bound
     return (

@@ -97,7 +97,7 @@ class Family:
             family has no approximation of (attention families need probabilities).
         lower_bound: (matrix, setting) → Frobenius distance that no member of the setting is below; None where nothing
             is known. Not asked where the fit is optimal, whose distance it is.
-        scope: what a verdict about the family covers, in words that follow "every".
+        scope: what a verdict about the family covers, in words that follow "any".
         floors: (spectra, budget, cost) → the settings worth fitting, among them the one of the least floor: no member
             of *any* setting within the budget is below that. Every setting is asked one by one unless given.
         least: shape → fewest parameters; read off the settings unless given.
