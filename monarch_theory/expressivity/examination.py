@@ -185,7 +185,7 @@ def examine_family(
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
     operations = near.setting.operations
     allowed = (
-        Accuracy.of(operations, matrix.shape, matrix.field)
+        Accuracy.of(operations, matrix.shape, matrix.field, matrix.stored)
         if accuracy is None
         else Accuracy.given(accuracy, matrix.shape, matrix.field)
     )

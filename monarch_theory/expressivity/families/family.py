@@ -101,6 +101,7 @@ class Family:
         floors: (spectra, budget, cost) → the settings worth fitting, among them the one of the least floor: no member
             of *any* setting within the budget is below that. Every setting is asked one by one unless given.
         least: shape → fewest parameters; read off the settings unless given.
+        holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Family:
     scope: str = "setting"
     floors: Callable[[Spectra, int, Cost], list[Floor]] | None = None
     least: Callable[[tuple[int, int]], int] | None = None
+    holds_low_rank: bool = False
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
         """Settings whose `cost` is at most `budget`, dearest first."""
@@ -140,7 +142,7 @@ class Family:
         floors = (self.floors or self._each)(spectra, budget, cost)
         least = min((floor.distance for floor in floors), default=0.0)
         best: Nearest | None = None
-        for done, floor in enumerate(sorted(floors, key=lambda floor: floor.guess)):
+        for done, floor in enumerate(sorted(floors, key=lambda floor: (floor.guess, floor.setting.parameters))):
             if best is not None and best.distance <= max(floor.distance, spectra.rounding):
                 continue
             near = tuple(self.fit(matrix, floor.setting) for matrix in spectra.matrices)

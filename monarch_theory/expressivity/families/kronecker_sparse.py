@@ -60,4 +60,5 @@ kronecker_sparse = Family(
     fit,
     scope="chainable pair of patterns and rank",
     floors=floors,
+    holds_low_rank=True,
 )
