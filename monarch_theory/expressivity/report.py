@@ -228,7 +228,7 @@ def _summary(found: list[Comparison]) -> list[str]:
         if nearest < svd.distance - one.rounding:
             losses.append(svd.distance - nearest)
         else:
-            wins.append(min(strangers, default=np.nan) - svd.distance)
+            wins.append(max(min(strangers) - svd.distance, 0.0) if strangers else np.nan)
     lines = ["at equal parameters, relative Frobenius distance, measured; ≤ the least found, not known to be the least"]
     if wins:
         lines.append(f"no family is nearer than truncated SVD for {len(wins)} of {compared} matrices")
