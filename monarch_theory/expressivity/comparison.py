@@ -9,7 +9,7 @@ from math import isqrt
 import numpy as np
 
 from monarch_theory.expressivity.families import families_for
-from monarch_theory.expressivity.families.family import Cost, Nearest
+from monarch_theory.expressivity.families.family import COSTS, Cost, Nearest
 from monarch_theory.expressivity.matrices import Matrix, power_of_two
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
@@ -97,7 +97,7 @@ def compare(matrix: Matrix, *, progress: Callable[[float], None] | None = None) 
     families = families_for(matrix.shape)
     for done, family in enumerate(families):
         found: dict[Cost, Nearest | None] = {}
-        for cost in ("parameters", "multiplications"):
+        for cost in COSTS[:1] if family.one_cost else COSTS:
             try:
                 found[cost] = family.nearest(spectra, budget, cost=cost)
             except ValueError as error:

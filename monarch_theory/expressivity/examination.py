@@ -245,7 +245,7 @@ def worth_trying(here: Examination, found: list[Neighbour]) -> Neighbour | None:
         holding = [n for n in holding if n.parameters < here.parameters]
     if holding or here.member:
         return min(holding, key=lambda n: n.parameters, default=None)
-    nearer = [n for n in found if n.distance < here.distance]
+    nearer = [n for n in found if here.distance - n.distance > here.threshold]  # by more than noise
     return max(nearer, key=lambda n: (1 - n.distance**2) / n.parameters, default=None)
 
 

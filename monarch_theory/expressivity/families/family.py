@@ -10,10 +10,11 @@ import numpy as np
 
 from monarch_theory.expressivity.spectra import Layout, Spectra
 
-__all__ = ["Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
+__all__ = ["COSTS", "Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
 
 Guarantee = Literal["optimal", "quasi-optimal", "heuristic"]
 Cost = Literal["parameters", "multiplications"]
+COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Family:
         floors: (spectra, budget, cost) → the settings worth fitting, among them the one of the least floor: no member
             of *any* setting within the budget is below that. Every setting is asked one by one unless given.
         least: shape → fewest parameters; read off the settings unless given.
+        one_cost: whether every setting multiplies as often as it stores, so that one budget is as good as the other.
         holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
     """
 
@@ -113,6 +115,7 @@ class Family:
     scope: str = "setting"
     floors: Callable[[Spectra, int, Cost], list[Floor]] | None = None
     least: Callable[[tuple[int, int]], int] | None = None
+    one_cost: bool = False
     holds_low_rank: bool = False
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:

@@ -41,5 +41,6 @@ low_rank = Family(
     fit,
     scope="rank",
     floors=floors,
+    one_cost=True,
     holds_low_rank=True,
 )
