@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monarch_theory.causality.decision import decide as decide_causality
     from monarch_theory.causality.operator import MonarchOperator
     from monarch_theory.causality.parameterise import CausalMonarch
-    from monarch_theory.expressivity.membership import decide as is_member
+    from monarch_theory.expressivity.membership import membership_of as is_member
     from monarch_theory.expressivity.projection import project
     from monarch_theory.fourier_matrix import fourier
     from monarch_theory.leaks.callables import check_callable
@@ -35,7 +35,7 @@ HOMES = {
     "check_kernel": "testing.check:check",
     "decide_causality": "causality.decision:decide",
     "fourier": "fourier_matrix:fourier",
-    "is_member": "expressivity.membership:decide",
+    "is_member": "expressivity.membership:membership_of",
     "project": "expressivity.projection:project",
 }
 """Where each name of the front door lives: module and attribute."""

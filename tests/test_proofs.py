@@ -151,7 +151,7 @@ FAULTS = {
     "product_modulo": ("monarch_theory.polynomials.multiply_modulo", _reversed_rows),
     "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
     "rank_one_slices": (
-        "monarch_theory.expressivity.membership.decide",
+        "monarch_theory.expressivity.membership.membership_of",
         lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),
     ),
     "rebased_convolution": (

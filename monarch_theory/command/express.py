@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -15,7 +16,9 @@ import typer
 from monarch_theory.command import user_matrix
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
+from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.comparison import compare
 from monarch_theory.expressivity.examination import (
     Neighbour,
     examine_family,
@@ -25,14 +28,18 @@ from monarch_theory.expressivity.examination import (
 )
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
 from monarch_theory.expressivity.permutations import search_permutations
-from monarch_theory.expressivity.report import CONVENTIONS, draw, facts, text
+from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.sandbox import Sandbox, SandboxError
 
+SOURCE = (
+    "FILE.npy; FILE.py:NAME for an array, operator or linear function; FILE.npz:NAME or FILE.safetensors:NAME, or "
+    "without NAME a comparison over all matrices of the file"
+)
 MEMBER, NOT_MEMBER, UNDECIDED = 0, 1, 2
 
 
 def express(
-    source: Annotated[str, typer.Argument(help="FILE.npy, or FILE.py:NAME for an array, operator or linear function")],
+    source: Annotated[str, typer.Argument(help=SOURCE)],
     family: Annotated[str, typer.Option(help="monarch, or another family of `monarch atlas`")] = "monarch",
     order: Annotated[int | None, typer.Option(help="number of stages; 2 unless the radices say otherwise")] = None,
     radices: Annotated[str, typer.Option(help="input radices, as 4,8; the most equal ones unless given")] = "",
@@ -49,12 +56,21 @@ def express(
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
-    """Can a Monarch matrix (or another family) represent this matrix? Exit status: 0 member, 1 not, 2 undecided."""
+    """Can a Monarch matrix (or another family) represent this matrix? Exit status: 0 member, 1 not, 2 undecided.
+
+    Of a whole checkpoint: which family comes nearest to each of its matrices? Exit status: 0 where that was measured.
+    """
     try:
         chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
+        if Path(source).suffix in SUFFIXES:
+            _refuse_beside_checkpoint(
+                source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
+            )
+            _checkpoint(source, as_json)
+            return
         with progress("reading"):
             matrix = read_source(source, size, seed, timeout)
 
@@ -118,6 +134,39 @@ def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], mo
         )
 
 
+def _refuse_beside_checkpoint(
+    source: str, family: str, accuracy: float | None, size: int, png: Path | None, others: dict[str, Any]
+) -> None:
+    """A whole checkpoint is compared over all families, which no option narrows.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    others = {"--family": family if family != "monarch" else "", "--accuracy": accuracy, "--size": size} | others
+    given = [option for option, value in (others | {"--png": png}).items() if value not in (None, "", 0, False)]
+    if given:
+        raise ValueError(f"{given[0]}: expected one matrix, {source}:NAME, got all of {source}")
+
+
+def _checkpoint(source: str, as_json: bool) -> None:
+    """Compare all matrices of a file."""
+    with progress("reading"):
+        stored = read_checkpoint(Path(source))
+    matrices = {name: matrix for name, matrix in stored.items() if not isinstance(matrix, str)}
+    left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
+    if not matrices:
+        raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
+    found = []
+    with progress("comparing families") as report:
+        for done, matrix in enumerate(matrices.values()):
+            found.append(compare(matrix))
+            report((done + 1) / len(matrices))
+    if as_json:
+        print(json.dumps(comparison_facts(source, found, left_out), allow_nan=False))
+    else:
+        print(comparison_text(found, left_out))
+
+
 def fail(message: str) -> NoReturn:
     """One line on standard error; nothing was decided."""
     print(f"error: {message}", file=sys.stderr)
@@ -148,10 +197,12 @@ def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
         return read_matrix(_from_python(Path(path), name, size, seed, timeout), name=source)
+    if path.endswith(SUFFIXES):
+        return _one_of(Path(path), name)
     if size:
         raise ValueError(f"--size: expected none, as {source} is not a function in FILE.py, got {size}")
     if not source.endswith(".npy"):
-        raise ValueError(f"{source}: expected FILE.npy or FILE.py:NAME")
+        raise ValueError(f"{source}: expected FILE.npy, FILE.npz, FILE.safetensors or FILE.py:NAME")
     if not Path(source).is_file():
         raise ValueError(f"{source}: no such file")
     try:
@@ -164,6 +215,16 @@ def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{source}: expected one array, got an archive")
     return read_matrix(array, name=source)
+
+
+def _one_of(path: Path, name: str) -> Matrix:
+    stored = read_checkpoint(path)
+    if name not in stored:
+        raise ValueError(f"{path} has no {name!r}; it holds {', '.join(stored) or 'nothing'}")
+    found = stored[name]
+    if isinstance(found, str):
+        raise ValueError(f"{path}:{name}: {found}")
+    return replace(found, name=f"{path}:{name}")
 
 
 def _from_python(path: Path, name: str, size: int, seed: int, timeout: float) -> np.ndarray:

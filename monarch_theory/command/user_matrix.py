@@ -47,7 +47,7 @@ def _build(function: Any, name: str) -> Any:
 
 def _dense(value: Any, name: str) -> np.ndarray:
     if isinstance(getattr(value, "domain", None), PrimeField):
-        raise TypeError(f"{name}: expected entries with a distance, got {value.domain}: ask `membership.decide`")
+        raise TypeError(f"{name}: expected entries with a distance, got {value.domain}: ask `membership.membership_of`")
     if hasattr(value, "matmat"):
         value = value.matmat(np.eye(value.shape[1], dtype=getattr(value, "dtype", None)))
     for method in ("dense", "toarray", "detach"):

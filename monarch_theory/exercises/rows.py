@@ -138,9 +138,9 @@ def _caps(b: np.ndarray) -> np.ndarray:
 
 def _is_monarch(A: np.ndarray, b: np.ndarray) -> np.ndarray:
     from monarch_theory.expressivity.classes import MonarchClass
-    from monarch_theory.expressivity.membership import decide
+    from monarch_theory.expressivity.membership import membership_of
 
-    return np.array(int(bool(decide(A, MonarchClass((int(b), int(b)))).member)))
+    return np.array(int(bool(membership_of(A, MonarchClass((int(b), int(b)))).member)))
 
 
 ROWS = (

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.families.family import Cost
+from monarch_theory.expressivity.families.family import COSTS, Cost
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.expressivity.targets import Target, targets
 
 __all__ = ["COSTS", "Atlas", "Cost", "Entry", "atlas"]
-
-COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
 
 
 @dataclass(frozen=True)
@@ -117,6 +115,9 @@ def atlas(
         spectra = Spectra.of(target.matrices)
         for family in families:
             for cost, most in questions:
+                done += 1
+                if family.one_cost and cost != COSTS[0]:  # answered at equal parameters
+                    continue
                 try:
                     found = family.nearest(spectra, most, cost=cost)
                 except ValueError as error:
@@ -125,7 +126,6 @@ def atlas(
                 if found is not None:
                     known = (found.setting, found.distance, found.floor, found.optimal)
                     entries.append(Entry(target.name, family.name, *known))
-                done += 1
                 if progress is not None:
                     progress(done / (len(chosen) * len(families) * len(questions)))
     return Atlas(

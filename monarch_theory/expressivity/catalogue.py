@@ -19,7 +19,7 @@ from monarch_theory.expressivity.constructions.kronecker_products import block_d
 from monarch_theory.expressivity.constructions.permutations import bit_reversal, stride
 from monarch_theory.expressivity.constructions.transforms import dft, inverse_dft
 from monarch_theory.expressivity.constructions.trigonometric import dct2
-from monarch_theory.expressivity.membership import Membership, decide
+from monarch_theory.expressivity.membership import Membership, membership_of
 from monarch_theory.monarch import Convention
 
 __all__ = ["Entry", "catalogue", "named_matrices"]
@@ -88,6 +88,6 @@ def catalogue() -> list[Entry]:
     Walsh–Hadamard — M2: not in, DAO: in, DAO_TRANSPOSED: in
     """
     return [
-        Entry(name, {c: decide(matrix, MonarchClass(RADICES, convention=c), domain=domain) for c in Convention})
+        Entry(name, {c: membership_of(matrix, MonarchClass(RADICES, convention=c), domain=domain) for c in Convention})
         for name, (matrix, domain) in named_matrices().items()
     ]

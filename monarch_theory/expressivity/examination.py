@@ -16,9 +16,9 @@ from monarch_theory.expressivity.membership import (
     Accuracy,
     Membership,
     checked_accuracy,
-    decide,
-    decide_exactly,
     default_accuracy,
+    exact_membership_of,
+    membership_of,
     verdict,
 )
 from monarch_theory.expressivity.projection import Projection, project
@@ -100,7 +100,7 @@ def examine_monarch(
 
     Args:
         exact: read floating-point entries as the dyadic rationals they are.
-        accuracy: as for `decide`; floating point only.
+        accuracy: as for `membership_of`; floating point only.
 
     Raises:
         ValueError: an accuracy where the answer is exact.
@@ -108,11 +108,11 @@ def examine_monarch(
     if exact or not isinstance(matrix.domain, Floating):
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
-        answer = decide_exactly(matrix, kind, progress=_half(progress, 0))
+        answer = exact_membership_of(matrix, kind, progress=_half(progress, 0))
         projection = project(matrix, kind, progress=_half(progress, 1))
         threshold = limit = default_accuracy(kind, matrix.field)
     else:
-        answer = decide(matrix, kind, accuracy=accuracy, progress=progress)
+        answer = membership_of(matrix, kind, accuracy=accuracy, progress=progress)
         assert answer.projection is not None and answer.threshold is not None and answer.limit is not None
         projection = answer.projection
         threshold, limit = (
@@ -132,7 +132,7 @@ def examine_monarch(
         kind.parameters,
         "optimal" if projection.optimal else "quasi-optimal",
         f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
-        "this class",
+        "of this class",
         matrix.values if settled else projection.dense(),
         answer,
         projection,
@@ -177,7 +177,7 @@ def examine_family(
     scale = power_of_two(matrix.doubled.values)  # so that no square overflows or vanishes
     spectra = Spectra.of([matrix.doubled.values / scale])
     try:
-        near = family.nearest(spectra, budget, progress=progress)
+        near = family.nearest(spectra, budget, progress=progress) if budget > 0 else None
     except ValueError as error:
         raise ValueError(f"{matrix.name}: {error} (family {family.name})") from error
     if near is None:
@@ -185,7 +185,7 @@ def examine_family(
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
     operations = near.setting.operations
     allowed = (
-        Accuracy.of(operations, matrix.shape, matrix.field)
+        Accuracy.of(operations, matrix.shape, matrix.field, matrix.stored)
         if accuracy is None
         else Accuracy.given(accuracy, matrix.shape, matrix.field)
     )
@@ -201,7 +201,7 @@ def examine_family(
         near.setting.parameters,
         "optimal" if near.optimal else "heuristic",
         near.setting.label,
-        f"every {family.scope} within {budget} parameters",
+        f"of any {family.scope} within {budget} parameters",
         near.approximations[0] * scale,
     )
 
@@ -245,7 +245,7 @@ def worth_trying(here: Examination, found: list[Neighbour]) -> Neighbour | None:
         holding = [n for n in holding if n.parameters < here.parameters]
     if holding or here.member:
         return min(holding, key=lambda n: n.parameters, default=None)
-    nearer = [n for n in found if n.distance < here.distance]
+    nearer = [n for n in found if here.distance - n.distance > here.threshold]  # by more than noise
     return max(nearer, key=lambda n: (1 - n.distance**2) / n.parameters, default=None)
 
 

@@ -26,6 +26,7 @@ from monarch_theory.domains import (
 )
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
+from monarch_theory.rounding import Format
 
 __all__ = ["Matrix", "dyadic", "floating", "power_of_two", "read_matrix"]
 
@@ -40,11 +41,13 @@ class Matrix:
         entries: two-dimensional, finite, with rows and columns, in `domain`.
         domain: its scalars.
         name: what error messages call it.
+        stored: the format that the entries were rounded to where it is coarser than `domain`; None where not.
     """
 
     entries: np.ndarray
     domain: Domain
     name: str = "matrix"
+    stored: Format | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,7 +69,7 @@ class Matrix:
     def doubled(self) -> Matrix:
         """The values in double precision, which changes none of them: what they are measured in."""
         field = COMPLEX128 if self.field.is_complex else FLOAT64
-        return Matrix(self.values.astype(field.dtype, copy=False), field, self.name)
+        return Matrix(self.values.astype(field.dtype, copy=False), field, self.name, self.stored)
 
     @cached_property
     def _measured(self) -> tuple[np.ndarray, Floating]:

@@ -27,16 +27,16 @@ from monarch_theory.expressivity.projection import (
     project,
 )
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
-from monarch_theory.rounding import gamma
+from monarch_theory.rounding import Format, gamma
 
 __all__ = [
     "Accuracy",
     "Membership",
     "Refutation",
     "checked_accuracy",
-    "decide",
-    "decide_exactly",
     "default_accuracy",
+    "exact_membership_of",
+    "membership_of",
     "verdict",
 ]
 
@@ -99,7 +99,7 @@ class Membership:
     limit: float | None = None
 
 
-def decide(
+def membership_of(
     matrix: Any,
     kind: MonarchClass,
     *,
@@ -130,7 +130,7 @@ def decide(
         ValueError: bad shape, NaN, infinity, or a negative accuracy.
         TypeError: scalars outside every domain.
 
-    >>> answer = decide(np.eye(4, dtype=int), MonarchClass((2, 2)))
+    >>> answer = membership_of(np.eye(4, dtype=int), MonarchClass((2, 2)))
     >>> answer.member, answer.evidence
     (False, 'exact')
     >>> print(answer.refutation)
@@ -145,7 +145,10 @@ def decide(
     projection = project(read.doubled, kind, progress=progress)
     # the residual is one difference and p − 1 products per entry, taken once per split
     residual = (kind.order - 1) * 2 * gamma(kind.rank + 2, operation_roundoff(read.doubled.field)) * projection.norm
-    allowed = Accuracy.of_class(kind, domain) if accuracy is None else Accuracy.given(accuracy, kind.shape, domain)
+    if accuracy is None:
+        allowed = Accuracy.of_class(kind, domain, read.stored)
+    else:
+        allowed = Accuracy.given(accuracy, kind.shape, domain)
     threshold, limit = (bound + residual for bound in allowed.distances(projection.norm))
     floor = projection.lower_bound - projection.rounding
     member = verdict(projection.distance, floor, threshold, limit, projection.norm)
@@ -194,8 +197,10 @@ class Accuracy:
     most_lost: float
 
     @classmethod
-    def of(cls, operations: int, shape: tuple[int, int], domain: Floating) -> Accuracy:
+    def of(cls, operations: int, shape: tuple[int, int], domain: Floating, stored: Format | None = None) -> Accuracy:
         """For entries that take so many rounded operations, of matrices of that shape, stored in that domain.
+
+        A coarser format that they were `stored` in is that of every operation as well.
 
         >>> from monarch_theory.domains import FLOAT32
         >>> found = Accuracy.of(1, (256, 256), FLOAT32)
@@ -203,14 +208,17 @@ class Accuracy:
         '6e-08 … 2e-05'
         """
         unit, operations = operation_roundoff(domain), max(operations, 1)
+        smallest = float(np.finfo(domain.dtype).smallest_subnormal)
+        if stored is not None:
+            unit, smallest = stored.unit_roundoff, stored.smallest_subnormal
         most = max(operations, shape[1])
-        lost = sqrt(prod(shape)) * float(np.finfo(domain.dtype).smallest_subnormal)
+        lost = sqrt(prod(shape)) * smallest
         return cls(gamma(operations, unit), gamma(most, unit), operations * lost / 2, most * lost)
 
     @classmethod
-    def of_class(cls, kind: MonarchClass, domain: Floating) -> Accuracy:
+    def of_class(cls, kind: MonarchClass, domain: Floating, stored: Format | None = None) -> Accuracy:
         """For members of a class: at every bond r products and r − 1 sums."""
-        return cls.of((kind.order - 1) * (2 * kind.rank - 1), kind.shape, domain)
+        return cls.of((kind.order - 1) * (2 * kind.rank - 1), kind.shape, domain, stored)
 
     @classmethod
     def given(cls, accuracy: float, shape: tuple[int, int], domain: Floating) -> Accuracy:
@@ -244,7 +252,7 @@ def default_accuracy(kind: MonarchClass, domain: Floating) -> float:
     return gamma(kind.shape[1], operation_roundoff(domain))
 
 
-def decide_exactly(
+def exact_membership_of(
     matrix: Any,
     kind: MonarchClass,
     *,
@@ -252,11 +260,11 @@ def decide_exactly(
     name: str = "matrix",
     progress: Progress | None = None,
 ) -> Membership:
-    """`decide` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
+    """`membership_of` with floating-point entries read as the dyadic (Gaussian) rationals that they are.
 
-    >>> decide_exactly(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member
+    >>> exact_membership_of(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member
     False
-    >>> decide(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
+    >>> membership_of(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
     True
     """
     read = read_matrix(matrix, domain, name=name)

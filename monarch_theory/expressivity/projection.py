@@ -176,16 +176,16 @@ def _project(
 ) -> Projection:
     tensor = kind.digit_tensor(array, name=name)
     p = kind.order
-    if p == 1:
-        train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
-        return Projection(train, _norm(array), 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
     scale = power_of_two(array)
-    tensor = tensor / scale
-    norm = _norm(tensor)
+    norm = _norm(array / scale)
     if not isfinite(norm * scale):
         raise ValueError(
             f"{name}: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
         )
+    if p == 1:
+        train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
+        return Projection(train, norm * scale, 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
+    tensor = tensor / scale
     report = _Steps(progress, 3 * p - 4 if p > 2 else 1)
     rounding = _rounding(kind, norm, operation_roundoff(domain))
     cores, errors = _descend(tensor, kind, report)

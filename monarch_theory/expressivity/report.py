@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
+from monarch_theory.expressivity.comparison import Comparison, Place
 from monarch_theory.expressivity.examination import Examination, Neighbour, error_map, worth_trying
 from monarch_theory.expressivity.matrices import Matrix
 from monarch_theory.monarch import Convention
 
-__all__ = ["CONVENTIONS", "draw", "facts", "text"]
+__all__ = ["CONVENTIONS", "comparison_facts", "comparison_text", "draw", "facts", "text"]
 
 CONVENTIONS = {"m2": Convention.M2, "dao": Convention.DAO, "dao-transposed": Convention.DAO_TRANSPOSED}
 REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
@@ -135,10 +138,10 @@ def _verdict(found: Examination) -> str:
 def _bound(found: Examination) -> str:
     """What is known of the distance of the nearest member."""
     if found.guarantee == "optimal":
-        return f"none is nearer in {found.scope}"
+        return f"no member {found.scope} is nearer"
     if not found.lower_bound:
-        return f"the nearest found; no bound is known over {found.scope}"
-    bound = f"none is nearer than {found.lower_bound:.3e} in {found.scope}"
+        return f"the nearest found; no bound is known for members {found.scope}"
+    bound = f"no member {found.scope} is nearer than {found.lower_bound:.3e}"
     if found.projection is None:
         return bound
     return (
@@ -176,3 +179,67 @@ def draw(matrix: Matrix, found: Examination, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def comparison_facts(source: str, found: list[Comparison], left_out: dict[str, str]) -> dict[str, Any]:
+    """A whole checkpoint, as JSON takes it."""
+    return {
+        "source": source,
+        "evidence": "measured",
+        "matrices": [asdict(comparison) for comparison in found],
+        "left_out": left_out,
+        "summary": _summary(found),
+    }
+
+
+def comparison_text(found: list[Comparison], left_out: dict[str, str]) -> str:
+    """A whole checkpoint, for a reader: of every matrix the families, nearest first."""
+    lines = []
+    for one in found:
+        rows, columns = one.shape
+        lines.append(f"{one.name}  {rows}×{columns}, at most {one.budget} of {rows * columns} parameters")
+        lines.append(
+            f"  spectrum: stable rank {one.stable_rank:.1f}, nine tenths of the squared norm in "
+            f"{one.rank_for_nine_tenths} of {min(one.shape)} singular values"
+        )
+        lines += [_place(place) for place in one.places]
+        lines += [f"  –       {family}: {reason}" for family, reason in one.refused.items()]
+    lines += [f"left out: {name}: {reason}" for name, reason in left_out.items()]
+    return "\n".join([*lines, *_summary(found)])
+
+
+def _place(place: Place) -> str:
+    bound = " " if place.optimal else "≤"
+    equal = " at equal operations" if place.equal == "multiplications" else ""
+    return f"  {bound}{place.distance:.4f}  {place.title}{equal}: {place.setting}, {place.parameters} parameters"
+
+
+def _summary(found: list[Comparison]) -> list[str]:
+    """Where truncated SVD is the nearest, and by how much; and where another family is."""
+    wins, losses, compared = [], [], 0
+    for one in found:
+        svd = one.of("low-rank")
+        others = [place for place in one.places if place.equal == "parameters" and place.family != "low-rank"]
+        strangers = [place.distance for place in others if not place.holds_low_rank]
+        if svd is None:
+            continue
+        compared += 1
+        nearest = min((place.distance for place in others), default=svd.distance)
+        if nearest < svd.distance - one.rounding:
+            losses.append(svd.distance - nearest)
+        else:
+            wins.append(max(min(strangers) - svd.distance, 0.0) if strangers else np.nan)
+    lines = ["at equal parameters, relative Frobenius distance, measured; ≤ the least found, not known to be the least"]
+    if wins:
+        lines.append(f"no family is nearer than truncated SVD for {len(wins)} of {compared} matrices")
+    if margins := [win for win in wins if not np.isnan(win)]:
+        lines.append(
+            f"  the nearest family that does not hold it is farther by {median(margins):.4f} of the norm in the "
+            f"median, {max(margins):.4f} at most"
+        )
+    if losses:
+        lines.append(
+            f"another family is nearer than truncated SVD for {len(losses)} of {compared} matrices, by "
+            f"{median(losses):.4f} of the norm in the median, {max(losses):.4f} at most"
+        )
+    return lines

@@ -9,7 +9,7 @@ import sympy
 
 from monarch_theory.domains import INTEGERS, SYMBOLIC, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.monarch import Monarch, block_counts, random_monarch
 from monarch_theory.proving import Instance
 
@@ -107,12 +107,12 @@ def _decided(radices: tuple[int, ...], domain) -> bool:
     rng = np.random.default_rng(0)
     dense, kind = random_monarch(radices, domain, rng).dense(), MonarchClass(radices)
     dense = domain.normal(dense + 0)
-    member = decide(dense, kind, domain=domain)
+    member = membership_of(dense, kind, domain=domain)
     neighbour = dense.copy()
     # a row and column whose slice has another non-zero row and column: the minor moves
     row, column = (int(x[0]) for x in np.nonzero(_in_full_slices(dense, kind)))
     neighbour[row, column] = domain.normal(neighbour[row : row + 1, column] + 1)[0]
-    other = decide(neighbour, kind, domain=domain)
+    other = membership_of(neighbour, kind, domain=domain)
     factored = member.train is not None and domain.equal(member.train.terms()[0].dense(), dense)
     return bool(member.member) and factored and other.member is False and other.refutation is not None
 

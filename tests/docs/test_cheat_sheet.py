@@ -9,7 +9,7 @@ import scipy.linalg
 
 from monarch_theory.causality import degree_caps
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.monarch import Convention
 
 SHEET = (Path(__file__).parents[2] / "docs" / "cheat-sheet.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def test_what_is_in_which_class(convention):
     said = " ".join(SHEET.split())
     assert all(name in said for name in named)
     kind = MonarchClass((4, 4), convention=convention)
-    assert {name: decide(matrix, kind).member for name, (matrix, _) in named.items()} == {
+    assert {name: membership_of(matrix, kind).member for name, (matrix, _) in named.items()} == {
         name: home is convention for name, (_, home) in named.items()
     }
 

@@ -20,4 +20,6 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return np.where(row_block[:, None] == column_block, matrix, matrix.dtype.type(0))
 
 
-block_diagonal = Family("block-diagonal", "block diagonal", "folklore", settings, fit, scope="number of equal blocks")
+block_diagonal = Family(
+    "block-diagonal", "block diagonal", "folklore", settings, fit, scope="number of equal blocks", one_cost=True
+)

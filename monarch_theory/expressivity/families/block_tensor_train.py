@@ -69,4 +69,5 @@ block_tensor_train = Family(
     scope="order, radices above one, convention and rank",
     floors=floors,
     least=least,
+    one_cost=True,
 )

@@ -10,10 +10,11 @@ import numpy as np
 
 from monarch_theory.expressivity.spectra import Layout, Spectra
 
-__all__ = ["Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
+__all__ = ["COSTS", "Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
 
 Guarantee = Literal["optimal", "quasi-optimal", "heuristic"]
 Cost = Literal["parameters", "multiplications"]
+COSTS: tuple[Cost, Cost] = ("parameters", "multiplications")
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,12 @@ class Family:
             family has no approximation of (attention families need probabilities).
         lower_bound: (matrix, setting) → Frobenius distance that no member of the setting is below; None where nothing
             is known. Not asked where the fit is optimal, whose distance it is.
-        scope: what a verdict about the family covers, in words that follow "every".
+        scope: what a verdict about the family covers, in words that follow "any".
         floors: (spectra, budget, cost) → the settings worth fitting, among them the one of the least floor: no member
             of *any* setting within the budget is below that. Every setting is asked one by one unless given.
         least: shape → fewest parameters; read off the settings unless given.
+        one_cost: whether every setting multiplies as often as it stores, so that one budget is as good as the other.
+        holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
     """
 
     name: str
@@ -112,6 +115,8 @@ class Family:
     scope: str = "setting"
     floors: Callable[[Spectra, int, Cost], list[Floor]] | None = None
     least: Callable[[tuple[int, int]], int] | None = None
+    one_cost: bool = False
+    holds_low_rank: bool = False
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
         """Settings whose `cost` is at most `budget`, dearest first."""
@@ -140,7 +145,7 @@ class Family:
         floors = (self.floors or self._each)(spectra, budget, cost)
         least = min((floor.distance for floor in floors), default=0.0)
         best: Nearest | None = None
-        for done, floor in enumerate(sorted(floors, key=lambda floor: floor.guess)):
+        for done, floor in enumerate(sorted(floors, key=lambda floor: (floor.guess, floor.setting.parameters))):
             if best is not None and best.distance <= max(floor.distance, spectra.rounding):
                 continue
             near = tuple(self.fit(matrix, floor.setting) for matrix in spectra.matrices)

@@ -71,4 +71,6 @@ group_and_shuffle = Family(
     fit,
     scope="k_L, k_R and s dealt out evenly, P_L and P_R that shuffle or do nothing",
     floors=floors,
+    one_cost=True,
+    holds_low_rank=True,
 )

@@ -59,4 +59,5 @@ kronecker = Family(
     fit,
     scope="shape of the two factors and number of terms",
     floors=floors,
+    holds_low_rank=True,
 )

@@ -60,4 +60,6 @@ kronecker_sparse = Family(
     fit,
     scope="chainable pair of patterns and rank",
     floors=floors,
+    one_cost=True,
+    holds_low_rank=True,
 )

@@ -33,4 +33,14 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return truncate(matrix, setting.choices["rank"])
 
 
-low_rank = Family("low-rank", "low rank", "Eckart and Young 1936", settings, fit, scope="rank", floors=floors)
+low_rank = Family(
+    "low-rank",
+    "low rank",
+    "Eckart and Young 1936",
+    settings,
+    fit,
+    scope="rank",
+    floors=floors,
+    one_cost=True,
+    holds_low_rank=True,
+)

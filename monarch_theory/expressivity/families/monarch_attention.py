@@ -75,4 +75,5 @@ monarch_attention = Family(
     fit,
     scope="choice of two radices above one",
     floors=floors,
+    one_cost=True,
 )

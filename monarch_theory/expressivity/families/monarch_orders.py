@@ -49,6 +49,7 @@ def monarch(order: int) -> Family:
         scope="choice of radices above one, convention, and number of terms that share them",
         floors=floors,
         least=lambda shape: least_cost(shape, orders) or 0,
+        one_cost=True,
     )
 
 
@@ -141,4 +142,5 @@ butterfly = Family(
     fit,
     scope="convention and number of terms",
     floors=_butterfly_floors,
+    one_cost=True,
 )

@@ -110,4 +110,5 @@ monarch_plus_low_rank = Family(
     scope="order, radices above one, convention and rank",
     floors=floors,
     least=least,
+    one_cost=True,
 )

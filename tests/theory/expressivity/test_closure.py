@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monarch_theory.domains import INTEGERS, RATIONALS, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.strategies import arrays, monarchs
 
@@ -20,7 +20,7 @@ def kind_of(matrix: Monarch) -> MonarchClass:
 
 
 def in_class(dense, kind, domain):
-    return decide(dense, kind, domain=domain).member
+    return membership_of(dense, kind, domain=domain).member
 
 
 @given(monarchs(DOMAINS, max_size=16))
@@ -71,11 +71,11 @@ def test_sums_and_products_leave_the_class():
         kind = MonarchClass((2, 2), convention=convention)
         a, b = (random_monarch((2, 2), INTEGERS, rng, convention=convention).dense() for _ in range(2))
         for image in (a + b, INTEGERS.matmul(a, b)):
-            answer = decide(image, kind)
+            answer = membership_of(image, kind)
             assert not answer.member
             (r0, r1), (c0, c1) = answer.refutation.rows, answer.refutation.columns
             assert image[r0, c0] * image[r1, c1] != image[r0, c1] * image[r1, c0]
-        assert decide(a + b, MonarchClass((2, 2), convention=convention, rank=2)).member
+        assert membership_of(a + b, MonarchClass((2, 2), convention=convention, rank=2)).member
 
 
 def test_the_smallest_sum_and_product_by_hand():
@@ -83,9 +83,9 @@ def test_the_smallest_sum_and_product_by_hand():
     swap = np.eye(4, dtype=int)[[0, 2, 1, 3]]
     ones = np.ones((4, 4), dtype=int)
     kind = MonarchClass((2, 2))
-    assert decide(swap, kind).member and decide(ones, kind).member
-    assert str(decide(swap + ones, kind).refutation).endswith("(0, 2) is 1, not 0")
-    assert decide(swap @ swap, kind).member is False  # P · P is the identity
+    assert membership_of(swap, kind).member and membership_of(ones, kind).member
+    assert str(membership_of(swap + ones, kind).refutation).endswith("(0, 2) is 1, not 0")
+    assert membership_of(swap @ swap, kind).member is False  # P · P is the identity
 
 
 @settings(max_examples=40)

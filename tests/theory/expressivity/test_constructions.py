@@ -28,7 +28,7 @@ from monarch_theory.expressivity.catalogue import catalogue, named_matrices
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.constructions.stages import append_terms, prepend_terms, scale_rows
 from monarch_theory.expressivity.dimension import recurrence_dimension, recurrence_jacobian_rank
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import vandermonde
 from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.rounding import gamma
@@ -94,7 +94,7 @@ def test_every_permutation_is_m_m_star(b0, b1, random):
 def test_most_permutations_are_not_monarch():
     order = np.random.default_rng(3).permutation(16)
     matrix = np.eye(16, dtype=int)[order]
-    assert not any(decide(matrix, MonarchClass((4, 4), convention=x)).member for x in Convention)
+    assert not any(membership_of(matrix, MonarchClass((4, 4), convention=x)).member for x in Convention)
 
 
 def test_stride_and_bit_reversal():
@@ -206,7 +206,7 @@ def test_dct_and_dst_are_two_monarch_matrices(build, rows, columns, turn, which,
         assert len(terms) == (1 if radices[0] == 2 else 2)
         assert domain.equal(domain.normal(sum(term.dense() for term in terms)), expected)
         if radices[0] > 2:
-            assert not decide(expected, replace(train.kind, rank=1), domain=domain).member
+            assert not membership_of(expected, replace(train.kind, rank=1), domain=domain).member
 
 
 @pytest.mark.parametrize("radices", [(2, 4), (4, 4), (2, 6), (6, 4)])

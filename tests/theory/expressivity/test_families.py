@@ -205,3 +205,15 @@ def test_attention_target_only_where_its_size_is():
 def test_names_are_unique():
     names = [family.name for family in families_for((64, 64))]
     assert len(set(names)) == len(names) >= 5 + len(FAMILIES) - 1
+
+
+@pytest.mark.parametrize("family", [f for f in families_for((16, 16)) if f.one_cost], ids=lambda f: f.name)
+def test_one_cost_is_one_cost(family):
+    assert all(s.parameters == s.multiplications for s in some_settings(family, (16, 16), 200))
+
+
+@pytest.mark.parametrize("family", [f for f in families_for((16, 16)) if f.holds_low_rank], ids=lambda f: f.name)
+def test_a_family_that_holds_low_rank_is_never_farther(family):
+    spectra = Spectra.of([RNG.standard_normal((12, 18))])
+    svd = next(f for f in FAMILIES if f.name == "low-rank").nearest(spectra, 100)
+    assert family.nearest(spectra, 100).distance <= svd.distance + spectra.rounding

@@ -175,7 +175,7 @@ def family_of(name, shape):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_a_member_is_never_told_that_it_is_none(name, data):
     matrix, parameters = data.draw(members(name))

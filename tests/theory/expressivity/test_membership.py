@@ -18,7 +18,7 @@ from monarch_theory.domains import (
     PrimeField,
 )
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.membership import Accuracy, decide, decide_exactly, default_accuracy
+from monarch_theory.expressivity.membership import Accuracy, default_accuracy, exact_membership_of, membership_of
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
 from monarch_theory.strategies import arrays, monarchs, radices
@@ -40,7 +40,7 @@ def minor(matrix, refutation, domain):
 @given(monarchs(EXACT, max_size=16, max_order=4))
 def test_every_monarch_matrix_is_a_member_with_factors_that_multiply_back(matrix):
     dense = matrix.dense()
-    answer = decide(dense, class_of(matrix), domain=matrix.domain)
+    answer = membership_of(dense, class_of(matrix), domain=matrix.domain)
     assert answer.member and answer.evidence == "exact" and answer.refutation is None
     assert matrix.domain.equal(answer.train.dense(), dense)
     assert matrix.domain.equal(answer.train.terms()[0].dense(), dense)
@@ -51,7 +51,7 @@ def test_the_answer_is_sympys_rank_of_every_slice(data):
     columns = data.draw(radices(max_size=12, min_order=2, max_order=3, max_radix=3))
     kind = MonarchClass(columns, rank=data.draw(st.integers(1, 2)))
     matrix = data.draw(arrays(INTEGERS, kind.shape))
-    answer = decide(matrix, kind)
+    answer = membership_of(matrix, kind)
     ranks = [
         sympy.Matrix(piece.tolist()).rank() <= kind.ranks[split + 1]
         for split in range(kind.order - 1)
@@ -72,7 +72,7 @@ def test_one_changed_entry_is_refuted_by_a_minor_that_reads_it(radices, domain, 
     factors = tuple(np.where(domain.is_zero(f), domain.ones(f.shape), f) for f in matrix.factors)
     dense = Monarch(factors, domain, convention).dense()
     dense[1, 2] = domain.normal(np.array([dense[1, 2] + domain.scalar(1)], domain.dtype))[0]
-    answer = decide(dense, MonarchClass(radices, convention=convention), domain=domain)
+    answer = membership_of(dense, MonarchClass(radices, convention=convention), domain=domain)
     assert answer.member is False
     assert 1 in answer.refutation.rows and 2 in answer.refutation.columns
 
@@ -83,8 +83,8 @@ def test_rank_r_members_are_sums_of_r_monarch_matrices(radices):
     for domain in (INTEGERS, PrimeField(101), FLOAT64):
         terms = [random_monarch(radices, domain, rng) for _ in range(2)]
         total = domain.normal(terms[0].dense() + terms[1].dense())
-        assert decide(total, MonarchClass(radices), domain=domain).member is False
-        answer = decide(total, MonarchClass(radices, rank=2), domain=domain)
+        assert membership_of(total, MonarchClass(radices), domain=domain).member is False
+        answer = membership_of(total, MonarchClass(radices, rank=2), domain=domain)
         assert answer.member
         if domain is not FLOAT64:
             rational = RATIONALS if domain is INTEGERS else domain
@@ -95,8 +95,8 @@ def test_rank_r_members_are_sums_of_r_monarch_matrices(radices):
 def test_symbolic_membership():
     a, b, x, y = sympy.symbols("a b x y")
     kind = MonarchClass((2, 1), (1, 2))
-    assert decide(sympy.Matrix([[a * x, a * y], [b * x, b * y]]), kind).member
-    refuted = decide(sympy.Matrix([[a, b], [x, y]]), kind)
+    assert membership_of(sympy.Matrix([[a * x, a * y], [b * x, b * y]]), kind).member
+    refuted = membership_of(sympy.Matrix([[a, b], [x, y]]), kind)
     assert refuted.refutation.minor == sympy.expand(a * y - b * x)
 
 
@@ -104,28 +104,28 @@ def test_zeros_in_disguise_do_not_refute():
     x = sympy.Symbol("x")
     one = sympy.sin(x) ** 2 + sympy.cos(x) ** 2
     kind = MonarchClass((2, 1), (1, 2))
-    answer = decide(sympy.Matrix([[one, 1], [1, 1]]), kind)
+    answer = membership_of(sympy.Matrix([[one, 1], [1, 1]]), kind)
     assert answer.member and answer.train.dense().tolist() == [[1, 1], [1, 1]]
-    assert decide(sympy.Matrix([[one, 1], [1, 2]]), kind).refutation.minor.equals(1)
-    assert decide(sympy.Matrix([[sympy.exp(x), 1], [1, 1]]), kind).member is False
+    assert membership_of(sympy.Matrix([[one, 1], [1, 2]]), kind).refutation.minor.equals(1)
+    assert membership_of(sympy.Matrix([[sympy.exp(x), 1], [1, 1]]), kind).member is False
     # nothing SymPy knows tells whether f(x) is zero everywhere: neither yes nor no
     unknown = sympy.Function("f")(x)
-    assert decide(sympy.Matrix([[1 + unknown - unknown, 1], [1, 1]]), kind).member
+    assert membership_of(sympy.Matrix([[1 + unknown - unknown, 1], [1, 1]]), kind).member
     hidden = sympy.sqrt(2 + sympy.sqrt(3)) - (sympy.sqrt(6) + sympy.sqrt(2)) / 2
-    assert decide(sympy.Matrix([[1 + hidden, 1], [1, 1]]), kind).member is not False
+    assert membership_of(sympy.Matrix([[1 + hidden, 1], [1, 1]]), kind).member is not False
 
 
 def test_the_identity_is_in_both_dao_classes_and_not_in_m2():
     one = np.eye(9, dtype=int)
-    assert decide(one, MonarchClass((3, 3), convention=Convention.DAO)).member
-    assert decide(one, MonarchClass((3, 3), convention=Convention.DAO_TRANSPOSED)).member
-    refutation = decide(one, MonarchClass((3, 3))).refutation
+    assert membership_of(one, MonarchClass((3, 3), convention=Convention.DAO)).member
+    assert membership_of(one, MonarchClass((3, 3), convention=Convention.DAO_TRANSPOSED)).member
+    refutation = membership_of(one, MonarchClass((3, 3))).refutation
     assert str(refutation) == (
         "slice i0 = 0, a1 = 0 of split 0: the minor of rows (0, 3) and columns (0, 3) is 1, not 0"
     )
     reversal = identity_blocks((3, 3), INTEGERS).dense()
-    assert decide(reversal, MonarchClass((3, 3))).member
-    assert not decide(reversal, MonarchClass((3, 3), convention=Convention.DAO)).member
+    assert membership_of(reversal, MonarchClass((3, 3))).member
+    assert not membership_of(reversal, MonarchClass((3, 3), convention=Convention.DAO)).member
 
 
 @pytest.mark.parametrize("domain", [FLOAT32, FLOAT64, COMPLEX64, COMPLEX128], ids=str)
@@ -134,22 +134,22 @@ def test_rounded_members_are_measured_members_and_perturbed_ones_are_not(radices
     rng = np.random.default_rng(2)
     kind = MonarchClass(radices)
     dense = random_monarch(radices, domain, rng).dense()
-    answer = decide(dense, kind)
+    answer = membership_of(dense, kind)
     assert answer.member and answer.evidence == "measured" and answer.threshold > 0
     if len(radices) > 1:
         noise = domain.random(rng, dense.shape)
         size = 1e4 * default_accuracy(kind, domain) * np.linalg.norm(dense) / np.linalg.norm(noise)
-        assert decide(dense + domain.dtype.type(size) * noise, kind).member is False
+        assert membership_of(dense + domain.dtype.type(size) * noise, kind).member is False
 
 
 def test_a_distance_just_above_the_threshold_is_left_open():
     kind = MonarchClass((8, 8))
     dense = random_monarch((8, 8), FLOAT64, np.random.default_rng(0)).dense()
     noise = np.random.default_rng(1).standard_normal(dense.shape)
-    answer = decide(dense, kind)
+    answer = membership_of(dense, kind)
     between = answer.threshold + answer.projection.rounding / 2
     relative = project_distance(noise, kind)
-    open_case = decide(dense + noise * between / relative, kind)
+    open_case = membership_of(dense + noise * between / relative, kind)
     assert open_case.member is None and open_case.train is None
 
 
@@ -158,30 +158,30 @@ def project_distance(noise, kind):
     # the real thing instead of on that theory
     dense = random_monarch(kind.input_radices, FLOAT64, np.random.default_rng(0)).dense()
     size = 1e-6
-    return decide(dense + size * noise, kind).projection.distance / size
+    return membership_of(dense + size * noise, kind).projection.distance / size
 
 
 def test_accuracy_widens_the_question():
     kind, rng = MonarchClass((4, 4)), np.random.default_rng(3)
     dense = random_monarch((4, 4), FLOAT64, rng).dense()
     noisy = dense + 1e-6 * rng.standard_normal(dense.shape)
-    assert decide(noisy, kind).member is False
-    assert decide(noisy, kind, accuracy=1e-5).member is True
+    assert membership_of(noisy, kind).member is False
+    assert membership_of(noisy, kind, accuracy=1e-5).member is True
 
 
 @pytest.mark.parametrize("n", [12, 64, 100])
 def test_numpys_fft_matrix_is_a_measured_member(n):
     matrix = np.fft.fft(np.eye(n))
-    assert decide(matrix, MonarchClass(balanced_radices(n, 2))).member
+    assert membership_of(matrix, MonarchClass(balanced_radices(n, 2))).member
 
 
 def test_floats_read_exactly_are_rarely_members():
     third = np.outer([1, 1 / 3], [1, 1 / 7])
     kind = MonarchClass((2, 1), (1, 2))
-    assert decide(third, kind).member is True
-    assert decide_exactly(third, kind).member is False
-    assert decide_exactly(np.outer([1, 0.5], [3.0, 5]), kind).member is True
-    assert decide_exactly(np.outer([1, 0.5j], [3.0, 5]), kind).member is True
+    assert membership_of(third, kind).member is True
+    assert exact_membership_of(third, kind).member is False
+    assert exact_membership_of(np.outer([1, 0.5], [3.0, 5]), kind).member is True
+    assert exact_membership_of(np.outer([1, 0.5j], [3.0, 5]), kind).member is True
 
 
 @settings(max_examples=30)
@@ -195,7 +195,7 @@ def test_merging_adjacent_stages_stays_in_the_coarser_class(matrix):
             (*rows[:k], rows[k] * rows[k + 1], *rows[k + 2 :]),
             matrix.convention,
         )
-        assert decide(matrix.dense(), coarse, domain=matrix.domain).member
+        assert membership_of(matrix.dense(), coarse, domain=matrix.domain).member
 
 
 def test_order_two_with_monarch_blocks_has_the_orders_added():
@@ -204,46 +204,46 @@ def test_order_two_with_monarch_blocks_has_the_orders_added():
     stage0 = np.stack([random_monarch((2, 2), INTEGERS, rng).dense() for _ in range(4)])
     stage1 = np.stack([random_monarch((2, 2), INTEGERS, rng).dense() for _ in range(4)])
     composed = Monarch((stage0, stage1), INTEGERS).dense()
-    assert decide(composed, MonarchClass((2, 2, 2, 2))).member
+    assert membership_of(composed, MonarchClass((2, 2, 2, 2))).member
     generic = Monarch((INTEGERS.random(rng, (4, 4, 4)), stage1), INTEGERS).dense()
-    assert not decide(generic, MonarchClass((2, 2, 2, 2))).member
+    assert not membership_of(generic, MonarchClass((2, 2, 2, 2))).member
 
 
 def test_large_fourier_over_a_prime_field():
     field = PrimeField(2**31 - 2**27 + 1)
     dense = fourier((16, 16), field).dense()
-    assert decide(dense, MonarchClass((16, 16)), domain=field).member
-    assert decide(dense, MonarchClass((4, 4, 4, 4)), domain=field).member
-    refutation = decide(dense, MonarchClass((16, 16), convention=Convention.DAO), domain=field).refutation
+    assert membership_of(dense, MonarchClass((16, 16)), domain=field).member
+    assert membership_of(dense, MonarchClass((4, 4, 4, 4)), domain=field).member
+    refutation = membership_of(dense, MonarchClass((16, 16), convention=Convention.DAO), domain=field).refutation
     assert minor(dense, refutation, field) == refutation.minor != 0
 
 
 def test_bad_input_is_named():
     kind = MonarchClass((2, 2))
     with pytest.raises(ValueError, match=r"weights: expected finite entries, got nan at \(0, 1\)"):
-        decide(np.array([[0, np.nan]]), kind, name="weights")
+        membership_of(np.array([[0, np.nan]]), kind, name="weights")
     with pytest.raises(ValueError, match=r"expected a matrix of shape \(4, 4\).*got \(3, 4\)"):
-        decide(np.ones((3, 4)), kind)
+        membership_of(np.ones((3, 4)), kind)
     with pytest.raises(ValueError, match=r"expected a matrix with rows and columns, got shape \(0, 4\)"):
-        decide(np.ones((0, 4)), kind)
+        membership_of(np.ones((0, 4)), kind)
     with pytest.raises(ValueError, match="weights: expected rows of one length, got"):
-        decide([[1, 2], [3]], kind, name="weights")
+        membership_of([[1, 2], [3]], kind, name="weights")
     for infinite in (sympy.nan, sympy.oo, sympy.zoo, -sympy.oo):
         with pytest.raises(ValueError, match=r"matrix: expected finite entries, got .* at \(0, 1\)"):
-            decide(sympy.Matrix([[1, infinite], [1, 1]]), kind)
+            membership_of(sympy.Matrix([[1, infinite], [1, 1]]), kind)
     with pytest.raises(TypeError, match=r"expected exact entries, got the rounded number 0.1.* at \(0, 1\)"):
-        decide(sympy.Matrix([[1, 0.1], [1, 1]]), kind)
+        membership_of(sympy.Matrix([[1, 0.1], [1, 1]]), kind)
     for rounded in (0.5, np.float64(0.5), 1j, np.float32(1)):
         with pytest.raises(TypeError, match="expected exact scalars in an array of objects, got"):
-            decide(np.array([[1, rounded], [1, 1]], dtype=object), kind)
+            membership_of(np.array([[1, rounded], [1, 1]], dtype=object), kind)
     with pytest.raises(TypeError, match="float16"):
-        decide(np.ones((4, 4), np.float16), kind)
+        membership_of(np.ones((4, 4), np.float16), kind)
     with pytest.raises(TypeError, match="expected scalars of float64, got dtype complex128"):
-        decide(np.ones((4, 4), complex), kind, domain=FLOAT64)
+        membership_of(np.ones((4, 4), complex), kind, domain=FLOAT64)
     with pytest.raises(ValueError, match="accuracy: expected a number"):
-        decide(np.ones((4, 4)), kind, accuracy=-1)
+        membership_of(np.ones((4, 4)), kind, accuracy=-1)
     with pytest.raises(ValueError, match="accuracy: expected none for exact scalars"):
-        decide(np.ones((4, 4), int), kind, accuracy=0.1)
+        membership_of(np.ones((4, 4), int), kind, accuracy=0.1)
     with pytest.raises(ValueError, match="rank: expected a positive integer, got 0"):
         MonarchClass((2, 2), rank=0)
     with pytest.raises(ValueError, match="output_radices: expected 2 of them"):
@@ -266,21 +266,21 @@ class Parameter:
 def test_masked_entries_are_refused_and_gradients_are_taken_off():
     kind, ones = MonarchClass((2, 1), (1, 2)), np.ones((2, 2))
     with pytest.raises(ValueError, match="weights: expected no masked entries, got 1 of 4"):
-        decide(np.ma.array(ones, mask=[[0, 1], [0, 0]]), kind, name="weights")
-    assert decide(np.ma.array(ones), kind).member is True
-    assert decide(Parameter(ones), kind).member is True
+        membership_of(np.ma.array(ones, mask=[[0, 1], [0, 0]]), kind, name="weights")
+    assert membership_of(np.ma.array(ones), kind).member is True
+    assert membership_of(Parameter(ones), kind).member is True
 
 
 def test_an_error_as_large_as_the_matrix_answers_nothing():
     """Entries k·2⁻¹⁰⁷⁴ are known to a half of their unit: the zero matrix, a member, may be as near."""
     tiny = np.random.default_rng(0).integers(-1, 2, (16, 16)) * 2.0**-1074
     kind = MonarchClass((4, 4))
-    answer = decide(tiny, kind)
+    answer = membership_of(tiny, kind)
     assert answer.projection.relative_distance > 0.3 and answer.member is None
-    assert decide_exactly(tiny, kind).member is False
-    assert decide(tiny * 2.0**60, kind).member is False
-    assert decide(np.full((16, 16), 2.0**-1074), kind).member is True
-    assert decide(np.zeros((16, 16)), kind).member is True
+    assert exact_membership_of(tiny, kind).member is False
+    assert membership_of(tiny * 2.0**60, kind).member is False
+    assert membership_of(np.full((16, 16), 2.0**-1074), kind).member is True
+    assert membership_of(np.zeros((16, 16)), kind).member is True
 
 
 @pytest.mark.parametrize("domain", [FLOAT32, FLOAT64, COMPLEX64, COMPLEX128], ids=str)
@@ -294,15 +294,15 @@ def test_between_one_rounding_and_as_many_as_there_are_inputs_it_is_left_open(do
     accuracy = Accuracy.of_class(kind, domain)
     for size, expected in [(0, True), ((accuracy.least * accuracy.most) ** 0.5, None), (100 * accuracy.most, False)]:
         stored = (member + domain.dtype.type(size) * noise).astype(domain.dtype)
-        assert decide(stored, kind).member is expected, size
+        assert membership_of(stored, kind).member is expected, size
         if size and domain in (FLOAT32, COMPLEX64):  # in double precision our own rounding is in the way
-            assert decide(stored, kind, accuracy=size / 10).member is False
-            assert decide(stored, kind, accuracy=2 * size).member is True
+            assert membership_of(stored, kind, accuracy=size / 10).member is False
+            assert membership_of(stored, kind, accuracy=2 * size).member is True
 
 
 def test_strided_input_and_size_one():
     matrix = random_monarch((2, 3), INTEGERS, np.random.default_rng(0)).dense()
     kind = MonarchClass((2, 3))
-    assert decide(np.repeat(matrix, 2, axis=1)[:, ::2], kind).member
-    assert decide(np.ones((1, 1), int), MonarchClass((1, 1, 1))).member
-    assert decide(SYMBOLIC.eye(1), MonarchClass((1,)), domain=SYMBOLIC).member
+    assert membership_of(np.repeat(matrix, 2, axis=1)[:, ::2], kind).member
+    assert membership_of(np.ones((1, 1), int), MonarchClass((1, 1, 1))).member
+    assert membership_of(SYMBOLIC.eye(1), MonarchClass((1,)), domain=SYMBOLIC).member

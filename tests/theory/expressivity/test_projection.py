@@ -16,7 +16,7 @@ from scipy.sparse.linalg import aslinearoperator
 from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
 from monarch_theory.expressivity.alternation import polish, product
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.fourier_matrix import fourier
@@ -101,7 +101,7 @@ def test_distance_is_zero_exactly_for_members(kind, seed):
     assert project(member, kind).distance <= project(member, kind).rounding
     matrix = rng.integers(-2, 3, kind.shape)
     # integers of size ≤ 2 with a non-zero minor are no nearer than that minor over (norm of the slice)^rank allows
-    exact, measured = decide(matrix, kind), project(matrix, kind)
+    exact, measured = membership_of(matrix, kind), project(matrix, kind)
     assert exact.member == (measured.distance <= measured.rounding)
 
 
@@ -170,6 +170,7 @@ def test_scale_neither_overflows_nor_vanishes(scale):
     matrix = np.random.default_rng(0).standard_normal((6, 6))
     kind = MonarchClass((2, 3))
     assert project(matrix * scale, kind).relative_distance == pytest.approx(project(matrix, kind).relative_distance)
+    assert project(matrix * scale, MonarchClass((6,))).norm == pytest.approx(project(matrix, kind).norm * scale)
 
 
 @pytest.mark.parametrize("entry", [3**40, flint.fmpq(1, 3)], ids=["integers", "rationals"])
@@ -177,7 +178,7 @@ def test_rounding_includes_the_conversion_of_exact_entries(entry):
     """Twice the same rows but for one part in 2^60, which float64 loses."""
     kind, off = MonarchClass((2, 1), (1, 2)), entry * flint.fmpq(2**60 + 1, 2**60)
     found = project([[entry, entry], [entry, off]], kind)
-    assert not decide(np.array([[entry, entry], [entry, off]], dtype=object), kind).member
+    assert not membership_of(np.array([[entry, entry], [entry, off]], dtype=object), kind).member
     size = float(flint.fmpq(entry).p) / float(flint.fmpq(entry).q)
     assert abs(found.distance - size / 2**61) <= found.rounding and found.rounding >= 2.0**-53 * found.norm
 
@@ -261,7 +262,9 @@ def check_polish(polished):
     rng = np.random.default_rng(0)
     for kind in HIGHER:
         for dtype in (float, complex):
-            matrix = (rng.standard_normal(kind.shape) + 1j * rng.standard_normal(kind.shape)).astype(dtype)
+            matrix = rng.standard_normal(kind.shape)
+            if dtype is complex:
+                matrix = matrix + 1j * rng.standard_normal(kind.shape)
             start = [core + 0.3 * rng.standard_normal(core.shape) for core in project(matrix, kind).train.cores]
             tensor = kind.digit_tensor(matrix)
             first, found = product(start, kind), polished(tensor, start, kind)

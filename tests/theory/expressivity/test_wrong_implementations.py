@@ -9,7 +9,7 @@ import sympy
 from monarch_theory.domains import FLOAT64, INTEGERS, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.dimension import multilinear_rank
-from monarch_theory.expressivity.membership import decide
+from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.recovery import recover
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
@@ -72,11 +72,11 @@ WRONG_DECISIONS = {
     "the leading minor only": lambda a, kind: all(
         ranks_of(kind.slices(a, k)[:, :2, :2], kind.ranks[k + 1]) for k in range(kind.order - 1)
     ),
-    "rank one whatever the rank": lambda a, kind: decide(a, replace(kind, rank=1)).member,
-    "one rank too many": lambda a, kind: decide(a, replace(kind, rank=kind.rank + 1)).member,
-    "always M2": lambda a, kind: decide(a, replace(kind, convention=Convention.M2)).member,
+    "rank one whatever the rank": lambda a, kind: membership_of(a, replace(kind, rank=1)).member,
+    "one rank too many": lambda a, kind: membership_of(a, replace(kind, rank=kind.rank + 1)).member,
+    "always M2": lambda a, kind: membership_of(a, replace(kind, convention=Convention.M2)).member,
     "radices the wrong way round": lambda a, kind: (
-        decide(
+        membership_of(
             a, replace(kind, input_radices=kind.input_radices[::-1], output_radices=kind.output_radices[::-1])
         ).member
     ),
@@ -86,7 +86,7 @@ WRONG_DECISIONS = {
 
 
 def test_the_membership_check_passes_the_right_decision():
-    check_membership(lambda matrix, kind: decide(matrix, kind).member)
+    check_membership(lambda matrix, kind: membership_of(matrix, kind).member)
 
 
 @pytest.mark.parametrize("name", WRONG_DECISIONS)
@@ -125,7 +125,7 @@ def check_projection(projection):
         near = projection(matrix, kind)
         best = min(alternating_minimum(matrix, kind, random_cores(kind, rng)) for _ in range(3))
         allowed = gamma(8 * matrix.size, 2.0**-53) * np.linalg.norm(matrix)
-        assert decide(near, kind).member, kind
+        assert membership_of(near, kind).member, kind
         assert np.linalg.norm(matrix - near) <= np.sqrt(max(kind.order - 1, 1)) * best + allowed, kind
         assert project(matrix, kind).lower_bound <= best + allowed, kind
 

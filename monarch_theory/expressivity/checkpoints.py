@@ -1,0 +1,90 @@
+"""The matrices of a file of weights: safetensors or NumPy archives, half precision included.
+
+Half precision is widened, which changes no number; the format it was stored in is kept, as `Matrix.stored`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
+
+__all__ = ["SUFFIXES", "Stored", "read_checkpoint"]
+
+SUFFIXES = (".safetensors", ".npz")
+DTYPES = {  # as the safetensors format names them; bfloat16, which NumPy lacks, apart
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
+    "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?", "C64": "<c8", "BF16": "<u2",
+}  # fmt: skip
+
+Stored = Matrix | str
+"""A matrix, or why there is none."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Stored]:
+    """Name → matrix of every array of the file, or why it is none: another number of axes, NaN, a dtype.
+
+    Raises:
+        ValueError: not such a file, or a broken one; safetensors is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "weights.npz", layer=np.eye(4, dtype=np.float16), bias=np.zeros(4))
+    ...     found = read_checkpoint(Path(folder) / "weights.npz")
+    >>> found["layer"].shape, found["layer"].stored.name, found["bias"]
+    ((4, 4), 'float16', 'expected a matrix with rows and columns, got shape (4,)')
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        arrays = dict(_safetensors(path) if path.suffix == ".safetensors" else _archive(path))
+    except MemoryError:
+        raise
+    except ImportError:
+        raise ValueError(f"{path}: expected the package safetensors, which reads it, to be installed") from None
+    except Exception as error:  # a broken file ends in any of a dozen
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error
+    return {name: stored if isinstance(stored, str) else _matrix(name, *stored) for name, stored in arrays.items()}
+
+
+def _archive(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
+    with np.load(path, allow_pickle=False) as archive:
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("one array, not an archive")
+        for name in archive.files:
+            try:
+                yield name, (archive[name], None)
+            except ValueError as error:  # pickled objects: the other arrays are none the worse
+                yield name, f"expected numbers, got {error}"
+
+
+def _safetensors(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
+    from safetensors import deserialize
+
+    for name, stored in deserialize(path.read_bytes()):
+        code = stored["dtype"]
+        if code not in DTYPES:
+            yield name, f"expected scalars among {', '.join(DTYPES)}, got {code}"
+            continue
+        array = np.frombuffer(stored["data"], DTYPES[code]).reshape(stored["shape"])
+        if code == "BF16":  # the upper half of a float32
+            yield name, ((array.astype(np.uint32) << 16).view(np.float32), BFLOAT16)
+        else:
+            yield name, (array, None)
+
+
+def _matrix(name: str, array: np.ndarray, stored: Format | None) -> Stored:
+    if array.dtype == np.float16:
+        array, stored = array.astype(np.float32), FLOAT16
+    if array.dtype == bool:
+        array = array.astype(np.int64)
+    try:
+        read = read_matrix(array, name=name)
+    except (TypeError, ValueError) as error:
+        return str(error).removeprefix(f"{name}: ")
+    return Matrix(read.entries, read.domain, name, stored)
