@@ -250,6 +250,8 @@ class LongConvolution(nn.Module):
         return torch.cat(lags, dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
+        if u.numel() == 0:  # FFTs refuse it
+            return u
         signals = sequence_innermost(u).transpose(1, 2)
         return convolve(signals, self.kernel(u.shape[1]), self.transform).transpose(1, 2)
 

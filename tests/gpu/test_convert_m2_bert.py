@@ -338,7 +338,7 @@ def test_files_that_are_not_what_they_should_be_are_refused_by_name(file):
         {"hidden_act": "relu"}, {"bidirectional": "no"}, {"use_monarch_mlp": 1.5}, {"pool_all": "false"},
         {"sequence_token_planting": True}, {"layer_norm_eps": 1e-5}, {"hyena_w_mod": 2}, {"long_conv_l_max": 2 * N},
         {"use_glu_mlp": False}, {"hyena_modulate": False}, {"hyena_emb_dim": "5"}, {"hidden_size": None},
-        {"hidden_size": -8}, {"monarch_mlp_nblocks": 0}, {"num_hidden_layers": 2.5},
+        {"hidden_size": -8}, {"monarch_mlp_nblocks": 0}, {"num_hidden_layers": 2.5}, {"num_hidden_layers": 0},
     ],
     ids=lambda entry: next(iter(entry)),
 )  # fmt: skip
@@ -417,6 +417,15 @@ def test_the_command_prints_a_receipt(tmp_path):
     with torch.no_grad():
         ids, types = inputs()
         assert (load_model(tmp_path / "out")(ids, token_type_ids=types) - given["logits"]).abs().max() < 1e-12
+
+
+def test_the_published_directory_is_not_written_over(tmp_path):
+    directory_of(tmp_path, published())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "expected a directory other than that of the published file" in told(
+        tmp_path, tmp_path / ".." / tmp_path.name
+    )
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_dropping_is_asked_for_and_said(tmp_path):

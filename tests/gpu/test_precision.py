@@ -272,6 +272,17 @@ def test_a_filter_of_anyone_is_asked(precision):
     assert "beyond the" in str(naive)
 
 
+def test_complex_taps_and_a_surrounding_autocast_change_no_verdict():
+    torch.manual_seed(0)
+    held = ImplicitFilter(8, 2048, 16, 5, 2, 10.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert filter_precision(held, lambda f: f(2048)).verdict == "held"
+        assert filter_precision(Naive(), lambda f: f()).verdict == "not held"
+    assert filter_precision(held, lambda f: torch.complex(0 * f(2048), f(2048))).verdict == "held"
+    wrong = filter_precision(Naive(), lambda f: torch.complex(0 * f().float(), f().float()).to(torch.complex64))
+    assert wrong.verdict == "not held", wrong
+
+
 def test_a_filter_that_can_not_be_asked_is_undecided():
     """Nothing compared is no answer: a filter in low precision of its own, a random one, none at all."""
     torch.manual_seed(0)
@@ -281,5 +292,7 @@ def test_a_filter_that_can_not_be_asked_is_undecided():
     assert noisy.verdict == "undecided" and "other taps each time" in noisy.reason
     nothing = filter_precision(Naive(), lambda f: 0 * f())
     assert nothing.verdict == "undecided" and "zero or not finite" in str(nothing)
+    shrinks = filter_precision(Naive(), lambda f: f()[: 1 if f.positions.dtype == torch.bfloat16 else None])
+    assert shrinks.verdict == "undecided" and "other shapes" in str(shrinks)
     with pytest.raises(ValueError, match=r"precision: expected one of bfloat16, float16, .*, got 'int8'"):
         filter_precision(Naive(), lambda f: f(), "int8")
