@@ -100,9 +100,16 @@ def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Modu
 
 
 def blank_model(config: Config) -> nn.Module:
-    """A model that has names and shapes, and no memory."""
-    with torch.device("meta"):
-        return build_model(config)
+    """A model that has names and shapes, and no memory.
+
+    Raises:
+        ValueError: its tensors have more elements than can be counted.
+    """
+    try:
+        with torch.device("meta"):
+            return build_model(config)
+    except (RuntimeError, OverflowError) as error:
+        raise ValueError(f"config: expected sizes that torch can address, got {str(error).splitlines()[0]}") from None
 
 
 def filled(model: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:

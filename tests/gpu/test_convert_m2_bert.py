@@ -2,6 +2,7 @@
 
 import json
 from math import log, pi
+from random import Random
 
 import pytest
 import torch
@@ -417,6 +418,27 @@ def test_the_command_prints_a_receipt(tmp_path):
     with torch.no_grad():
         ids, types = inputs()
         assert (load_model(tmp_path / "out")(ids, token_type_ids=types) - given["logits"]).abs().max() < 1e-12
+
+
+def test_whatever_is_damaged_is_a_line(tmp_path):
+    """Bits flipped, bytes exchanged and ends cut off at random, in safetensors and in pickles: a file, or one line."""
+    directory_of(tmp_path, published())
+    torch.save(published(), tmp_path / "weights.bin")
+    random, refused = Random(0), 0
+    for trial in range(80):
+        path = tmp_path / ("weights.bin" if trial % 2 else "model.safetensors")
+        whole = path.read_bytes()
+        content = bytearray(whole[: random.randrange(len(whole))] if trial % 5 == 0 else whole)
+        for _ in range(random.choice([1, 3, 20])):
+            content[random.randrange(min(len(content), 4000))] ^= 1 << random.randrange(8)
+        path.write_bytes(bytes(content))
+        try:
+            convert(path)
+        except ValueError as error:
+            assert "\n" not in str(error) and str(path) in str(error)
+            refused += 1
+        path.write_bytes(whole)
+    assert refused > 40
 
 
 def test_the_published_directory_is_not_written_over(tmp_path):

@@ -104,6 +104,8 @@ CONFIGS = {
     "a model type of another kind": '{"model_type": ["gpt"]}',
     "nested without end": "[" * 100_000,
     "a size without end": '{"model_type": "gpt", "hidden_size": ' + "9" * 5000 + "}",
+    "a size beyond 64 bits": '{"model_type": "gpt", "hidden_size": 1000000000000000000000000000000}',
+    "sizes whose product is": '{"model_type": "gpt", "hidden_size": 2000000000, "intermediate_size": 2000000000}',
     "more layers than any file": '{"model_type": "gpt", "num_hidden_layers": 1000000000}',
     "more positions than memory": None,
     "not finite": '{"model_type": "gpt", "layer_norm_eps": Infinity}',
