@@ -50,6 +50,14 @@ class Receipt:
     differences: dict[str, float] = field(default_factory=dict)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was converted."""
+        low = [name for name in self.dtypes if name in ("torch.bfloat16", "torch.float16")]
+        if not low or self.layout not in ("m2-bert", "hyena"):
+            return ()
+        return (f"the filters are of weights in {low[0]}, not of their float32 originals: see errata 5",)
+
+    @property
     def total(self) -> int:
         """Tensors in the file; all of them are accounted for."""
         return self.mapped + len(self.repeated) + len(self.constant) + len(self.dropped)

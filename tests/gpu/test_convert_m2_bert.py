@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from monarch_gpu.command.convert import convert as command
 from monarch_gpu.convert import convert, convert_tensors
+from monarch_gpu.layers import LostPrecision
 from monarch_gpu.models import load_model
 
 D, INNER, BLOCKS, LAYERS, N, WIDTH, VOCABULARY = 8, 16, 4, 2, 11, 6, 19
@@ -226,6 +227,23 @@ def test_receipts_account_for_every_tensor():
     assert receipt.total == len(w)
     assert receipt.constant == ("bert.embeddings.position_ids",) and not receipt.dropped and not receipt.computed
     assert len(receipt.repeated) == LAYERS * 2 * 5 + 1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_filters_of_a_file_in_half_precision_are_said_to_be_others(dtype, tmp_path):
+    """What the file has lost is lost; it is converted, and said in the receipt and when the filter is made."""
+    w = {n: t.to(dtype) if t.is_floating_point() else t for n, t in published().items()}
+    directory_of(tmp_path, w)
+    assert (
+        f"note: the filters are of weights in {dtype}"
+        in CliRunner().invoke(app, [str(tmp_path), str(tmp_path / "o")]).stdout
+    )
+    ids, types = inputs()
+    with pytest.warns(LostPrecision, match=str(dtype)), torch.no_grad():
+        found = load_model(tmp_path / "o")(ids, token_type_ids=types)
+    expected = logits({n: t.double() if t.is_floating_point() else t for n, t in w.items()}, ids, types)
+    assert found.dtype == dtype and (found - expected).norm() < 0.05 * expected.norm()
+    assert not convert_tensors(published(), CONFIG, "file").receipt.notes
 
 
 def test_tied_names_may_be_left_out():
