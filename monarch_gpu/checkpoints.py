@@ -58,6 +58,8 @@ def sole_writer(directory: Path) -> Iterator[None]:
             raise CheckpointError(
                 f"{directory}: expected no other writer, got one that holds {LOCK}; give each run its own directory"
             ) from None
+        except OSError as error:
+            raise CheckpointError(f"{directory}: expected a file system with locks, got {error.strerror}") from error
         yield
 
 

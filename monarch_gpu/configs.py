@@ -18,6 +18,7 @@ __all__ = [
 
 ARCHITECTURES = ("monarch-mixer", "transformer")
 TRANSFORMS = ("monarch", "fft")
+LARGEST = 2**31 - 1  # of a size; beyond it products of sizes leave 64 bits
 POSITIONS = ("computed", "learned")
 ACTIVATIONS = ("gelu", "gelu-tanh")
 HEADS = ("masked-lm", "classification")
@@ -95,6 +96,8 @@ class Config:
                 raise ValueError(f"{field.name}: expected a positive number, got {value!r}")
             if field.type == "int" and not (number and isinstance(value, int) and value >= least):
                 raise ValueError(f"{field.name}: expected an integer of at least {least}, got {value!r}")
+            if field.type == "int" and value > LARGEST:
+                raise ValueError(f"{field.name}: expected an integer of at most {LARGEST}, got {value}")
         if self.filter_features < 3 or self.filter_features % 2 == 0:
             raise ValueError(f"filter_features: expected an odd number of at least 3, got {self.filter_features}")
         divisor = self.num_attention_heads if self.architecture == "transformer" else self.blocks

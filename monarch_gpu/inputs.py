@@ -9,7 +9,9 @@ __all__ = ["check_ids", "check_shape", "mask_of"]
 
 
 def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
-    """Ids (batch, n), int32 or int64, of 0 … count − 1, n ≤ longest. On a GPU, ids out of range are left to the device.
+    """Ids (batch, n), int32 or int64, of 0 … count − 1, n ≤ longest.
+
+    On a GPU, and when compiled, ids out of range are left to the device.
 
     Raises:
         ValueError: they are not.
@@ -20,8 +22,13 @@ def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
         raise ValueError(f"{name}: expected (batch, n), got {tuple(ids.shape)}")
     if ids.shape[1] > longest:
         raise ValueError(f"{name}: expected at most {longest} positions, got {ids.shape[1]}")
-    if ids.device.type == "cpu" and ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < count):
+    if looked_at(ids) and ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < count):
         raise ValueError(f"{name}: expected 0 to {count - 1}, got {int(ids.min())} to {int(ids.max())}")
+
+
+def looked_at(tensor: Tensor) -> bool:
+    """Whether values are looked at: on a GPU that would wait for it, and while compiling it would cut the graph."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def check_shape(name: str, given: Tensor, like: Tensor) -> None:
@@ -42,6 +49,6 @@ def mask_of(attention_mask: Tensor, input_ids: Tensor) -> Tensor:
     """
     check_shape("attention_mask", attention_mask, input_ids)
     mask = attention_mask.bool()
-    if attention_mask.dtype != torch.bool and mask.device.type == "cpu" and not bool((attention_mask == mask).all()):
+    if attention_mask.dtype != torch.bool and looked_at(mask) and not bool((attention_mask == mask).all()):
         raise ValueError("attention_mask: expected 0 for padding and 1 for text, got other numbers")
     return mask

@@ -10,6 +10,7 @@ of channels are contiguous, and a matrix product writes that order at no cost. `
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
@@ -24,8 +25,8 @@ from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 
 __all__ = [
-    "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "SequenceMixer", "ShortConvolution",
-    "SineNetwork", "convolve", "implicit_filter",
+    "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
+    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter",
 ]  # fmt: skip
 
 
@@ -101,6 +102,10 @@ class BlockDiagonalLinear(nn.Module):
         return y.t().unflatten(0, x.shape[:-1])
 
 
+class LostPrecision(UserWarning):
+    """An implicit filter is made of weights that half precision has rounded."""
+
+
 class SineNetwork(nn.Module):
     """x ↦ V sin(ω W … sin(ω (W x + b))), (n, features) → (n, channels): what an implicit filter is made of.
 
@@ -128,7 +133,8 @@ class ImplicitFilter(SineNetwork):
 
     In bfloat16, 8192 positions are 897 and a sine of a large argument has no phase left. So all of this is kept and
     computed in float32 or better, whatever `half`, `bfloat16`, `to`, autocast or a file ask for; taps are float32 or
-    better, too.
+    better, too. Weights that are in half precision all the same, because a file or a wrapper holds them so, have lost
+    their precision before: the filter they make is another one, and a `LostPrecision` warning says it.
 
     Args:
         length: n, the longest sequence.
@@ -165,6 +171,7 @@ class ImplicitFilter(SineNetwork):
             self.register_buffer("features", torch.empty(length, features, dtype=wide), persistent=False)
         self.register_buffer("time", torch.empty(length, dtype=wide), persistent=learned)
         self.register_buffer("decay", torch.empty(channels, dtype=wide), persistent=learned)
+        self.to(wide)  # whatever the default dtype is
         self.reset_buffers()
 
     def reset_buffers(self) -> None:
@@ -212,6 +219,10 @@ class ImplicitFilter(SineNetwork):
         """A network's values at the first n positions under the window, (channels, n)."""
         if n > self.shape[1]:
             raise ValueError(f"n: expected at most {self.shape[1]} positions, got {n}")
+        held = (self.features, self.frequency, *network.parameters())
+        if low := next((tensor.dtype for tensor in held if tensor.dtype.itemsize < torch.float32.itemsize), None):
+            message = f"filter: expected weights in torch.float32 or better, got {low}: it is not the filter of their"
+            warnings.warn(f"{message} float32 originals (docs, errata 5)", LostPrecision, stacklevel=2)
         wide = torch.promote_types(torch.promote_types(self.features.dtype, self.frequency.dtype), torch.float32)
         features, time, decay, frequency = (
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
@@ -250,6 +261,8 @@ class LongConvolution(nn.Module):
         return torch.cat(lags, dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
+        if u.numel() == 0:  # FFTs refuse it
+            return u
         signals = sequence_innermost(u).transpose(1, 2)
         return convolve(signals, self.kernel(u.shape[1]), self.transform).transpose(1, 2)
 

@@ -93,20 +93,33 @@ def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Modu
     Raises:
         ValueError: they are not those of the configuration.
     """
+    if config.num_hidden_layers > len(tensors):
+        layers = config.num_hidden_layers
+        raise ValueError(f"{source}: num_hidden_layers: expected as many as it has tensors for, got {layers}")
     return filled(blank_model(config), tensors, source)
 
 
 def blank_model(config: Config) -> nn.Module:
-    """A model that has names and shapes, and no memory."""
-    with torch.device("meta"):
-        return build_model(config)
+    """A model that has names and shapes, and no memory.
+
+    Raises:
+        ValueError: its tensors have more elements than can be counted.
+    """
+    try:
+        with torch.device("meta"):
+            return build_model(config)
+    except (RuntimeError, OverflowError) as error:
+        raise ValueError(f"config: expected sizes that torch can address, got {str(error).splitlines()[0]}") from None
 
 
 def filled(model: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:
     """A blank model with these parameters and persistent buffers; see `model_of`."""
     check_tensors(saved_tensors(model), tensors, source)
     check_one_dtype(model, tensors, source)
-    materialise(model).load_state_dict(tensors, assign=True)
+    try:
+        materialise(model).load_state_dict(tensors, assign=True)
+    except (RuntimeError, MemoryError) as error:  # positions that are computed may be of any length
+        raise ValueError(f"{source}: expected a model that memory holds, got {str(error).splitlines()[0]}") from None
     return model
 
 

@@ -2,16 +2,17 @@
 
 The filters of M2 and Hyena are functions of the position: features i/(n − 1) and exp(−2πi f·i/n) through sines of large
 arguments. In bfloat16, 8192 positions are 897, and sin(ω W z) loses its phase; nothing complains. `filter_precision`
-asks any such filter, in PyTorch, whoever wrote it. The evidence is *measured*, of one filter at the length given.
+asks any such filter, in PyTorch, whoever wrote it. The evidence is *measured*, of one filter at the length given, and
+against that filter in float64: positions that were rounded before it was made are taken as meant.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
+from math import nan
 
 import torch
 from torch import Tensor, nn
@@ -83,25 +84,32 @@ def filter_precision(
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     dtype = getattr(torch, precision.removeprefix("autocast "))
-    with torch.no_grad():
-        exact_module = copy.deepcopy(module).double().eval()
-        exact = taps(exact_module).double()
-        single = relative(taps(copy.deepcopy(module).float().eval()), exact)
-        lowered = copy.deepcopy(module).eval()
-        region: AbstractContextManager[object] = nullcontext()
-        if precision.startswith("autocast"):
-            region = torch.autocast(exact.device.type, dtype=dtype)
-        else:
-            lowered = lowered.to(dtype)
-        with region:
-            error = relative(taps(lowered), exact)
-        reason = why_undecided(exact_module, taps, exact, single, unit_roundoff(str(dtype)))
-    return FilterPrecision(precision, error, single, unit_roundoff(str(dtype)) + WORSE * single, reason)
+    unit = unit_roundoff(str(dtype))
+    exact_module = copy.deepcopy(module).double().eval()
+    exact = taps_in(exact_module, taps)
+    single = taps_in(copy.deepcopy(module).float().eval(), taps)
+    region = dtype if precision.startswith("autocast") else None
+    lowered = copy.deepcopy(module).to(torch.float32 if region else dtype).eval()
+    found = taps_in(lowered, taps, region)
+    if not exact.shape == single.shape == found.shape:
+        shapes = " and ".join(str(tuple(t.shape)) for t in (exact, single, found))
+        return FilterPrecision(precision, nan, nan, nan, f"its taps have other shapes in other precisions: {shapes}")
+    single_error, error = relative(single, exact), relative(found, exact)
+    reason = why_undecided(exact_module, taps, exact, single_error, unit)
+    return FilterPrecision(precision, error, single_error, unit + WORSE * single_error, reason)
+
+
+def taps_in(module: nn.Module, taps: Callable[[nn.Module], Tensor], autocast: torch.dtype | None = None) -> Tensor:
+    """The taps as float64, computed under autocast to a dtype, or under none; complex ones as pairs of numbers."""
+    device = next(chain(module.parameters(), module.buffers()), torch.empty(0)).device.type
+    with torch.no_grad(), torch.autocast(device, dtype=autocast, enabled=autocast is not None):
+        found = taps(module)
+    return (torch.view_as_real(found) if found.is_complex() else found).double()
 
 
 def relative(found: Tensor, exact: Tensor) -> float:
     """‖found − exact‖ / ‖exact‖."""
-    return float((found.double() - exact).norm() / exact.norm())
+    return float((found - exact).norm() / exact.norm())
 
 
 def why_undecided(
@@ -114,11 +122,11 @@ def why_undecided(
     """
     if not (bool(exact.isfinite().all()) and bool(exact.norm() > 0)):
         return "its float64 taps are zero or not finite"
-    if not torch.equal(taps(module).double(), exact):
+    if not torch.equal(taps_in(module, taps), exact):
         return "it gives other taps each time"
     if not WORSE * single < unit:
         return f"in float32 it is already off by {single:.1e}"
-    far, near = (taps(moved(module, step)).double() - exact for step in (STEP, STEP / 2))
+    far, near = (taps_in(moved(module, step), taps) - exact for step in (STEP, STEP / 2))
     if not (far - 2 * near).norm() <= LINEAR * far.norm() or far.norm() == 0:
         return "it does not follow small changes of its weights, so its float64 copy may be of low precision itself"
     return ""

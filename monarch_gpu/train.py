@@ -35,6 +35,7 @@ __all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "train"]
 
 PARALLEL = ("none", "ddp", "fsdp")
 VALIDATION_BATCHES = 4
+LARGEST_STEP = 1e36  # AdamW divides by 1 − β, and float32 has to hold what comes out
 ADVICE = "the last finite checkpoint is kept; a lower learning rate, in another directory, may not diverge"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # as AdamW calls them
 
@@ -83,6 +84,10 @@ class Training:
                 raise ValueError(f"{name}: expected a positive number, got {value!r}")
         if self.learning_rate == 0:
             raise ValueError("learning_rate: expected a positive number, got 0")
+        if self.learning_rate * max(self.weight_decay, 1.0) > LARGEST_STEP:
+            raise ValueError(
+                f"learning_rate: expected a positive number up to {LARGEST_STEP}, got {self.learning_rate}"
+            )
 
     def rate(self, step: int) -> float:
         """Learning rate of a step.

@@ -40,7 +40,7 @@ def convert(
         Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
     if as_json:
-        print(json.dumps(asdict(receipt) | {"total": receipt.total, "left_over": 0}))
+        print(json.dumps(asdict(receipt) | {"total": receipt.total, "left_over": 0, "notes": receipt.notes}))
     else:
         show(receipt, out)
 
@@ -61,4 +61,6 @@ def show(receipt: Receipt, out: Path) -> None:
             console.print(f"  {name}: {what}", markup=False)
     for name, difference in receipt.differences.items():
         console.print(f"  {name}: largest difference {difference:.1e} in float64 (measured)", markup=False)
+    for note in receipt.notes:
+        console.print(f"  note: {note}", markup=False)
     console.print(f"{out}: {receipt.parameters:,} parameters", markup=False)

@@ -50,6 +50,14 @@ class Receipt:
     differences: dict[str, float] = field(default_factory=dict)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was converted."""
+        low = [name for name in self.dtypes if name in ("torch.bfloat16", "torch.float16")]
+        if not low or self.layout not in ("m2-bert", "hyena"):
+            return ()
+        return (f"the filters are of weights in {low[0]}, not of their float32 originals: see errata 5",)
+
+    @property
     def total(self) -> int:
         """Tensors in the file; all of them are accounted for."""
         return self.mapped + len(self.repeated) + len(self.constant) + len(self.dropped)
@@ -86,6 +94,8 @@ def convert(
         CheckpointError: the result could not be written.
     """
     tensors, values, file = read_published(Path(published), None if config is None else Path(config))
+    if out is not None and Path(out).resolve() == file.parent.resolve():
+        raise ValueError(f"{out}: expected a directory other than that of the published file, which would be replaced")
     done = convert_tensors(tensors, values, str(file), drop)
     if vectors is not None:
         done.receipt.differences.update(differences(done.model, read_tensors(Path(vectors)), str(vectors)))
@@ -114,6 +124,9 @@ def convert_tensors(
         config = layout.configure(values, renamed)
     except ValueError as error:
         raise ValueError(f"{source}: its configuration: {error}") from None
+    if config.num_hidden_layers > len(renamed):
+        layers = config.num_hidden_layers
+        raise ValueError(f"{source}: num_hidden_layers: expected as many as it has tensors for, got {layers}")
     rows = layout.rows(config)
     left, repeated = one_of_each(renamed, layout.same(config), source)
     left, constant = without_constants(left, layout.constants(config), source)

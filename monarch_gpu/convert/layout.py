@@ -59,7 +59,7 @@ class Row:
 
     ours: str
     theirs: tuple[str, ...]
-    make: Callable[..., Tensor] = identity
+    make: Callable[..., Tensor] = lambda tensor: tensor
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Layout:
     same: Callable[[Config], list[tuple[str, ...]]] = lambda config: []
     constants: Callable[[Config], dict[str, Callable[[Tensor], bool]]] = lambda config: {}
     absent: Callable[[Config], dict[str, Callable[[], Tensor]]] = lambda config: {}
-    rename: Callable[[str], str] = identity  # type: ignore[assignment]
+    rename: Callable[[str], str] = lambda name: name
 
 
 def layouts_here() -> tuple[Layout, ...]:

@@ -53,7 +53,7 @@ def configure(values: Values, tensors: Tensors) -> Config:
         patch_size=patch,
         num_channels=number(values, "num_channels", 3),
         num_labels=classifier.shape[0],
-        max_position_embeddings=int((image // max(patch, 1)) ** 2),
+        max_position_embeddings=(image // max(patch, 1)) ** 2 if isinstance(image, int) else 1,
         hidden_size=number(values, "hidden_size", 768),
         num_hidden_layers=number(values, "num_hidden_layers", 12),
         num_attention_heads=number(values, "num_attention_heads", 12),

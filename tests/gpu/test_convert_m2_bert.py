@@ -2,6 +2,7 @@
 
 import json
 from math import log, pi
+from random import Random
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from monarch_gpu.command.convert import convert as command
 from monarch_gpu.convert import convert, convert_tensors
+from monarch_gpu.layers import LostPrecision
 from monarch_gpu.models import load_model
 
 D, INNER, BLOCKS, LAYERS, N, WIDTH, VOCABULARY = 8, 16, 4, 2, 11, 6, 19
@@ -227,6 +229,23 @@ def test_receipts_account_for_every_tensor():
     assert len(receipt.repeated) == LAYERS * 2 * 5 + 1
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_filters_of_a_file_in_half_precision_are_said_to_be_others(dtype, tmp_path):
+    """What the file has lost is lost; it is converted, and said in the receipt and when the filter is made."""
+    w = {n: t.to(dtype) if t.is_floating_point() else t for n, t in published().items()}
+    directory_of(tmp_path, w)
+    assert (
+        f"note: the filters are of weights in {dtype}"
+        in CliRunner().invoke(app, [str(tmp_path), str(tmp_path / "o")]).stdout
+    )
+    ids, types = inputs()
+    with pytest.warns(LostPrecision, match=str(dtype)), torch.no_grad():
+        found = load_model(tmp_path / "o")(ids, token_type_ids=types)
+    expected = logits({n: t.double() if t.is_floating_point() else t for n, t in w.items()}, ids, types)
+    assert found.dtype == dtype and (found - expected).norm() < 0.05 * expected.norm()
+    assert not convert_tensors(published(), CONFIG, "file").receipt.notes
+
+
 def test_tied_names_may_be_left_out():
     """As files that hold a shared tensor once; any of its names may be the one."""
     w = published()
@@ -338,7 +357,7 @@ def test_files_that_are_not_what_they_should_be_are_refused_by_name(file):
         {"hidden_act": "relu"}, {"bidirectional": "no"}, {"use_monarch_mlp": 1.5}, {"pool_all": "false"},
         {"sequence_token_planting": True}, {"layer_norm_eps": 1e-5}, {"hyena_w_mod": 2}, {"long_conv_l_max": 2 * N},
         {"use_glu_mlp": False}, {"hyena_modulate": False}, {"hyena_emb_dim": "5"}, {"hidden_size": None},
-        {"hidden_size": -8}, {"monarch_mlp_nblocks": 0}, {"num_hidden_layers": 2.5},
+        {"hidden_size": -8}, {"monarch_mlp_nblocks": 0}, {"num_hidden_layers": 2.5}, {"num_hidden_layers": 0},
     ],
     ids=lambda entry: next(iter(entry)),
 )  # fmt: skip
@@ -417,6 +436,36 @@ def test_the_command_prints_a_receipt(tmp_path):
     with torch.no_grad():
         ids, types = inputs()
         assert (load_model(tmp_path / "out")(ids, token_type_ids=types) - given["logits"]).abs().max() < 1e-12
+
+
+def test_whatever_is_damaged_is_a_line(tmp_path):
+    """Bits flipped, bytes exchanged and ends cut off at random, in safetensors and in pickles: a file, or one line."""
+    directory_of(tmp_path, published())
+    torch.save(published(), tmp_path / "weights.bin")
+    random, refused = Random(0), 0
+    for trial in range(80):
+        path = tmp_path / ("weights.bin" if trial % 2 else "model.safetensors")
+        whole = path.read_bytes()
+        content = bytearray(whole[: random.randrange(len(whole))] if trial % 5 == 0 else whole)
+        for _ in range(random.choice([1, 3, 20])):
+            content[random.randrange(min(len(content), 4000))] ^= 1 << random.randrange(8)
+        path.write_bytes(bytes(content))
+        try:
+            convert(path)
+        except ValueError as error:
+            assert "\n" not in str(error) and str(path) in str(error)
+            refused += 1
+        path.write_bytes(whole)
+    assert refused > 40
+
+
+def test_the_published_directory_is_not_written_over(tmp_path):
+    directory_of(tmp_path, published())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "expected a directory other than that of the published file" in told(
+        tmp_path, tmp_path / ".." / tmp_path.name
+    )
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_dropping_is_asked_for_and_said(tmp_path):

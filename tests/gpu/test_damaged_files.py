@@ -104,6 +104,10 @@ CONFIGS = {
     "a model type of another kind": '{"model_type": ["gpt"]}',
     "nested without end": "[" * 100_000,
     "a size without end": '{"model_type": "gpt", "hidden_size": ' + "9" * 5000 + "}",
+    "a size beyond 64 bits": '{"model_type": "gpt", "hidden_size": 1000000000000000000000000000000}',
+    "sizes whose product is": '{"model_type": "gpt", "hidden_size": 2000000000, "intermediate_size": 2000000000}',
+    "more layers than any file": '{"model_type": "gpt", "num_hidden_layers": 1000000000}',
+    "more positions than memory": None,
     "not finite": '{"model_type": "gpt", "layer_norm_eps": Infinity}',
 }
 
@@ -111,7 +115,8 @@ CONFIGS = {
 @pytest.mark.parametrize("text", CONFIGS)
 def test_malformed_configurations_are_one_line_and_exit_2(text, tmp_path):
     save_model(build_model(GPT), tmp_path)
-    (tmp_path / "config.json").write_text(CONFIGS[text])
+    longer = json.loads((tmp_path / "config.json").read_text()) | {"max_position_embeddings": 10**13}
+    (tmp_path / "config.json").write_text(CONFIGS[text] or json.dumps(longer))
     told("generate", tmp_path)
 
 

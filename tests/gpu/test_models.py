@@ -129,6 +129,15 @@ def test_bad_weights_are_refused_by_name(tmp_path):
             load_model(tmp_path)
 
 
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+@pytest.mark.parametrize("config", EVERY, ids=lambda c: f"{c.model_type}-{c.architecture}")
+def test_nothing_is_a_batch_and_a_sequence(config, transform):
+    model, x = build_model(replace(config, transform=transform)), example(config)
+    assert model(x[:0]).shape == (0, *model(x).shape[1:])
+    if not isinstance(config, ViTConfig):
+        assert model(x[:, :0]).shape == (2, 0, config.vocab_size) and model(x[:1, :1]).isfinite().all()
+
+
 def test_bad_inputs_are_refused_by_name():
     with pytest.raises(ValueError, match="expected at most 128 positions, got 129"):
         build_model(preset("bert", "tiny"))(torch.zeros(1, 129, dtype=torch.long))

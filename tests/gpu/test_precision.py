@@ -8,7 +8,7 @@ the error hardly varies at all. Filters and what is inside a long convolution ar
 """
 
 import copy
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 
 import pytest
@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from monarch_gpu.configs import BertConfig, GPTConfig, ViTConfig
 from monarch_gpu.decode import Decoder
-from monarch_gpu.layers import ImplicitFilter, LongConvolution
+from monarch_gpu.layers import ImplicitFilter, LongConvolution, LostPrecision
 from monarch_gpu.models import build_model, load_model, save_model
 from monarch_gpu.precision import filter_precision
 from monarch_theory.rounding import format_of
@@ -201,11 +201,13 @@ def test_no_way_of_casting_reaches_a_filter(way, learned):
     """Taps are float32, and right to float32 but for what was lost with the weights themselves."""
     torch.manual_seed(0)
     reached = WAYS[way](ImplicitFilter(8, 4096, 16, 5, 2, 14.0, reverse=True, learned=learned))
+    lost = pytest.warns(LostPrecision, match="got torch.bfloat16") if way == "weights assigned" else nullcontext()
     twin = ImplicitFilter(8, 4096, 16, 5, 2, 14.0, reverse=True, learned=learned)
     twin.load_state_dict(reached.state_dict())
     twin = twin.double()
     for name in ("forward", "reversed"):
-        taps = getattr(reached, name)(4096)
+        with lost:
+            taps = getattr(reached, name)(4096)
         assert taps.dtype == torch.float32
         assert distance(taps, getattr(twin, name)(4096)) < 2.0**-14
 
@@ -272,6 +274,17 @@ def test_a_filter_of_anyone_is_asked(precision):
     assert "beyond the" in str(naive)
 
 
+def test_complex_taps_and_a_surrounding_autocast_change_no_verdict():
+    torch.manual_seed(0)
+    held = ImplicitFilter(8, 2048, 16, 5, 2, 10.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert filter_precision(held, lambda f: f(2048)).verdict == "held"
+        assert filter_precision(Naive(), lambda f: f()).verdict == "not held"
+    assert filter_precision(held, lambda f: torch.complex(0 * f(2048), f(2048))).verdict == "held"
+    wrong = filter_precision(Naive(), lambda f: torch.complex(0 * f().float(), f().float()).to(torch.complex64))
+    assert wrong.verdict == "not held", wrong
+
+
 def test_a_filter_that_can_not_be_asked_is_undecided():
     """Nothing compared is no answer: a filter in low precision of its own, a random one, none at all."""
     torch.manual_seed(0)
@@ -281,5 +294,7 @@ def test_a_filter_that_can_not_be_asked_is_undecided():
     assert noisy.verdict == "undecided" and "other taps each time" in noisy.reason
     nothing = filter_precision(Naive(), lambda f: 0 * f())
     assert nothing.verdict == "undecided" and "zero or not finite" in str(nothing)
+    shrinks = filter_precision(Naive(), lambda f: f()[: 1 if f.positions.dtype == torch.bfloat16 else None])
+    assert shrinks.verdict == "undecided" and "other shapes" in str(shrinks)
     with pytest.raises(ValueError, match=r"precision: expected one of bfloat16, float16, .*, got 'int8'"):
         filter_precision(Naive(), lambda f: f(), "int8")

@@ -259,6 +259,12 @@ def test_batches_depend_on_seed_step_and_microbatch_alone():
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"learning_rate": -1.0}, "learning_rate: expected a positive number"),
+        ({"learning_rate": 1e38}, "learning_rate: expected a positive number up to"),
+        ({"weight_decay": 1e300}, "learning_rate: expected a positive number up to"),
+        ({"weight_decay": float("nan")}, "weight_decay: expected a positive number"),
+        ({"keep": 0}, "keep: expected at least 1, got 0"),
+        ({"warmup": -1}, "warmup: expected at least 0, got -1"),
+        ({"steps": 2.5}, r"steps: expected at least 1, got 2\.5"),
         ({"parallel": "tensor"}, "parallel: expected one of none, ddp, fsdp"),
     ],
 )
