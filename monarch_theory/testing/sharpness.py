@@ -28,6 +28,10 @@ TELLING = ("normal", "graded", "integers")
 """Families of values whose answers are as large as what they are summed of, so that a bound can be sharp for them."""
 
 
+ENOUGH = 16
+"""Elements of one output at one shape from which on it says something that most of them are undecided."""
+
+
 @dataclass
 class Sharpness:
     """What the bounds of the cases so far were worth.
@@ -42,7 +46,7 @@ class Sharpness:
     undecided: int = 0
     largest_bound: float = 0.0
     used: float = 0.0
-    _decided: dict[str, bool] = field(default_factory=dict)
+    _by_shape: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, case: Case, references: Sequence[Reference], judgement: Judgement) -> None:
         """Take in one case that the kernel ran on."""
@@ -56,12 +60,17 @@ class Sharpness:
             finite = np.isfinite(one.bound)
             if case.family in TELLING and none.size and finite.any() and one.truth.high.any():
                 key = f"{output.name} at {_sizes(case.shape)}"
-                self._decided[key] = self._decided.get(key, False) or not bool(none[finite].all())
+                compared, undecided = self._by_shape.get(key, (0, 0))
+                self._by_shape[key] = compared + int(finite.sum()), undecided + int(none[finite].sum())
 
     @property
     def undecided_shapes(self) -> list[str]:
-        """Outputs at shapes of which no bound decided anything, though values were such that one could."""
-        return [key for key, decided in self._decided.items() if not decided]
+        """Outputs at shapes of which most elements were not decided, though values were such that they could be.
+
+        Of a few elements, most may cancel by chance.
+        """
+        found = self._by_shape.items()
+        return [key for key, (compared, undecided) in found if compared >= ENOUGH and 2 * undecided > compared]
 
     def why_undecided(self) -> str:
         """The first such shape, and how many there are."""
