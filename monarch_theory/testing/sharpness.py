@@ -82,10 +82,8 @@ class Sharpness:
         """One line for reports."""
         share = self.undecided / max(self.elements, 1)
         undecided = f"; {share:.1%} of elements undecided, as their bound exceeds the answer" if self.undecided else ""
-        return (
-            f"bounds up to {self.largest_bound:.2g} of the answer (normal values); "
-            f"the kernel uses up to {self.used:.2g} of its bound{undecided}"
-        )
+        beside = f"bounds up to {self.largest_bound:.2g} of the answer (normal values); " if self.largest_bound else ""
+        return f"{beside}the kernel uses up to {self.used:.2g} of its bound{undecided}"
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; JSON types only."""
