@@ -222,12 +222,12 @@ def _used(case: Case, model: ErrorModel) -> tuple[float, float]:
 
 def main(names: Iterable[str] = NAMES) -> None:
     """Print the table."""
-    print(f"{'op':30}{'dtype':12}{'bound/answer':>14}{'error/bound':>14}{'over all cases':>16}")
+    print(f"{'op':32}{'dtype':12}{'bound/answer':>14}{'error/bound':>14}{'over all cases':>16}")
     for name in names:
         op = op_named(name)
         for dtype in op.dtypes():
             row = sharpness_of(op, dtype)
-            print(f"{name:30}{dtype:12}{row.bound:14.2e}{row.used:14.2g}{row.used_anywhere:16.2g}", flush=True)
+            print(f"{name:32}{dtype:12}{row.bound:14.2e}{row.used:14.2g}{row.used_anywhere:16.2g}", flush=True)
 
 
 if __name__ == "__main__":

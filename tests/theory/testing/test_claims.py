@@ -6,7 +6,10 @@ import pytest
 from monarch_theory.formats import TF32, faithful, format_of
 from monarch_theory.rounding import default_model, exactly, matmul, multiply, round_to, store, strassen_growth
 from monarch_theory.testing.cases import make_case, selected_shapes
+from monarch_theory.testing.check import check
+from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
+from monarch_theory.testing.report import as_text
 
 CHANGES = {
     "accumulation": {"accumulation": "float16"},
@@ -184,3 +187,26 @@ def test_stochastic_rounding_is_within_its_claim_and_not_rounding_to_nearest_nor
     assert (np.abs(either - values) > bound["nearest"]).any()
     assert (np.abs(either + 2 * spacing - values) > bound["stochastic"]).any()
     assert default_model("bf16", rounding="stochastic").storage == faithful(format_of("bf16"))
+
+
+TENSOR_CORE = """
+import numpy as np
+
+def read(a):
+    return (np.ascontiguousarray(a, np.float32).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+
+def kernel(x, blocks):
+    g, m, n = blocks.shape
+    x = read(x).reshape(len(x), g, n)
+    return np.einsum("bgn,gmn->bgm", x, read(blocks)).reshape(len(x), g * m)
+"""
+
+
+def test_tf32_is_named_as_the_cause_and_right_where_it_is_claimed(tmp_path):
+    file = tmp_path / "tensor_core.py"
+    file.write_text(TENSOR_CORE)
+    op = "block-diagonal-multiply"
+    report = check(file, "kernel", op, cases_wanted=30)
+    assert report.failure is not None and report.failure.cause.name == "TF32 operands"
+    claimed = check(file, "kernel", op, cases_wanted=30, operands="tf32")
+    assert claimed.verdict is Verdict.RIGHT and "products of tf32 operands" in as_text(claimed)
