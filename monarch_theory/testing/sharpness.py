@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -83,12 +83,13 @@ class Sharpness:
         share = self.undecided / max(self.elements, 1)
         undecided = f"; {share:.1%} of elements undecided, as their bound exceeds the answer" if self.undecided else ""
         beside = f"bounds up to {self.largest_bound:.2g} of the answer (normal values); " if self.largest_bound else ""
-        return f"{beside}the kernel uses up to {self.used:.2g} of its bound{undecided}"
+        return f"{beside}errors up to {self.used:.2g} of their bound{undecided}"
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; JSON types only."""
         return {
-            "largest_bound_beside_answer": self.largest_bound, "largest_error_beside_bound": self.used,
+            "largest_bound_beside_answer": self.largest_bound,
+            "largest_error_beside_bound": self.used if isfinite(self.used) else str(self.used),
             "elements": self.elements, "elements_undecided": self.undecided,
             "undecided_shapes": self.undecided_shapes,
         }  # fmt: skip
