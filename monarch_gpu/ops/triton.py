@@ -412,7 +412,8 @@ def long_convolution(
 ) -> Tensor:
     """`monarch_gpu.ops.torch.long_convolution`, fused for up to 512 positions, 2048 in bfloat16.
 
-    float32 and float16 are computed in float32 and rounded once, when stored; bfloat16 multiplies bfloat16 small DFTs.
+    float32 and float16 are computed in float32 and rounded once, when stored; bfloat16 multiplies bfloat16 small DFTs,
+    the claim `--intermediate bf16` of `monarch check`.
 
     Raises:
         ValueError: a shape that does not fit. TypeError: dtypes or devices that differ, or that Triton lacks.

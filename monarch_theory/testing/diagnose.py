@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, TF32, ErrorModel, Format
+from monarch_theory.formats import TF32, format_of
+from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
 from monarch_theory.sandbox.patterns import is_padding
 from monarch_theory.testing.cases import EXTREME, Case
-from monarch_theory.testing.faults import row_faults, scaled, shared_faults
+from monarch_theory.testing.faults import operand_faults, row_faults, scaled, shared_faults
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
@@ -97,7 +98,7 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _same_scale(telling) or _tf32(telling, model) or _too_narrow(telling, model)
+    found = _stale(telling, history) or _same_scale(telling) or _too_narrow(telling, model)
     return found or _common_family(telling, model) or _by_place(telling, "not recognised")
 
 
@@ -128,6 +129,8 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
     yield from shared_faults(data, case.arrays[data].shape)
     if seen.output.by_row:
         yield from row_faults(case.shape.get("batch", 0))
+    if format_of(case.dtype).precision > TF32.precision:
+        yield from operand_faults()
 
 
 def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
@@ -212,37 +215,6 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
                 f"instead of {model.accumulation.name}",
             )
     return None
-
-
-def _tf32(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
-    """Whether the errors are those of multiplying TF32 operands: within their bound, and used up to a 64th somewhere.
-
-    A bound so wide that nothing comes near it would explain any smaller fault, too.
-    """
-    if model.operands is not None or model.storage.precision <= TF32.precision:
-        return None
-    claimed = replace(model.deterministic(), operands=TF32)
-    used = 0.0
-    for seen in telling:
-        values, position = seen.case.values, seen.judgement.output
-        bound = seen.case.op.bounds(values, seen.case.shape, claimed)[position]
-        ratio = ratios(seen.expected.truth.error(seen.computed), bound)
-        if (ratio > 1).any() or not _keeps_three_bits(seen):
-            return None
-        used = max(used, float(ratio.max()))
-    if used < 2**-6:
-        return None
-    return Cause(
-        "TF32 operands",
-        f"the errors are those of operands read as tf32, 11 bits of them, instead of {model.storage.name} "
-        "(allowed where `--operands tf32` is claimed)",
-    )
-
-
-def _keeps_three_bits(seen: Observation) -> bool:
-    sizes = {name: np.abs(a) for name, a in seen.case.values.items()}
-    moduli = np.abs(seen.case.op.answers(sizes, seen.case.shape)[seen.judgement.output])
-    return bool(seen.expected.truth.error(seen.computed).max() <= moduli.max() / 8)
 
 
 def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:

@@ -1,13 +1,15 @@
 """Faults that several ops share, as data: tried against a failing kernel's output to name the likely cause."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import TF32, round_to
 from monarch_theory.testing.op import Arrays, Fault
 
-__all__ = ["batch_sum_faults", "block_faults", "changed", "row_faults", "shared_faults", "turned"]
+__all__ = ["batch_sum_faults", "block_faults", "changed", "operand_faults", "row_faults", "shared_faults", "turned"]
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
@@ -79,6 +81,29 @@ def row_faults(batch: int) -> Iterable[Fault]:
         for tail in tails(batch):
             dropped = without_tail(0, tail)
             yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
+
+
+def operand_faults() -> Iterable[Fault]:
+    """Arguments read as tensor cores read them unless told otherwise; 11 bits of each, rounded or cut off."""
+    allowed = "(allowed where `--operands tf32` is claimed)"
+    for way, read in (("rounded", _rounded_to_tf32), ("cut off", _cut_to_tf32)):
+        every = f"arguments multiplied as tf32, {way} after 11 bits {allowed}"
+        yield Fault("TF32 operands", every, partial(_each, read))
+
+
+def _each(change: Callable[[np.ndarray], np.ndarray], arrays: Arrays) -> Arrays:
+    return {name: change(values) for name, values in arrays.items()}
+
+
+def _rounded_to_tf32(values: np.ndarray) -> np.ndarray:
+    return round_to(values, TF32)
+
+
+def _cut_to_tf32(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "c":
+        return _cut_to_tf32(values.real) + 1j * _cut_to_tf32(values.imag)
+    spacing = TF32.ulp(values)
+    return np.asarray(np.trunc(values / spacing) * spacing)
 
 
 def batch_sum_faults(batch: int, output: str) -> Iterable[Fault]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ TELLING = ("normal", "graded", "integers")
 """Families of values whose answers are as large as what they are summed of, so that a bound can be sharp for them."""
 
 
+ENOUGH = 16
+"""Elements of one output at one shape from which on it says something that most of them are undecided."""
+
+
 @dataclass
 class Sharpness:
     """What the bounds of the cases so far were worth.
@@ -42,7 +46,7 @@ class Sharpness:
     undecided: int = 0
     largest_bound: float = 0.0
     used: float = 0.0
-    _decided: dict[str, bool] = field(default_factory=dict)
+    _by_shape: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, case: Case, references: Sequence[Reference], judgement: Judgement) -> None:
         """Take in one case that the kernel ran on."""
@@ -56,12 +60,17 @@ class Sharpness:
             finite = np.isfinite(one.bound)
             if case.family in TELLING and none.size and finite.any() and one.truth.high.any():
                 key = f"{output.name} at {_sizes(case.shape)}"
-                self._decided[key] = self._decided.get(key, False) or not bool(none[finite].all())
+                compared, undecided = self._by_shape.get(key, (0, 0))
+                self._by_shape[key] = compared + int(finite.sum()), undecided + int(none[finite].sum())
 
     @property
     def undecided_shapes(self) -> list[str]:
-        """Outputs at shapes of which no bound decided anything, though values were such that one could."""
-        return [key for key, decided in self._decided.items() if not decided]
+        """Outputs at shapes of which most elements were not decided, though values were such that they could be.
+
+        Of a few elements, most may cancel by chance.
+        """
+        found = self._by_shape.items()
+        return [key for key, (compared, undecided) in found if compared >= ENOUGH and 2 * undecided > compared]
 
     def why_undecided(self) -> str:
         """The first such shape, and how many there are."""
@@ -73,15 +82,14 @@ class Sharpness:
         """One line for reports."""
         share = self.undecided / max(self.elements, 1)
         undecided = f"; {share:.1%} of elements undecided, as their bound exceeds the answer" if self.undecided else ""
-        return (
-            f"bounds up to {self.largest_bound:.2g} of the answer (normal values); "
-            f"the kernel uses up to {self.used:.2g} of its bound{undecided}"
-        )
+        beside = f"bounds up to {self.largest_bound:.2g} of the answer (normal values); " if self.largest_bound else ""
+        return f"{beside}errors up to {self.used:.2g} of their bound{undecided}"
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; JSON types only."""
         return {
-            "largest_bound_beside_answer": self.largest_bound, "largest_error_beside_bound": self.used,
+            "largest_bound_beside_answer": self.largest_bound,
+            "largest_error_beside_bound": self.used if isfinite(self.used) else str(self.used),
             "elements": self.elements, "elements_undecided": self.undecided,
             "undecided_shapes": self.undecided_shapes,
         }  # fmt: skip
@@ -215,12 +223,12 @@ def _used(case: Case, model: ErrorModel) -> tuple[float, float]:
 
 def main(names: Iterable[str] = NAMES) -> None:
     """Print the table."""
-    print(f"{'op':30}{'dtype':12}{'bound/answer':>14}{'error/bound':>14}{'over all cases':>16}")
+    print(f"{'op':32}{'dtype':12}{'bound/answer':>14}{'error/bound':>14}{'over all cases':>16}")
     for name in names:
         op = op_named(name)
         for dtype in op.dtypes():
             row = sharpness_of(op, dtype)
-            print(f"{name:30}{dtype:12}{row.bound:14.2e}{row.used:14.2g}{row.used_anywhere:16.2g}", flush=True)
+            print(f"{name:32}{dtype:12}{row.bound:14.2e}{row.used:14.2g}{row.used_anywhere:16.2g}", flush=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def instances(splits: Callable[[int], range] = lambda p: range(p - 1), rank: int
                 Instance(
                     f"{about} over {field}: ranks of the slices decide, {radices}",
                     lambda r=radices, A=dense: (
-                        _low_ranks(A, r, splits(len(r)), rank, field) == membership_of(A, MonarchClass(r), domain=field).member
+                        _low_ranks(A, r, splits(len(r)), rank, field)
+                        == membership_of(A, MonarchClass(r), domain=field).member
                     ),
                 )
             )

@@ -108,7 +108,7 @@ def test_the_largest_response_bounds_a_filter_between_the_points_of_any_transfor
         a = rng.standard_normal((6, n)) + 1j * rng.standard_normal((6, n))
         dense = np.abs(np.fft.fft(a, 4099)).max(-1)
         bound = largest_response(a)[:, 0]
-        assert (dense <= bound).all() and (bound <= 1.06 * dense).all()
+        assert (dense <= bound * (1 + 1e-12)).all() and (bound <= 1.06 * dense).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,8 +129,8 @@ def test_usual_kernels_are_right_and_a_fault_of_four_bounds_is_caught(name):
             )
         for position, one in enumerate(expected):
             # one element, four bounds off; and a whole row, four times the bound of its norm together
-            single = one.truth.high.copy()
-            single.flat[-1] += 4 * one.bound.flat[-1] * 1.01
+            single, widest = one.truth.high.copy(), int(np.argmax(one.bound))
+            single.flat[widest] += 4 * one.bound.flat[widest] * 1.01
             wrongs = [single]
             if one.norm is not None:
                 step = rng.standard_normal(one.truth.high.shape)
