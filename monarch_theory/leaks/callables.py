@@ -180,14 +180,15 @@ class Observed:
         self.forwards += 1
         called = self.model(x, redraw, amplitude)
         if self.layout is None:
-            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._longer)
+            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length)
         return self.layout.outputs(self.inputs.n, called[0])
 
-    def _longer(self) -> tuple[tuple[int, ...], ...] | None:
-        """Shapes of the arrays for a sequence one longer, None where the model takes none."""
-        longer = replace(self.inputs, shape=tuple(s + (a == self.inputs.axis) for a, s in enumerate(self.inputs.shape)))
+    def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
+        """Shapes of the arrays for a sequence of length n, None where the model takes none."""
+        axis, shape = self.inputs.axis, self.inputs.shape
+        other = replace(self.inputs, shape=(*shape[:axis], n, *shape[axis + 1 :]))
         try:
-            arrays, _, _ = self.model(longer.draw(0)[0])
+            arrays, _, _ = self.model(other.draw(0)[0])
         except (UndecidedError, MemoryError):
             return None
         except Exception as error:
@@ -195,7 +196,8 @@ class Observed:
                 raise
             return None
         finally:
-            self.model.fresh()
+            if self.model.restart_seconds < LONG_RESTART:
+                self.model.fresh()
         return tuple(a.shape for a in arrays)
 
     @property
@@ -344,6 +346,7 @@ def settle_state(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
     Returns whether the output is the same for all inputs tried.
     """
     base, donor = inputs.draw(0)
+    observe(base)  # which lays the outputs out, and starts afresh
     first, second, again = observe(base), observe(donor), observe(base)
     agrees = same_to_rounding(first, again, observe)
     suspect = first.same_bits(second, inputs.n)

@@ -24,7 +24,7 @@ import numpy as np
 
 from monarch_theory.leaks.inputs import Futures, Inputs, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
-from monarch_theory.leaks.noise import Examination, Observe, scale
+from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference
 from monarch_theory.sandbox import Outcome, SandboxError
 
@@ -35,6 +35,7 @@ LEAST = 2
 RUNS_PER_CUT = 1.4
 COARSEST_FLOOR = 0.01
 MOST_DOUBTS = 3
+FOREIGN = 4.0
 
 
 def spread_order(n: int) -> list[int]:
@@ -134,6 +135,7 @@ class Search:
     notes: list[str] = field(default_factory=list)
     judge: Judge | None = None
     size: np.ndarray | None = None
+    grows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
@@ -210,6 +212,8 @@ class Search:
             return None
         floors = np.zeros(y.wide.shape) if floors is None else floors if usual else floors.copy()
         open_channels, doubts = self._open, 0
+        if not self.grows.size:
+            self.grows = np.zeros(floors.shape, bool)
         for done, cut in enumerate(cuts):
             if self._spent() > until and done >= least and not go_on():
                 return floors
@@ -220,20 +224,22 @@ class Search:
                 self.progress(len(self.tested), self.inputs.n - 1)
             if z is None:
                 continue
-            self.coverage.add(futures.kind, changed)
             if y.same_bits(z, cut):
+                self.coverage.add(futures.kind, changed)
                 continue
             response = difference(y, z, cut)
             self.identical = self.identical and not response.any()
             self.same_bits = False
-            if not ((response > floors[:cut] * self._growth(y, z)) & open_channels).any():
-                self._accept(None, response, y, z, usual)
-                continue
-            if np.isinf(response[:, open_channels]).any():
-                if self._overflows(y, base, changed, cut):
-                    return None
-            elif self._judge(changed, y).drowns(base, changed):
+            lost = np.isinf(response[:, open_channels]).any()
+            if lost and self._overflows(y, base, changed, cut):
+                return None
+            if not lost and response.any() and self._judge(changed, y).drowns(base, changed):
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
+                continue
+            self.coverage.add(futures.kind, changed)
+            growth = np.where(self.grows[:cut], self._growth(y, z), 1.0)
+            if not ((response > floors[:cut] * growth) & open_channels).any():
+                self._accept(None, response, y, z, usual)
                 continue
             try:
                 examination = self._judge(changed, y).examine(base, changed, cut)
@@ -249,6 +255,9 @@ class Search:
                 continue
             leaks = examination.leaks & open_channels
             floors[:cut] = np.maximum(floors[:cut], np.where(leaks, 0.0, examination.floor))
+            if usual:
+                own = own_rounding(self._judge(changed, y).roundoffs, y, z, cut)
+                self.grows[:cut] |= examination.noise > FOREIGN * own
             if leaks.any():
                 self._locate(futures, y, changed, cut, examination, leaks)
                 open_channels = self._open
@@ -260,7 +269,10 @@ class Search:
         return floors
 
     def _growth(self, y: Outputs, z: Outputs) -> np.ndarray:
-        """How many times larger than in the usual round each channel is, (channels,): rounding grows with it."""
+        """How many times larger than in the usual round each channel is, (channels,): so do the floors that grow.
+
+        Those grow whose noise is more than the output's own rounding, and so comes from elsewhere in the sequence.
+        """
         size = scale(y, z)
         if self.size is None:
             self.size = size

@@ -185,6 +185,7 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
         SandboxError: none; with the model's own words for the first way, and what might help.
     """
     first: SandboxError | None = None
+    last: SandboxError | None = None
     loaded, holds_double = described, wanted.dtype is None or exact(wanted.dtype)
     for mapping in (False, True):
         for attempt in attempts(described, wanted.dtype):
@@ -196,7 +197,7 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
             except SandboxError as error:
                 if error.outcome is not Outcome.EXCEPTION:
                     raise
-                first = first or error
+                first, last = first or error, error
                 continue
             if accepted is None:
                 continue
@@ -212,8 +213,9 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
                 notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
                 sandbox.reload()
             return FileModel(sandbox, attempt, call, loaded, rows), inputs, notes
-    assert first is not None
-    raise SandboxError(first.outcome, f"{first.message}; {what_was_given(described, wanted)}", first.types)
+    assert first is not None and last is not None
+    other = f"; given otherwise, {last.message}" if last.types != first.types and wanted.dtype is None else ""
+    raise SandboxError(first.outcome, f"{first.message}{other}; {what_was_given(described, wanted)}", first.types)
 
 
 def accept(

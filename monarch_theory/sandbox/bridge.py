@@ -77,7 +77,7 @@ def leaves(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         inside = output.items()
     elif isinstance(output, tuple) and hasattr(output, "_fields"):
         inside = zip(output._fields, output, strict=True)
-    elif isinstance(output, tuple) or (isinstance(output, list) and any(is_array(o) for o in output)):
+    elif isinstance(output, tuple) or (isinstance(output, list) and holds_arrays(output)):
         inside = enumerate(output)
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         inside = ((f.name, getattr(output, f.name)) for f in dataclasses.fields(output))
@@ -90,6 +90,13 @@ def leaves(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a list that is no array: {error}") from error
     for key, value in inside:
         yield from leaves(value, f"{name}.{key}" if name else str(key))
+
+
+def holds_arrays(values: list[Any]) -> bool:
+    """Whether a list is one of arrays, or of things that hold some, and not itself an array of numbers."""
+    return any(
+        is_array(v) or isinstance(v, Mapping | tuple) or (isinstance(v, list) and holds_arrays(v)) for v in values
+    )
 
 
 def is_array(value: Any) -> bool:
