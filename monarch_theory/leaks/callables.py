@@ -23,7 +23,7 @@ from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
@@ -99,12 +99,15 @@ class Model(Protocol):
     """What is checked.
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known.
+    tokens are looked up in, None where not known; others: what the last call returned beside arrays.
     """
 
     restart_seconds: float
     zeros: tuple[str, ...]
     rows: int | None
+
+    @property
+    def others(self) -> tuple[str, ...]: ...
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size."""
@@ -131,6 +134,7 @@ class ArrayModel:
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
+        self.others: tuple[str, ...] = ()
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         if redraw is None:
@@ -141,7 +145,9 @@ class ArrayModel:
     def _called(self, x: np.ndarray) -> Named:
         given = x.copy()
         with np.errstate(all="ignore"):
-            arrays, dtypes, names = named_arrays(self.function(given))
+            returned = self.function(given)
+            arrays, dtypes, names = named_arrays(returned)
+        self.others = tuple(no_arrays(returned))
         if given.tobytes() != x.tobytes():
             raise UndecidedError("in-place write", "the callable writes into its own input: give it a copy to write to")
         return tuple(a.copy() for a in arrays), tuple(dtypes), tuple(names)
@@ -370,6 +376,8 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
         )
     if observe.layout and observe.layout.left_out:
         notes.append(f"not judged, having no sequence axis that can be told: {', '.join(observe.layout.left_out)}")
+    if observe.model.others:
+        notes.append(f"not judged, being no array: {', '.join(observe.model.others)}")
     return bool(lost.all()) and bool(lost.size)
 
 

@@ -41,6 +41,10 @@ class FileModel:
         self.zeros, self.rows = described.zeros, rows
         self._filled = 0.0
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(self.sandbox.seen.get("others", ()))
+
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         arrays = evaluated(self.sandbox, self.attempt, self.call, x, redraw=redraw, amplitude=amplitude)
         return arrays, self.sandbox.dtypes, self.sandbox.names

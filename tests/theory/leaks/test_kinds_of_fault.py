@@ -190,11 +190,12 @@ def test_a_model_that_raises_for_some_futures_is_never_causal():
 
 def test_all_outputs_are_reported_and_one_can_be_named():
     def f(x):
-        return {"hidden": np.cumsum(x), "logits": x[::-1].copy(), "loss": x.sum()}
+        return {"hidden": np.cumsum(x), "logits": x[::-1].copy(), "loss": x.sum(), "count": 3}
 
     report = check_callable(f, N)
     assert {o.name: o.verdict for o in report.outputs} == {"hidden": "causal", "logits": "not causal"}
     assert report.witness.array == "logits" and any("loss" in note for note in report.notes)
+    assert any("count (int)" in note for note in report.notes)
     assert check_callable(f, N, output="hidden").verdict == "causal"
     assert check_callable(f, N, output="1").verdict == "not causal"
     assert check_callable(f, N, output="other").outcome == "bad input"
