@@ -50,9 +50,10 @@ class Report:
     """What was decided, on what evidence.
 
     verdict: "causal", "not causal" or "undecided"; outcome: the name of what went wrong where undecided, else None;
-    witness: the first leaking pair; cuts_tested of cuts_total; gap: violations i ← j with j − i ≥ gap cannot have been
-    missed between cuts; response, floor and noise: of what was taken for rounding, relative to the size of its
-    channel; outputs: each array that was judged; covered: which values were tried.
+    witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
+    causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
+    and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
+    covered: which values were tried.
     """
 
     verdict: str
@@ -67,6 +68,7 @@ class Report:
     method: str = "perturbation"
     cuts_tested: int = 0
     cuts_total: int = 0
+    lookahead: int = 0
     gap: int = 0
     rounds: int = 0
     response: float = 0.0
@@ -223,6 +225,7 @@ def check_callable(
     seed: int = 0,
     budget: float | None = None,
     accept_partial: bool = False,
+    lookahead: int = 0,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -242,6 +245,7 @@ def check_callable(
         seed: of every input drawn.
         budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
         accept_partial: call causal what was found so at a share of the cuts.
+        lookahead: output i may depend on inputs 0 … i + lookahead; −1 for strict causality, 0 … i − 1.
         output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
@@ -259,7 +263,7 @@ def check_callable(
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     return check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, output=output,
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, lookahead=lookahead, output=output,
         output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
 
@@ -286,6 +290,7 @@ def check_model(
     budget: float | None = None,
     longest: float = LONGEST,
     accept_partial: bool = False,
+    lookahead: int = 0,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -297,6 +302,8 @@ def check_model(
     are, a few cuts of each kind are tested.
     """
     started = time.monotonic()
+    if lookahead < -1:
+        return Report(UNDECIDED, "none", f"lookahead: expected at least -1, got {lookahead}", "bad input", n=inputs.n)
     observe = Observed(model, inputs, output_axis, output)
     notes: list[str] = []
     search: Search | None = None
@@ -310,7 +317,7 @@ def check_model(
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
-                return Search(observe, model.facts, observe.layout, inputs, left, spare, thorough, progress)
+                return Search(observe, model.facts, observe.layout, inputs, left, spare, lookahead, thorough, progress)
 
             search = searched(not model.zeros)
             found = search.run()
@@ -424,8 +431,8 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
     inputs = search.inputs
     if search.found:
         return with_counts(not_causal(search, model, hidden), search, model)
-    if inputs.n == 1:
-        return with_counts(Report(CAUSAL, "proved", "a sequence of length 1 has no future"), search, model)
+    if search.total == 0:
+        return with_counts(Report(CAUSAL, "proved", f"a sequence of length {inputs.n} has no future"), search, model)
     if search.same_bits:
         evidence = "measured: bit-identical"
         reason = "the past is bit-identical under changed futures"
@@ -440,7 +447,7 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
         )
     if hidden:
         search.notes.append(f"all-zero parameters were drawn at random for the search: {few(model.zeros)}")
-    tested, total = len(search.tested), inputs.n - 1
+    tested, total = len(search.tested), search.total
     verdict, outcome = CAUSAL, None
     if tested == total:
         reason += f", at all {total} cuts"
@@ -491,7 +498,8 @@ def with_counts(report: Report, search: Search, model: Model) -> Report:
     return replace(
         report,
         cuts_tested=len(search.tested),
-        cuts_total=search.inputs.n - 1,
+        cuts_total=search.total,
+        lookahead=search.lookahead,
         gap=search.gap,
         rounds=search.rounds,
         response=search.worst.response,

@@ -114,6 +114,8 @@ class Search:
         observe: from an input, and a seed `redraw` to redraw rounding with, to outputs.
         facts: from an input to what is seen of the arithmetic of a run on it.
         limit: seconds for the round over all cuts; `extra` for more rounds with other kinds of values.
+        lookahead: output i may depend on inputs 0 … i + lookahead; −1 is strict. A cut is the number of outputs
+            watched; what changes begins `lookahead` places after it.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
     """
@@ -124,6 +126,7 @@ class Search:
     inputs: Inputs
     limit: float
     extra: float
+    lookahead: int = 0
     thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
     tested: set[int] = field(default_factory=set)
@@ -150,7 +153,7 @@ class Search:
         Raises:
             UndecidedError: none does, but some response could be told neither from a leak nor from rounding.
         """
-        kinds, order = self.inputs.kinds, spread_order(self.inputs.n)
+        kinds, order = self.inputs.kinds, spread_order(self.total + 1)
         preview, rest = order[:PREVIEW], order[PREVIEW:]
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
         for kind in kinds[1:]:
@@ -175,9 +178,14 @@ class Search:
         return self.found
 
     @property
+    def total(self) -> int:
+        """Number of cuts there are."""
+        return max(self.inputs.n - 1 - self.lookahead, 0)
+
+    @property
     def gap(self) -> int:
         """Every violation i ← j with j − i ≥ gap crosses a tested cut."""
-        edges = [0, *sorted(self.tested), self.inputs.n]
+        edges = [0, *sorted(self.tested), self.total + 1]
         return max(b - a for a, b in pairwise(edges))
 
     def _spent(self) -> float:
@@ -217,11 +225,11 @@ class Search:
         for done, cut in enumerate(cuts):
             if self._spent() > until and done >= least and not go_on():
                 return floors
-            changed = self.inputs.splice(base, futures.donor(cut), cut)
+            changed = self.inputs.splice(base, futures.donor(cut + self.lookahead), cut + self.lookahead)
             z = self._observed(changed, futures.kind)
             if usual and self.thorough:
                 self.tested.add(cut)
-                self.progress(len(self.tested), self.inputs.n - 1)
+                self.progress(len(self.tested), self.total)
             if z is None:
                 continue
             if y.same_bits(z, cut):
@@ -300,7 +308,9 @@ class Search:
         """The judge, who looks at the arithmetic when first needed."""
         if self.judge is None:
             units = roundoffs(y, self.layout.dtypes)
-            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed)
+            self.judge = Judge(
+                self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, lookahead=self.lookahead
+            )
         return self.judge
 
     def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: int) -> bool:
@@ -316,11 +326,12 @@ class Search:
             z = self.observe(self.inputs.splice(base, changed, start, stop))
             return bool(np.isinf(difference(y, z, before)[:, self._open]).any()), z
 
-        low, high = cut + 1, self.inputs.n
+        start = cut + self.lookahead
+        low, high = start + 1, self.inputs.n
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if lost(cut, middle, cut)[0] else (middle + 1, high)
-        alone, z = lost(low - 1, low, low - 1)
+            low, high = (low, middle) if lost(start, middle, cut)[0] else (middle + 1, high)
+        alone, z = lost(low - 1, low, low - 1 - self.lookahead)
         if alone and not (np.isfinite(y.wide[low - 1]) & ~np.isfinite(z.wide[low - 1])).any():
             return False
         self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
@@ -394,18 +405,19 @@ class Pair:
             if time.monotonic() > deadline:
                 search._note(f"outputs before {i} were not all searched: an earlier one may leak too")
                 break
-            if (self.moved(c, None)[:c] > known[:c]).any():
-                earlier = self.examined(c, None, c)
+            if (self.moved(c + search.lookahead, None)[:c] > known[:c]).any():
+                earlier = self.examined(c + search.lookahead, None, c)
                 if earlier is not None and earlier.leaks[:, self.columns].any():
                     i, examination = first_leak(earlier, self.columns), earlier
                     break
                 if earlier is not None:
                     known[:c] = np.maximum(known[:c], earlier.floor[:, self.columns])
         floor = examination.floor[i, self.columns]
-        low, high = i + 1, search.inputs.n - 1
+        first = i + 1 + search.lookahead
+        low, high = first, search.inputs.n - 1
         while low < high:
             middle = (low + high) // 2
-            if (self.moved(i + 1, middle + 1)[i] > floor).any():
+            if (self.moved(first, middle + 1)[i] > floor).any():
                 high = middle
             else:
                 low = middle + 1
@@ -440,7 +452,7 @@ class Pair:
         with np.errstate(all="ignore"):
             apart = np.abs(inputs_wide(self.changed_everywhere[place]) - inputs_wide(self.futures.base[place]))
         change = float(apart.max())
-        for start in dict.fromkeys((j, i + 1)):
+        for start in dict.fromkeys((j, i + 1 + self.search.lookahead)):
             alone = self.examined(start, j + 1, i + 1)
             if alone is not None and alone.leaks[i, self.columns].any():
                 examination = alone

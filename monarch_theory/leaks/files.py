@@ -115,6 +115,7 @@ def check_file(
     seed: int = 0,
     budget: float | None = None,
     accept_partial: bool = False,
+    lookahead: int = 0,
     timeout: float = 300.0,
     memory: float | None = 8.0,
     output: str | None = None,
@@ -153,8 +154,8 @@ def check_file(
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
-                accept_partial=accept_partial, output=output, output_axis=output_axis, map_size=map_size,
-                progress=progress,
+                accept_partial=accept_partial, lookahead=lookahead, output=output, output_axis=output_axis,
+                map_size=map_size, progress=progress,
             )  # fmt: skip
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value

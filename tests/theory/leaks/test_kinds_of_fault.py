@@ -241,6 +241,30 @@ def test_assert_causal():
         assert_causal(lambda x: x * np.nan, N)
 
 
+def shifted(k):
+    """Output i is the sum of inputs 0 … i + k."""
+    return lambda x: np.array([x[: max(i + k + 1, 0)].sum() for i in range(len(x))])
+
+
+@pytest.mark.parametrize("k", [-1, 0, 1, 5])
+def test_lookahead_is_exact(k):
+    assert check_callable(shifted(k), N, lookahead=k).verdict == "causal"
+    assert check_callable(shifted(k), N, lookahead=k + 1).verdict == "causal"
+    if k > -1:
+        report = check_callable(shifted(k), N, lookahead=k - 1)
+        assert report.verdict == "not causal" and report.witness.input - report.witness.output == k
+        assert report.witness.output == 0
+
+
+def test_lookahead_tolerates_a_transform_and_finds_a_whisper_beside_it():
+    assert check_callable(lambda x: np.concatenate([[0.0], convolve(x)[:-1]]), N, lookahead=-1).verdict == "causal"
+    report = check_callable(edited(13, lambda x: 1e-10 * x[16], convolve), N, lookahead=2)
+    assert (report.witness.output, report.witness.input) == (13, 16)
+    assert check_callable(edited(13, lambda x: 1e-10 * x[16], convolve), N, lookahead=3).verdict == "causal"
+    assert check_callable(np.cumsum, N, lookahead=-2).outcome == "bad input"
+    assert check_callable(np.flip, 4, lookahead=3).evidence == "proved"
+
+
 # --- how models are called -----------------------------------------------------------------------------------------
 
 INTERFACES = """
