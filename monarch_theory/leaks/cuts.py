@@ -354,7 +354,7 @@ class Search:
         floor = np.median(examination.floor, axis=0) / size
         noise = np.median(examination.noise, axis=0) / size
         touched = self._open & (response > 0).any(axis=0)
-        if usual and len(response) >= self.inputs.n // 2 and touched.any():
+        if (usual or self.inputs.half) and len(response) >= self.inputs.n // 2 and touched.any():
             with np.errstate(all="ignore"):
                 hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[: len(response)])), axis=0)
             self.coarse = max(self.coarse, float(hidden[touched].max()))

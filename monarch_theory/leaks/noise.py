@@ -94,7 +94,7 @@ def still(
     rng: np.random.Generator,
     h: float,
 ) -> np.ndarray:
-    """Which outputs before `cut` stay what they are when inputs from `start` on move by steps of relative size h or less.
+    """Which outputs before `cut` stay what they are when inputs from `start` on move by relative steps of h or less.
 
     What rounding opens or shuts moves then; what stays does not feel the rounding of the future. (cut, channels)
     """
