@@ -23,6 +23,8 @@ def bad(x): return x[::-1].copy()
 def broken(x): raise KeyError("[bold]no markup[/bold]")
 def nan(x): return x * np.nan
 def table(x): return np.arange(5.0)[x]
+def slow(x): import time; time.sleep(0.02); return np.cumsum(x)
+def masked(x, mask): return {"hidden": np.cumsum(x * mask), "logits": x[::-1] * mask, "loss": x.sum()}
 """
 
 TORCH_MODEL = """
@@ -49,6 +51,25 @@ class Streaming(nn.Module):
         return y
 @torch.jit.script
 def scripted(x: torch.Tensor): return torch.flip(x, [0])
+class Branch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(4, 4)
+        nn.init.zeros_(self.out.weight)
+    def forward(self, x): return x + self.out(torch.relu(x.mean(1, keepdim=True)))
+class Single(nn.Module):
+    def __init__(self, padded=True):
+        super().__init__()
+        self.embed, self.padded = nn.Embedding(30, 4), padded
+        self.filter = nn.Parameter(torch.randn(4, 16))
+    def forward(self, t):
+        u = self.embed(t).transpose(1, 2).float()
+        m = 32 if self.padded else 16
+        y = torch.fft.irfft(torch.fft.rfft(u, m) * torch.fft.rfft(self.filter.float(), m), m)[..., : t.shape[1]]
+        return y.double().transpose(1, 2)
+single = Single()
+def over_single(t): return single(t)
+def unpadded(): return Single(False)
 def compiled(): return torch.compile(nn.Conv1d(1, 1, 3, padding=1), backend="eager")
 class Half(nn.Module):
     def __init__(self):
@@ -140,6 +161,9 @@ def test_vocabulary_is_named(folder):
         ("scripted", "", "not causal", None),
         ("compiled", "--shape 1,1,n", "not causal", None),
         ("Half", "--shape 2,n,4 --dtype bfloat16", "causal", None),
+        ("Branch", "--shape 1,n,4", "not causal", None),
+        ("over_single", "--shape 1,n", "causal", None),
+        ("unpadded", "--shape 1,n", "not causal", None),
         ("closure", "--shape n,3", "undecided", "exception"),
     ],
 )
@@ -147,6 +171,43 @@ def test_torch(folder, target, options, verdict, outcome):
     pytest.importorskip("torch")
     report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), "--n", "16", "--budget", "2")
     assert (report["verdict"], report["outcome"]) == (verdict, outcome), report
+
+
+def test_zero_parameters_are_named(folder):
+    pytest.importorskip("torch")
+    report, _ = ask_json(folder, "torch_model.py:Branch", "--shape", "1,n,4", "--n", "16")
+    assert "out.weight" in report["reason"] and "hidden by zero-initialised parameters" in report["evidence"]
+
+
+def test_the_vocabulary_is_that_of_the_embedding(folder):
+    pytest.importorskip("torch")
+    report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16")
+    assert report["covered"].startswith("30 of 30 tokens")
+    assert report["evidence"] == "measured: causal to rounding" and report["floor"] < 1e-4
+    report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16", "--vocab", "7")
+    assert report["covered"].startswith("7 of 30 tokens")
+
+
+def test_a_share_of_the_cuts_is_no_answer(folder):
+    options = ("--n", "256", "--budget", "0.5")
+    text, status = ask(folder, "model.py:slow", *options)
+    assert status == 2 and text.startswith("undecided (partial)") and "causal at " in text
+    text, status = ask(folder, "model.py:slow", *options, "--accept-partial")
+    assert status == 0 and text.startswith("causal at ")
+
+
+def test_every_array_is_reported(folder):
+    text, status = ask(folder, "model.py:masked", "--n", "16")
+    assert status == 1 and "hidden (16,) float64: causal" in text and "logits (16,) float64: not causal" in text
+    assert "mask = ones" in text and "loss" in text
+    assert ask(folder, "model.py:masked", "--n", "16", "--output", "hidden")[1] == 0
+    assert ask(folder, "model.py:masked", "--n", "16", "--arg", "mask=zeros")[1] == 0
+
+
+@pytest.mark.parametrize("options", [("--tokens", "a"), ("--tokens", "16", "--dtype", "int64"), ("--arg", "mask")])
+def test_bad_options(folder, options):
+    result = CliRunner().invoke(app, [f"{folder}/model.py:good", *options])
+    assert result.exit_code == 2
 
 
 def test_installed_command_prints_json_alone(folder):

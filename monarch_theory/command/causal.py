@@ -47,6 +47,8 @@ def causal(
     budget: Annotated[
         float | None, typer.Option(help="Seconds of search; by default until all cuts are tested, within the timeout.")
     ] = None,
+    lookahead: Annotated[int, typer.Option(help="Output i may depend on inputs up to i + this many.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Output i may depend on inputs 0 … i − 1 alone.")] = False,
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
     ] = False,
@@ -69,7 +71,8 @@ def causal(
             report = check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens),
                 arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
-                accept_partial=accept_partial, timeout=timeout, memory=memory or None, output=output,
+                accept_partial=accept_partial,
+                lookahead=-1 if strict else lookahead, timeout=timeout, memory=memory or None, output=output,
                 output_axis=output_axis, map_size=size, progress=progress,
             )  # fmt: skip
     if png and report.map:
@@ -96,6 +99,8 @@ def show(report: Report, target: str, show_map: bool) -> None:
     named = f" ({report.outcome})" if report.outcome else ""
     if report.verdict == "causal" and report.partial:
         named = f" at {report.cuts_tested} of {report.cuts_total} cuts"
+    if report.lookahead:
+        named += " strictly" if report.lookahead < 0 else f" with lookahead {report.lookahead}"
     console.print(f"[bold {colour}]{report.verdict}[/]{named}  {escape(target)}  n = {report.n}")
     console.print(f"  {escape(report.reason)}")
     if report.witness:

@@ -24,7 +24,7 @@ from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
@@ -51,9 +51,10 @@ class Report:
     """What was decided, on what evidence.
 
     verdict: "causal", "not causal" or "undecided"; outcome: the name of what went wrong where undecided, else None;
-    witness: the first leaking pair; cuts_tested of cuts_total; gap: violations i ← j with j − i ≥ gap cannot have been
-    missed between cuts; response, floor and noise: of what was taken for rounding, relative to the size of its
-    channel; outputs: each array that was judged; covered: which values were tried.
+    witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
+    causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
+    and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
+    covered: which values were tried.
     """
 
     verdict: str
@@ -68,6 +69,7 @@ class Report:
     method: str = "perturbation"
     cuts_tested: int = 0
     cuts_total: int = 0
+    lookahead: int = 0
     gap: int = 0
     rounds: int = 0
     response: float = 0.0
@@ -100,12 +102,15 @@ class Model(Protocol):
     """What is checked.
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known.
+    tokens are looked up in, None where not known; others: what the last call returned beside arrays.
     """
 
     restart_seconds: float
     zeros: tuple[str, ...]
     rows: int | None
+
+    @property
+    def others(self) -> tuple[str, ...]: ...
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size."""
@@ -132,6 +137,7 @@ class ArrayModel:
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
+        self.others: tuple[str, ...] = ()
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         if redraw is None:
@@ -142,7 +148,9 @@ class ArrayModel:
     def _called(self, x: np.ndarray) -> Named:
         given = x.copy()
         with np.errstate(all="ignore"):
-            arrays, dtypes, names = named_arrays(self.function(given))
+            returned = self.function(given)
+            arrays, dtypes, names = named_arrays(returned)
+        self.others = tuple(no_arrays(returned))
         if given.tobytes() != x.tobytes():
             raise UndecidedError("in-place write", "the callable writes into its own input: give it a copy to write to")
         return tuple(a.copy() for a in arrays), tuple(dtypes), tuple(names)
@@ -181,14 +189,15 @@ class Observed:
         self.forwards += 1
         called = self.model(x, redraw, amplitude)
         if self.layout is None:
-            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._longer)
+            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length)
         return self.layout.outputs(self.inputs.n, called[0])
 
-    def _longer(self) -> tuple[tuple[int, ...], ...] | None:
-        """Shapes of the arrays for a sequence one longer, None where the model takes none."""
-        longer = replace(self.inputs, shape=tuple(s + (a == self.inputs.axis) for a, s in enumerate(self.inputs.shape)))
+    def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
+        """Shapes of the arrays for a sequence of length n, None where the model takes none."""
+        axis, shape = self.inputs.axis, self.inputs.shape
+        other = replace(self.inputs, shape=(*shape[:axis], n, *shape[axis + 1 :]))
         try:
-            arrays, _, _ = self.model(longer.draw(0)[0])
+            arrays, _, _ = self.model(other.draw(0)[0])
         except (UndecidedError, MemoryError):
             return None
         except Exception as error:
@@ -196,7 +205,8 @@ class Observed:
                 raise
             return None
         finally:
-            self.model.fresh()
+            if self.model.restart_seconds < LONG_RESTART:
+                self.model.fresh()
         return tuple(a.shape for a in arrays)
 
     @property
@@ -216,6 +226,7 @@ def check_callable(
     seed: int = 0,
     budget: float | None = None,
     accept_partial: bool = False,
+    lookahead: int = 0,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -235,6 +246,7 @@ def check_callable(
         seed: of every input drawn.
         budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
         accept_partial: call causal what was found so at a share of the cuts.
+        lookahead: output i may depend on inputs 0 … i + lookahead; −1 for strict causality, 0 … i − 1.
         output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
@@ -252,7 +264,7 @@ def check_callable(
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     return check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, output=output,
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, lookahead=lookahead, output=output,
         output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
 
@@ -279,6 +291,7 @@ def check_model(
     budget: float | None = None,
     longest: float = LONGEST,
     accept_partial: bool = False,
+    lookahead: int = 0,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -290,6 +303,8 @@ def check_model(
     are, a few cuts of each kind are tested.
     """
     started = time.monotonic()
+    if lookahead < -1:
+        return Report(UNDECIDED, "none", f"lookahead: expected at least -1, got {lookahead}", "bad input", n=inputs.n)
     observe = Observed(model, inputs, output_axis, output)
     notes: list[str] = []
     search: Search | None = None
@@ -303,7 +318,7 @@ def check_model(
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
-                return Search(observe, model.facts, observe.layout, inputs, left, spare, thorough, progress)
+                return Search(observe, model.facts, observe.layout, inputs, left, spare, lookahead, thorough, progress)
 
             search = searched(not model.zeros)
             found = search.run()
@@ -345,6 +360,7 @@ def settle_state(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
     Returns whether the output is the same for all inputs tried.
     """
     base, donor = inputs.draw(0)
+    observe(base)  # which lays the outputs out, and starts afresh
     first, second, again = observe(base), observe(donor), observe(base)
     agrees = same_to_rounding(first, again, observe)
     suspect = first.same_bits(second, inputs.n)
@@ -368,6 +384,8 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
         )
     if observe.layout and observe.layout.left_out:
         notes.append(f"not judged, having no sequence axis that can be told: {', '.join(observe.layout.left_out)}")
+    if observe.model.others:
+        notes.append(f"not judged, being no array: {', '.join(observe.model.others)}")
     return bool(lost.all()) and bool(lost.size)
 
 
@@ -414,8 +432,8 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
     inputs = search.inputs
     if search.found:
         return with_counts(not_causal(search, model, hidden), search, model)
-    if inputs.n == 1:
-        return with_counts(Report(CAUSAL, "proved", "a sequence of length 1 has no future"), search, model)
+    if search.total == 0:
+        return with_counts(Report(CAUSAL, "proved", f"a sequence of length {inputs.n} has no future"), search, model)
     if search.same_bits:
         evidence = "measured: bit-identical"
         reason = "the past is bit-identical under changed futures"
@@ -430,7 +448,7 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
         )
     if hidden:
         search.notes.append(f"all-zero parameters were drawn at random for the search: {few(model.zeros)}")
-    tested, total = len(search.tested), inputs.n - 1
+    tested, total = len(search.tested), search.total
     verdict, outcome = CAUSAL, None
     if tested == total:
         reason += f", at all {total} cuts"
@@ -481,7 +499,8 @@ def with_counts(report: Report, search: Search, model: Model) -> Report:
     return replace(
         report,
         cuts_tested=len(search.tested),
-        cuts_total=search.inputs.n - 1,
+        cuts_total=search.total,
+        lookahead=search.lookahead,
         gap=search.gap,
         rounds=search.rounds,
         response=search.worst.response,

@@ -24,7 +24,7 @@ import numpy as np
 
 from monarch_theory.leaks.inputs import Futures, Inputs, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
-from monarch_theory.leaks.noise import Examination, Observe, scale
+from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference
 from monarch_theory.sandbox import Outcome, SandboxError
 
@@ -35,6 +35,7 @@ LEAST = 2
 RUNS_PER_CUT = 1.4
 COARSEST_FLOOR = 0.01
 MOST_DOUBTS = 3
+FOREIGN = 4.0
 
 
 def spread_order(n: int) -> list[int]:
@@ -113,6 +114,8 @@ class Search:
         observe: from an input, and a seed `redraw` to redraw rounding with, to outputs.
         facts: from an input to what is seen of the arithmetic of a run on it.
         limit: seconds for the round over all cuts; `extra` for more rounds with other kinds of values.
+        lookahead: output i may depend on inputs 0 … i + lookahead; −1 is strict. A cut is the number of outputs
+            watched; what changes begins `lookahead` places after it.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
     """
@@ -123,6 +126,7 @@ class Search:
     inputs: Inputs
     limit: float
     extra: float
+    lookahead: int = 0
     thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
     tested: set[int] = field(default_factory=set)
@@ -134,6 +138,7 @@ class Search:
     notes: list[str] = field(default_factory=list)
     judge: Judge | None = None
     size: np.ndarray | None = None
+    grows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
@@ -148,7 +153,7 @@ class Search:
         Raises:
             UndecidedError: none does, but some response could be told neither from a leak nor from rounding.
         """
-        kinds, order = self.inputs.kinds, spread_order(self.inputs.n)
+        kinds, order = self.inputs.kinds, spread_order(self.total + 1)
         preview, rest = order[:PREVIEW], order[PREVIEW:]
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
         for kind in kinds[1:]:
@@ -173,9 +178,14 @@ class Search:
         return self.found
 
     @property
+    def total(self) -> int:
+        """Number of cuts there are."""
+        return max(self.inputs.n - 1 - self.lookahead, 0)
+
+    @property
     def gap(self) -> int:
         """Every violation i ← j with j − i ≥ gap crosses a tested cut."""
-        edges = [0, *sorted(self.tested), self.inputs.n]
+        edges = [0, *sorted(self.tested), self.total + 1]
         return max(b - a for a, b in pairwise(edges))
 
     def _spent(self) -> float:
@@ -210,30 +220,34 @@ class Search:
             return None
         floors = np.zeros(y.wide.shape) if floors is None else floors if usual else floors.copy()
         open_channels, doubts = self._open, 0
+        if not self.grows.size:
+            self.grows = np.zeros(floors.shape, bool)
         for done, cut in enumerate(cuts):
             if self._spent() > until and done >= least and not go_on():
                 return floors
-            changed = self.inputs.splice(base, futures.donor(cut), cut)
+            changed = self.inputs.splice(base, futures.donor(cut + self.lookahead), cut + self.lookahead)
             z = self._observed(changed, futures.kind)
             if usual and self.thorough:
                 self.tested.add(cut)
-                self.progress(len(self.tested), self.inputs.n - 1)
+                self.progress(len(self.tested), self.total)
             if z is None:
                 continue
-            self.coverage.add(futures.kind, changed)
             if y.same_bits(z, cut):
+                self.coverage.add(futures.kind, changed)
                 continue
             response = difference(y, z, cut)
             self.identical = self.identical and not response.any()
             self.same_bits = False
-            if not ((response > floors[:cut] * self._growth(y, z)) & open_channels).any():
-                self._accept(None, response, y, z, usual)
-                continue
-            if np.isinf(response[:, open_channels]).any():
-                if self._overflows(y, base, changed, cut):
-                    return None
-            elif self._judge(changed, y).drowns(base, changed):
+            lost = np.isinf(response[:, open_channels]).any()
+            if lost and self._overflows(y, base, changed, cut):
+                return None
+            if not lost and response.any() and self._judge(changed, y).drowns(base, changed):
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
+                continue
+            self.coverage.add(futures.kind, changed)
+            growth = np.where(self.grows[:cut], self._growth(y, z), 1.0)
+            if not ((response > floors[:cut] * growth) & open_channels).any():
+                self._accept(None, response, y, z, usual)
                 continue
             try:
                 examination = self._judge(changed, y).examine(base, changed, cut)
@@ -249,6 +263,9 @@ class Search:
                 continue
             leaks = examination.leaks & open_channels
             floors[:cut] = np.maximum(floors[:cut], np.where(leaks, 0.0, examination.floor))
+            if usual:
+                own = own_rounding(self._judge(changed, y).roundoffs, y, z, cut)
+                self.grows[:cut] |= examination.noise > FOREIGN * own
             if leaks.any():
                 self._locate(futures, y, changed, cut, examination, leaks)
                 open_channels = self._open
@@ -260,7 +277,10 @@ class Search:
         return floors
 
     def _growth(self, y: Outputs, z: Outputs) -> np.ndarray:
-        """How many times larger than in the usual round each channel is, (channels,): rounding grows with it."""
+        """How many times larger than in the usual round each channel is, (channels,): so do the floors that grow.
+
+        Those grow whose noise is more than the output's own rounding, and so comes from elsewhere in the sequence.
+        """
         size = scale(y, z)
         if self.size is None:
             self.size = size
@@ -288,7 +308,9 @@ class Search:
         """The judge, who looks at the arithmetic when first needed."""
         if self.judge is None:
             units = roundoffs(y, self.layout.dtypes)
-            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed)
+            self.judge = Judge(
+                self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, lookahead=self.lookahead
+            )
         return self.judge
 
     def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: int) -> bool:
@@ -304,11 +326,12 @@ class Search:
             z = self.observe(self.inputs.splice(base, changed, start, stop))
             return bool(np.isinf(difference(y, z, before)[:, self._open]).any()), z
 
-        low, high = cut + 1, self.inputs.n
+        start = cut + self.lookahead
+        low, high = start + 1, self.inputs.n
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if lost(cut, middle, cut)[0] else (middle + 1, high)
-        alone, z = lost(low - 1, low, low - 1)
+            low, high = (low, middle) if lost(start, middle, cut)[0] else (middle + 1, high)
+        alone, z = lost(low - 1, low, low - 1 - self.lookahead)
         if alone and not (np.isfinite(y.wide[low - 1]) & ~np.isfinite(z.wide[low - 1])).any():
             return False
         self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
@@ -331,7 +354,7 @@ class Search:
         floor = np.median(examination.floor, axis=0) / size
         noise = np.median(examination.noise, axis=0) / size
         touched = self._open & (response > 0).any(axis=0)
-        if usual and len(response) >= self.inputs.n // 2 and touched.any():
+        if (usual or self.inputs.half) and len(response) >= self.inputs.n // 2 and touched.any():
             with np.errstate(all="ignore"):
                 hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[: len(response)])), axis=0)
             self.coarse = max(self.coarse, float(hidden[touched].max()))
@@ -382,18 +405,19 @@ class Pair:
             if time.monotonic() > deadline:
                 search._note(f"outputs before {i} were not all searched: an earlier one may leak too")
                 break
-            if (self.moved(c, None)[:c] > known[:c]).any():
-                earlier = self.examined(c, None, c)
+            if (self.moved(c + search.lookahead, None)[:c] > known[:c]).any():
+                earlier = self.examined(c + search.lookahead, None, c)
                 if earlier is not None and earlier.leaks[:, self.columns].any():
                     i, examination = first_leak(earlier, self.columns), earlier
                     break
                 if earlier is not None:
                     known[:c] = np.maximum(known[:c], earlier.floor[:, self.columns])
         floor = examination.floor[i, self.columns]
-        low, high = i + 1, search.inputs.n - 1
+        first = i + 1 + search.lookahead
+        low, high = first, search.inputs.n - 1
         while low < high:
             middle = (low + high) // 2
-            if (self.moved(i + 1, middle + 1)[i] > floor).any():
+            if (self.moved(first, middle + 1)[i] > floor).any():
                 high = middle
             else:
                 low = middle + 1
@@ -428,7 +452,7 @@ class Pair:
         with np.errstate(all="ignore"):
             apart = np.abs(inputs_wide(self.changed_everywhere[place]) - inputs_wide(self.futures.base[place]))
         change = float(apart.max())
-        for start in dict.fromkeys((j, i + 1)):
+        for start in dict.fromkeys((j, i + 1 + self.search.lookahead)):
             alone = self.examined(start, j + 1, i + 1)
             if alone is not None and alone.leaks[i, self.columns].any():
                 examination = alone

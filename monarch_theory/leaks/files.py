@@ -41,6 +41,10 @@ class FileModel:
         self.zeros, self.rows = described.zeros, rows
         self._filled = 0.0
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(self.sandbox.seen.get("others", ()))
+
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
         arrays = evaluated(self.sandbox, self.attempt, self.call, x, redraw=redraw, amplitude=amplitude)
         return arrays, self.sandbox.dtypes, self.sandbox.names
@@ -111,6 +115,7 @@ def check_file(
     seed: int = 0,
     budget: float | None = None,
     accept_partial: bool = False,
+    lookahead: int = 0,
     timeout: float = 300.0,
     memory: float | None = 8.0,
     output: str | None = None,
@@ -149,8 +154,8 @@ def check_file(
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
-                accept_partial=accept_partial, output=output, output_axis=output_axis, map_size=map_size,
-                progress=progress,
+                accept_partial=accept_partial, lookahead=lookahead, output=output, output_axis=output_axis,
+                map_size=map_size, progress=progress,
             )  # fmt: skip
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
@@ -185,6 +190,7 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
         SandboxError: none; with the model's own words for the first way, and what might help.
     """
     first: SandboxError | None = None
+    last: SandboxError | None = None
     loaded, holds_double = described, wanted.dtype is None or exact(wanted.dtype)
     for mapping in (False, True):
         for attempt in attempts(described, wanted.dtype):
@@ -196,7 +202,7 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
             except SandboxError as error:
                 if error.outcome is not Outcome.EXCEPTION:
                     raise
-                first = first or error
+                first, last = first or error, error
                 continue
             if accepted is None:
                 continue
@@ -212,8 +218,9 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
                 notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
                 sandbox.reload()
             return FileModel(sandbox, attempt, call, loaded, rows), inputs, notes
-    assert first is not None
-    raise SandboxError(first.outcome, f"{first.message}; {what_was_given(described, wanted)}", first.types)
+    assert first is not None and last is not None
+    other = f"; given otherwise, {last.message}" if last.types != first.types and wanted.dtype is None else ""
+    raise SandboxError(first.outcome, f"{first.message}{other}; {what_was_given(described, wanted)}", first.types)
 
 
 def accept(

@@ -53,7 +53,8 @@ class Facts:
 class Judge:
     """Tells leaks from rounding for one model.
 
-    roundoffs: unit roundoff of each channel's dtype; facts: of one run; hidden_single: whether arithmetic in single
+    roundoffs: unit roundoff of each channel's dtype; facts: of one run; lookahead: places
+    between the outputs watched and what changes; hidden_single: whether arithmetic in single
     precision, of which there is no sign in the dtypes, has been established; spreads: whether rounding has been seen to
     spread over the past.
     """
@@ -63,6 +64,7 @@ class Judge:
     roundoffs: np.ndarray
     facts: Facts
     seed: int
+    lookahead: int = 0
     hidden_single: bool = False
     spreads: bool = False
     constants: bool | None = None
@@ -176,7 +178,9 @@ class Judge:
         """Which outputs answer to no steps of the future of rounding's size, in the dtypes known and in single."""
         rng = np.random.default_rng([self.seed, cut, 4])
         steps = dict.fromkeys((STEP * u, STEP * max(u, SINGLE)))
-        return np.all([still(self.observe, self.inputs, base, changed, cut, rng, h) for h in steps], axis=0)
+        return np.all(
+            [still(self.observe, self.inputs, base, changed, cut, cut + self.lookahead, rng, h) for h in steps], axis=0
+        )
 
     def _unless_single(
         self,

@@ -90,10 +90,11 @@ def still(
     base: np.ndarray,
     changed: np.ndarray,
     cut: int,
+    start: int,
     rng: np.random.Generator,
     h: float,
 ) -> np.ndarray:
-    """Which outputs before `cut` stay what they are when the future is moved by steps of relative size h, and smaller.
+    """Which outputs before `cut` stay what they are when inputs from `start` on move by relative steps of h or less.
 
     What rounding opens or shuts moves then; what stays does not feel the rounding of the future. (cut, channels)
     """
@@ -101,7 +102,7 @@ def still(
     for x in (base, changed):
         first = None
         for t in range(STEPS):
-            relative = inputs.splice(np.zeros(inputs.shape), rng.standard_normal(inputs.shape), cut)
+            relative = inputs.splice(np.zeros(inputs.shape), rng.standard_normal(inputs.shape), start)
             y = observe(inputs.rounded(x * (1 + h * 8.0 ** -(t % 3) * relative)))
             first = first or y
             stays = stays & (difference(first, y, cut) == 0)

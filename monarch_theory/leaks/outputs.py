@@ -82,29 +82,28 @@ def lay_out(
     inputs: Inputs,
     axis: int | None,
     wanted: str | None,
-    other_length: Callable[[], tuple[tuple[int, ...], ...] | None],
+    of_length: Callable[[int], tuple[tuple[int, ...], ...] | None],
 ) -> Layout:
     """Which arrays to judge, and along which axis.
 
     Args:
         axis: the sequence axis asked for; wanted: the name or the index of the one array to judge.
-        other_length: shapes of the arrays for a sequence one longer, None where there is no telling. An axis of length
-            n that does not grow with the sequence is not it.
+        of_length: shapes of the arrays for a sequence of another length, None where there is no telling. An axis of
+            length n that neither grows nor shrinks with the sequence is not it.
 
     Raises:
         UndecidedError: no array has a sequence axis, or one has several and nothing says which.
     """
     arrays, dtypes, names = called
     chosen = range(len(arrays)) if wanted is None else [index_of(wanted, names)]
-    longer: list[tuple[tuple[int, ...], ...] | None] = []
+    others = [] if axis is not None else [(m, of_length(m)) for m in (inputs.n + 1, inputs.n - 1) if m]
+    known = [(m, shapes) for m, shapes in others if shapes is not None and len(shapes) == len(arrays)]
     judged, left_out, complaint = [], [], None
     for k in chosen:
         shape = arrays[k].shape
         try:
-            if not usual(shape, inputs) and axis is None and not longer:
-                longer.append(other_length())
-            grown = longer[0][k] if longer and longer[0] is not None and len(longer[0]) == len(arrays) else None
-            judged.append((k, sequence_axis(shape, inputs, axis, grown), shape, dtypes[k], names[k] or "output"))
+            at = sequence_axis(shape, inputs, axis, [(m, shapes[k]) for m, shapes in known])
+            judged.append((k, at, shape, dtypes[k], names[k] or "output"))
         except UndecidedError as error:
             complaint = complaint or error
             left_out.append(f"{names[k] or 'output'} of shape {shape}")
@@ -124,15 +123,10 @@ def index_of(wanted: str, names: tuple[str, ...]) -> int:
     raise UndecidedError("bad input", f"output: expected one of {offered}, got {wanted!r}")
 
 
-def usual(shape: tuple[int, ...], inputs: Inputs) -> bool:
-    """Whether the array is laid out as the input is, with one axis of length n."""
-    return len(shape) == len(inputs.shape) and shape[inputs.axis] == inputs.n and shape.count(inputs.n) == 1
-
-
 def sequence_axis(
-    shape: tuple[int, ...], inputs: Inputs, asked: int | None, longer: tuple[int, ...] | None = None
+    shape: tuple[int, ...], inputs: Inputs, asked: int | None, others: list[tuple[int, tuple[int, ...]]]
 ) -> int:
-    """Which axis is the sequence: the one asked for, the input's own, or the only one of length n that grows."""
+    """Which axis is the sequence: the one asked for, the input's own, or the only one of length n that follows it."""
     n = inputs.n
     if asked is not None:
         if not -len(shape) <= asked < len(shape) or shape[asked] != n:
@@ -141,8 +135,9 @@ def sequence_axis(
             )
         return asked % len(shape)
     matching = [a for a, size in enumerate(shape) if size == n]
-    if longer is not None and len(longer) == len(shape):
-        matching = [a for a in matching if longer[a] == n + 1]
+    alike = [(m, other) for m, other in others if len(other) == len(shape)]
+    if alike:
+        matching = [a for a in matching if any(other[a] == m for m, other in alike)]
     if inputs.axis in matching and len(shape) >= len(inputs.shape):
         return inputs.axis
     if len(matching) == 1:

@@ -13,7 +13,7 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.wire import DTYPES
 
-__all__ = ["as_numpy", "named_arrays", "same_bits", "to_face", "torch_or_none"]
+__all__ = ["as_numpy", "named_arrays", "no_arrays", "same_bits", "to_face", "torch_or_none"]
 
 
 def torch_or_none() -> Any:
@@ -78,7 +78,7 @@ def leaves(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         inside = output.items()
     elif isinstance(output, tuple) and hasattr(output, "_fields"):
         inside = zip(output._fields, output, strict=True)
-    elif isinstance(output, tuple) or (isinstance(output, list) and any(is_array(o) for o in output)):
+    elif isinstance(output, tuple) or (isinstance(output, list) and holds_arrays(output)):
         inside = enumerate(output)
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         inside = ((f.name, getattr(output, f.name)) for f in dataclasses.fields(output))
@@ -91,6 +91,26 @@ def leaves(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a list that is no array: {error}") from error
     for key, value in inside:
         yield from leaves(value, f"{name}.{key}" if name else str(key))
+
+
+def no_arrays(output: Any, name: str = "") -> Iterator[str]:
+    """Name and type of what a model returned beside arrays: numbers, and objects that hold something of their own."""
+    inside: Any = ()
+    if isinstance(output, Mapping):
+        inside = output.items()
+    elif isinstance(output, tuple | list) and (isinstance(output, tuple) or holds_arrays(output)):
+        inside = enumerate(output)
+    elif output is not None and next(leaves(output), None) is None:
+        yield f"{name or 'output'} ({type(output).__name__})"
+    for key, value in inside:
+        yield from no_arrays(value, f"{name}.{key}" if name else str(key))
+
+
+def holds_arrays(values: list[Any]) -> bool:
+    """Whether a list is one of arrays, or of things that hold some, and not itself an array of numbers."""
+    return any(
+        is_array(v) or isinstance(v, Mapping | tuple) or (isinstance(v, list) and holds_arrays(v)) for v in values
+    )
 
 
 def is_array(value: Any) -> bool:

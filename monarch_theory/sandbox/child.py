@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.sandbox import loading
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays, same_bits, to_face, torch_or_none
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.serving import Answer, serve
@@ -79,6 +79,7 @@ class Server:
         outputs, dtypes, names = named_arrays(output)
         count = len(outputs) if header["all"] else 1
         answer = {"seconds": seconds, "dtypes": dtypes[:count], "names": names[:count], "count": len(outputs)}
+        answer["others"] = list(no_arrays(output))
         if watch:
             answer |= {"transforms": sorted(watch.transforms), "coarsest": watch.coarsest, "rows": watch.rows}
         return answer, tuple(outputs[:count])

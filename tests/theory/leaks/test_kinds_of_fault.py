@@ -1,0 +1,350 @@
+"""The kinds of fault a checker by perturbation falls for: each has maps that are causal and maps that are not."""
+
+import time
+
+import numpy as np
+import pytest
+
+from monarch_theory.leaks import assert_causal, check_callable, check_file
+from monarch_theory.leaks.calls import parse_arguments
+from monarch_theory.leaks.inputs import Inputs, UndecidedError
+from monarch_theory.sandbox.arithmetic import Watch, watched
+
+N = 48
+TABLE = np.random.default_rng(0).standard_normal((16, 3))
+
+
+def convolve(x, dtype=np.float64):
+    n = x.shape[-1]
+    k = np.exp(-np.arange(n) / 10).astype(dtype)
+    return np.fft.irfft(np.fft.rfft(x.astype(dtype), 2 * n) * np.fft.rfft(k, 2 * n), 2 * n)[..., :n].astype(x.dtype)
+
+
+def past_scores(x):
+    return np.where(np.tri(len(x)) > 0, np.outer(x, x), -np.inf)
+
+
+def edited(place, edit, base=np.cumsum):
+    """`base` with something added at a place, or at all places that have a neighbour."""
+
+    def f(x):
+        y = np.array(base(x), float)
+        y[place] += edit(x)
+        return y
+
+    return f
+
+
+def neighbours(seen):
+    return edited(slice(0, -1), lambda x: 1.0 * seen(x[1:]))
+
+
+def with_other_units(small):
+    def f(x):
+        y = np.stack([np.cumsum(x), np.full(len(x), np.finfo(float).min), 1e12 * np.cumsum(x)], 1)
+        y[7, 0] += small * x[8]
+        return y
+
+    return f
+
+
+def nan_where(seen):
+    def f(x):
+        y = np.cumsum(x)
+        y[:-1][seen(x[1:])] = np.nan
+        return y
+
+    return f
+
+
+def shared_maximum(x):
+    """exp(s − max over the future too) times the mask, normalised: a large later score makes 0/0 of the past."""
+    s = np.outer(np.tanh(x) + 2, x)
+    w = np.exp(s - s.max(1, keepdims=True)) * np.tri(len(x))
+    return (w @ np.tanh(x)) / w.sum(1)
+
+
+def opened_mask(x):
+    y = past_scores(x)
+    y[3, 5] = x[9] if x[9] > 1 else -np.inf
+    return y
+
+
+def first_nan(f):
+    def g(x):
+        y = np.array(f(x))
+        y[0] = np.nan
+        return y
+
+    return g
+
+
+def saw(x):
+    return 1e5 * x - np.floor(1e5 * x)
+
+
+def mean_after(x):
+    return np.cumsum(x) + 1e-14 * x.mean()
+
+
+def early_fft(x):
+    return edited(13, lambda x: 1e-11 * x[14], convolve)(x)
+
+
+LEAKS = {
+    "special values: exact 0": neighbours(lambda x: x == 0),
+    "special values: exact 1": neighbours(lambda x: x == 1),
+    "special values: integers": neighbours(lambda x: x == np.round(x)),
+    "special values: beyond 1e6": neighbours(lambda x: np.abs(x) > 1e6),
+    "special values: beyond 1e20": neighbours(lambda x: np.abs(x) > 1e20),
+    "special values: below 1e-6": neighbours(lambda x: (np.abs(x) < 1e-6) & (x != 0)),
+    "special values: equal neighbours": edited(slice(0, -1), lambda x: 1.0 * (x[1:] == x[:-1])),
+    "special values: one place, exact −1": edited(4, lambda x: x[5] == -1),
+    "units: a channel beside larger ones": with_other_units(1e-9),
+    "not finite: NaN where large": nan_where(lambda x: np.abs(x) > 100),
+    "not finite: NaN where far from usual": nan_where(lambda x: np.abs(x) > 1e6),
+    "not finite: shared maximum": shared_maximum,
+    "not finite: always −inf, beside a leak": edited((3, 2), lambda x: 1e-9 * x[9], past_scores),
+    "not finite: a mask that opens": opened_mask,
+    "not finite: always NaN, beside a leak": first_nan(lambda x: np.cumsum(x) + np.roll(x, -1)),
+    "rough: early": edited(3, lambda x: 1e-6 * saw(x[4])),
+    "rough: late": edited(23, lambda x: 1e-6 * saw(x[24])),
+    "rough: where values are large": edited(23, lambda x: 1e-6 * saw(x[24]) * (np.abs(x[24]) > 20)),
+    "rough: everywhere": edited(slice(0, -1), lambda x: 1e-6 * saw(x[1:])),
+    "rough: after a transform": edited(13, lambda x: 1e-6 * saw(x[14]), convolve),
+    "transform: 1e-11 beside its noise": early_fft,
+    "transform: 1e-4 beside single precision": edited(9, lambda x: 1e-4 * x[10], lambda x: convolve(x, np.float32)),
+    "single precision: 1e-6": edited(6, lambda x: np.float32(1e-6 * x[7]), lambda x: np.cumsum(x.astype(np.float32))),
+    "steady and tiny: one neighbour": lambda x: np.cumsum(x) + 1e-15 * np.roll(x, -1),
+    "steady and tiny: the mean": mean_after,
+    "several outputs: the second": lambda x: (np.cumsum(x), x[::-1].copy()),
+    "several outputs: by name": lambda x: {"hidden": np.cumsum(x), "logits": np.cumsum(x) + 1e-8 * np.roll(x, -1)},
+}
+
+CAUSAL = {
+    "transform, double": convolve,
+    "transform, single inside": lambda x: convolve(x, np.float32),
+    "transform, rounded to sixty-fourths": lambda x: np.round(convolve(x, np.float32) * 64) / 64,
+    "transform, rectified": lambda x: np.maximum(convolve(x), 0),
+    "transform, sign": lambda x: np.sign(convolve(x)),
+    "masked scores": past_scores,
+    "first output NaN": first_nan(np.cumsum),
+    "units": with_other_units(0.0),
+    "overflow of its own": lambda x: np.cumsum(x**4),
+    "several outputs, a loss and a state": lambda x: {"y": np.cumsum(x), "loss": x.sum(), "h": np.ones(7) * x.sum()},
+    "a state as wide as the sequence is long": lambda x: (np.cumsum(x), np.ones(N) * x.sum()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_leak_of_each_kind_is_found(name):
+    report = check_callable(LEAKS[name], N)
+    assert (report.verdict, report.exit_code) == ("not causal", 1), report
+    assert report.witness.output < report.witness.input
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_what_resembles_a_leak_is_none(name):
+    report = check_callable(CAUSAL[name], N)
+    assert (report.verdict, report.exit_code) == ("causal", 0), report
+
+
+TOKEN_LEAKS = {
+    "first token": lambda t: neighbours(lambda x: x == 0)(t),
+    "last token": lambda t: neighbours(lambda x: x == 15)(t),
+    "where a token first stands": lambda t: edited(0, lambda x: np.argmax(x == 2))(t),
+    "how many tokens there are": lambda t: np.cumsum(t) + 1e-3 * len(set(t.tolist())),
+    "transform, not padded": lambda t: np.fft.ifft(np.fft.fft(TABLE[t], axis=0) * 1j ** np.arange(N)[:, None], axis=0),
+}
+
+
+@pytest.mark.parametrize("name", TOKEN_LEAKS)
+def test_a_leak_of_tokens_is_found(name):
+    assert check_callable(TOKEN_LEAKS[name], N, dtype="int64").verdict == "not causal"
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_noise_of_tokens_is_measured(dtype):
+    report = check_callable(lambda t: convolve(TABLE[t].T, dtype).T, N, dtype="int64")
+    assert (report.verdict, report.evidence) == ("causal", "measured: causal to rounding")
+    assert 0 < report.response < report.floor < 2.0 ** (-40 if dtype is np.float64 else -12)
+
+
+def test_noise_that_cannot_be_measured_decides_nothing():
+    """Tokens, and a sum that cancels: no transform is seen, and no input can be moved."""
+    report = check_callable(
+        lambda t: TABLE[t].sum(0) - (np.cumsum(TABLE[t][::-1], 0)[::-1] - TABLE[t]), N, dtype="int64"
+    )
+    assert (report.verdict, report.outcome) == ("undecided", "noise")
+
+
+def test_a_model_that_raises_for_some_futures_is_never_causal():
+    def f(x):
+        if np.abs(x[N // 2 :]).max() > 500:
+            raise ValueError("overflow")
+        return np.cumsum(x)
+
+    report = check_callable(f, N)
+    assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "exception", 2)
+
+
+def test_all_outputs_are_reported_and_one_can_be_named():
+    def f(x):
+        return {"hidden": np.cumsum(x), "logits": x[::-1].copy(), "loss": x.sum(), "count": 3}
+
+    report = check_callable(f, N)
+    assert {o.name: o.verdict for o in report.outputs} == {"hidden": "causal", "logits": "not causal"}
+    assert report.witness.array == "logits" and any("loss" in note for note in report.notes)
+    assert any("count (int)" in note for note in report.notes)
+    assert check_callable(f, N, output="hidden").verdict == "causal"
+    assert check_callable(f, N, output="1").verdict == "not causal"
+    assert check_callable(f, N, output="other").outcome == "bad input"
+
+
+def test_what_was_tried_is_said():
+    report = check_callable(np.cumsum, N)
+    assert report.covered.startswith("|x| from ") and report.cuts_tested == N - 1
+    assert check_callable(lambda t: np.cumsum(t), N, dtype="int64", vocab=5).covered.startswith("5 of 5 tokens")
+
+
+@pytest.mark.parametrize("vocab", [2, 5, 50257])
+def test_always_tried_tokens(vocab):
+    inputs = Inputs.of("2,n", N, "int64", vocab, specials=(1, vocab - 1))
+    tried = np.concatenate([inputs.futures(k).donor(5).ravel() for k in inputs.kinds if k.startswith("token")])
+    assert {0, 1, vocab - 2, vocab - 1} <= set(tried.tolist())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int64", "bool"])
+def test_futures_differ_from_the_base_at_the_cut(dtype):
+    inputs = Inputs.of("n,2", N, dtype, vocab=7)
+    for cut in range(1, N):
+        futures = inputs.futures(inputs.kinds[0])
+        assert (futures.donor(cut)[cut] != futures.base[cut]).all()
+
+
+def test_runs_per_cut_when_nothing_leaks():
+    def slow(x):
+        time.sleep(0.004)
+        return np.cumsum(x)
+
+    report = check_callable(slow, 512, budget=0.01)
+    assert report.outcome == "partial"
+    report = check_callable(slow, 1024)
+    assert report.verdict == "causal" and report.forwards <= 1.5 * 1024
+
+
+def test_assert_causal():
+    assert_causal(np.cumsum, N)
+    with pytest.raises(AssertionError, match="not causal: output 0 changes by"):
+        assert_causal(lambda x: x + np.roll(x, -1), N)
+    with pytest.raises(AssertionError, match="undecided"):
+        assert_causal(lambda x: x * np.nan, N)
+
+
+def shifted(k):
+    """Output i is the sum of inputs 0 … i + k."""
+    return lambda x: np.array([x[: max(i + k + 1, 0)].sum() for i in range(len(x))])
+
+
+@pytest.mark.parametrize("k", [-1, 0, 1, 5])
+def test_lookahead_is_exact(k):
+    assert check_callable(shifted(k), N, lookahead=k).verdict == "causal"
+    assert check_callable(shifted(k), N, lookahead=k + 1).verdict == "causal"
+    if k > -1:
+        report = check_callable(shifted(k), N, lookahead=k - 1)
+        assert report.verdict == "not causal" and report.witness.input - report.witness.output == k
+        assert report.witness.output == 0
+
+
+def test_lookahead_tolerates_a_transform_and_finds_a_whisper_beside_it():
+    assert check_callable(lambda x: np.concatenate([[0.0], convolve(x)[:-1]]), N, lookahead=-1).verdict == "causal"
+    report = check_callable(edited(13, lambda x: 1e-10 * x[16], convolve), N, lookahead=2)
+    assert (report.witness.output, report.witness.input) == (13, 16)
+    assert check_callable(edited(13, lambda x: 1e-10 * x[16], convolve), N, lookahead=3).verdict == "causal"
+    assert check_callable(np.cumsum, N, lookahead=-2).outcome == "bad input"
+    assert check_callable(np.flip, 4, lookahead=3).evidence == "proved"
+
+
+# --- how models are called -----------------------------------------------------------------------------------------
+
+INTERFACES = """
+import numpy as np
+def with_mask(x, mask): return np.cumsum(x * mask)
+def keyword_only(*, x): return np.cumsum(x)
+def mapping(batch): return {"logits": np.cumsum(batch["input_ids"] * batch["attention_mask"])}
+def scaled(x, scale): return np.cumsum(x) * scale
+def mask_leaks(x, key_mask): return x[::-1] * key_mask
+table = np.eye(5)
+def looks_up(t): return np.cumsum(table[t], 0)
+def raises_out_of_range(x): raise ValueError("index out of range")
+"""
+
+
+@pytest.fixture(scope="module")
+def interfaces(tmp_path_factory):
+    file = tmp_path_factory.mktemp("models") / "interfaces.py"
+    file.write_text(INTERFACES)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "verdict", "said"),
+    [
+        ("with_mask", {}, "causal", "mask = ones of shape (24,)"),
+        ("keyword_only", {}, "causal", "x = the input"),
+        ("mapping", {}, "causal", "input_ids = the input, attention_mask = ones"),
+        ("scaled", {"arguments": ("scale=2.5",)}, "causal", "scale = 2.5"),
+        ("mask_leaks", {}, "not causal", "key_mask = ones"),
+    ],
+)
+def test_ways_to_be_called(interfaces, name, options, verdict, said):
+    report = check_file(interfaces, name, 24, budget=2.0, **options)
+    assert report.verdict == verdict, report
+    assert any(said in note for note in report.notes)
+
+
+def test_what_is_missing_is_named(interfaces):
+    report = check_file(interfaces, "scaled", 24)
+    assert report.outcome == "exception" and "--arg scale=ones" in report.reason
+
+
+def test_no_words_of_an_exception_decide(interfaces):
+    """A model whose message speaks of an index gets the same treatment as one whose message does not."""
+    report = check_file(interfaces, "raises_out_of_range", 24, dtype="int64")
+    assert report.outcome == "exception" and "--vocab" in report.reason
+
+
+@pytest.mark.parametrize("text", ["mask", "=ones", "a b=1", "mask=many"])
+def test_bad_arguments_are_named(text):
+    with pytest.raises(UndecidedError, match="arg: expected"):
+        parse_arguments((text,))
+
+
+# --- arithmetic seen and redrawn -----------------------------------------------------------------------------------
+
+
+def test_transforms_are_seen_by_whatever_name():
+    import sys
+
+    before = np.fft.rfft
+    module = type(sys)("user")
+    module.rfft = np.fft.rfft
+    with watched(Watch(), (module,)) as watch:
+        module.rfft(np.ones(8, np.float32))
+        np.fft.fft2(np.ones((4, 4)))
+    assert watch.transforms == {("complex64", 5), ("complex128", 16)}
+    assert np.fft.rfft is before and module.rfft is before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_redrawn_rounding_is_of_the_size_of_rounding(dtype):
+    """Held against the error of the transform itself, in longer arithmetic."""
+    x = np.random.default_rng(0).standard_normal(512).astype(dtype)
+    exact = np.fft.fft(x.astype(np.longdouble))
+    error = np.abs(np.fft.fft(x) - exact).std()
+    drawn = []
+    for seed in range(8):
+        with watched(Watch(seed)):
+            drawn.append(np.fft.fft(x))
+    noise = np.abs(np.array(drawn) - exact).std()
+    assert error < noise < 30 * error
