@@ -56,7 +56,7 @@ class Entry:
     Attributes:
         node: its name in the graph; op: the operator.
         module: the path of the innermost module and its class; empty for the outermost.
-        line: file, line and text of the innermost line of the user's code.
+        line: file, line and text of the innermost line of a module's `forward`; empty where a function was given.
     """
 
     node: str
@@ -458,7 +458,7 @@ def _carries(value: Value, i: int, j: int) -> bool:
 def described(node: fx.Node) -> Entry:
     """A node as its operator, module and line."""
     trace = node.meta.get("stack_trace") or ""
-    frames = [f for f in trace.split('File "') if '", line ' in f]
+    frames = [f for f in trace.split('File "') if '", line ' in f and not f.startswith(__file__)]
     line = ""
     if frames:
         file, _, rest = frames[-1].partition('", line ')

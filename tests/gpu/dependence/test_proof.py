@@ -393,6 +393,21 @@ def test_a_leak_behind_zero_weights_is_not_proved():
     assert (found.verdict, found.pair, found.entry.op) == ("not proved", (0, 1), "aten.mean.dim")
 
 
+def test_an_innocent_convolution_is_not_blamed():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.norm = nn.Conv1d(D, 8, 3), nn.GroupNorm(1, 8)
+
+        def forward(self, t):
+            return self.norm(torch.relu(self.convolution(F.pad(t, (2, 0)))))
+
+    found = prove_causal(Net(), [torch.zeros(1, D, N)], 2)
+    assert (found.pair, found.entry.op, found.entry.module) == (
+        (0, 1), "aten.native_group_norm.default", "norm (GroupNorm)",
+    )  # fmt: skip
+
+
 def test_control_flow_by_the_data_is_not_proved():
     def branches(t):
         return t if t.sum() > 0 else t * 2
