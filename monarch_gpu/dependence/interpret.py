@@ -107,6 +107,8 @@ class Interpretation:
         elif node.target.namespace in PURE and self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
         call = self._described(node, args, kwargs)
+        if _has_numbers_of_data(node, values):
+            return self._unknown(node, name, "a number that depends on the data", args, kwargs)
         if name not in RULES:
             return self._unknown(node, name, "no rule", args, kwargs)
         try:
@@ -154,6 +156,8 @@ class Interpretation:
         shapes = [shape for shape, _ in _outputs(node)]
         if not operands:
             operands = [constant(self.lattice, np.zeros(()))]
+        if not shapes and node.meta.get("val") is not None:  # a number that depends on the data
+            return everything(operands, ())
         made = [everything(operands, shape) for shape in shapes]
         return made if isinstance(node.meta.get("val"), list | tuple) else made[0] if made else None
 
@@ -173,6 +177,12 @@ class Interpretation:
 
 def _scalar(condition: Dependence, like: Value) -> Dependence:
     return bounded(everything([condition], (1,) * len(like.shape)))
+
+
+def _has_numbers_of_data(node: fx.Node, values: dict[fx.Node, Any]) -> bool:
+    """Whether some argument is a number, not a tensor, that depends on the data."""
+    numbers = (n for n in node.all_input_nodes if not isinstance(n.meta.get("val"), torch.Tensor | list | tuple))
+    return any(isinstance(values[n], Value) for n in numbers)
 
 
 def _tensors(args: Any) -> list[Value]:

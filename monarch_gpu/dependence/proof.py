@@ -56,7 +56,7 @@ class Entry:
     Attributes:
         node: its name in the graph; op: the operator.
         module: the path of the innermost module and its class; empty for the outermost.
-        line: file, line and text of the innermost line of the user's code.
+        line: file, line and text of the innermost line of a module's `forward`; empty where a function was given.
     """
 
     node: str
@@ -181,11 +181,12 @@ def prove(
     Raises:
         ValueError: as `prove_causal`.
     """
-    tensors = [t for t in pytree.tree_leaves((tuple(args), dict(kwargs or {}))) if isinstance(t, torch.Tensor)]
+    given, named = _distinct(args, kwargs)
+    tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
     axes = _checked_axes(tensors, sequence_axes)
     n = next(t.shape[a] for t, a in zip(tensors, axes, strict=True) if isinstance(a, int))
     try:
-        program = exported(module, tuple(args), dict(kwargs or {}))
+        program = exported(module, given, named)
     except Exception as error:
         return Proof("not proved", n, contract, reason="export", detail=_first_line(error))
     if has_unknown_sizes(program.graph_module):
@@ -225,10 +226,24 @@ def certify_causal(
     proof = prove_causal(module, args, sequence_axes, kwargs, output_axes)
     if not proof.proved:
         raise ValueError(f"module: expected one that is proved causal, got {proof.reason}: {proof.detail}")
-    tensors = [t for t in pytree.tree_leaves((tuple(args), dict(kwargs or {}))) if isinstance(t, torch.Tensor)]
-    program = exported(module, tuple(args), dict(kwargs or {}))
+    given, named = _distinct(args, kwargs)
+    tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
+    program = exported(module, given, named)
     axes = _checked_axes(tensors, sequence_axes)
     return Question(program, tensors, axes, proof.n, "causal", lambda i, j: j <= i, output_axes).certificate()
+
+
+def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
+    """The arguments, a tensor that is given twice copied: the graph would take both for one."""
+    seen: set[int] = set()
+
+    def once(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor) or id(leaf) not in seen:
+            seen.add(id(leaf))
+            return leaf
+        return leaf.clone()
+
+    return pytree.tree_map(once, (tuple(args), dict(kwargs or {})))
 
 
 def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | None] | int) -> list[int | str | None]:
@@ -328,11 +343,10 @@ class Question:
     def _inputs(self, interpretation: Interpretation) -> list[Any]:
         """The abstract value of every placeholder."""
         program, lattice = self.program, interpretation.lattice
-        arguments = pytree.tree_leaves(program.example_inputs)
-        user, values = iter(arguments), []
+        user, values = iter(self._arguments()), []
         for spec in program.graph_signature.input_specs:
             if spec.kind == InputKind.USER_INPUT:
-                values.append(self._input(interpretation, next(user)))
+                values.append(self._input(interpretation, *next(user)))
                 continue
             name = spec.target
             tensor = program.state_dict.get(name) if name in program.state_dict else program.constants.get(name)
@@ -344,11 +358,17 @@ class Question:
                 values.append(interpretation.constant(tensor))
         return values
 
-    def _input(self, interpretation: Interpretation, argument: Any) -> Any:
+    def _arguments(self) -> list[tuple[Any, int | str | None]]:
+        """Every argument in the order of the graph, which may reorder keywords, with its axis."""
+        rest, found = list(zip(self.tensors, self.axes, strict=True)), []
+        for argument in pytree.tree_leaves(self.program.example_inputs):
+            place = next((k for k, (tensor, _) in enumerate(rest) if tensor is argument), None)
+            found.append((argument, None if place is None else rest.pop(place)[1]))
+        return found
+
+    def _input(self, interpretation: Interpretation, argument: Any, axis: int | str | None) -> Any:
         if not isinstance(argument, torch.Tensor):
             return argument
-        index = next(k for k, t in enumerate(self.tensors) if t is argument)
-        axis = self.axes[index]
         if axis == FIXED:
             return interpretation.constant(argument)
         lattice = interpretation.lattice
@@ -438,7 +458,7 @@ def _carries(value: Value, i: int, j: int) -> bool:
 def described(node: fx.Node) -> Entry:
     """A node as its operator, module and line."""
     trace = node.meta.get("stack_trace") or ""
-    frames = [f for f in trace.split('File "') if '", line ' in f]
+    frames = [f for f in trace.split('File "') if '", line ' in f and not f.startswith(__file__)]
     line = ""
     if frames:
         file, _, rest = frames[-1].partition('", line ')

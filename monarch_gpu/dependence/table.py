@@ -276,6 +276,8 @@ def _as_complex(call: Call) -> Dependence:
 
 def _view(call: Call) -> Value:
     x = call.args[0]
+    if call.op._overloadname == "dtype":
+        raise NoRuleError("the same bits as another dtype")
     if isinstance(x, Spectrum):
         for axis in range(len(call.shape)):
             if call.shape[axis] == x.shape[x.axis] and prod(call.shape[:axis]) == prod(x.shape[: x.axis]):
@@ -406,6 +408,13 @@ def _pad(call: Call) -> Dependence:
     return x
 
 
+def _strided(call: Call) -> Dependence:
+    """Elements by their place in memory, where that is their order."""
+    if not call.described[0].is_contiguous() or call.described[0].storage_offset():
+        raise NoRuleError("places in memory, of a tensor that is not contiguous")
+    return _moved(call)
+
+
 def _moved(call: Call) -> Dependence:
     """Any movement: the operator itself, run on the numbers of the elements, says which goes where."""
     places = [k for k, a in enumerate(call.args) if isinstance(a, Value)]
@@ -432,8 +441,15 @@ def _scatter(call: Call) -> Dependence:
         raise NoRuleError("too many elements to follow one by one")
     numbers = torch.arange(size, size + prod(source.shape)).reshape(source.shape)
     places = torch.from_numpy(np.array(index.array))
+    _demand_once(torch.zeros(x.shape).scatter_add(call.args[1], places, torch.ones(index.shape)))
     moved = torch.scatter(torch.arange(size).reshape(x.shape), call.args[1], places, numbers)
     return move([x, source], moved.numpy())
+
+
+def _demand_once(written: torch.Tensor) -> None:
+    """Refuse a place that is written to several times, as which value remains is not laid down."""
+    if (written > 1).any():
+        raise NoRuleError("a place that is written to several times")
 
 
 def _scatter_sum(call: Call) -> Dependence:
@@ -545,6 +561,7 @@ def _index_put(call: Call) -> Dependence:
         raise NoRuleError("values put at places that depend on the data")
     tensors = [None if i is None else torch.from_numpy(np.array(i.array)) for i in indices]
     size = prod(x.shape)
+    _demand_once(torch.ops.aten.index_put(torch.zeros(x.shape), tensors, torch.ones(values.shape), True))
     numbers = torch.arange(size, size + prod(values.shape)).reshape(values.shape)
     if size + prod(values.shape) > MOVED:
         raise NoRuleError("too many elements to follow one by one")
@@ -779,7 +796,7 @@ def _convolution(call: Call) -> Dependence:
     grouped = reshape(value, (value.shape[0], groups, channels // groups, *value.shape[2:]))
     value = mixed(grouped, (2,), (value.shape[0], groups, 1, *value.shape[2:]))
     zero = w.known & (w.values == 0)
-    if w.infinite or not np.isfinite(w.values).all():
+    if not _finite(w) or not _finite(x):
         zero = np.zeros_like(zero)
     for k in range(dims):
         others = tuple(axis for axis in range(len(w.shape)) if axis != k + 2)
@@ -1004,6 +1021,7 @@ RULES: dict[str, Rule] = {
     "embedding": _embedding,
     "index_put": _index_put,
     "_unsafe_index_put": _index_put,
+    "as_strided": _strided,
     "repeat": _repeat,
     "scatter": _scatter,
     "scatter_add": _scatter_sum,
@@ -1011,7 +1029,6 @@ RULES: dict[str, Rule] = {
     **{
         name: _moved
         for name in (
-            "as_strided",
             "unfold",
             "diagonal",
             "select_scatter",

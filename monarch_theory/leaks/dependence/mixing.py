@@ -103,7 +103,9 @@ def mixed(
     shape = value.shape if shape is None else tuple(shape)
     level = max(value.infinite, _infinities(value, tuple(axes), neutral))
     known = np.zeros((1,) * len(shape), bool)
-    home = value.home if shape == value.shape else None
+    home = value.home
+    if home is not None and any(s != t and h > 1 for s, t, h in zip(shape, value.shape, home.shape, strict=True)):
+        home = None
     nothing = np.zeros((1,) * len(shape))
     return Dependence(value.lattice, shape, joined(value, axes), known, nothing, level, home)
 

@@ -176,11 +176,8 @@ def choose(condition: Value, yes: Value, no: Value) -> Value:
 
 
 def reduce(value: Value, axes: Sequence[int], keepdims: bool, evaluate: Any, neutral: float | None) -> Value:
-    K = (
-        value.K.all(axis=tuple(axes), keepdims=True)
-        if 0 not in value.shape
-        else np.zeros((1,) * len(value.shape), bool)
-    )
+    K: np.ndarray = np.logical_and.reduce(value.K, axis=tuple(axes), keepdims=True)
+    K = K if 0 not in value.shape else np.zeros_like(K)
     bad = nonfinite(value) & ~K
     if neutral is not None:
         bad = bad & ~np.equal(value.V, neutral)

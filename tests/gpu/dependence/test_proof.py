@@ -141,6 +141,13 @@ LEAKING = {
     "through complex parts": lambda t: t + torch.view_as_real(torch.complex(t, t.flip(1)))[..., 1],
     "exponential of a long mask": lambda t: torch.exp(torch.where(causal(), 0.0, -30.0)).double() @ t,
     "softplus of the sum": lambda t: t * F.softplus(t.sum((1, 2), keepdim=True) * 1e-9),
+    "bits": lambda t: t.flip(1).view(torch.int64).view(torch.float64),
+    "places in memory": lambda t: t.transpose(1, 2).as_strided((1, N, D), (N * D, 1, N)),
+    "written twice": lambda t: torch.zeros_like(t).index_put(
+        (torch.tensor([0]), torch.tensor([0, 0])), torch.stack([t[0, 0], t[0, -1]])
+    ),
+    "a number of the data": lambda t: t * t.sum().item(),
+    "a number computed on": lambda t: t + (t.sum().item() * 2 + 1),
     "scatter": lambda t: torch.zeros_like(t).scatter_add(1, (t.abs() * 5).long() % N, t),
 }  # fmt: skip
 
@@ -386,12 +393,36 @@ def test_a_leak_behind_zero_weights_is_not_proved():
     assert (found.verdict, found.pair, found.entry.op) == ("not proved", (0, 1), "aten.mean.dim")
 
 
+def test_an_innocent_convolution_is_not_blamed():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.norm = nn.Conv1d(D, 8, 3), nn.GroupNorm(1, 8)
+
+        def forward(self, t):
+            return self.norm(torch.relu(self.convolution(F.pad(t, (2, 0)))))
+
+    found = prove_causal(Net(), [torch.zeros(1, D, N)], 2)
+    assert (found.pair, found.entry.op, found.entry.module) == (
+        (0, 1), "aten.native_group_norm.default", "norm (GroupNorm)",
+    )  # fmt: skip
+
+
 def test_control_flow_by_the_data_is_not_proved():
     def branches(t):
         return t if t.sum() > 0 else t * 2
 
     found = prove_causal(branches, [torch.zeros(1, N, D)], 1)
     assert (found.verdict, found.reason) == ("not proved", "export")
+
+
+def test_the_same_tensor_twice_keeps_both_axes():
+    t = torch.zeros(1, N, D)
+    assert prove_causal(lambda a, b: a + b.flip(1), [t, t], [1, None]).proved
+    assert not prove_causal(lambda a, b: a.flip(1) + b, [t, t], [1, None]).proved
+    keywords = {"b": torch.zeros(1, N, D), "a": t}
+    assert prove_causal(lambda a, b: a + b.flip(1), [], [None, 1], keywords).proved
+    assert not prove_causal(lambda a, b: a + b.flip(1), [], [1, None], keywords).proved
 
 
 def test_sizes_by_the_data_are_not_proved():
