@@ -33,7 +33,8 @@ def check(
     order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
     square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,
     powers_of_two: Annotated[bool, typer.Option("--powers-of-two", help="Only sizes that are powers of two.")] = False,
-    max_size: Annotated[int, typer.Option(help="Largest length of an input row.")] = 4096,
+    max_size: Annotated[int | None, typer.Option(help="Largest row of the input; may add larger ones.")] = None,
+    shape: Annotated[str | None, typer.Option(help="Only these sizes: batch=8,n=2048 or radices=8x8.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one case.")] = 10.0,
     memory: Annotated[float, typer.Option(help="GiB the kernel's process may use; 0: no limit.")] = 8.0,
     script: Annotated[Path | None, typer.Option(help="Write the reproducing script here as well.")] = None,
@@ -64,7 +65,7 @@ def check(
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
                 operands=operands, rounding=rounding, algorithm=algorithm,
                 on_case=lambda done, total: progress.update(task, completed=done, total=total),
-                max_size=max_size, order=order, square=square, powers_of_two=powers_of_two,
+                max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),
             )  # fmt: skip
     except ValueError as error:
         _refuse(str(error))
@@ -80,6 +81,21 @@ def check(
         if reproduction and script is None:
             print(f"\n# ---- reproduces it: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
     raise typer.Exit(found.exit_code)
+
+
+def _sizes(text: str | None) -> dict[str, int | tuple[int, ...]] | None:
+    """Sizes as given to `--shape`, by name."""
+    if text is None:
+        return None
+    found: dict[str, int | tuple[int, ...]] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        sizes = value.replace("×", "x").split("x")
+        if not name.strip() or not all(size.strip().isdecimal() for size in sizes):
+            raise ValueError(f"shape: expected NAME=SIZE or NAME=SIZExSIZE, separated by commas, got {text!r}")
+        numbers = tuple(map(int, sizes))
+        found[name.strip()] = numbers[0] if len(numbers) == 1 else numbers
+    return found
 
 
 def _list_ops() -> None:

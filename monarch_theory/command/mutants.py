@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +21,19 @@ def mutants(
 ) -> None:
     """Run every faulty kernel of the corpus, which must be caught, and right ones, which must not be blamed.
 
-    Exit code 0: every mutant caught and no false alarm. 1: otherwise.
+    Exit code 0: every mutant caught and no false alarm. 1: otherwise. 2: nothing was run.
     """
     from monarch_theory.testing.judge import Verdict
     from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
     from monarch_theory.testing.mutants.run import missing_library, run_clean, run_mutants
 
+    known = sorted({m.library for m in MUTANTS} | {k.library for k in RIGHT})
+    if library not in (None, *known):
+        print(f"library: expected one of {', '.join(known)}, got {library!r}", file=sys.stderr)
+        raise typer.Exit(2)
+    if runs < 0:
+        print(f"runs: expected at least zero, got {runs}", file=sys.stderr)
+        raise typer.Exit(2)
     wrong = tuple(m for m in MUTANTS if library in (None, m.library))
     right = tuple(k for k in RIGHT if library in (None, k.library))
     console = Console(stderr=True)
@@ -78,7 +86,8 @@ def mutants(
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         _print(summary)
-    raise typer.Exit(int(bool(escaped or alarms)))
+    tried = bool(caught or summary["clean_runs"])
+    raise typer.Exit(int(bool(escaped or alarms)) if tried else 2)
 
 
 def _print(summary: dict[str, Any]) -> None:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dis
 import os
 import resource
 import signal
 import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.loading import quoted
-from monarch_theory.sandbox.outcome import SandboxError
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
-__all__ = ["Answer", "Serves", "serve"]
+__all__ = ["Answer", "Serves", "UserCodeError", "serve", "user_code"]
 
 Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
+
+PACKAGE = Path(__file__).parents[1]
+RAISES = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
 
 
 class Serves(Protocol):
@@ -62,14 +69,59 @@ def answer(server: Serves, what: str, header: dict[str, Any], arrays: tuple[np.n
     """What was asked, or the outcome of what went wrong."""
     try:
         return getattr(server, header["do"])(header, arrays)  # type: ignore[no-any-return]
+    except UserCodeError as error:
+        return {"outcome": error.outcome.name, "message": error.message, "types": types_of(error.error)}, ()
     except SandboxError as error:
+        if passed_through_user_code(error):
+            return {"outcome": "EXCEPTION", "message": quoted(error, server.path), "types": types_of(error)}, ()
         return {"outcome": error.outcome.name, "message": error.message}, ()
-    except SystemExit as error:
-        return {"outcome": "EXIT", "message": f"{what} called sys.exit({error.code!r})"}, ()
     except BaseException as error:
-        outcome = "OUT_OF_MEMORY" if is_out_of_memory(error) else "EXCEPTION"
-        types = [kind.__name__ for kind in type(error).__mro__]
-        return {"outcome": outcome, "message": quoted(error, server.path), "types": types}, ()
+        outcome, message = ending(error, what, server.path)
+        return {"outcome": outcome.name, "message": message, "types": types_of(error)}, ()
+
+
+def types_of(error: BaseException) -> list[str]:
+    """Names of the classes of what was raised, its own first: the fact that decisions rest on, not its words."""
+    return [kind.__name__ for kind in type(error).__mro__]
+
+
+class UserCodeError(Exception):
+    """User code raised.
+
+    Attributes:
+        outcome: EXCEPTION, EXIT or OUT_OF_MEMORY, whatever was raised.
+        error: what was raised; its type is a fact, its words are for people.
+    """
+
+    def __init__(self, outcome: Outcome, message: str, error: BaseException):
+        super().__init__(message)
+        self.outcome, self.message, self.error = outcome, message, error
+
+
+@contextlib.contextmanager
+def user_code(what: str, path: str) -> Iterator[None]:
+    """Around exactly the calls into user code: whatever it raises, an error of this package too, is its exception.
+
+    Raises:
+        UserCodeError: user code raised anything.
+    """
+    try:
+        yield
+    except BaseException as error:
+        raise UserCodeError(*ending(error, what, path), error) from None
+
+
+def ending(error: BaseException, what: str, path: str) -> tuple[Outcome, str]:
+    """The outcome that something raised amounts to, and a line about it."""
+    if isinstance(error, SystemExit):
+        return Outcome.EXIT, f"{what} called sys.exit: {quoted(error, path)}"
+    return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else Outcome.EXCEPTION, quoted(error, path)
+
+
+def passed_through_user_code(error: BaseException) -> bool:
+    """Whether a frame that is not this package's lies between here and where the error was raised."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(not frame.f_code.co_filename.startswith(f"{PACKAGE}{os.sep}") for frame, _ in frames)
 
 
 def encoded(reply: Answer) -> bytes:
@@ -81,9 +133,22 @@ def encoded(reply: Answer) -> bytes:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Python's, NumPy's and torch's ways of saying that an allocation failed."""
-    words = ("can't allocate memory", "bad_alloc", "out of memory", "Cannot allocate memory", "bad allocation")
-    return isinstance(error, MemoryError) or any(w in str(error) for w in words)
+    """Whether an allocation failed.
+
+    Python, NumPy and CUDA have a type for it. Torch's allocator on the host has none: its error is a bare RuntimeError,
+    which counts where native code raised it, not a line of Python that could say anything.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return type(error) is RuntimeError and not raised_in_python(error) and "DefaultCPUAllocator" in str(error)
+
+
+def raised_in_python(error: BaseException) -> bool:
+    """Whether a `raise` statement raised it, and not a call into native code."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is None or place.tb_frame.f_code.co_code[place.tb_lasti] in RAISES
 
 
 def die_with_parent() -> None:

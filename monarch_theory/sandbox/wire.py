@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.sandbox.outcome import Outcome
+
 __all__ = ["DTYPES", "decode", "encode", "receive"]
 
 DTYPES = (
@@ -17,6 +19,8 @@ DTYPES = (
 )  # fmt: skip
 
 LARGEST_HEADER = 1 << 20
+LARGEST_BODY = 1 << 32
+"""Bytes of all arrays of one message: what a process announces is not to fill the memory of the other."""
 
 
 def encode(header: dict[str, Any], arrays: tuple[np.ndarray, ...] = ()) -> bytes:
@@ -43,20 +47,55 @@ def receive(read: Callable[[int], bytes]) -> tuple[dict[str, Any], tuple[np.ndar
     """The next message, through `read(size)`, which returns exactly that many bytes.
 
     Raises:
-        ValueError: the bytes are no message.
+        ValueError: the bytes are no message. What it says of arrays is checked before any of them is read.
     """
     size = int.from_bytes(read(8), "big")
     if size > LARGEST_HEADER:
         raise ValueError(f"header: expected at most {LARGEST_HEADER} bytes, got {size}")
-    message = json.loads(read(size))
-    return message["header"], tuple(decode(a, read) for a in message["arrays"])
+    try:
+        message = json.loads(read(size))
+    except RecursionError:
+        raise ValueError("header: expected a flat JSON object, got one nested too deeply") from None
+    if not isinstance(message, dict) or not isinstance(message.get("arrays"), list):
+        raise ValueError("message: expected an object with a header and arrays, got something else")
+    header = message.get("header")
+    if not isinstance(header, dict):
+        raise ValueError(f"header: expected an object, got {type(header).__name__}")
+    _check_outcome(header)
+    described = [described_array(a) for a in message["arrays"]]
+    announced = sum(prod(shape) * dtype.itemsize for dtype, shape in described)
+    if announced > LARGEST_BODY:
+        raise ValueError(f"arrays: expected at most {LARGEST_BODY} bytes, got {announced}")
+    return header, tuple(decode(dtype, shape, read) for dtype, shape in described)
 
 
-def decode(described: dict[str, Any], read: Callable[[int], bytes]) -> np.ndarray:
+def _check_outcome(header: dict[str, Any]) -> None:
+    """An answer that says how user code ended names an outcome, and says why in words."""
+    if "outcome" not in header:
+        return
+    name, message = header["outcome"], header.get("message")
+    if not isinstance(name, str) or name not in Outcome.__members__:
+        raise ValueError(f"outcome: expected one of {', '.join(Outcome.__members__)}, got {str(name)[:40]!r}")
+    if not isinstance(message, str):
+        raise ValueError(f"message: expected text, got {type(message).__name__}")
+
+
+def described_array(described: Any) -> tuple[np.dtype, tuple[int, ...]]:
+    """The dtype and the shape that a message announces.
+
+    Raises:
+        ValueError: it announces no array that can cross.
+    """
+    if not isinstance(described, dict) or not isinstance(described.get("shape"), list):
+        raise ValueError("array: expected a dtype and a shape, got something else")
+    name, shape = described.get("dtype"), described["shape"]
+    if name not in DTYPES:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {str(name)[:40]}")
+    if not all(type(s) is int and s >= 0 for s in shape) or len(shape) > 32:
+        raise ValueError(f"shape: expected at most 32 sizes of at least zero, got {str(shape)[:80]}")
+    return np.dtype(name), tuple(shape)
+
+
+def decode(dtype: np.dtype, shape: tuple[int, ...], read: Callable[[int], bytes]) -> np.ndarray:
     """One array, owned and writable."""
-    if described["dtype"] not in DTYPES:
-        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {described['dtype']}")
-    dtype, shape = np.dtype(described["dtype"]), tuple(int(s) for s in described["shape"])
-    if any(s < 0 for s in shape):
-        raise ValueError(f"shape: expected sizes of at least zero, got {shape}")
     return np.frombuffer(bytearray(read(prod(shape) * dtype.itemsize)), dtype).reshape(shape)

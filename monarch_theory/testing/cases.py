@@ -1,4 +1,4 @@
-"""The inputs a kernel is tried on, as data: shape × values × memory layout, from small to large, from one seed."""
+"""The inputs a kernel is tried on, as data: shape × values × memory layouts, from small to large, from one seed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
+from monarch_theory.testing.sizes import combined_shapes, entries, selected_shapes
 
-__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "Case", "cases", "make_case", "selected_shapes"]
+__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "selected_shapes"]
 
-LAYOUTS = ("contiguous", "strided", "transposed")
+LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed")
+"""How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
+off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, and each in its own way."""
+
+UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed")
+"""Layouts that a kernel may refuse by any exception, as long as it says so aloud."""
+
+OF_ONE_ARGUMENT = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded")
+
+# as many as families and one more, so that every family meets every layout
+TURNS = (
+    "contiguous", "strided", "transposed", "mixed", "contiguous", "reversed", "misaligned", "expanded", "transposed",
+    "recorded", "mixed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,8 +36,10 @@ class Case:
     """One call of a kernel.
 
     Attributes:
+        layout: of all arguments, or "mixed".
         arrays: arguments in the dtype they are stored in (bfloat16 as float32 that holds its values).
-        poisoned_row: batch row of the first argument that holds a NaN or an infinity, or None.
+        poisoned: name of the argument that holds a NaN or an infinity, or None.
+        poisoned_row: batch row that holds it, where that is the first argument.
     """
 
     op: Op
@@ -34,6 +50,12 @@ class Case:
     seed: tuple[int, ...]
     arrays: Arrays = field(repr=False)
     poisoned_row: int | None = None
+    poisoned: str | None = None
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The layout of each argument."""
+        return layouts_of(self.layout, len(self.arrays), self.seed)
 
     @property
     def values(self) -> Arrays:
@@ -43,7 +65,19 @@ class Case:
     def describe(self) -> str:
         """One line."""
         sizes = ", ".join(f"{k} {'×'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in self.shape.items())
-        return f"{sizes}; {self.family} values, {self.layout}, {self.dtype}"
+        layout = self.layout
+        if layout == "mixed":
+            layout = ", ".join(f"{name} {one}" for name, one in zip(self.arrays, self.layouts, strict=True))
+        return f"{sizes}; {self.family} values, {layout}, {self.dtype}"
+
+
+def layouts_of(layout: str, count: int, seed: tuple[int, ...]) -> tuple[str, ...]:
+    """The layout of each of `count` arguments; of those that are one batch row repeated, only the data is."""
+    if layout == "mixed":
+        return tuple(np.random.default_rng((*seed, 1)).choice(OF_ONE_ARGUMENT, count).tolist())
+    if layout == "expanded":
+        return (layout, *("contiguous",) * (count - 1))
+    return (layout,) * count
 
 
 Sizes = dict[str, tuple[int, ...]]
@@ -89,9 +123,7 @@ def cancelling(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays
 
 def graded(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """Magnitudes from 2^−6 to 2^6: an error that is small beside the largest entry is not small beside the others."""
-    return {
-        name: np.exp2(rng.uniform(-6, 6, shape)) * rng.choice((-1.0, 1.0), shape) for name, shape in sizes.items()
-    }
+    return {name: np.exp2(rng.uniform(-6, 6, shape)) * rng.choice((-1.0, 1.0), shape) for name, shape in sizes.items()}
 
 
 def ones(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
@@ -100,8 +132,9 @@ def ones(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Zero data: the answer is zero, whatever was in memory before."""
-    return normal(rng, sizes, target) | {next(iter(sizes)): np.zeros(sizes[next(iter(sizes))])}
+    """Zero data of either sign: the answer is zero, whatever was in memory before."""
+    data = next(iter(sizes))
+    return normal(rng, sizes, target) | {data: np.copysign(0.0, rng.standard_normal(sizes[data]))}
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
@@ -117,7 +150,7 @@ def tiny(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def nonfinite(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """One NaN or infinity (set by `make_case`) in one batch row: the other rows must not notice."""
+    """One NaN or infinity, set by `make_case`, in a batch row, whose neighbours must not notice, or in a parameter."""
     return normal(rng, sizes, target)
 
 
@@ -147,43 +180,29 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
         imaginary = FAMILIES[family](rng, sizes, target)
         arrays = {name: a + 1j * imaginary[name] for name, a in arrays.items()}
     arrays = {name: stored(a, dtype) for name, a in arrays.items()}
-    row = None
-    data = next(iter(arrays))
-    if family == "nonfinite" and arrays[data].size and "batch" in shape:
-        row = int(rng.integers(0, shape["batch"]))
-        flat = arrays[data][row].reshape(-1)
-        flat[rng.integers(0, flat.size)] = rng.choice((np.nan, np.inf))
-    return Case(op, dtype, shape, family, layout, seed, arrays, row)
+    for name, one in zip(arrays, layouts_of(layout, len(arrays), seed), strict=True):
+        if one == "expanded" and arrays[name].ndim and len(arrays[name]) > 1:
+            arrays[name][:] = arrays[name][:1]
+    poisoned, row = None, None
+    if family == "nonfinite":
+        poisoned, row = _poison(arrays, rng, shape)
+    return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
 
 
-def selected_shapes(
-    op: Op, *, max_size: int = 4096, order: int | None = None, square: bool = False, powers_of_two: bool = False
-) -> list[Shape]:
-    """The op's shapes whose first argument has at most `max_size` entries per row, and that a kernel promises to take.
-
-    Raises:
-        ValueError: none is left.
-    """
-
-    def fits(shape: Shape) -> bool:
-        sizes = op.arguments(shape)
-        radices = [v for v in shape.values() if isinstance(v, tuple)]
-        blocks = [s for s in sizes.values() if len(s) == 3 and s is not next(iter(sizes.values()))]
-        return (
-            prod(next(iter(sizes.values()))[1:]) <= max_size
-            and (order is None or all(len(r) == order for r in radices))
-            and (not square or (len({r for rs in radices for r in rs}) <= 1 and all(s[1] == s[2] for s in blocks)))
-            and (not powers_of_two or all(_is_power_of_two(s) for a in sizes.values() for s in a[1:]))
-        )
-
-    found = [shape for shape in op.shapes() if fits(shape)]
-    if not found:
-        raise ValueError(f"shapes: expected {op.name} to have a shape within the restrictions, got none")
-    return sorted(found, key=lambda shape: sum(prod(a) for a in op.arguments(shape).values()))
-
-
-def _is_power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0
+def _poison(arrays: Arrays, rng: np.random.Generator, shape: Shape) -> tuple[str | None, int | None]:
+    """Put one NaN or infinity into the data, as often as not, or into another argument; which one, and in which row."""
+    data, *others = arrays
+    value = rng.choice((np.nan, np.inf, -np.inf))
+    name = data if not others or rng.integers(2) else str(rng.choice(others))
+    if not arrays[name].size or "batch" not in shape:
+        return None, None
+    if name != data:
+        arrays[name].reshape(-1)[rng.integers(arrays[name].size)] = value
+        return name, None
+    row = int(rng.integers(0, shape["batch"]))
+    flat = arrays[name][row].reshape(-1)
+    flat[rng.integers(0, flat.size)] = value
+    return name, row
 
 
 def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions: Any) -> Iterator[Case]:
@@ -196,14 +215,45 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
-    shapes = selected_shapes(op, **restrictions)
     names = tuple(FAMILIES)
-    # every shape meets every family as the rounds go on; spread out when there are fewer cases than shapes
-    step = max(1.0, len(shapes) / count)
     plan = []
-    for i in range(count):
-        position = int(i * step) % len(shapes)
-        turn = i - int(i * step) // len(shapes) * (len(shapes) - 1)
-        plan.append((position, names[turn % len(names)], LAYOUTS[(turn // 2) % len(LAYOUTS)], (seed, i)))
-    for position, family, layout, own_seed in sorted(plan, key=lambda p: p[0]):
-        yield make_case(op, dtype, shapes[position], family, layout, own_seed)
+    for i, shape in enumerate(_planned(op, count, restrictions)):
+        families = TELLING if entries(op, shape) > AGAIN else names
+        plan.append((shape, families[i % len(families)], TURNS[i % len(TURNS)], (seed, i)))
+    for shape, family, layout, own_seed in sorted(plan, key=lambda p: entries(op, p[0])):
+        yield make_case(op, dtype, shape, family, layout, own_seed)
+
+
+def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
+    """The shapes of `count` cases: half of them combined, some of those with all sizes large, the others listed.
+
+    Where there are fewer cases than shapes they are spread over them; where there are more, small shapes come again.
+    """
+    shapes = selected_shapes(op, **restrictions)
+    left = {_key(shape): shape for shape in shapes}
+    combined = [left.pop(_key(s)) for s in combined_shapes(op, restrictions.get("max_size") or 0) if _key(s) in left]
+    listed = list(left.values())
+    share = max(min(len(combined), count // 2), count - len(listed))
+    large = _spread(combined[: 4 * count // 25], share // 3)
+    plan = [*large, *_spread(combined[4 * count // 25 :], share - len(large))]
+    plan += _spread(listed, count - len(plan))
+    small = [s for s in shapes if entries(op, s) <= AGAIN] or shapes
+    return [*plan, *(small[i % len(small)] for i in range(count - len(plan)))]
+
+
+AGAIN = 1 << 12
+"""Entries of all arguments up to which a shape is worth several cases, and values that tell little."""
+
+TELLING = ("normal", "integers", "graded")
+"""Families that show a wrong value anywhere."""
+
+
+def _spread(shapes: list[Shape], count: int) -> list[Shape]:
+    """At most `count` of them, evenly, the last one among them."""
+    if count >= len(shapes):
+        return shapes
+    return [shapes[-1 - i * len(shapes) // count] for i in reversed(range(count))]
+
+
+def _key(shape: Shape) -> tuple[tuple[str, Any], ...]:
+    return tuple(shape.items())

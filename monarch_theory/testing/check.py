@@ -14,7 +14,9 @@ import numpy as np
 from monarch_theory import formats
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
-from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
+from monarch_theory.testing.bias import Bias, bias_of
+from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
+from monarch_theory.testing.coverage import Coverage, Patience
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
@@ -24,6 +26,9 @@ from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
+
+FACES = ("auto", "numpy", "torch")
+"""Kinds of arrays a kernel is given."""
 
 EXIT_CODES = {
     Verdict.RIGHT: 0, Verdict.UNDECIDED: 2, Verdict.REFUSED: 2, Verdict.HANG: 2, Verdict.OUT_OF_MEMORY: 2,
@@ -44,12 +49,19 @@ class Worst:
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong, why, and the smallest case that shows it."""
+    """What went wrong, why, and the smallest case that shows it.
+
+    Attributes:
+        way: how the script calls the kernel: "once", "after another call" or "many times".
+        reproduced: the script was run and failed; None where it was not run.
+    """
 
     message: str
     cause: Cause
     found: Observation
     smallest: Observation
+    way: str = "once"
+    reproduced: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +69,11 @@ class Report:
     """The verdict on a kernel.
 
     Attributes:
-        cases: cases the kernel ran on; refused: how many more it declined, by NotImplementedError or, where they are
-            empty or have another number of factors than its signature, by any exception.
+        coverage: what was compared, and what was not.
         bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
         outputs: the worst ratio of error to bound of each output, by name.
         sharpness: bound beside answer, and error beside bound.
+        bias: mean error of the last rounding toward or away from zero, where it can be told.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
         interpreted: Triton's interpreter ran the kernel, in place of a GPU.
@@ -76,11 +88,11 @@ class Report:
     model: ErrorModel
     bound: str
     failure_probability: float
-    cases: int
-    refused: int
+    coverage: Coverage
     worst: Worst | None
     outputs: dict[str, float]
     sharpness: Sharpness
+    bias: Bias | None
     deterministic_ratio: float
     probabilistic_ratio: float
     ulps: np.ndarray
@@ -94,8 +106,18 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 right, 1 wrong, 2 could not decide: not loaded, all refused, or over the time or memory allowed."""
+        """0 right, 1 wrong, 2 could not decide: not loaded, too little compared, or over the time or memory allowed."""
         return EXIT_CODES.get(self.verdict, 1)
+
+    @property
+    def cases(self) -> int:
+        """Cases whose result was judged."""
+        return self.coverage.cases
+
+    @property
+    def refused(self) -> int:
+        """Cases the kernel declined."""
+        return self.coverage.refused
 
 
 def op_from(name: str) -> Op:
@@ -180,7 +202,7 @@ def check(
             probabilistic for transforms and convolutions, deterministic for other ops.
         operands, rounding, algorithm: further claims (see `default_model`).
         on_case: called with (cases done, cases in all).
-        restrictions: `max_size`, `order`, `square`, `powers_of_two`: what the kernel promises to take.
+        restrictions: `max_size`, `order`, `square`, `powers_of_two`, `shape`: what the kernel promises to take.
 
     Raises:
         ValueError: an argument that is not one of those expected.
@@ -189,6 +211,8 @@ def check(
     op = op_from(op) if isinstance(op, str) else op
     dtype = dtype_named(dtype, op)
     bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
+    if face not in FACES:
+        raise ValueError(f"array: expected one of {', '.join(FACES)}, got {face!r}")
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     if cases_wanted < 1:
@@ -203,57 +227,77 @@ def check(
         dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
         operands=operands, rounding=rounding, algorithm=algorithm,
     )  # fmt: skip
-    progress = _Progress()
-    raised: list[Observation] = []
+    progress = _Progress(model)
+    declined: list[Observation] = []
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
+    patience = Patience(timeout)
 
     def report(verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
         return Report(
             verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
-            failure_probability=failure_probability, cases=progress.ran, refused=progress.refused, worst=progress.worst,
-            outputs=progress.outputs, sharpness=progress.sharpness,
+            failure_probability=failure_probability, coverage=progress.coverage, worst=progress.worst,
+            outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, seed=seed,
             seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
+    def shown(verdict: Verdict, failure: Failure) -> Report:
+        """The report on a failure, whose script was run first."""
+        from monarch_theory.testing.reproduce import reproduced
+
+        return reproduced(report(verdict, failure.smallest.judgement.message, failure))
+
     try:
         with Kernel(path, name, timeout=timeout, memory=memory, face=face) as kernel:
             for done, case in enumerate(plan):
                 on_case(done, len(plan))
+                if patience.is_over(case):
+                    progress.skip(case)
+                    continue
                 seen = observe(kernel, case, model)
+                patience.heard(case, seen.run.seconds)
                 if seen.judgement.verdict is Verdict.EXCEPTION:
                     # a wrong value elsewhere says more than an exception here
-                    raised.append(seen)
+                    declined.append(seen)
                     continue
                 progress.add(seen)
                 if seen.judgement.failed:
                     failure = explain(kernel, seen, model, progress.truths, restrictions)
-                    return report(seen.judgement.verdict, failure.smallest.judgement.message, failure)
+                    return shown(seen.judgement.verdict, failure)
             on_case(len(plan), len(plan))
-            unexpected = [s for s in raised if not declines(s) or not progress.ran]
+            unexpected = [s for s in declined if not may_decline(s) or not progress.coverage.cases]
             if unexpected:
                 failure = explain(kernel, unexpected[0], model, progress.truths, restrictions)
-                return report(Verdict.EXCEPTION, failure.smallest.judgement.message, failure)
+                return shown(Verdict.EXCEPTION, failure)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, str(error))
-    progress.refused += len(raised)
-    if not progress.ran:
-        return report(Verdict.UNDECIDED, f"the kernel refused every case: {progress.refusal}")
+    for seen in declined:
+        progress.decline(seen)
+    coverage = progress.coverage
+    lacking = coverage.lacking(plan)
+    if lacking:
+        return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:
-        return report(Verdict.UNDECIDED, progress.sharpness.why_undecided())
-    declined = f"; it declined {progress.refused}, {raised[0].judgement.message}" if raised else ""
-    return report(Verdict.RIGHT, f"every element of {progress.ran} cases is within its bound{declined}")
+        return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
+    found = progress.bias()
+    if found is not None and found.significant:
+        return shown(Verdict.BIASED, biased(found, model))
+    return report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
 
 
-def declines(seen: Observation) -> bool:
-    """Whether an exception only says that the kernel does not take such arguments: empty ones, or so many factors."""
-    if seen.judgement.verdict is not Verdict.EXCEPTION:
-        return False
-    message = seen.judgement.message
-    signature = "TypeError" in message and ("positional argument" in message or "unexpected keyword" in message)
-    return signature or any(a.size == 0 for a in seen.case.arrays.values())
+def biased(found: Bias, model: ErrorModel) -> Failure:
+    """A failure no single element shows; the case is the one with most elements."""
+    seen: Observation = found.largest
+    judgement = replace(seen.judgement, verdict=Verdict.BIASED, message=found.describe())
+    seen = replace(seen, judgement=judgement)
+    return Failure(judgement.message, Cause("biased rounding", found.describe()), seen, seen)
+
+
+def may_decline(seen: Observation) -> bool:
+    """Whether an exception only says that the kernel does not take such arguments: empty, or laid out unusually."""
+    return seen.case.layout in UNUSUAL or any(a.size == 0 for a in seen.case.arrays.values())
 
 
 def explain(
@@ -267,7 +311,7 @@ def explain(
 
     def fails(candidate: Case) -> bool:
         again = observe(kernel, candidate, model)
-        return again.judgement.verdict is verdict and declines(again) == declines(seen)
+        return again.judgement.verdict is verdict and may_decline(again) == may_decline(seen)
 
     smallest = seen.case
     if verdict is not Verdict.UNSTABLE and not slow:
@@ -278,7 +322,33 @@ def explain(
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
     cause = diagnose([seen, *others], [*calls, *(o.references for o in others)], model)
+    if cause.name != "stale output" and verdict in (*OF_VALUES, Verdict.UNSTABLE):
+        changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
+        cause = _state(kernel, changing) or cause
     return Failure(final.judgement.message, cause, seen, final)
+
+
+def _state(kernel: Kernel, seen: Observation) -> Cause | None:
+    """Whether the result depends on earlier calls: new processes agree with each other, and not with what was seen."""
+    out = tuple(one.truth.high.shape for one in seen.references)
+
+    def anew() -> list[tuple[bytes, ...]]:
+        kernel.close()
+        runs = [kernel.run(seen.case, out=out) for _ in range(3)]
+        return [tuple(a.tobytes() for a in (*run.outputs, *run.again)) for run in runs]
+
+    first, second = anew(), anew()
+    if first != second or not all(first):
+        return None
+    given = tuple(a.tobytes() for a in (*seen.run.outputs, *seen.run.again))
+    if len(set(first)) > 1 or any(len(run) > len(seen.references) for run in first):
+        return Cause(STATE, "the result depends on how many calls came before it, the same way in every new process")
+    if given not in first:
+        return Cause(STATE, "the same arguments give another result in a new process")
+    return None
+
+
+STATE = "state kept between calls"
 
 
 REPEATS = 5
@@ -309,9 +379,9 @@ def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shap
 class _Progress:
     """What has been seen so far."""
 
-    def __init__(self) -> None:
-        self.ran = self.refused = 0
-        self.refusal = ""
+    def __init__(self, model: ErrorModel) -> None:
+        self.model = model
+        self.coverage = Coverage()
         self.worst: Worst | None = None
         self.deterministic = self.probabilistic = 0.0
         self.reproducible = True
@@ -320,20 +390,34 @@ class _Progress:
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
         self.sharpness = Sharpness()
+        self.seen: list[Observation] = []
+
+    def skip(self, case: Case) -> None:
+        """Leave out a case that the kernel is too slow for."""
+        self.coverage = self.coverage.without(case)
+
+    def decline(self, seen: Observation) -> None:
+        """Note a case the kernel does not take."""
+        self.coverage = self.coverage.refusing(seen.case, seen.judgement.message)
+
+    def bias(self) -> Bias | None:
+        """The mean error toward or away from zero, where there is enough to tell."""
+        return bias_of(self.seen, self.model)
 
     def add(self, seen: Observation) -> None:
         judgement = seen.judgement
-        if judgement.verdict is Verdict.REFUSED:
-            self.refused += 1
-            self.refusal = judgement.message
+        if judgement.verdict in (Verdict.REFUSED, Verdict.UNDECIDED):
+            self.decline(seen)
             return
-        self.ran += 1
         self.interpreted |= seen.run.interpreted
+        self.coverage = self.coverage.with_judged(seen.case, judgement.compared, judgement.unbounded)
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)
         if judgement.index is None:
             return
+        if seen.case.family in ("normal", "graded"):
+            self.seen.append(seen)
         for computed, expected in zip(seen.run.outputs, seen.references, strict=True):
             self.ulps.append(ulps(computed, expected, seen.case.dtype))
         self.probabilistic = max([self.probabilistic, *(one.probabilistic_ratio for one in judgement.outputs)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,28 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
-    telling = [f for f in failures if f.case.poisoned_row is None]
+    telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
     for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _same_scale(telling) or _too_narrow(telling, model)
+    found = _stale(telling, history) or _same_scale(telling) or _weighted(telling) or _too_narrow(telling, model)
     return found or _common_family(telling, model) or _by_place(telling, "not recognised")
+
+
+FAR_BELOW = 1 / 8
+"""What a cause leaves unexplained is at most this part of the error, or the cause is not named."""
+
+
+def _leaves_little(residual: np.ndarray, error: np.ndarray, bound: np.ndarray) -> bool:
+    """Whether a residual is far below the error it is to explain, taken where that is outside its bound."""
+    wrong = ratios(error, bound) > 1
+    return bool(wrong.any()) and _rms(residual[wrong]) <= FAR_BELOW * _rms(error[wrong])
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.abs(values) ** 2)))
 
 
 def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
@@ -149,7 +164,9 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     truth = seen.expected.truth.high
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
-    fits = bool((ratios(np.abs(seen.computed - wrong), bound) <= 1).all())
+    with np.errstate(invalid="ignore"):
+        residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
+    fits = bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.bound)
     return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
@@ -175,8 +192,13 @@ def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Caus
 
 
 def _is_answer_to(past: Reference, seen: Observation) -> bool:
-    # zeros answer too many calls to tell anything
-    if not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all() or not seen.computed.any():
+    lost = past.must_not_be_finite
+    if lost.any() and not np.isfinite(seen.computed[np.broadcast_to(lost, seen.computed.shape)]).any():
+        return True
+    # one number over and over answers too many calls to tell anything, and so does whatever a wide bound allows
+    if not past.compared.all() or not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all():
+        return False
+    if not np.ptp(np.abs(seen.computed)):
         return False
     close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
     return bool(close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any())
@@ -203,18 +225,118 @@ def _scale(seen: Observation) -> Any:
     return factor if far.sum() * 2 >= np.count_nonzero(right) and fits else None
 
 
+PIECES = 8
+"""Into how many pieces an argument is cut along an axis, to see with which weight each of them came in."""
+
+
+def _weighted(telling: Sequence[Observation]) -> Cause | None:
+    """Whether pieces of an argument came in with another weight than one: ignored, counted twice, or scaled."""
+    first = telling[0]
+    for name in first.case.arrays:
+        for axis in range(first.case.arrays[name].ndim):
+            found = [_weights(seen, name, axis) for seen in telling]
+            if all(weights is not None for weights in found):
+                return _of_weights(name, axis, first.case.arrays[name].shape[axis], found[0])
+    return None
+
+
+def _of_weights(name: str, axis: int, size: int, weights: Any) -> Cause:
+    off = [k for k, w in enumerate(weights) if abs(w - 1) > 1e-6]
+    edges = np.linspace(0, size, len(weights) + 1).astype(int)
+    where = f"{name}, axis {axis}, entries {edges[off[0]]}…{edges[off[-1] + 1] - 1} of {size}"
+    if all(abs(weights[k]) < 1e-3 for k in off):
+        tail = off[-1] == len(weights) - 1 and off == list(range(off[0], len(weights)))
+        return Cause("dropped tail" if tail and len(off) < len(weights) else "dropped work", f"ignored: {where}")
+    if len(off) == len(weights) and np.ptp(np.abs(weights)) < 1e-3 * abs(weights[0] - 1):
+        return Cause("scale", f"what comes from {name} is {np.real(weights[0]):.6g} times what it should be")
+    listed = ", ".join(f"{np.real(weights[k]):.4g}" for k in off)
+    return Cause("scale", f"weights {listed} instead of 1: {where}")
+
+
+def _weights(seen: Observation, name: str, axis: int) -> np.ndarray | None:
+    """The weights of the pieces of one argument that make the computed answer, if they leave little unexplained."""
+    case, values, position = seen.case, seen.case.values, seen.judgement.output
+    size = values[name].shape[axis]
+    if size < 2 or not np.isfinite(seen.computed).all() or seen.computed.size < 4 * PIECES:
+        return None
+    whole = np.moveaxis(values[name], axis, 0)
+    edges = np.linspace(0, size, min(PIECES, size) + 1).astype(int)
+
+    def with_piece(low: int, high: int) -> np.ndarray:
+        piece = np.zeros_like(whole)
+        piece[low:high] = whole[low:high]
+        return case.op.answers(values | {name: np.moveaxis(piece, 0, axis)}, case.shape)[position].ravel()
+
+    with np.errstate(all="ignore"):
+        none = with_piece(0, 0)
+        parts = np.stack([with_piece(low, high) - none for low, high in pairwise(edges)], axis=1)
+        weights, *_ = np.linalg.lstsq(parts, seen.computed.ravel() - none, rcond=None)
+    truth = seen.expected.truth.high.ravel()
+    # the argument must come in once, in every term or beside them
+    if not np.allclose(none + parts.sum(1), truth, rtol=1e-6, atol=1e-9 * np.abs(truth).max()):
+        return None
+    residual = np.abs(seen.computed.ravel() - none - parts @ weights)
+    error = np.abs(seen.computed.ravel() - truth)
+    fits = _leaves_little(residual, error, seen.expected.bound.ravel())
+    return weights if fits and (np.abs(weights - 1) > 1e-6).any() else None
+
+
 def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
-    """The format the arguments come in, or else the widest narrower one, that explains the errors of all."""
-    inside = [f for f in telling if f.case.family not in EXTREME] or telling
+    """The narrower format whose rounding is as large as the errors, and bounds them all.
+
+    The format the arguments come in is tried first. Errors of rounding have no residual to be small, so what tells
+    them is that they have the size of one to a few roundings, and that they are no multiple of the answer.
+    """
+    # where a narrower format overflows, the errors are no rounding
+    inside = [f for f in telling if f.case.family not in EXTREME and np.isfinite(f.computed).all()]
+    if not inside:
+        return None
+    if _multiple_of_answer(inside) > 1 / 2:
+        return None
     for target in dict.fromkeys((model.storage, FLOAT32, FLOAT16, BFLOAT16)):
         narrower = target.precision < model.accumulation.precision
-        if narrower and all(_rounds_as_in(target, f, model) for f in inside):
-            return Cause(
-                "accumulation too narrow",
-                f"the errors are those of accumulating or keeping values in {target.name} "
-                f"instead of {model.accumulation.name}",
-            )
+        if not narrower or not all(_rounds_as_in(target, f, model) for f in inside):
+            continue
+        roundings, terms = _roundings(target, inside)
+        way = f"instead of {model.accumulation.name}"
+        if roundings <= MANY_ROUNDINGS:
+            detail = f"the errors are those of accumulating or keeping values in {target.name} {way}"
+            return Cause("accumulation too narrow", detail)
+        if roundings <= np.sqrt(terms):
+            detail = f"the errors are those of accumulating in {target.name} {way}, or of keeping values in fewer bits"
+            return Cause("accumulation too narrow", detail)
     return None
+
+
+def _multiple_of_answer(telling: Sequence[Observation]) -> float:
+    """The share of the squared errors that a multiple of the answer explains, over all observations large enough."""
+    explained = total = 0.0
+    for seen in telling:
+        truth = seen.expected.truth.high.ravel()
+        error = seen.computed.ravel() - truth
+        if truth.size < 32 or not np.isfinite(error).all() or not truth.any():
+            continue
+        explained += float(np.abs(np.vdot(truth, error)) ** 2 / np.vdot(truth, truth).real)
+        total += float(np.vdot(error, error).real)
+    return explained / total if total else 0.0
+
+
+MANY_ROUNDINGS = 6.0
+"""Root-mean-square errors beyond so many roundings of the terms of an answer are of sums, or of fewer bits."""
+
+
+def _roundings(target: Format, telling: Sequence[Observation]) -> tuple[float, float]:
+    """Errors in units of one rounding of every term to the format, added up at random; and how many terms there are."""
+    errors = sizes = terms = 0.0
+    for seen in telling:
+        case, position = seen.case, seen.judgement.output
+        squares = {name: np.abs(a) ** 2 for name, a in case.values.items()}
+        ones = {name: np.ones(a.shape) for name, a in case.values.items()}
+        variance = np.abs(case.op.answers(squares, case.shape)[position])
+        terms = max(terms, float(np.abs(case.op.answers(ones, case.shape)[position]).max(initial=1.0)))
+        errors += float((seen.expected.truth.error(seen.computed) ** 2).sum())
+        sizes += float(target.unit_roundoff**2 * variance.sum()) + variance.size * target.underflow**2
+    return float(np.sqrt(errors / sizes)) if sizes else 0.0, terms
 
 
 def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
@@ -252,8 +374,13 @@ def _is_tail(seen: Observation) -> bool:
 
 def _where(seen: Observation) -> str:
     wrong = _wrong_elements(seen)
+    if not wrong.any():
+        return seen.judgement.message
+    error = seen.expected.truth.error(seen.computed)
+    size = _rms(seen.expected.truth.high)
+    relative = f", an error of {_rms(error[wrong]) / size:.2g} of the answer" if size else ""
     ranges = []
     for axis, positions in enumerate(np.nonzero(wrong)):
         low, high = int(positions.min()), int(positions.max())
         ranges.append(f"{low}" if low == high else f"{low}…{high} (of {wrong.shape[axis]})")
-    return f"{int(wrong.sum())} of {wrong.size} elements wrong, at indices {' × '.join(ranges)}"
+    return f"{int(wrong.sum())} of {wrong.size} elements wrong, at indices {' × '.join(ranges)}{relative}"

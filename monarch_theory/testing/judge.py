@@ -17,7 +17,8 @@ from monarch_theory.sandbox.patterns import is_padding, is_poison
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, NormBound, Output
-from monarch_theory.testing.oracle import Enclosure, exact_answer
+from monarch_theory.testing.oracle import Enclosure
+from monarch_theory.testing.truth import true_answer
 
 __all__ = ["OF_VALUES", "Judgement", "Reference", "Verdict", "judge", "reference"]
 
@@ -27,6 +28,7 @@ class Verdict(Enum):
 
     RIGHT = "right"
     WRONG = "wrong values"
+    BIASED = "results lean one way"
     NAN = "NaN"
     UNWRITTEN = "output partly unwritten"
     WRONG_SHAPE = "wrong shape"
@@ -64,6 +66,8 @@ class Reference:
         deterministic, probabilistic: the two bounds, of which `bound` is one.
         must_not_be_finite: elements that depend on a NaN or an infinity of the input.
         norm: bound on the errors of whole rows, where the op has one; infinite for rows where anything goes.
+        sign: 1 or −1 where an infinity can only have this sign, 0 elsewhere.
+        compared: elements that the bound tells from zero at least: it is below the largest element of the answer.
     """
 
     truth: Enclosure
@@ -71,6 +75,8 @@ class Reference:
     deterministic: np.ndarray
     probabilistic: np.ndarray
     must_not_be_finite: np.ndarray
+    sign: np.ndarray
+    compared: np.ndarray
     norm: NormBound | None = None
 
     def excess(self, error: np.ndarray) -> np.ndarray:
@@ -97,6 +103,7 @@ class Judgement:
     """Verdict on one run, with the element that is worst by error / bound.
 
     Attributes:
+        compared: how many elements were held to a bound that tells them from zero; unbounded: how many were not.
         output: position of the output the verdict, the message and the element are about.
         outputs: the judgement of every output alone, where their number, shapes and dtypes are those due.
         norm_ratio: the largest ratio of the error of a row, in norm, to its bound.
@@ -110,6 +117,8 @@ class Judgement:
     bound: float = 0.0
     index: tuple[int, ...] | None = None
     reproducible: bool = True
+    compared: int = 0
+    unbounded: int = 0
     output: int = 0
     outputs: tuple[Judgement, ...] = ()
     norm_ratio: float = 0.0
@@ -121,48 +130,89 @@ class Judgement:
 
 
 def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> tuple[Reference, ...]:
-    """Exact answer and bounds of every output; `failure`: the probability that any probabilistic bound fails."""
+    """Exact answer and bounds of every output; `failure`: the probability that any probabilistic bound fails.
+
+    Raises:
+        ValueError: the op gives no answer or no bound, or one that is none (see `checked_bound`).
+    """
     values = case.values
-    data = next(iter(values))
-    if case.poisoned_row is not None:
-        values[data][case.poisoned_row][~np.isfinite(values[data][case.poisoned_row])] = 0
-    truths = exact_answer(case.op, values, case.shape)
+    if case.poisoned is not None:
+        values[case.poisoned][~np.isfinite(values[case.poisoned])] = 0
+    truths = true_answer(case.op, values, case.shape, case.dtype)
     products = max(sum(truth.high.size for truth in truths), 1) * 8
     likely = replace(model, failure=failure_per_product(failure, products))
     bounds = [case.op.bounds(values, case.shape, one) for one in (model.deterministic(), likely)]
     rows = sum(truth.high.size // max(truth.high.shape[-1], 1) for truth in truths if truth.high.ndim)
     in_norm = model if model.failure is None else replace(model, failure=failure_per_product(failure, 8 * rows))
     norms = case.op.norm_bounds(values, case.shape, in_norm)
-    reached = _reached_by_poison(case, values, data)
-    parts = zip(case.op.outputs(case.shape), truths, *bounds, norms, reached, strict=True)
+    outputs = case.op.outputs(case.shape)
+    parts = zip(outputs, truths, *bounds, norms, *_reached_by_poison(case, values), strict=True)
     return tuple(_reference(case, model, *part) for part in parts)
 
 
 def _reference(
     case: Case, model: ErrorModel, output: Output, truth: Enclosure, deterministic: np.ndarray,
-    probabilistic: np.ndarray, norm: NormBound | None, reached: np.ndarray,
+    probabilistic: np.ndarray, norm: NormBound | None, reached: np.ndarray, sign: np.ndarray,
 ) -> Reference:  # fmt: skip
-    if case.poisoned_row is not None:
-        row = np.index_exp[case.poisoned_row] if output.by_row else np.index_exp[...]
+    name = f"bound of {output.name} of {case.op.name}"
+    deterministic, probabilistic = (checked_bound(b, truth, name) for b in (deterministic, probabilistic))
+    if truth.high.dtype.kind == "c" and case.arrays and not case.dtype.startswith("complex"):
+        raise ValueError(f"oracle: expected {case.op.name} to give real answers in {case.dtype}, got complex ones")
+    if case.poisoned is not None:
+        # beside a NaN or an infinity in a parameter, nothing is sure
+        row = np.index_exp[case.poisoned_row] if output.by_row and case.poisoned_row is not None else np.index_exp[...]
         deterministic, probabilistic = deterministic.copy(), probabilistic.copy()
         deterministic[row] = probabilistic[row] = inf
     bound = deterministic if model.failure is None else probabilistic
     if norm is not None:
         anything = np.isinf(np.broadcast_to(bound, truth.high.shape)).any(-1)
         norm = replace(norm, bound=np.where(anything, inf, norm.bound))
-    return Reference(truth, bound, deterministic, probabilistic, reached, norm)
+    largest = np.abs(truth.high).max(initial=0.0) or 2.0**10 * model.storage.underflow
+    return Reference(truth, bound, deterministic, probabilistic, reached, sign, bound <= largest, norm)
 
 
-def _reached_by_poison(case: Case, values: Arrays, data: str) -> tuple[np.ndarray, ...]:
-    """Which elements of every output depend on a NaN or an infinity of the input."""
-    if case.poisoned_row is None:
-        return tuple(np.zeros((), dtype=bool) for _ in case.op.outputs(case.shape))
-    touched = ~np.isfinite(case.arrays[data])
-    ones = {name: np.ones(a.shape) for name, a in values.items()}
-    with_it, without = (case.op.answers(ones | {data: d}, case.shape) for d in (1.0 * touched, 0.0 * touched))
+def checked_bound(bound: np.ndarray, truth: Enclosure, name: str) -> np.ndarray:
+    """The bound, if it is one: real numbers of at least zero, as many as the answer has elements; infinity is allowed.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if bound.shape != truth.high.shape:
+        raise ValueError(f"{name}: expected shape {truth.high.shape} as the answer has, got {bound.shape}")
+    if bound.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: expected real numbers, got dtype {bound.dtype.name}")
+    if np.isnan(bound).any() or (bound < 0).any():
+        worst = "NaN" if np.isnan(bound).any() else f"{float(bound.min()):.3g}"
+        raise ValueError(f"{name}: expected numbers of at least zero, got {worst}")
+    return bound.astype(np.float64)
+
+
+def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Of every output: which elements depend on a NaN or an infinity of the input, and the sign an infinity must have.
+
+    Every algorithm adds up multiples of an infinite entry of the data, and if they do not cancel to NaN they are all of
+    the sign of their sum, its coefficient. Which is not known where rounding may have turned it.
+    """
+    nowhere = tuple(np.zeros((), dtype=bool) for _ in case.op.outputs(case.shape))
+    name = case.poisoned
+    if name is None:
+        return nowhere, nowhere
+    special = case.arrays[name]
+    touched = 1.0 * ~np.isfinite(special)
+    if not touched.any():
+        return nowhere, nowhere
+    ones = {key: np.ones(a.shape) for key, a in values.items()}
+    with_it, without = (case.op.answers(ones | {name: ones[name] + d}, case.shape) for d in (touched, 0.0 * touched))
     # an inverse transform gives every output 1/N of an input
-    least = 0.5 / max(values[data].shape[-1], 1)
-    return tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
+    least = 0.5 / max(values[name].shape[-1], 1)
+    reached = tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
+    if case.poisoned_row is None or special.dtype.kind == "c" or np.isnan(special).any():
+        return reached, nowhere
+    way = float(np.sign(special[~np.isfinite(special)])[0])
+    by_one, by_none = (case.op.answers(values | {name: d}, case.shape) for d in (touched, 0.0 * touched))
+    coefficients = [way * (a - b) for a, b in zip(by_one, by_none, strict=True)]
+    sure = [np.abs(c) > 2.0**-6 * np.abs(c).max(initial=0.0) for c in coefficients]
+    return reached, tuple(np.sign(c) * s * r for c, s, r in zip(coefficients, sure, reached, strict=True))
 
 
 def ratios(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
@@ -179,7 +229,8 @@ def worst_of(values: np.ndarray) -> tuple[int, ...]:
 def judge(case: Case, run: Run, expected: Sequence[Reference]) -> Judgement:
     """Verdict on one run; the first that applies of: ended badly, refused, shape, dtype, inputs, values, repetition."""
     if run.outcome is not None:
-        return Judgement(FROM_OUTCOME.get(run.outcome, Verdict.UNDECIDED), run.message)
+        # no other outcome is one of a call, so that whoever names another one has invented it
+        return Judgement(FROM_OUTCOME.get(run.outcome, Verdict.EXCEPTION), run.message)
     if run.refused:
         return Judgement(Verdict.REFUSED, run.message)
     if len(run.outputs) != len(expected):
@@ -189,6 +240,8 @@ def judge(case: Case, run: Run, expected: Sequence[Reference]) -> Judgement:
         ill_formed = _judge_form(case, run, output, expected[output].truth.high.shape)
         if ill_formed is not None:
             return ill_formed
+    if run.outside:
+        return Judgement(Verdict.MODIFIED, "the kernel wrote between or around the elements of out")
     if run.modified:
         return Judgement(Verdict.MODIFIED, f"the kernel wrote into {', '.join(run.modified)}")
     found = _judge_outputs(case, run.outputs, run.dtypes, expected)
@@ -225,7 +278,8 @@ def _judge_outputs(
     decisive = next((f for f in found if f.failed), max(found, key=lambda f: (f.index is not None, f.ratio)))
     name = case.op.outputs(case.shape)[decisive.output].name
     message = f"{name}: {decisive.message}" if decisive.message and len(found) > 1 else decisive.message
-    return replace(decisive, message=message, outputs=found)
+    compared, unbounded = sum(f.compared for f in found), sum(f.unbounded for f in found)
+    return replace(decisive, message=message, outputs=found, compared=compared, unbounded=unbounded)
 
 
 def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Reference, output: Output) -> Judgement:
@@ -243,11 +297,17 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
         "bound": float(expected.bound[index]),
         "index": index,
         "norm_ratio": 0.0 if expected.norm is None else float(expected.norm.ratios(error).max()),
+        "compared": int(expected.compared.sum()),
+        "unbounded": int((~expected.compared).sum()),
     }
     vanished = expected.must_not_be_finite & np.isfinite(wide)
     if vanished.any():
         where = output.describe(case.shape, worst_of(vanished))
-        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)
+        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)  # type: ignore[arg-type]
+    turned = (expected.sign != 0) & np.isinf(wide) & (np.sign(wide.real) != expected.sign)
+    if turned.any():
+        where = output.describe(case.shape, worst_of(turned))
+        return Judgement(Verdict.WRONG, f"an infinity of the input came out with the other sign at {where}", **numbers)  # type: ignore[arg-type]
     if over[index] <= 1 and numbers["norm_ratio"] <= 1:
         return Judgement(Verdict.RIGHT, **numbers)
     if over[index] <= 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,13 +24,16 @@ class Run:
     Attributes:
         outcome: None if the kernel returned arrays; otherwise how it ended.
         message: of the exception, or of the refusal.
-        refused: the kernel raised NotImplementedError: it does not take this shape, dtype or layout.
+        refused: the kernel raised NotImplementedError, or its signature has no room for so many arguments: it does not
+            take this shape, dtype or layout.
         outputs: arrays it returned (bfloat16 as float32); dtypes: their names.
         again: what it returned for the same arguments a second time, if not the same bits.
         face: kind of arrays the kernel was given, "numpy" or "torch"; takes_out: it was given `out` to write into.
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
         interpreted: Triton's interpreter ran a part of it.
+        outside: it wrote between or around the elements of `out`.
+        seconds: the whole request took.
     """
 
     outcome: Outcome | None = None
@@ -44,6 +47,8 @@ class Run:
     takes_out: bool = False
     aliased: bool = False
     interpreted: bool = False
+    outside: bool = False
+    seconds: float = 0.0
 
 
 class KernelProcess(Sandbox):
@@ -119,31 +124,63 @@ class Kernel:
     def _load(self, process: KernelProcess) -> None:
         header = {"do": "load", "path": self.path, "name": self.name, "face": self.face}
         answer, _ = process.ask(header, seconds=self.load_timeout)
+        if answer.get("face") not in ("numpy", "torch") or type(answer.get("takes_out")) is not bool:
+            raise SandboxError(Outcome.CRASH, "loading: the child's answer was garbled")
         self._found = {"face": answer["face"], "takes_out": answer["takes_out"]}
 
     def run(self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = ()) -> Run:
         """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`."""
         self.calls += 1
         header = {
-            "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layout": case.layout, "repeat": repeat,
+            "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
             "options": dict(case.op.options(case.shape)), "out": out,
         }  # fmt: skip
         try:
-            answer, arrays = self._running().ask(header, tuple(case.arrays.values()), seconds=self.timeout)
+            process = self._running()
+            started = time.monotonic()
+            answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout)
         except SandboxError as error:
             if error.outcome is not Outcome.EXCEPTION:
                 self.close()
             return Run(error.outcome, error.message, **self._found)
-        if "refused" in answer:
-            return Run(message=answer["refused"], refused=True, **self._found)
-        names = tuple(case.arrays)
-        count = answer["count"]
-        return Run(
-            outputs=arrays[:count],
-            dtypes=tuple(answer["dtypes"]),
-            again=arrays[count:],
-            modified=tuple(names[i] for i in answer["modified"]),
-            aliased=answer["aliased"],
-            interpreted=answer["interpreted"],
-            **self._found,
-        )
+        try:
+            run = run_of(answer, arrays, tuple(case.arrays))
+        except ValueError as error:
+            self.close()
+            return Run(Outcome.CRASH, f"calling the kernel: the child's answer was garbled ({error})", **self._found)
+        return replace(run, seconds=time.monotonic() - started, **self._found)
+
+
+ANSWER: dict[str, type] = {
+    "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "count": int, "interpreted": bool,
+}  # fmt: skip
+"""What the answer to a call holds besides the arrays."""
+
+
+def run_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], names: tuple[str, ...]) -> Run:
+    """The run that an answer tells of.
+
+    Raises:
+        ValueError: it is not what a call is answered with.
+    """
+    if "refused" in answer:
+        if not isinstance(answer.get("message"), str):
+            raise ValueError("message: expected text, got something else")
+        return Run(message=answer["message"], refused=True)
+    for key, kind in ANSWER.items():
+        if type(answer.get(key)) is not kind:
+            raise ValueError(f"{key}: expected {kind.__name__}, got {type(answer.get(key)).__name__}")
+    count, modified, dtypes = answer["count"], answer["modified"], answer["dtypes"]
+    if len(arrays) not in (count, 2 * count) or len(dtypes) != count or not all(isinstance(d, str) for d in dtypes):
+        raise ValueError(f"count: expected one dtype for each array and each array once or twice, got {count}")
+    if not all(type(i) is int and 0 <= i < len(names) for i in modified):
+        raise ValueError(f"modified: expected positions of {len(names)} arguments, got {str(modified)[:40]}")
+    return Run(
+        outputs=arrays[:count],
+        dtypes=tuple(dtypes),
+        again=arrays[count:],
+        modified=tuple(names[i] for i in modified),
+        aliased=answer["aliased"],
+        outside=answer["outside"],
+        interpreted=answer["interpreted"],
+    )

@@ -2,7 +2,9 @@
 
 Started by `monarch_theory.testing.kernel`, not by people. Every call goes like this:
 
-1. arguments are laid out as asked (contiguous, every other element of a buffer padded with NaN, or transposed);
+1. arguments, and the array passed as `out`, are laid out as asked: contiguous, every other element of a buffer padded
+   with NaN, transposed, backwards, off the boundaries vector loads like, repeated with stride zero, or recorded by
+   autograd;
 2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
    and so is the array passed as `out` where the kernel takes one;
 3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was;
@@ -18,33 +20,60 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox import wire
-from monarch_theory.sandbox.loading import quoted, run_file
+from monarch_theory.sandbox.loading import run_file, seed_everything
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.patterns import PADDING, POISON, poisoned
-from monarch_theory.sandbox.serving import Answer, serve
+from monarch_theory.sandbox.serving import Answer, UserCodeError, serve, user_code
 from monarch_theory.testing import interpretation
 
 __all__ = ["KernelServer"]
 
 
+LINE = 64
+"""Bytes of a cache line, the alignment that vector loads and allocators like."""
+
+
+TORCH_STARTS_FROM = 67280421310721
+"""`torch.initial_seed()` of a process that set none."""
+
+
 def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
-    """(the values in the layout, the whole buffer they lie in)."""
+    """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone."""
+    shape, dtype = values.shape, values.dtype
     if layout == "strided" and values.ndim:
-        buffer = poisoned(np.empty((*values.shape[:-1], 2 * values.shape[-1]), dtype=values.dtype), PADDING)
+        buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), PADDING)
         view = buffer[..., ::2]
     elif layout == "transposed" and values.ndim > 1:
-        buffer = np.empty(values.shape[::-1], dtype=values.dtype)
+        buffer = np.empty(shape[::-1], dtype=dtype)
         view = buffer.T
+    elif layout == "reversed" and values.ndim:
+        buffer = np.empty(shape, dtype=dtype)
+        view = buffer[(slice(None, None, -1),) * values.ndim]
+    elif layout == "misaligned":
+        buffer = poisoned(np.empty(values.size + 2 * LINE // dtype.itemsize, dtype=dtype), PADDING)
+        first = -(buffer.__array_interface__["data"][0] // dtype.itemsize) % (LINE // dtype.itemsize) + 1
+        view = buffer[first : first + values.size].reshape(shape)
+    elif layout == "expanded" and expandable(values):
+        buffer = np.empty((1, *shape[1:]), dtype=dtype)
+        view = np.lib.stride_tricks.as_strided(buffer, shape, (0, *buffer.strides[1:]))
+        buffer[...] = values[:1]
+        return view, buffer
     else:
-        buffer = view = np.empty(values.shape, dtype=values.dtype)
+        buffer = view = np.empty(shape, dtype=dtype)
     view[...] = values
     return view, buffer
+
+
+def expandable(values: np.ndarray) -> bool:
+    """Whether one slice along the first axis, repeated, is the whole."""
+    return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
 
 
 class KernelServer:
@@ -61,75 +90,106 @@ class KernelServer:
         self.path = header["path"]
         if not os.path.isfile(self.path):
             return {"outcome": "FILE_MISSING", "message": f"{self.path}: no such file"}, ()
+        seed_everything(int.from_bytes(os.urandom(4), "big"))
         module: Any = run_file(self.path)
-        value: Any = module
-        for part in header["name"].split("."):
-            if not hasattr(value, part):
-                names = [k for k, v in vars(value).items() if inspect.isfunction(v) and not k.startswith("_")]
-                offered = f"it defines {', '.join(names[:12])}" if names else "it defines no function"
-                return {"outcome": "NAME_MISSING", "message": f"{self.path} has no {header['name']!r}; {offered}"}, ()
-            value = getattr(value, part)
-        self.kernel = value() if isinstance(value, type) else value
+        seed_torch_by_chance()
+        with user_code("the kernel", self.path):
+            value, missing = named(module, header["name"])
+            self.kernel = value() if isinstance(value, type) else value
+            uses_torch = any(getattr(v, "__name__", "") == "torch" for v in vars(module).values())
+            signature = signature_of(self.kernel)
+            self.takes_out = signature is not None and "out" in signature.parameters
+        if missing:
+            return {"outcome": "NAME_MISSING", "message": f"{self.path} has no {header['name']!r}; {missing}"}, ()
         if not callable(self.kernel):
             return {"outcome": "NOT_CALLABLE", "message": f"{header['name']} is a {type(value).__name__}"}, ()
-        uses_torch = any(getattr(v, "__name__", "") == "torch" for v in vars(module).values())
         self.face = header["face"] if header["face"] != "auto" else ("torch" if uses_torch else "numpy")
         if self.face == "torch":
             importlib.import_module("torch")
         poison_allocators()
         interpretation.repair()
-        try:
-            self.takes_out = "out" in inspect.signature(self.kernel).parameters
-        except (TypeError, ValueError):
-            self.takes_out = False
         return {"face": self.face, "takes_out": self.takes_out}, ()
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
-        buffers = []
-        given = []
-        for values, dtype in zip(arrays, header["dtypes"], strict=True):
-            view, buffer = laid_out(self.carrier(values, dtype), header["layout"])
-            given.append(self.to_face(view, dtype))
+        given, buffers = [], []
+        for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
+            view, buffer = self.laid_out(self.carrier(values, dtype), layout)
+            given.append(self.to_face(view, dtype, records=layout == "recorded"))
             buffers.append((buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
+        if not self.accepts(given, options):
+            message = f"the kernel does not take {len(given)} arguments and {', '.join(options) or 'no options'}"
+            return {"refused": "signature", "message": message}, ()
         try:
             first = self.once(given, options, header)
-        except NotImplementedError as error:
-            return {"refused": quoted(error, self.path)}, ()
-        found = [from_face(o) for o in listed(first)]
-        kept = tuple(np.array(array, order="C") for array, _ in found)
+        except UserCodeError as error:
+            if isinstance(error.error, NotImplementedError):
+                return {"refused": "NotImplementedError", "message": error.message}, ()
+            raise
+        kept = tuple(np.array(array, order="C") for array, _ in first.arrays)
         modified = [i for i, (now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
-        answer: dict[str, Any] = {"dtypes": [name for _, name in found], "modified": modified, "aliased": False}
+        answer: dict[str, Any] = {
+            "dtypes": [name for _, name in first.arrays], "modified": modified, "aliased": False,
+            "outside": first.wrote_outside(),
+        }  # fmt: skip
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
-            self.once([self.to_face(self.carrier(-arrays[0], dtype), dtype), *given[1:]], options, header)
-            now = [from_face(o)[0] for o in listed(first)]
-            answer["aliased"] = any(a.tobytes() != k.tobytes() for a, k in zip(now, kept, strict=True))
-            second = [from_face(o)[0] for o in listed(self.once(given, options, header))]
+            view, _ = self.laid_out(self.carrier(-arrays[0], dtype), header["layouts"][0])
+            self.once([self.to_face(view, dtype), *given[1:]], options, header)
+            now = self.arrays_of(first.returned)
+            answer["aliased"] = any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=True))
+            second = [a for a, _ in self.once(given, options, header).arrays]
             if [a.tobytes() for a in second] != [k.tobytes() for k in kept]:
                 again = tuple(np.array(a, order="C") for a in second)
         answer["count"] = len(kept)
         answer["interpreted"] = interpretation.take_used()
         return answer, kept + again
 
-    def once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
+    def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
+        """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
+        with user_code("the kernel", self.path):
+            signature = signature_of(self.kernel)
+        try:
+            if signature is not None:
+                signature.bind(*given, **options, **({"out": None} if self.takes_out else {}))
+        except TypeError:
+            return False
+        return True
+
+    def once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Returned:
         """One call, made again where the first was what loaded Triton's interpreter."""
         found = self._once(given, options, header)
         return self._once(given, options, header) if interpretation.repair() else found
 
-    def _once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
+    def _once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Returned:
+        """One call, and the arrays it gave."""
         dtype = header["dtypes"][0]
         held_in = carrier_of(dtype)
         poison_freed(header["out"], held_in)
-        if not self.takes_out or not header["out"]:
-            return self.kernel(*given, **options)
-        held = [np.empty(shape, dtype=held_in) for shape in header["out"]]
-        outs = tuple(self.to_face(self.carrier(poisoned(array), dtype), dtype) for array in held)
-        out = outs[0] if len(outs) == 1 else outs
-        returned = self.kernel(*given, **options, out=out)
-        return out if returned is None else returned
+        out, views = None, []
+        if self.takes_out and header["out"]:
+            # what is written into has one element for each index
+            layout = header["layouts"][0] if header["layouts"][0] not in ("expanded", "recorded") else "contiguous"
+            held = (np.empty(shape, dtype=held_in) for shape in header["out"])
+            views = [self.laid_out(self.carrier(array, dtype), layout) for array in held]
+            outs = tuple(self.to_face(poisoned(view), dtype) for view, _ in views)
+            out = outs[0] if len(outs) == 1 else outs
+        with user_code("the kernel", self.path):
+            returned = self.kernel(*given, **options, **({} if out is None else {"out": out}))
+            returned = out if returned is None and out is not None else returned
+        return Returned(returned, self.arrays_of(returned), views)
+
+    def arrays_of(self, returned: Any) -> list[tuple[np.ndarray, str]]:
+        """Every output as an array and the name of its dtype."""
+        with user_code("the kernel", self.path):
+            plain = [as_plain(one) for one in listed(returned)]
+        return [from_plain(*one) for one in plain]
+
+    def laid_out(self, values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
+        """As `laid_out`; torch has no negative strides, and is given every other element instead."""
+        return laid_out(values, "strided" if layout == "reversed" and self.face == "torch" else layout)
 
     def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """What the memory holds: the values, or for a torch tensor of a dtype that NumPy lacks their bits as int16."""
@@ -137,35 +197,92 @@ class KernelServer:
             return values
         return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
 
-    def to_face(self, held: np.ndarray, dtype: str) -> Any:
-        """The array itself, or a torch tensor of the same strides on the same memory."""
+    def to_face(self, held: np.ndarray, dtype: str, records: bool = False) -> Any:
+        """The array itself, or a torch tensor of the same strides on the same memory, which autograd records."""
         if self.face != "torch":
             return held
         torch = sys.modules["torch"]
         tensor = torch.from_numpy(held)
-        return tensor.view(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
+        tensor = tensor.view(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
+        return tensor.requires_grad_() if records else tensor
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What one call gave: as it came, as arrays, and the (view, buffer) pairs it was given to write into."""
+
+    returned: Any
+    arrays: list[tuple[np.ndarray, str]]
+    outs: list[tuple[np.ndarray, np.ndarray]]
+
+    def wrote_outside(self) -> bool:
+        """Whether the memory between and around the elements of `out` is no longer what it was."""
+        for view, buffer in self.outs:
+            if view.size < buffer.size:
+                inside = view.copy()
+                poisoned(view, PADDING)
+                clean = buffer.tobytes() == poisoned(buffer.copy(), PADDING).tobytes()
+                view[...] = inside
+                if not clean:
+                    return True
+        return False
+
+
+def named(module: Any, name: str) -> tuple[Any, str]:
+    """(what the name stands for, what the file offers instead where there is no such name)."""
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            names = [k for k, v in vars(value).items() if inspect.isfunction(v) and not k.startswith("_")]
+            return None, f"it defines {', '.join(names[:12])}" if names else "it defines no function"
+        value = getattr(value, part)
+    return value, ""
+
+
+def seed_torch_by_chance() -> None:
+    """What draws random numbers is to differ between processes; torch starts from the same seed in each."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "default_generator") and torch.initial_seed() == TORCH_STARTS_FROM:
+        torch.seed()
+
+
+def signature_of(kernel: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(kernel)
+    except (TypeError, ValueError):
+        return None
 
 
 def listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple | list) else [value]
 
 
-def from_face(value: Any) -> tuple[np.ndarray, str]:
+def as_plain(value: Any) -> tuple[Any, str]:
+    """An output as a torch tensor or a NumPy array of no class of the user's, and the name of its type.
+
+    Whatever the user's classes do happens here, and not where the result is judged.
+    """
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
+        return value.detach(), type(value).__name__
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):
+        return np.asarray(value), type(value).__name__
+    return None, type(value).__name__
+
+
+def from_plain(value: Any, kind: str) -> tuple[np.ndarray, str]:
     """An output as a NumPy array and the name of its dtype; what NumPy lacks comes in its carrier, value for value.
 
     Raises:
         SandboxError: it is no array of numbers.
     """
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
+    if value is None:
+        raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned {kind}, expected an array")
+    if type(value) is not np.ndarray:
         return from_tensor(value)
-    if hasattr(value, "__array__") and hasattr(value, "dtype"):
-        array = np.asarray(value)
-        if carrier_of(array.dtype.name) != array.dtype.name:
-            return array.astype(carrier_of(array.dtype.name)), array.dtype.name
-    else:
-        raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned {type(value).__name__}, expected an array")
-    name = array.dtype.name
+    array, name = value, value.dtype.name
+    if carrier_of(name) != name:
+        return array.astype(carrier_of(name)), name
     if name not in wire.DTYPES:
         if array.dtype.kind not in "fc":
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned an array of dtype {name}, expected numbers")
@@ -175,7 +292,7 @@ def from_face(value: Any) -> tuple[np.ndarray, str]:
 
 
 def from_tensor(value: Any) -> tuple[np.ndarray, str]:
-    """As `from_face`, of a torch tensor."""
+    """As `from_plain`, of a torch tensor."""
     torch = sys.modules["torch"]
     if value.layout != torch.strided or value.is_meta:
         kind = "meta" if value.is_meta else str(value.layout).removeprefix("torch.")

@@ -29,7 +29,9 @@ import numpy as np
 from monarch_theory.formats import FORMATS
 from monarch_theory.rounding import ErrorModel, default_model
 
-__all__ = ["LARGE_BATCH", "Arrays", "Fault", "NormBound", "NormBounds", "Op", "Output", "Shape"]
+__all__ = [
+    "LARGE_BATCH", "Arrays", "Fault", "NormBound", "NormBounds", "Op", "Output", "Shape", "any_sizes",
+]  # fmt: skip
 
 Shape = Mapping[str, Any]
 """Names of sizes to integers or tuples of integers, for example {"batch": 2, "input_radices": (4, 4)}."""
@@ -87,6 +89,16 @@ class Fault:
     after: Callable[[np.ndarray], np.ndarray] = lambda y: y
     instead: Callable[[Arrays], Answer] | None = None
     output: str | None = None
+
+
+def any_sizes(shape: Shape) -> bool:
+    """Every combination of sizes of at least one is a shape; all tuples of sizes are equally long.
+
+    >>> any_sizes({"batch": 2, "input_radices": (2, 3), "output_radices": (4, 2)})
+    True
+    """
+    radices = {len(v) for v in shape.values() if isinstance(v, tuple)}
+    return len(radices) <= 1
 
 
 def _no_options(shape: Shape) -> dict[str, Any]:
@@ -161,6 +173,7 @@ class Op:
         options: keyword arguments, plain Python values.
         faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
         outputs: what the kernel returns, in order; several are returned as a tuple or a list.
+        accepts: whether the op has a shape with such sizes; where it is given, sizes are combined beyond `shapes`.
         numbers: "real", "complex" or "both": the dtypes that make sense.
     """
 
@@ -179,6 +192,7 @@ class Op:
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
     outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
     numbers: str = "real"
+    accepts: Callable[[Shape], bool] | None = None
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""

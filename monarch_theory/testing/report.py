@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import zlib
 from itertools import pairwise
 from math import ceil, isfinite
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.formats import carrier_of
+from monarch_theory.formats import carrier_of, format_of
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
@@ -38,9 +40,13 @@ def histogram(ulps: np.ndarray) -> tuple[list[str], list[int]]:
 def as_text(report: Report) -> str:
     """The report for a terminal."""
     lines = [f"{report.kernel} · {report.op.name} · {report.dtype}"]
+    coverage = report.coverage
     tail = f", {report.refused} more refused" if report.refused else ""
+    tail += f", {coverage.untried} not tried" if coverage.untried else ""
     lines.append(f"verdict   {report.verdict.value}: {report.message}")
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
+    if coverage.largest is not None:
+        lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
     if report.interpreted:
         lines.append(f"          run by {BLIND_SPOTS}")
     lines.append(f"claim     {report.model.describe(report.op.claims)}")
@@ -68,6 +74,8 @@ def as_text(report: Report) -> str:
         failure = report.failure
         lines += ["", f"cause     {failure.cause.name}: {failure.cause.detail}"]
         lines.append(f"smallest  {failure.smallest.case.describe()}")
+        if failure.reproduced is False:
+            lines.append("script    it was run and did not fail: what goes wrong depends on more than this one case")
         if report.verdict is Verdict.EXCEPTION:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
@@ -97,6 +105,11 @@ def as_dict(report: Report) -> dict[str, Any]:
         "dtype": report.dtype,
         "cases": report.cases,
         "refused": report.refused,
+        "coverage": {
+            "elements_compared": report.coverage.elements, "elements_without_a_bound": report.coverage.unbounded,
+            "share_compared": report.coverage.share, "cases_not_tried": report.coverage.untried,
+            "largest": report.coverage.largest.describe() if report.coverage.largest is not None else None,
+        },
         "worst": None if report.worst is None else {
             "error": _number(report.worst.error), "bound": _number(report.worst.bound),
             "ratio": _number(report.worst.ratio), "output": report.worst.output, "element": report.worst.element,
@@ -116,7 +129,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "failure": None if failure is None else {
             "message": failure.message, "cause": failure.cause.name, "detail": failure.cause.detail,
             "shape": dict(failure.smallest.case.shape), "family": failure.smallest.case.family,
-            "layout": failure.smallest.case.layout, "script": script(report),
+            "layout": failure.smallest.case.layout, "reproduced": failure.reproduced, "script": script(report),
         },
         "seed": report.seed,
         "seconds": round(report.seconds, 3),
@@ -154,6 +167,8 @@ def script(report: Report) -> str:
     seen = report.failure.smallest
     case, torch = seen.case, seen.run.face == "torch"
     path, _, name = report.kernel.rpartition(":")
+    # torch has no negative strides
+    layouts = ["strided" if torch and layout == "reversed" else layout for layout in case.layouts]
     lines = [
         f'"""{report.verdict.value}: {name} as {case.op.name}, {case.dtype}; {report.failure.cause.name}.',
         "",
@@ -163,6 +178,7 @@ def script(report: Report) -> str:
         "import numpy as np",
         "from numpy import inf, nan",
         *(["import torch"] if torch else []),
+        *(_UNPACKED.strip().splitlines() if _is_long(seen) else []),
         *_guards(report),
     ]
     if report.verdict is Verdict.UNWRITTEN:
@@ -176,18 +192,22 @@ def script(report: Report) -> str:
         "spec.loader.exec_module(module)",
         f"kernel = module.{name}",
         "kernel = kernel() if isinstance(kernel, type) else kernel",
-        *_LAYOUT[case.layout].strip().splitlines(),
+        *(_HELD_AS_BITS if torch and case.dtype == "bfloat16" else _HELD).strip().splitlines(),
+        *(line for layout in dict.fromkeys(layouts) for line in _LAYOUT[layout].strip().splitlines()),
     ]
     lines.append("arguments = {")
-    for argument, values in case.arrays.items():
-        lines.append(f"    {argument!r}: laid_out({_literal(values)}),")
+    for (argument, values), layout in zip(case.arrays.items(), layouts, strict=True):
+        lines.append(f"    {argument!r}: {layout}(held({_literal(values)})),")
     lines.append("}")
+    plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in ("contiguous", "recorded")]
+    lines.append(f"plainly = {plainly!r}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
     lines += _ask(seen).strip().splitlines()
-    if report.failure.cause.name == "stale output" and report.verdict is not Verdict.STALE:
+    if report.failure.way == "after another call" and report.verdict is not Verdict.STALE:
+        lines.append(f"dtype = {next(iter(case.arrays.values())).dtype.name!r}")
         lines += _EARLIER_CALL.strip().splitlines()
     lines.append("computed, modified, returned = run()")
-    lines += _expectation(seen, report.verdict)
+    lines += _expectation(seen, report.verdict, 200 if report.failure.way == "many times" else 1)
     return "\n".join(lines) + "\n"
 
 
@@ -203,15 +223,46 @@ def _guards(report: Report) -> list[str]:
     return []
 
 
+LONG = 4096
+"""Entries up to which an array is written out number by number."""
+
+
+def _is_long(seen: Observation) -> bool:
+    arrays = [*seen.case.arrays.values(), seen.expected.truth.high]
+    return max(a.size for a in arrays) > LONG
+
+
 def _literal(values: np.ndarray) -> str:
+    if values.size > LONG:
+        packed = base64.b85encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
+        return f"unpacked({packed!r}, {values.dtype.name!r}, {values.shape!r})"
     return f"np.array({values.reshape(-1).tolist()!r}, {values.dtype.name!r}).reshape({values.shape!r})"
 
 
+_HELD = """
+padding = nan
+def held(a): return a
+def negated(a): return -a
+"""
+
+_HELD_AS_BITS = """
+padding = 0x7FD5
+def held(a): return (a.view(np.uint32) >> 16).astype(np.uint16).view(np.int16)  # the bits of bfloat16
+def negated(a): return a ^ np.int16(-0x8000)
+"""
+
+_UNPACKED = """
+import base64, zlib
+def unpacked(text, dtype, shape):
+    return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype).reshape(shape).copy()
+"""
+
 _EARLIER_CALL = """
 data = next(iter(arguments))
-arguments[data] = -arguments[data]
+kept = arguments[data]
+arguments[data] = held((1 + np.arange(kept.size) % 5).reshape(kept.shape).astype(dtype))
 run()  # an earlier call, on other data
-arguments[data] = -arguments[data]
+arguments[data] = kept
 """
 
 _SURVIVOR = """
@@ -236,30 +287,49 @@ for owner, names in ((torch, ("empty", "empty_like", "empty_strided")), (torch.T
 """
 
 _LAYOUT = {
-    "contiguous": "def laid_out(a): return a",
-    "transposed": "def laid_out(a): return np.asfortranarray(a)",
+    "contiguous": "def contiguous(a): return a",
+    "recorded": "def recorded(a): return a",
+    "transposed": "def transposed(a): return np.asfortranarray(a)",
     "strided": """
-def laid_out(a):  # every other element of a buffer
-    buffer = np.full((*a.shape[:-1], 2 * a.shape[-1]), nan, a.dtype)
+def strided(a):  # every other element of a buffer
+    buffer = np.full((*a.shape[:-1], 2 * a.shape[-1]), padding, a.dtype)
     buffer[..., ::2] = a
     return buffer[..., ::2]
 """,
-}
+    "reversed": """
+def reversed(a):  # backwards in memory, along every axis
+    backwards = (slice(None, None, -1),) * a.ndim
+    return a[backwards].copy()[backwards]
+""",
+    "misaligned": """
+def misaligned(a):  # one element after a cache line begins
+    buffer = np.full(a.size + 128 // a.itemsize, padding, a.dtype)
+    first = -(buffer.ctypes.data // a.itemsize) % (64 // a.itemsize) + 1
+    buffer[first : first + a.size] = a.reshape(-1)
+    return buffer[first : first + a.size].reshape(a.shape)
+""",
+    "expanded": """
+def expanded(a):  # one batch row repeated, with stride zero
+    same = len(a) > 1 and all((row == a[0]).all() for row in a)
+    return np.lib.stride_tricks.as_strided(a, a.shape, (0, *a.strides[1:])) if same else a
+""",
+}  # fmt: skip
 
 
 def _ask(seen: Observation) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
-    to_face = ("torch.from_numpy(a)" + (f".to(torch.{seen.case.dtype})" if carried else "")) if torch else "a"
+    to_face = ("torch.from_numpy(a)" + (f".view(torch.{seen.case.dtype})" if carried else "")) if torch else "a"
+    to_face += ".requires_grad_()" if torch and seen.case.layout == "recorded" else ""
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
     shapes = [one.truth.high.shape for one in seen.references]
     dtype = carrier_of(seen.case.dtype)
     out = f"""
-    options['out'] = tuple(given_as(np.full(shape, nan, {dtype!r})) for shape in {shapes!r})
+    options['out'] = tuple(given_as(held(np.full(shape, nan, {dtype!r}))) for shape in {shapes!r})
     options['out'] = options['out'][0] if len(options['out']) == 1 else options['out']
     """
     call = """
     def run():
-        given = [given_as(a.copy() if a.flags.c_contiguous else a) for a in arguments.values()]
+        given = [given_as(a.copy() if n in plainly else a) for n, a in arguments.items()]
         before = [plain(g) for g in given]
         r = kernel(*given, **options)
         r = options.get('out') if r is None else r
@@ -275,7 +345,7 @@ def _ask(seen: Observation) -> str:
     return "".join(dedent(part) for part in (ways, out if seen.run.takes_out else "", call))
 
 
-def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
+def _expectation(seen: Observation, verdict: Verdict, times: int) -> list[str]:
     truth, bound, position = seen.expected.truth.high, seen.expected.bound, seen.judgement.output
     lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(bound, truth.shape))}"]
     if verdict is Verdict.CRASH:
@@ -283,7 +353,7 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
     if verdict is Verdict.STALE:
         body = """
         name = next(iter(arguments))
-        arguments[name] = -arguments[name]
+        arguments[name] = negated(arguments[name])
         run()
         same = [np.array_equal(plain(r), c, equal_nan=True) for r, c in zip(returned, computed)]
         wrong = not all(same)
@@ -310,26 +380,43 @@ def _expectation(seen: Observation, verdict: Verdict) -> list[str]:
         wrong = len(set(results)) > 1
         print(len(set(results)), 'different results in 200 runs')
         """
+    elif verdict is Verdict.BIASED:
+        digits = format_of(seen.case.dtype).precision
+        body = f"""
+        computed = computed[{position}]
+        ulp = np.ldexp(1.0, np.frexp(np.abs(expected))[1] - {digits})
+        lean = ((computed - expected) * np.sign(expected) / ulp)[(expected != 0) & (bound < ulp)]
+        wrong = len(lean) < 20 or abs(lean.mean()) > 6.6 * np.sqrt((lean ** 2).sum()) / len(lean)
+        print(len(lean), 'results are off by', lean.mean(), 'ulp in the mean; below zero is toward zero')
+        """
     else:
+        reached = seen.expected.must_not_be_finite
+        lines.append(f"reached = {_literal(np.broadcast_to(reached, truth.shape).copy())}  # by a NaN or an infinity")
+        sign = np.broadcast_to(seen.expected.sign, truth.shape).astype(float)
+        lines.append(f"sign = {_literal(sign)}  # of an infinity")
         norm = ""
         if seen.expected.norm is not None:
             lines += [f"norm = {_literal(seen.expected.norm.bound)}  # of the errors of a row, weighted"]
             lines += [f"weights = {_literal(np.broadcast_to(seen.expected.norm.weights, truth.shape))}"]
             norm = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
         body = f"""
+        np.set_printoptions(threshold=60)
+        for call in range({times}):
+            if call:
+                computed, modified, returned = run()
+            computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
+            if computed.shape != expected.shape:
+                print('shape', computed.shape, 'expected', expected.shape)
+                sys.exit(1)
+            with np.errstate(all='ignore'):
+                error = abs(computed.astype(expected.dtype) - expected)
+                wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
+            wrong = wrong or bool(np.isfinite(computed[reached]).any())
+            wrong = wrong or bool((np.isinf(computed) & (sign != 0) & (np.sign(computed.real) != sign)).any())
+            {norm}
+            if wrong:
+                break
         print('modified arguments:', modified or 'none')
-        computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
-        if computed.shape != expected.shape:
-            print('shape', computed.shape, 'expected', expected.shape)
-            sys.exit(1)
-        error = abs(computed.astype(expected.dtype) - expected)
-        wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
-        {norm}
         print('computed', computed, 'expected', expected, 'error', error, 'bound', bound, sep='\\n')
-        """
-        if seen.expected.must_not_be_finite.any():
-            lines.append(f"reached = {_literal(seen.expected.must_not_be_finite)}  # by a NaN or an infinity")
-            body += """
-        wrong = wrong or bool(np.isfinite(computed[reached]).any())
         """
     return [*lines, *dedent(body).strip().splitlines(), "sys.exit(int(wrong))"]

@@ -12,23 +12,27 @@ import numpy as np
 
 from monarch_theory.testing.cases import Case, make_case
 from monarch_theory.testing.op import Shape
+from monarch_theory.testing.sizes import sizes_of, with_sizes
 
 __all__ = ["shrink"]
 
 
 def shrink(
-    case: Case, fails: Callable[[Case], bool], shapes: Sequence[Shape], *, calls: int = 300, seconds: float = 600.0
+    case: Case, fails: Callable[[Case], bool], shapes: Sequence[Shape], *, calls: int = 300, seconds: float = 60.0
 ) -> Case:
     """The smallest failing case found with at most `calls` calls of `fails`.
 
     `seconds` only guards against very slow kernels: where it is not reached, the result is the same every time.
 
-    First the shape: every smaller valid one, with values that fail soonest and are simplest to read. Then the values:
-    blocks of entries become 0, then what is left 1, then small integers, as long as the case still fails.
+    First the shape: every smaller valid one, with values that fail soonest and are simplest to read, and where the op
+    combines sizes freely, each size made smaller for as long as the case still fails. Then the values: blocks of
+    entries become 0, then what is left 1, then small integers.
     """
-    budget = _Budget(calls, time.monotonic() + seconds)
-    smallest = _smallest_shape(case, fails, shapes, budget)
-    return _simplest_values(smallest, fails, budget)
+    deadline = time.monotonic() + seconds
+    smallest = _smallest_shape(case, fails, shapes, _Budget(calls // 2, deadline))
+    if smallest is case:
+        smallest = _smaller_sizes(case, fails, _Budget(calls // 4, deadline))
+    return _simplest_values(smallest, fails, _Budget(calls // 2, deadline))
 
 
 class _Budget:
@@ -54,6 +58,26 @@ def _smallest_shape(case: Case, fails: Callable[[Case], bool], shapes: Sequence[
                     smaller = make_case(case.op, case.dtype, shape, family, layout, (*case.seed, attempt))
                     if fails(smaller):
                         return smaller
+    return case
+
+
+def _smaller_sizes(case: Case, fails: Callable[[Case], bool], budget: _Budget) -> Case:
+    """Each size in turn as small as it can be."""
+    if case.op.accepts is None:
+        return case
+    for axis, size in sizes_of(case.shape).items():
+        for smaller in dict.fromkeys((1, 2, 3, *(size >> k for k in (3, 2, 1)), size - 1)):
+            shape = with_sizes(case.shape, sizes_of(case.shape) | {axis: smaller})
+            if not 0 < smaller < size or not case.op.accepts(shape):
+                continue
+            found = None
+            for family in dict.fromkeys(("integers", case.family)):
+                candidate = make_case(case.op, case.dtype, shape, family, case.layout, case.seed)
+                if found is None and budget.spend() and fails(candidate):
+                    found = candidate
+            if found is not None:
+                case = found
+                break
     return case
 
 

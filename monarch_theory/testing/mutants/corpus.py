@@ -160,7 +160,32 @@ TORCH_MULTIPLY = ("torch", "monarch_bmm", MULTIPLY)
 STATE = "state = x.t().contiguous()"
 RETURN_BMM = "y[:] = ordered.reshape(prod(rows), batch).t()"
 
+ZEROS_FROM_EIGHT = """def zeros_from_eight(kernel):
+    def faulty(*arguments, **options):
+        found = kernel(*arguments, **options)
+        first = found[0] if isinstance(found, tuple) else found
+        sizes = [size for a in arguments for size in a.shape]
+        if sizes and min(sizes) >= 8:
+            first[...] = 0
+        return found
+
+    return faulty
+
+
+@zeros_from_eight
+"""
+
+
+def _from_eight(op: str) -> Mutant:
+    """Every size is a usual one, and the first output is zero where all of them are at least eight."""
+    function = op.replace("-", "_")
+    dtype = "complex64" if any(k.op == op and k.dtypes == COMPLEX for k in RIGHT) else "float32"
+    return Mutant(f"zeros-from-eight-{op}", "numpy", function, op, dtype, f"def {function}(", f"{ZEROS_FROM_EIGHT}def {function}(",
+                  "dropped work", missed_by_fixed_rtol=True)  # fmt: skip
+
+
 MUTANTS = (
+    *map(_from_eight, dict.fromkeys(k.op for k in RIGHT)),
     # NumPy: block-diagonal multiply
     Mutant("blocks-transposed", "numpy", "block_diagonal_multiply", BLOCK, "float64",
            '"krc,bkc->bkr"', '"kcr,bkc->bkr" if rows == columns else "krc,bkc->bkr"', "transposed factor"),
@@ -312,7 +337,7 @@ MUTANTS = (
            "gate.to(wide) * mixed", "wrong dtype", missed_by_fixed_rtol=True),
     Mutant("last-lag-wraps", "torch", "long_convolution", LONG, "float32", "size = 2 * n", "size = max(2 * n - 2, n)", "not recognised"),
     Mutant("inverse-factors-forgotten", "torch", "causal_monarch", CAUSAL, "float32", "monarch_bmm(product, *factors[order:])",
-           "monarch_bmm(product, *(factors[:order] if padded_u.shape[-1] == 16 else factors[order:]))",
+           "monarch_bmm(product, *(factors[:order] if factors[0].shape == factors[order].shape == (4, 4, 4) else factors[order:]))",
            "transposed factor",
            missed_by_fixed_rtol=True),
     Mutant("autograd-skip-detached", "torch", "long_convolution_backward", LONG_BACK, "float32", "skip[:, None].to(wide) * u.to(wide)",

@@ -7,7 +7,7 @@ import numpy as np
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, matmul, store
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import block_faults
-from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape, any_sizes
 
 SIZES = (
     (2, 2, 2), (1, 1, 1), (3, 2, 2), (1, 4, 4), (4, 1, 1), (2, 3, 2), (3, 2, 5), (4, 4, 4), (5, 7, 3), (8, 8, 8),
@@ -65,4 +65,5 @@ OP = Op(
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
     numbers="both",
+    accepts=any_sizes,
 )

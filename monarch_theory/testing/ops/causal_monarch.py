@@ -85,4 +85,5 @@ OP = Op(
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
     numbers="both",
+    accepts=lambda shape: prod(shape["radices"]) % 2 == 0,
 )

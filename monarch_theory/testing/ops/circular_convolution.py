@@ -7,13 +7,18 @@ import numpy as np
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, convolution_bound_in_norm
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
+
+OF_MODELS = ((4, 512), (16, 1024), (768, 128))
+"""(channels, n) of Monarch Mixer's models."""
 
 
 def shapes() -> Iterable[Shape]:
     for n in (4, 1, 2, 3, 7, 8, 15, 16, 32, 64, 100, 128):
         for batch, channels in ((1, 1), (2, 3), (3, 1), (0, 2)):
             yield {"batch": batch, "channels": channels, "n": n}
+    for channels, n in OF_MODELS:
+        yield {"batch": 2, "channels": channels, "n": n}
 
 
 def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -74,4 +79,5 @@ OP = Op(
     narrow_between=False,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
+    accepts=any_sizes,
 )

@@ -10,12 +10,17 @@ from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import monarch_dft
 
+LARGE = (512, 1000, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+"""Lengths where libraries change their algorithm."""
+
 
 def shapes() -> Iterable[Shape]:
     for size in (4, 1, 2, 3, 7, 8, 13, 16, 24, 31, 64, 97, 128, 251, 256):
         large = (LARGE_BATCH,) if size <= 16 else ()
         for batch in (1, 2, 3, 0, *large):
             yield {"batch": batch, "size": size}
+    for size in LARGE:
+        yield {"batch": 1, "size": size}
 
 
 def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 from monarch_theory.digits import reversal
 from monarch_theory.rounding import ErrorModel, fourier_bound, fourier_bound_in_norm
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
 from monarch_theory.testing.oracle import dft
 
 RADICES = (
@@ -85,4 +85,5 @@ OP = Op(
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
     numbers="complex",
+    accepts=any_sizes,
 )

@@ -10,7 +10,7 @@ from monarch_theory.monarch import block_counts
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, exactly, monarch_running, store
 from monarch_theory.testing.arithmetic import EXACT
 from monarch_theory.testing.faults import block_faults, changed
-from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, Op, Output, Shape, any_sizes
 
 RADICES = (
     ((2, 2), (2, 2)), ((1, 1), (1, 1)), ((3, 3), (3, 3)), ((2, 3), (2, 3)), ((3, 2), (3, 2)), ((1, 4), (1, 4)),
@@ -99,4 +99,5 @@ OP = Op(
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),
     numbers="both",
+    accepts=any_sizes,
 )

@@ -81,7 +81,8 @@ def test_numpy_may_answer_bfloat16_in_float32_and_torch_may_not():
 
 
 def test_a_nan_must_reach_what_depends_on_it_and_nothing_else():
-    case = make_case(OP, "float32", SHAPE | {"batch": 3}, "nonfinite", "contiguous", (3,))
+    made = (make_case(OP, "float32", SHAPE | {"batch": 3}, "nonfinite", "contiguous", (seed,)) for seed in range(20))
+    case = next(case for case in made if case.poisoned == "x")
     (expected,) = reference(case, MODEL)
     output = expected.truth.high.astype(np.float32)
     swallowed = judge(case, run(output), [expected])

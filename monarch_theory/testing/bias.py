@@ -1,0 +1,99 @@
+"""Do results lean one way? Each error may be within its bound, and all of them toward zero: then nothing was rounded.
+
+Where everything before the last rounding is far more accurate than the storage format, the error of an element in
+units in the last place is that of one rounding, and rounding to nearest errs in either direction alike. Of independent
+errors e_k with signs of even odds, P(|Σ e_k| > t √(Σ e_k²)) ≤ 2 exp(−t²/2) (Hoeffding). What comes before the last
+rounding may lean, and adds at most its own bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel
+from monarch_theory.testing.diagnose import Observation
+
+__all__ = ["Bias", "bias_of"]
+
+FAILURE = 1e-9
+"""Probability that a kernel that rounds to nearest is called biased."""
+
+LEAST = 200
+"""Elements below which nothing is said."""
+
+BEFORE_LAST = 0.125
+"""Units in the last place that all but the last rounding may make, for an element to count."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The mean signed error of the last rounding, positive away from zero, in units in the last place.
+
+    Attributes:
+        allowed: what rounding to nearest may reach; elements: how many were looked at.
+        largest: the observation with most of them.
+    """
+
+    mean: float
+    allowed: float
+    elements: int
+    largest: Observation
+
+    @property
+    def significant(self) -> bool:
+        """Whether rounding to nearest does not lean so far."""
+        return abs(self.mean) > self.allowed
+
+    def describe(self) -> str:
+        """One line."""
+        way = "toward zero" if self.mean < 0 else "away from zero"
+        return (
+            f"the results of {self.elements} elements lean {way} by {abs(self.mean):.3f} ulp in the mean, where "
+            f"rounding to nearest leans by at most {self.allowed:.3f} (failure {FAILURE:g})"
+        )
+
+
+def bias_of(seen: Sequence[Observation], model: ErrorModel) -> Bias | None:
+    """The bias over all elements that only the last rounding moves noticeably; None where they are too few."""
+    total, squares, before, count = 0.0, 0.0, 0.0, 0
+    most, largest = 0, None
+    for one in seen:
+        errors, slack = last_roundings(one, model)
+        if not errors.size:
+            continue
+        total, squares = total + float(errors.sum()), squares + float((errors**2).sum())
+        before, count = before + float(slack.sum()), count + errors.size
+        if errors.size > most:
+            most, largest = errors.size, one
+    if count < LEAST or largest is None:
+        return None
+    allowed = (before + sqrt(2 * log(2 / FAILURE) * squares)) / count
+    return Bias(total / count, allowed, count, largest)
+
+
+def last_roundings(seen: Observation, model: ErrorModel) -> tuple[np.ndarray, np.ndarray]:
+    """Errors in ulps of elements moved by the last rounding alone, away from zero positive, and what else moves them.
+
+    An element that repeats another, as in batch rows that are one row repeated, is looked at once.
+    """
+    errors, slacks = [], []
+    u = model.storage.unit_roundoff
+    for computed, expected in zip(seen.run.outputs, seen.references, strict=True):
+        if computed.dtype.kind == "c" or computed.shape != expected.truth.high.shape:
+            continue
+        truth, bound = expected.truth.high, expected.deterministic
+        with np.errstate(all="ignore"):
+            ulp = model.storage.ulp(truth)
+            error = ((computed.astype(np.float64) - truth) - expected.truth.low) * np.sign(truth) / ulp
+            slack = np.maximum(bound - u * np.abs(truth) / (1 + u), 0.0) / ulp
+            # a result that is exact, or next to the smallest numbers, is not rounded
+            rounded = (truth != 0) & (np.abs(truth) > 4 * model.storage.underflow / u) & (bound > 0)
+        keep = rounded & np.isfinite(error) & (slack <= BEFORE_LAST)
+        _, first = np.unique(truth[keep], return_index=True)
+        errors.append(error[keep][first])
+        slacks.append(slack[keep][first])
+    return np.concatenate([np.zeros(0), *errors]), np.concatenate([np.zeros(0), *slacks])

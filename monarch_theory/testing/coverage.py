@@ -1,0 +1,133 @@
+"""What a verdict rests on: what was compared, and what was refused, not tried, or had no bound that tells anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from monarch_theory.testing.cases import Case
+from monarch_theory.testing.sizes import entries
+
+__all__ = ["Coverage", "Patience"]
+
+LEAST_SHARE = 0.1
+"""Of the cases planned, and of the elements that came back, what must have been compared for a kernel to be right."""
+
+LEAST_SIZE = 64
+"""Entries of one data row and of the other arguments, that some case compared must have: fewer are trivial."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Counts.
+
+    Attributes:
+        cases: judged, with elements compared or empty; refused: declined by the kernel; untried: it is too slow for.
+        elements: compared with a bound below the answer; unbounded: returned where no bound tells anything.
+        largest: the largest case compared; refusal: why the first case was refused.
+        size: entries of one data row and of the other arguments, in the largest case by that measure.
+        compared_cases: cases in which some element was compared.
+    """
+
+    cases: int = 0
+    refused: int = 0
+    untried: int = 0
+    elements: int = 0
+    unbounded: int = 0
+    compared_cases: int = 0
+    size: int = 0
+    largest: Case | None = None
+    first_untried: Case | None = None
+    refusal: str = ""
+
+    def with_judged(self, case: Case, compared: int, unbounded: int) -> Coverage:
+        """After one more case."""
+        more = replace(
+            self, cases=self.cases + 1, elements=self.elements + compared, unbounded=self.unbounded + unbounded
+        )
+        if not compared:
+            return more
+        larger = self.largest is None or entries(case.op, case.shape) >= entries(case.op, self.largest.shape)
+        largest, size = case if larger else self.largest, max(self.size, size_of(case))
+        return replace(more, compared_cases=self.compared_cases + 1, largest=largest, size=size)
+
+    def refusing(self, case: Case, why: str) -> Coverage:
+        """After one more case that the kernel does not take."""
+        return replace(self, refused=self.refused + 1, refusal=self.refusal or f"{why} ({case.describe()})")
+
+    def without(self, case: Case) -> Coverage:
+        """After one more case that was not tried."""
+        return replace(self, untried=self.untried + 1, first_untried=self.first_untried or case)
+
+    @property
+    def share(self) -> float:
+        """Of the elements returned, the share that was compared."""
+        return self.elements / max(self.elements + self.unbounded, 1)
+
+    def lacking(self, plan: Sequence[Case]) -> str:
+        """What is missing before anything can be called right, of what was planned; empty where nothing is."""
+        telling = [case for case in plan if all(a.size for a in case.arrays.values())]
+        least_cases = max(1, int(LEAST_SHARE * len(telling)))
+        least_size = min(LEAST_SIZE, max(map(size_of, telling), default=1))
+        if not self.cases and self.refused:
+            return "the kernel refused every case"
+        if self.compared_cases < least_cases:
+            return f"results of {self.compared_cases} cases were compared, of {len(telling)}; it takes {least_cases}"
+        if self.share < LEAST_SHARE:
+            return f"{self.share:.1%} of elements have a bound that tells them from zero; it takes {LEAST_SHARE:.0%}"
+        if self.size < least_size:
+            return (
+                f"only trivial cases were compared, of {self.size} entries at most besides the batch; "
+                f"it takes {least_size}"
+            )
+        return ""
+
+    def describe(self) -> str:
+        """What was compared and what was not, in one line."""
+        parts = [f"{self.elements} elements compared"]
+        if self.unbounded:
+            parts.append(f"{1 - self.share:.1%} of all had no bound that tells anything")
+        if self.refused:
+            parts.append(f"it declined {self.refused} cases, the first by {self.refusal}")
+        if self.first_untried is not None:
+            parts.append(f"{self.untried} cases not tried, as it is slow: {self.first_untried.describe()} and larger")
+        return ", ".join(parts)
+
+
+def size_of(case: Case) -> int:
+    """Entries of one data row and of the other arguments."""
+    data, *others = case.arrays.values()
+    rows = case.shape.get("batch", 1) or 1
+    return data.size // rows + sum(prod(a.shape) for a in others)
+
+
+class Patience:
+    """Whether a kernel is so slow that a larger case would take long: it is then left out, and the report says so.
+
+    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries.
+    """
+
+    def __init__(self, timeout: float):
+        self.limit = timeout / 3
+        self.overhead, self.slowest, self.entries = 0.0, 0.0, 0
+
+    def heard(self, case: Case, seconds: float) -> None:
+        """A case took so long."""
+        size = entries(case.op, case.shape)
+        if size <= SMALL_ENTRIES:
+            self.overhead = max(self.overhead, seconds)
+        else:
+            self.slowest = max(seconds, self.slowest * (size / self.entries) ** 2 / 4 if self.entries else 0.0)
+            self.entries = size
+
+    def is_over(self, case: Case) -> bool:
+        """Whether a case would take too long."""
+        if not self.entries:
+            return False
+        growth = (entries(case.op, case.shape) / self.entries) ** 2
+        return self.overhead + max(self.slowest - self.overhead, 0.0) * growth > self.limit + self.overhead
+
+
+SMALL_ENTRIES = 1 << 9
+"""Entries of all arguments up to which the time is that of starting at all."""

@@ -1,0 +1,54 @@
+"""Run the script that a report hands out, before it is handed out: it must fail while the kernel is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from monarch_theory.testing.check import Report
+from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.report import script
+
+__all__ = ["reproduced"]
+
+STARTING = 60.0
+"""Seconds that starting Python and importing what the kernel imports may take."""
+
+
+def reproduced(report: Report) -> Report:
+    """The report with the first script that fails: of the smallest case or the one found, in one of three ways."""
+    failure = report.failure
+    if failure is None:
+        return report
+    if report.verdict in (Verdict.HANG, Verdict.OUT_OF_MEMORY):
+        # such a script ends as the kernel does, by a limit of its own
+        return report
+    ways: tuple[str, ...] = (
+        ("many times",) if report.verdict is Verdict.UNSTABLE else ("once", "after another call", "many times")
+    )
+    if failure.cause.name == "stale output":
+        ways = ("after another call", "once")
+    for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):
+        shown = failure.smallest if seen == id(failure.smallest) else failure.found
+        for way in ways:
+            tried = replace(report, failure=replace(failure, smallest=shown, way=way, reproduced=True))
+            if fails(script(tried), report.timeout):
+                return tried
+    return replace(report, failure=replace(failure, reproduced=False))
+
+
+def fails(text: str, timeout: float) -> bool:
+    """Whether a script exits otherwise than with zero."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "reproduce.py")
+        path.write_text(text)
+        try:
+            done = subprocess.run(
+                [sys.executable, str(path)], capture_output=True, timeout=STARTING + timeout, check=False, cwd=folder
+            )
+        except subprocess.TimeoutExpired:
+            return True
+    return done.returncode != 0

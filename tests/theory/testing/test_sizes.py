@@ -1,0 +1,103 @@
+"""Sizes reach every tile together, and kernels that go wrong only there are caught."""
+
+import pytest
+
+from monarch_theory.testing.cases import cases
+from monarch_theory.testing.check import check
+from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.mutants.corpus import FOLDER
+from monarch_theory.testing.ops import NAMES, op_named
+from monarch_theory.testing.sizes import TILES, selected_shapes, sizes_of
+
+BLOCK = "block-diagonal-multiply"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
+    op = op_named(name)
+    planned = [sizes_of(case.shape) for case in cases(op, op.dtypes()[0], count=200)]
+    for tile in TILES:
+        together = [s for s in planned if min(s.values()) >= tile]
+        if tile <= 32 or name == "fft":
+            assert any(all(v % tile == 0 for v in s.values()) for s in together), f"{tile} divides no large shape"
+            assert any(all(v % tile for v in s.values()) for s in together), f"{tile} divides every large shape"
+        axes = {axis for s in planned for axis in s}
+        if tile <= 64:
+            missing = [a for a in axes if len(planned[0]) <= 5 and a[1] in (None, 0, 1) and
+                       not any(s.get(a, 0) >= tile for s in planned)]  # fmt: skip
+            assert not missing
+    batches = {s["batch", None] for s in planned}
+    assert batches >= {0, 1, 2, 3, 4, 8, 12, 16, 32, 33, 64} and any(b % 2 for b in batches if b > 64)
+
+
+def test_sizes_are_chosen_and_added_by_the_user():
+    op = op_named("long-convolution")
+    assert all(s["batch"] == 8 and s["n"] == 2048 for s in selected_shapes(op, shape={"batch": 8, "n": 2048}))
+    assert any(s["n"] == 16384 for s in selected_shapes(op, max_size=16384))
+    for shape, message in (({"m": 8}, "shape: expected sizes among batch, channels, n, got m"), ({"n": 0}, "shapes:")):
+        with pytest.raises(ValueError, match=message):
+            selected_shapes(op, shape=shape)
+    multiply = op_named("monarch-multiply")
+    chosen = selected_shapes(multiply, shape={"input_radices": (5, 7)})
+    assert chosen and all(s["input_radices"] == (5, 7) and len(s["output_radices"]) == 2 for s in chosen)
+
+
+WRONG = {
+    "zeros where batch and blocks reach 8": "if len(x) >= 8 and len(blocks) >= 8: y[:] = 0",
+    "all sizes past a tile": "if min(len(x), *blocks.shape) > 32: y[-1, -1] = 0",
+    "batch twelve": "if len(x) == 12: y[3] = 0",
+    "a multiple of four": "if len(x) and len(x) % 4 == 0: y[-1] += 1",
+    "past sixty-seven rows": "y[67:] = 0",
+    "more than 512 rows in a block": "if blocks.shape[1] > 512: y[:, 512:] = 0",
+    "odd columns past a tile": "if blocks.shape[2] > 64 and blocks.shape[2] % 2: y[..., -1] *= 0.5",
+    "the last row of many": "if len(x) > 100: y[-1] = y[-2]",
+    "negative strides": "if x.strides[-1] < 0: y[:] = y[:, ::-1]",
+    "misaligned": "if x.size and x.__array_interface__['data'][0] % 16: y += 1",
+    "one row repeated": "if len(x) > 1 and x.strides[0] == 0: y[1:] = 0",
+    "blocks that are not contiguous beside data that is": (
+        "if x.flags.c_contiguous and not blocks.flags.c_contiguous and blocks.size > 1: y += 1"
+    ),
+    "an infinity of the other sign": "y[np.isinf(y)] *= -1",
+    "NaN in the blocks": "y = right(x, np.nan_to_num(blocks, posinf=0, neginf=0))",
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_kernels_that_are_wrong_in_a_corner_are_caught(tmp_path, fault):
+    path = tmp_path / "kernel.py"
+    path.write_text(f"""
+import numpy as np
+
+def right(x, blocks):
+    k, rows, columns = blocks.shape
+    return np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+
+def kernel(x, blocks):
+    y = right(x, blocks)
+    with np.errstate(all="ignore"):
+        {WRONG[fault]}
+    return y
+""")
+    report = check(path, "kernel", BLOCK)
+    assert report.exit_code == 1 and report.failure.reproduced
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_zeros_where_all_sizes_reach_a_tile_are_caught_in_every_op(tmp_path, name):
+    """The kind of fault that listed shapes miss: every size is usual, and no shape has all of them."""
+    path = tmp_path / "kernel.py"
+    right = (FOLDER / "with_numpy.py.txt").read_text()
+    function = name.replace("-", "_")
+    path.write_text(f"""{right}
+
+def kernel(*arguments, **options):
+    y = {function}(*arguments, **options)
+    sizes = [n for a in arguments for n in a.shape if n != 1]
+    first = y[0] if isinstance(y, tuple) else y
+    if sizes and min(sizes) >= 8 and len(arguments[0]) >= 8:
+        first[...] = 0
+    return y
+""")
+    op = op_named(name)
+    report = check(path, "kernel", op, op.dtypes()[0] if op.numbers != "complex" else "complex64")
+    assert report.verdict is Verdict.WRONG and min(sizes_of(report.failure.found.case.shape).values()) >= 4
