@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
 
-from monarch_gpu.configs import BertConfig
+from monarch_gpu.configs import BertConfig, Config
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
 from monarch_gpu.layers import DimensionMixer, SequenceMixer, hide
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
@@ -130,9 +130,12 @@ class BertForMaskedLM(Pretrained):
     torch.Size([2, 5, 257])
     """
 
+    @classmethod
+    def takes(cls, config: Config) -> bool:
+        return isinstance(config, BertConfig) and config.head != "classification"
+
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.bert = Bert(config)
         self.cls = Predictions(config)
         initialise(self)
@@ -187,9 +190,12 @@ class BertForSequenceClassification(Pretrained):
     (torch.Size([2, 3]), torch.Size([2, 128]))
     """
 
+    @classmethod
+    def takes(cls, config: Config) -> bool:
+        return isinstance(config, BertConfig) and config.head == "classification"
+
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.bert = Bert(config)
         self.pooler = Pooler(config)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)

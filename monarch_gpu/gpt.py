@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from monarch_gpu.configs import GPTConfig
+from monarch_gpu.configs import Config, GPTConfig
 from monarch_gpu.inputs import check_ids, check_shape
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
@@ -64,9 +64,12 @@ class GPTForCausalLM(Pretrained):
     torch.Size([2, 5, 256])
     """
 
+    @classmethod
+    def takes(cls, config: Config) -> bool:
+        return isinstance(config, GPTConfig)
+
     def __init__(self, config: GPTConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.transformer = GPT(config)
         for module in self.modules():
             if isinstance(module, nn.Embedding):

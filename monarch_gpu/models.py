@@ -1,167 +1,27 @@
-"""From configuration to model, and to disk and back: `config.json` beside `model.safetensors`, as Hugging Face does."""
+"""The models there are, by being imported here, and what is done with any of them: built, counted, saved, loaded.
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from pathlib import Path
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+A new one is a file with a `Pretrained` in it, its configuration in `configs`, and a line here.
+"""
 
 from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
-from monarch_gpu.checkpoints import replace_file, sole_writer
-from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig, config_json, load_config
 from monarch_gpu.gpt import GPTForCausalLM
-from monarch_gpu.layers import ImplicitFilter
+from monarch_gpu.pretrained import (
+    blank_model,
+    build_model,
+    check_tensors,
+    count_parameters,
+    filled,
+    load_model,
+    materialise,
+    model_of,
+    read_tensors,
+    save_model,
+    saved_tensors,
+)
 from monarch_gpu.vit import ViTForImageClassification
 
 __all__ = [
-    "blank_model", "build_model", "check_tensors", "count_parameters", "filled", "load_model", "materialise",
-    "model_of", "read_tensors", "save_model", "saved_tensors",
+    "BertForMaskedLM", "BertForSequenceClassification", "GPTForCausalLM", "ViTForImageClassification", "blank_model",
+    "build_model", "check_tensors", "count_parameters", "filled", "load_model", "materialise", "model_of",
+    "read_tensors", "save_model", "saved_tensors",
 ]  # fmt: skip
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
-
-def build_model(config: Config) -> nn.Module:
-    """The model of a configuration, freshly initialised from torch's global seed, on the default device.
-
-    >>> from monarch_gpu.configs import preset
-    >>> type(build_model(preset("vit", "tiny"))).__name__
-    'ViTForImageClassification'
-    """
-    if isinstance(config, BertConfig):
-        return BertForSequenceClassification(config) if config.head == "classification" else BertForMaskedLM(config)
-    if isinstance(config, ViTConfig):
-        return ViTForImageClassification(config)
-    if isinstance(config, GPTConfig):
-        return GPTForCausalLM(config)
-    raise TypeError(f"config: expected a BertConfig, ViTConfig or GPTConfig, got {type(config).__name__}")
-
-
-def count_parameters(config: Config) -> int:
-    """Parameters counted on the meta device, where no memory is used.
-
-    >>> from monarch_gpu.configs import preset
-    >>> count_parameters(preset("gpt", "145m"))
-    145728288
-    """
-    return sum(parameter.numel() for parameter in blank_model(config).parameters())
-
-
-def materialise(model: nn.Module, device: str = "cpu") -> nn.Module:
-    """Give a model built on the meta device storage; parameters are uninitialised, what is computed is filled in."""
-    return model.to_empty(device=device)
-
-
-def saved_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """What a file of the model holds: its parameters and persistent buffers, by name, not copied."""
-    return dict(model.state_dict(keep_vars=True))
-
-
-def save_model(model: nn.Module, directory: str | Path) -> None:
-    """Write `config.json` and `model.safetensors`, each as a whole or not at all.
-
-    Raises:
-        CheckpointError: another process writes there, or the file system refused.
-    """
-    directory = Path(directory)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in saved_tensors(model).items()}
-    with sole_writer(directory):
-        replace_file(directory / WEIGHTS, save(tensors))
-        replace_file(directory / CONFIG, (config_json(model.config) + "\n").encode())
-
-
-def load_model(directory: str | Path) -> nn.Module:
-    """Read what `save_model` wrote; every tensor keeps the dtype it has in the file.
-
-    Raises:
-        ValueError: a file is missing or damaged; a tensor is missing, unknown, not finite, or of the wrong shape or
-            kind; the message names it.
-    """
-    directory = Path(directory)
-    config = load_config(directory / CONFIG)
-    return model_of(config, read_tensors(directory / WEIGHTS), str(directory / WEIGHTS))
-
-
-def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Module:
-    """The model with these parameters and persistent buffers.
-
-    Raises:
-        ValueError: they are not those of the configuration.
-    """
-    if config.num_hidden_layers > len(tensors):
-        layers = config.num_hidden_layers
-        raise ValueError(f"{source}: num_hidden_layers: expected as many as it has tensors for, got {layers}")
-    return filled(blank_model(config), tensors, source)
-
-
-def blank_model(config: Config) -> nn.Module:
-    """A model that has names and shapes, and no memory.
-
-    Raises:
-        ValueError: its tensors have more elements than can be counted.
-    """
-    try:
-        with torch.device("meta"):
-            return build_model(config)
-    except (RuntimeError, OverflowError) as error:
-        raise ValueError(f"config: expected sizes that torch can address, got {str(error).splitlines()[0]}") from None
-
-
-def filled(model: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:
-    """A blank model with these parameters and persistent buffers; see `model_of`."""
-    check_tensors(saved_tensors(model), tensors, source)
-    check_one_dtype(model, tensors, source)
-    try:
-        materialise(model).load_state_dict(tensors, assign=True)
-    except (RuntimeError, MemoryError) as error:  # positions that are computed may be of any length
-        raise ValueError(f"{source}: expected a model that memory holds, got {str(error).splitlines()[0]}") from None
-    return model
-
-
-def check_one_dtype(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors of several dtypes, but for filters, which are held in float32 or better."""
-    held = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, ImplicitFilter))
-    others = [(name, tensor.dtype) for name, tensor in tensors.items() if not name.startswith(held or ("\0",))]
-    for name, dtype in others:
-        if dtype != others[0][1]:
-            raise ValueError(f"{source}: {name}: expected one dtype outside filters, {others[0][1]}, got {dtype}")
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
-
-    Raises:
-        ValueError: there is no such file, or it is no such file.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: expected a safetensors file, got a damaged or another one ({error})") from None
-
-
-def check_tensors(
-    wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str, same_dtype: bool = False
-) -> None:
-    """Refuse tensors that are not exactly those wanted, by name, shape, kind and finiteness.
-
-    Args:
-        same_dtype: dtypes must be equal, too; otherwise any real floating dtype is as good.
-    """
-    for name in sorted(wanted.keys() ^ tensors.keys()):
-        raise ValueError(f"{source}: {name} is {'missing' if name in wanted else 'unknown'}")
-    for name, like in wanted.items():
-        tensor = tensors[name]
-        if tensor.shape != like.shape:
-            raise ValueError(f"{source}: {name}: expected {tuple(like.shape)}, got {tuple(tensor.shape)}")
-        if tensor.dtype != like.dtype and (same_dtype or tensor.dtype not in FLOATING):
-            expected = like.dtype if same_dtype else "a real floating dtype of 16 bits or more"
-            raise ValueError(f"{source}: {name}: expected {expected}, got {tensor.dtype}")
-        if not bool(tensor.isfinite().all()):
-            raise ValueError(f"{source}: {name}: expected finite numbers, got {int((~tensor.isfinite()).sum())} others")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monarch_gpu.configs import ViTConfig
+from monarch_gpu.configs import Config, ViTConfig
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
@@ -66,9 +66,12 @@ class ViTForImageClassification(Pretrained):
     torch.Size([2, 10])
     """
 
+    @classmethod
+    def takes(cls, config: Config) -> bool:
+        return isinstance(config, ViTConfig)
+
     def __init__(self, config: ViTConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.vit = ViT(config)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
