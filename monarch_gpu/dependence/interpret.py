@@ -96,7 +96,7 @@ class Interpretation:
         if isinstance(node.target, torch._ops.HigherOrderOperator):
             return self._higher_order(node, args, kwargs)
         if not isinstance(node.target, torch._ops.OpOverload):
-            if any(isinstance(a, Value) for a in args):
+            if _tensors((*args, *kwargs.values())):
                 return self._unknown(node, str(node.target), "not an operator of tensors", args, kwargs)
             return node.target(*args, **kwargs)  # type: ignore[operator]
         name = name_of(node.target)

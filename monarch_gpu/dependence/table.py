@@ -86,8 +86,10 @@ class Call:
         """Of a tensor argument."""
         return self.described[index].dtype
 
-    def constant(self, tensor: Any) -> Dependence:
-        """A number or a tensor of which every element is known."""
+    def constant(self, tensor: Any, dtype: torch.dtype | None = None) -> Dependence:
+        """A number or a tensor of which every element is known, cast to a dtype if one is given."""
+        if dtype is not None:
+            tensor = torch.as_tensor(tensor).to(dtype)
         array = as_array(tensor) if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
         if array.dtype.kind == "f" and self.floor > -np.inf:
             array = np.where(array <= self.floor, -np.inf, array)
@@ -240,6 +242,19 @@ def _same(call: Call) -> Value:
     return call.args[0] if call.dtype == call.dtype_of(0) else _elementwise(call)
 
 
+def _cast(call: Call, index: int) -> Dependence:
+    """An argument in the dtype of the result; what is known of a tensor of another dtype is forgotten."""
+    given = call.args[index]
+    if not isinstance(given, Value):
+        return call.constant(given, call.dtype)
+    return plain(given) if call.dtype_of(index) == call.dtype else mixed(plain(given), ())
+
+
+def _copy(call: Call) -> Dependence:
+    """(x, y): y in the dtype of x."""
+    return expand(_cast(call, 1), call.shape)
+
+
 def _negative(call: Call) -> Value:
     return call.args[0] if isinstance(call.args[0], Spectrum) else _elementwise(call)
 
@@ -256,8 +271,8 @@ def _where(call: Call) -> Dependence:
 
 
 def _masked_fill(call: Call) -> Dependence:
-    x, mask, fill = _operands(call, range(3))
-    return choose(mask, fill, x)
+    x, mask = _operands(call, range(2))
+    return choose(mask, _cast(call, 2), x)
 
 
 def _as_real(call: Call) -> Dependence:
@@ -403,7 +418,7 @@ def _pad(call: Call) -> Dependence:
         for amount, place in ((before, 0), (after, len(pieces))):
             if amount > 0:
                 shape = (*x.shape[:axis], amount, *x.shape[axis + 1 :])
-                pieces.insert(0 if place == 0 else len(pieces), expand(call.constant(fill), shape))
+                pieces.insert(0 if place == 0 else len(pieces), expand(call.constant(fill, call.dtype), shape))
         x = concatenate(pieces, axis) if len(pieces) > 1 else x
     return x
 
@@ -433,7 +448,7 @@ def _moved(call: Call) -> Dependence:
 def _scatter(call: Call) -> Dependence:
     """Values put along an axis at known places; at places that depend on the data, all of them along the axis."""
     x, index, fill = call.value(0), call.value(2), call.args[3]
-    source = plain(fill) if isinstance(fill, Value) else expand(call.constant(fill), index.shape)
+    source = plain(fill) if isinstance(fill, Value) else expand(call.constant(fill, call.dtype), index.shape)
     if not index.is_constant:
         return _everything_along(call, [x, index, source])
     size = prod(x.shape)
@@ -942,9 +957,7 @@ def _dropout(call: Call) -> list[Dependence]:
 
 
 def _fill(call: Call) -> Dependence:
-    fill = call.args[1] if len(call.args) > 1 else 0
-    value = plain(fill) if isinstance(fill, Value) else call.constant(fill)
-    return expand(value, call.shape)
+    return expand(_cast(call, 1) if len(call.args) > 1 else call.constant(0, call.dtype), call.shape)
 
 
 POINTWISE = (
@@ -994,7 +1007,7 @@ RULES: dict[str, Rule] = {
     "lift_fresh_copy": _same,
     "resolve_conj": _same,
     "resolve_neg": _same,
-    "copy": lambda call: expand(call.value(1), call.shape),
+    "copy": _copy,
     # movement
     "view": _view,
     "_unsafe_view": _view,

@@ -182,6 +182,11 @@ CASES = {
     ).fill_(2.0) + torch.empty_strided((1,), (1,)).fill_(0.0) + t.new_empty_strided((1,), (1,)).fill_(1.0),
     "counts": lambda t: (t.count_nonzero(1), t.nansum(1), (t > 0).count_nonzero()),
     "slice_scatter": lambda t: aten.slice_scatter(t, t[:, :2] * 2, 1, 3, 5),
+    "other dtypes": lambda t: (
+        (t.int() * 2).masked_fill(t > 0, 3) + (t * 3).int().clone().fill_(0.5) + torch.zeros_like(t.int()).copy_(t * 2),
+        (t > 1).clone().fill_(0.5) & (t > 0),
+        torch.where(t.half().masked_fill(t > 0, 65504.0) > 65000, t, 0.0) * t.bool().clone().fill_(7),
+    ),
     "zero": lambda t: t.clone().zero_() + t.clone().fill_(2.0) * t,
 }  # fmt: skip
 
