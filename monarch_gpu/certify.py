@@ -49,15 +49,16 @@ def certify(
     n: int,
     *,
     seed: int = 0,
-    layer_budget: float = 5.0,
-    whole_budget: float = 30.0,
+    layer_budget: float | None = None,
+    whole_budget: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Certificate:
     """Check a causal language model on sequences of length n.
 
     Args:
         n: at most the model's positions.
-        layer_budget, whole_budget: seconds of search for each layer and for the whole.
+        layer_budget, whole_budget: seconds of search for each layer and for the whole; by default until all cuts are
+            tested. What rests on a share of them is undecided.
         progress: called with (layers done, layers in all), the whole model counting as one.
 
     >>> from monarch_gpu.configs import GPTConfig

@@ -23,8 +23,8 @@ def certify(
     n: int = typer.Option(32, "--n", help="Sequence length."),
     leak: int | None = typer.Option(None, help="Drop the FFT padding of this layer first, to see the check find it."),
     seed: int = typer.Option(0, help="Of the weights, where there is no checkpoint, and of the inputs."),
-    layer_budget: float = typer.Option(5.0, help="Seconds of search for each layer."),
-    whole_budget: float = typer.Option(60.0, help="Seconds of search for the whole model."),
+    layer_budget: float | None = typer.Option(None, help="Seconds of search for each layer; by default all cuts."),
+    whole_budget: float | None = typer.Option(None, help="Seconds of search for the whole; by default all cuts."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Ask every layer of a language model, then the model as a whole, whether it sees the future.

@@ -24,7 +24,9 @@ from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays, no_arrays
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
+from monarch_theory.sandbox.loading import random_submodules
+from monarch_theory.sandbox.parameters import all_zero, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
@@ -220,7 +222,7 @@ def check_callable(
     n: int,
     *,
     shape: str = "n",
-    dtype: str = "float64",
+    dtype: str | None = None,
     vocab: int = 16,
     tokens: tuple[int, ...] = (),
     seed: int = 0,
@@ -239,9 +241,11 @@ def check_callable(
 
     Args:
         function: given a fresh array of `shape` and `dtype`; every array it returns that has a sequence axis is judged.
+            A torch module is given tensors.
         n: sequence length.
         shape: sizes and one letter n, the sequence axis.
-        dtype: of the input; integers are tokens in [0, vocab).
+        dtype: of the input; integers are tokens in [0, vocab). By default float64, for a torch module that of its
+            parameters.
         tokens: some to be tried in any case.
         seed: of every input drawn.
         budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
@@ -257,16 +261,48 @@ def check_callable(
     >>> report.verdict, report.witness.output, report.witness.input
     ('not causal', 0, 1)
     """
+    notes: list[str] = []
     try:
+        dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
         inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
-        if carrier_of(dtype) != dtype:
+        if is_module(function):
+            function, notes = on_tensors(function, dtype)
+        elif carrier_of(dtype) != dtype:
             raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
-    return check_model(
+    report = check_model(
         ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, lookahead=lookahead, output=output,
         output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
+    return replace(report, notes=(*notes, *report.notes))
+
+
+def is_module(function: Any) -> bool:
+    torch = torch_or_none()
+    return torch is not None and isinstance(function, torch.nn.Module)
+
+
+def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]]:
+    """A torch module of this process as a function of arrays, and what is to be said of it: it is left as it is.
+
+    Raises:
+        UndecidedError: it is in training mode, and random in it.
+    """
+    torch = torch_or_none()
+    found = random_submodules(module)
+    if found:
+        raise UndecidedError(
+            "training mode", f"{', '.join(found[:4])} is random or mixes the batch: call .eval() first"
+        )
+    zeros = tuple(all_zero(module))
+    notes = [f"all-zero parameters were left as they are, and hide what they multiply: {few(zeros)}"] if zeros else []
+
+    def f(x: np.ndarray) -> Any:
+        with torch.no_grad():
+            return module(to_face(x, "torch", dtype))
+
+    return f, notes
 
 
 def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:

@@ -9,6 +9,7 @@ at every place.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,7 @@ FLOATS = (
 )  # fmt: skip
 SMALL_VOCABULARY = 64
 OTHER_DRAWS = 4
+LARGEST_ORDER = 2**20
 
 
 class UndecidedError(Exception):
@@ -180,8 +182,8 @@ class Inputs:
         else:
             start = rng.integers(0, self.vocab, (*self.shape[: self.axis], 1, *self.shape[self.axis + 1 :]))
             pool = start + np.arange(2 * self.n).reshape(along)
-        pool = pool % self.vocab
-        return Futures(self, kind, base.astype(self.array_dtype), pool.astype(self.array_dtype))
+        pool = pool if kind == "all tokens" else (pool % self.vocab).astype(self.array_dtype)
+        return Futures(self, kind, base.astype(self.array_dtype), pool)
 
     def _values(self, kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         x = rng.standard_normal(shape)
@@ -251,12 +253,25 @@ class Futures:
         if self.kind == "periodic" and cut:
             index = np.maximum(np.arange(inputs.n) - cut, 0) % cut
             return np.take(self.base, index, inputs.axis)
+        if self.kind == "all tokens":
+            return self._unlike_base(
+                self.order[(self.pool[inputs.places(0, inputs.n)] + cut * inputs.n) % len(self.order)]
+            )
         shift = 0 if self.kind.startswith("step ") else cut * 5 % (inputs.n + 1)
         donor = self.pool[inputs.places(shift, shift + inputs.n)]
         if self.kind == "unit" and cut % 6 == 5:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
-        if inputs.integer and not self.kind.startswith("token "):
-            other = (donor.astype(np.int64) + 1) % inputs.vocab
-            return np.where(donor == self.base, other, donor).astype(donor.dtype)
-        return donor
+        return self._unlike_base(donor) if inputs.integer and not self.kind.startswith("token ") else donor
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The vocabulary in random order, or as much of it as is sensible to hold."""
+        rng = np.random.default_rng([self.inputs.seed, self.inputs.vocab])
+        if self.inputs.vocab <= LARGEST_ORDER:
+            return rng.permutation(self.inputs.vocab)
+        return rng.integers(0, self.inputs.vocab, LARGEST_ORDER)
+
+    def _unlike_base(self, donor: np.ndarray) -> np.ndarray:
+        other = (donor.astype(np.int64) + 1) % self.inputs.vocab
+        return np.where(donor == self.base, other, donor).astype(self.base.dtype)

@@ -107,6 +107,8 @@ def lay_out(
         except UndecidedError as error:
             complaint = complaint or error
             left_out.append(f"{names[k] or 'output'} of shape {shape}")
+    if not judged and known:
+        return lay_out(called, inputs, axis, wanted, lambda m: None)  # of fixed lengths all, and so nothing is learnt
     if not judged:
         raise complaint or UndecidedError("shape change", "the model returned no array")
     indices, axes, shapes, kept, called_names = zip(*judged, strict=True)

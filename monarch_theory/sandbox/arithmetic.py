@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import log2, prod, sqrt
 from types import ModuleType
 from typing import Any
@@ -152,8 +153,7 @@ def watched_transform(original: Callable[..., Any]) -> Callable[..., Any]:
 def dispatch_mode(watch: Watch) -> Any:
     """A torch dispatch mode that feeds `watch`."""
     torch = torch_or_none()
-    from torch.utils._python_dispatch import TorchDispatchMode
-
+    mode = import_module("torch.utils._python_dispatch").TorchDispatchMode
     generator = torch.Generator().manual_seed(watch.seed or 0)
 
     def name_of(tensor: Any) -> str:
@@ -179,7 +179,7 @@ def dispatch_mode(watch: Watch) -> Any:
         new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
         return y.copy_(new) if in_place else new
 
-    class Mode(TorchDispatchMode):  # type: ignore[misc]
+    class Mode(mode):  # type: ignore[misc, valid-type]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
             name, returns = func._schema.name.split("::")[-1], func._schema.returns

@@ -14,6 +14,7 @@ from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.parameters import all_zero, fill_parameter, own_dtype, redraw_parameters
 from monarch_theory.sandbox.serving import Answer, serve
 
 __all__ = ["Server"]
@@ -103,40 +104,6 @@ class Server:
         """Seed every random generator."""
         loading.seed_everything(header["seed"])
         return {}, ()
-
-
-def own_dtype(model: Any) -> str | None:
-    """Dtype of the first floating or complex parameter of a torch module."""
-    for tensor in model.parameters():
-        if tensor.is_floating_point() or tensor.is_complex():
-            return str(tensor.dtype).removeprefix("torch.")
-    return None
-
-
-def trainable(model: Any) -> dict[str, Any]:
-    """Trainable parameters of the torch modules in `model`, by name."""
-    return {
-        ".".join(part for part in (prefix, name) if part): parameter
-        for prefix, module in loading.torch_modules(model)
-        for name, parameter in module.named_parameters()
-        if parameter.requires_grad
-    }
-
-
-def all_zero(model: Any) -> dict[str, Any]:
-    """Those that hold nothing but zeros."""
-    return {name: p for name, p in trainable(model).items() if p.numel() and not p.detach().any()}
-
-
-def redraw_parameters(model: Any, size: float, seed: int) -> None:
-    for k, parameter in enumerate(trainable(model).values()):
-        fill_parameter(parameter, size, seed + k)
-
-
-def fill_parameter(parameter: Any, size: float, seed: int) -> None:
-    """Normal values of standard deviation `size`, zeros where that is 0; representable in single precision."""
-    values = size * np.random.default_rng(seed).standard_normal(tuple(parameter.shape)).astype(np.float32)
-    parameter.data.copy_(torch_or_none().from_numpy(np.asarray(values, np.float32)))
 
 
 def special_tokens(modules: list[Any]) -> list[int]:

@@ -265,6 +265,21 @@ def test_lookahead_tolerates_a_transform_and_finds_a_whisper_beside_it():
     assert check_callable(np.flip, 4, lookahead=3).evidence == "proved"
 
 
+def test_assert_causal_takes_a_torch_module_of_this_process():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    forward, both = (torch.nn.GRU(4, 4, batch_first=True, bidirectional=b) for b in (False, True))
+    assert assert_causal(forward, 12, shape="1,n,4").dtype == "float32"
+    with pytest.raises(AssertionError, match="not causal"):
+        assert_causal(both, 12, shape="1,n,4")
+    with pytest.raises(AssertionError, match=r"call \.eval"):
+        assert_causal(torch.nn.Sequential(torch.nn.Dropout(0.5)), 12, shape="1,n,4")
+    zero = torch.nn.Linear(4, 4)
+    torch.nn.init.zeros_(zero.weight)
+    assert any("weight" in note for note in check_callable(zero, 12, shape="1,n,4").notes)
+    assert not zero.weight.any()
+
+
 # --- how models are called -----------------------------------------------------------------------------------------
 
 INTERFACES = """
