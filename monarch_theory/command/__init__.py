@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-SUBCOMMANDS = ("causal", "express", "atlas", "check", "mutants", "campaign", "prove")
+SUBCOMMANDS = ("causal", "express", "atlas", "check", "check_op", "mutants", "campaign", "prove")
 
 app = typer.Typer(
     name="monarch",
@@ -24,7 +24,7 @@ def monarch() -> None:
 def main() -> None:
     """Console entry point: every subcommand of this package, then those other packages declare."""
     for name in SUBCOMMANDS:
-        app.command(name)(getattr(import_module(f"{__name__}.{name}"), name))
+        app.command(name.replace("_", "-"))(getattr(import_module(f"{__name__}.{name}"), name))
     for entry in entry_points(group="monarch.commands"):
         app.command(entry.name)(entry.load())
     app()
