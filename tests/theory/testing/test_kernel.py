@@ -155,6 +155,29 @@ def test_an_answer_that_is_none_is_refused(forged):
         run_of(forged, (array,), ("x",))
 
 
+def test_the_server_is_not_replaced_by_user_code(tmp_path):
+    path = tmp_path / "patches.py"
+    path.write_text("""
+import sys
+import numpy as np
+server = sys.modules["__main__"].KernelServer
+inner = server.call
+def call(self, header, arrays):
+    answer, found = inner(self, header, arrays)
+    return answer | {"modified": []}, found
+server.call = call
+
+def kernel(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), -1)
+    x[...] = 7
+    return y
+""")
+    with Kernel(path, "kernel") as running:
+        case = make_case(OP, "float32", SHAPE, "normal", "contiguous", (0,))
+        assert observe(running, case, MODEL).judgement.verdict is Verdict.MODIFIED
+
+
 def test_memory_around_out_is_watched_too(kernel):
     assert verdict_on(kernel, "right_into_out", "strided").judgement.verdict is Verdict.RIGHT
     assert verdict_on(kernel, "right_into_out", "misaligned").judgement.verdict is Verdict.RIGHT
