@@ -9,14 +9,15 @@ from typer.testing import CliRunner
 
 from monarch_theory.command.campaign import campaign
 from monarch_theory.command.check import check
+from monarch_theory.command.check_op import check_op
 from monarch_theory.command.mutants import mutants
 
 FILE = Path(__file__).parent / "theory" / "testing" / "misbehaving_kernels.py"
 BLOCK = ["--op", "block-diagonal-multiply"]
 
 app = typer.Typer()
-for command in (check, mutants, campaign):
-    app.command(command.__name__)(command)
+for command in (check, check_op, mutants, campaign):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
 def run(*arguments):
@@ -46,6 +47,9 @@ def test_text_names_the_cause_and_ends_with_the_script(tmp_path):
         ([f"{FILE}:right", "--op", "nothing"], "op: expected one of"),
         ([f"{FILE}:right", "--dtype", "int8"], "dtype: expected one of"),
         ([f"{FILE}:right", "--order", "9"], "shapes: expected"),
+        ([f"{FILE}:right", "--array", "foo"], "array: expected one of auto, numpy, torch"),
+        ([f"{FILE}:right", "--shape", "batch"], "shape: expected NAME=SIZE"),
+        ([f"{FILE}:right", *BLOCK, "--shape", "n=3"], "shape: expected sizes among batch, blocks"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments, words):
@@ -56,6 +60,35 @@ def test_bad_arguments_are_refused_by_name(arguments, words):
 def test_the_ops_are_listed():
     done = run("check", "--list")
     assert done.exit_code == 0 and "long-convolution" in done.stdout and "kernel(x, *factors)" in done.stdout
+
+
+def test_sizes_are_chosen():
+    done = run("check", f"{FILE}:right", *BLOCK, "--cases", 10, "--shape", "batch=5,columns=6", "--json")
+    assert done.exit_code == 0 and "batch 5" in json.loads(done.stdout)["coverage"]["largest"]
+
+
+def test_an_op_is_checked_by_itself(tmp_path):
+    assert run("check-op", "block-diagonal-multiply", "--dtype", "float16", "--cases", 12).exit_code == 0
+    path = tmp_path / "ops.py"
+    path.write_text("""
+import numpy as np
+from monarch_theory.testing.op import Op
+
+def op(bound):
+    return Op(name="third", summary="", signature="", shapes=lambda: [{"batch": 2, "n": 4}],
+              arguments=lambda s: {"x": (2, 4)}, oracle=lambda a, s: a["x"] / 3, bound=bound)
+
+NOTHING = op(lambda a, s, m: np.zeros((2, 4)))
+ANYTHING = op(lambda a, s, m: np.full((2, 4), np.inf))
+RIGHT = op(lambda a, s, m: m.storage.unit_roundoff * np.abs(a["x"]) + m.storage.underflow)
+""")
+    for name, code in (("NOTHING", 1), ("ANYTHING", 2), ("RIGHT", 0), ("absent", 2)):
+        assert run("check-op", f"{path}:{name}", "--cases", 12).exit_code == code
+
+
+def test_a_library_without_mutants_is_refused():
+    done = run("mutants", "--library", "typo")
+    assert done.exit_code == 2 and "library: expected one of" in done.stderr
 
 
 def test_mutants_counts():

@@ -52,9 +52,11 @@ class Room:
 
 
 ROOMS = tuple(
-    Room(name, f"{__package__}.{name}", name)
-    for name in ("causal", "express", "atlas", "check", "mutants", "campaign", "prove", "exercise")
-)
+    Room(name.replace("_", "-"), f"{__package__}.{name}", name)
+    for name in (
+        "causal", "recheck", "express", "atlas", "check", "check_op", "mutants", "campaign", "prove", "exercise",
+    )
+)  # fmt: skip
 """The subcommands of this package, in the order a reader wants them."""
 
 

@@ -49,6 +49,8 @@ def serve(server: Serves, what: str) -> None:
     if gibibytes:
         limit_memory(gibibytes)
     requests, own = os.fdopen(incoming, "rb"), os.getpid()
+    # bound before user code runs, which could otherwise put methods of its own in place of the server's
+    actions = {name: getattr(server, name) for name in dir(server) if not name.startswith("_")}
 
     def read(size: int) -> bytes:
         data = requests.read(size)
@@ -57,7 +59,7 @@ def serve(server: Serves, what: str) -> None:
         return data
 
     while True:
-        reply = answer(server, what, *wire.receive(read))
+        reply = answer(server, actions, what, *wire.receive(read))
         if os.getpid() != own:
             os._exit(0)  # user code forked, and this is the copy
         view = memoryview(encoded(reply))
@@ -65,10 +67,12 @@ def serve(server: Serves, what: str) -> None:
             view = view[os.write(outgoing, view) :]
 
 
-def answer(server: Serves, what: str, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+def answer(
+    server: Serves, actions: dict[str, Any], what: str, header: dict[str, Any], arrays: tuple[np.ndarray, ...]
+) -> Answer:
     """What was asked, or the outcome of what went wrong."""
     try:
-        return getattr(server, header["do"])(header, arrays)  # type: ignore[no-any-return]
+        return actions[header["do"]](header, arrays)  # type: ignore[no-any-return]
     except UserCodeError as error:
         return {"outcome": error.outcome.name, "message": error.message, "types": types_of(error.error)}, ()
     except SandboxError as error:

@@ -211,7 +211,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     >>> from monarch_theory.testing.ops import op_named
     >>> first = next(cases(op_named("block-diagonal-multiply"), "float32", count=20))
     >>> first.describe()
-    'batch 0, blocks 1, rows 1, columns 1; normal values, contiguous, float32'
+    'batch 1, blocks 2, rows 2, columns 2; normal values, x contiguous, blocks expanded, float32'
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
@@ -236,9 +236,29 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     share = max(min(len(combined), count // 2), count - len(listed))
     large = _spread(combined[: 4 * count // 25], share // 3)
     plan = [*large, *_spread(combined[4 * count // 25 :], share - len(large))]
-    plan += _spread(listed, count - len(plan))
+    others = _spread(listed, count - len(plan))
     small = [s for s in shapes if entries(op, s) <= AGAIN] or shapes
-    return [*plan, *(small[i % len(small)] for i in range(count - len(plan)))]
+    others += [small[i % len(small)] for i in range(count - len(plan) - len(others))]
+    free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
+    return [*plan, *(_with_batches(op, others, {s["batch"] for s in plan if "batch" in s}) if free else others)]
+
+
+BATCHES = (*range(4, 34), 36, 40, 48, 63, 64, 65, 96, 100, 128, 129)
+"""Batches that some case is to have."""
+
+
+def _with_batches(op: Op, shapes: list[Shape], there: set[int]) -> list[Shape]:
+    """The shapes, some of them with a batch in place of a usual one that no other shape has."""
+    missing = [batch for batch in BATCHES if batch not in there]
+    found = []
+    for shape in shapes:
+        other = {**shape, "batch": missing[0]} if missing and shape.get("batch") in (2, 3, 7) else shape
+        if other is not shape and entries(op, other) <= AGAIN:
+            missing.pop(0)
+            found.append(other)
+        else:
+            found.append(shape)
+    return found
 
 
 AGAIN = 1 << 12

@@ -66,8 +66,8 @@ PLAIN = {
 }  # fmt: skip
 
 
-SANITIZERS = {"buffer-overflow": "access out of bounds", "data race": "race"}
-"""Words of a sanitizer's report, and what they mean."""
+SANITIZERS = {"AddressSanitizer": "access out of bounds", "ThreadSanitizer": "race"}
+"""Sanitizers by the name their reports carry, and what they look for: it names the cause and decides nothing."""
 
 
 def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, ...]], model: ErrorModel) -> Cause:

@@ -35,7 +35,12 @@ def without_tail(axis: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def tails(length: int) -> list[int]:
     """How many entries a loop over whole tiles forgets, for the usual tiles, and one."""
-    found = {1, length // 2, *(length % tile for tile in (2, 4, 8, 16, 32))}
+    found = {
+        1,
+        length // 2,
+        *(length % tile for tile in (2, 4, 8, 16, 32)),
+        *(length - tile for tile in (8, 16, 32, 64)),
+    }
     return sorted(t for t in found if 0 < t < length)
 
 

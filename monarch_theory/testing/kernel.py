@@ -14,7 +14,7 @@ from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
 
-__all__ = ["Kernel", "Run"]
+__all__ = ["Kernel", "Run", "run_of"]
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,11 @@ def _given(op: Op, offered: list[Shape], given: Shape) -> list[Shape]:
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(f"shape: expected sizes among {', '.join(names)}, got {', '.join(unknown)}")
+    wrong = [
+        f"{n} {v}" for n, v in given.items() for one in (v if isinstance(v, tuple) else (v,)) if one < (n != "batch")
+    ]
+    if wrong:
+        raise ValueError(f"shape: expected sizes of at least one, got {', '.join(wrong)}")
     found: list[Shape] = []
     for one in offered:
         changed: dict[str, Any] = {**one, **given}

@@ -1,5 +1,7 @@
 """What crosses between the processes, and how each ending is told from the others."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,8 @@ from monarch_theory.sandbox import Outcome, Sandbox, SandboxError, wire
 
 MODEL = """
 import os, sys, time
+import json
+
 import numpy as np
 state = []
 def double(x): return 2 * x
@@ -109,3 +113,37 @@ def test_time_is_shared_by_all_calls(file):
         before = model.remaining
         model.evaluate(np.zeros(3))
         assert 0 < model.remaining < before <= 20
+
+
+ARRAY = {"dtype": "float32", "shape": [2]}
+FORGED = [
+    b"[" * 5000,
+    b'{"header": {"count": ' + b"9" * 10_000 + b'}, "arrays": []}',
+    b"\xff\xfe\xfd",
+    *(
+        json.dumps(message).encode()
+        for message in (
+            5,
+            {"header": {}},
+            {"header": 5, "arrays": []},
+            {"header": [], "arrays": []},
+            {"header": {"outcome": "PWNED", "message": "x"}, "arrays": []},
+            {"header": {"outcome": [], "message": "x"}, "arrays": []},
+            {"header": {"outcome": "CRASH", "message": None}, "arrays": []},
+            {"header": {}, "arrays": [5]},
+            {"header": {}, "arrays": [ARRAY | {"dtype": []}]},
+            {"header": {}, "arrays": [ARRAY | {"shape": [0.5]}]},
+            {"header": {}, "arrays": [ARRAY | {"shape": [float("inf")]}]},
+            {"header": {}, "arrays": [ARRAY | {"shape": [True]}]},
+            {"header": {}, "arrays": [ARRAY | {"shape": [1 << 40, 1 << 40]}]},
+            {"header": {}, "arrays": [ARRAY | {"shape": [-1]}]},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("text", FORGED, ids=range(len(FORGED)))
+def test_forged_messages_are_refused_before_any_array_is_read(text):
+    parts = iter([len(text).to_bytes(8, "big"), text])
+    with pytest.raises(ValueError, match=r"\w"):
+        wire.receive(lambda size: next(parts))

@@ -146,3 +146,9 @@ def reuses(x, blocks, cache={}):  # noqa: B006
 
 
 not_a_function = 3
+
+
+def writes_beside_out(x, blocks, out):
+    out[:] = right(x, blocks)
+    if out.base is not None and out.base.shape != out.shape:
+        out.base[..., 1::2] = 0

@@ -19,7 +19,7 @@ from monarch_theory.testing.report import as_dict, as_text, script
 BACKWARD = [name for name in NAMES if name.endswith("-backward")]
 BLOCK = "block-diagonal-multiply-backward"
 
-KERNELS = '''
+KERNELS = """
 import numpy as np
 
 def gradients(gradient, x, blocks):
@@ -50,7 +50,7 @@ def second_reused(gradient, x, blocks, kept={}):
     held = kept.setdefault(of_blocks.shape, np.empty_like(of_blocks))
     held[...] = of_blocks
     return of_x, held
-'''
+"""
 
 
 @pytest.fixture(scope="module")

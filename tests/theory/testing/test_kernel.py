@@ -11,7 +11,7 @@ from monarch_theory.sandbox.patterns import PADDING, POISON, is_padding, is_pois
 from monarch_theory.testing.cases import make_case
 from monarch_theory.testing.check import observe
 from monarch_theory.testing.judge import Verdict
-from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.kernel import Kernel, run_of
 from monarch_theory.testing.kernel_server import laid_out
 from monarch_theory.testing.ops import op_named
 
@@ -77,7 +77,7 @@ def test_padding_between_strides_is_watched_too(kernel):
     assert verdict_on(kernel, "writes_between_strides", "strided").judgement.verdict is Verdict.MODIFIED
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed", "reversed", "misaligned"])
 @pytest.mark.parametrize("dtype", ["float16", "complex64"])
 def test_memory_like_an_argument_is_poisoned_whatever_its_strides(kernel, layout, dtype):
     kernel.load(FILE, "like_its_argument")
@@ -122,10 +122,64 @@ def test_poison_of_bfloat16_is_the_top_half_of_that_of_float32():
     assert is_poison(as_float32, "bfloat16").all()
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed", "reversed", "misaligned"])
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3), (2, 0), (2, 3, 4)])
 def test_layouts_hold_the_same_values(layout, shape):
     values = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape)
     view, buffer = laid_out(values, layout)
     assert view.shape == shape and (view == values).all()
     assert np.shares_memory(view, buffer) or not view.size
+
+
+ANSWER = {"dtypes": ["float32"], "modified": [], "aliased": False, "outside": False, "count": 1}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        {"refused": 7},
+        ANSWER | {"modified": [99]},
+        ANSWER | {"modified": [-1]},
+        ANSWER | {"count": "x"},
+        ANSWER | {"count": True},
+        ANSWER | {"count": 3},
+        ANSWER | {"dtypes": []},
+        ANSWER | {"aliased": 0},
+    ],
+)
+def test_an_answer_that_is_none_is_refused(forged):
+    array = np.zeros(2, np.float32)
+    assert run_of(ANSWER, (array,), ("x",)).outputs[0] is array
+    with pytest.raises(ValueError, match="expected"):
+        run_of(forged, (array,), ("x",))
+
+
+def test_the_server_is_not_replaced_by_user_code(tmp_path):
+    path = tmp_path / "patches.py"
+    path.write_text("""
+import sys
+import numpy as np
+server = sys.modules["__main__"].KernelServer
+inner = server.call
+def call(self, header, arrays):
+    answer, found = inner(self, header, arrays)
+    return answer | {"modified": []}, found
+server.call = call
+
+def kernel(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), -1)
+    x[...] = 7
+    return y
+""")
+    with Kernel(path, "kernel") as running:
+        case = make_case(OP, "float32", SHAPE, "normal", "contiguous", (0,))
+        assert observe(running, case, MODEL).judgement.verdict is Verdict.MODIFIED
+
+
+def test_memory_around_out_is_watched_too(kernel):
+    assert verdict_on(kernel, "right_into_out", "strided").judgement.verdict is Verdict.RIGHT
+    assert verdict_on(kernel, "right_into_out", "misaligned").judgement.verdict is Verdict.RIGHT
+    assert verdict_on(kernel, "writes_beside_out", "contiguous").judgement.verdict is Verdict.RIGHT
+    assert verdict_on(kernel, "writes_beside_out", "strided").judgement.verdict is Verdict.MODIFIED

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUITE = '''
+SUITE = """
 import numpy as np
 import pytest
 
@@ -28,7 +28,7 @@ def test_fixture(monarch_check):
 
 def test_fixture_by_name(monarch_check):
     monarch_check("test_suite.py:wrong", "block-diagonal-multiply", cases=20)
-'''
+"""
 
 
 def test_marked_kernels_and_the_fixture(tmp_path):

@@ -1,0 +1,40 @@
+"""`monarch check-op FILE.py:OP`: does an op's own oracle stay within its bound, and does the bound tell anything?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+__all__ = ["check_op"]
+
+
+def check_op(
+    op: Annotated[str, typer.Argument(help="FILE.py:NAME of an Op, or the name of one of this package.")],
+    dtype: Annotated[str | None, typer.Option(help="Only this one [default: every dtype of the op].")] = None,
+    cases: Annotated[int, typer.Option(help="Cases for each dtype.")] = 60,
+    seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
+) -> None:
+    """Compute an op's oracle in floating point, in several ways, and hold it to the op's own bound.
+
+    Exit code 0: the bound holds. 1: a right computation exceeds it. 2: it tells too little, or the op is none.
+    """
+    from monarch_theory.testing.check import dtype_named, op_from
+    from monarch_theory.testing.check_op import check_op as checked
+
+    try:
+        if cases < 1:
+            raise ValueError(f"cases: expected at least one, got {cases}")
+        found = op_from(op)
+        dtypes = found.dtypes() if dtype is None else (dtype_named(dtype, found),)
+        reports = [checked(found, one, seed=seed, count=cases) for one in dtypes]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from error
+    for report in reports:
+        print(report.describe())
+        if report.exit_code == 1:
+            print(f"    in {report.worst}")
+    codes = {report.exit_code for report in reports}
+    raise typer.Exit(1 if 1 in codes else max(codes))
