@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.proof import FIXED, certify_causal, prove_causal
+from monarch_gpu.dependence.proof import FIXED, certify_causal, prove, prove_causal
+from monarch_theory.leaks.dependence import latest
 
 __all__ = ["asked"]
 
@@ -19,14 +20,15 @@ def asked(
     kwargs: Mapping[str, Any],
     sequences: Sequence[torch.Tensor],
     axis: int,
+    lookahead: int = 0,
     certificate: bool = False,
 ) -> dict[str, Any]:
-    """Whether one call of a model is proved causal.
+    """Whether one call of a model is proved causal: no output i depends on an input after i + `lookahead`.
 
     Args:
         args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
             taken at its value.
-        certificate: whether to add the certificate of a proof.
+        certificate: whether to add the certificate of a proof; there are certificates of causality alone.
 
     Returns:
         proved, claim, reason, detail; outputs: what was judged, and unjudged; without_rule: operators taken to depend
@@ -40,8 +42,11 @@ def asked(
     """
     tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
     axes = [axis if any(t is s for s in sequences) else FIXED for t in tensors]
-    call = model, tuple(args), axes, kwargs
-    proof = prove_causal(*call)
+    if lookahead:
+        contract = "strictly causal" if lookahead == -1 else f"causal with lookahead {lookahead}"
+        proof = prove(model, args, axes, contract, lambda i, j: j <= i + lookahead, latest, kwargs=kwargs)
+    else:
+        proof = prove_causal(model, args, axes, kwargs)
     facts: dict[str, Any] = {
         "proved": proof.proved,
         "claim": proof.claim,
@@ -54,6 +59,6 @@ def asked(
         "pair": proof.pair,
         "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
     }
-    if certificate and proof.proved:
-        facts["certificate"] = certify_causal(*call)
+    if certificate and proof.proved and not lookahead:
+        facts["certificate"] = certify_causal(model, args, axes, kwargs)
     return facts

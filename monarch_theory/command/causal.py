@@ -52,6 +52,10 @@ def causal(
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
     ] = False,
+    proof: Annotated[bool, typer.Option(help="Try to prove it from the graph of a torch model, too.")] = True,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Write the proof here, where there is one; monarch recheck reads it.")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = 300.0,
     memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -73,7 +77,7 @@ def causal(
                 arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial,
                 lookahead=-1 if strict else lookahead, timeout=timeout, memory=memory or None, output=output,
-                output_axis=output_axis, map_size=size, progress=progress,
+                output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,
             )  # fmt: skip
     if png and report.map:
         report.map.png(png, f"{name}: {report.verdict}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,8 @@ def recheck(
         answer = {"verdict": "right", "evidence": "proved", "reason": recheck_file(file), "exit_code": 0}
     except CertificateError as error:
         answer = {"verdict": "wrong", "evidence": "exact", "reason": str(error), "exit_code": 1}
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"file: expected a certificate, got {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
+        raise typer.BadParameter(f"file: expected a certificate, got {type(error).__name__}: {error}") from error
     if as_json:
         print(json.dumps(answer, ensure_ascii=False))
     else:

@@ -82,6 +82,7 @@ class Report:
     outputs: tuple[Judged, ...] = ()
     covered: str = ""
     notes: tuple[str, ...] = ()
+    proof: dict[str, Any] | None = None
     map: HeatMap | None = field(default=None, repr=False)
 
     @property

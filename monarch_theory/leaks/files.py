@@ -15,12 +15,16 @@ from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, pars
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
+from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 
 __all__ = ["check_file"]
 
 SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
 SHARE_OF_TIME = 0.9
+SHARE_OF_PROOF = 1 / 3
+BESIDE_A_PROOF = 10.0
+"""Seconds of search where there is a proof: the measurement is then of the arithmetic, not of the dependence."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,20 @@ class FileModel:
         if seed is not None:
             self.sandbox.reseed(seed)
         return True
+
+    def proof(self, inputs: Inputs, lookahead: int, certificate: bool, timeout: float) -> tuple[dict[str, Any], bytes]:
+        """What the graph of this call proves, and its certificate, from a process of its own.
+
+        Raises:
+            SandboxError: reading the graph failed; torch itself may crash at that.
+        """
+        like, x = self.sandbox, inputs.draw(0)[0]
+        with Sandbox(like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed) as sandbox:
+            sandbox.load(double=self.attempt.double)
+            return sandbox.prove(
+                *self.call.arrays(x), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
+                slots=self.call.slots, axis=inputs.axis, lookahead=lookahead, certificate=certificate,
+            )  # fmt: skip
 
     def fill(self, size: float) -> None:
         self._filled = size
@@ -121,6 +139,8 @@ def check_file(
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
+    prove: bool = False,
+    certificate: str | Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Decide whether a callable of a file is causal. Never raises for what the file does: see `Report.outcome`.
@@ -135,6 +155,8 @@ def check_file(
         randomise: draw every trainable parameter anew, of this standard deviation.
         budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
         timeout: seconds for everything; memory: GiB of private memory, None for no limit.
+        prove: also try to prove it from the model's graph, where a package that can is installed; certificate: a file
+            to write the proof to, where there is one.
 
     Other arguments as `check_callable`.
     """
@@ -151,12 +173,21 @@ def check_file(
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
+            proof = None
+            if prove or certificate is not None:
+                proof = proof_of(model, inputs, lookahead, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
+            if proof is not None and proof.facts["proved"]:
+                left = min(left, BESIDE_A_PROOF)
+                sandbox.limit(3 * BESIDE_A_PROOF)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
                 accept_partial=accept_partial, lookahead=lookahead, output=output, output_axis=output_axis,
                 map_size=map_size, progress=progress,
             )  # fmt: skip
+            if proof is not None:
+                report = with_proof(report, proof.facts)
+                report = replace(report, notes=(*report.notes, *proof.notes))
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         return Report(UNDECIDED, "none", error.message, outcome, n=n, shape=template, dtype=dtype or "", seed=seed)
@@ -164,6 +195,28 @@ def check_file(
         reason = f"an input of shape {template} does not fit in memory here"
         return Report(UNDECIDED, "none", reason, "out of memory", n=n, shape=template, dtype=dtype or "", seed=seed)
     return replace(report, notes=(*notes, *report.notes))
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the graph proves, as `Sandbox.prove` gives it, and what is to be said of it."""
+
+    facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def proof_of(model: FileModel, inputs: Inputs, lookahead: int, certificate: str | Path | None, timeout: float) -> Read:
+    """What the graph proves, its certificate written where one is wanted; where reading it fails, that it did."""
+    try:
+        facts, held = model.proof(inputs, lookahead, certificate is not None, timeout)
+    except SandboxError as error:
+        return Read({"proved": False, "reason": "no graph"}, (f"the graph could not be read: {error}",))
+    if certificate is None:
+        return Read(facts)
+    if not held:
+        return Read(facts, (f"{certificate} was not written: there is no proof of causality",))
+    Path(certificate).write_bytes(held)
+    return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it",))
 
 
 def exact(dtype: str) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,9 @@ from monarch_theory.sandbox.parameters import all_zero, fill_parameter, own_dtyp
 from monarch_theory.sandbox.serving import Answer, serve
 
 __all__ = ["Server"]
+
+PROVERS = "monarch.provers"
+"""Entry points by which a package proves from graphs: named after the library whose models they read."""
 
 
 class Server:
@@ -93,6 +99,21 @@ class Server:
         mapping = Asked(lambda key: ones if "mask" in str(key) else value)
         self.model(mapping)
         return {"keys": mapping.keys_asked}, ()
+
+    def prove(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """What the prover another package declares says of the call; a certificate comes as the bytes of its JSON."""
+        if self.model is None:
+            raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
+        provers = [entry for entry in entry_points(group=PROVERS) if entry.name in sys.modules]
+        if not provers or header["face"] not in sys.modules:
+            return {"proved": False, "reason": "no graph", "detail": "no library with graphs made the model"}, ()
+        given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
+        positional, keywords = arguments(given, header["slots"])
+        wanted = header["axis"], header["lookahead"], header["certificate"]
+        facts = provers[0].load()(self.model, positional, keywords, given[:1], *wanted)
+        certificate = facts.pop("certificate", None)
+        held = () if certificate is None else (np.frombuffer(json.dumps(certificate).encode(), np.uint8),)
+        return facts, held
 
     def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Give the parameters that were all zero random values, or their zeros back."""

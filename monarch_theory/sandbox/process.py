@@ -121,6 +121,11 @@ class Sandbox:
         """Seconds left."""
         return self.deadline - time.monotonic()
 
+    def limit(self, seconds: float) -> None:
+        """Allow so many seconds from now on, where more were left."""
+        self.timeout = min(self.timeout, seconds)
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+
     def load(self, *, double: bool = False, randomise: float = 0.0) -> Described:
         """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64.
 
@@ -175,6 +180,22 @@ class Sandbox:
         """The keys the model takes from a mapping."""
         answer, _ = self._ask({"do": "keys", "face": face, "dtypes": dtypes}, (x, ones), doing="calling the model")
         return tuple(answer["keys"])
+
+    def prove(
+        self, *arrays: np.ndarray, face: str, dtypes: tuple[str, ...], slots: tuple[tuple[str, str], ...], axis: int,
+        lookahead: int = 0, certificate: bool = False,
+    ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
+        """What is proved of the call from the model's graph, and the certificate, empty where there is none.
+
+        Args:
+            axis: of the sequence in the first array; the others are taken at their values.
+        """
+        request = {
+            "do": "prove", "face": face, "dtypes": dtypes, "slots": slots, "axis": axis, "lookahead": lookahead,
+            "certificate": certificate,
+        }  # fmt: skip
+        answer, held = self._ask(request, arrays, doing="reading the model's graph")
+        return answer, b"".join(a.tobytes() for a in held)
 
     def fill(self, size: float, seed: int) -> None:
         """Give trainable parameters that were all zero random values of that size; 0 puts the zeros back."""

@@ -1,0 +1,131 @@
+"""`monarch causal` on torch models: proof from the graph beside the measurement, and what neither settles."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+
+from monarch_theory.leaks.callables import Report
+from monarch_theory.leaks.cuts import Found
+from monarch_theory.leaks.files import check_file
+from monarch_theory.leaks.proofs import with_proof
+
+MODELS = '''
+import numpy as np
+import torch
+from torch import nn
+
+def cumulative():
+    return Cumulative().eval()
+
+class Cumulative(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return (self.weight * x).cumsum(1)
+
+class Reversed(Cumulative):
+    def forward(self, x):
+        return (self.weight * x).flip(1).cumsum(1)
+
+class FiniteMask(Cumulative):
+    """A mask of finite values hides the future only as long as scores are small."""
+
+    def forward(self, x):
+        mask = torch.full((x.shape[1], x.shape[1]), -1e9).triu(1)
+        return (x @ x.transpose(1, 2) + mask.to(x)).softmax(-1) @ (self.weight * x)
+
+def plain(x):
+    return np.cumsum(x)
+'''
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    file = tmp_path_factory.mktemp("models") / "models.py"
+    file.write_text(MODELS)
+    return file
+
+
+def asked(models, name, **options):
+    return check_file(models, name, 8, shape=options.pop("shape", "1,n,4"), prove=True, **options)
+
+
+def test_a_causal_module_is_proved_and_its_certificate_rechecked_without_torch(models, tmp_path):
+    file = tmp_path / "certificate.json"
+    report = asked(models, "Cumulative", certificate=file)
+    assert (report.verdict, report.exit_code) == ("causal", 0)
+    assert report.evidence.startswith(
+        "proved from the graph: causal at n = 8, for all finite inputs and all values of 1"
+    )
+    assert "beside it, measured" in report.evidence
+    code = (
+        "import sys; from monarch_theory.command.door import run; code = run(sys.argv[1:]);"
+        "assert 'torch' not in sys.modules; sys.exit(code)"
+    )
+    again = subprocess.run([sys.executable, "-c", code, "recheck", str(file), "--json"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["reason"] == "causal at n = 8"
+    forged = file.read_text().replace('"n": 8', '"n": 9').replace("causal at n = 8", "causal at n = 900")
+    file.write_text(forged)
+    refused = subprocess.run([sys.executable, "-c", code, "recheck", str(file)], capture_output=True, text=True)
+    assert refused.returncode in (1, 2) and "900" not in refused.stdout
+
+
+def test_a_leak_is_measured_and_the_graph_says_where_it_enters(models, tmp_path):
+    report = asked(models, "Reversed", certificate=tmp_path / "none.json")
+    assert report.verdict == "not causal" and report.proof["pair"][0] == 0
+    assert any("flip" in note for note in report.notes if note.startswith("it enters at"))
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_a_finite_mask_is_no_proof_and_large_values_pass_it(models):
+    report = asked(models, "FiniteMask")
+    assert report.verdict == "not causal" and report.proof["reason"] == "finite mask"
+
+
+def test_more_than_causality_is_asked_of_the_graph_too(models):
+    strict = asked(models, "Cumulative", lookahead=-1)
+    assert strict.verdict == "not causal"
+    assert asked(models, "Reversed", lookahead=7).evidence.startswith("proved")
+
+
+def test_a_function_of_arrays_has_no_graph(models):
+    report = asked(models, "plain", shape="n")
+    assert report.verdict == "causal" and report.evidence.startswith("measured")
+
+
+FACTS = {
+    "proved": True, "claim": "causal at n = 8", "outputs": ["output"], "excludes": ["rounding"], "reason": "",
+    "detail": "", "unjudged": [], "without_rule": {}, "pair": None, "entry": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict"),
+    [
+        (Report("causal", "measured: equal", ""), "causal"),
+        (Report("undecided", "measured: equal", "", "partial"), "causal"),
+        (Report("undecided", "none", "", "noise"), "causal"),
+        (Report("undecided", "none", "", "hang"), "causal"),
+        (Report("undecided", "none", "", "random"), "undecided"),
+        (Report("undecided", "none", "", "exception"), "undecided"),
+        (Report("not causal", "measured", "", witness=Found(0, 1, 1.0, 1e-9, 1.0)), "undecided"),
+        (Report("not causal", "measured", "", witness=Found(0, 1, float("inf"), 0.0, 1.0)), "not causal"),
+    ],
+)
+def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
+    joined = with_proof(report, FACTS)
+    assert joined.verdict == verdict
+    if report.witness and verdict == "undecided":
+        assert joined.outcome == "contradiction" and "a fault of monarch" in joined.reason
+
+
+def test_a_proof_of_fewer_outputs_than_were_judged_settles_nothing():
+    report = Report("undecided", "measured", "", "partial", outputs=(None, None))
+    assert with_proof(report, FACTS).verdict == "undecided"
