@@ -7,8 +7,9 @@ it, and the reference never imports an implementation.
 """
 
 import matplotlib.pyplot as plt
-import pictures
 import rooms
+
+from monarch_theory import pictures
 
 arrows = rooms.arrows()
 places = {}

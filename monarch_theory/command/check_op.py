@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from typing import Annotated
 
 import typer
@@ -15,6 +15,7 @@ def check_op(
     dtype: Annotated[str | None, typer.Option(help="Only this one [default: every dtype of the op].")] = None,
     cases: Annotated[int, typer.Option(help="Cases for each dtype.")] = 60,
     seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compute an op's oracle in floating point, in several ways, and hold it to the op's own bound.
 
@@ -30,11 +31,17 @@ def check_op(
         dtypes = found.dtypes() if dtype is None else (dtype_named(dtype, found),)
         reports = [checked(found, one, seed=seed, count=cases) for one in dtypes]
     except ValueError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
+        raise typer.BadParameter(str(error)) from error
+    codes = {report.exit_code for report in reports}
+    code = 1 if 1 in codes else max(codes)
+    if as_json:
+        rows = [{"says": r.describe(), "worst": str(r.worst), "exit_code": r.exit_code} for r in reports]
+        verdict = ("right", "wrong", "undecided")[code]
+        answer = {"op": found.name, "verdict": verdict, "evidence": "measured", "dtypes": rows, "exit_code": code}
+        print(json.dumps(answer, ensure_ascii=False))
+        raise typer.Exit(code)
     for report in reports:
         print(report.describe())
         if report.exit_code == 1:
             print(f"    in {report.worst}")
-    codes = {report.exit_code for report in reports}
-    raise typer.Exit(1 if 1 in codes else max(codes))
+    raise typer.Exit(code)

@@ -42,7 +42,7 @@ def combine(mixing: np.ndarray, domain: Domain) -> tuple[Monarch, Monarch]:
             frequency, what becomes of the columns, polynomial by polynomial and of each first the left segment's.
     """
     segments, size, rows, columns = mixing.shape
-    radices = balanced_radices(size)
+    radices = balanced_radices(size)[::-1]  # the first is halved, and so has to be even
     padded = halve_columns(dft(radices, domain))
     # (segment, frequency) → (frequency digits, least significant first; segment)
     by_digit = mixing.reshape((segments, *radices[::-1], rows, columns)).transpose(2, 1, 0, 3, 4)

@@ -64,7 +64,7 @@ def test_plain_and_exact_oracles_agree_and_are_tight(name):
     op = op_named(name)
     dtype = op.dtypes()[0]
     for case in cases(op, dtype, count=20, max_size=32):
-        if case.poisoned_row is None:
+        if case.poisoned is None:
             answers = exact_answer(op, case.values, case.shape)
             # the float64 route meets the bound that a float64 kernel is held to
             bounds = op.bounds(case.values, case.shape, default_model("float64"))
