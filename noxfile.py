@@ -7,18 +7,30 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["tests"]
+nox.options.sessions = ["tests", "long"]
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Install everything, then lint, types, and every test."""
-    session.install("torch==2.13.0")
-    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask]")
+    """Install everything, then lint, types, and the tests but for the long ones."""
+    install(session)
     session.run("ruff", "check", ".")
     session.run("mypy")
-    install_coq(session)
     session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """The long tests: every mutant, every Coq file, the documentation built, faults of the compiled kernel."""
+    install(session)
+    session.run("pytest", "-n", "2", "-m", "long", *session.posargs)
+
+
+def install(session: nox.Session) -> None:
+    """What the tests of either kind need."""
+    session.install("torch==2.13.0")
+    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,tokenizers]")
+    install_coq(session)
 
 
 def install_coq(session: nox.Session) -> None:

@@ -458,6 +458,7 @@ def test_the_installed_command_runs(saved):
     assert answer.returncode == 0 and json.loads(answer.stdout)["member"] is True
 
 
+@pytest.mark.long
 def test_atlas_command(tmp_path):
     answer = run("--size", 16, "--json", "--png", tmp_path / "atlas.png", command=atlas)
     facts = json.loads(answer.stdout)

@@ -64,6 +64,7 @@ def test_check_is_documented(proof):
     assert ast.get_docstring(tree) and "∎" in proof.statement
 
 
+@pytest.mark.long
 @NEEDS_COQ
 def test_every_coq_file_is_closed_under_the_global_context():
     verdicts = check_with_coq(FOLDER, sorted(MACHINE_CHECKED), ignore)

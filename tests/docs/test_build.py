@@ -104,6 +104,7 @@ def first_result(browser: Any, address: str, words: str) -> str:
     return found or ""
 
 
+@pytest.mark.long
 def test_the_documentation(tmp_path: Path) -> None:
     """One test, so that it is built once: warnings are errors, and so is an example that does not run."""
     sphinx("-W", "--keep-going", "-b", "html", str(tmp_path))

@@ -44,6 +44,7 @@ def test_the_baseline_is_causal_too():
     assert certify(model_of(SMALL.as_transformer()), 12).verdict == "causal"
 
 
+@pytest.mark.long
 def test_full_width_layer():
     """One layer at the width of M2-GPT 145M; `monarch certify m2-gpt-145m` asks all of them, and the whole."""
     model = drop_padding(model_of(replace(PRESETS["gpt"]["145m"], num_hidden_layers=1, vocab_size=8)), 0)

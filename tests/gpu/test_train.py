@@ -210,6 +210,7 @@ def test_another_run_is_not_continued(tmp_path):
     assert load_checkpoint(path).config == GPT
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_give_the_losses_of_one(parallel, tmp_path):
     """Under torchrun with gloo, bit for bit: both add the same two gradients."""

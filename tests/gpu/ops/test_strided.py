@@ -163,6 +163,7 @@ def test_the_kernel_itself_passes_where_its_faults_are_looked_for(tmp_path: Path
     assert not seen(strided.SOURCE.read_text(), tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_the_kernel_is_seen(fault: str, tmp_path: Path) -> None:
     right, wrong = FAULTS[fault]

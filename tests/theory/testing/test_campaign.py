@@ -31,6 +31,7 @@ def test_a_task_depends_on_nothing_but_itself(tasks, tmp_path):
     assert {**here, "kernel": ""} == {**there, "kernel": ""} and here["verdict"] == "right"
 
 
+@pytest.mark.long
 def test_a_killed_worker_loses_nothing(tasks, tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     alone = [run_task(task) for task in tasks]

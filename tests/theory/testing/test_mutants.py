@@ -32,6 +32,7 @@ def test_every_mutant_is_a_kernel_that_compiles(mutant):
     compile(mutant.source, mutant.name, "exec")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_every_mutant_is_caught_for_the_right_reason(library):
     skip_without(library)
@@ -42,6 +43,7 @@ def test_every_mutant_is_caught_for_the_right_reason(library):
     assert not [c.mutant.name for c in decided if c.passes_fixed_rtol != c.mutant.missed_by_fixed_rtol]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("library", CLEAN)
 def test_right_kernels_raise_no_alarm(library):
     skip_without(library)
