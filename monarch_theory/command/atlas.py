@@ -12,7 +12,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from monarch_theory.command.express import UNDECIDED, check_picture, fail
+from monarch_theory.command.express import UNDECIDED, fail
+from monarch_theory.command.outputs import check_picture
 from monarch_theory.command.progress import progress
 from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare

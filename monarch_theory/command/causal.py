@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
-from monarch_theory.leaks.files import check_file
 
 MAP_BLOCKS = 32
 PICTURE_BLOCKS = 64
@@ -66,25 +67,31 @@ def causal(
 
     Every array it returns that has a sequence axis is judged. Exit status: 0 causal, 1 not causal, 2 could not decide.
     """
+    try:
+        check_picture(png)
+        check_file(certificate, "--certificate")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     path, colon, name = target.rpartition(":")
     if not colon or not path or not name:
         report = Report("undecided", "none", f"expected FILE.py:NAME, got {target!r}", "bad input", n=n, seed=seed)
     else:
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress_on_stderr(as_json) as progress:
-            report = check_file(
+            report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens),
                 arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial,
                 lookahead=-1 if strict else lookahead, timeout=timeout, memory=memory or None, output=output,
                 output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,
             )  # fmt: skip
-    if png and report.map:
-        report.map.png(png, f"{name}: {report.verdict}")
     if as_json:
         print(json.dumps(finite(report.as_json())))
     else:
         show(report, target, show_map)
+    if report.map:
+        drawn = report.map
+        write(png, lambda file: drawn.png(file, f"{name}: {report.verdict}"))
     raise typer.Exit(report.exit_code)
 
 

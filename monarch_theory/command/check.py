@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monarch_theory.command.outputs import check_file, check_picture, write
 
 __all__ = ["check"]
 
@@ -52,6 +53,11 @@ def check(
     if list_ops:
         _list_ops()
         return
+    try:
+        check_picture(png)
+        check_file(script, "--script")
+    except ValueError as error:
+        _refuse(str(error))
     path, _, name = kernel.rpartition(":")
     if not path or not name:
         _refuse(f"kernel: expected FILE.py:NAME, got {kernel!r}")
@@ -69,17 +75,15 @@ def check(
             )  # fmt: skip
     except ValueError as error:
         _refuse(str(error))
-    if png is not None:
-        reporting.draw(found, png)
     reproduction = reporting.script(found)
-    if script is not None and reproduction:
-        script.write_text(reproduction)
     if as_json:
         print(json.dumps(reporting.as_dict(found), indent=2, ensure_ascii=False))
     else:
         print(reporting.as_text(found))
         if reproduction and script is None:
             print(f"\n# ---- reproduces it: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
+    write(png, lambda file: reporting.draw(found, file))
+    write(script if reproduction else None, lambda file: file.write_text(reproduction))
     raise typer.Exit(found.exit_code)
 
 
@@ -106,6 +110,5 @@ def _list_ops() -> None:
         print(f"{name}\n    {found.summary}\n    {found.signature}\n    dtypes: {', '.join(found.dtypes())}")
 
 
-def _refuse(message: str) -> None:
-    print(message, file=sys.stderr)
-    raise typer.Exit(2)
+def _refuse(message: str) -> NoReturn:
+    raise typer.BadParameter(message)

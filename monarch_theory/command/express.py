@@ -14,6 +14,7 @@ import numpy as np
 import typer
 
 from monarch_theory.command import user_matrix
+from monarch_theory.command.outputs import check_picture
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
@@ -171,23 +172,6 @@ def fail(message: str) -> NoReturn:
     """One line on standard error; nothing was decided."""
     print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(UNDECIDED)
-
-
-def check_picture(path: Path | None) -> None:
-    """Before the work and not after it: can a picture be written there?
-
-    Raises:
-        ValueError: no such folder, or a suffix that Matplotlib does not write.
-    """
-    if path is None:
-        return
-    from matplotlib.backend_bases import FigureCanvasBase
-
-    if not path.parent.is_dir():
-        raise ValueError(f"--png: expected a file in a folder that exists, got {path}")
-    known = sorted(FigureCanvasBase.get_supported_filetypes())
-    if path.suffix[1:].lower() not in known:
-        raise ValueError(f"--png: expected a suffix among {', '.join(known)}, got {path}")
 
 
 def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:

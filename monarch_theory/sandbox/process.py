@@ -258,7 +258,7 @@ class Sandbox:
         if status == -signal.SIGKILL:
             return SandboxError(Outcome.OUT_OF_MEMORY, f"{doing}: the process was killed, as when memory runs out")
         if status < 0:
-            return SandboxError(Outcome.CRASH, f"{doing}: {signal.Signals(-status).name}{last}")
+            return SandboxError(Outcome.CRASH, f"{doing}: {signal_name(-status)}{last}")
         return SandboxError(Outcome.EXIT, f"{doing}: its process ended with status {status}{last}")
 
     def _listen(self) -> None:
@@ -267,3 +267,15 @@ class Sandbox:
         with contextlib.suppress(ValueError, OSError):
             while part := self._process.stdout.read1(4096):  # type: ignore[attr-defined]
                 self._heard.append(part)
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called; those without a name, as the real-time ones, by number.
+
+    >>> signal_name(11), signal_name(40)
+    ('SIGSEGV', 'signal 40')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
