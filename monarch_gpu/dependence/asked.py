@@ -31,9 +31,8 @@ def asked(
         certificate: whether to add the certificate of a proof; there are certificates of causality alone.
 
     Returns:
-        proved, claim, reason, detail; outputs: what was judged, and unjudged; without_rule: operators taken to depend
-        on everything; excludes: what the claim leaves out; pair: the first (output, input) that could not be excluded;
-        entry: where that enters, as module and line; certificate, if one is wanted and there is a proof.
+        The fields of `Proof` by name, `entry` as module and line, and the certificate, if one is wanted and there is a
+        proof.
 
     >>> asked(lambda x: x.cumsum(0), (x := torch.zeros(8),), {}, [x], 0)["claim"]
     'causal at n = 8, for all finite inputs and all values of 0 weights, with 0 buffers and constants at their value'
