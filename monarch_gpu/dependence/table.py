@@ -951,6 +951,12 @@ def _free(call: Call) -> Any:
     return made[0] if len(made) == 1 else made
 
 
+def _normal(call: Call) -> Any:
+    """Random about a mean and with a deviation, which may be tensors: it depends on what these depend on."""
+    given = call.values()
+    return mixed(pointwise(given, lambda *values: sum(values)), ()) if given else _free(call)
+
+
 def _dropout(call: Call) -> list[Dependence]:
     x = call.value(0)
     return [mixed(x, ()), unknown(call.lattice, x.shape)]
@@ -1113,9 +1119,10 @@ RULES: dict[str, Rule] = {
     },
     **{
         name: _free
-        for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal")
+        for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like")
     },
     "bernoulli": lambda call: mixed(call.value(0), ()),
+    "normal": _normal,
     "native_dropout": _dropout,
 }
 

@@ -174,12 +174,11 @@ def check_file(
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
             proof = None
-            if prove or certificate is not None:
+            if (prove or certificate is not None) and output_axis is None:
                 proof = proof_of(model, inputs, lookahead, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             if proof is not None and proof.facts["proved"]:
                 left = min(left, BESIDE_A_PROOF)
-                sandbox.limit(3 * BESIDE_A_PROOF)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
                 accept_partial=accept_partial, lookahead=lookahead, output=output, output_axis=output_axis,

@@ -24,8 +24,12 @@ DTYPES = (
 
 FLOATS = (
     "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
-    "minus ones", "periodic", "tiny",
+    "minus ones", "periodic", "tiny", "after zeros", "after ones", "after minus ones", "after far below",
+    "after far above",
 )  # fmt: skip
+AFTER = "after "
+"""Kinds whose past is all alike, and whose future is anything."""
+
 SMALL_VOCABULARY = 64
 OTHER_DRAWS = 4
 LARGEST_ORDER = 2**20
@@ -130,7 +134,9 @@ class Inputs:
         """Names of the kinds of future, the usual one first."""
         if not self.integer:
             return FLOATS
-        return ("all tokens", *(f"token {t}" for t in self.specials), "repeats", "periodic", "step 1")
+        after = range(self.vocab) if self.vocab <= SMALL_VOCABULARY else self.specials
+        alone = (f"token {t}" for t in self.specials)
+        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after))
 
     @property
     def further_kinds(self) -> tuple[str, ...]:
@@ -146,6 +152,9 @@ class Inputs:
         rng = np.random.default_rng([self.seed, number])
         if self.integer:
             return self._token_futures(kind, rng)
+        if kind.startswith(AFTER):  # a past that a mask built from the data may hide as a whole
+            base = self._values(kind.removeprefix(AFTER), rng, self.shape)
+            return Futures(self, kind, self.rounded(base), self.rounded(self._values("normal", rng, self.doubled)))
         base = self._values("wide" if kind in ("wide", "negative", "constant") else "normal", rng, self.shape)
         return Futures(self, kind, self.rounded(base), self.rounded(self._values(kind, rng, self.doubled)))
 
@@ -175,6 +184,11 @@ class Inputs:
         if kind.startswith("step "):
             step = int(kind.split()[1])
             pool = np.concatenate([base, base], self.axis) + step
+        elif kind.startswith(AFTER):
+            token = int(kind.split()[-1])
+            base = np.full(self.shape, token)
+            pool = rng.integers(0, self.vocab - 1, self.doubled)
+            pool = pool + (pool >= token)  # any other token
         elif kind.startswith("token "):
             token = int(kind.split()[1])
             base = np.where(base == token, (base + 1) % self.vocab, base)
@@ -207,6 +221,10 @@ class Inputs:
                 return 0 * x - 1
             case "large":
                 return x * 10**spread
+            case "far below":
+                return -10 * (1 + np.abs(x))
+            case "far above":
+                return 10 * (1 + np.abs(x))
             case "negative":
                 return -3 * (np.abs(x.real) + np.abs(x.imag) * 1j if np.iscomplexobj(x) else np.abs(x))
             case "positive":

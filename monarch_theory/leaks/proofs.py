@@ -11,20 +11,20 @@ from math import isfinite
 from typing import Any
 
 from monarch_theory.leaks.callables import CAUSAL, UNDECIDED, Report
-from monarch_theory.sandbox import Outcome
 
 __all__ = ["with_proof"]
 
-OPEN = (None, "partial", "noise", Outcome.HANG.value)
-"""Outcomes of a measurement that a proof settles: cuts untested, a response that may be rounding, time run out."""
+OPEN = (None, "partial")
+"""Outcomes of a measurement that a proof may settle: all is well so far. Noise is none: it may be another branch."""
 
 
 def with_proof(report: Report, facts: dict[str, Any]) -> Report:
     """The report, with the facts of `monarch_gpu.dependence.asked` beside it.
 
-    A proof that covers as many outputs as were judged makes *causal* what was measured so, in part or to rounding. A
-    finite response measured where none can be is a fault of ours, and leaves nothing decided. A leak through infinity
-    or NaN is outside of what is proved, and stands.
+    A proof that covers the outputs that were judged makes *causal* what was measured so, at all cuts or at some. It
+    never overrides anything else: a graph is of one call, and the model may take another branch at the next. A finite
+    response where none can be leaves nothing decided. A leak through infinity or NaN is outside of what is proved, and
+    stands.
     """
     report = replace(report, proof={key: value for key, value in facts.items() if value not in (None, [], {}, "")})
     if not facts["proved"]:
@@ -33,22 +33,28 @@ def with_proof(report: Report, facts: dict[str, Any]) -> Report:
         if not isfinite(report.witness.size):
             return replace(report, notes=(*report.notes, f"for finite numbers the graph proves it {facts['claim']}"))
         reason = (
-            f"a fault of monarch, please report it: {report.reason}; but the graph proves the model {facts['claim']}"
+            f"measurement and proof disagree: {report.reason}; but the graph proves the model {facts['claim']}. Signs "
+            "of zeros may do this, or code that is another when it is exported; else it is a fault of ours: report it"
         )
         return replace(report, verdict=UNDECIDED, evidence="none", reason=reason, outcome="contradiction")
-    if report.outcome not in OPEN or len(facts["outputs"]) < len(report.outputs):
+    if report.outcome not in OPEN or not same_outputs(report, facts):
         return replace(
             report, notes=(*report.notes, f"the graph proves {', '.join(facts['outputs'])} {facts['claim']}")
         )
-    beside = "nothing was measured" if report.evidence == "none" else report.evidence
     return replace(
         report,
         verdict=CAUSAL,
         outcome=None,
         method="graph and perturbation",
-        evidence=f"proved from the graph: {facts['claim']}; beside it, {beside}",
+        evidence=f"proved from the graph: {facts['claim']}; beside it, {report.evidence}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
+
+
+def same_outputs(report: Report, facts: dict[str, Any]) -> bool:
+    """Whether what was judged is what was proved: as many arrays, with one axis each that can be the sequence."""
+    alone = all(each.shape.count(report.n) == 1 for each in report.outputs)
+    return alone and 0 < len(report.outputs) <= len(facts["outputs"])
 
 
 def why_not(facts: dict[str, Any], report: Report) -> list[str]:

@@ -121,11 +121,6 @@ class Sandbox:
         """Seconds left."""
         return self.deadline - time.monotonic()
 
-    def limit(self, seconds: float) -> None:
-        """Allow so many seconds from now on, where more were left."""
-        self.timeout = min(self.timeout, seconds)
-        self.deadline = min(self.deadline, time.monotonic() + seconds)
-
     def load(self, *, double: bool = False, randomise: float = 0.0) -> Described:
         """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64.
 

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("torch")
 
-from monarch_theory.leaks.callables import Report
+from monarch_theory.leaks.callables import Judged, Report
 from monarch_theory.leaks.cuts import Found
 from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.proofs import with_proof
@@ -39,6 +40,13 @@ class FiniteMask(Cumulative):
     def forward(self, x):
         mask = torch.full((x.shape[1], x.shape[1]), -1e9).triu(1)
         return (x @ x.transpose(1, 2) + mask.to(x)).softmax(-1) @ (self.weight * x)
+
+class Counting(Cumulative):
+    """Every seventh call sees the future."""
+
+    def forward(self, x):
+        self.calls = getattr(self, "calls", 0) + 1
+        return x if self.calls % 7 else x.flip(1)
 
 def plain(x):
     return np.cumsum(x)
@@ -100,6 +108,7 @@ def test_a_function_of_arrays_has_no_graph(models):
     assert report.verdict == "causal" and report.evidence.startswith("measured")
 
 
+ONE = Judged("output", (1, 8, 4), "float64", "causal", None)
 FACTS = {
     "proved": True, "claim": "causal at n = 8", "outputs": ["output"], "excludes": ["rounding"], "reason": "",
     "detail": "", "unjudged": [], "without_rule": {}, "pair": None, "entry": None,
@@ -109,10 +118,10 @@ FACTS = {
 @pytest.mark.parametrize(
     ("report", "verdict"),
     [
-        (Report("causal", "measured: equal", ""), "causal"),
-        (Report("undecided", "measured: equal", "", "partial"), "causal"),
-        (Report("undecided", "none", "", "noise"), "causal"),
-        (Report("undecided", "none", "", "hang"), "causal"),
+        (Report("causal", "measured: equal", "", n=8, outputs=(ONE,)), "causal"),
+        (Report("undecided", "measured: equal", "", "partial", n=8, outputs=(ONE,)), "causal"),
+        (Report("undecided", "none", "", "noise", n=8, outputs=(ONE,)), "undecided"),
+        (Report("undecided", "none", "", "hang", n=8), "undecided"),
         (Report("undecided", "none", "", "random"), "undecided"),
         (Report("undecided", "none", "", "exception"), "undecided"),
         (Report("not causal", "measured", "", witness=Found(0, 1, 1.0, 1e-9, 1.0)), "undecided"),
@@ -123,9 +132,16 @@ def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
     joined = with_proof(report, FACTS)
     assert joined.verdict == verdict
     if report.witness and verdict == "undecided":
-        assert joined.outcome == "contradiction" and "a fault of monarch" in joined.reason
+        assert joined.outcome == "contradiction" and "disagree" in joined.reason
 
 
 def test_a_proof_of_fewer_outputs_than_were_judged_settles_nothing():
-    report = Report("undecided", "measured", "", "partial", outputs=(None, None))
+    report = Report("undecided", "measured", "", "partial", n=8, outputs=(ONE, ONE))
     assert with_proof(report, FACTS).verdict == "undecided"
+    either = replace(ONE, shape=(8, 8))  # which axis is the sequence?
+    assert with_proof(replace(report, outputs=(either,)), FACTS).verdict == "undecided"
+
+
+def test_a_proof_of_one_call_settles_nothing_where_the_next_call_takes_another_branch(models):
+    report = asked(models, "Counting")
+    assert report.verdict != "causal"

@@ -149,6 +149,32 @@ def test_what_resembles_a_leak_is_none(name):
     assert (report.verdict, report.exit_code) == ("causal", 0), report
 
 
+def attend_unless(hidden):
+    """Causal attention that also hides keys, by a finite number: a row of hidden keys alone sees all of them, evenly."""
+
+    def attend(x):
+        scores = np.where(np.tri(len(x), dtype=bool) & ~hidden(x)[None, :], np.outer(np.tanh(x), np.tanh(x)), -1e30)
+        weights = np.exp(scores - scores.max(1, keepdims=True))
+        return (weights / weights.sum(1, keepdims=True)) @ np.tanh(x)
+
+    return attend
+
+
+@pytest.mark.parametrize(
+    ("hidden", "options"),
+    [
+        (lambda x: x == 0, {"dtype": "int64"}),
+        (lambda x: x == 11, {"dtype": "int64"}),
+        (lambda x: x == 700, {"dtype": "int64", "vocab": 1000, "tokens": (700,)}),
+        (lambda x: x == 0, {}),
+        (lambda x: x < -1.5, {}),
+    ],
+)
+def test_a_past_that_is_hidden_as_a_whole_sees_the_future(hidden, options):
+    report = check_callable(attend_unless(hidden), N, **options)
+    assert report.verdict == "not causal" and report.witness.output < report.witness.input
+
+
 TOKEN_LEAKS = {
     "first token": lambda t: neighbours(lambda x: x == 0)(t),
     "last token": lambda t: neighbours(lambda x: x == 15)(t),
