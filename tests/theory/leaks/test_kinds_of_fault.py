@@ -150,12 +150,12 @@ def test_what_resembles_a_leak_is_none(name):
 
 
 def attend_unless(hidden):
-    """Causal attention that also hides keys, by a finite number: a row of hidden keys alone sees all of them, evenly."""
+    """Causal attention that also hides keys, by a finite number: a row of hidden keys alone sees all of them."""
 
     def attend(x):
-        scores = np.where(np.tri(len(x), dtype=bool) & ~hidden(x)[None, :], np.outer(np.tanh(x), np.tanh(x)), -1e30)
+        scores = np.where(np.tri(len(x), dtype=bool) & ~hidden(x)[None, :], np.outer(np.sin(x), np.sin(x)), -1e30)
         weights = np.exp(scores - scores.max(1, keepdims=True))
-        return (weights / weights.sum(1, keepdims=True)) @ np.tanh(x)
+        return (weights / weights.sum(1, keepdims=True)) @ np.sin(x)
 
     return attend
 
