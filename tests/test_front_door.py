@@ -154,12 +154,17 @@ main()
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals as POSIX has them")
 def test_ctrl_c_during_work_is_one_line(tmp_path):
-    (tmp_path / "model.py").write_text("import time\ndef slow(x):\n    time.sleep(0.5)\n    return x\n")
+    started = tmp_path / "started"
+    touch = f"pathlib.Path({str(started)!r}).touch()"
+    body = f"import pathlib, time\n\ndef slow(x):\n    {touch}\n    time.sleep(0.5)\n    return x\n"
+    (tmp_path / "model.py").write_text(body)
     command = [sys.executable, "-m", "monarch_theory.command", "causal", "model.py:slow", "--n", "64"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(3)
+    end = time.monotonic() + 60
+    while not started.exists() and time.monotonic() < end:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors.count("\n") == 1 and errors.endswith("stopped\n")
 
 
