@@ -87,7 +87,7 @@ def room(tmp_path, monkeypatch, body: str) -> str:
         ("raise KeyboardInterrupt", 130, "stopped"),
         ("import distributed_of_nobody", 2, "distributed_of_nobody: expected it installed"),
         (
-            "raise __import__('monarch_theory.command.door').command.door.BadInput('n: expected 3, got 4')",
+            "raise __import__('typer').BadParameter('n: expected 3, got 4')",
             2,
             "n: expected 3",
         ),

@@ -20,17 +20,13 @@ import typer
 
 from monarch_theory.command.rooms import Room, rooms
 
-__all__ = ["BadInput", "app_for", "run"]
+__all__ = ["app_for", "run"]
 
 DISTRIBUTION = "monarch-mixer-toolkit"
 COMPLETION = "_MONARCH_COMPLETE"
 """Set by the shell when it asks what may come next."""
 
 UNDECIDED, STOPPED = 2, 130
-
-
-class BadInput(typer.BadParameter):
-    """What the user gave cannot be used; the message is the one line that says so."""
 
 
 def run(arguments: list[str]) -> int:
