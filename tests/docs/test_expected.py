@@ -40,7 +40,7 @@ def test_a_page_that_says_what_is_not_so_does_not_build(tmp_path):
         "extensions = ['myst_nb', 'expected']\nnb_execution_mode = 'force'\n"
     )
     (tmp_path / "index.md").write_text(PAGE)
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "dummy", str(tmp_path), str(tmp_path / "out")]
+    command = [sys.executable, "-m", "sphinx", "-q", "--no-color", "-b", "dummy", str(tmp_path), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
     said = [line.partition("WARNING: ")[2] for line in done.stderr.splitlines() if "WARNING: expected" in line]
     assert said == [
