@@ -78,3 +78,26 @@ def kernel(x, R, L):
     a1, _, a0 = R.shape
     middle = np.einsum("yxw,nwy->nxy", R, x.reshape(len(x), a0, a1))
     return np.einsum("xzy,nxy->nzx", L, middle).reshape(len(x), -1)
+
+
+def rebased(C, k):
+    n, c = len(C), C @ k
+    right = sum(c[i] * np.eye(n, k=-i, dtype=np.int64) for i in range(n)) @ C
+    found = np.zeros_like(right)
+    for i in range(n):  # forward substitution: the diagonal of C is one
+        found[i] = right[i] - C[i, :i] @ found[:i]
+    return found
+
+
+def profile(signal, kernel):
+    L = len(signal)
+    found = np.full(L, -1)
+    for shift in np.flatnonzero(kernel):
+        found = np.maximum(found, np.roll(signal, shift))
+    return found
+
+
+def distinct(n, bits):
+    x = np.arange(1, int(n)) / (n - 1)
+    spacing = np.exp2(np.floor(np.log2(x)) + 1 - bits)
+    return np.array(1 + len(np.unique(np.rint(x / spacing) * spacing)))

@@ -143,6 +143,57 @@ def _is_monarch(A: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.array(int(bool(membership_of(A, MonarchClass((int(b), int(b)))).member)))
 
 
+def _bases(rng: np.random.Generator) -> Iterator[Arrays]:
+    for n in (1, 2, 2, 3, 4, 5, 6):
+        yield np.tril(rng.integers(-2, 3, (n, n)), -1) + np.eye(n, dtype=np.int64), rng.integers(-3, 4, n)
+
+
+def _rebased(C: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """By exact rational inversion."""
+    from monarch_theory.domains import INTEGERS, RATIONALS
+
+    n, c = len(C), INTEGERS.array(C @ k)
+    i, j = np.indices((n, n))
+    toeplitz = np.where(i >= j, c[np.maximum(i - j, 0)], 0)
+    inverse = RATIONALS.inverse(RATIONALS.array(C)[None])[0]
+    return RATIONALS.matmul(inverse, RATIONALS.array(toeplitz @ C)).astype(np.int64)
+
+
+def _profiles(rng: np.random.Generator) -> Iterator[Arrays]:
+    yield np.array([0]), np.array([True])
+    yield np.array([0, 1]), np.array([True, False])
+    yield np.array([0, 1]), np.array([False, True])
+    for L in (2, 3, 4, 4, 6, 8, 9):
+        yield np.where(rng.random(L) < 0.7, rng.integers(0, L, L), -1), rng.random(L) < 0.5
+    yield np.array([-1, -1, -1]), np.array([True, True, True])
+
+
+def _profile(signal: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    found = np.full(len(signal), -1)
+    for j, jp in np.argwhere((signal[:, None] >= 0) & kernel[None, :]):
+        i = (j + jp) % len(signal)
+        found[i] = max(found[i], signal[j])
+    return found
+
+
+def _positions(rng: np.random.Generator) -> Iterator[Arrays]:
+    for n, bits in [(2, 8), (3, 8), (17, 3), (129, 8), (513, 8), (777, 5), (1024, 8), (1000, 11), (8192, 8)]:
+        yield np.array(n), np.array(bits)
+
+
+def _distinct(n: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """In rational arithmetic."""
+    from fractions import Fraction
+
+    rounded = {Fraction(0)}
+    for i in range(1, int(n)):
+        x, spacing = Fraction(i, int(n) - 1), Fraction(2, 1 << int(bits))
+        while x < spacing * 2 ** (int(bits) - 1):
+            spacing /= 2
+        rounded.add(round(x / spacing) * spacing)  # Python rounds ties to even
+    return np.array(len(rounded))
+
+
 ROWS = (
     Exercise("1.4", "dense", ("R", "L"), "the dense M of R[a1, i0, a0] and L[i0, i1, a1], rectangular blocks too",
              _factors, _dense),
@@ -166,6 +217,12 @@ ROWS = (
              " blocks in both matrices, for arrays", _widths, lambda d, blocks: 12 * d**2 // blocks),
     Exercise("8.3", "kernel", ("x", "R", "L"), "M x for every row of x in float32, right to `monarch check`",
              op="monarch-multiply"),
+    Exercise("10.3", "rebased", ("C", "k"), "C⁻¹ Toeplitz(C k) C in integers, for C lower triangular with ones on its"
+             " diagonal", _bases, _rebased),
+    Exercise("11.3", "profile", ("signal", "kernel"), "latest positions of a circular convolution, -1 for a known zero,"
+             " from those of the signal and the support of the filter", _profiles, _profile),
+    Exercise("12.3", "distinct", ("n", "bits"), "how many of the positions i/(n - 1) stay distinct when rounded to"
+             " nearest even with so many significant bits", _positions, _distinct),
 )  # fmt: skip
 
 EXERCISES = {row.number: row for row in ROWS}
