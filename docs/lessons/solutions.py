@@ -101,3 +101,9 @@ def distinct(n, bits):
     x = np.arange(1, int(n)) / (n - 1)
     spacing = np.exp2(np.floor(np.log2(x)) + 1 - bits)
     return np.array(1 + len(np.unique(np.rint(x / spacing) * spacing)))
+
+
+def short_convolution(weight, u):
+    channels, _, taps = weight.shape
+    late = np.concatenate([np.zeros((taps - 1, channels), dtype=u.dtype), u])  # (taps − 1 + n, channels)
+    return sum(weight[:, 0, t] * late[t : t + len(u)] for t in range(taps))

@@ -194,6 +194,20 @@ def _distinct(n: np.ndarray, bits: np.ndarray) -> np.ndarray:
     return np.array(len(rounded))
 
 
+def _taps_and_signal(rng: np.random.Generator) -> Iterator[Arrays]:
+    for n, channels, taps in [(1, 1, 1), (2, 1, 2), (3, 2, 2), (1, 2, 3), (5, 1, 3), (4, 3, 3), (9, 2, 4)]:
+        yield rng.integers(-3, 4, (channels, 1, taps)), rng.integers(-3, 4, (n, channels))
+
+
+def _short_convolution(weight: np.ndarray, u: np.ndarray) -> np.ndarray:
+    taps = weight.shape[2]
+    y = np.zeros_like(u)
+    for i, t in np.ndindex(len(u), taps):
+        if i >= t:
+            y[i] += weight[:, 0, taps - 1 - t] * u[i - t]
+    return y
+
+
 ROWS = (
     Exercise("1.4", "dense", ("R", "L"), "the dense M of R[a1, i0, a0] and L[i0, i1, a1], rectangular blocks too",
              _factors, _dense),
@@ -223,6 +237,8 @@ ROWS = (
              " from those of the signal and the support of the filter", _profiles, _profile),
     Exercise("12.3", "distinct", ("n", "bits"), "how many of the positions i/(n - 1) stay distinct when rounded to"
              " nearest even with so many significant bits", _positions, _distinct),
+    Exercise("13.3", "short_convolution", ("weight", "u"), "what conv1d with these weights (channels, 1, taps) computes"
+             " causally on u (n, channels)", _taps_and_signal, _short_convolution),
 )  # fmt: skip
 
 EXERCISES = {row.number: row for row in ROWS}

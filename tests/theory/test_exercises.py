@@ -31,6 +31,9 @@ MISTAKES = {
     "    n, c = len(C), C @ k\n    return sum(c[i] * np.eye(n, k=-i, dtype=int) for i in range(n))",
     "11.3": "def profile(signal, kernel): return np.maximum.accumulate(signal)",
     "12.3": "def distinct(n, bits): return np.minimum(n, 2**bits)",
+    "13.3": "def short_convolution(weight, u):\n"
+    "    later = [np.concatenate([0 * u[:t], u])[: len(u)] for t in range(weight.shape[2])]\n"
+    "    return sum(weight[:, 0, t] * u_t for t, u_t in enumerate(later))",
 }
 
 
