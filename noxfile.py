@@ -12,9 +12,10 @@ nox.options.sessions = ["tests", "long"]
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Install everything, then lint, types, and the tests but for the long ones."""
+    """Install everything, then lint, format, types, and the tests but for the long ones."""
     install(session)
     session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("pytest", "-n", "2", *session.posargs)
 

@@ -109,9 +109,7 @@ def batches(*, max_dims: int = 2, max_side: int = 3) -> st.SearchStrategy[tuple[
     return arrays_of.array_shapes(min_dims=0, max_dims=max_dims, min_side=0, max_side=max_side)
 
 
-def vectors(
-    monarch: Monarch, batch: st.SearchStrategy[tuple[int, ...]] | None = None
-) -> st.SearchStrategy[np.ndarray]:
+def vectors(monarch: Monarch, batch: st.SearchStrategy[tuple[int, ...]] | None = None) -> st.SearchStrategy[np.ndarray]:
     """Arrays of shape (*batch, M.shape[1]) that `monarch.multiply` accepts; no batch axes unless `batch` is given."""
     shapes = st.just(()) if batch is None else batch
     return shapes.flatmap(lambda sides: arrays(monarch.domain, (*sides, monarch.shape[1])))

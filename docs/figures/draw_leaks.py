@@ -11,8 +11,11 @@ from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.causality.counterexamples import degree_too_high, tuned_wrap_around
 from monarch_theory.domains import Cyclotomic
 
-pictures.causality({
-    "within its degrees": MonarchOperator(CausalMonarch((2, 2)).monomial(Cyclotomic(4))),
-    "one degree too high": degree_too_high(),
-    "cancels by accident": tuned_wrap_around(),
-}, height=3)
+pictures.causality(
+    {
+        "within its degrees": MonarchOperator(CausalMonarch((2, 2)).monomial(Cyclotomic(4))),
+        "one degree too high": degree_too_high(),
+        "cancels by accident": tuned_wrap_around(),
+    },
+    height=3,
+)

@@ -1117,10 +1117,7 @@ RULES: dict[str, Rule] = {
         name: _free
         for name in ("empty_like", "new_empty", "new_empty_strided", "empty", "empty_strided", "empty_permuted")
     },
-    **{
-        name: _free
-        for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like")
-    },
+    **{name: _free for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like")},
     "bernoulli": lambda call: mixed(call.value(0), ()),
     "normal": _normal,
     "native_dropout": _dropout,

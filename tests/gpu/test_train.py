@@ -111,9 +111,7 @@ def test_kill_minus_nine_and_control_c_at_any_moment(tmp_path):
     """Real processes, killed at random moments, checkpoints every step so that many die while writing one."""
     save_config(GPT, tmp_path / "config.json")
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [sys.executable, "-c", KILLER, tmp_path], env=env, capture_output=True, text=True, timeout=300
-    )
+    run = subprocess.run([sys.executable, "-c", KILLER, tmp_path], env=env, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert sum(map(int, run.stdout.split())) > 0, "nothing was killed"
     training = Training(steps=40, batch=2, warmup=2, checkpoint_every=1, evaluate_every=20)
