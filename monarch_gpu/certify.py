@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,6 +127,7 @@ class Unpadded(nn.Module):
 
 def drop_padding(model: GPTForCausalLM, layer: int) -> GPTForCausalLM:
     """The model with the padding of one layer's FFT dropped, in place."""
-    mixer = model.transformer.h[layer].sequence_mixer
+    block: Any = model.transformer.h[layer]
+    mixer = block.sequence_mixer
     mixer.long_convolution = Unpadded(mixer.long_convolution)
     return model

@@ -8,6 +8,8 @@ Every pair (input j, output i > j) is served by exactly one such tile, and tiles
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -166,7 +168,7 @@ class Decoder:
         if not 0 < length <= longest:
             raise ValueError(f"length: expected 1 to {longest} positions, got {length}")
         self.model, self.length, self.position = model, length, 0
-        cache = MixerCache if model.config.architecture == "monarch-mixer" else AttentionCache
+        cache: Any = MixerCache if model.config.architecture == "monarch-mixer" else AttentionCache
         self.caches = [cache(block.sequence_mixer, batch, length) for block in model.transformer.h]
 
     def prefill(self, input_ids: Tensor) -> Tensor:
@@ -188,6 +190,7 @@ class Decoder:
             positions = transformer.wpe.weight[self.position : self.position + count]
             x = x + (positions[0] if step else positions)
         self.position += count
+        block: Any
         for block, cache in zip(transformer.h, self.caches, strict=True):
             mixed = block.ln_1(x)
             x = x + (cache.step(mixed) if step else cache.prefill(mixed))

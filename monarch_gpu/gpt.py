@@ -6,6 +6,8 @@ convolution, whose FFTs are padded to twice the length; the model needs no posit
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -74,6 +76,7 @@ class GPTForCausalLM(Pretrained):
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
+        block: Any
         for block in self.transformer.h:
             for mixer in (block.sequence_mixer, block.dimension_mixer):
                 mixer.output_projection.weight.data.mul_((2 * config.num_hidden_layers) ** -0.5)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from math import log, pi, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,6 +121,7 @@ class SineNetwork(nn.Module):
 
     def values(self, x: Tensor, frequency: Tensor) -> Tensor:
         """(n, features) → (n, channels), with one frequency for each of the sines of a layer."""
+        layer: Any
         for layer in self.layers:
             x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
         return linear(x, self.output.weight.to(x.dtype))
@@ -196,7 +198,7 @@ class ImplicitFilter(SineNetwork):
             low = moved.is_floating_point() and moved.dtype.itemsize < torch.float32.itemsize
             return tensor.to(moved.device, torch.float32) if low else moved
 
-        super()._apply(held, recurse)
+        super()._apply(held, recurse)  # type: ignore[no-untyped-call]
         if not self.learned:
             self.reset_buffers()
         return self

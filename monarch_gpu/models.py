@@ -6,6 +6,7 @@ A new one is a file with a `Pretrained` in it, its configuration in `configs`, a
 from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.pretrained import (
+    Pretrained,
     blank_model,
     build_model,
     check_tensors,
@@ -21,7 +22,7 @@ from monarch_gpu.pretrained import (
 from monarch_gpu.vit import ViTForImageClassification
 
 __all__ = [
-    "BertForMaskedLM", "BertForSequenceClassification", "GPTForCausalLM", "ViTForImageClassification", "blank_model",
-    "build_model", "check_tensors", "count_parameters", "filled", "load_model", "materialise", "model_of",
-    "read_tensors", "save_model", "saved_tensors",
+    "BertForMaskedLM", "BertForSequenceClassification", "GPTForCausalLM", "Pretrained", "ViTForImageClassification",
+    "blank_model", "build_model", "check_tensors", "count_parameters", "filled", "load_model", "materialise",
+    "model_of", "read_tensors", "save_model", "saved_tensors",
 ]  # fmt: skip

@@ -107,7 +107,7 @@ def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
     return cross_entropy(wide.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
 
-def build_model(config: Config) -> nn.Module:
+def build_model(config: Config) -> Pretrained:
     """The model of a configuration, freshly initialised from torch's global seed, on the default device.
 
     >>> from monarch_gpu.configs import preset
@@ -144,7 +144,7 @@ def saved_tensors(model: nn.Module) -> dict[str, Tensor]:
     return dict(model.state_dict(keep_vars=True))
 
 
-def save_model(model: nn.Module, directory: str | Path) -> None:
+def save_model(model: Pretrained, directory: str | Path) -> None:
     """Write `config.json` and `model.safetensors`, each as a whole or not at all.
 
     Raises:
@@ -157,7 +157,7 @@ def save_model(model: nn.Module, directory: str | Path) -> None:
         replace_file(directory / CONFIG, (config_json(model.config) + "\n").encode())
 
 
-def load_model(directory: str | Path) -> nn.Module:
+def load_model(directory: str | Path) -> Pretrained:
     """Read what `save_model` wrote; every tensor keeps the dtype it has in the file.
 
     Raises:
@@ -169,7 +169,7 @@ def load_model(directory: str | Path) -> nn.Module:
     return model_of(config, read_tensors(directory / WEIGHTS), str(directory / WEIGHTS))
 
 
-def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Module:
+def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> Pretrained:
     """The model with these parameters and persistent buffers.
 
     Raises:
@@ -181,7 +181,7 @@ def model_of(config: Config, tensors: dict[str, Tensor], source: str) -> nn.Modu
     return filled(blank_model(config), tensors, source)
 
 
-def blank_model(config: Config) -> nn.Module:
+def blank_model(config: Config) -> Pretrained:
     """A model that has names and shapes, and no memory.
 
     Raises:
@@ -194,7 +194,7 @@ def blank_model(config: Config) -> nn.Module:
         raise ValueError(f"config: expected sizes that torch can address, got {str(error).splitlines()[0]}") from None
 
 
-def filled(model: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:
+def filled(model: Pretrained, tensors: dict[str, Tensor], source: str) -> Pretrained:
     """A blank model with these parameters and persistent buffers; see `model_of`."""
     check_tensors(saved_tensors(model), tensors, source)
     check_one_dtype(model, tensors, source)

@@ -222,6 +222,7 @@ def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = Fal
     tiles = ceil(log2(n)) + 2 if decoding and n > 1 else 1
     embedding = weight(model.transformer.wte.weight)
     x = exactly(embedding.value[input_ids.numpy()])
+    block: Any
     for block in model.transformer.h:
         x = add(x, reference(block.sequence_mixer, reference(block.ln_1, x), tiles), MODEL)
         x = add(x, reference(block.dimension_mixer, reference(block.ln_2, x)), MODEL)
@@ -235,6 +236,7 @@ def reference_bert(model: BertForMaskedLM, input_ids: Tensor, mask: np.ndarray |
     positions = weight(embeddings.position_embeddings.weight[: input_ids.shape[1]])
     x = add(exactly(words.value[input_ids.numpy()]), positions, MODEL)
     x = layer_norm(add(x, weight(embeddings.token_type_embeddings.weight[0]), MODEL), embeddings.LayerNorm)
+    block: Any
     for block in model.bert.encoder:
         y = reference(block.sequence_mixer, x, mask=mask)
         x = layer_norm(add(y, reference(block.dimension_mixer, y), MODEL), block.LayerNorm)
@@ -249,6 +251,7 @@ def reference_vit(model: ViTForImageClassification, pixel_values: Tensor) -> Run
     patches = pixel_values.numpy().reshape(batch, colours, height // size, size, width // size, size)
     patches = patches.transpose(0, 2, 4, 1, 3, 5).reshape(batch, -1, colours * size * size)
     x = project(exactly(patches), kernel.weight.detach().double().numpy().reshape(-1, patches.shape[-1]), kernel.bias)
+    block: Any
     for block in model.vit.encoder:
         x = add(x, reference(block.sequence_mixer, layer_norm(x, block.layernorm_before)), MODEL)
         x = add(x, reference(block.dimension_mixer, layer_norm(x, block.layernorm_after)), MODEL)

@@ -358,7 +358,7 @@ def parse_curve(metadata: dict[str, Any], source: str) -> Curve:
         raise CheckpointError(f"{source}: losses: expected one number for each of {step!r} steps")
     if not isinstance(validation, list) or not all(numbers(row, 3) for row in validation):
         raise CheckpointError(f"{source}: validation: expected rows of step, loss and accuracy")
-    return Curve(losses, [tuple(row) for row in validation])  # type: ignore[misc]
+    return Curve(losses, [tuple(row) for row in validation])
 
 
 def check_same_run(saved: Any, wanted: Any, what: str) -> None:

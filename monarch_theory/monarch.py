@@ -347,7 +347,7 @@ def apply_stages(
     `state` is an array or anything with `apply`; `product(blocks, state, last)` multiplies (…, m, n) by (…, n, c). This
     is `Monarch.multiply` for states that are not arrays of scalars, such as running error bounds.
     """
-    rearranged = (lambda s, f: s.apply(f)) if hasattr(state, "apply") else (lambda s, f: f(s))
+    rearranged: Callable[..., Any] = (lambda s, f: s.apply(f)) if hasattr(state, "apply") else (lambda s, f: f(s))
     rows, columns = [f.shape[1] for f in factors], [f.shape[2] for f in factors]
     if convention is Convention.DAO:
         state = rearranged(state, lambda a: a[reversal(columns[::-1])])

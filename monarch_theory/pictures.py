@@ -54,12 +54,13 @@ def subplots(*counts: int, **options: Any) -> tuple[Figure, Any]:
     import matplotlib.pyplot as plt
 
     # not `rc_context`: the first figure also makes Matplotlib choose how to show figures, which must outlast the style
-    before = {key: plt.rcParams[key] for key in STYLE}
-    plt.rcParams.update(STYLE)
+    settings: Any = plt.rcParams
+    before = {key: settings[key] for key in STYLE}
+    settings.update(STYLE)
     try:
         figure, axes = plt.subplots(*counts, **options)
     finally:
-        plt.rcParams.update(before)
+        settings.update(before)
     return figure, axes
 
 

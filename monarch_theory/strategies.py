@@ -71,7 +71,7 @@ def scalars(domain: Domain) -> st.SearchStrategy[Any]:
     Floating-point scalars are finite, of magnitude at most 8, and never subnormal.
     """
     if isinstance(domain, Floating):
-        width = domain.dtype.itemsize * (4 if domain.is_complex else 8)
+        width: Any = domain.dtype.itemsize * (4 if domain.is_complex else 8)
         real = st.floats(-8, 8, width=width, allow_subnormal=False)
         if not domain.is_complex:
             return real.map(domain.dtype.type)

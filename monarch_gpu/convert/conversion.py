@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from monarch_gpu.convert.layout import Layout, Row, layouts_here
 from monarch_gpu.convert.published import read_published
-from monarch_gpu.models import blank_model, filled, read_tensors, save_model, saved_tensors
+from monarch_gpu.models import Pretrained, blank_model, filled, read_tensors, save_model, saved_tensors
 
 __all__ = ["Conversion", "Receipt", "convert", "convert_tensors"]
 
@@ -67,7 +67,7 @@ class Receipt:
 class Conversion:
     """A converted model and its receipt."""
 
-    model: nn.Module
+    model: Pretrained
     receipt: Receipt
 
 

@@ -6,6 +6,7 @@ are learned; time `t` and the window's `deltas` are saved beside them. The publi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log
 
 import torch
@@ -183,10 +184,10 @@ def same(config: Config) -> list[tuple[str, ...]]:
     return TIED + [tuple(prefix + sine for sine in sines) for prefix in prefixes]
 
 
-def absent(config: Config) -> dict[str, object]:
+def absent(config: Config) -> dict[str, Callable[[], Tensor]]:
     """What longer versions of the published files leave out: time and window, computed in float32 as there."""
     n, d = config.max_position_embeddings, config.hidden_size
-    made: dict[str, object] = {}
+    made: dict[str, Callable[[], Tensor]] = {}
     for layer in range(config.num_hidden_layers):
         for _, theirs in FILTERS:
             prefix = f"{BLOCK.format(layer=layer)}attention.{theirs}."
@@ -201,6 +202,6 @@ M2_BERT = Layout(
     configure=configure,
     rows=rows,
     same=same,
-    constants=constants,  # type: ignore[arg-type]
-    absent=absent,  # type: ignore[arg-type]
+    constants=constants,
+    absent=absent,
 )

@@ -89,8 +89,8 @@ class Interpretation:
         return constant(self.lattice, array)
 
     def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
-        args = fx.map_arg(node.args, lambda n: values[n])
-        kwargs = fx.map_arg(node.kwargs, lambda n: values[n])
+        args: Any = fx.map_arg(node.args, lambda n: values[n])
+        kwargs: Any = fx.map_arg(node.kwargs, lambda n: values[n])
         if node.target is operator.getitem:
             return args[0][args[1]]
         if isinstance(node.target, torch._ops.HigherOrderOperator):
@@ -116,7 +116,7 @@ class Interpretation:
         except NoRuleError as reason:
             return self._unknown(node, name, str(reason), args, kwargs)
 
-    def _described(self, node: fx.Node, args: tuple, kwargs: dict[str, Any]) -> Call:
+    def _described(self, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         def meta(a: Any) -> Any:
             if isinstance(a, list | tuple):
                 return [meta(b) for b in a]

@@ -116,7 +116,7 @@ class Proof:
 class OfFunction(nn.Module):
     """A function as a module, which is what can be exported."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         self.function = function
 
@@ -125,7 +125,7 @@ class OfFunction(nn.Module):
 
 
 def prove_causal(
-    module: Callable,
+    module: Callable[..., Any],
     args: Sequence[Any],
     sequence_axes: Sequence[int | str | None] | int,
     kwargs: Mapping[str, Any] | None = None,
@@ -154,7 +154,7 @@ def prove_causal(
 
 
 def prove(
-    module: Callable,
+    module: Callable[..., Any],
     args: Sequence[Any],
     sequence_axes: Sequence[int | str | None] | int,
     contract: str,
@@ -208,7 +208,7 @@ def prove(
 
 
 def certify_causal(
-    module: Callable,
+    module: Callable[..., Any],
     args: Sequence[Any],
     sequence_axes: Sequence[int | str | None] | int,
     kwargs: Mapping[str, Any] | None = None,
@@ -233,7 +233,7 @@ def certify_causal(
     return Question(program, tensors, axes, proof.n, "causal", lambda i, j: j <= i, output_axes).certificate()
 
 
-def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
+def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments, a tensor that is given twice copied: the graph would take both for one."""
     seen: set[int] = set()
 
@@ -266,7 +266,7 @@ def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | No
     return given
 
 
-def exported(module: Callable, args: tuple, kwargs: dict[str, Any]) -> ExportedProgram:
+def exported(module: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
     """The graph of ATen operators, without mutation; recurrences and attention are kept whole."""
     if not isinstance(module, nn.Module):
         module = OfFunction(module)

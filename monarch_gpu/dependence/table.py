@@ -58,7 +58,7 @@ class Call:
 
     lattice: Lattice
     op: Any
-    args: tuple
+    args: tuple[Any, ...]
     kwargs: dict[str, Any]
     described: dict[int | str, Any]
     outputs: tuple[tuple[tuple[int, ...], torch.dtype], ...]

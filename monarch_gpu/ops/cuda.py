@@ -72,7 +72,7 @@ def compile_ahead(name: str, architecture: int) -> Compiled:
     """
     from cuda.bindings import nvrtc
 
-    def checked(answer: tuple) -> Any:
+    def checked(answer: tuple[Any, ...]) -> Any:
         status, *rest = answer
         if status != nvrtc.nvrtcResult.NVRTC_SUCCESS:
             raise RuntimeError(f"{name}.cu for sm_{architecture}: {status}\n{log()}")
@@ -99,7 +99,7 @@ def compile_ahead(name: str, architecture: int) -> Compiled:
 
 
 @lru_cache(maxsize=16)
-def _host_program(text: str, sanitizer: str) -> tuple[tempfile.TemporaryDirectory, Path]:
+def _host_program(text: str, sanitizer: str) -> tuple[tempfile.TemporaryDirectory[str], Path]:
     """The source and the host driver as a program; kept until the process ends."""
     folder = tempfile.TemporaryDirectory()
     kernel, program = Path(folder.name) / "kernel.cu", Path(folder.name) / "host"

@@ -60,7 +60,7 @@ def _library(x: Array) -> ModuleType:
     import cupy
 
     if isinstance(x, cupy.ndarray):
-        return cupy  # type: ignore[no-any-return]
+        return cupy
     raise TypeError(f"x: expected a NumPy or CuPy array, got {type(x).__name__}")
 
 

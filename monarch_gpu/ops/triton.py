@@ -208,11 +208,13 @@ def convolution_kernel(  # type: ignore[no-untyped-def]
 
 
 @lru_cache(maxsize=8)
-def _runner(kernel: Callable, interpreted: bool) -> Any:
+def _runner(kernel: Callable[..., Any], interpreted: bool) -> Any:
     return InterpretedFunction(kernel) if interpreted else triton.jit(kernel)
 
 
-def _launch(kernel: Callable, grid: tuple[int, ...], device: torch.device, *arguments: Any, **constants: Any) -> None:
+def _launch(
+    kernel: Callable[..., Any], grid: tuple[int, ...], device: torch.device, *arguments: Any, **constants: Any
+) -> None:
     options = {} if device.type == "cpu" else OPTIONS
     _runner(kernel, device.type == "cpu")[grid](*arguments, **constants, **options)
 
@@ -280,7 +282,7 @@ class _Multiply(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         def again(*inputs: Tensor) -> Tensor:
             return reference.monarch_multiply(*inputs, convention=ctx.convention, axis=ctx.axis)
 
@@ -288,7 +290,7 @@ class _Multiply(torch.autograd.Function):
 
 
 def _gradients(
-    function: Callable, inputs: Sequence[Tensor | None], gradient: Tensor, needed: Sequence[bool]
+    function: Callable[..., Any], inputs: Sequence[Tensor | None], gradient: Tensor, needed: Sequence[bool]
 ) -> list[Tensor | None]:
     """Gradients of `function` at the inputs for which they are needed, by running it again."""
     with torch.enable_grad():
@@ -319,7 +321,7 @@ def monarch_multiply(x: Tensor, *factors: Tensor, convention: Convention = Conve
     axis = check_axis(x, axis, prod(columns))
     if len(factors) != 2:
         return reference.monarch_multiply(x, *factors, convention=convention, axis=axis)
-    result: Tensor = _Multiply.apply(x, *factors, convention, axis)
+    result: Tensor = _Multiply.apply(x, *factors, convention, axis)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -394,7 +396,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         def again(u: Tensor, k: Tensor, gate: Any, skip: Any, pre_gate: Any) -> Tensor:
             return reference.long_convolution(u, k, gate, skip, pre_gate=pre_gate, causal=ctx.causal)
 
@@ -428,7 +430,7 @@ def long_convolution(
     check_signal(u, named)
     if prod(transform_radices(u.shape[-1])) > LARGEST_TRANSFORM[u.dtype]:
         return reference.long_convolution(u, k, gate, skip, pre_gate=pre_gate, causal=causal)
-    result: Tensor = _Convolution.apply(u, k, gate, skip, pre_gate, causal)
+    result: Tensor = _Convolution.apply(u, k, gate, skip, pre_gate, causal)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -486,7 +488,7 @@ def resource_usage(
 
 
 def _compile(
-    kernel: Callable, pointers: dict[str, str], constants: dict[str, Any], architecture: int, dtype: str
+    kernel: Callable[..., Any], pointers: dict[str, str], constants: dict[str, Any], architecture: int, dtype: str
 ) -> Resources:
     function = triton.jit(kernel)
     signature = {name: pointers.get(name, "constexpr" if name in constants else "i32") for name in function.arg_names}

@@ -4,6 +4,7 @@ Each function returns an exact `MonarchOperator`; its docstring states the claim
 """
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def tuned_wrap_around() -> MonarchOperator:
     return _univariate(r, ell)
 
 
-def _univariate(r: list, ell: list) -> MonarchOperator:
+def _univariate(r: list[Any], ell: list[Any]) -> MonarchOperator:
     stages = (np.array(r, dtype=object), np.array(ell, dtype=object))
     return MonarchOperator(BasisPolynomials(stages, (2, 2), Cyclotomic(4), View.UNIVARIATE).to_monarch())
 

@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
     where = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]
     name = f"monarch {arguments[0]}" if arguments and not arguments[0].startswith("-") else "monarch"
-    with redirect_stdout(Patient(sys.stdout)):  # type: ignore[type-var]
+    with redirect_stdout(Patient(sys.stdout)):
         try:
             app = app_for(arguments)
             if COMPLETION in os.environ:

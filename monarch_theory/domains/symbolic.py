@@ -52,7 +52,7 @@ def _canonical(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _vanishes(expression: sympy.Expr) -> bool:
-    return sympy.cancel(sympy.expand_complex(expression)) == 0 if expression.has(sympy.I) else expression == 0
+    return bool(sympy.cancel(sympy.expand_complex(expression)) == 0 if expression.has(sympy.I) else expression == 0)
 
 
 SYMBOLIC = Symbolic()

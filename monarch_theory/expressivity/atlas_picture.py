@@ -25,7 +25,8 @@ def draw(found: Atlas, path: str) -> None:
 
     count = len(found.targets)
     figure = pyplot.figure(figsize=(max(2.7 * count, 10), 12), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.3, 1])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[1.3, 1])  # an array of two, which its type does not say
+    upper, lower = parts
     for panel, cost in zip(upper.subplots(1, 2, sharey=True), COSTS, strict=True):
         _table(panel, found, cost)
     panels = lower.subplots(1, count, sharey=True, squeeze=False)[0]

@@ -43,8 +43,7 @@ from monarch_theory.domains import (
     Rationals,
 )
 from monarch_theory.expressivity.constructions.product import MonarchProduct
-from monarch_theory.expressivity.matrices import read_matrix
-from monarch_theory.expressivity.projection import power_of_two
+from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.monarch import Convention, Monarch
 
 __all__ = ["NotRecoverableError", "Recovery", "recover"]

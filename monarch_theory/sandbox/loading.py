@@ -115,7 +115,7 @@ def resolve(value: Any, where: str) -> Callable[..., Any]:
         if not callable(value):
             raise SandboxError(Outcome.NOT_CALLABLE, f"{where} is a {type(value).__name__}, expected a callable")
         if not is_factory(value):
-            return value  # type: ignore[no-any-return]
+            return value
         try:
             made = value()
         except TypeError as error:
@@ -124,7 +124,7 @@ def resolve(value: Any, where: str) -> Callable[..., Any]:
                 raise SandboxError(Outcome.EXCEPTION, message) from error
             raise
         if not callable(made) and not takes_nothing(value):
-            return value  # type: ignore[no-any-return]
+            return value
         value = made
     raise SandboxError(Outcome.NOT_CALLABLE, f"{where}: expected a factory of a model, got factories of factories")
 

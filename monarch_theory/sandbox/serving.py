@@ -72,7 +72,7 @@ def answer(
 ) -> Answer:
     """What was asked, or the outcome of what went wrong."""
     try:
-        return actions[header["do"]](header, arrays)  # type: ignore[no-any-return]
+        return actions[header["do"]](header, arrays)
     except UserCodeError as error:
         return {"outcome": error.outcome.name, "message": error.message, "types": types_of(error.error)}, ()
     except SandboxError as error:

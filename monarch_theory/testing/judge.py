@@ -303,11 +303,11 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     vanished = expected.must_not_be_finite & np.isfinite(wide)
     if vanished.any():
         where = output.describe(case.shape, worst_of(vanished))
-        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)  # type: ignore[arg-type]
+        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)
     turned = (expected.sign != 0) & np.isinf(wide) & (np.sign(wide.real) != expected.sign)
     if turned.any():
         where = output.describe(case.shape, worst_of(turned))
-        return Judgement(Verdict.WRONG, f"an infinity of the input came out with the other sign at {where}", **numbers)  # type: ignore[arg-type]
+        return Judgement(Verdict.WRONG, f"an infinity of the input came out with the other sign at {where}", **numbers)
     if over[index] <= 1 and numbers["norm_ratio"] <= 1:
         return Judgement(Verdict.RIGHT, **numbers)
     if over[index] <= 1:

@@ -66,15 +66,15 @@ def _fourier_fake(x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Te
     return x.new_empty(size // radices[0] * rows if adjoint else size, x.shape[1])
 
 
-def _save_for_fourier(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _save_for_fourier(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     _, ctx.radices, ctx.rows, ctx.adjoint = inputs
 
 
-def _fourier_backward(ctx: Any, gradient: Tensor) -> tuple:
+def _fourier_backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
     return fourier(gradient, ctx.radices, ctx.rows, not ctx.adjoint), None, None, None
 
 
-def _fourier_vmap(info: Any, in_dims: tuple, x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Any:
+def _fourier_vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, radices: list[int], rows: int, adjoint: bool) -> Any:
     x = x.movedim(in_dims[0], 1)
     return fourier(x.flatten(1, 2), radices, rows, adjoint).unflatten(1, x.shape[1:]), 1
 

@@ -185,14 +185,14 @@ def _multiply_fake(x: Tensor, factors: list[Tensor], convention: str, batch_firs
     return [y, *(x.new_empty((*f.shape[:2], batch)) for f in (factors[:-1] if keep else ()))]
 
 
-def _save_for_multiply(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
+def _save_for_multiply(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     x, factors, ctx.convention, ctx.batch_first, _ = inputs
     ctx.set_materialize_grads(False)
     ctx.order = len(factors)
     ctx.save_for_backward(x, *factors, *output[1:])
 
 
-def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple:
+def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     """Gradients of x and of every factor; the states are outputs too, so what reaches them is added on the way."""
     x, *rest = ctx.saved_tensors
     factors, states = rest[: ctx.order], rest[ctx.order :]
@@ -200,9 +200,9 @@ def _multiply_backward(ctx: Any, gradients: list[Tensor | None]) -> tuple:
     if not states and ctx.order > 1:
         states = multiply(x, factors, ctx.convention, ctx.batch_first, True)[1:]
     arguments = x, factors, states, ctx.convention, ctx.batch_first, need_x, need_factors
-    alone = gradients[0] is not None and all(g is None for g in gradients[1:])
-    if alone and not torch.is_grad_enabled() and not _mapped(gradients[0]):
-        found = iter(_multiply_gradients(gradients[0], *arguments))
+    last = gradients[0] if all(g is None for g in gradients[1:]) else None
+    if last is not None and not torch.is_grad_enabled() and not _mapped(last):
+        found = iter(_multiply_gradients(last, *arguments))
     else:
         found = iter(_gradients(gradients, *arguments))
     gradient = next(found) if need_x else None
@@ -224,8 +224,9 @@ def _gradients(
         gradient = gradient.reshape(channels * prod(rows[:-1]), rows[-1], gradient.shape[-1])
     found: list[Tensor | None] = []
     for k in range(order - 1, -1, -1):
-        if k + 1 < len(gradients) and k + 1 < order and gradients[k + 1] is not None:
-            gradient = gradients[k + 1] if gradient is None else gradient + gradients[k + 1]
+        added = gradients[k + 1] if k + 1 < min(len(gradients), order) else None
+        if added is not None:
+            gradient = added if gradient is None else gradient + added
         if need_factors[k]:
             operand = _operand(states[k - 1], k, columns) if k else _first_operand(x, columns, convention, batch_first)
             found.append(None if gradient is None else _matmul(gradient, _adjoint(operand)))
@@ -272,7 +273,13 @@ def _last_state_gradient(gradient: Tensor, rows: Sequence[int]) -> Tensor:
 
 
 def _multiply_vmap(
-    info: Any, in_dims: tuple, x: Tensor, factors: list[Tensor], convention: str, batch_first: bool, keep: bool
+    info: Any,
+    in_dims: tuple[Any, ...],
+    x: Tensor,
+    factors: list[Tensor],
+    convention: str,
+    batch_first: bool,
+    keep: bool,
 ) -> tuple[list[Tensor], list[int]]:
     """Mapped over x alone, the mapped axis is batch; mapped over factors, it joins C."""
     x_dim, factor_dims = in_dims[0], in_dims[1]

@@ -33,7 +33,7 @@ class Writer:
     """Values by number; two with the same arrays and the same infinities are one."""
 
     def __init__(self) -> None:
-        self.numbers: dict[tuple, int] = {}
+        self.numbers: dict[tuple[Any, ...], int] = {}
         self.values: list[dict[str, Any]] = []
         self.kept: list[Dependence] = []
 
