@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-MODULES = {"triton": "monarch_gpu/ops/triton.py"}
+MODULES = {"triton": "monarch_gpu/ops/triton.py", "transformers": "monarch_gpu/hugging_face.py"}
 
 collect_ignore = [module for package, module in MODULES.items() if find_spec(package) is None]
 

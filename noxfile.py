@@ -30,7 +30,7 @@ def long(session: nox.Session) -> None:
 def install(session: nox.Session) -> None:
     """What the tests of either kind need."""
     session.install("torch==2.13.0")
-    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,tokenizers]")
+    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,transformers]")
     install_coq(session)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 __all__ = [
-    "ARCHITECTURES", "POSITIONS", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig",
+    "ARCHITECTURES", "FAMILY", "POSITIONS", "PRESETS", "PUBLISHED", "TRANSFORMS", "BertConfig", "Config", "GPTConfig",
     "Published", "ViTConfig", "load_config", "parse_config", "preset", "save_config",
 ]  # fmt: skip
 
@@ -197,24 +197,29 @@ class GPTConfig(Config):
 
 
 CONFIGS: dict[str, type[Config]] = {c.model_type: c for c in (BertConfig, ViTConfig, GPTConfig)}
+FAMILY = "monarch-"
+"""What `config.json` puts before a model type: without it, other libraries would read their own BERT there."""
 
 
 def parse_config(text: str, source: str = "config") -> Config:
-    """The configuration that `save_config` wrote.
+    """The configuration that `save_config` wrote; the model type may be without `FAMILY`, as in files of 0.1.
 
     Raises:
         ValueError: not JSON, an unknown model type or an unknown field; the message names it.
 
-    >>> parse_config('{"model_type": "bert", "hidden_size": 960, "intermediate_size": 3840}').hidden_size
+    >>> parse_config('{"model_type": "monarch-bert", "hidden_size": 960, "intermediate_size": 3840}').hidden_size
     960
     """
     try:
         values = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{source}: expected JSON, got {error}") from None
-    if not isinstance(values, dict) or str(values.get("model_type")) not in CONFIGS:
-        raise ValueError(f"{source}: expected an object with model_type one of {', '.join(CONFIGS)}, got {text[:80]!r}")
-    config = CONFIGS[values.pop("model_type")]
+    kind = str(values.get("model_type")).removeprefix(FAMILY) if isinstance(values, dict) else ""
+    if kind not in CONFIGS:
+        kinds = ", ".join(FAMILY + kind for kind in CONFIGS)
+        raise ValueError(f"{source}: expected an object with model_type one of {kinds}, got {text[:80]!r}")
+    config = CONFIGS[kind]
+    del values["model_type"]
     known = {field.name for field in fields(config)}
     if unknown := sorted(set(values) - known):
         raise ValueError(f"{source}: unknown field {unknown[0]!r} for model type {config.model_type!r}")
@@ -237,7 +242,7 @@ def load_config(path: str | Path) -> Config:
 
 def config_json(config: Config) -> str:
     """The configuration as one JSON object."""
-    return json.dumps({"model_type": config.model_type, **asdict(config)}, indent=2)
+    return json.dumps({"model_type": FAMILY + config.model_type, **asdict(config)}, indent=2)
 
 
 def save_config(config: Config, path: str | Path) -> None:

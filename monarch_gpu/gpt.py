@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from monarch_gpu.configs import Config, GPTConfig
-from monarch_gpu.inputs import check_ids, check_shape
+from monarch_gpu.inputs import check_ids, check_shape, mask_of
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
@@ -31,8 +31,8 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dimension_mixer = DimensionMixer(config, permuted=True) if monarch else FeedForward(config)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.sequence_mixer(self.ln_1(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = x + self.sequence_mixer(self.ln_1(x), mask)
         return x + self.dimension_mixer(self.ln_2(x))
 
 
@@ -47,13 +47,13 @@ class GPT(nn.Module):
         self.h = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.ln_f = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, input_ids: Tensor, states: list[Tensor] | None = None) -> Tensor:
+    def forward(self, input_ids: Tensor, mask: Tensor | None = None, states: list[Tensor] | None = None) -> Tensor:
         x = self.wte(input_ids)
         if self.wpe is not None:
             x = x + self.wpe.weight[: input_ids.shape[1]]
         x = keep(x, states)
         for block in self.h:
-            x = keep(block(x), states)
+            x = keep(block(x, mask), states)
         return self.ln_f(x)
 
 
@@ -81,17 +81,25 @@ class GPTForCausalLM(Pretrained):
             for mixer in (block.sequence_mixer, block.dimension_mixer):
                 mixer.output_projection.weight.data.mul_((2 * config.num_hidden_layers) ** -0.5)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        return self.outputs(input_ids).logits
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        return self.outputs(input_ids, attention_mask).logits
 
-    def outputs(self, input_ids: Tensor, labels: Tensor | None = None, hidden_states: bool = False) -> Outputs:
+    def outputs(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        hidden_states: bool = False,
+    ) -> Outputs:
         """Everything by name; labels (batch, n) are the tokens themselves, −100 where they do not count.
 
-        The logits at a position are held to the label at the next, as Hugging Face has it.
+        The logits at a position are held to the label at the next, as Hugging Face has it. Where the attention mask
+        (batch, n) is 0, no other place looks, be the padding in front or behind.
         """
         check_ids("input_ids", input_ids, self.config.vocab_size, self.config.max_position_embeddings)
+        mask = None if attention_mask is None else mask_of(attention_mask, input_ids)
         states: list[Tensor] | None = [] if hidden_states else None
-        logits = self.logits(self.transformer(input_ids, states))
+        logits = self.logits(self.transformer(input_ids, mask, states))
         if labels is None:
             return Outputs(logits, tuple(states or ()))
         check_shape("labels", labels, input_ids)

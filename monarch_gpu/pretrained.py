@@ -153,7 +153,7 @@ def save_model(model: Pretrained, directory: str | Path) -> None:
     directory = Path(directory)
     tensors = {name: t.detach().cpu().contiguous() for name, t in saved_tensors(model).items()}
     with sole_writer(directory):
-        replace_file(directory / WEIGHTS, save(tensors))
+        replace_file(directory / WEIGHTS, save(tensors, {"format": "pt"}))
         replace_file(directory / CONFIG, (config_json(model.config) + "\n").encode())
 
 

@@ -216,15 +216,20 @@ def layer_norm(x: Running, module: nn.LayerNorm) -> Running:
     return add(y, weight(module.bias), MODEL)
 
 
-def reference_gpt(model: GPTForCausalLM, input_ids: Tensor, decoding: bool = False) -> Running:
-    """Logits (batch, n, vocabulary) of M2-GPT in float64; the bound is the forward's, or that of decoding by tokens."""
+def reference_gpt(
+    model: GPTForCausalLM, input_ids: Tensor, decoding: bool = False, mask: np.ndarray | None = None
+) -> Running:
+    """Logits (batch, n, vocabulary) of M2-GPT in float64; the bound is the forward's, or that of decoding by tokens.
+
+    No convolution reads where the mask (batch, n) is false.
+    """
     n = input_ids.shape[1]
     tiles = ceil(log2(n)) + 2 if decoding and n > 1 else 1
     embedding = weight(model.transformer.wte.weight)
     x = exactly(embedding.value[input_ids.numpy()])
     block: Any
     for block in model.transformer.h:
-        x = add(x, reference(block.sequence_mixer, reference(block.ln_1, x), tiles), MODEL)
+        x = add(x, reference(block.sequence_mixer, reference(block.ln_1, x), tiles, mask), MODEL)
         x = add(x, reference(block.dimension_mixer, reference(block.ln_2, x)), MODEL)
     return project(reference(model.transformer.ln_f, x), embedding.value, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -25,7 +26,9 @@ class Attention(nn.Module):
         heads = self.input_projection(x).unflatten(-1, (3, self.heads, -1))
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         seen = None if mask is None else mask[:, None, None]  # (batch, heads, queries, keys)
-        y = scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=self.causal)
+        if seen is not None and self.causal:
+            seen = seen & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+        y = scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=self.causal and seen is None)
         return self.output_projection(y.transpose(1, 2).flatten(2))
 
 

@@ -68,14 +68,14 @@ def test_configurations_round_trip(tmp_path):
     for published in PUBLISHED:
         save_config(published.config, tmp_path / "config.json")
         assert load_config(tmp_path / "config.json") == published.config
-    assert {json.loads(config_json(c))["model_type"] for c in TINY} == set(CONFIGS)
+    assert {json.loads(config_json(c))["model_type"] for c in TINY} == {f"monarch-{name}" for name in CONFIGS}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "expected JSON"),
-        ('{"model_type": "rnn"}', "model_type one of bert, vit, gpt"),
+        ('{"model_type": "rnn"}', "model_type one of monarch-bert, monarch-vit, monarch-gpt"),
         ('{"model_type": "bert", "hiden_size": 8}', "unknown field 'hiden_size'"),
         ('{"model_type": "bert", "hidden_size": 0}', "hidden_size: expected an integer of at least 1, got 0"),
         ('{"model_type": "bert", "hidden_size": "8"}', "hidden_size: expected an integer of at least 1, got '8'"),

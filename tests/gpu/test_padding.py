@@ -9,9 +9,9 @@ import torch
 
 from monarch_gpu import layers
 from monarch_gpu.bert import BertForSequenceClassification
-from monarch_gpu.configs import BertConfig
+from monarch_gpu.configs import BertConfig, GPTConfig
 from monarch_gpu.models import build_model
-from monarch_gpu.reference import reference_bert
+from monarch_gpu.reference import reference_bert, reference_gpt
 
 BERT = BertConfig(
     hidden_size=8, intermediate_size=24, num_hidden_layers=2, max_position_embeddings=40, filter_width=6,
@@ -150,3 +150,37 @@ def test_token_types_are_added():
 def test_bad_inputs_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         built(BERT)(**({"input_ids": torch.zeros(2, 3, dtype=torch.long)} | arguments))
+
+
+GPT = GPTConfig(
+    hidden_size=8, intermediate_size=24, num_hidden_layers=2, max_position_embeddings=40, filter_width=6,
+    filter_features=5, vocab_size=17, num_attention_heads=2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["in front", "behind"])
+@pytest.mark.parametrize("transform", ["monarch", "fft"])
+def test_a_language_model_reads_no_padding_on_either_side(transform, side):
+    model = built(replace(GPT, transform=transform))
+    (alone, _), (ids, mask) = padded(0), padded(9, "text")
+    if side == "in front":
+        ids, mask = ids.roll(9, 1), mask.roll(9, 1)
+    text = mask[0].bool()
+    with torch.no_grad():
+        found, blind = model(ids, mask).numpy()[:, text], model(ids).numpy()[:, text]
+    expected = reference_gpt(model, alone)
+    bound = expected.error + reference_gpt(model, ids, mask=mask.bool().numpy()).error[:, text]
+    assert (np.abs(found - expected.value) <= bound).all()
+    assert side == "behind" or (np.abs(blind - expected.value) > bound).any(), "it would be seen without the mask"
+
+
+def test_attention_of_a_language_model_reads_no_padding_and_no_future():
+    """Measured: its softmax has no reference here. Behind the text, causality alone would hide the padding."""
+    model = built(GPT.as_transformer())
+    ids, mask = padded(9, "text")
+    ids, mask = ids.roll(9, 1), mask.roll(9, 1)
+    other = torch.where(mask.bool(), ids, 16 - ids)
+    assert torch.equal(model(ids, mask)[:, 9:], model(other, mask)[:, 9:])
+    later = ids.clone()
+    later[:, 15:] = 16 - later[:, 15:]
+    assert torch.equal(model(ids, mask)[:, 9:15], model(later, mask)[:, 9:15])
