@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.proof import FIXED, certify_causal, prove, prove_causal
-from monarch_theory.leaks.dependence import latest
+from monarch_gpu.dependence.proof import FIXED, certify, prove
+from monarch_theory.leaks.contracts import Contract, causal
+from monarch_theory.leaks.dependence import interval, latest
 
 __all__ = ["asked"]
 
@@ -20,15 +21,16 @@ def asked(
     kwargs: Mapping[str, Any],
     sequences: Sequence[torch.Tensor],
     axis: int,
-    lookahead: int = 0,
+    contract: dict[str, Any] | None = None,
     certificate: bool = False,
 ) -> dict[str, Any]:
-    """Whether one call of a model is proved causal: no output i depends on an input after i + `lookahead`.
+    """Whether it is proved that one call of a model keeps a contract, by default causality.
 
     Args:
+        contract: as `Contract.as_plain` gives it.
         args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
             taken at its value.
-        certificate: whether to add the certificate of a proof; there are certificates of causality alone.
+        certificate: whether to add the certificate of a proof; there are some where only the future is forbidden.
 
     Returns:
         The fields of `Proof` by name, `entry` as module and line, and the certificate, if one is wanted and there is a
@@ -41,11 +43,9 @@ def asked(
     """
     tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
     axes = [axis if any(t is s for s in sequences) else FIXED for t in tensors]
-    if lookahead:
-        contract = "strictly causal" if lookahead == -1 else f"causal with lookahead {lookahead}"
-        proof = prove(model, args, axes, contract, lambda i, j: j <= i + lookahead, latest, kwargs=kwargs)
-    else:
-        proof = prove_causal(model, args, axes, kwargs)
+    asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
+    lattice = latest if asked_for.ordered else interval
+    proof = prove(model, args, axes, asked_for.name, asked_for.allowed, lattice, kwargs=kwargs)
     facts: dict[str, Any] = {
         "proved": proof.proved,
         "claim": proof.claim,
@@ -58,6 +58,6 @@ def asked(
         "pair": proof.pair,
         "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
     }
-    if certificate and proof.proved and not lookahead:
-        facts["certificate"] = certify_causal(model, args, axes, kwargs)
+    if certificate and proof.proved and asked_for.ordered:
+        facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
     return facts

@@ -21,13 +21,14 @@ from torch.utils import _pytree as pytree
 
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.table import Value, plain
+from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
 from monarch_theory.leaks.dependence.certificate import certificate
 from monarch_theory.leaks.dependence.record import recording
 from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import joined
 
-__all__ = ["FIXED", "Entry", "Proof", "certify_causal", "prove", "prove_causal"]
+__all__ = ["FIXED", "Entry", "Proof", "certify", "certify_causal", "prove", "prove_causal"]
 
 FIXED = "fixed"
 """An input that is taken at its value."""
@@ -217,20 +218,46 @@ def certify_causal(
     """The certificate of a proof of causality, to be written as JSON; arguments are those of `prove_causal`.
 
     Raises:
-        ValueError: as `prove_causal`, or there is no proof in the lattice `latest`.
+        ValueError: as `certify`.
 
     >>> from monarch_theory.leaks.dependence.recheck import recheck
     >>> recheck(certify_causal(lambda x: x.cumsum(1), [torch.zeros(1, 8, 4)], 1))
     'causal at n = 8'
     """
-    proof = prove_causal(module, args, sequence_axes, kwargs, output_axes)
-    if not proof.proved:
-        raise ValueError(f"module: expected one that is proved causal, got {proof.reason}: {proof.detail}")
     given, named = _distinct(args, kwargs)
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
-    program = exported(module, given, named)
     axes = _checked_axes(tensors, sequence_axes)
-    return Question(program, tensors, axes, proof.n, "causal", lambda i, j: j <= i, output_axes).certificate()
+    n = next(t.shape[a] for t, a in zip(tensors, axes, strict=True) if isinstance(a, int))
+    return certify(module, args, sequence_axes, causal(n), kwargs, output_axes)
+
+
+def certify(
+    module: Callable,
+    args: Sequence[Any],
+    sequence_axes: Sequence[int | str | None] | int,
+    contract: Contract,
+    kwargs: Mapping[str, Any] | None = None,
+    output_axes: Sequence[int | None] | None = None,
+) -> dict[str, Any]:
+    """The certificate of a proof that a contract is kept which forbids the future alone, from some place on.
+
+    Raises:
+        ValueError: as `prove`, the contract is another, or there is no proof in the lattice `latest`.
+    """
+    if not contract.ordered:
+        raise ValueError(f"contract: expected one that allows every output the first inputs, got {contract.name}")
+    proof = prove(
+        module, args, sequence_axes, contract.name, contract.allowed, latest, kwargs=kwargs, output_axes=output_axes
+    )
+    if not proof.proved:
+        raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
+    given, named = _distinct(args, kwargs)
+    tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
+    axes = _checked_axes(tensors, sequence_axes)
+    question = Question(
+        exported(module, given, named), tensors, axes, proof.n, contract.name, contract.allowed, output_axes
+    )
+    return question.certificate(contract.stop)
 
 
 def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -325,8 +352,13 @@ class Question:
             "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
         )
 
-    def certificate(self) -> dict[str, Any]:
-        """Every rule that was applied, with its claims, in the lattice `latest`; of a graph that was proved."""
+    def certificate(self, stop: np.ndarray | None = None) -> dict[str, Any]:
+        """Every rule that was applied, with its claims, in the lattice `latest`; of a graph that was proved.
+
+        Args:
+            stop: output i may depend on inputs 0 … stop[i] − 1, (n,); by default i + 1.
+        """
+        stop = causal(self.n).stop if stop is None else stop
         nodes: list[str] = []
         with recording() as applied:
 
@@ -338,7 +370,7 @@ class Question:
             outputs = [(name, v, axis) for name, v, axis in self._outputs(returned) if axis is not None]
         nodes.extend(["output"] * (len(applied) - len(nodes)))
         claim = f"{self.contract} at n = {self.n}"
-        return certificate(list(zip(nodes, applied, strict=True)), outputs, self.n, claim)
+        return certificate(list(zip(nodes, applied, strict=True)), outputs, self.n, claim, stop)
 
     def _inputs(self, interpretation: Interpretation) -> list[Any]:
         """The abstract value of every placeholder."""

@@ -16,9 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monarch_theory.command.contract import contract_of
 from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
+from monarch_theory.leaks.contracts import CAUSAL, Contract
+from monarch_theory.leaks.inputs import UndecidedError
 
 MAP_BLOCKS = 32
 PICTURE_BLOCKS = 64
@@ -50,6 +53,21 @@ def causal(
     ] = None,
     lookahead: Annotated[int, typer.Option(help="Output i may depend on inputs up to i + this many.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Output i may depend on inputs 0 … i − 1 alone.")] = False,
+    window: Annotated[int | None, typer.Option(help="Output i may depend on no more than this many, up to i.")] = None,
+    prefix: Annotated[int | None, typer.Option(help="Every output may depend on this many first inputs, too.")] = None,
+    blocks: Annotated[
+        int | None, typer.Option(help="Output i may depend on its whole block of this size, too.")
+    ] = None,
+    documents: Annotated[
+        str,
+        typer.Option(help="Output i may depend on its own document alone: numbers as 0,0,0,1,1, or lengths as 3,2."),
+    ] = "",
+    mask: Annotated[
+        Path | None, typer.Option(help="A .npy file, bool (n, n): output i may depend on input j where row i has it.")
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Each row of the batch, the first axis, may depend on itself alone.")
+    ] = False,
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
     ] = False,
@@ -63,9 +81,9 @@ def causal(
     show_map: Annotated[bool, typer.Option("--map", help="Draw who sees whom.")] = False,
     png: Annotated[Path | None, typer.Option(help="Write that drawing as a picture.")] = None,
 ) -> None:
-    """Is a model causal: does output i depend on inputs 0 … i alone?
+    """Is a model causal: does output i depend on inputs 0 … i alone? Or another contract, which options name.
 
-    Every array it returns that has a sequence axis is judged. Exit status: 0 causal, 1 not causal, 2 could not decide.
+    Every array it returns that has a sequence axis is judged. Exit status: 0 yes, 1 no, 2 could not decide.
     """
     try:
         check_picture(png)
@@ -73,16 +91,22 @@ def causal(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     path, colon, name = target.rpartition(":")
-    if not colon or not path or not name:
+    contract, refused = asked_contract(
+        n, shape, lookahead=lookahead, strict=strict, within=window, first=prefix, block=blocks,
+        packed=numbers(documents, "documents"), mask=mask, batch=batch,
+    )  # fmt: skip
+    if refused is not None:
+        report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
+    elif not colon or not path or not name:
         report = Report("undecided", "none", f"expected FILE.py:NAME, got {target!r}", "bad input", n=n, seed=seed)
     else:
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress_on_stderr(as_json) as progress:
             report = files.check_file(
-                path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens),
+                path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
                 arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial,
-                lookahead=-1 if strict else lookahead, timeout=timeout, memory=memory or None, output=output,
+                contract=contract, timeout=timeout, memory=memory or None, output=output,
                 output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,
             )  # fmt: skip
     if as_json:
@@ -95,23 +119,31 @@ def causal(
     raise typer.Exit(report.exit_code)
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The tokens in a list with commas."""
+def asked_contract(*args: Any, **options: Any) -> tuple[Contract | None, UndecidedError | None]:
+    """The contract, or why there is none."""
+    try:
+        return contract_of(*args, **options), None
+    except UndecidedError as error:
+        return None, error
+
+
+def numbers(text: str, name: str) -> tuple[int, ...]:
+    """The integers in a list with commas."""
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise typer.BadParameter(f"tokens: expected integers with commas between, got {text!r}") from error
+        raise typer.BadParameter(f"{name}: expected integers with commas between, got {text!r}") from error
 
 
 def show(report: Report, target: str, show_map: bool) -> None:
     """The report for people."""
     console = Console(soft_wrap=True, highlight=False)
-    colour = {"causal": "green", "not causal": "red"}.get(report.verdict, "yellow")
+    colour = {True: "green", False: "red", None: "yellow"}[report.holds]
     named = f" ({report.outcome})" if report.outcome else ""
-    if report.verdict == "causal" and report.partial:
+    if report.holds and report.partial:
         named = f" at {report.cuts_tested} of {report.cuts_total} cuts"
-    if report.lookahead:
-        named += " strictly" if report.lookahead < 0 else f" with lookahead {report.lookahead}"
+    if report.contract != CAUSAL:
+        named += f" ({report.contract})"
     console.print(f"[bold {colour}]{report.verdict}[/]{named}  {escape(target)}  n = {report.n}")
     console.print(f"  {escape(report.reason)}")
     if report.witness:

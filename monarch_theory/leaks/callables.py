@@ -1,7 +1,8 @@
 """Is a callable causal? Output i of a sequence map may depend on inputs 0 … i and on no later one.
 
-The decision is by perturbation: `cuts` changes the future and watches the past, `judge` says what of a response is
-rounding. Bit-identical pasts under every changed future are the stronger evidence, and are reported as such. All of it
+The same is asked of any other contract (`contracts`). The decision is by perturbation: `cuts` changes what outputs may
+not see and watches these, `judge` says what of a response is rounding. Bit-identical outputs under every change are the
+stronger evidence, and are reported as such. All of it
 is *measured*: no finite number of runs proves a black box causal (see the theorem in `cuts`). What was not tried is
 said: cuts, values, arrays; a verdict that rests on a share of the cuts is undecided unless a share is accepted.
 """
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from monarch_theory.formats import carrier_of
+from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
@@ -34,7 +36,8 @@ LONG_RESTART = 3.0
 LONGEST = 300.0
 SPARE = 3.0
 ZERO_FILL = 0.5
-CAUSAL, NOT_CAUSAL, UNDECIDED = "causal", "not causal", "undecided"
+VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Judged:
 class Report:
     """What was decided, on what evidence.
 
-    verdict: "causal", "not causal" or "undecided"; outcome: the name of what went wrong where undecided, else None;
+    verdict: "causal" or "not causal", of other contracts "holds" or "does not hold", or "undecided"; outcome: the name
+    of what went wrong where undecided, else None; contract: what was asked, in words;
     witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
     causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
@@ -63,6 +67,7 @@ class Report:
     evidence: str
     reason: str
     outcome: str | None = None
+    contract: str = CAUSAL
     witness: Found | None = None
     n: int = 0
     shape: tuple[int, ...] = ()
@@ -86,8 +91,13 @@ class Report:
     map: HeatMap | None = field(default=None, repr=False)
 
     @property
+    def holds(self) -> bool | None:
+        """Whether the contract is kept, None where that is undecided."""
+        return VERDICTS.get(self.verdict)
+
+    @property
     def exit_code(self) -> int:
-        return {CAUSAL: 0, NOT_CAUSAL: 1}.get(self.verdict, 2)
+        return 2 if self.holds is None else 0 if self.holds else 1
 
     @property
     def partial(self) -> bool:
@@ -230,6 +240,7 @@ def check_callable(
     budget: float | None = None,
     accept_partial: bool = False,
     lookahead: int = 0,
+    contract: Contract | None = None,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -252,6 +263,7 @@ def check_callable(
         budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
         accept_partial: call causal what was found so at a share of the cuts.
         lookahead: output i may depend on inputs 0 … i + lookahead; −1 for strict causality, 0 … i − 1.
+        contract: another than causality, for n places, or for the rows of a batch, the first axis.
         output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
@@ -266,6 +278,7 @@ def check_callable(
     try:
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
         inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
+        inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):
             function, notes = on_tensors(function, dtype)
         elif carrier_of(dtype) != dtype:
@@ -273,10 +286,24 @@ def check_callable(
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, lookahead=lookahead, output=output,
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, output=output,
         output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
+
+
+def agreed(inputs: Inputs, contract: Contract | None, lookahead: int = 0) -> tuple[Inputs, Contract]:
+    """The inputs with the axis that the contract speaks of, and the contract, by default causality.
+
+    Raises:
+        UndecidedError: they do not fit.
+    """
+    contract = contract or causal(inputs.n, lookahead)
+    if contract.along == "batch":
+        inputs = inputs.along_batch()
+    if contract.n != inputs.n:
+        raise UndecidedError("bad input", f"contract: expected one for {inputs.n} places, got one for {contract.n}")
+    return inputs, contract
 
 
 def is_module(function: Any) -> bool:
@@ -307,7 +334,7 @@ def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]
 
 
 def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:
-    """`check_callable`, for a test or a training script: the report, if it is causal.
+    """`check_callable`, for a test or a training script: the report, if it is causal, or keeps the `contract`.
 
     Raises:
         AssertionError: it is not, or nothing could be decided; with the reason and the witness.
@@ -316,7 +343,7 @@ def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Rep
     'causal'
     """
     report = check_callable(function, n, **options)
-    if report.verdict != CAUSAL:
+    if not report.holds:
         raise AssertionError(f"{report.verdict}: {report.reason}")
     return report
 
@@ -328,7 +355,7 @@ def check_model(
     budget: float | None = None,
     longest: float = LONGEST,
     accept_partial: bool = False,
-    lookahead: int = 0,
+    contract: Contract | None = None,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -340,8 +367,7 @@ def check_model(
     are, a few cuts of each kind are tested.
     """
     started = time.monotonic()
-    if lookahead < -1:
-        return Report(UNDECIDED, "none", f"lookahead: expected at least -1, got {lookahead}", "bad input", n=inputs.n)
+    contract = contract or causal(inputs.n)
     observe = Observed(model, inputs, output_axis, output)
     notes: list[str] = []
     search: Search | None = None
@@ -355,7 +381,7 @@ def check_model(
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
-                return Search(observe, model.facts, observe.layout, inputs, left, spare, lookahead, thorough, progress)
+                return Search(observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress)
 
             search = searched(not model.zeros)
             found = search.run()
@@ -370,7 +396,7 @@ def check_model(
                 break
             remember_state(observe, inputs, notes)
         report = conclude(search, constant, accept_partial, model, hidden)
-        if blind and report.verdict == CAUSAL:
+        if blind and report.holds:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
         if map_size:
             report = replace(report, map=heat_map(observe, inputs, map_size))
@@ -381,7 +407,8 @@ def check_model(
             report = with_counts(report, search, model)
     return replace(
         report,
-        n=inputs.n,
+        contract=contract.name,
+        n=inputs.length,
         shape=inputs.shape,
         dtype=inputs.dtype,
         seed=inputs.seed,
@@ -400,13 +427,13 @@ def settle_state(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
     observe(base)  # which lays the outputs out, and starts afresh
     first, second, again = observe(base), observe(donor), observe(base)
     agrees = same_to_rounding(first, again, observe)
-    suspect = first.same_bits(second, inputs.n)
+    suspect = first.same_bits(second)
     if agrees and (suspect or observe.model.restart_seconds < LONG_RESTART) and observe.model.fresh():
         agrees = same_to_rounding(second, observe(donor), observe)
     if not agrees:
         remember_state(observe, inputs, notes)
         first, second = observe(base), observe(donor)
-    return first.same_bits(second, inputs.n)
+    return first.same_bits(second)
 
 
 def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
@@ -460,43 +487,52 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
 
 def same_to_rounding(y: Outputs, z: Outputs, observe: Observed) -> bool:
     """Equal, or apart by what the order of a threaded sum may change, channel by channel."""
-    n = observe.inputs.n
-    return y.same_bits(z, n) or bool((difference(y, z, n) <= 64 * observe.roundoff * scale(y, z)).all())
+    return y.same_bits(z) or bool((difference(y, z) <= 64 * observe.roundoff * scale(y, z)).all())
 
 
 def conclude(search: Search, constant: bool, accept_partial: bool, model: Model, hidden: bool) -> Report:
     """The report of a finished search."""
-    inputs = search.inputs
+    inputs, contract = search.inputs, search.contract
+    plain = contract.lookahead is not None
     if search.found:
         return with_counts(not_causal(search, model, hidden), search, model)
     if search.total == 0:
-        return with_counts(Report(CAUSAL, "proved", f"a sequence of length {inputs.n} has no future"), search, model)
+        nothing = f"a sequence of length {inputs.n} has no future" if plain else "there is nothing that it forbids"
+        return with_counts(Report(contract.yes, "proved", nothing), search, model)
+    past = "the past" if contract.ordered else "every output"
+    futures = "changed futures" if contract.ordered else "changes of the inputs it may not see"
     if search.same_bits:
         evidence = "measured: bit-identical"
-        reason = "the past is bit-identical under changed futures"
+        reason = f"{past} is bit-identical under {futures}"
     elif search.identical:
         evidence = "measured: equal"
-        reason = "the past is equal under changed futures, in all but the signs of zeros"
+        reason = f"{past} is equal under {futures}, in all but the signs of zeros"
     else:
-        evidence = "measured: causal to rounding"
+        evidence = "measured: causal to rounding" if plain else "measured: to rounding"
         reason = (
-            f"changed futures move the past by at most {search.worst.response:.1e} of the output's size, within the "
+            f"{futures} move {past} by at most {search.worst.response:.1e} of its channel's size, within the "
             f"floor {search.worst.floor:.1e} that its rounding noise {search.worst.noise:.1e} sets"
         )
     if hidden:
         search.notes.append(f"all-zero parameters were drawn at random for the search: {few(model.zeros)}")
     tested, total = len(search.tested), search.total
-    verdict, outcome = CAUSAL, None
+    verdict, outcome = contract.yes, None
     if tested == total:
         reason += f", at all {total} cuts"
     else:
-        reason += (
-            f", at {tested} of {total} cuts: a dependence on an input {search.gap} or more places "
-            "ahead would have been seen, a nearer one only where it crosses a tested cut; a larger --budget tests more"
-        )
+        reason += f", at {tested} of {total} cuts"
+        if plain:
+            reason += (
+                f": a dependence on an input {search.gap} or more places ahead would have been seen, a nearer one only "
+                "where it crosses a tested cut"
+            )
+        reason += "; a larger --budget tests more"
         if not accept_partial:
             verdict, outcome = UNDECIDED, "partial"
-            reason = f"causal at {tested} of {total} cuts, not all: {reason}, --accept-partial takes this for an answer"
+            reason = (
+                f"{contract.yes if plain else 'kept'} at {tested} of {total} cuts, not all: {reason}, --accept-partial "
+                "takes this for an answer"
+            )
     if constant:
         reason = f"constant: the output never changed with the input; {reason}"
     return with_counts(Report(verdict, evidence, reason, outcome), search, model)
@@ -519,7 +555,7 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
             f". It is hidden as long as parameters are zero ({few(model.zeros)}), and shows with these drawn at "
             "random, as training will move them"
         )
-    return Report(NOT_CAUSAL, evidence, reason, witness=found)
+    return Report(search.contract.no, evidence, reason, witness=found)
 
 
 def few(names: tuple[str, ...]) -> str:
@@ -528,16 +564,17 @@ def few(names: tuple[str, ...]) -> str:
 
 def with_counts(report: Report, search: Search, model: Model) -> Report:
     layout = search.layout
-    clear = report.verdict if report.verdict != NOT_CAUSAL else UNDECIDED if search.doubt else CAUSAL
+    contract = search.contract
+    clear = report.verdict if report.holds is not False else UNDECIDED if search.doubt else contract.yes
     judged = tuple(
-        Judged(name, shape, dtype, NOT_CAUSAL if k in search.found else clear, search.found.get(k))
+        Judged(name, shape, dtype, contract.no if k in search.found else clear, search.found.get(k))
         for k, (name, shape, dtype) in enumerate(zip(layout.names, layout.shapes, layout.dtypes, strict=True))
     )
     return replace(
         report,
         cuts_tested=len(search.tested),
         cuts_total=search.total,
-        lookahead=search.lookahead,
+        lookahead=contract.lookahead or 0,
         gap=search.gap,
         rounds=search.rounds,
         response=search.worst.response,

@@ -94,7 +94,8 @@ def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
 
 def beside_shape(inputs: Inputs) -> tuple[int, ...]:
     """(n) or (batch, n): what of the input's shape a mask has."""
-    return (inputs.n,) if len(inputs.shape) == 1 else (inputs.shape[0], inputs.n) if inputs.axis else (inputs.n,)
+    axis = inputs.axis if inputs.sequence is None else inputs.sequence
+    return (inputs.shape[0], inputs.length) if axis else (inputs.length,)
 
 
 def said(value: str, inputs: Inputs) -> str:

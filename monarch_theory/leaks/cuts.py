@@ -1,4 +1,7 @@
-"""The search for a leak: cut the sequence, change what follows the cut, and see whether anything before it moves.
+"""The search for a leak: change what some outputs may not see, and see whether any of them moves.
+
+Which inputs are changed together, and which outputs are watched, the contract says (`contracts.Cut`). For causality
+the sequence is cut in two: what follows the cut is changed, what lies before it is watched.
 
 **What m runs can show** (theorem). A causality violation i ← j is seen by comparing two runs whose inputs agree up to
 some place c, i < c ≤ j, and differ from c on. Among m inputs there are at most m − 1 different first places of
@@ -6,7 +9,8 @@ disagreement: the inputs form a trie with m leaves, which has at most m − 1 br
 no way of choosing the inputs does with fewer; for a linear callable the same follows from rank, since with m < n probes
 some row of the probe matrix lies in the span of those above it. All cuts are made once, with the usual kind of future,
 and a few with each other kind; more of those where time is left. Where the time allowed does not suffice for all, cuts
-are spread evenly and the share that was tested is reported: a violation that spans at least `gap` places crosses one.
+are spread evenly and the share that was tested is reported: a violation of causality that spans at least `gap` places
+crosses one.
 
 A response is examined (`judge`) unless it is zero, or no larger than the floor that an examination found at that very
 place and channel, which grows with the size of the channel's outputs as rounding does.
@@ -16,13 +20,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from monarch_theory.leaks.inputs import Futures, Inputs, UndecidedError
+from monarch_theory.leaks.contracts import Contract, Cut, compact
+from monarch_theory.leaks.inputs import Futures, Inputs, Places, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
 from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference
@@ -53,9 +58,9 @@ def spread_order(n: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Found:
-    """Output i changes with input j > i: by `size` when that input changes by `change`; `floor` is its noise floor.
+    """Output i changes with input j, which it may not see: by `size` when that input changes by `change`.
 
-    array: the name of the array of outputs; kind: that of the future that showed it.
+    `floor` is its noise floor; array: the name of the array of outputs; kind: that of the future that showed it.
     """
 
     output: int
@@ -114,8 +119,7 @@ class Search:
         observe: from an input, and a seed `redraw` to redraw rounding with, to outputs.
         facts: from an input to what is seen of the arithmetic of a run on it.
         limit: seconds for the round over all cuts; `extra` for more rounds with other kinds of values.
-        lookahead: output i may depend on inputs 0 … i + lookahead; −1 is strict. A cut is the number of outputs
-            watched; what changes begins `lookahead` places after it.
+        contract: what each output may depend on; its cuts are tested.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
     """
@@ -126,7 +130,7 @@ class Search:
     inputs: Inputs
     limit: float
     extra: float
-    lookahead: int = 0
+    contract: Contract
     thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
     tested: set[int] = field(default_factory=set)
@@ -153,7 +157,7 @@ class Search:
         Raises:
             UndecidedError: none does, but some response could be told neither from a leak nor from rounding.
         """
-        kinds, order = self.inputs.kinds, spread_order(self.total + 1)
+        kinds, order = self.inputs.kinds, [self.contract.cuts[k - 1] for k in spread_order(self.total + 1)]
         preview, rest = order[:PREVIEW], order[PREVIEW:]
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
         for kind in kinds[1:]:
@@ -180,11 +184,13 @@ class Search:
     @property
     def total(self) -> int:
         """Number of cuts there are."""
-        return max(self.inputs.n - 1 - self.lookahead, 0)
+        return len(self.contract.cuts)
 
     @property
     def gap(self) -> int:
-        """Every violation i ← j with j − i ≥ gap crosses a tested cut."""
+        """Every violation i ← j of causality with j − i ≥ gap + lookahead crosses a tested cut; else 0."""
+        if self.contract.lookahead is None:
+            return 0
         edges = [0, *sorted(self.tested), self.total + 1]
         return max(b - a for a, b in pairwise(edges))
 
@@ -204,7 +210,7 @@ class Search:
     def _round(
         self,
         futures: Futures,
-        cuts: list[int],
+        cuts: list[Cut],
         until: float,
         floors: np.ndarray | None = None,
         least: int = 0,
@@ -225,17 +231,18 @@ class Search:
         for done, cut in enumerate(cuts):
             if self._spent() > until and done >= least and not go_on():
                 return floors
-            changed = self.inputs.splice(base, futures.donor(cut + self.lookahead), cut + self.lookahead)
+            watched = cut.watched
+            changed = self.inputs.put(base, futures.donor(cut.place, cut.turn), cut.changed)
             z = self._observed(changed, futures.kind)
             if usual and self.thorough:
-                self.tested.add(cut)
+                self.tested.add(cut.number)
                 self.progress(len(self.tested), self.total)
             if z is None:
                 continue
-            if y.same_bits(z, cut):
+            if y.same_bits(z, watched):
                 self.coverage.add(futures.kind, changed)
                 continue
-            response = difference(y, z, cut)
+            response = difference(y, z, watched)
             self.identical = self.identical and not response.any()
             self.same_bits = False
             lost = np.isinf(response[:, open_channels]).any()
@@ -245,9 +252,9 @@ class Search:
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
                 continue
             self.coverage.add(futures.kind, changed)
-            growth = np.where(self.grows[:cut], self._growth(y, z), 1.0)
-            if not ((response > floors[:cut] * growth) & open_channels).any():
-                self._accept(None, response, y, z, usual)
+            growth = np.where(self.grows[watched], self._growth(y, z), 1.0)
+            if not ((response > floors[watched] * growth) & open_channels).any():
+                self._accept(None, response, y, z, usual, watched)
                 continue
             try:
                 examination = self._judge(changed, y).examine(base, changed, cut)
@@ -262,17 +269,17 @@ class Search:
                     return None
                 continue
             leaks = examination.leaks & open_channels
-            floors[:cut] = np.maximum(floors[:cut], np.where(leaks, 0.0, examination.floor))
+            floors[watched] = np.maximum(floors[watched], np.where(leaks, 0.0, examination.floor))
             if usual:
-                own = own_rounding(self._judge(changed, y).roundoffs, y, z, cut)
-                self.grows[:cut] |= examination.noise > FOREIGN * own
+                own = own_rounding(self._judge(changed, y).roundoffs, y, z, watched)
+                self.grows[watched] |= examination.noise > FOREIGN * own
             if leaks.any():
                 self._locate(futures, y, changed, cut, examination, leaks)
                 open_channels = self._open
                 if not open_channels.any():
                     return None
             else:
-                self._accept(examination, response, y, z, usual)
+                self._accept(examination, response, y, z, usual, watched)
         self.rounds += 1
         return floors
 
@@ -308,12 +315,10 @@ class Search:
         """The judge, who looks at the arithmetic when first needed."""
         if self.judge is None:
             units = roundoffs(y, self.layout.dtypes)
-            self.judge = Judge(
-                self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, lookahead=self.lookahead
-            )
+            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, self.contract)
         return self.judge
 
-    def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: int) -> bool:
+    def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: Cut) -> bool:
         """Whether values of such size are beyond the model's range, so that infinities arise at their own place.
 
         Below a moderate size, and where the changed place's own output stays finite, a past that turns to NaN or
@@ -322,23 +327,32 @@ class Search:
         if not immoderate(self.inputs, changed):
             return False
 
-        def lost(start: int, stop: int, before: int) -> tuple[bool, Outputs]:
-            z = self.observe(self.inputs.splice(base, changed, start, stop))
-            return bool(np.isinf(difference(y, z, before)[:, self._open]).any()), z
+        def lost(places: np.ndarray, watched: Places) -> tuple[bool, Outputs]:
+            z = self.observe(self.inputs.put(base, changed, places))
+            return bool(np.isinf(difference(y, z, watched)[:, self._open]).any()), z
 
-        start = cut + self.lookahead
-        low, high = start + 1, self.inputs.n
+        columns = np.arange(self.inputs.n)[cut.changed]
+        low, high = 1, len(columns)
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if lost(start, middle, cut)[0] else (middle + 1, high)
-        alone, z = lost(low - 1, low, low - 1 - self.lookahead)
-        if alone and not (np.isfinite(y.wide[low - 1]) & ~np.isfinite(z.wide[low - 1])).any():
+            low, high = (low, middle) if lost(columns[:middle], cut.watched)[0] else (middle + 1, high)
+        j = int(columns[low - 1])
+        blind = ~self.contract.allowed(np.arange(self.inputs.n), j)
+        alone, z = lost(columns[low - 1 : low], np.flatnonzero(blind))
+        own = ~blind if blind[j] and self.contract.lookahead is None else np.arange(self.inputs.n) == j
+        if alone and not (np.isfinite(y.wide[own]) & ~np.isfinite(z.wide[own])).any():
             return False
         self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
         return True
 
     def _accept(
-        self, examination: Examination | None, response: np.ndarray, y: Outputs, z: Outputs, usual: bool
+        self,
+        examination: Examination | None,
+        response: np.ndarray,
+        y: Outputs,
+        z: Outputs,
+        usual: bool,
+        watched: Places,
     ) -> None:
         """Note what was taken for rounding; where it is large, or its floor is, the answer rests on too little."""
         if self.judge and response.any():
@@ -356,7 +370,7 @@ class Search:
         touched = self._open & (response > 0).any(axis=0)
         if (usual or self.inputs.half) and len(response) >= self.inputs.n // 2 and touched.any():
             with np.errstate(all="ignore"):
-                hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[: len(response)])), axis=0)
+                hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[watched])), axis=0)
             self.coarse = max(self.coarse, float(hidden[touched].max()))
         if largest >= self.worst.response and touched.any():
             self.worst = Rounding(largest, float(floor[touched].max()), float(noise[touched].max()))
@@ -370,7 +384,7 @@ class Search:
         futures: Futures,
         y: Outputs,
         changed: np.ndarray,
-        cut: int,
+        cut: Cut,
         examination: Examination,
         leaks: np.ndarray,
     ) -> None:
@@ -379,93 +393,112 @@ class Search:
         for k, stop in enumerate(stops):
             columns = slice(int(stop) - y.arrays[k].shape[1], int(stop))
             if k not in self.found and leaks[:, columns].any():
-                self.found[k] = Pair(self, futures, y, changed, columns, self.layout.names[k]).found(cut, examination)
+                self.found[k] = Pair(self, futures, y, changed, cut, columns, self.layout.names[k]).found(examination)
 
 
 @dataclass
 class Pair:
-    """The first leaking pair of one array, `columns` of the outputs, given one change that shows a leak."""
+    """The first leaking pair of one array, `columns` of the outputs, given one change at a cut that shows a leak."""
 
     search: Search
     futures: Futures
     y: Outputs
     changed: np.ndarray
+    cut: Cut
     columns: slice
     name: str
 
-    def found(self, cut: int, examination: Examination) -> Found:
-        search = self.search
-        i = first_leak(examination, self.columns)
+    def found(self, examination: Examination) -> Found:
+        search, contract = self.search, self.search.contract
+        i = self.first_leak(self.cut, examination)
         deadline = time.monotonic() + max(search.extra, search.limit / 4)
-        known = examination.floor[: i + 1, self.columns].copy()
-        done = search.tested if self.futures.kind == search.inputs.kinds[0] else ()
-        for c in range(1, i + 1):
-            if c in done:
+        known = np.zeros(self.y.wide[:, self.columns].shape)
+        known[self.cut.watched] = examination.floor[:, self.columns]
+        cut, done = self.cut, search.tested if self.futures.kind == search.inputs.kinds[0] else set()
+        for earlier in dict.fromkeys(contract.cut_of(row) for row in range(i)):
+            if earlier is None or earlier.number in done or earlier.number == cut.number:
                 continue
             if time.monotonic() > deadline:
                 search._note(f"outputs before {i} were not all searched: an earlier one may leak too")
                 break
-            if (self.moved(c + search.lookahead, None)[:c] > known[:c]).any():
-                earlier = self.examined(c + search.lookahead, None, c)
-                if earlier is not None and earlier.leaks[:, self.columns].any():
-                    i, examination = first_leak(earlier, self.columns), earlier
+            watched = self.places(earlier.watched)
+            earlier = replace(earlier, watched=compact(watched[watched < i]))
+            if (self.moved(earlier.changed)[earlier.watched] > known[earlier.watched]).any():
+                closer = self.examined(earlier)
+                if closer is not None and closer.leaks[:, self.columns].any():
+                    i, cut, examination = self.first_leak(earlier, closer), earlier, closer
                     break
-                if earlier is not None:
-                    known[:c] = np.maximum(known[:c], earlier.floor[:, self.columns])
-        floor = examination.floor[i, self.columns]
-        first = i + 1 + search.lookahead
-        low, high = first, search.inputs.n - 1
+                if closer is not None:
+                    known[earlier.watched] = np.maximum(known[earlier.watched], closer.floor[:, self.columns])
+        row = int(np.searchsorted(self.places(cut.watched), i))
+        floor = examination.floor[row, self.columns]
+        hidden = contract.forbidden(i)
+        nearest = hidden[np.argsort(np.abs(hidden - i), kind="stable")]
+        low, high = 1, len(nearest)
         while low < high:
             middle = (low + high) // 2
-            if (self.moved(first, middle + 1)[i] > floor).any():
+            if (self.moved(np.sort(nearest[:middle]))[i] > floor).any():
                 high = middle
             else:
                 low = middle + 1
-        return self.measured(i, low, examination)
+        return self.measured(i, nearest[:low], cut, examination)
 
-    def moved(self, start: int, stop: int | None) -> np.ndarray:
-        """How the array's outputs answer to a change of inputs start … stop−1, (n, channels)."""
-        inputs = self.search.inputs
-        z = self.search.observe(inputs.splice(self.futures.base, self.changed_everywhere, start, stop))
-        return difference(self.y, z, inputs.n)[:, self.columns]
+    def places(self, places: Places) -> np.ndarray:
+        """Places as an array."""
+        return np.arange(self.search.inputs.n)[places]
+
+    def first_leak(self, cut: Cut, examination: Examination) -> int:
+        """The first output above its floor."""
+        return int(self.places(cut.watched)[np.argmax(examination.leaks[:, self.columns].any(axis=1))])
+
+    def moved(self, places: Places) -> np.ndarray:
+        """How the array's outputs answer to a change of these inputs, (n, channels)."""
+        z = self.search.observe(self.search.inputs.put(self.futures.base, self.changed_everywhere, places))
+        return difference(self.y, z)[:, self.columns]
 
     @cached_property
     def changed_everywhere(self) -> np.ndarray:
         """The changed input, and at the places it shares with the base the pool's own values."""
-        inputs, base = self.search.inputs, self.futures.base
-        differs = np.asarray(self.changed != base)
-        first = int(np.argmax(np.moveaxis(differs, inputs.axis, 0).reshape(inputs.n, -1).any(axis=1)))
-        return inputs.splice(self.changed, self.futures.donor(first), 0, first)
+        pool = self.futures.donor(self.cut.place, self.cut.turn)
+        return self.search.inputs.put(pool, self.changed, self.cut.changed)
 
-    def examined(self, start: int, stop: int | None, cut: int) -> Examination | None:
+    def examined(self, cut: Cut) -> Examination | None:
         search = self.search
-        x = search.inputs.splice(self.futures.base, self.changed_everywhere, start, stop)
+        x = search.inputs.put(self.futures.base, self.changed_everywhere, cut.changed)
         try:
             return search._judge(x, self.y).examine(self.futures.base, x, cut)
         except UndecidedError:
             return None
 
-    def measured(self, i: int, j: int, examination: Examination) -> Found:
-        """Size of the leak i ← j, from changing input j alone where that is enough to show it."""
-        inputs = self.search.inputs
-        place = inputs.places(j, j + 1)
+    def measured(self, i: int, nearest: np.ndarray, cut: Cut, examination: Examination) -> Found:
+        """Size of the leak into i from the last of some inputs, from changing it alone where that is enough to show it.
+
+        Args:
+            nearest: inputs that i may not see, a change of all of which it answers to.
+        """
+        inputs, j = self.search.inputs, int(nearest[-1])
         with np.errstate(all="ignore"):
-            apart = np.abs(inputs_wide(self.changed_everywhere[place]) - inputs_wide(self.futures.base[place]))
-        change = float(apart.max())
-        for start in dict.fromkeys((j, i + 1 + self.search.lookahead)):
-            alone = self.examined(start, j + 1, i + 1)
-            if alone is not None and alone.leaks[i, self.columns].any():
-                examination = alone
+            apart = np.abs(
+                inputs_wide(self.changed_everywhere[inputs.places(j, j + 1)])
+                - inputs_wide(self.futures.base[inputs.places(j, j + 1)])
+            )
+        change, row = float(apart.max()), int(np.searchsorted(self.places(cut.watched), i))
+        for changed in (nearest[-1:], nearest):
+            watched = self.blind(i, changed)
+            alone = self.examined(replace(cut, changed=compact(np.sort(changed)), watched=compact(watched)))
+            at = int(np.searchsorted(watched, i))
+            if alone is not None and alone.leaks[at, self.columns].any():
+                examination, row = alone, at
                 break
-        response, floor = examination.response[i, self.columns], examination.floor[i, self.columns]
+        response, floor = examination.response[row, self.columns], examination.floor[row, self.columns]
         at = int(np.argmax(np.where(response > floor, response, 0.0)))
         return Found(i, j, float(response[at]), float(floor[at]), change, self.name, self.futures.kind)
+
+    def blind(self, i: int, changed: np.ndarray) -> np.ndarray:
+        """Outputs up to i that may see none of these inputs, ascending."""
+        allowed = self.search.contract.allowed(np.arange(i + 1)[:, None], changed)
+        return np.flatnonzero(~allowed.any(axis=1))
 
 
 def inputs_wide(x: np.ndarray) -> np.ndarray:
     return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64)
-
-
-def first_leak(examination: Examination, columns: slice) -> int:
-    """The first output above its floor."""
-    return int(np.argmax(examination.leaks[:, columns].any(axis=1)))

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.leaks.callables import UNDECIDED, Report, check_model
+from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
 from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments
+from monarch_theory.leaks.contracts import Contract
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
@@ -72,7 +73,9 @@ class FileModel:
             self.sandbox.reseed(seed)
         return True
 
-    def proof(self, inputs: Inputs, lookahead: int, certificate: bool, timeout: float) -> tuple[dict[str, Any], bytes]:
+    def proof(
+        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float
+    ) -> tuple[dict[str, Any], bytes]:
         """What the graph of this call proves, and its certificate, from a process of its own.
 
         Raises:
@@ -83,7 +86,7 @@ class FileModel:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
-                slots=self.call.slots, axis=inputs.axis, lookahead=lookahead, certificate=certificate,
+                slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
             )  # fmt: skip
 
     def fill(self, size: float) -> None:
@@ -134,6 +137,7 @@ def check_file(
     budget: float | None = None,
     accept_partial: bool = False,
     lookahead: int = 0,
+    contract: Contract | None = None,
     timeout: float = 300.0,
     memory: float | None = 8.0,
     output: str | None = None,
@@ -163,7 +167,7 @@ def check_file(
     template: tuple[int, ...] = ()
     try:
         wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
-        wanted.inputs(dtype or "float64", seed)
+        _, contract = agreed(wanted.inputs(dtype or "float64", seed), contract, lookahead)
         template = tuple(n if s is None else s for s in parse_shape(shape))
         for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory)):
             if value is not None and not 0 < value < float("inf"):
@@ -173,19 +177,20 @@ def check_file(
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
+            inputs, contract = agreed(inputs, contract)
             proof = None
             if (prove or certificate is not None) and output_axis is None:
-                proof = proof_of(model, inputs, lookahead, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
+                proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             if proof is not None and proof.facts["proved"]:
                 left = min(left, BESIDE_A_PROOF)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
-                accept_partial=accept_partial, lookahead=lookahead, output=output, output_axis=output_axis,
+                accept_partial=accept_partial, contract=contract, output=output, output_axis=output_axis,
                 map_size=map_size, progress=progress,
             )  # fmt: skip
             if proof is not None:
-                report = with_proof(report, proof.facts)
+                report = with_proof(report, proof.facts, contract)
                 report = replace(report, notes=(*report.notes, *proof.notes))
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
@@ -204,16 +209,18 @@ class Read:
     notes: tuple[str, ...] = ()
 
 
-def proof_of(model: FileModel, inputs: Inputs, lookahead: int, certificate: str | Path | None, timeout: float) -> Read:
+def proof_of(
+    model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float
+) -> Read:
     """What the graph proves, its certificate written where one is wanted; where reading it fails, that it did."""
     try:
-        facts, held = model.proof(inputs, lookahead, certificate is not None, timeout)
+        facts, held = model.proof(inputs, contract, certificate is not None, timeout)
     except SandboxError as error:
         return Read({"proved": False, "reason": "no graph"}, (f"the graph could not be read: {error}",))
     if certificate is None:
         return Read(facts)
     if not held:
-        return Read(facts, (f"{certificate} was not written: there is no proof of causality",))
+        return Read(facts, (f"{certificate} was not written: there is no proof that can be certified",))
     Path(certificate).write_bytes(held)
     return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it",))
 

@@ -71,6 +71,6 @@ def heat_map(observe: Callable[[np.ndarray], Outputs], inputs: Inputs, size: int
     y = observe(base)
     columns = []
     for start, stop in pairwise(edges):
-        moved = difference(y, observe(inputs.splice(base, donor, int(start), int(stop))), inputs.n).max(axis=1)
+        moved = difference(y, observe(inputs.splice(base, donor, int(start), int(stop)))).max(axis=1)
         columns.append(np.maximum.reduceat(moved, edges[:-1]))
     return HeatMap(np.stack(columns, axis=1), tuple(int(e) for e in edges))

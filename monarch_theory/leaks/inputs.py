@@ -8,14 +8,14 @@ at every place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, round_to
 
-__all__ = ["DTYPES", "Futures", "Inputs", "UndecidedError", "parse_shape", "unit_roundoff"]
+__all__ = ["DTYPES", "EVERYWHERE", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff"]
 
 DTYPES = (
     "float64", "float32", "float16", "bfloat16", "complex128", "complex64",
@@ -33,6 +33,12 @@ AFTER = "after "
 SMALL_VOCABULARY = 64
 OTHER_DRAWS = 4
 LARGEST_ORDER = 2**20
+
+
+Places = slice | np.ndarray
+"""Places of a sequence, ascending: an index into an axis."""
+
+EVERYWHERE = slice(None)
 
 
 class UndecidedError(Exception):
@@ -68,9 +74,9 @@ def unit_roundoff(dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Arrays of one shape and logical dtype; `axis` is the sequence axis, `vocab` the number of tokens of integers.
+    """Arrays of one shape and logical dtype; `axis` is asked about, `vocab` the number of tokens of integers.
 
-    specials: tokens to be tried in any case.
+    specials: tokens to be tried in any case; sequence: the sequence axis, where `axis` is that of the batch.
 
     Raises:
         UndecidedError: the dtype is unknown, n is not positive, or the vocabulary does not fit.
@@ -85,6 +91,7 @@ class Inputs:
     vocab: int
     seed: int = 0
     specials: tuple[int, ...] = ()
+    sequence: int | None = None
 
     @staticmethod
     def of(
@@ -108,7 +115,22 @@ class Inputs:
 
     @property
     def n(self) -> int:
+        """Number of places along the axis that is asked about."""
         return self.shape[self.axis]
+
+    @property
+    def length(self) -> int:
+        """Length of the sequence."""
+        return self.shape[self.axis if self.sequence is None else self.sequence]
+
+    def along_batch(self) -> Inputs:
+        """The same inputs, where what is asked about is the rows of the batch."""
+        if self.axis == 0 or self.shape[0] < 2:
+            raise UndecidedError(
+                "bad input",
+                f"shape: expected a batch of at least 2 before the sequence, as in 4,n,16, got {self.shape}",
+            )
+        return replace(self, axis=0, sequence=self.axis)
 
     @property
     def integer(self) -> bool:
@@ -243,15 +265,23 @@ class Inputs:
         held = x.astype(self.array_dtype)
         return held if held.dtype.name == self.dtype else round_to(held, self.dtype).astype(held.dtype)
 
-    def places(self, start: int, stop: int | None = None) -> tuple[slice, ...]:
+    def places(self, start: int, stop: int | None = None) -> tuple[Places, ...]:
         """The index of places start … stop−1 of the sequence."""
-        return (slice(None),) * self.axis + (slice(start, stop),)
+        return self.at(slice(start, stop))
+
+    def at(self, places: Places) -> tuple[Places, ...]:
+        """The index of some places of the sequence."""
+        return (slice(None),) * self.axis + (places,)
+
+    def put(self, base: np.ndarray, donor: np.ndarray, places: Places) -> np.ndarray:
+        """`base` with some places of the sequence taken from `donor`."""
+        x = base.copy()
+        x[self.at(places)] = donor[self.at(places)]
+        return x
 
     def splice(self, base: np.ndarray, donor: np.ndarray, start: int, stop: int | None = None) -> np.ndarray:
         """`base` with places start … stop−1 of the sequence taken from `donor`."""
-        x = base.copy()
-        x[self.places(start, stop)] = donor[self.places(start, stop)]
-        return x
+        return self.put(base, donor, slice(start, stop))
 
 
 @dataclass(frozen=True)
@@ -263,9 +293,12 @@ class Futures:
     base: np.ndarray
     pool: np.ndarray
 
-    def donor(self, cut: int) -> np.ndarray:
-        """Values to follow the cut: never those of the base at the cut itself, save where the kind repeats them."""
-        inputs = self.inputs
+    def donor(self, cut: int, turn: int | None = None) -> np.ndarray:
+        """Values to follow the cut: never those of the base at the cut itself, save where the kind repeats them.
+
+        Each `turn`, by default the cut's own, gives others.
+        """
+        inputs, turn = self.inputs, cut if turn is None else turn
         if self.kind == "repeats" and cut:
             return np.broadcast_to(self.base[inputs.places(cut - 1, cut)], inputs.shape)
         if self.kind == "periodic" and cut:
@@ -273,11 +306,11 @@ class Futures:
             return np.take(self.base, index, inputs.axis)
         if self.kind == "all tokens":
             return self._unlike_base(
-                self.order[(self.pool[inputs.places(0, inputs.n)] + cut * inputs.n) % len(self.order)]
+                self.order[(self.pool[inputs.places(0, inputs.n)] + turn * inputs.n) % len(self.order)]
             )
-        shift = 0 if self.kind.startswith("step ") else cut * 5 % (inputs.n + 1)
+        shift = 0 if self.kind.startswith("step ") else turn * 5 % (inputs.n + 1)
         donor = self.pool[inputs.places(shift, shift + inputs.n)]
-        if self.kind == "unit" and cut % 6 == 5:
+        if self.kind == "unit" and cut and turn % 6 == 5:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
         return self._unlike_base(donor) if inputs.integer and not self.kind.startswith("token ") else donor

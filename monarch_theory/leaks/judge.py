@@ -7,6 +7,7 @@ from math import pi
 
 import numpy as np
 
+from monarch_theory.leaks.contracts import Contract, Cut
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.noise import (
     DRAWS,
@@ -53,10 +54,9 @@ class Facts:
 class Judge:
     """Tells leaks from rounding for one model.
 
-    roundoffs: unit roundoff of each channel's dtype; facts: of one run; lookahead: places
-    between the outputs watched and what changes; hidden_single: whether arithmetic in single
-    precision, of which there is no sign in the dtypes, has been established; spreads: whether rounding has been seen to
-    spread over the past.
+    roundoffs: unit roundoff of each channel's dtype; facts: of one run; contract: what is asked; hidden_single: whether
+    arithmetic in single precision, of which there is no sign in the dtypes, has been established; spreads: whether
+    rounding has been seen to spread over what is watched.
     """
 
     observe: Observe
@@ -64,7 +64,7 @@ class Judge:
     roundoffs: np.ndarray
     facts: Facts
     seed: int
-    lookahead: int = 0
+    contract: Contract
     hidden_single: bool = False
     spreads: bool = False
     constants: bool | None = None
@@ -83,16 +83,16 @@ class Judge:
         size = float(np.median(np.abs(base)))
         return self.unit * float(np.abs(changed).max()) > LEAST_LEFT * size and float(np.abs(changed).max()) > size * 10
 
-    def examine(self, base: np.ndarray, changed: np.ndarray, cut: int) -> Examination:
-        """The outputs before `cut`, held against their floors.
+    def examine(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> Examination:
+        """The outputs that the cut watches, held against their floors.
 
         Raises:
             UndecidedError: a response is neither explained as rounding nor steady enough to be a leak.
         """
         y, z = self.observe(base), self.observe(changed)
-        response = difference(y, z, cut)
+        response = difference(y, z, cut.watched)
         size = scale(y, z)
-        noise = own_rounding(self.roundoffs, y, z, cut)
+        noise = own_rounding(self.roundoffs, y, z, cut.watched)
         factor = floor_factor(self.inputs, response.size, not (self.facts.redraws or self.inputs.half))
         if self.facts.redraws:
             drawn = self._redrawn(base, changed, cut, response > factor * noise)
@@ -104,12 +104,13 @@ class Judge:
             return self._unmeasured(response, size, factor, noise)
         return self._along_lines(base, changed, cut, response, noise, factor, size)
 
-    def _redrawn(self, base: np.ndarray, changed: np.ndarray, cut: int, suspect: np.ndarray) -> np.ndarray:
+    def _redrawn(self, base: np.ndarray, changed: np.ndarray, cut: Cut, suspect: np.ndarray) -> np.ndarray:
         """The noise; where a suspect place shows none, more draws of larger errors, for what opens and shuts rarely."""
-        noise = redrawn(self.observe, base, changed, cut, self.seed + 17 * cut)
+        noise = redrawn(self.observe, base, changed, cut.watched, self.seed + 17 * cut.number)
         quiet = suspect & (noise == 0)
         if quiet.any():
-            more = redrawn(self.observe, base, changed, cut, self.seed + 17 * cut + 7, 2 * DRAWS, AMPLIFIED)
+            seed = self.seed + 17 * cut.number + 7
+            more = redrawn(self.observe, base, changed, cut.watched, seed, 2 * DRAWS, AMPLIFIED)
             noise = np.where(quiet, more, noise)
         return noise
 
@@ -122,7 +123,7 @@ class Judge:
         if doubtful.any() and not (response > bound).any():
             raise UndecidedError(
                 "noise",
-                f"changing the future moves the past by {response[doubtful].max():.1e}, which may be rounding, and "
+                f"{self.contract.change} by {response[doubtful].max():.1e}, which may be rounding, and "
                 "the noise of this callable cannot be measured: ask again with --dtype float64 or float32",
             )
         return Examination(response, bound, own)
@@ -131,7 +132,7 @@ class Judge:
         self,
         base: np.ndarray,
         changed: np.ndarray,
-        cut: int,
+        cut: Cut,
         response: np.ndarray,
         noise: np.ndarray,
         factor: float,
@@ -162,31 +163,29 @@ class Judge:
         self,
         base: np.ndarray,
         changed: np.ndarray,
-        cut: int,
+        cut: Cut,
         noise: np.ndarray,
         factor: float,
         h: float,
         line: int,
         past_only: bool = False,
     ) -> Examination:
-        rng = np.random.default_rng([self.seed, cut, line])
+        rng = np.random.default_rng([self.seed, cut.number, line])
         response, s = along_line(self.observe, self.inputs, base, changed, cut, rng, h, past_only=past_only)
         both = np.minimum(np.maximum(noise, s), LARGEST / factor)
         return Examination(response, factor * both, both)
 
-    def _still(self, base: np.ndarray, changed: np.ndarray, cut: int, u: float) -> np.ndarray:
-        """Which outputs answer to no steps of the future of rounding's size, in the dtypes known and in single."""
-        rng = np.random.default_rng([self.seed, cut, 4])
+    def _still(self, base: np.ndarray, changed: np.ndarray, cut: Cut, u: float) -> np.ndarray:
+        """Which outputs answer to no steps of rounding's size of what is changed, in the dtypes known and in single."""
+        rng = np.random.default_rng([self.seed, cut.number, 4])
         steps = dict.fromkeys((STEP * u, STEP * max(u, SINGLE)))
-        return np.all(
-            [still(self.observe, self.inputs, base, changed, cut, cut + self.lookahead, rng, h) for h in steps], axis=0
-        )
+        return np.all([still(self.observe, self.inputs, base, changed, cut, rng, h) for h in steps], axis=0)
 
     def _unless_single(
         self,
         base: np.ndarray,
         changed: np.ndarray,
-        cut: int,
+        cut: Cut,
         fine: Examination,
         noise: np.ndarray,
         factor: float,
@@ -203,7 +202,8 @@ class Judge:
         coarse = self._line(base, changed, cut, noise, factor, STEP * SINGLE, 2)
         if coarse.leaks.any():
             return fine.agreeing(coarse)
-        past = float(np.abs(base[self.inputs.places(0, cut)]).max())
+        kept = np.delete(base, cut.changed, self.inputs.axis)
+        past = float(np.abs(kept).max(initial=0.0))
         swamped = float(np.abs(changed).max()) / (past or 1.0)
         h = min(STEP * SINGLE * max(swamped, 1.0), 2.0**-4)
         steady = self._line(base, changed, cut, noise, factor, h, 3, past_only=True)
@@ -225,22 +225,29 @@ class Judge:
     def _are_constants(self, found: Examination, u: float, size: np.ndarray) -> bool:
         """Whether a response is that of a transform written as a table, whose constants were rounded once and kept.
 
-        Such constants do not fluctuate, so the response is steady. It is of their size; it reaches all of the past from
+        Such constants do not fluctuate, so the response is steady. It is of their size; it reaches all outputs from
         any one input; and its sign changes from place to place, as their errors do.
         """
         bound = np.broadcast_to(self._table(u) * size, found.response.shape)
-        if u >= SINGLE or self.facts.transforms or (found.response[found.leaks] > bound[found.leaks]).any():
+        elsewhere = u >= SINGLE or self.facts.transforms or self.contract.along == "batch"
+        if elsewhere or (found.response[found.leaks] > bound[found.leaks]).any():
             return False
         if self.constants is None:
-            n = self.inputs.n
-            self.constants = all(self._reaches_back(j) for j in {n - 1, n - 1 - n // 8, n - 1 - n // 4})
+            n, hidden = self.inputs.n, np.array([len(self._blind(j)) for j in range(self.inputs.n)])
+            most = np.lexsort((-np.arange(n), -hidden))
+            self.constants = all(self._reaches(int(most[k])) for k in {0, n // 8, n // 4})
         return self.constants
 
-    def _reaches_back(self, j: int) -> bool:
-        """Whether changing input j alone moves nearly all outputs before it, in either direction alike."""
+    def _blind(self, j: int) -> np.ndarray:
+        """The outputs that may not see input j, ascending."""
+        return np.flatnonzero(~self.contract.allowed(np.arange(self.inputs.n), j))
+
+    def _reaches(self, j: int) -> bool:
+        """Whether changing input j alone moves nearly all outputs that may not see it, in either direction alike."""
         base = self.inputs.draw(0)[0]
         changed = self.inputs.splice(base, self.inputs.rounded(-1.75 * base), j, j + 1)
-        moved = self.observe(changed).wide[:j] - self.observe(base).wide[:j]
+        blind = self._blind(j)
+        moved = self.observe(changed).wide[blind] - self.observe(base).wide[blind]
         signs = np.sign(moved.real)
         if signs.size < FEWEST_SIGNS or (signs == 0).mean() > 0.25:
             return False
@@ -250,7 +257,7 @@ class Judge:
     def _doubtful(self, response: float, noise: float) -> UndecidedError:
         return UndecidedError(
             "noise",
-            f"changing the future moves the past by {response:.1e}, with noise of {noise:.1e}: more than rounding "
+            f"{self.contract.change} by {response:.1e}, with noise of {noise:.1e}: more than rounding "
             "explains, so the model is unstable or not continuous",
         )
 

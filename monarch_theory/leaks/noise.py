@@ -28,7 +28,8 @@ from math import log, sqrt
 
 import numpy as np
 
-from monarch_theory.leaks.inputs import Inputs
+from monarch_theory.leaks.contracts import Cut
+from monarch_theory.leaks.inputs import Inputs, Places
 from monarch_theory.leaks.outputs import Outputs, difference
 
 __all__ = ["SINGLE", "Examination", "along_line", "floor_factor", "own_rounding", "redrawn", "scale", "still"]
@@ -46,7 +47,7 @@ Observe = Callable[..., Outputs]
 
 @dataclass(frozen=True)
 class Examination:
-    """Response, floor and noise of past outputs, each of shape (cut, channels)."""
+    """Response, floor and noise of the outputs watched, each of shape (watched, channels)."""
 
     response: np.ndarray
     floor: np.ndarray
@@ -69,18 +70,18 @@ def redrawn(
     observe: Observe,
     base: np.ndarray,
     changed: np.ndarray,
-    cut: int,
+    watched: Places,
     seed: int,
     draws: int = DRAWS,
     amplitude: float = 1.0,
 ) -> np.ndarray:
-    """Noise of the difference of the outputs before `cut`, from runs with their rounding redrawn, (cut, channels)."""
+    """Noise of the difference of the outputs watched, from runs with their rounding redrawn, (watched, channels)."""
     variance: np.ndarray | float = 0.0
     for k, x in enumerate((base, changed)):
         y = observe(x)
         runs = (observe(x, redraw=seed + 2 * d + k, amplitude=amplitude) for d in range(draws))
         with np.errstate(all="ignore"):
-            variance = variance + sum(difference(y, z, cut) ** 2 for z in runs) / draws
+            variance = variance + sum(difference(y, z, watched) ** 2 for z in runs) / draws
     return np.minimum(np.sqrt(variance), LARGEST)
 
 
@@ -89,23 +90,22 @@ def still(
     inputs: Inputs,
     base: np.ndarray,
     changed: np.ndarray,
-    cut: int,
-    start: int,
+    cut: Cut,
     rng: np.random.Generator,
     h: float,
 ) -> np.ndarray:
-    """Which outputs before `cut` stay what they are when inputs from `start` on move by relative steps of h or less.
+    """Which outputs stay what they are when the inputs they may not see move by relative steps of h or less.
 
-    What rounding opens or shuts moves then; what stays does not feel the rounding of the future. (cut, channels)
+    What rounding opens or shuts moves then; what stays does not feel the rounding of these inputs. (watched, channels)
     """
     stays = np.ones(1, bool)
     for x in (base, changed):
         first = None
         for t in range(STEPS):
-            relative = inputs.splice(np.zeros(inputs.shape), rng.standard_normal(inputs.shape), start)
+            relative = inputs.put(np.zeros(inputs.shape), rng.standard_normal(inputs.shape), cut.changed)
             y = observe(inputs.rounded(x * (1 + h * 8.0 ** -(t % 3) * relative)))
             first = first or y
-            stays = stays & (difference(first, y, cut) == 0)
+            stays = stays & (difference(first, y, cut.watched) == 0)
     return stays
 
 
@@ -114,27 +114,27 @@ def along_line(
     inputs: Inputs,
     base: np.ndarray,
     changed: np.ndarray,
-    cut: int,
+    cut: Cut,
     rng: np.random.Generator,
     h: float,
     *,
     past_only: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Response and noise of the outputs before `cut`, each (cut, channels), from third differences along a line.
+    """Response and noise of the outputs watched, each (watched, channels), from third differences along a line.
 
     Args:
-        h: relative step along the line; past_only: the line leaves the future as it is.
+        h: relative step along the line; past_only: the line leaves the inputs that are changed as they are.
     """
     relative = rng.standard_normal(inputs.shape)
     if past_only:
-        relative = inputs.splice(relative, np.zeros_like(relative), cut)
+        relative = inputs.put(relative, np.zeros_like(relative), cut.changed)
     samples, missing = [], np.zeros(1, bool)
     for t in range(STEPS):
         stretch = 1 + t * h * relative
         y, z = observe(inputs.rounded(base * stretch)), observe(inputs.rounded(changed * stretch))
         with np.errstate(all="ignore"):
-            apart = z.wide[:cut] - y.wide[:cut]
-        same = difference(y, z, cut)
+            apart = z.wide[cut.watched] - y.wide[cut.watched]
+        same = difference(y, z, cut.watched)
         samples.append(np.where(np.isfinite(same) & (same > 0), apart, 0.0))
         missing = missing | ~np.isfinite(same)
     with np.errstate(all="ignore"):
@@ -154,9 +154,9 @@ def pooled(s: np.ndarray) -> np.ndarray:
     return np.maximum(s, np.where(s > 0, np.sqrt(mean), 0.0))
 
 
-def own_rounding(roundoffs: np.ndarray, y: Outputs, z: Outputs, cut: int) -> np.ndarray:
-    """u|y|/√3 for the outputs before the cut; `roundoffs` holds u for each channel."""
-    largest = np.maximum(np.abs(y.wide[:cut]), np.abs(z.wide[:cut]))
+def own_rounding(roundoffs: np.ndarray, y: Outputs, z: Outputs, watched: Places) -> np.ndarray:
+    """u|y|/√3 for the outputs watched; `roundoffs` holds u for each channel."""
+    largest = np.maximum(np.abs(y.wide[watched]), np.abs(z.wide[watched]))
     return np.where(np.isfinite(largest), largest, 0.0).astype(np.float64) * roundoffs / sqrt(3)
 
 

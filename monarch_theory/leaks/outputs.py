@@ -1,4 +1,4 @@
-"""What a model returns, with the sequence axis first: which arrays have one, and how two runs differ on a past."""
+"""What a model returns, with the sequence axis first: which arrays have one, and how two runs differ at some places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from monarch_theory.leaks.inputs import Inputs, UndecidedError
+from monarch_theory.leaks.inputs import EVERYWHERE, Inputs, Places, UndecidedError
 
 __all__ = ["Layout", "Named", "Outputs", "difference", "lay_out"]
 
@@ -59,18 +59,18 @@ class Outputs:
         kind = np.complex128 if any(np.iscomplexobj(y) for y in self.arrays) else np.float64
         return np.concatenate([y.astype(kind) for y in self.arrays], axis=1)
 
-    def same_bits(self, other: Outputs, cut: int) -> bool:
+    def same_bits(self, other: Outputs, watched: Places = EVERYWHERE) -> bool:
         pairs = zip(self.arrays, other.arrays, strict=True)
-        return all(y[:cut].tobytes() == z[:cut].tobytes() for y, z in pairs)
+        return all(y[watched].tobytes() == z[watched].tobytes() for y, z in pairs)
 
 
 def beyond(y: np.ndarray) -> bool:
     return bool(y.size) and (int(y.max()) > LARGEST_EXACT or int(y.min()) < -LARGEST_EXACT)
 
 
-def difference(y: Outputs, z: Outputs, cut: int) -> np.ndarray:
-    """|z − y| before the cut, shape (cut, channels): 0 where both are the same infinity or NaN, ∞ where only one is."""
-    a, b = y.wide[:cut], z.wide[:cut]
+def difference(y: Outputs, z: Outputs, watched: Places = EVERYWHERE) -> np.ndarray:
+    """|z − y| where `watched`, (watched, channels): 0 where both are the same infinity or NaN, ∞ where only one is."""
+    a, b = y.wide[watched], z.wide[watched]
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(all="ignore"):
         apart = np.abs(b - a)

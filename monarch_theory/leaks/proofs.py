@@ -10,7 +10,8 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from monarch_theory.leaks.callables import CAUSAL, UNDECIDED, Report
+from monarch_theory.leaks.callables import UNDECIDED, Report
+from monarch_theory.leaks.contracts import Contract, causal
 
 __all__ = ["with_proof"]
 
@@ -18,14 +19,15 @@ OPEN = (None, "partial")
 """Outcomes of a measurement that a proof may settle: all is well so far. Noise is none: it may be another branch."""
 
 
-def with_proof(report: Report, facts: dict[str, Any]) -> Report:
+def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None = None) -> Report:
     """The report, with the facts of `monarch_gpu.dependence.asked` beside it.
 
-    A proof that covers the outputs that were judged makes *causal* what was measured so, at all cuts or at some. It
+    A proof that covers the outputs that were judged settles what was measured so, at all cuts or at some. It
     never overrides anything else: a graph is of one call, and the model may take another branch at the next. A finite
     response where none can be leaves nothing decided. A leak through infinity or NaN is outside of what is proved, and
     stands.
     """
+    contract = contract or causal(report.n)
     report = replace(report, proof={key: value for key, value in facts.items() if value not in (None, [], {}, "")})
     if not facts["proved"]:
         return replace(report, notes=(*report.notes, *why_not(facts, report)))
@@ -37,13 +39,13 @@ def with_proof(report: Report, facts: dict[str, Any]) -> Report:
             "of zeros may do this, or code that is another when it is exported; else it is a fault of ours: report it"
         )
         return replace(report, verdict=UNDECIDED, evidence="none", reason=reason, outcome="contradiction")
-    if report.outcome not in OPEN or not same_outputs(report, facts):
+    if report.outcome not in OPEN or not same_outputs(report, facts, contract.n):
         return replace(
             report, notes=(*report.notes, f"the graph proves {', '.join(facts['outputs'])} {facts['claim']}")
         )
     return replace(
         report,
-        verdict=CAUSAL,
+        verdict=contract.yes,
         outcome=None,
         method="graph and perturbation",
         evidence=f"proved from the graph: {facts['claim']}; beside it, {report.evidence}",
@@ -51,9 +53,9 @@ def with_proof(report: Report, facts: dict[str, Any]) -> Report:
     )
 
 
-def same_outputs(report: Report, facts: dict[str, Any]) -> bool:
+def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:
     """Whether what was judged is what was proved: as many arrays, with one axis each that can be the sequence."""
-    alone = all(each.shape.count(report.n) == 1 for each in report.outputs)
+    alone = all(each.shape.count(n) == 1 for each in report.outputs)
     return alone and 0 < len(report.outputs) <= len(facts["outputs"])
 
 

@@ -109,7 +109,7 @@ class Server:
             return {"proved": False, "reason": "no graph", "detail": "no library with graphs made the model"}, ()
         given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
         positional, keywords = arguments(given, header["slots"])
-        wanted = header["axis"], header["lookahead"], header["certificate"]
+        wanted = header["axis"], header["contract"], header["certificate"]
         facts = provers[0].load()(self.model, positional, keywords, given[:1], *wanted)
         certificate = facts.pop("certificate", None)
         held = () if certificate is None else (np.frombuffer(json.dumps(certificate).encode(), np.uint8),)

@@ -178,15 +178,16 @@ class Sandbox:
 
     def prove(
         self, *arrays: np.ndarray, face: str, dtypes: tuple[str, ...], slots: tuple[tuple[str, str], ...], axis: int,
-        lookahead: int = 0, certificate: bool = False,
+        contract: dict[str, Any], certificate: bool = False,
     ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What is proved of the call from the model's graph, and the certificate, empty where there is none.
 
         Args:
             axis: of the sequence in the first array; the others are taken at their values.
+            contract: what is to be proved, as plain values.
         """
         request = {
-            "do": "prove", "face": face, "dtypes": dtypes, "slots": slots, "axis": axis, "lookahead": lookahead,
+            "do": "prove", "face": face, "dtypes": dtypes, "slots": slots, "axis": axis, "contract": contract,
             "certificate": certificate,
         }  # fmt: skip
         answer, held = self._ask(request, arrays, doing="reading the model's graph")

@@ -19,7 +19,7 @@ from monarch_theory.leaks.dependence.value import Dependence
 
 __all__ = ["FORMAT", "certificate", "packed"]
 
-FORMAT = "monarch dependence certificate 1"
+FORMAT = "monarch dependence certificate 2"
 RUN = "run"
 
 
@@ -72,9 +72,13 @@ class Writer:
 
 
 def certificate(
-    steps: Sequence[tuple[str, Application]], outputs: Sequence[tuple[str, Dependence, int]], n: int, claim: str
+    steps: Sequence[tuple[str, Application]],
+    outputs: Sequence[tuple[str, Dependence, int]],
+    n: int,
+    claim: str,
+    stop: np.ndarray,
 ) -> dict[str, Any]:
-    """The certificate of a proof that output i depends on no input after i.
+    """The certificate of a proof that output i depends on none but the first stop[i] inputs.
 
     Args:
         steps: for each rule that was applied, the node of the graph it serves, in order; in the lattice `latest`.
@@ -86,4 +90,5 @@ def certificate(
         result = writer.argument(application.result)
         written.append({"rule": application.rule, "node": node, "arguments": arguments, "result": result})
     judged = [{"name": name, "value": writer.number(value), "axis": axis} for name, value, axis in outputs]
-    return {"format": FORMAT, "n": n, "claim": claim, "values": writer.values, "steps": written, "outputs": judged}
+    head = {"format": FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
+    return {**head, "values": writer.values, "steps": written, "outputs": judged}

@@ -26,7 +26,7 @@ import numpy as np
 
 __all__ = ["CertificateError", "recheck", "recheck_file"]
 
-FORMAT = "monarch dependence certificate 1"
+FORMAT = "monarch dependence certificate 2"
 NOTHING = -1
 
 
@@ -388,6 +388,9 @@ def recheck(certificate: dict[str, Any]) -> str:
     values = [loaded(entry) for entry in certificate["values"]]
     n = certificate["n"]
     demand(type(n) is int and n >= 1, f"n: expected a positive integer, got {n!r}")
+    stop = certificate["stop"]
+    right = isinstance(stop, list) and len(stop) == n and all(type(s) is int and 0 <= s <= n for s in stop)
+    demand(right, f"stop: expected {n} integers from 0 to {n}, got {stop!r:.60}")
     derived: set[int] = set()
     for number, step in enumerate(certificate["steps"]):
         try:
@@ -401,9 +404,17 @@ def recheck(certificate: dict[str, Any]) -> str:
             given(value, n)
         others = tuple(k for k in range(len(value.shape)) if k != axis)
         latest = np.broadcast_to(value.D.max(axis=others, initial=NOTHING), (value.shape[axis],))
-        demand((latest <= np.arange(len(latest))).all(), f"output {output['name']} may depend on a later input")
-    # the words are ours: a certificate may say what it likes of itself
-    return f"causal at n = {n}"
+        demand(len(latest) == n, f"output {output['name']} has no axis of {n} positions")
+        demand((latest < stop).all(), f"output {output['name']} may depend on a later input")
+    return claimed(stop)
+
+
+def claimed(stop: Sequence[int]) -> str:
+    """What a certificate claims, in words that are ours: it may say what it likes of itself."""
+    n, ahead = len(stop), stop[0] - 1
+    if all(s == min(i + 1 + ahead, n) for i, s in enumerate(stop)):
+        return {0: "causal", -1: "strictly causal"}.get(ahead, f"causal with lookahead {ahead}") + f" at n = {n}"
+    return f"output i depends on inputs before stop[i] alone at n = {n}, stop = {', '.join(map(str, stop))}"
 
 
 def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: int) -> None:
