@@ -219,4 +219,3 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
 def _check_positive(value: int, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
-
