@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.domains import RATIONALS, PrimeField
-from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.matrices import check_linear, read_matrix
 
 __all__ = ["matrix"]
 
@@ -31,6 +31,8 @@ def matrix(address: np.ndarray, size: np.ndarray) -> np.ndarray:
         offered = sorted(key for key in names if not key.startswith("_"))
         raise NameError(f"{path} has no {name!r}; it defines {', '.join(offered) or 'nothing'}")
     value, n = names[name], int(size[0])
+    if hasattr(value, "weight") and not hasattr(value, "shape"):  # a layer is its weight
+        value = value.weight
     if callable(value) and not hasattr(value, "matmat"):
         value = _apply(value, name, n) if n else _build(value, name)
     elif n:
@@ -49,6 +51,7 @@ def _dense(value: Any, name: str) -> np.ndarray:
     if isinstance(getattr(value, "domain", None), PrimeField):
         raise TypeError(f"{name}: expected entries with a distance, got {value.domain}: ask `membership.membership_of`")
     if hasattr(value, "matmat"):
+        check_linear(value.matmat, value.shape[1], name, dtype=getattr(value, "dtype", None))
         value = value.matmat(np.eye(value.shape[1], dtype=getattr(value, "dtype", None)))
     for method in ("dense", "toarray", "detach"):
         if hasattr(value, method):
@@ -71,22 +74,5 @@ def _spelled(array: np.ndarray, name: str) -> np.ndarray:
 
 def _apply(function: Any, name: str, size: int) -> np.ndarray:
     """The function at the identity, once it has shown that it is linear and works on every column by itself."""
-    x, y, z = np.random.default_rng(0).standard_normal((3, size))
-
-    def image(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        found = np.asarray(function(np.stack([left, right], axis=1)))
-        if found.ndim != 2 or found.shape[1] != 2:
-            raise ValueError(f"{name}: expected shape (outputs, 2) from one of ({size}, 2), got {found.shape}")
-        return found
-
-    both = image(x, y)
-    # bit for bit: the other column's numbers cannot change how this one is rounded
-    if not (np.array_equal(both[:, 0], image(x, z)[:, 0]) and np.array_equal(both[:, 1], image(z, y)[:, 1])):
-        raise ValueError(
-            f"{name}: expected output columns that depend on their own input column alone, got one that changed with "
-            f"the other: it works along the wrong axis, or at random"
-        )
-    # rounding commutes with doubling and with a change of sign, so a linear function passes without tolerance
-    if not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
-        raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
+    check_linear(function, size, name)
     return np.asarray(function(np.eye(size)))

@@ -6,12 +6,13 @@ Half precision is widened, which changes no number; the format it was stored in 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
-from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
+from monarch_theory.rounding import BFLOAT16, Format
 
 __all__ = ["SUFFIXES", "Stored", "read_checkpoint"]
 
@@ -79,12 +80,8 @@ def _safetensors(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | N
 
 
 def _matrix(name: str, array: np.ndarray, stored: Format | None) -> Stored:
-    if array.dtype == np.float16:
-        array, stored = array.astype(np.float32), FLOAT16
-    if array.dtype == bool:
-        array = array.astype(np.int64)
     try:
         read = read_matrix(array, name=name)
     except (TypeError, ValueError) as error:
         return str(error).removeprefix(f"{name}: ")
-    return Matrix(read.entries, read.domain, name, stored)
+    return read if stored is None else replace(read, stored=stored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,9 +27,9 @@ from monarch_theory.domains import (
 )
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
-from monarch_theory.rounding import Format
+from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "dyadic", "floating", "power_of_two", "read_matrix"]
+__all__ = ["Matrix", "check_linear", "dyadic", "floating", "power_of_two", "read_matrix"]
 
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
@@ -79,19 +80,23 @@ class Matrix:
 def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matrix") -> Matrix:
     """Read an array, a `Monarch`, a SymPy or SciPy sparse matrix, or a `LinearOperator`; a `Matrix` is read already.
 
-    A `LinearOperator` is applied to the identity, so it costs one dense matrix. Nothing is cast: integers stay
-    integers, half precision is refused by name. Bytes of the other order are turned round, which changes no number.
+    A `LinearOperator` is applied to the identity, so it costs one dense matrix; a layer that has a `weight` is read as
+    that. No number is changed: integers stay integers, truth values become them, half precision is widened and
+    remembered as `Matrix.stored`, and bytes of the other order are turned round.
 
     Args:
         source: the matrix.
         domain: its scalars; read off `source` unless given.
 
     Raises:
-        ValueError: not two-dimensional, empty, or with NaN or infinity; the message names `name`.
+        ValueError: not two-dimensional, empty, with NaN or infinity, or an operator that is not linear; the message
+            names `name`.
         TypeError: scalars that no domain holds, or none that `domain` holds; rounded numbers among exact ones.
 
     >>> read_matrix(np.eye(2, dtype=int)).domain, read_matrix(np.eye(2)).domain.name
     (<monarch_theory.domains...Integers object at ...>, 'float64')
+    >>> read_matrix(np.eye(2, dtype=np.float16)).stored.name
+    'float16'
     """
     if isinstance(source, Matrix):
         if domain in (None, source.domain):
@@ -99,19 +104,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         source = source.entries
     if isinstance(source, Monarch):
         return Matrix(source.dense(), source.domain, name)
-    source = _plain(source, name)
-    if isinstance(source, LinearOperator):
-        source = source @ np.eye(source.shape[1], dtype=source.dtype)
-    if isinstance(source, sympy.MatrixBase):
-        source = np.array(source.tolist(), dtype=object)
-    try:
-        source = source.toarray() if issparse(source) else np.asarray(source)
-    except ValueError:
-        raise ValueError(f"{name}: expected rows of one length, got {source!r:.60}") from None
-    except TypeError as error:  # a tensor of scalars that NumPy lacks, such as bfloat16
-        raise TypeError(f"{name}: expected scalars that NumPy has, got {error}") from None
-    if not source.dtype.isnative:
-        source = source.astype(source.dtype.newbyteorder("="))
+    source, stored = _widened(*_array(_plain(source, name), name))
     if source.ndim != 2 or 0 in source.shape:
         raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
     if domain is None:
@@ -124,11 +117,11 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")
     if domain is SYMBOLIC:
         _check_symbolic(array, name)
-    return Matrix(array, domain, name)
+    return Matrix(array, domain, name, stored)
 
 
 def _plain(source: Any, name: str) -> Any:
-    """A tensor without its gradient, a masked array without its mask: as NumPy reads them, and nothing is lost.
+    """A layer's weight, a tensor without its gradient, a masked array without its mask, and nothing is lost.
 
     Raises:
         ValueError: masked entries, whose numbers are not part of the matrix.
@@ -137,7 +130,66 @@ def _plain(source: Any, name: str) -> Any:
         if np.ma.is_masked(source):
             raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(source)} of {source.size}")
         return source.data
+    if hasattr(source, "weight") and not hasattr(source, "shape"):
+        source = source.weight
     return source.detach() if hasattr(source, "detach") else source
+
+
+def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
+    """As NumPy reads it, bytes in native order, and the format of a tensor of scalars that NumPy lacks."""
+    stored = None
+    if hasattr(source, "detach") and str(source.dtype).removeprefix("torch.") == BFLOAT16.name:
+        source, stored = source.float(), BFLOAT16
+    if isinstance(source, LinearOperator):
+        check_linear(source.matmat, source.shape[1], name, dtype=source.dtype)
+        source = source @ np.eye(source.shape[1], dtype=source.dtype)
+    if isinstance(source, sympy.MatrixBase):
+        source = np.array(source.tolist(), dtype=object)
+    try:
+        array = source.toarray() if issparse(source) else np.asarray(source)
+    except ValueError:
+        raise ValueError(f"{name}: expected rows of one length, got {source!r:.60}") from None
+    except TypeError as error:  # a tensor of scalars that NumPy lacks
+        raise TypeError(f"{name}: expected scalars that NumPy has, got {error}") from None
+    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))), stored
+
+
+def _widened(array: np.ndarray, stored: Format | None) -> tuple[np.ndarray, Format | None]:
+    """Truth values as the integers 0 and 1, half precision in single, which changes no number."""
+    if array.dtype == bool:
+        return array.astype(np.int64), stored
+    if array.dtype == np.float16:
+        return array.astype(np.float32), FLOAT16
+    return array, stored
+
+
+def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *, dtype: Any = None) -> None:
+    """Whether a function of an array (size, 2) commutes with doubling and with a change of sign, column by column.
+
+    Rounding does, so a linear function passes without tolerance.
+
+    Raises:
+        ValueError: it does not, or gives another shape, or one column changes with the other.
+    """
+    rng = np.random.default_rng(0)
+    whole = dtype is not None and np.dtype(dtype).kind in "iu"
+    x, y, z = rng.integers(8, size=(3, size)).astype(dtype) if whole else rng.standard_normal((3, size))
+
+    def image(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        found = np.asarray(function(np.stack([left, right], axis=1)))
+        if found.ndim != 2 or found.shape[1] != 2:
+            raise ValueError(f"{name}: expected shape (outputs, 2) from one of ({size}, 2), got {found.shape}")
+        return found
+
+    both = image(x, y)
+    # bit for bit: the other column's numbers cannot change how this one is rounded
+    if not (np.array_equal(both[:, 0], image(x, z)[:, 0]) and np.array_equal(both[:, 1], image(z, y)[:, 1])):
+        raise ValueError(
+            f"{name}: expected output columns that depend on their own input column alone, got one that changed with "
+            f"the other: it works along the wrong axis, or at random"
+        )
+    if not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
+        raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
 
 
 def _check_symbolic(array: np.ndarray, name: str) -> None:
@@ -156,7 +208,8 @@ def _domain_of(source: np.ndarray, name: str) -> Domain:
         return INTEGERS
     if source.dtype.kind != "O":
         raise TypeError(
-            f"{name}: expected integers, float32, float64, complex64, complex128 or exact scalars, got {source.dtype}"
+            f"{name}: expected truth values, integers, float16 to float64, complex64, complex128 or exact scalars, got "
+            f"{source.dtype}"
         )
     kinds = {type(entry) for entry in source.flat}
     if rounded := [kind.__name__ for kind in kinds if issubclass(kind, float | complex | np.inexact)]:

@@ -5,6 +5,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.linalg import LinearOperator
 
 from monarch_theory.domains import (
     COMPLEX64,
@@ -236,8 +237,10 @@ def test_bad_input_is_named():
     for rounded in (0.5, np.float64(0.5), 1j, np.float32(1)):
         with pytest.raises(TypeError, match="expected exact scalars in an array of objects, got"):
             membership_of(np.array([[1, rounded], [1, 1]], dtype=object), kind)
-    with pytest.raises(TypeError, match="float16"):
-        membership_of(np.ones((4, 4), np.float16), kind)
+    with pytest.raises(TypeError, match="expected truth values, integers, float16 to float64"):
+        membership_of(np.ones((4, 4), np.longdouble), kind)
+    with pytest.raises(ValueError, match="square is not linear"):
+        membership_of(LinearOperator((4, 4), matvec=lambda x: x**2, dtype=float), kind, name="square")
     with pytest.raises(TypeError, match="expected scalars of float64, got dtype complex128"):
         membership_of(np.ones((4, 4), complex), kind, domain=FLOAT64)
     with pytest.raises(ValueError, match="accuracy: expected a number"):
@@ -248,6 +251,30 @@ def test_bad_input_is_named():
         MonarchClass((2, 2), rank=0)
     with pytest.raises(ValueError, match="output_radices: expected 2 of them"):
         MonarchClass((2, 2), (2, 2, 2))
+
+
+@pytest.mark.parametrize("convention", Convention)
+def test_half_precision_is_good_to_its_own_roundoff(convention):
+    """Members rounded once are members still; three significant digits off they are none; wide, they never were any."""
+    kind = MonarchClass((4, 4), convention=convention)
+    member = random_monarch((4, 4), FLOAT64, np.random.default_rng(1), convention=convention).dense()
+    half = member.astype(np.float16)
+    assert membership_of(half, kind).member is True
+    assert membership_of(half.astype(float), kind).member is False
+    assert membership_of((member + 0.3 * np.eye(16)).astype(np.float16), kind).member is False
+    assert membership_of(half > 0, kind).evidence == "exact"
+
+
+class Layer:
+    """What holds a matrix and is none."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+
+def test_a_layer_is_read_as_its_weight():
+    answer = membership_of(Layer(np.eye(4)), MonarchClass((2, 2), convention=Convention.DAO))
+    assert answer.member is True and answer.kind.shape == (4, 4)
 
 
 class Parameter:
