@@ -147,7 +147,7 @@ class MonarchBertForMaskedLM(MonarchModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> MaskedLMOutput | tuple:
+    ) -> MaskedLMOutput | tuple[Any, ...]:
         return self.named(
             MaskedLMOutput, output_hidden_states, return_dict,
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, labels=labels,
@@ -175,7 +175,7 @@ class MonarchBertForSequenceClassification(MonarchModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple:
+    ) -> SequenceClassifierOutput | tuple[Any, ...]:
         return self.named(
             SequenceClassifierOutput, output_hidden_states, return_dict,
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, labels=labels,
@@ -201,7 +201,7 @@ class MonarchBertModel(MonarchModel):
         token_type_ids: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> BaseModelOutput | tuple:
+    ) -> BaseModelOutput | tuple[Any, ...]:
         wanted = bool(self.config.output_hidden_states if output_hidden_states is None else output_hidden_states)
         states: list[Tensor] | None = [] if wanted else None
         last = self.monarch(input_ids, attention_mask, token_type_ids, states)
@@ -229,7 +229,7 @@ class MonarchGPTForCausalLM(MonarchModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> CausalLMOutput | tuple:
+    ) -> CausalLMOutput | tuple[Any, ...]:
         return self.named(
             CausalLMOutput, output_hidden_states, return_dict,
             input_ids=input_ids, attention_mask=attention_mask, labels=labels,
@@ -252,7 +252,7 @@ class MonarchViTForImageClassification(MonarchModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-    ) -> ImageClassifierOutput | tuple:
+    ) -> ImageClassifierOutput | tuple[Any, ...]:
         return self.named(
             ImageClassifierOutput, output_hidden_states, return_dict, pixel_values=pixel_values, labels=labels
         )

@@ -232,7 +232,7 @@ def certify_causal(
 
 
 def certify(
-    module: Callable,
+    module: Callable[..., Any],
     args: Sequence[Any],
     sequence_axes: Sequence[int | str | None] | int,
     contract: Contract,
