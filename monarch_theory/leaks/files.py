@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
 from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments
 from monarch_theory.leaks.contracts import Contract
@@ -19,7 +20,7 @@ from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 
-__all__ = ["check_file"]
+__all__ = ["Agree", "check_file"]
 
 SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
 SHARE_OF_TIME = 0.9
@@ -50,8 +51,10 @@ class FileModel:
     def others(self) -> tuple[str, ...]:
         return tuple(self.sandbox.seen.get("others", ()))
 
-    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
-        arrays = evaluated(self.sandbox, self.attempt, self.call, x, redraw=redraw, amplitude=amplitude)
+    def __call__(
+        self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, padded: tuple[int, int] = (0, 0)
+    ) -> Named:
+        arrays = evaluated(self.sandbox, self.attempt, self.call, x, padded, redraw=redraw, amplitude=amplitude)
         return arrays, self.sandbox.dtypes, self.sandbox.names
 
     def facts(self, x: np.ndarray) -> Facts:
@@ -94,10 +97,12 @@ class FileModel:
         self.sandbox.fill(size, self.sandbox.seed)
 
 
-def evaluated(sandbox: Sandbox, attempt: Attempt, call: Call, x: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
-    """Every array the model returns; `options` as of `Sandbox.evaluate`."""
+def evaluated(
+    sandbox: Sandbox, attempt: Attempt, call: Call, x: np.ndarray, padded: tuple[int, int] = (0, 0), **options: Any
+) -> tuple[np.ndarray, ...]:
+    """Every array the model returns; `padded` as of `Call.arrays`, `options` as of `Sandbox.evaluate`."""
     return sandbox.evaluate(
-        *call.arrays(x), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
+        *call.arrays(x, padded), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
         **options,
     )  # fmt: skip
 
@@ -138,6 +143,7 @@ def check_file(
     accept_partial: bool = False,
     lookahead: int = 0,
     contract: Contract | None = None,
+    agree: Agree | None = None,
     timeout: float = 300.0,
     memory: float | None = 8.0,
     output: str | None = None,
@@ -158,6 +164,7 @@ def check_file(
         arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON.
         randomise: draw every trainable parameter anew, of this standard deviation.
         budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
+        agree: instead of a contract, another way to the same outputs, that has to give them again.
         timeout: seconds for everything; memory: GiB of private memory, None for no limit.
         prove: also try to prove it from the model's graph, where a package that can is installed; certificate: a file
             to write the proof to, where there is one.
@@ -178,6 +185,15 @@ def check_file(
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
             inputs, contract = agreed(inputs, contract)
+            if agree is not None:
+                left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
+                with other_run(model, agree, randomise) as run:
+                    report = check_agreement(
+                        model, inputs, agreement_of(model, inputs, agree, run), accept_partial=accept_partial,
+                        longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
+                        progress=progress,
+                    )  # fmt: skip
+                return replace(report, notes=(*notes, *report.notes))
             proof = None
             if (prove or certificate is not None) and output_axis is None:
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
@@ -202,11 +218,52 @@ def check_file(
 
 
 @dataclass(frozen=True)
+class Agree:
+    """What must give the same outputs.
+
+    kind: "truncated", the first inputs alone; "padding", on the side `what`; "same", the callable `what` of the file.
+    """
+
+    kind: str
+    what: str = ""
+
+
+@dataclass(frozen=True)
 class Read:
     """What the graph proves, as `Sandbox.prove` gives it, and what is to be said of it."""
 
     facts: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def other_run(model: FileModel, agree: Agree, randomise: float) -> Iterator[FileModel | None]:
+    """The other callable of the file in a sandbox of its own, loaded and called alike, where one is named."""
+    if agree.kind != "same":
+        yield None
+        return
+    like = model.sandbox
+    with Sandbox(like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed) as other:
+        described = other.load(double=model.attempt.double, randomise=randomise)
+        yield FileModel(other, model.attempt, model.call, described, model.rows)
+
+
+def agreement_of(model: FileModel, inputs: Inputs, agree: Agree, other: FileModel | None) -> Agreement:
+    """What must agree.
+
+    Raises:
+        UndecidedError: padding is asked about where there is not one mask that says what is padding.
+    """
+    if other is not None:
+        return same(other, inputs, agree.what)
+    if agree.kind == "truncated":
+        return truncated(model, inputs)
+    if model.call.masks != 1:
+        raise UndecidedError(
+            "bad input",
+            f"padding: expected one mask that says what is padding, --arg NAME=ones, got {model.call.masks}",
+        )
+    return padded(model, inputs, agree.what)
 
 
 def proof_of(

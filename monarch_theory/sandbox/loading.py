@@ -36,7 +36,8 @@ __all__ = [
 def load(path: str, name: str, seed: int) -> Callable[..., Any]:
     """Run the file afresh, with every random generator seeded, and resolve NAME to something to call with arrays.
 
-    A class is instantiated and a factory called, without arguments, until something callable on arrays is left.
+    A class is instantiated and a factory called, without arguments, until something callable on arrays is left. A part
+    of the name that ends in () is made so before its attribute is read: Model().generate.
 
     Raises:
         SandboxError: the file or the name is missing, importing it raised, or the result is not callable.
@@ -47,9 +48,10 @@ def load(path: str, name: str, seed: int) -> Callable[..., Any]:
     value: Any = run_file(path)
     for part in name.split("."):
         try:
-            value = getattr(value, part)
+            value = getattr(value, part.removesuffix("()"))
         except AttributeError as error:
             raise SandboxError(Outcome.NAME_MISSING, f"{path} has no {name!r}; {offered(value)}") from error
+        value = resolve(value, f"{path}:{name}") if part.endswith("()") else value
     return resolve(value, f"{path}:{name}")
 
 
