@@ -22,13 +22,19 @@ from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
 from monarch_theory.leaks.contracts import CAUSAL, Contract
 from monarch_theory.leaks.inputs import UndecidedError
+from monarch_theory.sandbox.pretrained import is_folder
 
 MAP_BLOCKS = 32
 PICTURE_BLOCKS = 64
 
 
 def causal(
-    target: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="A function, torch module, class or factory.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py:NAME", help="A function, torch module, class or factory, of a file or of package.module."
+        ),
+    ],
     n: Annotated[int, typer.Option("--n", help="Sequence length.")] = 128,
     shape: Annotated[str, typer.Option(help="Input shape, the letter n for the sequence axis, as in 2,n,16.")] = "n",
     dtype: Annotated[
@@ -44,6 +50,7 @@ def causal(
     arg: Annotated[
         list[str] | None, typer.Option(help="What else the model is given: NAME=ones, NAME=zeros, NAME=JSON.")
     ] = None,
+    init: Annotated[str, typer.Option(help="Arguments of the class or factory: a JSON object or array.")] = "",
     randomise: Annotated[
         float, typer.Option(help="Draw every trainable parameter anew, of this standard deviation.")
     ] = 0.0,
@@ -100,21 +107,28 @@ def causal(
         check_file(certificate, "--certificate")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    path, colon, name = target.rpartition(":")
+    path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
     contract, agree, refused = asked_contract(
         n, shape, agreements(truncated, padding, same_as), lookahead=lookahead, strict=strict, within=window,
         first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
     )  # fmt: skip
     if refused is not None:
         report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
-    elif not colon or not path or not name:
-        report = Report("undecided", "none", f"expected FILE.py:NAME, got {target!r}", "bad input", n=n, seed=seed)
+    elif not path or not name:
+        report = Report(
+            "undecided",
+            "none",
+            f"expected FILE.py:NAME or package.module:NAME, got {target!r}",
+            "bad input",
+            n=n,
+            seed=seed,
+        )
     else:
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress_on_stderr(as_json) as progress:
             report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
-                arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
+                arguments=tuple(arg or ()), init=init, randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial,
                 contract=contract, agree=agree, timeout=timeout, memory=memory or None, output=output,
                 output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.sandbox import Described
 
-__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments"]
+__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments", "parse_init"]
 
 POSITIONAL = ("positional", "")
 FILLS = ("ones", "zeros")
@@ -71,6 +72,23 @@ def parse_arguments(texts: tuple[str, ...]) -> dict[str, str]:
             except (ValueError, TypeError) as error:
                 raise UndecidedError("bad input", f"arg: expected numbers for {name}, got {value!r}") from error
         given[name] = value
+    return given
+
+
+def parse_init(text: str) -> dict[str, Any] | list[Any] | None:
+    """Constructor arguments from JSON, None where there is no text.
+
+    >>> parse_init('{"width": 8}')
+    {'width': 8}
+    """
+    if not text:
+        return None
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise UndecidedError("bad input", f"init: expected JSON, got {text!r}: {error}") from error
+    if not isinstance(given, dict | list):
+        raise UndecidedError("bad input", f"init: expected a JSON object or array, got {text!r}")
     return given
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
-from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments
+from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments, parse_init
 from monarch_theory.leaks.contracts import Contract
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
@@ -85,7 +85,9 @@ class FileModel:
             SandboxError: reading the graph failed; torch itself may crash at that.
         """
         like, x = self.sandbox, inputs.draw(0)[0]
-        with Sandbox(like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed) as sandbox:
+        with Sandbox(
+            like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed, init=like.init
+        ) as sandbox:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
@@ -137,6 +139,7 @@ def check_file(
     vocab: int | None = None,
     tokens: tuple[int, ...] = (),
     arguments: tuple[str, ...] = (),
+    init: str = "",
     randomise: float = 0.0,
     seed: int = 0,
     budget: float | None = None,
@@ -156,12 +159,14 @@ def check_file(
     """Decide whether a callable of a file is causal. Never raises for what the file does: see `Report.outcome`.
 
     Args:
-        path, name: the file and the callable in it: function, module, class, or factory without arguments.
+        path, name: the file, or the module with dots, and the callable in it: function, module, class, or factory. Or
+            the folder of a pretrained model's configuration, and nothing.
         dtype: of the input. When not given, the first that the model accepts of float64, float32 (where there are torch
             modules, the dtype of their parameters) and int64. Torch modules given float64 or tokens have their
             parameters held in double precision, which changes none of them.
         vocab: number of tokens; by default that of the embedding they are looked up in, else 16.
         arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON.
+        init: arguments of the class or factory, a JSON object or array.
         randomise: draw every trainable parameter anew, of this standard deviation.
         budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
         agree: instead of a contract, another way to the same outputs, that has to give them again.
@@ -181,7 +186,8 @@ def check_file(
                 raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
         if not 0 <= randomise < float("inf"):
             raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
-        with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
+        made_of = parse_init(init)
+        with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed, init=made_of) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
             inputs, contract = agreed(inputs, contract)
@@ -243,7 +249,10 @@ def other_run(model: FileModel, agree: Agree, randomise: float) -> Iterator[File
         yield None
         return
     like = model.sandbox
-    with Sandbox(like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed) as other:
+    given = like.init if "()" in agree.what else None
+    with Sandbox(
+        like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed, init=given
+    ) as other:
         described = other.load(double=model.attempt.double, randomise=randomise)
         yield FileModel(other, model.attempt, model.call, described, model.rows)
 
