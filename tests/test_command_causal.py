@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -24,6 +25,8 @@ def broken(x): raise KeyError("[bold]no markup[/bold]")
 def nan(x): return x * np.nan
 def table(x): return np.arange(5.0)[x]
 def slow(x): import time; time.sleep(0.02); return np.cumsum(x)
+def last_two(x): return x + np.r_[0, x[:-1]]
+def rows_mixed(x): return x - x.mean(0)
 def masked(x, mask): return {"hidden": np.cumsum(x * mask), "logits": x[::-1] * mask, "loss": x.sum()}
 """
 
@@ -202,6 +205,35 @@ def test_every_array_is_reported(folder):
     assert "mask = ones" in text and "loss" in text
     assert ask(folder, "model.py:masked", "--n", "16", "--output", "hidden")[1] == 0
     assert ask(folder, "model.py:masked", "--n", "16", "--arg", "mask=zeros")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "status"),
+    [
+        ("last_two", "--window 2", 0),
+        ("last_two", "--window 1", 1),
+        ("last_two", "--window 2 --documents 3,5", 1),
+        ("last_two", "--documents 0,0,0,0,0,0,0,1", 1),
+        ("good", "--blocks 4 --window 8", 0),
+        ("bad", "--blocks 8", 0),
+        ("bad", "--prefix 7", 1),
+        ("rows_mixed", "--shape 3,n --batch", 1),
+        ("last_two", "--mask {folder}/pairs.npy", 0),
+        ("good", "--mask {folder}/pairs.npy", 1),
+        ("good", "--mask {folder}/model.py", 2),
+        ("good", "--window 0", 2),
+        ("good", "--documents 3,4", 2),
+        ("good", "--prefix 2 --strict", 2),
+    ],
+)
+def test_other_contracts(folder, target, options, status):
+    near = np.tri(8, dtype=bool) & ~np.tri(8, k=-2, dtype=bool)
+    np.save(folder / "pairs.npy", near)
+    report, code = ask_json(folder, f"model.py:{target}", "--n", "8", *options.format(folder=folder).split())
+    assert code == status, report
+    verdicts = {0: "holds", 1: "does not hold", 2: "undecided"}
+    assert report["verdict"] == verdicts[status] and report["reason"]
+    assert report["contract"] != "causal" or status == 2
 
 
 @pytest.mark.parametrize("options", [("--tokens", "a"), ("--tokens", "16", "--dtype", "int64"), ("--arg", "mask")])

@@ -22,13 +22,19 @@ from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
 from monarch_theory.leaks.contracts import CAUSAL, Contract
 from monarch_theory.leaks.inputs import UndecidedError
+from monarch_theory.sandbox.pretrained import is_folder
 
 MAP_BLOCKS = 32
 PICTURE_BLOCKS = 64
 
 
 def causal(
-    target: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="A function, torch module, class or factory.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py:NAME", help="A function, torch module, class or factory, of a file or of package.module."
+        ),
+    ],
     n: Annotated[int, typer.Option("--n", help="Sequence length.")] = 128,
     shape: Annotated[str, typer.Option(help="Input shape, the letter n for the sequence axis, as in 2,n,16.")] = "n",
     dtype: Annotated[
@@ -44,6 +50,7 @@ def causal(
     arg: Annotated[
         list[str] | None, typer.Option(help="What else the model is given: NAME=ones, NAME=zeros, NAME=JSON.")
     ] = None,
+    init: Annotated[str, typer.Option(help="Arguments of the class or factory: a JSON object or array.")] = "",
     randomise: Annotated[
         float, typer.Option(help="Draw every trainable parameter anew, of this standard deviation.")
     ] = 0.0,
@@ -68,6 +75,16 @@ def causal(
     batch: Annotated[
         bool, typer.Option("--batch", help="Each row of the batch, the first axis, may depend on itself alone.")
     ] = False,
+    truncated: Annotated[
+        bool,
+        typer.Option("--truncated", help="The first k outputs are the same where the first k inputs are given alone."),
+    ] = False,
+    padding: Annotated[
+        str | None, typer.Option(help="left or right: outputs are the same under padding that the mask, --arg, hides.")
+    ] = None,
+    same_as: Annotated[
+        str | None, typer.Option(help="Another callable of the file, which has to give the same outputs.")
+    ] = None,
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
     ] = False,
@@ -90,23 +107,30 @@ def causal(
         check_file(certificate, "--certificate")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    path, colon, name = target.rpartition(":")
-    contract, refused = asked_contract(
-        n, shape, lookahead=lookahead, strict=strict, within=window, first=prefix, block=blocks,
-        packed=numbers(documents, "documents"), mask=mask, batch=batch,
+    path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
+    contract, agree, refused = asked_contract(
+        n, shape, agreements(truncated, padding, same_as), lookahead=lookahead, strict=strict, within=window,
+        first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
     )  # fmt: skip
     if refused is not None:
         report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
-    elif not colon or not path or not name:
-        report = Report("undecided", "none", f"expected FILE.py:NAME, got {target!r}", "bad input", n=n, seed=seed)
+    elif not path or not name:
+        report = Report(
+            "undecided",
+            "none",
+            f"expected FILE.py:NAME or package.module:NAME, got {target!r}",
+            "bad input",
+            n=n,
+            seed=seed,
+        )
     else:
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress_on_stderr(as_json) as progress:
             report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
-                arguments=tuple(arg or ()), randomise=randomise, seed=seed, budget=budget,
+                arguments=tuple(arg or ()), init=init, randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial,
-                contract=contract, timeout=timeout, memory=memory or None, output=output,
+                contract=contract, agree=agree, timeout=timeout, memory=memory or None, output=output,
                 output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,
             )  # fmt: skip
     if as_json:
@@ -119,12 +143,29 @@ def causal(
     raise typer.Exit(report.exit_code)
 
 
-def asked_contract(*args: Any, **options: Any) -> tuple[Contract | None, UndecidedError | None]:
-    """The contract, or why there is none."""
+def asked_contract(
+    n: int, shape: str, agree: list[files.Agree], **options: Any
+) -> tuple[Contract | None, files.Agree | None, UndecidedError | None]:
+    """The contract, or what must agree, or why there is neither."""
     try:
-        return contract_of(*args, **options), None
+        contract = contract_of(n, shape, **options)
+        if len(agree) + (contract.name != CAUSAL) > 1:
+            raise UndecidedError(
+                "bad input", "expected one question, got several of --truncated, --padding, --same-as and others"
+            )
+        for asked in agree:
+            if asked.kind == "padding" and asked.what not in ("left", "right"):
+                raise UndecidedError("bad input", f"padding: expected left or right, got {asked.what!r}")
+        return (None, agree[0], None) if agree else (contract, None, None)
     except UndecidedError as error:
-        return None, error
+        return None, None, error
+
+
+def agreements(truncated: bool, padding: str | None, same_as: str | None) -> list[files.Agree]:
+    """What is asked to agree."""
+    asked = [files.Agree("truncated")] if truncated else []
+    asked += [files.Agree("padding", padding)] if padding is not None else []
+    return asked + ([files.Agree("same", same_as)] if same_as is not None else [])
 
 
 def numbers(text: str, name: str) -> tuple[int, ...]:
@@ -146,17 +187,18 @@ def show(report: Report, target: str, show_map: bool) -> None:
         named += f" ({report.contract})"
     console.print(f"[bold {colour}]{report.verdict}[/]{named}  {escape(target)}  n = {report.n}")
     console.print(f"  {escape(report.reason)}")
-    if report.witness:
+    if report.witness and report.witness.input is not None:
         console.print(f"  first leaking pair: output {report.witness.output} ← input {report.witness.input}")
     if len(report.outputs) > 1:
         for each in report.outputs:
-            pair = f": output {each.witness.output} ← input {each.witness.input}" if each.witness else ""
+            came = f" ← input {each.witness.input}" if each.witness and each.witness.input is not None else ""
+            pair = f": output {each.witness.output}{came}" if each.witness else ""
             console.print(f"  {escape(each.name)} {escape(str(each.shape))} {each.dtype}: {each.verdict}{pair}")
     if report.verdict != "undecided" or report.outcome == "partial":
         console.print(f"  evidence: {report.evidence}")
         console.print(f"  tried: {report.covered}")
         console.print(
-            f"  input {report.shape} {report.dtype}; {report.cuts_tested} of {report.cuts_total} cuts, "
+            f"  input {report.shape} {report.dtype}; {report.cuts_tested} of {report.cuts_total} {report.tried}, "
             f"{report.forwards} runs, {report.seconds:.1f} s, seed {report.seed}"
         )
     for note in report.notes:

@@ -100,6 +100,11 @@ class Report:
         return 2 if self.holds is None else 0 if self.holds else 1
 
     @property
+    def tried(self) -> str:
+        """What is counted in `cuts_tested`: cuts of a contract, or variants that must agree with the full run."""
+        return "cuts" if self.method != "two runs compared" else "variants"
+
+    @property
     def partial(self) -> bool:
         """Whether not all cuts were tested."""
         return self.cuts_tested < self.cuts_total
@@ -540,7 +545,7 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
 
 def not_causal(search: Search, model: Model, hidden: bool) -> Report:
     """The report of the earliest pair among the arrays."""
-    found = min(search.found.values(), key=lambda f: (f.output, f.input))
+    found = min(search.found.values(), key=lambda f: (f.output, f.input or 0))
     if np.isinf(found.size):
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:

@@ -9,27 +9,47 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.sandbox import Described
 
-__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments"]
+__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments", "parse_init"]
 
 POSITIONAL = ("positional", "")
+FILLS = ("ones", "zeros")
 
 
 @dataclass(frozen=True)
 class Call:
-    """Slots of the input and of the arrays beside it, in the words of `Sandbox.evaluate`; what a report says of it."""
+    """Slots of the input and of the arrays beside it, in the words of `Sandbox.evaluate`; what a report says of it.
+
+    axis: of the sequence; filled: which of the arrays beside are all one number, and follow the shape of what is given.
+    """
 
     slots: tuple[tuple[str, str], ...] = (POSITIONAL,)
     beside: tuple[tuple[np.ndarray, str], ...] = ()
     words: str = ""
+    axis: int = 0
+    filled: tuple[int, ...] = ()
 
-    def arrays(self, x: np.ndarray) -> tuple[np.ndarray, ...]:
-        return (x, *(a for a, _ in self.beside))
+    def arrays(self, x: np.ndarray, padded: tuple[int, int] = (0, 0)) -> tuple[np.ndarray, ...]:
+        """The input and what goes beside it; ones are zeros where the input is padded, before or after."""
+        length = x.shape[self.axis]
+        beside = [a for a, _ in self.beside]
+        for k in self.filled:
+            shape = (*x.shape[: beside[k].ndim - 1], length)
+            value = beside[k].reshape(-1)[0]
+            beside[k] = np.zeros(shape, beside[k].dtype)
+            beside[k][..., padded[0] : length - padded[1]] = value
+        return (x, *beside)
+
+    @property
+    def masks(self) -> int:
+        """How many of the arrays beside are ones, and so may say what is padding."""
+        return sum(bool(self.beside[k][0].all()) for k in self.filled)
 
     def dtypes(self, dtype: str) -> tuple[str, ...]:
         return (dtype, *(d for _, d in self.beside))
@@ -46,12 +66,29 @@ def parse_arguments(texts: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise UndecidedError("bad input", f"arg: expected NAME=ones, NAME=zeros or NAME=JSON, got {text!r}")
-        if value not in ("ones", "zeros"):
+        if value not in FILLS:
             try:
                 np.asarray(json.loads(value), float)
             except (ValueError, TypeError) as error:
                 raise UndecidedError("bad input", f"arg: expected numbers for {name}, got {value!r}") from error
         given[name] = value
+    return given
+
+
+def parse_init(text: str) -> dict[str, Any] | list[Any] | None:
+    """Constructor arguments from JSON, None where there is no text.
+
+    >>> parse_init('{"width": 8}')
+    {'width': 8}
+    """
+    if not text:
+        return None
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise UndecidedError("bad input", f"init: expected JSON, got {text!r}: {error}") from error
+    if not isinstance(given, dict | list):
+        raise UndecidedError("bad input", f"init: expected a JSON object or array, got {text!r}")
     return given
 
 
@@ -68,7 +105,8 @@ def of_signature(described: Described, inputs: Inputs, given: dict[str, str]) ->
         slots.append(POSITIONAL if kinds.get(name) == "positional" else ("keyword", name))
         beside.append(filled(value, inputs))
         words.append(f"{name} = {said(value, inputs)}")
-    return Call(tuple(slots), tuple(beside), ", ".join(words))
+    alike = tuple(k for k, value in enumerate((masks | given).values()) if value in FILLS)
+    return Call(tuple(slots), tuple(beside), ", ".join(words), sequence_of(inputs), alike)
 
 
 def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Call | None:
@@ -79,12 +117,19 @@ def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Cal
         return None
     slots = [("key", free[0]), *(("key", key) for key in beside)]
     words = ", ".join([f"{free[0]} = the input", *(f"{k} = {said(v, inputs)}" for k, v in beside.items())])
-    return Call(tuple(slots), tuple(filled(v, inputs) for v in beside.values()), f"a mapping with {words}")
+    alike = tuple(k for k, value in enumerate(beside.values()) if value in FILLS)
+    arrays = tuple(filled(v, inputs) for v in beside.values())
+    return Call(tuple(slots), arrays, f"a mapping with {words}", sequence_of(inputs), alike)
+
+
+def sequence_of(inputs: Inputs) -> int:
+    """The sequence axis."""
+    return inputs.axis if inputs.sequence is None else inputs.sequence
 
 
 def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
     """An array and its logical dtype: ones and zeros are of shape (batch …, n), integers beside tokens."""
-    if value in ("ones", "zeros"):
+    if value in FILLS:
         dtype = "int64" if inputs.integer else "float64" if inputs.dtype.startswith("complex") else inputs.dtype
         held = np.dtype("float32" if dtype == "bfloat16" else dtype)
         return np.full(beside_shape(inputs), value == "ones", held), dtype
@@ -94,9 +139,8 @@ def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
 
 def beside_shape(inputs: Inputs) -> tuple[int, ...]:
     """(n) or (batch, n): what of the input's shape a mask has."""
-    axis = inputs.axis if inputs.sequence is None else inputs.sequence
-    return (inputs.shape[0], inputs.length) if axis else (inputs.length,)
+    return (inputs.shape[0], inputs.length) if sequence_of(inputs) else (inputs.length,)
 
 
 def said(value: str, inputs: Inputs) -> str:
-    return f"{value} of shape {beside_shape(inputs)}" if value in ("ones", "zeros") else value
+    return f"{value} of shape {beside_shape(inputs)}" if value in FILLS else value

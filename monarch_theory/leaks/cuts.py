@@ -60,11 +60,12 @@ def spread_order(n: int) -> list[int]:
 class Found:
     """Output i changes with input j, which it may not see: by `size` when that input changes by `change`.
 
-    `floor` is its noise floor; array: the name of the array of outputs; kind: that of the future that showed it.
+    `floor` is its noise floor; array: the name of the array of outputs; kind: that of the future that showed it. There
+    is no input where two ways to the same output differ by `size`.
     """
 
     output: int
-    input: int
+    input: int | None
     size: float
     floor: float
     change: float

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
-from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments
+from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments, parse_init
 from monarch_theory.leaks.contracts import Contract
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
@@ -19,7 +20,7 @@ from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 
-__all__ = ["check_file"]
+__all__ = ["Agree", "check_file"]
 
 SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
 SHARE_OF_TIME = 0.9
@@ -50,8 +51,10 @@ class FileModel:
     def others(self) -> tuple[str, ...]:
         return tuple(self.sandbox.seen.get("others", ()))
 
-    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
-        arrays = evaluated(self.sandbox, self.attempt, self.call, x, redraw=redraw, amplitude=amplitude)
+    def __call__(
+        self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, padded: tuple[int, int] = (0, 0)
+    ) -> Named:
+        arrays = evaluated(self.sandbox, self.attempt, self.call, x, padded, redraw=redraw, amplitude=amplitude)
         return arrays, self.sandbox.dtypes, self.sandbox.names
 
     def facts(self, x: np.ndarray) -> Facts:
@@ -82,7 +85,9 @@ class FileModel:
             SandboxError: reading the graph failed; torch itself may crash at that.
         """
         like, x = self.sandbox, inputs.draw(0)[0]
-        with Sandbox(like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed) as sandbox:
+        with Sandbox(
+            like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed, init=like.init
+        ) as sandbox:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
@@ -94,10 +99,12 @@ class FileModel:
         self.sandbox.fill(size, self.sandbox.seed)
 
 
-def evaluated(sandbox: Sandbox, attempt: Attempt, call: Call, x: np.ndarray, **options: Any) -> tuple[np.ndarray, ...]:
-    """Every array the model returns; `options` as of `Sandbox.evaluate`."""
+def evaluated(
+    sandbox: Sandbox, attempt: Attempt, call: Call, x: np.ndarray, padded: tuple[int, int] = (0, 0), **options: Any
+) -> tuple[np.ndarray, ...]:
+    """Every array the model returns; `padded` as of `Call.arrays`, `options` as of `Sandbox.evaluate`."""
     return sandbox.evaluate(
-        *call.arrays(x), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
+        *call.arrays(x, padded), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
         **options,
     )  # fmt: skip
 
@@ -132,12 +139,14 @@ def check_file(
     vocab: int | None = None,
     tokens: tuple[int, ...] = (),
     arguments: tuple[str, ...] = (),
+    init: str = "",
     randomise: float = 0.0,
     seed: int = 0,
     budget: float | None = None,
     accept_partial: bool = False,
     lookahead: int = 0,
     contract: Contract | None = None,
+    agree: Agree | None = None,
     timeout: float = 300.0,
     memory: float | None = 8.0,
     output: str | None = None,
@@ -150,14 +159,17 @@ def check_file(
     """Decide whether a callable of a file is causal. Never raises for what the file does: see `Report.outcome`.
 
     Args:
-        path, name: the file and the callable in it: function, module, class, or factory without arguments.
+        path, name: the file, or the module with dots, and the callable in it: function, module, class, or factory. Or
+            the folder of a pretrained model's configuration, and nothing.
         dtype: of the input. When not given, the first that the model accepts of float64, float32 (where there are torch
             modules, the dtype of their parameters) and int64. Torch modules given float64 or tokens have their
             parameters held in double precision, which changes none of them.
         vocab: number of tokens; by default that of the embedding they are looked up in, else 16.
         arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON.
+        init: arguments of the class or factory, a JSON object or array.
         randomise: draw every trainable parameter anew, of this standard deviation.
         budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
+        agree: instead of a contract, another way to the same outputs, that has to give them again.
         timeout: seconds for everything; memory: GiB of private memory, None for no limit.
         prove: also try to prove it from the model's graph, where a package that can is installed; certificate: a file
             to write the proof to, where there is one.
@@ -174,10 +186,20 @@ def check_file(
                 raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
         if not 0 <= randomise < float("inf"):
             raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
-        with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed) as sandbox:
+        made_of = parse_init(init)
+        with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed, init=made_of) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
             inputs, contract = agreed(inputs, contract)
+            if agree is not None:
+                left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
+                with other_run(model, agree, randomise) as run:
+                    report = check_agreement(
+                        model, inputs, agreement_of(model, inputs, agree, run), accept_partial=accept_partial,
+                        longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
+                        progress=progress,
+                    )  # fmt: skip
+                return replace(report, notes=(*notes, *report.notes))
             proof = None
             if (prove or certificate is not None) and output_axis is None:
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
@@ -202,11 +224,55 @@ def check_file(
 
 
 @dataclass(frozen=True)
+class Agree:
+    """What must give the same outputs.
+
+    kind: "truncated", the first inputs alone; "padding", on the side `what`; "same", the callable `what` of the file.
+    """
+
+    kind: str
+    what: str = ""
+
+
+@dataclass(frozen=True)
 class Read:
     """What the graph proves, as `Sandbox.prove` gives it, and what is to be said of it."""
 
     facts: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def other_run(model: FileModel, agree: Agree, randomise: float) -> Iterator[FileModel | None]:
+    """The other callable of the file in a sandbox of its own, loaded and called alike, where one is named."""
+    if agree.kind != "same":
+        yield None
+        return
+    like = model.sandbox
+    given = like.init if "()" in agree.what else None
+    with Sandbox(
+        like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed, init=given
+    ) as other:
+        described = other.load(double=model.attempt.double, randomise=randomise)
+        yield FileModel(other, model.attempt, model.call, described, model.rows)
+
+
+def agreement_of(model: FileModel, inputs: Inputs, agree: Agree, other: FileModel | None) -> Agreement:
+    """What must agree.
+
+    Raises:
+        UndecidedError: padding is asked about where there is not one mask that says what is padding.
+    """
+    if other is not None:
+        return same(other, inputs, agree.what)
+    if agree.kind == "truncated":
+        return truncated(model, inputs)
+    if model.call.masks != 1:
+        raise UndecidedError(
+            "bad input",
+            f"padding: expected one mask that says what is padding, --arg NAME=ones, got {model.call.masks}",
+        )
+    return padded(model, inputs, agree.what)
 
 
 def proof_of(

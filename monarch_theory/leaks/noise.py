@@ -74,12 +74,17 @@ def redrawn(
     seed: int,
     draws: int = DRAWS,
     amplitude: float = 1.0,
+    other: Observe | None = None,
 ) -> np.ndarray:
-    """Noise of the difference of the outputs watched, from runs with their rounding redrawn, (watched, channels)."""
+    """Noise of the difference of the outputs watched, from runs with their rounding redrawn, (watched, channels).
+
+    other: what runs the changed input, where that is another callable.
+    """
     variance: np.ndarray | float = 0.0
     for k, x in enumerate((base, changed)):
-        y = observe(x)
-        runs = (observe(x, redraw=seed + 2 * d + k, amplitude=amplitude) for d in range(draws))
+        run = other if other and k else observe
+        y = run(x)
+        runs = (run(x, redraw=seed + 2 * d + k, amplitude=amplitude) for d in range(draws))
         with np.errstate(all="ignore"):
             variance = variance + sum(difference(y, z, watched) ** 2 for z in runs) / draws
     return np.minimum(np.sqrt(variance), LARGEST)
@@ -119,11 +124,13 @@ def along_line(
     h: float,
     *,
     past_only: bool = False,
+    other: Observe | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Response and noise of the outputs watched, each (watched, channels), from third differences along a line.
 
     Args:
-        h: relative step along the line; past_only: the line leaves the inputs that are changed as they are.
+        h: relative step along the line; past_only: the line leaves the inputs that are changed as they are;
+            other: what runs the changed input, where that is another callable.
     """
     relative = rng.standard_normal(inputs.shape)
     if past_only:
@@ -131,7 +138,7 @@ def along_line(
     samples, missing = [], np.zeros(1, bool)
     for t in range(STEPS):
         stretch = 1 + t * h * relative
-        y, z = observe(inputs.rounded(base * stretch)), observe(inputs.rounded(changed * stretch))
+        y, z = observe(inputs.rounded(base * stretch)), (other or observe)(inputs.rounded(changed * stretch))
         with np.errstate(all="ignore"):
             apart = z.wide[cut.watched] - y.wide[cut.watched]
         same = difference(y, z, cut.watched)

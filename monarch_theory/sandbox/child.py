@@ -36,15 +36,15 @@ class Server:
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Run the file again and describe what NAME is; the model from before stays where that fails."""
-        self.path = header["path"]
+        self.path = loading.file_of(header["path"])
         knew_torch = torch_or_none() is not None
         started = time.perf_counter()
-        model = loading.load(self.path, header["name"], header["seed"])
+        model = loading.load(header["path"], header["name"], header["seed"], header.get("init"))
         if torch_or_none() is not None and not knew_torch:
             # torch came with the file, unseeded: what a model draws when made must be the same at every load
             started = time.perf_counter()
             with contextlib.suppress(SandboxError):
-                model = loading.load(self.path, header["name"], header["seed"])
+                model = loading.load(header["path"], header["name"], header["seed"], header.get("init"))
         found = loading.random_submodules(model)
         if found:
             raise SandboxError(

@@ -1,4 +1,4 @@
-"""From FILE.py and NAME to a callable: an instance, a class, a factory or a function, and what is known of it."""
+"""From FILE.py or package.module, and NAME, to a callable: an instance, a class, a factory or a function."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import linecache
 import os
 import random
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.sandbox import pretrained
 from monarch_theory.sandbox.bridge import torch_or_none
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
 __all__ = [
     "faces",
+    "file_of",
     "load",
     "modules_beside",
     "quoted",
@@ -33,24 +36,98 @@ __all__ = [
 ]
 
 
-def load(path: str, name: str, seed: int) -> Callable[..., Any]:
+OWN = ("monarch_theory", "monarch_gpu")
+"""Packages that register operators with libraries, which can be done only once."""
+
+
+def load(path: str, name: str, seed: int, init: Any = None) -> Callable[..., Any]:
     """Run the file afresh, with every random generator seeded, and resolve NAME to something to call with arrays.
 
-    A class is instantiated and a factory called, without arguments, until something callable on arrays is left.
+    A class is instantiated and a factory called, without arguments, until something callable on arrays is left. A part
+    of the name that ends in () is made so before its attribute is read: Model().generate.
+
+    Args:
+        path: a file, a package's module with dots, or the folder of a pretrained model's configuration.
+        init: arguments of the first class or factory, a mapping or a list.
 
     Raises:
         SandboxError: the file or the name is missing, importing it raised, or the result is not callable.
     """
-    if not os.path.isfile(path):
-        raise SandboxError(Outcome.FILE_MISSING, f"{path}: no such file")
     seed_everything(seed)
-    value: Any = run_file(path)
+    if pretrained.is_folder(path):
+        return pretrained.of_folder(path)
+    value: Any = run(path)
     for part in name.split("."):
         try:
-            value = getattr(value, part)
+            value = getattr(value, part.removesuffix("()"))
         except AttributeError as error:
             raise SandboxError(Outcome.NAME_MISSING, f"{path} has no {name!r}; {offered(value)}") from error
-    return resolve(value, f"{path}:{name}")
+        if part.endswith("()"):
+            value, init = resolve(value, f"{path}:{name}", init), None
+    return resolve(value, f"{path}:{name}", init)
+
+
+def run(path: str) -> ModuleType:
+    """The module of a file or of a name with dots, run afresh; a file inside a package is run as its module."""
+    if os.path.isfile(path):
+        root, module_name = in_package(path)
+        return imported(module_name, root) if root else run_file(path)
+    if all(part.isidentifier() for part in path.split(".")):
+        return imported(path, os.getcwd())
+    raise SandboxError(Outcome.FILE_MISSING, f"{path}: no such file")
+
+
+def file_of(path: str) -> str:
+    """The file a target is of, as far as that can be told without running it."""
+    if os.path.exists(path):
+        return path
+    return os.path.join(os.getcwd(), *path.split(".")) + ".py"
+
+
+def in_package(path: str) -> tuple[str, str]:
+    """The folder that holds the outermost package of a file, and the file's module; empty where it is in none."""
+    folder, stem = os.path.split(os.path.abspath(path))
+    parts = [Path(stem).stem]
+    while os.path.isfile(os.path.join(folder, "__init__.py")) and os.path.basename(folder).isidentifier():
+        folder, package = os.path.split(folder)
+        parts.insert(0, package)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return (folder, ".".join(parts)) if len(parts) > 1 or stem == "__init__.py" else ("", "")
+
+
+def imported(module_name: str, root: str) -> ModuleType:
+    """A module by its name; packages that are not installed are imported afresh, so that their state is, too."""
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    package = module_name.partition(".")[0]
+    top = sys.modules.get(package)
+    if top is not None and not is_library(top):
+        for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(module_name)
+    except MemoryError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise SandboxError(Outcome.FILE_MISSING, f"{module_name}: no such file or module") from error
+        raise SandboxError(Outcome.IMPORT_ERROR, quoted(error)) from error
+    except Exception as error:
+        raise SandboxError(Outcome.IMPORT_ERROR, quoted(error)) from error
+
+
+def is_library(module: ModuleType) -> bool:
+    """Whether a module is installed, or Python's own."""
+    file = os.path.abspath(getattr(module, "__file__", None) or os.sep)
+    homes = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")} | set(site_folders())
+    return module.__name__ in OWN or any(file.startswith(home + os.sep) for home in homes)
+
+
+def site_folders() -> list[str]:
+    """Where packages are installed, for an environment over another one as well."""
+    return [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
 
 
 def run_file(path: str) -> ModuleType:
@@ -110,10 +187,15 @@ def offered(value: Any) -> str:
     return f"it defines {', '.join(names[:12])}" if names else "it defines no callable"
 
 
-def resolve(value: Any, where: str) -> Callable[..., Any]:
+def resolve(value: Any, where: str, init: Any = None) -> Callable[..., Any]:
+    """Something to call with arrays, from a class or a factory by as many calls as it takes."""
+    if init is not None:
+        value = built(value, where, init)
     for _ in range(4):
         if not callable(value):
             raise SandboxError(Outcome.NOT_CALLABLE, f"{where} is a {type(value).__name__}, expected a callable")
+        if pretrained.is_class(value):
+            return pretrained.tiny(value)
         if not is_factory(value):
             return value
         try:
@@ -127,6 +209,29 @@ def resolve(value: Any, where: str) -> Callable[..., Any]:
             return value
         value = made
     raise SandboxError(Outcome.NOT_CALLABLE, f"{where}: expected a factory of a model, got factories of factories")
+
+
+def built(value: Any, where: str, init: Any) -> Any:
+    """What a class or a factory makes of given arguments.
+
+    Raises:
+        SandboxError: it takes others; or it is neither, or a function without names to be told.
+    """
+    if pretrained.is_class(value):
+        return pretrained.tiny(value, init)
+    positional, keywords = ((), init) if isinstance(init, dict) else (init, {})
+    if not inspect.isclass(value) and not inspect.isroutine(value):
+        raise SandboxError(
+            Outcome.EXCEPTION, f"init: expected {where} to be a class or a factory, got {type(value).__name__}"
+        )
+    try:
+        signature = inspect.signature(value)
+        signature.bind(*positional, **keywords)
+    except TypeError as error:
+        raise SandboxError(Outcome.EXCEPTION, f"init: expected arguments of {where}{signature}, {error}") from error
+    except ValueError:
+        pass  # it has no signature to be held to
+    return value(*positional, **keywords)
 
 
 def is_factory(value: Any) -> bool:

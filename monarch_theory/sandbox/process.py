@@ -54,6 +54,7 @@ class Sandbox:
         timeout: seconds for everything asked of this sandbox together.
         memory: GiB of private memory, or None.
         seed: of the random generators while the file is run.
+        init: arguments of the class or factory, a mapping or a list; None for none.
 
     Raises (by every method): SandboxError, with its `outcome`.
 
@@ -71,9 +72,16 @@ class Sandbox:
     environment: ClassVar[dict[str, str]] = {}
 
     def __init__(
-        self, path: str | Path, name: str, *, timeout: float = 300.0, memory: float | None = None, seed: int = 0
+        self,
+        path: str | Path,
+        name: str,
+        *,
+        timeout: float = 300.0,
+        memory: float | None = None,
+        seed: int = 0,
+        init: Any = None,
     ):
-        self.path, self.name, self.seed = str(path), name, seed
+        self.path, self.name, self.seed, self.init = str(path), name, seed, init
         self.timeout, self.memory = timeout, memory
         self.deadline = float("inf")
         self.seconds = 0.0
@@ -126,7 +134,7 @@ class Sandbox:
 
         With `randomise`, they are drawn anew, normal with that standard deviation.
         """
-        which = {"path": self.path, "name": self.name, "seed": self.seed}
+        which = {"path": self.path, "name": self.name, "seed": self.seed, "init": self.init}
         self._load = {"do": "load", **which, "double": double, "randomise": randomise}
         answer, _ = self._ask(self._load, doing="loading")
         return Described(

@@ -5,12 +5,19 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+import torch
+from torch import nn
+
+from monarch_gpu.dependence.asked import asked as of_graph
 from monarch_theory.leaks.callables import Judged, Report
+from monarch_theory.leaks.contracts import alone, blocks, causal, documents, masked, prefix, window
 from monarch_theory.leaks.cuts import Found
+from monarch_theory.leaks.dependence.recheck import CertificateError, recheck
 from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.proofs import with_proof
 
@@ -101,6 +108,68 @@ def test_more_than_causality_is_asked_of_the_graph_too(models):
     strict = asked(models, "Cumulative", lookahead=-1)
     assert strict.verdict == "not causal"
     assert asked(models, "Reversed", lookahead=7).evidence.startswith("proved")
+
+
+class Counted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return (self.weight * x).cumsum(1)
+
+
+class Sliding(Counted):
+    def forward(self, x):
+        y = nn.functional.pad((self.weight * x).transpose(1, 2), (2, 0))
+        return nn.functional.avg_pool1d(y, 3, 1).transpose(1, 2)
+
+
+PAIRS = np.tri(8, dtype=bool) & ~np.tri(8, k=-3, dtype=bool)
+X = torch.zeros(3, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("module", "contract", "axis", "proved"),
+    [
+        (Sliding(), window(8, 3), 1, True),
+        (Sliding(), window(8, 2), 1, False),
+        (Sliding(), masked(8, PAIRS), 1, True),
+        (Sliding(), masked(8, PAIRS.T), 1, False),
+        (Counted(), prefix(8, 3), 1, True),
+        (Counted(), blocks(8, 4), 1, True),
+        (Counted(), documents(8, [0] * 3 + [1] * 5), 1, False),
+        (Counted(), alone(3), 0, True),
+        (lambda x: x - x.mean(0), alone(3), 0, False),
+    ],
+)
+def test_contracts_are_proved_and_what_breaks_them_is_not(module, contract, axis, proved):
+    facts = of_graph(module, (X,), {}, [X], axis, contract.as_plain(), certificate=True)
+    assert facts["proved"] is proved and contract.name in facts["claim"]
+    assert ("certificate" in facts) == (proved and contract.ordered)
+    if not proved:
+        i, j = facts["pair"]
+        assert not contract.allowed(np.array(i), np.array(j))
+
+
+def test_a_certificate_holds_for_its_own_contract_alone():
+    reversed_blocks = lambda x: x.reshape(3, 2, 4, 4).flip(2).reshape(3, 8, 4)  # noqa: E731
+    facts = of_graph(reversed_blocks, (X,), {}, [X], 1, blocks(8, 4).as_plain(), certificate=True)
+    held = json.loads(json.dumps(facts["certificate"]))
+    assert "stop = 4, 4, 4, 4, 8" in recheck(held)
+    for wrong in (causal(8), prefix(8, 4), blocks(8, 2)):
+        with pytest.raises(CertificateError, match="later input"):
+            recheck(held | {"stop": wrong.stop.tolist()})
+    for wrong in ([8] * 7, "all", [9] * 8, None):
+        with pytest.raises(CertificateError, match="stop: expected 8 integers"):
+            recheck(held | {"stop": wrong})
+
+
+def test_other_contracts_of_a_file_are_proved_too(models):
+    report = asked(models, "Cumulative", contract=blocks(8, 2))
+    assert report.verdict == "holds" and report.evidence.startswith("proved from the graph: causal by blocks of 2")
+    alone_report = asked(models, "Cumulative", shape="3,n,4", contract=alone(3))
+    assert alone_report.evidence.startswith("proved from the graph: independent of the rest of the batch")
 
 
 def test_a_function_of_arrays_has_no_graph(models):

@@ -1,0 +1,359 @@
+"""Do two ways to the same outputs agree? f(x[:k]) and f(x)[:k], with padding and without, step by step and at once.
+
+A *variant* is another run that has to give some outputs of the full run again. Shapes differ between the two, so sums
+may be taken in another order, and equal bits are not to be expected: what is left must be within the rounding noise of
+the channel, measured as in `noise` by redrawing the rounding of both runs, or by moving both along a line. All of it is
+*measured*, at the values tried, and every variant is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.leaks.callables import (
+    UNDECIDED,
+    ZERO_FILL,
+    Judged,
+    Model,
+    Observed,
+    Report,
+    blind_outputs,
+    few,
+    settle_state,
+    unchanged,
+)
+from monarch_theory.leaks.contracts import Cut
+from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, spread_order
+from monarch_theory.leaks.inputs import Inputs, UndecidedError
+from monarch_theory.leaks.judge import EXPLAINED, STEP, Facts, immoderate, roundoffs
+from monarch_theory.leaks.noise import LARGEST, along_line, floor_factor, redrawn, scale
+from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference
+from monarch_theory.sandbox import Outcome, SandboxError
+
+__all__ = ["Agreement", "Variant", "check_agreement", "padded", "same", "truncated"]
+
+Run = Callable[..., Named]
+YES, NO = "holds", "does not hold"
+FEW = 6
+"""Variants that are tried with every kind of values; all are with the usual one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A run that gives the outputs `watched` of the full run again, as the places `taken` of `length` of its own.
+
+    words: what it is, after "output i is another".
+    """
+
+    words: str
+    run: Run
+    length: int
+    watched: slice
+    taken: slice
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """What must agree: a name for reports, and the variants of a model for inputs of one shape."""
+
+    name: str
+    variants: tuple[Variant, ...]
+
+
+def truncated(model: Model, inputs: Inputs) -> Agreement:
+    """Outputs 0 … k − 1 are the same where the model is given the first k inputs alone, for every k < n."""
+
+    def first(k: int) -> Variant:
+        def run(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
+            return model(x[inputs.places(0, k)], redraw, amplitude)
+
+        return Variant(f"where the first {k} of the inputs are given alone", run, k, slice(0, k), slice(0, k))
+
+    return Agreement("the same for the first inputs alone", tuple(first(k) for k in range(1, inputs.n)))
+
+
+def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
+    """Outputs are the same with padding on one side, of any content and amount, where the mask says so.
+
+    Args:
+        model: one whose call takes `padded`, the places padded before and after, and masks them.
+    """
+    n, amounts = inputs.n, [*range(1, 5), inputs.n // 2, inputs.n]
+
+    def by(amount: int, content: str) -> Variant:
+        before, after = (amount, 0) if side == "left" else (0, amount)
+
+        def run(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
+            filled = np.take(filling(content, inputs, x), np.arange(amount) % n, inputs.axis)
+            whole = np.concatenate([filled, x] if before else [x, filled], inputs.axis)
+            return model(whole, redraw, amplitude, padded=(before, after))  # type: ignore[no-any-return]
+
+        words = f"with padding of {amount} on the {side}, of {content}"
+        return Variant(words, run, n + amount, slice(0, n), slice(before, before + n))
+
+    contents = ("the first token", "other tokens") if inputs.integer else ("zeros", "numbers", "large numbers")
+    return Agreement(
+        f"the same under padding on the {side}",
+        tuple(by(amount, content) for amount in dict.fromkeys(amounts) if amount for content in contents),
+    )
+
+
+def filling(content: str, inputs: Inputs, x: np.ndarray) -> np.ndarray:
+    """What padding holds, as much as the input."""
+    if content in ("zeros", "the first token"):
+        return np.zeros_like(x)
+    donor = inputs.futures(inputs.kinds[0]).donor(0)
+    return inputs.rounded(donor * 100.0) if content == "large numbers" else donor
+
+
+def same(other: Run, inputs: Inputs, name: str) -> Agreement:
+    """Another callable gives the same outputs: one that prefills and steps, another kernel."""
+    whole = slice(0, inputs.n)
+    return Agreement(f"the same as {name}", (Variant(f"from {name}", other, inputs.n, whole, whole),))
+
+
+def outputs_of(variant: Variant, layout: Layout, n: int, called: Named) -> Outputs:
+    """What a variant gives of the judged arrays, at their places among the n of the full run, zeros elsewhere.
+
+    Raises:
+        UndecidedError: shapes are not those of the full run with the variant's length.
+    """
+    arrays = []
+    for k, axis, shape, name in zip(layout.indices, layout.axes, layout.shapes, layout.names, strict=True):
+        expected = (*shape[:axis], variant.length, *shape[axis + 1 :])
+        got = called[0][k].shape if len(called[0]) == layout.count else f"{len(called[0])} arrays"
+        if got != expected:
+            raise UndecidedError("shape change", f"{name} {variant.words}: expected shape {expected}, got {got}")
+        moved = np.moveaxis(called[0][k], axis, 0).reshape(variant.length, -1)
+        held = np.zeros((n, moved.shape[1]), np.int8 if moved.dtype == bool else moved.dtype)
+        held[variant.watched] = moved[variant.taken]
+        arrays.append(held)
+    return Outputs(tuple(arrays))
+
+
+@dataclass
+class Comparison:
+    """All variants of one model against its full run."""
+
+    observe: Observed
+    agreement: Agreement
+    facts: Facts
+    inputs: Inputs
+    progress: Callable[[int, int], None]
+    found: dict[int, tuple[Found, Variant]] = field(default_factory=dict)
+    tested: set[int] = field(default_factory=set)
+    identical: bool = True
+    worst: tuple[float, float] = (0.0, 0.0)
+    coarse: float = 0.0
+    doubt: UndecidedError | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.coverage = Coverage(self.inputs)
+
+    def run(self, deadline: float) -> None:
+        """Every variant with the usual values, then a few with each other kind."""
+        variants = self.agreement.variants
+        order = [k - 1 for k in spread_order(len(variants) + 1)]
+        for number, (kind, x) in enumerate(values(self.inputs)):
+            y = self.observe(x)
+            for k in order if number == 0 else order[:FEW]:
+                if number and time.monotonic() > deadline:
+                    return
+                if number == 0 and time.monotonic() > deadline and len(self.tested) >= FEW:
+                    break
+                self._compare(variants[k], k, kind, x, y)
+                if number == 0:
+                    self.tested.add(k)
+                    self.progress(len(self.tested), len(variants))
+            if self.found:
+                return
+
+    def _compare(self, variant: Variant, number: int, kind: str, x: np.ndarray, y: Outputs) -> None:
+        def other(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
+            assert self.observe.layout is not None
+            self.observe.forwards += 1
+            if self.observe.always_fresh:
+                self.observe.model.fresh()
+            return outputs_of(variant, self.observe.layout, self.inputs.n, variant.run(x, redraw, amplitude))
+
+        z = self._observed(other, x, variant)
+        if z is None:
+            return
+        self.coverage.add(kind, x)
+        cut = Cut(number + 1, variant.watched, slice(0, self.inputs.n), 0, number + 1)
+        if y.same_bits(z, variant.watched):
+            return
+        response = difference(y, z, variant.watched)
+        self.identical = self.identical and not response.any()
+        if np.isinf(response).any() and immoderate(self.inputs, x):
+            self._note(f"values of size {float(np.abs(x).max()):.0e} are beyond the model's own range: left out")
+            return
+        try:
+            response, floor = self._floor(other, x, y, z, cut)
+        except UndecidedError as doubt:
+            self.doubt = self.doubt or doubt
+            return
+        size = np.where(scale(y, z) > 0, scale(y, z), 1.0)
+        leaks = response > floor
+        if not leaks.any():
+            self.worst = max(self.worst, (float((response / size).max()), float((floor / size).max())))
+            if kind == self.inputs.kinds[0]:  # of special values, as constants, rounding may be all that is left
+                self.coarse = max(self.coarse, float(np.median(floor / size, axis=0).max()))
+            return
+        stops = np.cumsum([a.shape[1] for a in y.arrays])
+        assert self.observe.layout is not None
+        for k, stop in enumerate(stops):
+            columns = slice(int(stop) - y.arrays[k].shape[1], int(stop))
+            shorter = k not in self.found or variant.length < self.found[k][1].length
+            if shorter and leaks[:, columns].any():
+                row = int(np.argmax(leaks[:, columns].any(axis=1)))
+                at = int(np.argmax(np.where(leaks[row, columns], response[row, columns], 0.0)))
+                sizes = float(response[row, columns][at]), float(floor[row, columns][at])
+                i = variant.watched.start + row
+                self.found[k] = Found(i, None, *sizes, 0.0, self.observe.layout.names[k], kind), variant
+
+    def _floor(
+        self, other: Callable[..., Outputs], x: np.ndarray, y: Outputs, z: Outputs, cut: Cut
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Response and floor of the outputs watched: the noise of a channel is that of all its places together."""
+        inputs, units = self.inputs, roundoffs(y, self.observe.layout.dtypes if self.observe.layout else ())
+        response = difference(y, z, cut.watched)
+        own = units * scale(y, z)
+        if self.facts.redraws:
+            noise = redrawn(self.observe, x, x, cut.watched, inputs.seed + 17 * cut.number, other=other)
+        elif inputs.integer or inputs.half:
+            bound = np.broadcast_to(EXPLAINED * inputs.n * own, response.shape)
+            if ((response > 0) & (response <= bound)).any() and not (response > bound).any():
+                raise UndecidedError(
+                    "noise",
+                    f"the two differ by {response.max():.1e}, which may be rounding, and the noise of this callable "
+                    "cannot be measured: ask again with --dtype float64 or float32",
+                )
+            return response, bound
+        else:
+            u = max(float(units.max()), np.finfo(inputs.array_dtype).eps / 2)
+            rng = np.random.default_rng([inputs.seed, cut.number])
+            steady, noise = along_line(self.observe, inputs, x, x, cut, rng, STEP * u, other=other)
+            response = np.minimum(response, np.maximum(steady, 0.0))
+        factor = floor_factor(inputs, response.size, True)
+        with np.errstate(all="ignore"):
+            pooled = np.sqrt((np.minimum(noise, 1e150) ** 2).mean(axis=0))
+        both = np.maximum(np.maximum(noise, pooled), own)
+        return response, factor * np.minimum(both, LARGEST / factor)
+
+    def _observed(self, other: Callable[..., Outputs], x: np.ndarray, variant: Variant) -> Outputs | None:
+        """The outputs of the variant, or None where it raises: then nothing is said to hold."""
+        try:
+            return other(x)
+        except (UndecidedError, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+                raise
+            said = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+            self.doubt = self.doubt or UndecidedError("exception", f"the model raised {said}, {variant.words}")
+            return None
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def values(inputs: Inputs) -> Iterator[tuple[str, np.ndarray]]:
+    """Inputs to try, the usual ones first: of each kind the base, and what the kind puts in a future."""
+    for kind in inputs.kinds:
+        futures = inputs.futures(kind)
+        yield kind, futures.base
+        yield kind, np.ascontiguousarray(futures.donor(0))
+
+
+def check_agreement(
+    model: Model,
+    inputs: Inputs,
+    agreement: Agreement,
+    *,
+    longest: float,
+    accept_partial: bool = False,
+    output: str | None = None,
+    output_axis: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Whether all variants give the outputs of the full run again; parameters that are all zero are drawn at random.
+
+    Args:
+        longest: seconds for it.
+        accept_partial: say that it holds where there was time for some variants only.
+    """
+    started = time.monotonic()
+    observe, notes = Observed(model, inputs, output_axis, output), list[str]()
+    comparison: Comparison | None = None
+    try:
+        constant = settle_state(observe, inputs, notes)
+        blind = blind_outputs(observe, inputs, notes)
+        if model.zeros:
+            model.fill(ZERO_FILL)
+            notes.append(f"all-zero parameters were drawn at random: {few(model.zeros)}")
+        facts = model.facts(inputs.draw(0)[0])
+        comparison = Comparison(observe, agreement, facts, inputs, progress)
+        comparison.run(started + longest)
+        report = concluded(comparison, constant, accept_partial)
+        if report.holds and blind:
+            raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
+        if report.holds and not model.zeros and not observe.always_fresh and not unchanged(observe, inputs):
+            raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")
+    except (UndecidedError, SandboxError) as error:
+        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
+        report = Report(UNDECIDED, "none", error.message, outcome)
+    return replace(
+        report, contract=agreement.name, n=inputs.length, shape=inputs.shape, dtype=inputs.dtype, seed=inputs.seed,
+        method="two runs compared", forwards=observe.forwards, seconds=round(time.monotonic() - started, 3),
+        cuts_tested=len(comparison.tested) if comparison else 0, cuts_total=len(agreement.variants),
+        covered=comparison.coverage.words(model.rows) if comparison else "",
+        notes=(*notes, *(comparison.notes if comparison else ())),
+    )  # fmt: skip
+
+
+def concluded(comparison: Comparison, constant: bool, accept_partial: bool) -> Report:
+    """The report of a finished comparison, without its counts.
+
+    Raises:
+        UndecidedError: nothing differs, and something was in doubt.
+    """
+    layout, tested, total = comparison.observe.layout, len(comparison.tested), len(comparison.agreement.variants)
+    assert layout is not None
+    judged = tuple(
+        Judged(name, shape, dtype, NO if k in comparison.found else YES, comparison.found.get(k, (None,))[0])
+        for k, (name, shape, dtype) in enumerate(zip(layout.names, layout.shapes, layout.dtypes, strict=True))
+    )
+    if comparison.found:
+        found, variant = min(comparison.found.values(), key=lambda pair: (pair[1].length, pair[0].output))
+        by = "turns to NaN or infinity, or from it," if np.isinf(found.size) else f"differs by {found.size:.3g}"
+        reason = f"output {found.output} {by} {variant.words}; the noise floor there is {found.floor:.1e}"
+        return Report(NO, "measured: difference above the noise floor", reason, witness=found, outputs=judged)
+    if total == 0:
+        return Report(YES, "proved", "there is nothing to compare", outputs=judged)
+    if comparison.doubt:
+        raise comparison.doubt
+    if comparison.coarse > COARSEST_FLOOR:
+        raise UndecidedError(
+            "noise",
+            f"rounding noise would hide a difference of {comparison.coarse:.1e} of the output: ask for more digits",
+        )
+    reason = "the two are equal" if comparison.identical else (
+        f"the two differ by at most {comparison.worst[0]:.1e} of a channel's size, within the floor "
+        f"{comparison.worst[1]:.1e} that rounding noise sets"
+    )  # fmt: skip
+    evidence = "measured: equal" if comparison.identical else "measured: to rounding"
+    verdict, outcome = YES, None
+    reason += f", in all {total} variants" if tested == total else f", in {tested} of {total} variants"
+    if tested < total and not accept_partial:
+        verdict, outcome = UNDECIDED, "partial"
+    if constant:
+        reason = f"constant: the output never changed with the input; {reason}"
+    return Report(verdict, evidence, reason, outcome, outputs=judged)

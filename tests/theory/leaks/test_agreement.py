@@ -1,0 +1,170 @@
+"""Two ways to the same outputs: the first inputs alone, padding, another callable; right ones, and wrong ones."""
+
+import numpy as np
+import pytest
+
+from monarch_theory.leaks.agreement import check_agreement, padded, same, truncated
+from monarch_theory.leaks.callables import ArrayModel
+from monarch_theory.leaks.files import Agree, check_file
+from monarch_theory.leaks.inputs import Inputs
+
+N = 12
+W = np.random.default_rng(0).standard_normal((3, 3))
+
+
+def convolved(x):
+    n, k = len(x), np.exp(-np.arange(len(x)) / 3)
+    return np.fft.irfft(np.fft.rfft(x, 2 * n) * np.fft.rfft(k, 2 * n), 2 * n)[:n]
+
+
+def by_length(x):
+    """A step in scale at a length, as of stretched positions."""
+    return np.cumsum(x) * (1.0 if len(x) <= 8 else 1.0 + 1e-9)
+
+
+TRUNCATED = {
+    "cumulative": (np.cumsum, True),
+    "transforms of other lengths": (convolved, True),
+    "matrix products": (lambda x: np.tri(len(x)) @ np.tanh(x), True),
+    "whole": (lambda x: x - x.mean(), False),
+    "positions from the end": (lambda x: x + np.arange(len(x))[::-1], False),
+    "a whisper of the length": (by_length, False),
+    "normalised by the root of n": (lambda x: np.cumsum(x) / np.sqrt(len(x)), False),
+    "a padded chunk": (lambda x: x + np.pad(x, (0, -len(x) % 4)).reshape(-1, 4).sum(1).repeat(4)[: len(x)], False),
+    "constant": (lambda x: np.ones(len(x)), True),
+}
+
+
+def ask(f, agreement, *, shape="n", dtype="float64", longest=20.0):
+    inputs, model = Inputs.of(shape, N, dtype), f if hasattr(f, "fresh") else ArrayModel(f)
+    return check_agreement(model, inputs, agreement(model, inputs), longest=longest)
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_the_first_inputs_alone(name):
+    f, agrees = TRUNCATED[name]
+    report = ask(f, truncated)
+    assert report.holds is agrees, report
+    assert report.contract == "the same for the first inputs alone" and report.cuts_total == N - 1
+    if agrees:
+        assert report.cuts_tested == N - 1
+    else:
+        assert report.witness.input is None and "given alone" in report.reason
+
+
+def test_tokens_and_channels_are_compared_too():
+    assert ask(lambda t: np.cumsum(t, 1), truncated, shape="2,n", dtype="int64").holds
+    assert ask(lambda t: t + t[:, -1:] % 3, truncated, shape="2,n", dtype="int64").holds is False
+    assert ask(lambda x: np.cumsum(x, 1) @ W, truncated, shape="2,n,3").holds
+
+
+def test_what_cannot_be_compared_is_undecided():
+    def only_even(x):
+        if len(x) % 2:
+            raise ValueError("even lengths alone")
+        return np.cumsum(x)
+
+    assert ask(only_even, truncated).outcome == "exception"
+    assert ask(lambda x: np.cumsum(x) * np.nan, truncated).outcome == "not finite"
+    assert ask(lambda x: np.cumsum(x) + 0 * x[0] + np.random.default_rng().random(), truncated).outcome == "random"
+    assert ask(np.cumsum, truncated, longest=1e-6).outcome == "partial"
+    assert ask(lambda x: np.resize(x, max(len(x), N)), truncated).outcome == "shape change"
+
+
+class Masked(ArrayModel):
+    """A model with a mask of ones, zero at padding."""
+
+    def __init__(self, f):
+        super().__init__(lambda x: f(x, np.ones(len(x))))
+        self.with_mask = f
+
+    def __call__(self, x, redraw=None, amplitude=1.0, padded=(0, 0)):
+        mask = np.ones(len(x))
+        mask[: padded[0]] = 0
+        mask[len(x) - padded[1] :] = 0
+        return ArrayModel(lambda x: self.with_mask(x, mask))(x, redraw, amplitude)
+
+
+def mean_of_unmasked(x, mask):
+    return x - (x * mask).sum() / mask.sum()
+
+
+def positions(mask):
+    return np.cumsum(mask) - 1
+
+
+PADDED = {
+    "masked sums": (lambda x, mask: np.cumsum(x * mask), "left", True),
+    "sums that read padding": (lambda x, mask: np.cumsum(x), "left", False),
+    "the same, padded on the right": (lambda x, mask: np.cumsum(x), "right", True),
+    "mean of unmasked": (mean_of_unmasked, "right", True),
+    "mean of all": (lambda x, mask: x - (x * mask).mean(), "right", False),
+    "positions of the mask": (lambda x, mask: x * mask + positions(mask), "left", True),
+    "positions of the array": (lambda x, mask: x * mask + np.arange(len(x)), "left", False),
+    "a finite mask": (lambda x, mask: np.cumsum(x * np.where(mask > 0, 1, 1e-9)), "left", False),
+    "padding seen when large": (lambda x, mask: x + 1e-6 * (np.abs(x * (1 - mask)).max() > 50), "right", False),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_padding(name):
+    f, side, agrees = PADDED[name]
+    report = ask(Masked(f), lambda model, inputs: padded(model, inputs, side))
+    assert report.holds is agrees, report
+
+
+def test_another_callable():
+    slow = lambda x: np.array([x[: k + 1].sum() for k in range(len(x))])  # noqa: E731
+    for other, agrees in ((slow, True), (lambda x: slow(x) + 1e-9 * (x > 3), False)):
+        report = ask(np.cumsum, lambda model, inputs, other=other: same(ArrayModel(other), inputs, "slow"))
+        assert report.holds is agrees, report
+
+
+STEPS = """
+import numpy as np
+class Recurrence:
+    def __init__(self): self.decay = np.random.random()
+    def __call__(self, x):
+        y, state = np.empty_like(x), 0.0
+        for k in range(len(x)):
+            state = self.decay * state + x[k]
+            y[k] = state
+        return y
+    def prefill_and_step(self, x, leave=1.0):
+        k = len(x) // 2
+        y = list(self(x[:k]))
+        state = leave * (y[-1] if y else 0.0)
+        for value in x[k:]:
+            state = self.decay * state + value
+            y.append(state)
+        return np.array(y)
+    def forgetful(self, x): return self.prefill_and_step(x, 0.999)
+def masked(x, attention_mask): return np.cumsum(x * attention_mask)
+def unmasked(x, attention_mask): return np.cumsum(x)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("steps") / "steps.py"
+    file.write_text(STEPS)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "agree", "status"),
+    [
+        ("Recurrence", Agree("same", "Recurrence().prefill_and_step"), 0),
+        ("Recurrence", Agree("same", "Recurrence().forgetful"), 1),
+        ("Recurrence", Agree("same", "Recurrence().missing"), 2),
+        ("Recurrence", Agree("truncated"), 0),
+        ("masked", Agree("truncated"), 0),
+        ("masked", Agree("padding", "left"), 0),
+        ("unmasked", Agree("padding", "left"), 1),
+        ("Recurrence", Agree("padding", "left"), 2),
+    ],
+)
+def test_of_a_file(file, name, agree, status):
+    report = check_file(file, name, N, agree=agree)
+    assert report.exit_code == status, report
+    assert status < 2 or report.outcome in ("name missing", "bad input")
