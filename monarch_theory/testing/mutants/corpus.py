@@ -73,7 +73,9 @@ class Mutant:
         right = (FOLDER / f"with_{self.library}.py.txt").read_text()
         if right.count(self.before) != 1:
             count = right.count(self.before)
-            raise ValueError(f"before: expected {self.before!r} once in with_{self.library}.py.txt, got it {count} times")
+            raise ValueError(
+                f"before: expected {self.before!r} once in with_{self.library}.py.txt, got it {count} times"
+            )
         return right.replace(self.before, self.after)
 
 
@@ -139,7 +141,9 @@ RIGHT = (
     RightKernel("monarch_gpu", "monarch_dft_backward", DFT_BACK, COMPLEX),
     RightKernel("monarch_gpu", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
     RightKernel("monarch_gpu", "causal_monarch_backward", CAUSAL_BACK, REAL, fails_fixed_rtol=True),
-    RightKernel("triton", "block_diagonal_multiply", BLOCK, ("float32", "bfloat16", "float16"), max_size=17, most_runs=60),
+    RightKernel(
+        "triton", "block_diagonal_multiply", BLOCK, ("float32", "bfloat16", "float16"), max_size=17, most_runs=60
+    ),
     RightKernel("cupy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("cupy", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX)),
     RightKernel("cupy", "monarch_multiply_of_this_project", MULTIPLY, (*WIDE, *COMPLEX)),
@@ -147,7 +151,9 @@ RIGHT = (
     RightKernel("cuda", "block_diagonal_multiply", BLOCK, ("float32",), max_size=36, most_runs=20),
     RightKernel("cuda", "block_diagonal_multiply_bfloat16", BLOCK, ("bfloat16",), max_size=36, most_runs=20),
     RightKernel("cuda", "block_diagonal_multiply_watched_for_races", BLOCK, ("float32",), max_size=36, most_runs=20),
-    RightKernel("cuda", "block_diagonal_multiply_backward", BLOCK_BACK, ("float32", "complex64"), max_size=36, most_runs=20),
+    RightKernel(
+        "cuda", "block_diagonal_multiply_backward", BLOCK_BACK, ("float32", "complex64"), max_size=36, most_runs=20
+    ),
     RightKernel("cuda", "monarch_multiply", MULTIPLY, ("float64", "float32", "complex64"), max_size=36, most_runs=20),
     RightKernel("cuda", "long_convolution", LONG, ("float32",), max_size=36, most_runs=20),
 )
