@@ -20,7 +20,9 @@ def check(
     op: Annotated[str, typer.Option(help="Op by name, or your own as FILE.py:NAME.")] = "monarch-multiply",
     dtype: Annotated[str, typer.Option(help="float64, float32, bf16, fp16, complex64 or complex128.")] = "float32",
     cases: Annotated[int, typer.Option(help="How many cases to try, from small to large.")] = 200,
-    seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Determines every case [default: 0; drawn and printed with --untrusted].")
+    ] = None,
     bound: Annotated[
         str | None, typer.Option(help="deterministic, or probabilistic as transforms and convolutions are by default.")
     ] = None,
@@ -38,6 +40,9 @@ def check(
     shape: Annotated[str | None, typer.Option(help="Only these sizes: batch=8,n=2048 or radices=8x8.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one case.")] = 10.0,
     memory: Annotated[float, typer.Option(help="GiB the kernel's process may use; 0: no limit.")] = 8.0,
+    untrusted: Annotated[
+        bool, typer.Option("--untrusted", help="It may want to fool the judge: confine it, on cases nobody can know.")
+    ] = False,
     script: Annotated[Path | None, typer.Option(help="Write the reproducing script here as well.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the ulp histogram here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on stdout.")] = False,
@@ -69,7 +74,7 @@ def check(
             found = checking.check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
-                operands=operands, rounding=rounding, algorithm=algorithm,
+                operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted,
                 on_case=lambda done, total: progress.update(task, completed=done, total=total),
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),
             )  # fmt: skip

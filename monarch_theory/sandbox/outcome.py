@@ -22,6 +22,7 @@ class Outcome(Enum):
     NOT_AN_ARRAY = "not an array"
     IN_PLACE = "in-place write"
     TRAINING = "training mode"
+    NOT_CONFINED = "not confined"
 
 
 class SandboxError(Exception):

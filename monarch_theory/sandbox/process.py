@@ -95,10 +95,21 @@ class Sandbox:
         self.deadline = time.monotonic() + self.timeout
         child_reads, self._out = os.pipe()
         self._in, child_writes = os.pipe()
+        try:
+            self._process = self._start(child_reads, child_writes)
+        finally:
+            os.close(child_reads)
+            os.close(child_writes)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        return self
+
+    def _start(self, child_reads: int, child_writes: int) -> subprocess.Popen[bytes]:
+        """The process, which is to take requests from one descriptor and to answer on the other."""
         root = str(Path(monarch_theory.__file__).parents[1])
         paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         arguments = [str(child_reads), str(child_writes), str(self.memory or 0)]
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", self.child, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -107,11 +118,6 @@ class Sandbox:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self.environment},
         )
-        os.close(child_reads)
-        os.close(child_writes)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -267,9 +273,9 @@ class Sandbox:
 
     def _listen(self) -> None:
         """Drain what user code prints; its end may explain a crash."""
-        assert self._process.stdout is not None
+        said: Any = self._process.stdout or self._process.stderr
         with contextlib.suppress(ValueError, OSError):
-            while part := self._process.stdout.read1(4096):  # type: ignore[attr-defined]
+            while part := said.read1(4096):
                 self._heard.append(part)
 
 

@@ -34,13 +34,14 @@ class Serves(Protocol):
     path: str
 
 
-def serve(server: Serves, what: str) -> None:
+def serve(server: Serves, what: str, arguments: list[str] | None = None) -> None:
     """Answer requests until there are no more; `what` is what messages call the user's code.
 
-    Arguments of the process: the descriptor to read requests from, the one to answer on, the memory limit in GiB (0:
-    none).
+    Arguments, those of the process where none are given: the descriptor to read requests from, the one to answer on,
+    the memory limit in GiB (0: none).
     """
-    incoming, outgoing, gibibytes = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    first, second, third = sys.argv[1:4] if arguments is None else arguments
+    incoming, outgoing, gibibytes = int(first), int(second), float(third)
     sys.argv = [what.split()[-1]]
     for descriptor in (incoming, outgoing):
         os.set_inheritable(descriptor, False)
@@ -59,9 +60,12 @@ def serve(server: Serves, what: str) -> None:
         return data
 
     while True:
-        reply = answer(server, actions, what, *wire.receive(read))
+        header, arrays = wire.receive(read)
+        reply = answer(server, actions, what, header, arrays)
         if os.getpid() != own:
             os._exit(0)  # user code forked, and this is the copy
+        if "ticket" in header:
+            reply[0]["ticket"] = header["ticket"]
         view = memoryview(encoded(reply))
         while view:
             view = view[os.write(outgoing, view) :]

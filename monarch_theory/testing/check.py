@@ -14,14 +14,17 @@ import numpy as np
 from monarch_theory import formats
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
+from monarch_theory.sandbox.confinement import STARTING, Confinement
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
-from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
-from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.judge import OF_VALUES, Judgement, Reference, Verdict, judge, reference, ulps
+from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
+from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
 
@@ -77,6 +80,8 @@ class Report:
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
         interpreted: Triton's interpreter ran the kernel, in place of a GPU.
+        secret: the seed was drawn for this check alone, and not known to the kernel.
+        untrusted: the kernel was to be kept behind walls; confinement: those that stood.
         timeout, memory: seconds and GiB the kernel was allowed.
     """
 
@@ -103,6 +108,9 @@ class Report:
     timeout: float
     memory: float | None
     failure: Failure | None = None
+    secret: bool = False
+    untrusted: bool = False
+    confinement: Confinement | None = None
 
     @property
     def exit_code(self) -> int:
@@ -118,6 +126,10 @@ class Report:
     def refused(self) -> int:
         """Cases the kernel declined."""
         return self.coverage.refused
+
+
+IN_PLACE = 3
+"""Of the cases of a kernel that is not trusted, one in so many is also run on other data in the same arrays."""
 
 
 def op_from(name: str) -> Op:
@@ -157,12 +169,35 @@ def dtype_named(name: str, op: Op) -> str:
 
 
 def observe(
-    kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None
+    kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None, other: bool = False
 ) -> Observation:
-    """Run the kernel on a case and judge it."""
+    """Run the kernel on a case and judge it; where it is not trusted, the answer is computed after the kernel's."""
+    if not kernel.untrusted:
+        expected = expected or reference(case, model, model.failure or 1e-9)
+    shapes = shapes_of_answers(case) if expected is None else [one.truth.high.shape for one in expected]
+    run = kernel.run(case, out=tuple(shapes), other=other)
     expected = expected or reference(case, model, model.failure or 1e-9)
-    run = kernel.run(case, out=tuple(one.truth.high.shape for one in expected))
-    return Observation(case, run, expected, judge(case, run, expected))
+    judgement = judge(case, run, expected)
+    if other and run.outcome is None and not run.refused and judgement.verdict is Verdict.RIGHT:
+        judgement = judged_in_place(case, run, model) or judgement
+    return Observation(case, run, expected, judgement)
+
+
+def judged_in_place(case: Case, run: Run, model: ErrorModel) -> Judgement | None:
+    """The judgement on what came of data that was negated where it lay, where that is not right."""
+    data = next(iter(case.arrays))
+    negated = replace(case, arrays=case.arrays | {data: -case.arrays[data]})
+    found = judge(negated, replace(run, outputs=run.other, again=()), reference(negated, model, model.failure or 1e-9))
+    if found.verdict is Verdict.RIGHT:
+        return None
+    message = "other data in the same arrays gives a wrong result: it remembers by something else than their values"
+    return replace(found, verdict=Verdict.STALE, message=message)
+
+
+def shapes_of_answers(case: Case) -> list[tuple[int, ...]]:
+    """The shape of every output: that of the answer for other values."""
+    ones = {name: np.ones(a.shape) for name, a in case.values.items()}
+    return [a.shape for a in case.op.answers(ones, case.shape)]
 
 
 def check(
@@ -171,7 +206,7 @@ def check(
     op: Op | str,
     dtype: str = "float32",
     *,
-    seed: int = 0,
+    seed: int | None = None,
     cases_wanted: int = 200,
     timeout: float = 10.0,
     memory: float | None = 4.0,
@@ -183,6 +218,8 @@ def check(
     rounding: str = "nearest",
     algorithm: str = "conventional",
     failure_probability: float = 1e-9,
+    untrusted: bool = False,
+    explained: bool = True,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
 ) -> Report:
@@ -192,7 +229,7 @@ def check(
         path, name: a Python file and the function in it.
         op: an `Op`, its name, or FILE.py:NAME.
         dtype: as torch names it, or bf16, fp16, fp32, fp64.
-        seed: determines every case.
+        seed: determines every case; None: 0, or where the kernel is not trusted one that is drawn, and then told.
         cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
         timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
@@ -201,6 +238,9 @@ def check(
         bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`; None:
             probabilistic for transforms and convolutions, deterministic for other ops.
         operands, rounding, algorithm: further claims (see `default_model`).
+        untrusted: the kernel may want to fool the judge. It runs behind walls (`monarch_theory.sandbox.confinement`),
+            on cases nobody can know, and at last from a plain script; without the walls needed there is no verdict.
+        explained: look for the smallest failing case, its cause and a script that shows it.
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`, `shape`: what the kernel promises to take.
 
@@ -229,7 +269,11 @@ def check(
     )  # fmt: skip
     progress = _Progress(model)
     declined: list[Observation] = []
+    secret = untrusted and seed is None
+    seed = (secret_seed() if untrusted else 0) if seed is None else seed
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
+    if untrusted:
+        plan = unforeseen(plan, seed, restrictions)
     patience = Patience(timeout)
 
     def report(verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
@@ -239,24 +283,32 @@ def check(
             outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
-            interpreted=progress.interpreted, seed=seed,
-            seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
+            interpreted=progress.interpreted, seed=seed, secret=secret, confinement=kernel.confinement,
+            untrusted=untrusted, seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
     def shown(verdict: Verdict, failure: Failure) -> Report:
         """The report on a failure, whose script was run first."""
         from monarch_theory.testing.reproduce import reproduced
 
+        if not explained:
+            return report(verdict, failure.smallest.judgement.message, failure)
         return reproduced(report(verdict, failure.smallest.judgement.message, failure))
 
+    def why(seen: Observation) -> Failure:
+        if not explained:
+            return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
+        return explain(kernel, seen, model, progress.truths, restrictions)
+
+    kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted)
     try:
-        with Kernel(path, name, timeout=timeout, memory=memory, face=face) as kernel:
+        with kernel:
             for done, case in enumerate(plan):
                 on_case(done, len(plan))
-                if patience.is_over(case):
+                if patience.is_over(case) and not untrusted:
                     progress.skip(case)
                     continue
-                seen = observe(kernel, case, model)
+                seen = observe(kernel, case, model, other=untrusted and done % IN_PLACE == 0)
                 patience.heard(case, seen.run.seconds)
                 if seen.judgement.verdict is Verdict.EXCEPTION:
                     # a wrong value elsewhere says more than an exception here
@@ -264,13 +316,16 @@ def check(
                     continue
                 progress.add(seen)
                 if seen.judgement.failed:
-                    failure = explain(kernel, seen, model, progress.truths, restrictions)
+                    failure = why(seen)
                     return shown(seen.judgement.verdict, failure)
             on_case(len(plan), len(plan))
             unexpected = [s for s in declined if not may_decline(s) or not progress.coverage.cases]
             if unexpected:
-                failure = explain(kernel, unexpected[0], model, progress.truths, restrictions)
+                failure = why(unexpected[0])
                 return shown(Verdict.EXCEPTION, failure)
+            forged = kernel.is_in_step() if untrusted else ""
+            if forged:
+                return report(Verdict.CRASH, forged)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, str(error))
     for seen in declined:
@@ -284,7 +339,33 @@ def check(
     found = progress.bias()
     if found is not None and found.significant:
         return shown(Verdict.BIASED, biased(found, model))
+    if untrusted and not progress.interpreted:
+        try:
+            verdict, found_out = plainly(kernel, progress.cases, model, seed)
+        except SandboxError as error:
+            return report(Verdict.UNDECIDED, str(error))
+        if isinstance(found_out, Failure):
+            return shown(verdict, found_out)
+        if verdict is not Verdict.RIGHT:
+            return report(verdict, found_out)
     return report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+
+
+def plainly(kernel: Kernel, judged: list[Case], model: ErrorModel, seed: int) -> tuple[Verdict, Failure | str]:
+    """Whether the kernel is right as well where nothing tells it that it is judged; if not, a failure or why not."""
+    chosen = plain_cases(judged, seed)
+    if not chosen:
+        return Verdict.RIGHT, ""
+    runs = call_plainly(kernel, chosen, kernel.found_face, seconds=STARTING + MOST * kernel.timeout)
+    if isinstance(runs, str):
+        return Verdict.UNDECIDED, runs
+    for case, run in zip(chosen, runs, strict=True):
+        expected = reference(case, model, model.failure or 1e-9)
+        seen = Observation(case, run, expected, judge(case, run, expected))
+        if seen.judgement.verdict is not Verdict.RIGHT:
+            detail = "right where it is judged, and not where a plain script calls it"
+            return seen.judgement.verdict, Failure(seen.judgement.message, Cause("knows the judge", detail), seen, seen)
+    return Verdict.RIGHT, ""
 
 
 def biased(found: Bias, model: ErrorModel) -> Failure:
@@ -392,6 +473,7 @@ class _Progress:
         self.outputs: dict[str, float] = {}
         self.sharpness = Sharpness()
         self.seen: list[Observation] = []
+        self.cases: list[Case] = []
 
     def skip(self, case: Case) -> None:
         """Leave out a case that the kernel is too slow for."""
@@ -412,6 +494,7 @@ class _Progress:
             return
         self.interpreted |= seen.run.interpreted
         self.coverage = self.coverage.with_judged(seen.case, judgement.compared, judgement.unbounded)
+        self.cases.append(seen.case)
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)

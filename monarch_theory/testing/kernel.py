@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import select
+import subprocess
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.bundle import program
+from monarch_theory.sandbox.confinement import WALLS, Confined, Confinement, oracles
 from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
 
@@ -28,6 +33,7 @@ class Run:
             take this shape, dtype or layout.
         outputs: arrays it returned (bfloat16 as float32); dtypes: their names.
         again: what it returned for the same arguments a second time, if not the same bits.
+        other: what it returned when the data was negated where it lay, if that was asked for.
         face: kind of arrays the kernel was given, "numpy" or "torch"; takes_out: it was given `out` to write into.
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
@@ -42,6 +48,7 @@ class Run:
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
     dtypes: tuple[str, ...] = ()
     again: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    other: tuple[np.ndarray, ...] = field(default=(), repr=False)
     modified: tuple[str, ...] = ()
     face: str = "numpy"
     takes_out: bool = False
@@ -63,6 +70,48 @@ class KernelProcess(Sandbox):
         return self._ask(header, arrays, doing="loading" if header["do"] == "load" else "calling the kernel")
 
 
+class UntrustedProcess(KernelProcess):
+    """As `KernelProcess`, behind walls, without this package, and believed only where each answer has its ticket."""
+
+    def __init__(self, path: str, name: str, *, memory: float | None, walls: tuple[str, ...] = WALLS):
+        super().__init__(path, name, memory=memory)
+        main, files = program(memory)
+        self.confined = Confined(main, files, memory=memory, walls=walls)
+
+    def _start(self, child_reads: int, child_writes: int) -> subprocess.Popen[bytes]:
+        return self.confined.start(child_reads, child_writes)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.confined.stop()
+
+    def ask(self, header: dict, arrays: tuple[np.ndarray, ...] = (), *, seconds: float) -> tuple:  # type: ignore[type-arg]
+        """As before; what the process said unasked, or without the ticket of this request, is forged.
+
+        Raises:
+            SandboxError: CRASH where it is.
+        """
+        doing = "loading" if header["do"] == "load" else "calling the kernel"
+        if select.select([self._in], [], [], 0.0)[0]:
+            # the end of the process is something to read as well
+            self._read_unasked(doing)
+        ticket = secrets.token_hex(16)
+        answer, outputs = super().ask({**header, "ticket": ticket}, arrays, seconds=seconds)
+        if answer.pop("ticket", None) != ticket:
+            raise SandboxError(Outcome.CRASH, f"{doing}: an answer to something else came, which the kernel forged")
+        return answer, outputs
+
+    def _read_unasked(self, doing: str) -> None:
+        self.deadline = time.monotonic() + 1.0
+        try:
+            self._read(1, doing)
+        except EOFError:
+            raise self._ended(doing) from None
+        raise SandboxError(Outcome.CRASH, f"{doing}: an answer came that was not asked for, which the kernel forged")
+
+
 class Kernel:
     """A user's kernel, restarted whenever it takes its process down.
 
@@ -71,18 +120,21 @@ class Kernel:
         timeout: seconds for one call (three runs of the kernel); loading may take `load_timeout`.
         memory: GiB of private memory, or None.
         face: "numpy", "torch", or "auto": torch if the file imports torch.
+        untrusted: the process is kept behind walls (see `sandbox.confinement`); walls: those to put up.
 
     Raises:
-        SandboxError: on entering, if the kernel cannot be loaded.
+        SandboxError: on entering, if the kernel cannot be loaded, or not be confined as it is to be.
     """
 
     def __init__(
         self, path: str | Path, name: str, *, timeout: float = 10.0, memory: float | None = 4.0, face: str = "auto",
-        load_timeout: float = 120.0,
+        load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS,
     ):  # fmt: skip
         self.path, self.name, self.face = str(Path(path).resolve()), name, face
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
+        self.untrusted, self.walls = untrusted, walls
         self.calls = 0
+        self.confinement: Confinement | None = None
         self._process: KernelProcess | None = None
         self._found: dict[str, Any] = {}
 
@@ -115,11 +167,45 @@ class Kernel:
 
     def _running(self) -> KernelProcess:
         if self._process is None:
-            process = KernelProcess(self.path, self.name, memory=self.memory)
-            process.__enter__()
+            process = self._new()
             self._process = process
             self._load(process)
         return self._process
+
+    def _new(self) -> KernelProcess:
+        if not self.untrusted:
+            process = KernelProcess(self.path, self.name, memory=self.memory)
+            process.__enter__()
+            return process
+        if any(self.path.startswith(f"{folder}/") for folder in oracles()):
+            raise SandboxError(
+                Outcome.NOT_CONFINED, "expected a kernel outside of this package, which is hidden from it"
+            )
+        confined = UntrustedProcess(self.path, self.name, memory=self.memory, walls=self.walls)
+        confined.__enter__()
+        self.confinement = confined.confined.confinement
+        return confined
+
+    @property
+    def found_face(self) -> str:
+        """Kind of arrays it is given, "numpy" or "torch"."""
+        return str(self._found.get("face", "numpy"))
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether it is given an array to write into."""
+        return bool(self._found.get("takes_out"))
+
+    def is_in_step(self) -> str:
+        """Why the process is not waiting for the next request, as it is where no answer was forged; or empty."""
+        if self._process is None:
+            return ""
+        try:
+            self._process.ask({"do": "rest"}, seconds=self.timeout)
+        except SandboxError as error:
+            self.close()
+            return error.message
+        return ""
 
     def _load(self, process: KernelProcess) -> None:
         header = {"do": "load", "path": self.path, "name": self.name, "face": self.face}
@@ -128,12 +214,17 @@ class Kernel:
             raise SandboxError(Outcome.CRASH, "loading: the child's answer was garbled")
         self._found = {"face": answer["face"], "takes_out": answer["takes_out"]}
 
-    def run(self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = ()) -> Run:
-        """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`."""
+    def run(
+        self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), other: bool = False
+    ) -> Run:
+        """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`.
+
+        With `other`, also on the same arguments after the data was negated in place.
+        """
         self.calls += 1
         header = {
             "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
-            "options": dict(case.op.options(case.shape)), "out": out,
+            "options": dict(case.op.options(case.shape)), "out": out, "other": other,
         }  # fmt: skip
         try:
             process = self._running()
@@ -153,6 +244,7 @@ class Kernel:
 
 ANSWER: dict[str, type] = {
     "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "count": int, "interpreted": bool,
+    "repeated": bool,
 }  # fmt: skip
 """What the answer to a call holds besides the arrays."""
 
@@ -171,14 +263,21 @@ def run_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], names: tuple[
         if type(answer.get(key)) is not kind:
             raise ValueError(f"{key}: expected {kind.__name__}, got {type(answer.get(key)).__name__}")
     count, modified, dtypes = answer["count"], answer["modified"], answer["dtypes"]
-    if len(arrays) not in (count, 2 * count) or len(dtypes) != count or not all(isinstance(d, str) for d in dtypes):
+    again = count * (1 + answer["repeated"])
+    if (
+        count < 0
+        or len(arrays) not in (again, again + count)
+        or len(dtypes) != count
+        or not all(isinstance(d, str) for d in dtypes)
+    ):
         raise ValueError(f"count: expected one dtype for each array and each array once or twice, got {count}")
     if not all(type(i) is int and 0 <= i < len(names) for i in modified):
         raise ValueError(f"modified: expected positions of {len(names)} arguments, got {str(modified)[:40]}")
     return Run(
         outputs=arrays[:count],
         dtypes=tuple(dtypes),
-        again=arrays[count:],
+        again=arrays[count:again],
+        other=arrays[again:],
         modified=tuple(names[i] for i in modified),
         aliased=answer["aliased"],
         outside=answer["outside"],

@@ -10,7 +10,9 @@ Started by `monarch_theory.testing.kernel`, not by people. Every call goes like 
 3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was;
 4. it runs on the negated data, and the first result is looked at again: a kernel that hands out a buffer it reuses has
    changed it;
-5. it runs on the same data again: the result must be the same, bit for bit, or the report says that it is not.
+5. it runs on the same data again: the result must be the same, bit for bit, or the report says that it is not;
+6. where that is asked for, the data is negated where it lies, and the kernel runs on the very same arguments: what it
+   remembers by address, by identity or by shape is no answer to that.
 """
 
 from __future__ import annotations
@@ -71,6 +73,14 @@ def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
     return view, buffer
 
 
+def negate(buffer: np.ndarray) -> None:
+    """Change the sign of everything in a buffer, which for int16 are the bits of bfloat16."""
+    if buffer.dtype == np.int16:
+        np.bitwise_xor(buffer, np.int16(-0x8000), out=buffer)
+    else:
+        np.negative(buffer, out=buffer)
+
+
 def expandable(values: np.ndarray) -> bool:
     """Whether one slice along the first axis, repeated, is the whole."""
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
@@ -110,6 +120,10 @@ class KernelServer:
         interpretation.repair()
         return {"face": self.face, "takes_out": self.takes_out}, ()
 
+    def rest(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """Do nothing, and say so."""
+        return {}, ()
+
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
         given, buffers = [], []
@@ -143,9 +157,15 @@ class KernelServer:
             second = [a for a, _ in self.once(given, options, header).arrays]
             if [a.tobytes() for a in second] != [k.tobytes() for k in kept]:
                 again = tuple(np.array(a, order="C") for a in second)
+        other: tuple[np.ndarray, ...] = ()
+        if header.get("other") and not modified:
+            negate(buffers[0][0])
+            other = tuple(np.array(a, order="C") for a, _ in self.once(given, options, header).arrays)
+            negate(buffers[0][0])
         answer["count"] = len(kept)
+        answer["repeated"] = bool(again)
         answer["interpreted"] = interpretation.take_used()
-        return answer, kept + again
+        return answer, kept + again + other
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
@@ -184,7 +204,7 @@ class KernelServer:
     def arrays_of(self, returned: Any) -> list[tuple[np.ndarray, str]]:
         """Every output as an array and the name of its dtype."""
         with user_code("the kernel", self.path):
-            plain = [as_plain(one) for one in listed(returned)]
+            plain = [as_plain(one, os.path.dirname(self.path)) for one in listed(returned)]
         return [from_plain(*one) for one in plain]
 
     def laid_out(self, values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
@@ -257,17 +277,32 @@ def listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple | list) else [value]
 
 
-def as_plain(value: Any) -> tuple[Any, str]:
+def as_plain(value: Any, folder: str) -> tuple[Any, str]:
     """An output as a torch tensor or a NumPy array of no class of the user's, and the name of its type.
 
-    Whatever the user's classes do happens here, and not where the result is judged.
+    An object of a class of the user's own, who keeps files in `folder`, is no array: what it computes when it is read
+    was not returned.
     """
     torch: Any = sys.modules.get("torch")
+    if type(value) is not np.ndarray and not isinstance(value, np.ndarray) and not is_of_a_library(type(value), folder):
+        return None, f"{type(value).__name__}, a class of its own"
     if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
         return value.detach(), type(value).__name__
     if hasattr(value, "__array__") and hasattr(value, "dtype"):
         return np.asarray(value), type(value).__name__
     return None, type(value).__name__
+
+
+def is_of_a_library(kind: type, folder: str) -> bool:
+    """Whether a class is what a module from elsewhere than the user's folder calls by its name."""
+    module: Any = sys.modules.get(kind.__module__)
+    file = os.path.abspath(getattr(module, "__file__", None) or os.sep)
+    if module is None or os.path.dirname(file) == folder:
+        return False
+    found: Any = module
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind
 
 
 def from_plain(value: Any, kind: str) -> tuple[np.ndarray, str]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.formats import carrier_of, format_of
+from monarch_theory.sandbox.confinement import Confinement
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
@@ -49,6 +50,8 @@ def as_text(report: Report) -> str:
         lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
     if report.interpreted:
         lines.append(f"          run by {BLIND_SPOTS}")
+    if report.untrusted:
+        lines += _walls(report)
     lines.append(f"claim     {report.model.describe(report.op.claims)}")
     if report.worst is not None:
         worst = report.worst
@@ -80,6 +83,18 @@ def as_text(report: Report) -> str:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
+
+
+def _walls(report: Report) -> list[str]:
+    """What a kernel that is not trusted was kept from, and what not."""
+    known = "drawn for this check, unknown to the kernel" if report.secret else "given, so that it may be known"
+    lines = [f"untrusted the seed was {known}"]
+    if report.confinement is None:
+        return [*lines, "          nothing was confined"]
+    kept = (f"{what} ({', '.join(walls)})" for what, walls in report.confinement.confined().items())
+    lines.append(f"          kept from {'; '.join(kept)}")
+    open_to = [f"{what} ({why})" for what, why in report.confinement.unconfined().items()]
+    return [*lines, f"          not kept from {'; '.join(open_to)}"] if open_to else lines
 
 
 def _bars(ulps: np.ndarray) -> list[str]:
@@ -130,6 +145,9 @@ def as_dict(report: Report) -> dict[str, Any]:
             "message": failure.message, "cause": failure.cause.name, "detail": failure.cause.detail,
             "shape": dict(failure.smallest.case.shape), "family": failure.smallest.case.family,
             "layout": failure.smallest.case.layout, "reproduced": failure.reproduced, "script": script(report),
+        },
+        "untrusted": None if not report.untrusted else {
+            "secret_seed": report.secret, **(report.confinement or Confinement()).as_dict(),
         },
         "seed": report.seed,
         "seconds": round(report.seconds, 3),

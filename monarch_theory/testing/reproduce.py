@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from monarch_theory.sandbox.confinement import Confined
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.report import script
@@ -35,13 +37,15 @@ def reproduced(report: Report) -> Report:
         shown = failure.smallest if seen == id(failure.smallest) else failure.found
         for way in ways:
             tried = replace(report, failure=replace(failure, smallest=shown, way=way, reproduced=True))
-            if fails(script(tried), report.timeout):
+            if fails(script(tried), report.timeout, report.untrusted):
                 return tried
     return replace(report, failure=replace(failure, reproduced=False))
 
 
-def fails(text: str, timeout: float) -> bool:
-    """Whether a script exits otherwise than with zero."""
+def fails(text: str, timeout: float, untrusted: bool = False) -> bool:
+    """Whether a script exits otherwise than with zero; behind walls, where it calls what is not trusted."""
+    if untrusted:
+        return fails_confined(text, timeout)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "reproduce.py")
         path.write_text(text)
@@ -52,3 +56,16 @@ def fails(text: str, timeout: float) -> bool:
         except subprocess.TimeoutExpired:
             return True
     return done.returncode != 0
+
+
+def fails_confined(text: str, timeout: float) -> bool:
+    confined = Confined(text)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    try:
+        process = confined.start(nothing, nothing)
+        with open(os.devnull, "rb") as silent:
+            confined.heard(silent, 1, STARTING + timeout)
+    finally:
+        os.close(nothing)
+        confined.stop()
+    return process.returncode != 0

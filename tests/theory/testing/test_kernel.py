@@ -131,7 +131,15 @@ def test_layouts_hold_the_same_values(layout, shape):
     assert np.shares_memory(view, buffer) or not view.size
 
 
-ANSWER = {"dtypes": ["float32"], "modified": [], "aliased": False, "outside": False, "count": 1, "interpreted": False}
+ANSWER = {
+    "dtypes": ["float32"],
+    "modified": [],
+    "aliased": False,
+    "outside": False,
+    "count": 1,
+    "interpreted": False,
+    "repeated": False,
+}
 
 
 @pytest.mark.parametrize(
