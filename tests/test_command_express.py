@@ -343,7 +343,7 @@ def test_bad_files_are_named(tmp_path):
         ("missing.py:A", "no such file"),
         ("pickled.npy", "not pickled objects"),
         ("text.npy", "expected an .npy file of numbers"),
-        ("matrix.csv", "expected FILE.npy, FILE.npz, FILE.safetensors or FILE.py:NAME"),
+        ("matrix.csv", "expected FILE.py:NAME or a FILE among .npy, .safetensors, .npz, .pt"),
         *((name, f"{name}: expected an .npy file of numbers") for name in headers),
     ]:
         answer = run(tmp_path / name)

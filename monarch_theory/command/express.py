@@ -33,8 +33,8 @@ from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, co
 from monarch_theory.sandbox import Sandbox, SandboxError
 
 SOURCE = (
-    "FILE.npy; FILE.py:NAME for an array, operator or linear function; FILE.npz:NAME or FILE.safetensors:NAME, or "
-    "without NAME a comparison over all matrices of the file"
+    "FILE.npy; FILE.py:NAME for an array, operator, layer or linear function; FILE:NAME of a .safetensors, .npz, .pt "
+    "or .onnx, or without NAME a comparison over all its matrices"
 )
 MEMBER, NOT_MEMBER, UNDECIDED = 0, 1, 2
 
@@ -186,7 +186,7 @@ def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
     if size:
         raise ValueError(f"--size: expected none, as {source} is not a function in FILE.py, got {size}")
     if not source.endswith(".npy"):
-        raise ValueError(f"{source}: expected FILE.npy, FILE.npz, FILE.safetensors or FILE.py:NAME")
+        raise ValueError(f"{source}: expected FILE.py:NAME or a FILE among .npy, {', '.join(SUFFIXES)}")
     if not Path(source).is_file():
         raise ValueError(f"{source}: no such file")
     try:

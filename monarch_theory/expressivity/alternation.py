@@ -1,13 +1,14 @@
-"""Alternating least squares over the factors of a Monarch matrix: closed form, and never farther than before.
+"""Alternating least squares over the factors of a sum of Monarch matrices: closed form, and never farther than before.
 
-An entry is a product, M[i, a] = ∏_k C_k[i_0 … i_k, a_k … a_{p−1}]. With all factors but C_k held, the nearest matrix is
-a separate least-squares problem in each entry of C_k,
+An entry is a sum of products, M[i, a] = Σ_t ∏_k C_{tk}[i_0 … i_k, a_k … a_{p−1}]. With all factors but those of stage k
+held, the nearest matrix is a separate least-squares problem for each entry of stage k, with one unknown a term:
 
-    C_k = Σ T·conj(P S) / (Σ |P|² · Σ |S|²),      P = ∏_{j<k} C_j,   S = ∏_{j>k} C_j,
+    Σ_u G_{tu} C_{uk} = Σ T·conj(P_t S_t),      G_{tu} = Σ conj(P_t) P_u · Σ conj(S_t) S_u,
+    P_t = ∏_{j<k} C_{tj},   S_t = ∏_{j>k} C_{tj},
 
 summed over i_{k+1} … i_{p−1} and a_0 … a_{k−1}: P does not read those outputs, S does not read those inputs, so the two
-sums of squares are taken apart. Contracting T with one factor after another shrinks it, and a sweep over all factors
-costs a few passes over the matrix.
+sums are taken apart. Contracting T with one factor after another shrinks it, and a sweep over all stages costs a few
+passes over the matrix for each term. For one term G is a number, and the solution a quotient.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
 
-__all__ = ["polish", "product"]
+__all__ = ["polish", "polish_sum", "product"]
 
+Cores = list[np.ndarray]
 SWEEPS = 40
+MORE_SWEEPS = 400  # while what is left of the squared norm keeps shrinking, as it does towards a member
 SETTLED = 1e-5  # share of the squared norm captured that a sweep adds
+SHRINKS = 0.02  # share of the squared norm left that a sweep takes away, where it goes on
+NEARLY = 1e-8  # share of the squared norm left below which it is known from the residual alone
+RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
 
 
-def polish(tensor: np.ndarray, cores: list[np.ndarray], kind: MonarchClass) -> list[np.ndarray]:
+def polish(tensor: np.ndarray, cores: Cores, kind: MonarchClass) -> Cores:
     """Cores of a member no farther from a digit tensor, up to rounding, where sweeps no longer gain.
 
     Args:
@@ -34,27 +40,49 @@ def polish(tensor: np.ndarray, cores: list[np.ndarray], kind: MonarchClass) -> l
     Raises:
         ValueError: a bond wider than one.
     """
+    return polish_sum(tensor, [cores], kind)[0]
+
+
+def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> list[Cores]:
+    """`polish` for the cores of every term of a sum, all terms at once.
+
+    Raises:
+        ValueError: a bond wider than one.
+    """
     if max(kind.ranks) > 1:
         raise ValueError(f"rank: expected 1 for products entry by entry, got {kind.rank}")
-    rows, factors = kind.output_radices, _factors(cores, kind)
+    factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
     whole = tensor.reshape(kind.shape)
-    captured = 0.0
-    for _ in range(SWEEPS):
-        before, captured = captured, _sweep(whole, factors, rows)
-        if captured <= before * (1 + SETTLED):
+    total = float(_square(whole).sum())
+    captured, left = 0.0, total
+    for sweep in range(MORE_SWEEPS):
+        before, captured = captured, _sweep(whole, factors, kind.output_radices)
+        was, left = left, total - captured
+        if left < NEARLY * total:
+            left = float(_square(whole - _dense(factors, kind)).sum())
+        gains = sweep < SWEEPS and captured > before * (1 + SETTLED)
+        if not gains and left >= was * (1 - SHRINKS):
             break
-    return [factor.transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
+    return [
+        [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
+        for term, cores in enumerate(terms)
+    ]
 
 
-def product(cores: list[np.ndarray], kind: MonarchClass) -> np.ndarray:
+def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
     """The digit tensor of a member whose bonds are of width one, axes (i_0, …, i_{p−1}, a_0, …, a_{p−1})."""
-    factors = _factors(cores, kind)
-    _, m, _, after = factors[0].shape
-    first = _suffixes(factors, kind.output_radices)[0].reshape(m, -1, 1, after) * factors[0][0][:, None]
-    return np.asarray(first.reshape(kind.output_radices + kind.input_radices))
+    factors = [factor[None] for factor in _factors(cores, kind)]
+    return _dense(factors, kind).reshape(kind.output_radices + kind.input_radices)
 
 
-def _factors(cores: list[np.ndarray], kind: MonarchClass) -> list[np.ndarray]:
+def _dense(factors: Cores, kind: MonarchClass) -> np.ndarray:
+    """The sum as a matrix of digits, shape (i_0 … i_{p−1}, a_0 … a_{p−1})."""
+    terms, _, m, _, after = factors[0].shape
+    first = _suffixes(factors, kind.output_radices)[0].reshape(terms, m, -1, 1, after) * factors[0][:, 0][:, :, None]
+    return np.asarray(first.sum(0).reshape(kind.shape))
+
+
+def _factors(cores: Cores, kind: MonarchClass) -> Cores:
     """C_k, shape (i_0 … i_{k−1}, i_k, a_k, a_{k+1} … a_{p−1})."""
     rows, columns = kind.output_radices, kind.input_radices
     shapes = ((prod(rows[:k]), rows[k], columns[k]) for k in range(kind.order))
@@ -63,37 +91,60 @@ def _factors(cores: list[np.ndarray], kind: MonarchClass) -> list[np.ndarray]:
     ]
 
 
-def _sweep(whole: np.ndarray, factors: list[np.ndarray], rows: tuple[int, ...]) -> float:
-    """Solve for one factor after another, in place; the squared norm of the member at the end."""
+def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
+    """Solve for one stage after another, in place; ‖T‖² less the squared distance at the end."""
     suffixes = _suffixes(factors, rows)
-    state = whole  # T contracted with the conjugates of the factors before
-    squares = np.ones((1, factors[0].shape[2], factors[0].shape[3]))  # Σ |P|², (i_0 … i_{k−1}, a_k, a_{k+1} …)
+    terms = len(factors[0])
+    state = whole[None]  # T contracted with the conjugates of each term's factors before
+    grams = np.ones((terms, terms, 1, *factors[0].shape[3:]))  # Σ conj(P_t) P_u, (t, u, i_0 … i_{k−1}, a_k, a_{k+1} …)
     captured = 0.0
     for k, factor in enumerate(factors):
-        before, m, n, after = factor.shape
+        _, before, m, n, after = factor.shape
         rest = prod(rows[k + 1 :])
-        state = state.reshape(before, m, rest, n, after)
-        suffix = suffixes[k].reshape(before, m, rest, after)
-        found = np.einsum("imqna,imqa->imna", state, suffix.conj())
-        weight = squares[:, None] * _square(suffix).sum(2)[:, :, None]  # (before, m, n, after)
-        held = weight > np.finfo(weight.dtype).tiny
-        factors[k] = np.where(held, found / np.where(held, weight, 1), factor).astype(factor.dtype, copy=False)
-        captured = float((_square(factors[k]) * weight).sum())
-        state = np.einsum("imqna,imna->imqa", state, factors[k].conj())
-        squares = (_square(factors[k]) * squares[:, None]).sum(2)  # (before, m, after)
+        state = state.reshape(-1, before, m, rest, n, after)
+        suffix = suffixes[k].reshape(terms, before, m, rest, after)
+        found = np.einsum("timqna,timqa->timna", state, suffix.conj())
+        weight = grams[:, :, :, None] * _gram(suffix, 3)[:, :, :, :, None]  # (t, u, before, m, n, after)
+        factors[k] = solved = _solve(weight, found, factor)
+        image = np.einsum("tuimna,uimna->timna", weight, solved)
+        captured = float((solved.conj() * (2 * found - image)).real.sum())
+        state = np.einsum("timqna,timna->timqa", state, solved.conj())
+        grams = (solved.conj()[:, None] * solved[None] * grams[:, :, :, None]).sum(4)  # (t, u, before, m, after)
         if k + 1 < len(factors):
-            squares = squares.reshape(before * m, factors[k + 1].shape[2], -1)
+            grams = grams.reshape(terms, terms, before * m, factors[k + 1].shape[3], -1)
     return captured
 
 
-def _suffixes(factors: list[np.ndarray], rows: tuple[int, ...]) -> list[np.ndarray]:
-    """∏_{j>k} C_j for every k, shape (i_0 … i_k, i_{k+1} … i_{p−1}, a_{k+1} … a_{p−1})."""
-    suffix = np.ones((prod(rows), 1, 1), factors[-1].dtype)
+def _gram(suffix: np.ndarray, axis: int) -> np.ndarray:
+    """Σ conj(S_t) S_u over an axis of S, axes (t, u, …)."""
+    if len(suffix) == 1:
+        return _square(suffix).sum(axis)[None]
+    return np.asarray(np.einsum("timqa,uimqa->tuima", suffix.conj(), suffix))
+
+
+def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The unknowns of every entry, one a term; what nothing depends on stays as it was."""
+    if len(found) == 1:
+        held = weight[0, 0] > np.finfo(weight.dtype).tiny
+        return np.where(held, found[0] / np.where(held, weight[0, 0], 1), before[0]).astype(before.dtype)[None]
+    systems = np.moveaxis(weight, (0, 1), (-2, -1))
+    # (G + λ) c = b + λ c_before is the nearest that is not far from c_before: never farther, and never singular
+    unit = float(np.finfo(before.dtype).eps)
+    ridge = RIDGE * unit * np.einsum("...tt", systems).real + np.finfo(before.dtype).tiny
+    systems = systems + ridge[..., None, None] * np.eye(len(found))
+    known = np.moveaxis(found + ridge * before, 0, -1)[..., None]
+    return np.moveaxis(np.linalg.solve(systems, known)[..., 0], -1, 0).astype(before.dtype, copy=False)
+
+
+def _suffixes(factors: Cores, rows: tuple[int, ...]) -> Cores:
+    """∏_{j>k} C_{tj} for every k, shape (t, i_0 … i_k, i_{k+1} … i_{p−1}, a_{k+1} … a_{p−1})."""
+    terms = len(factors[0])
+    suffix = np.ones((terms, prod(rows), 1, 1), factors[-1].dtype)
     found = [suffix]
     for k in range(len(factors) - 1, 0, -1):
-        before, m, n, after = factors[k].shape
-        grown = suffix.reshape(before, m, -1, 1, after) * factors[k][:, :, None]  # (before, m, rest, n, after)
-        suffix = grown.reshape(before, -1, n * after)
+        _, before, m, n, after = factors[k].shape
+        grown = suffix.reshape(terms, before, m, -1, 1, after) * factors[k][:, :, :, None]  # (…, m, rest, n, after)
+        suffix = grown.reshape(terms, before, -1, n * after)
         found.append(suffix)
     return found[::-1]
 

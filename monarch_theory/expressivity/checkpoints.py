@@ -1,6 +1,7 @@
-"""The matrices of a file of weights: safetensors or NumPy archives, half precision included.
+"""The matrices of a file of weights: safetensors, NumPy archives, what torch saved, ONNX; half precision included.
 
-Half precision is widened, which changes no number; the format it was stored in is kept, as `Matrix.stored`.
+Nothing that a file says is run. Half precision is widened, which changes no number; the format it was stored in is
+kept, as `Matrix.stored`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.expressivity.torch_files import read_torch
 from monarch_theory.rounding import BFLOAT16, Format
 
 __all__ = ["SUFFIXES", "Stored", "read_checkpoint"]
 
-SUFFIXES = (".safetensors", ".npz")
+SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin", ".onnx")
 DTYPES = {  # as the safetensors format names them; bfloat16, which NumPy lacks, apart
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
     "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?", "C64": "<c8", "BF16": "<u2",
@@ -30,7 +32,7 @@ def read_checkpoint(path: Path) -> dict[str, Stored]:
     """Name → matrix of every array of the file, or why it is none: another number of axes, NaN, a dtype.
 
     Raises:
-        ValueError: not such a file, or a broken one; safetensors is not installed.
+        ValueError: not such a file, or a broken one; the package that reads it is not installed.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -42,11 +44,11 @@ def read_checkpoint(path: Path) -> dict[str, Stored]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        arrays = dict(_safetensors(path) if path.suffix == ".safetensors" else _archive(path))
+        arrays = dict(READERS[path.suffix](path))
     except MemoryError:
         raise
-    except ImportError:
-        raise ValueError(f"{path}: expected the package safetensors, which reads it, to be installed") from None
+    except ImportError as error:
+        raise ValueError(f"{path}: expected the package {error.name}, which reads it, to be installed") from None
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error
@@ -77,6 +79,22 @@ def _safetensors(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | N
             yield name, ((array.astype(np.uint32) << 16).view(np.float32), BFLOAT16)
         else:
             yield name, (array, None)
+
+
+def _torch(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
+    return ((name, (tensor.array, tensor.stored)) for name, tensor in read_torch(path).items())
+
+
+def _onnx(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
+    import onnx
+
+    for tensor in onnx.load(path).graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        brain = tensor.data_type == onnx.TensorProto.BFLOAT16
+        yield tensor.name, (array.astype(np.float32), BFLOAT16) if brain else (array, None)
+
+
+READERS = {suffix: _torch for suffix in SUFFIXES} | {".safetensors": _safetensors, ".npz": _archive, ".onnx": _onnx}
 
 
 def _matrix(name: str, array: np.ndarray, stored: Format | None) -> Stored:

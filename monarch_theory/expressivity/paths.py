@@ -177,7 +177,7 @@ def _lightest(lattice: _Lattice, squares: np.ndarray, order: int, budget: int) -
     """A path within the budget whose squared tails sum to little: bisect on the price of a scalar, a heuristic."""
     best: list[int] = []
     price = 1.0
-    for step in (PRICES / 2**k for k in range(1, 12)):
+    for step in (PRICES / 2**k for k in range(1, 9)):
         path = lattice.cheapest(order, lattice.costs / budget * price + squares[None, :])
         affordable = lattice.cost(path) <= budget
         best = path if affordable else best

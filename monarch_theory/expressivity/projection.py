@@ -31,14 +31,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from monarch_theory.domains import Floating
-from monarch_theory.expressivity.alternation import polish, product
+from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "project", "project_batch"]
+__all__ = ["Projection", "operation_roundoff", "project", "project_batch", "project_sum"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -169,6 +169,29 @@ def project_batch(
         if progress is not None:
             progress((k + 1) / len(matrices))
     return tuple(found)
+
+
+def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> np.ndarray:
+    """A sum of `terms` members of a class of rank one near a floating-point matrix, dense: a heuristic above order two.
+
+    For order two it is the nearest: such sums are the class of rank `terms`. Above, each term is projected from what
+    the ones before left, and all are then moved together by alternating least squares.
+
+    >>> A = np.random.default_rng(0).standard_normal((8, 8))
+    >>> one, two = (project_sum(A, MonarchClass((2, 2, 2)), terms) for terms in (1, 2))
+    >>> bool(np.linalg.norm(A - two) < 0.6 * np.linalg.norm(A - one))
+    True
+    """
+    if kind.order <= 2 or terms == 1:
+        return project(matrix, kind if terms == 1 else replace(kind, rank=terms)).dense()
+    scale = matrix.dtype.type(power_of_two(matrix))
+    tensor = rest = kind.digit_tensor(matrix / scale)
+    found = []
+    for _ in range(terms):
+        found.append(_descend(rest, kind, _Steps(None, kind.order))[0])
+        rest = rest - product(found[-1], kind)
+    total = sum(product(cores, kind) for cores in polish_sum(tensor, found, kind))
+    return kind.matrix_of(np.asarray(total) * scale)
 
 
 def _project(

@@ -141,6 +141,8 @@ class Spectra:
 
     def tails(self, layouts: Sequence[Layout], ranks: Sequence[int]) -> list[Tails]:
         """Tails of every layout, good up to the rank beside it."""
+        if all((layout, True) in self.known for layout in layouts):
+            return [self._of(layout, rank) for layout, rank in zip(layouts, ranks, strict=True)]
         # LAPACK runs outside the interpreter lock; its own threads on slices this small cost far more than they give
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             return list(pool.map(self._of, layouts, ranks))

@@ -13,9 +13,8 @@ __all__ = ["kronecker"]
 
 
 def grids(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """(m, n) of every (m×n) ⊗ (M/m × N/n) with two factors: neither is 1 × 1."""
-    whole = [(m, n) for m in divisors(shape[0]) for n in divisors(shape[1])]
-    return (outer for outer in whole if outer not in ((1, 1), shape))
+    """(m, n) of every (m×n) ⊗ (M/m × N/n); a factor may be 1 × 1, which stores one scalar more than the matrix has."""
+    return ((m, n) for m in divisors(shape[0]) for n in divisors(shape[1]))
 
 
 def setting(shape: tuple[int, int], outer: tuple[int, int], terms: int) -> Setting:

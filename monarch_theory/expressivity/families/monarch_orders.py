@@ -1,7 +1,7 @@
 """Monarch matrices of one order, and sums of them; the butterfly is the order with every radix two.
 
-For order 2 a sum of r is the class of slices of rank r, and the fit is optimal; for higher orders the terms are fitted
-one after another to what is left, which is a heuristic. The terms of a sum share radices and convention.
+For order 2 a sum of r is the class of slices of rank r, and the fit is optimal; for higher orders the terms are moved
+together by alternating least squares, which is a heuristic. The terms of a sum share radices and convention.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
 from monarch_theory.expressivity.paths import Path, least_cost, paths
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_sum
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["WORTH_FITTING", "butterfly", "monarch", "radices_of", "worth_fitting"]
 
-WORTH_FITTING = 3  # by each of two criteria
+WORTH_FITTING = 2  # by each of two criteria
 
 
 def monarch(order: int) -> Family:
@@ -76,25 +76,24 @@ def worth_fitting(floors: list[Floor]) -> list[Floor]:
 
 
 def sums(found: Callable[[int], list[Path]]) -> list[Floor]:
-    """For every number of terms the nearest paths, until none is within the budget or a term more cannot be nearer."""
-    floors: list[Floor] = []
+    """For every number of terms the nearest paths, until none is within the budget or a term more cannot be nearer.
+
+    Of one class only the most terms, which come nearest; or the fewest that may hold the matrix.
+    """
+    floors: dict[MonarchClass, Floor] = {}
     for terms in count(1):
         here = found(terms)
-        floors += [Floor(setting(path.kind, terms), path.floor, path.ceiling) for path in here]
+        for path in here:
+            if path.kind not in floors or floors[path.kind].distance > 0:
+                floors[path.kind] = Floor(setting(path.kind, terms), path.floor, path.ceiling)
         if not here or any(path.ceiling <= path.floor == 0 for path in here):
             break
-    return worth_fitting(floors)
+    return worth_fitting(list(floors.values()))
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    """The sum of `terms` projections, each of what the ones before left."""
-    kind, terms = setting.choices["kind"], setting.choices["terms"]
-    if kind.order <= 2:
-        return project(matrix, replace(kind, rank=terms)).dense()
-    total = np.zeros_like(matrix)
-    for _ in range(terms):
-        total = total + project(matrix - total, kind).dense()
-    return total
+    """The nearest for order 2, one near for higher orders."""
+    return project_sum(matrix, setting.choices["kind"], setting.choices["terms"])
 
 
 def _sums(kind: MonarchClass) -> Iterator[Setting]:
@@ -125,12 +124,10 @@ def _butterfly_floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
         dealt = (convention is not Convention.DAO_TRANSPOSED, convention is not Convention.DAO)
         layouts = [Slicing(2**k, n // 2**k, dealt) for k in range(1, kind.order)]
         tails = spectra.tails(layouts, [terms] * len(layouts))
-        for some in range(1, terms + 1):
-            floor = max(tail.floor(some) for tail in tails)
-            ceiling = sqrt(sum(tail.distance(1) ** 2 for tail in tails))
-            found.append(Floor(setting(replace(kind, convention=convention), some), floor, ceiling))
-            if floor == 0:
-                break
+        depths = [max(tail.floor(some) for tail in tails) for some in range(1, terms + 1)]
+        some = depths.index(0) if 0 in depths else terms - 1  # the most, or the fewest that may hold the matrix
+        ceiling = sqrt(sum(tail.distance(1) ** 2 for tail in tails))
+        found.append(Floor(setting(replace(kind, convention=convention), some + 1), depths[some], ceiling))
     return worth_fitting(found)
 
 

@@ -17,6 +17,7 @@ from monarch_theory.monarch import Convention
 __all__ = ["TURNS", "monarch_plus_low_rank"]
 
 TURNS = 20
+ITERATIONS, SPARE = 3, 8  # of the subspace that the turns begin with
 SMALL = 2**14  # entries of a matrix whose truncated SVDs are tried
 
 
@@ -78,7 +79,7 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
         return project(matrix, kind).dense()
     best, least = np.zeros_like(matrix), np.inf
     for start in (matrix - project(matrix, kind).dense(), matrix):
-        rows = np.linalg.svd(start, full_matrices=False)[2][:rank].conj().T  # (inputs, r)
+        rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
         for turn in range(10 * TURNS):
             structured = project(matrix - low, kind).dense()
@@ -95,6 +96,17 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
             if settled:
                 break
     return best
+
+
+def leading_rows(matrix: np.ndarray, rank: int) -> np.ndarray:
+    """About the `rank` first right singular vectors, shape (inputs, rank), by subspace iteration."""
+    rng = np.random.default_rng(0)
+    width = min(rank + SPARE, matrix.shape[1])
+    rows = rng.standard_normal((matrix.shape[1], width)).astype(matrix.dtype)
+    for _ in range(ITERATIONS):
+        rows = np.linalg.qr(matrix.conj().T @ np.linalg.qr(matrix @ rows)[0])[0]
+    turned = np.linalg.svd(matrix @ rows, full_matrices=False)[2][:rank].conj().T  # (width, rank)
+    return np.asarray(rows @ turned)
 
 
 def least(shape: tuple[int, int]) -> int:

@@ -1,0 +1,119 @@
+"""Files of weights: what is stored is what is read, nothing in them is run, and a broken one is one clear line."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
+from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.rounding import BFLOAT16, FLOAT16
+
+torch = pytest.importorskip("torch")
+RNG = np.random.default_rng(0)
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.complex64]
+
+
+def widened(tensor):
+    return tensor.detach().to(torch.float32).numpy() if tensor.dtype == torch.bfloat16 else tensor.detach().numpy()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_what_torch_saved_is_read_bit_for_bit(tmp_path, dtype):
+    whole = (torch.randn(12, 10) * 3).to(dtype)
+    views = {"plain": whole, "turned": whole.T, "part": whole[2:9:3, 1::2], "spread": whole[:1].expand(4, 10)}
+    torch.save({"model": {**views, "layers": [whole[0], whole + whole]}, "step": 3, "name": "x"}, tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
+    assert set(found) == {*(f"model.{name}" for name in views), "model.layers.0", "model.layers.1"}
+    assert isinstance(found["model.layers.0"], str)
+    for name, view in views.items():
+        read = found[f"model.{name}"]
+        assert np.array_equal(read.values, widened(view).astype(read.values.dtype)), name
+        assert read.stored is {torch.bfloat16: BFLOAT16, torch.float16: FLOAT16}.get(dtype)
+
+
+def test_a_state_dict_and_its_parameters(tmp_path):
+    layer = torch.nn.Linear(6, 4)
+    for saved, names in [
+        (layer.state_dict(), ["weight", "bias"]),
+        (dict(layer.named_parameters()), ["weight", "bias"]),
+    ]:
+        torch.save(saved, tmp_path / "state.pth")
+        found = read_checkpoint(tmp_path / "state.pth")
+        assert list(found) == names and np.array_equal(found["weight"].values, layer.weight.detach().numpy())
+
+
+class Trap:
+    """Runs a command when it is unpickled, as any object may."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_nothing_in_a_file_is_run(tmp_path):
+    torch.save({"weight": torch.eye(4), "trap": Trap(tmp_path / "sprung")}, tmp_path / "trap.pt")
+    with pytest.raises(ValueError, match="expected tensors in plain containers, got a call of"):
+        read_checkpoint(tmp_path / "trap.pt")
+    torch.save(torch.nn.Linear(4, 4), tmp_path / "module.pt")
+    with pytest.raises(ValueError, match=r"got a call of torch\.nn\.modules\.linear\.Linear"):
+        read_checkpoint(tmp_path / "module.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("offset", "sizes", "strides"), [(13, (2, 2), (2, 1)), (0, (4, 5), (4, 1)), (-1, (2, 2), (2, 1)), (0, (2, 2), (2,))]
+)
+def test_a_tensor_beyond_its_storage_is_refused(tmp_path, offset, sizes, strides):
+    torch.save(torch.arange(16.0), tmp_path / "good.pt")
+    with zipfile.ZipFile(tmp_path / "good.pt") as good, zipfile.ZipFile(tmp_path / "bad.pt", "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, good.read(name) if not name.endswith("data.pkl") else _pickled(offset, sizes, strides))
+    with pytest.raises(ValueError, match=r"bad.pt: expected a file of weights .*expected a tensor"):
+        read_checkpoint(tmp_path / "bad.pt")
+
+
+def _pickled(offset, sizes, strides):
+    """A tensor of these numbers over storage 0 of sixteen floats, spelled as torch spells it."""
+
+    class Storage:
+        pass
+
+    class Saved:
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (Storage(), offset, sizes, strides, False, None)
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            return ("storage", torch.FloatStorage, "0", "cpu", 16) if isinstance(obj, Storage) else None
+
+    import io
+
+    out = io.BytesIO()
+    Pickler(out, 2).dump(Saved())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_broken_file_is_one_line(tmp_path, suffix):
+    if suffix == ".onnx":
+        pytest.importorskip("onnx")
+    path = tmp_path / f"broken{suffix}"
+    for content in (b"hello", b"PK\x03\x04" + bytes(80), b"\xff" * 40, pickle.dumps({"a": 1})):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"broken{suffix}: expected") as error:
+            read_checkpoint(path)
+        assert "\n" not in str(error.value)
+
+
+def test_onnx(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    weight = RNG.standard_normal((4, 6)).astype(np.float16)
+    graph = onnx.helper.make_graph([], "g", [], [], [onnx.numpy_helper.from_array(weight, "weight")])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
+    found = read_checkpoint(tmp_path / "model.onnx")["weight"]
+    assert isinstance(found, Matrix) and found.stored is FLOAT16 and np.array_equal(found.values, weight)
