@@ -26,8 +26,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 __all__ = [
-    "CheckpointError", "checkpoint_writer", "earlier", "read_checkpoint", "read_latest", "replace_file", "set_aside",
-    "sole_writer", "write_checkpoint",
+    "CheckpointError", "checkpoint_writer", "checksum", "earlier", "read_checkpoint", "read_latest", "replace_file",
+    "set_aside", "sole_writer", "write_checkpoint",
 ]  # fmt: skip
 
 KEEP = 2

@@ -6,8 +6,7 @@ All others are padded to the longest text of the batch; what the padding is make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch.nn.functional import normalize
 from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
 from monarch_gpu.layers import hide
 
-__all__ = ["READINGS", "embed", "tokenizer_of"]
+__all__ = ["READINGS", "embed"]
 
 READINGS = ("pooler", "mean", "first")
 Encoder = BertForMaskedLM | BertForSequenceClassification
@@ -87,25 +86,3 @@ def read(model: Encoder, ids: Tensor, mask: Tensor, reading: str) -> Tensor:
     if reading == "first":
         return states[:, 0]
     return hide(states, mask).sum(1) / mask.sum(1, keepdim=True).to(states.dtype)
-
-
-def tokenizer_of(path: Path) -> Callable[[str], list[int]]:
-    """Token ids of a text, by the `tokenizer.json` at a path or in a directory, special tokens included.
-
-    Raises:
-        ValueError: there is none, or it is no tokenizer. ImportError: the package `tokenizers` is not installed.
-    """
-    file = path / "tokenizer.json" if path.is_dir() else path
-    if not file.is_file():
-        raise ValueError(f"{file}: expected a tokenizer's file, got none; lines with input_ids need no tokenizer")
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ImportError("texts are read by the package tokenizers: pip install tokenizers") from error
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # what the package raises has no type of its own
-        raise ValueError(f"{file}: expected a tokenizer's file, got another ({error})") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda text: list(tokenizer.encode(text).ids)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import torch
 
-from monarch_gpu.checkpoints import CheckpointError, read_checkpoint
-from monarch_gpu.configs import GPTConfig, parse_config
+from monarch_gpu.checkpoints import CheckpointError
 from monarch_gpu.decode import Decoder
 from monarch_gpu.gpt import GPTForCausalLM
-from monarch_gpu.models import load_model, model_of
+from monarch_gpu.trained import load_trained
 
 __all__ = ["generate", "load_checkpoint"]
 
@@ -24,21 +22,10 @@ def load_checkpoint(path: str | Path) -> GPTForCausalLM:
         CheckpointError: there is none, or it holds another kind of model.
         ValueError: its configuration or its tensors are not those of a model; the message says which.
     """
-    path = Path(path)
-    if (path / "config.json").exists():
-        saved = load_model(path)
-        if not isinstance(saved, GPTForCausalLM):
-            raise CheckpointError(f"{path}: expected a gpt, got a {saved.config.model_type}")
-        return saved.eval()
-    path = path / "checkpoint.safetensors" if path.is_dir() else path
-    tensors, metadata = read_checkpoint(path)
-    if "config" not in metadata:
-        raise CheckpointError(f"{path}: not a checkpoint (it has no configuration)")
-    config = parse_config(metadata["config"], str(path))
-    if not isinstance(config, GPTConfig):
-        raise CheckpointError(f"{path}: expected a gpt, got a {config.model_type}")
-    found = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    return cast(GPTForCausalLM, model_of(config, found, str(path))).eval()
+    model = load_trained(path)
+    if not isinstance(model, GPTForCausalLM):
+        raise CheckpointError(f"{path}: expected a gpt, got a {model.config.model_type}")
+    return model
 
 
 def generate(

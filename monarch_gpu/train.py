@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, read_latest, set_aside
+from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, checksum, read_latest, set_aside
 from monarch_gpu.configs import Config, config_json, parse_config
-from monarch_gpu.data import Task, generator, task_of
+from monarch_gpu.data import Batch, Task, generator, task_of
 from monarch_gpu.models import build_model, check_tensors, saved_tensors
 from monarch_gpu.pretrained import IGNORED, loss_of
 
-__all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "train"]
+__all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "evaluate", "train"]
 
 PARALLEL = ("none", "ddp", "fsdp")
 VALIDATION_BATCHES = 4
@@ -54,6 +54,7 @@ class Training:
         checkpoint_every, evaluate_every: in steps.
         keep: checkpoints that stay, the newest included.
         parallel: one of none, ddp, fsdp; other than none only under torchrun.
+        data, start: digests of the data and of the weights it starts from, where they are not the usual ones.
 
     Raises:
         ValueError: a number out of range.
@@ -70,6 +71,8 @@ class Training:
     evaluate_every: int = 50
     keep: int = 2
     parallel: str = "none"
+    data: str = ""
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.parallel not in PARALLEL:
@@ -123,12 +126,17 @@ def train(
     path: str | Path,
     progress: Callable[[int, Curve], None] = lambda step, curve: None,
     notice: Callable[[str], None] = warnings.warn,
+    task: Task | None = None,
+    start: nn.Module | None = None,
 ) -> Curve:
     """Train to the end, from the checkpoint at `path` if there is one, leaving the final checkpoint there.
 
     If that one is not sound, an earlier one is taken, and the unsound is set aside.
 
     Args:
+        task: what is learned; by default text or digits that are there already.
+        start: a model of the same kind whose weights a new run starts from; what the model has and it has not, such as
+            the head of a classifier, starts from the seed.
         progress: called after every step with the number of steps done and the curve.
         notice: called with what the user should know, such as a checkpoint that was passed over.
 
@@ -137,9 +145,11 @@ def train(
         Diverged: the loss or the weights are no longer finite.
         CheckpointError: a checkpoint could not be written or read, or is of another run; or another process writes.
     """
+    task = task or task_of(config)
+    training = replace(training, data=task.digest, start="" if start is None else weights_digest(start))
     with stop_requests() as stopped, processes(training) as world:
         torch.manual_seed(training.seed)
-        state = TrainingState(config, training)
+        state = TrainingState(config, training, task, start)
         path, first = Path(path), world.rank == 0
         with checkpoint_writer(path, training.keep) if first else nullcontext() as write:
             resume(state, path, world, notice if first else lambda line: None)
@@ -241,11 +251,13 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 class TrainingState:
     """Weights, optimiser and curve after `step` steps."""
 
-    def __init__(self, config: Config, training: Training) -> None:
+    def __init__(self, config: Config, training: Training, task: Task, start: nn.Module | None = None) -> None:
         self.config, self.training, self.step, self.curve = config, training, 0, Curve()
         self.world = World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else World()
-        self.task: Task = task_of(config)
+        self.task = task
         self.model = build_model(config)
+        if start is not None:
+            begin_from(self.model, start)
         self.parallel_model: nn.Module = self.model
         if training.parallel == "ddp":
             self.parallel_model = nn.parallel.DistributedDataParallel(self.model)
@@ -269,7 +281,7 @@ class TrainingState:
         own = range(self.world.rank, training.microbatches, self.world.size)
         for microbatch in own:
             inputs, targets = self.task.batch(generator(training.seed, self.step, microbatch), training.batch)
-            loss = loss_of(self.parallel_model(inputs), targets)
+            loss = loss_of(self.parallel_model(*inputs), targets)
             (loss / len(own)).backward()
             losses[microbatch] = loss.detach()
         mean = float(self.world.total(losses).mean())
@@ -280,7 +292,8 @@ class TrainingState:
         self.step += 1
         self.curve.losses.append(mean)
         if self.step % training.evaluate_every == 0 or self.step == training.steps:
-            self.curve.validation.append((self.step, *evaluate(self.parallel_model, self.task, training.batch)))
+            batches = self.task.validation(training.batch, VALIDATION_BATCHES)
+            self.curve.validation.append((self.step, *evaluate(self.parallel_model, batches)))
 
     def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything `restore` needs; under FSDP2 every process must call it.
@@ -371,18 +384,50 @@ def check_same_run(saved: Any, wanted: Any, what: str) -> None:
             raise CheckpointError(f"{what}: the checkpoint has {entry.name} = {before}, got {now}")
 
 
-def evaluate(model: nn.Module, task: Task, size: int) -> tuple[float, float]:
-    """(loss in nats, accuracy) on validation data."""
+def evaluate(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, float]:
+    """(loss in nats, accuracy), means over all targets that count.
+
+    Raises:
+        ValueError: none counts.
+    """
     model.eval()
-    losses, right, count = [], 0, 0
+    total, right, count = 0.0, 0, 0
     with torch.no_grad():
-        for inputs, targets in task.validation(size, VALIDATION_BATCHES):
-            logits = model(inputs)
+        for inputs, targets in batches:
+            logits = model(*inputs)
             counted = targets != IGNORED
-            losses.append(float(loss_of(logits, targets)))
-            right += int(((logits.argmax(-1) == targets) & counted).sum())
-            count += int(counted.sum())
-    return sum(losses) / len(losses), right / count
+            if number := int(counted.sum()):
+                total += number * float(loss_of(logits, targets))
+                right += int(((logits.argmax(-1) == targets) & counted).sum())
+                count += number
+    if not count:
+        raise ValueError("data: expected targets that count, got none")
+    return total / count, right / count
+
+
+def begin_from(model: nn.Module, start: nn.Module) -> None:
+    """Copy the weights that both have, by name; a head of another shape stays as it is.
+
+    Raises:
+        ValueError: they have none in common, or one outside the heads differs in shape.
+    """
+    given, heads = saved_tensors(start), ("classifier.", "cls.")
+    common = [name for name in saved_tensors(model) if name in given]
+    if not common:
+        raise ValueError(f"start: expected weights of a {model.config.model_type}, got none of its names")
+    for name, tensor in saved_tensors(model).items():
+        if name not in given:
+            continue
+        if tensor.shape == given[name].shape:
+            with torch.no_grad():
+                tensor.copy_(given[name])
+        elif not name.startswith(heads):
+            raise ValueError(f"start: {name}: expected {tuple(tensor.shape)}, got {tuple(given[name].shape)}")
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of a model's tensors and their names."""
+    return checksum({name: t.detach().cpu() for name, t in saved_tensors(model).items()}, "")
 
 
 def shard(model: nn.Module) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+
+from monarch_theory.command.progress import progress
 
 __all__ = ["embed"]
 
@@ -28,15 +28,16 @@ def embed(
     """
     from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
     from monarch_gpu.embed import embed as vectors
-    from monarch_gpu.embed import tokenizer_of
+    from monarch_gpu.lines import read_lines
     from monarch_gpu.models import load_model
+    from monarch_gpu.tokenizer import tokenizer_of
 
     console = Console(stderr=True)
     try:
         encoder = load_model(model)
         if not isinstance(encoder, BertForMaskedLM | BertForSequenceClassification):
             raise ValueError(f"{model}: expected an encoder, got a {encoder.config.model_type}")
-        entries = read(texts)
+        entries = read_lines(texts)
         tokenize = tokenizer_of(tokenizer or model) if any("text" in entry for entry in entries) else None
         ids = [entry["input_ids"] if tokenize is None or "input_ids" in entry else tokenize(entry["text"])
                for entry in entries]  # fmt: skip
@@ -44,35 +45,7 @@ def embed(
     except (ValueError, ImportError) as error:
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    for entry, vector in track(zip(entries, found, strict=True), "embedding", len(entries), console=console):
-        print(json.dumps(entry | {"embedding": vector.tolist()}))
-
-
-def read(texts: Path | None) -> list[dict[str, Any]]:
-    """The objects of the lines, each with a text or token ids.
-
-    Raises:
-        ValueError: a line is something else; the message says which.
-    """
-    try:
-        lines = (sys.stdin.read() if texts is None else texts.read_text()).splitlines()
-    except OSError as error:
-        raise ValueError(f"{texts}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{texts or 'standard input'}: expected lines of JSON, got bytes that are no text") from None
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"line {number}: expected JSON, got {error}") from None
-        ids = entry.get("input_ids") if isinstance(entry, dict) else None
-        whole = isinstance(ids, list) and all(type(i) is int for i in ids)
-        if not isinstance(entry, dict) or not (whole if "input_ids" in entry else isinstance(entry.get("text"), str)):
-            raise ValueError(
-                f'line {number}: expected {{"text": a string}} or {{"input_ids": integers}}, got {line[:60]}'
-            )
-        entries.append(entry)
-    return entries
+    with progress("embedding") as report:
+        for number, (entry, vector) in enumerate(zip(entries, found, strict=True), start=1):
+            print(json.dumps(entry | {"embedding": vector.tolist()}))
+            report(number / len(entries))

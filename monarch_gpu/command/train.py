@@ -1,22 +1,30 @@
-"""`monarch train`: train a model on data that is already here, with a checkpoint it can always resume from."""
+"""`monarch train`: train a model, with a checkpoint it can always resume from; fine-tune one; evaluate one."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from monarch_gpu.configs import Config
+    from monarch_gpu.data import Task
+    from monarch_gpu.tokenizer import Tokenizer
     from monarch_gpu.train import Curve, Training
 
 __all__ = ["train"]
+
+LABELS = "labels.json"
 
 
 def train(
@@ -24,6 +32,17 @@ def train(
     preset: str = typer.Option("tiny", help="Named configuration, or the path of a JSON file with one."),
     architecture: str = typer.Option("monarch-mixer", help="monarch-mixer, or transformer for the baseline."),
     out: str = typer.Option("", help="Directory of the checkpoint; a run that is there is resumed. Default: in runs/."),
+    data: Annotated[
+        Path | None, typer.Option(help="Text: a file or a directory. With --finetune bert: labelled lines of JSON.")
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="The same, for validation. Default: a tenth of --data is held back.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="A tokenizer.json. Default: bytes.")] = None,
+    finetune: Annotated[
+        Path | None, typer.Option(help="Start from this model: bert becomes a classifier, gpt goes on.")
+    ] = None,
+    evaluate: bool = typer.Option(False, "--evaluate", help="Only evaluate the model in --out, on all of --data."),
     steps: int = typer.Option(300, help="Optimiser steps in total."),
     batch: int = typer.Option(16, help="Sequences or images in a microbatch."),
     microbatches: int = typer.Option(1, help="Microbatches in a step; processes share them."),
@@ -32,11 +51,14 @@ def train(
     checkpoint_every: int = typer.Option(20, help="Steps."),
     keep: int = typer.Option(2, help="Checkpoints that stay, the newest included."),
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
-    as_json: bool = typer.Option(False, "--json", help="Print the curve as one JSON object."),
+    as_json: bool = typer.Option(False, "--json", help="Print the curve, or the evaluation, as one JSON object."),
 ) -> None:
-    """Train a model: gpt and bert on the source of Python's standard library, vit on scikit-learn's digits.
+    """Train a model: gpt and bert on text, by default the source of Python's standard library, vit on digits.
 
-    Exit status: 0 trained, 1 diverged (the last finite checkpoint stays), 2 could not run, 130 interrupted.
+    Fine-tune a classifier: monarch train bert --finetune MODEL --data labelled.jsonl, of lines {"text": …, "label": …}
+    or {"input_ids": […], "label": …}; its tokenizer is the one beside MODEL. When done, --out holds the checkpoint, and
+    the model as `from_pretrained` reads it. Exit status: 0 trained, 1 diverged (the last finite checkpoint stays), 2
+    could not run, 130 interrupted.
 
     On several processes: torchrun --nproc-per-node 2 --no-python monarch train gpt --microbatches 2 --parallel fsdp
     """
@@ -45,13 +67,20 @@ def train(
 
     console = Console(stderr=True)
     try:
-        config = configuration(model, preset, architecture)
+        default = f"runs/{model}-{finetune.name}" if finetune else f"runs/{model}-{Path(preset).stem}-{architecture}"
+        directory = Path(out or default)
+        given = Given(model, preset, architecture, data, validation, tokenizer, finetune)
+        if evaluate:
+            show_evaluation(given, directory, batch, as_json)
+            return
         training = Training(
             steps, batch, microbatches, learning_rate, min(20, steps), seed=seed,
             checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
         )  # fmt: skip
-        directory = Path(out or f"runs/{model}-{Path(preset).stem}-{architecture}")
-        curve = run(config, training, directory / "checkpoint.safetensors", console)
+        config, task, start = given.all()
+        curve = run(config, training, directory, console, task, start)
+        if speaks():
+            save(directory, given.tokenizer_file(), getattr(task, "names", ()))
     except (ValueError, ImportError, CheckpointError) as error:
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
@@ -66,7 +95,10 @@ def train(
     if as_json:
         print(json.dumps({"steps": steps, "losses": curve.losses, "validation": curve.validation}))
     else:
-        console.print(f"{summary(curve, config)}; checkpoint in {directory}", highlight=False, soft_wrap=True)
+        step, loss, accuracy = curve.validation[-1]
+        bits = per_byte(config, tokenizer)
+        line = f"step {step}: validation {measured(loss, accuracy, bits)}; checkpoint and model in {directory}"
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def speaks() -> bool:
@@ -74,10 +106,92 @@ def speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+class Given:
+    """What was asked for, as a configuration, a task and the weights to start from."""
+
+    def __init__(
+        self,
+        model: str,
+        preset: str,
+        architecture: str,
+        data: Path | None,
+        validation: Path | None,
+        tokenizer: Path | None,
+        finetune: Path | None,
+    ) -> None:
+        self.model, self.preset, self.architecture, self.finetune = model, preset, architecture, finetune
+        self.data, self.held_back, self.tokenizer = data, validation, tokenizer
+        for name, value in (("validation", validation), ("tokenizer", tokenizer), ("finetune", finetune)):
+            if value is not None and data is None:
+                raise ValueError(f"{name}: expected --data with it, got none")
+        if model == "vit" and data is not None:
+            raise ValueError("data: expected no data for vit, which learns digits, got a path")
+
+    def all(self) -> tuple[Config, Task | None, nn.Module | None]:
+        """Configuration, task (None for the usual one), and the model to start from."""
+        if self.data is None:
+            return configuration(self.model, self.preset, self.architecture), None, None
+        if self.finetune is None:
+            tokenizer = self.read_tokenizer()
+            config = configuration(self.model, self.preset, self.architecture)
+            if tokenizer is not None and not self.preset.endswith(".json"):
+                config = replace(config, vocab_size=tokenizer.vocabulary)  # type: ignore[call-arg]
+            return config, self.text(config, tokenizer), None
+        from monarch_gpu.trained import load_trained
+
+        start = load_trained(self.finetune)
+        if start.config.model_type != self.model:
+            raise ValueError(f"finetune: expected a {self.model}, got a {start.config.model_type} in {self.finetune}")
+        if self.model == "gpt":
+            return start.config, self.text(start.config, self.read_tokenizer()), start
+        task = self.labelled(start.config)
+        config = replace(start.config, head="classification", num_labels=len(task.names))
+        return config, task, start
+
+    def tokenizer_file(self) -> Path | None:
+        """The tokenizer's file: the one asked for, or the one beside the model to start from."""
+        beside = None if self.finetune is None else self.finetune / "tokenizer.json"
+        return self.tokenizer or (beside if beside is not None and beside.is_file() else None)
+
+    def read_tokenizer(self) -> Tokenizer | None:
+        from monarch_gpu.tokenizer import read_tokenizer
+
+        file = self.tokenizer_file()
+        return None if file is None else read_tokenizer(file)
+
+    def text(self, config: Config, tokenizer: Tokenizer | None, all_held_back: bool = False) -> Task:
+        """The text as a task."""
+        from monarch_gpu.data import corpus_of, text_of
+        from monarch_gpu.tokenizer import BYTES
+
+        assert self.data is not None
+        corpus = corpus_of(self.data, tokenizer or BYTES, self.held_back, all_held_back)
+        if tokenizer is None:
+            return text_of(config, corpus, BYTES.vocabulary)
+        if config.model_type == "bert" and tokenizer.mask is None:
+            raise ValueError(f"{self.tokenizer_file()}: expected a token [MASK] or <mask>, got none")
+        return text_of(config, corpus, tokenizer.vocabulary, tokenizer.mask)
+
+    def labelled(self, config: Any, names: tuple[str, ...] = (), all_held_back: bool = False) -> Any:
+        """The labelled lines as a task."""
+        from monarch_gpu.data import labelled_of
+        from monarch_gpu.lines import read_lines
+
+        assert self.data is not None
+        entries, held = read_lines(self.data), None if self.held_back is None else read_lines(self.held_back)
+        wanted = any("input_ids" not in entry for entry in [*entries, *(held or [])])
+        tokenizer = self.read_tokenizer() if wanted else None
+        if wanted and tokenizer is None:
+            from monarch_gpu.tokenizer import BYTES
+
+            if config.vocab_size not in (256, 257):  # no model of bytes
+                raise ValueError("tokenizer: expected --tokenizer FILE, or one beside the model, got none")
+            tokenizer = BYTES
+        return labelled_of(config, entries, tokenizer, held, names, all_held_back)
+
+
 def configuration(model: str, preset: str, architecture: str) -> Config:
     """A preset by name or file, with the architecture asked for."""
-    from dataclasses import replace
-
     from monarch_gpu.configs import load_config
     from monarch_gpu.configs import preset as named
 
@@ -90,33 +204,94 @@ def configuration(model: str, preset: str, architecture: str) -> Config:
     return replace(config, architecture=architecture)
 
 
-def run(config: Config, training: Training, path: Path, console: Console) -> Curve:
+def run(
+    config: Config, training: Training, directory: Path, console: Console, task: Task | None, start: nn.Module | None
+) -> Curve:
     """Train under a progress bar on standard error."""
     from monarch_gpu.train import train as train_model
+    from monarch_gpu.trained import CHECKPOINT
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     bar = Progress(*columns, console=console, disable=not speaks())
-    task = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
+    steps = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
 
     def report(step: int, curve: Curve) -> None:
         if not bar.live.is_started:  # what fails before the first step leaves a line and no bar
             bar.start()
-        bar.update(task, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
+        bar.update(steps, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
 
     def notice(line: str) -> None:
         console.print(f"[yellow]note:[/] {line}", highlight=False, soft_wrap=True)
 
     try:
-        return train_model(config, training, path, report, notice)
+        return train_model(config, training, directory / CHECKPOINT, report, notice, task, start)
     finally:
         if bar.live.is_started:
             bar.stop()
 
 
-def summary(curve: Curve, config: Config) -> str:
-    """The last evaluation in words."""
-    step, loss, accuracy = curve.validation[-1]
-    per_byte = f", {loss / log(2):.3f} bits per byte" if config.model_type != "vit" else ""
-    return f"step {step}: validation loss {loss:.4f}{per_byte}, accuracy {accuracy:.1%}"
+def save(directory: Path, tokenizer: Path | None, names: tuple[str, ...]) -> None:
+    """The trained model beside its checkpoint, with its tokenizer and what its labels are called."""
+    from monarch_gpu.checkpoints import replace_file
+    from monarch_gpu.models import save_model
+    from monarch_gpu.trained import CHECKPOINT, load_trained
+
+    save_model(load_trained(directory / CHECKPOINT), directory)
+    if tokenizer is not None and tokenizer.resolve() != (directory / "tokenizer.json").resolve():
+        shutil.copyfile(tokenizer, directory / "tokenizer.json")
+    if names:
+        replace_file(directory / LABELS, (json.dumps(names) + "\n").encode())
+
+
+def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) -> None:
+    """Loss and accuracy of the model in a directory, on all of the data, or on what is held back of the usual ones."""
+    from monarch_gpu.data import task_of
+    from monarch_gpu.train import evaluate
+    from monarch_gpu.trained import load_trained
+    from monarch_theory.command.progress import progress
+
+    if batch < 1:
+        raise ValueError(f"batch: expected at least 1, got {batch}")
+    model = load_trained(directory)
+    config = model.config
+    if config.model_type != given.model:
+        raise ValueError(f"out: expected a {given.model}, got a {config.model_type} in {directory}")
+    given.finetune = given.finetune or directory  # whose tokenizer is taken
+    if given.data is None:
+        task = task_of(config)
+    elif getattr(config, "head", "") == "classification":
+        task = given.labelled(config, label_names(directory, config.num_labels), all_held_back=True)
+    else:
+        task = given.text(config, given.read_tokenizer(), all_held_back=True)
+    with progress("evaluating"):
+        loss, accuracy = evaluate(model, task.whole(batch))
+    if as_json:
+        print(json.dumps({"loss": loss, "accuracy": accuracy}))
+    else:
+        print(measured(loss, accuracy, per_byte(config, given.tokenizer_file())))
+
+
+def label_names(directory: Path, count: int) -> tuple[str, ...]:
+    """What the labels of a trained classifier are called; their numbers where nothing says it."""
+    file = directory / LABELS
+    if not file.is_file():
+        return tuple(map(str, range(count)))
+    try:
+        names = json.loads(file.read_text())
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{file}: expected a JSON array of {count} names, got something else")
+    return tuple(names)
+
+
+def per_byte(config: Config, tokenizer: Path | None) -> bool:
+    """Whether a loss is that of bytes."""
+    return tokenizer is None and config.model_type != "vit" and getattr(config, "head", "masked-lm") == "masked-lm"
+
+
+def measured(loss: float, accuracy: float, bits: bool) -> str:
+    """An evaluation in words."""
+    return f"loss {loss:.4f}{f', {loss / log(2):.3f} bits per byte' if bits else ''}, accuracy {accuracy:.1%}"

@@ -243,9 +243,9 @@ def test_the_loss_goes_down(tmp_path):
 
 def test_batches_depend_on_seed_step_and_microbatch_alone():
     task = task_of(BERT)
-    inputs, targets = task.batch(generator(0, 1, 2), 4)
-    again, _ = task.batch(generator(0, 1, 2), 4)
-    other, _ = task.batch(generator(0, 2, 1), 4)
+    (inputs,), targets = task.batch(generator(0, 1, 2), 4)
+    (again,), _ = task.batch(generator(0, 1, 2), 4)
+    (other,), _ = task.batch(generator(0, 2, 1), 4)
     assert torch.equal(inputs, again) and not torch.equal(inputs, other)
     masked = inputs == BERT.vocab_size - 1
     assert torch.equal(targets != IGNORED, masked) and 0 < masked.float().mean() < 1
