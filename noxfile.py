@@ -35,10 +35,11 @@ def install(session: nox.Session) -> None:
 
 
 def install_coq(session: nox.Session) -> None:
-    """Coq and MathComp for the machine-checked proofs, where we may install; elsewhere their tests skip and say why."""
+    """Coq and its libraries for the machine-checked proofs, where we may install; elsewhere their tests skip and say why."""
     if shutil.which("coqc") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
-    install = ["apt-get", "install", "-y", "--no-install-recommends", "coq", "libcoq-mathcomp-algebra"]
+    libraries = ["libcoq-mathcomp-algebra", "libcoq-mathcomp-multinomials", "libcoq-flocq"]
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "coq", *libraries]
     # exit code 100 is apt's for a package index out of reach; every other test still runs
     session.run("apt-get", "update", external=True, success_codes=[0, 100])
     session.run(*install, external=True, success_codes=[0, 100])

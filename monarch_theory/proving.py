@@ -27,13 +27,20 @@ from typing import Any, Literal
 
 __all__ = [
     "CannotRunError", "CoqVerdict", "Instance", "Proof", "Result", "check_with_coq", "coq_version", "find_proofs",
-    "load_check", "proofs_folder", "run_check", "verify", "why_no_coq",
+    "load_check", "proofs_folder", "run_check", "verify", "why_no_coq", "without_library",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
 """Called with (instances done, instances in all)."""
 
 COQ_PREFIX = "MonarchProofs"
+
+LIBRARIES = {
+    "mathcomp": ("From mathcomp Require Import all_ssreflect ssralg matrix mxpoly.", "libcoq-mathcomp-algebra"),
+    "SsrMultinomials": ("From SsrMultinomials Require Import mpoly.", "libcoq-mathcomp-multinomials"),
+    "Flocq": ("From Flocq Require Import Core.", "libcoq-flocq"),
+}
+"""Libraries of Coq: a line that needs each, and Debian's name for it."""
 
 
 class CannotRunError(RuntimeError):
@@ -254,11 +261,33 @@ def why_no_coq() -> str | None:
     """Why the machine-checked proofs cannot be run here, or None when they can."""
     if coq_version() is None:
         return "coqc is not installed (Debian: coq libcoq-mathcomp-algebra)"
+    return None if _has_library("mathcomp") else "MathComp is not installed (Debian: libcoq-mathcomp-algebra)"
+
+
+def _has_library(name: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="monarch-proofs-") as temporary:
-        (Path(temporary) / "probe.v").write_text("From mathcomp Require Import all_ssreflect ssralg matrix mxpoly.\n")
-        if not _coqc(Path(temporary), "probe.v")[0]:
-            return "MathComp is not installed (Debian: libcoq-mathcomp-algebra)"
-    return None
+        (Path(temporary) / "probe.v").write_text(LIBRARIES[name][0] + "\n")
+        return _coqc(Path(temporary), "probe.v")[0]
+
+
+def without_library(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Those of the named proofs that need a library which is not installed here, and what it is called.
+
+    Raises:
+        CannotRunError: coqdep cannot read the dependencies.
+    """
+    graph = _dependencies(folder)
+    needs = {}
+    for name in names:
+        files = _with_dependencies(graph, [f"{name}/theorem.v"])
+        text = "".join((folder / file).read_text(encoding="utf-8") for file in files if (folder / file).exists())
+        needs[name] = set(re.findall(r"^From (\w+) Require", text, flags=re.MULTILINE)) & LIBRARIES.keys()
+    absent = {library for library in sorted(set().union(*needs.values())) if not _has_library(library)}
+    return {
+        name: f"{', '.join(sorted(LIBRARIES[library][1] for library in needs[name] & absent))} is not installed"
+        for name in names
+        if needs[name] & absent
+    }
 
 
 def check_with_coq(folder: Path, names: Sequence[str], progress: Progress, *, jobs: int = 2) -> dict[str, CoqVerdict]:

@@ -24,6 +24,7 @@ from monarch_theory.proving import (
     proofs_folder,
     run_check,
     why_no_coq,
+    without_library,
 )
 
 __all__ = ["prove"]
@@ -54,15 +55,20 @@ def prove(
     verdicts: dict[str, CoqVerdict] = {}
     rows = [_checked(proof) for proof in proofs]
     mechanised = [proof.name for proof in proofs if proof.coq]
+    unable: dict[str, str] = {}
     if mechanised and not missing:
         try:
+            unable = without_library(place, mechanised)
+            able = [name for name in mechanised if name not in unable]
             with progress("Coq") as report:
-                verdicts = check_with_coq(place, mechanised, lambda done, total: report(done / max(total, 1)))
+                verdicts = check_with_coq(place, able, lambda done, total: report(done / max(total, 1)))
         except CannotRunError as error:
             typer.echo(f"monarch prove: {error}", err=True)
             raise typer.Exit(2) from error
     summary = [_row(proof, *row, verdicts.get(proof.name)) for proof, row in zip(proofs, rows, strict=True)]
-    without = f"{len(mechanised)} machine-checked proofs were not run: {missing}" if mechanised and missing else None
+    unable |= dict.fromkeys(mechanised, missing) if missing else {}
+    reasons = ", ".join(sorted(set(unable.values())))
+    without = f"{len(unable)} machine-checked proofs were not run: {reasons}" if unable else None
     failed = [row["theorem"] for row in summary if row["holds"] is False]
     stuck = [row["theorem"] for row in summary if row["holds"] is None]
     if as_json:

@@ -1,7 +1,10 @@
-(** Monarch product = multivariate evaluation, order 2: columns are values of l_{j0}(X, Y) r_j(Y) on the grid of points
-    (x_t, y_s). Any distinct points will do, roots of unity among them. Polynomials in X with coefficients in Y. *)
+(** Monarch product = multivariate evaluation. Order 2: columns are values of l_{j0}(X, Y) r_j(Y) on the grid of points
+    (x_t, y_s), polynomials in X with coefficients in Y. Order p: of f_0(X_0) f_1(X_0, X_1) ... f_{p-1}(X_0 ... X_{p-1}).
+    Any distinct points will do, roots of unity among them. *)
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra.
-From MonarchProofs Require Import foundations.digits foundations.monarch foundations.points entry_formula.theorem.
+From SsrMultinomials Require Import mpoly.
+From MonarchProofs Require Import foundations.digits foundations.monarch foundations.points foundations.stages.
+From MonarchProofs Require Import foundations.grid entry_formula.theorem.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -106,7 +109,92 @@ Qed.
 
 End Bivariate.
 
+Section OrderP.
+
+Variables (F : fieldType) (rs : radices) (x : nat -> nat -> F).
+Hypothesis distinct : forall l, (l < size rs)%N -> injective (fun c : 'I_(radix rs l) => x l c).
+Local Notation p := (size rs).
+
+(** The point (x_{0, i_0}, ..., x_{p-1, i_{p-1}}). *)
+Local Notation at_index i := (@point F rs x i).
+
+(** f_k: degree below m_l in X_l for l <= k, and no other variable. *)
+Definition stage_reduced k : {mpoly F[p]} -> Prop :=
+  reduced_by (fun l => if (l <= k)%N then radix rs l else 1%N).
+
+Lemma stage_value k (q : {mpoly F[p]}) i :
+  stage_reduced k q -> q.@[at_index (i %% outputs (take k.+1 rs))%N] = q.@[at_index i].
+Proof.
+move=> red; rewrite !mevalE; apply: eq_big_seq => m in_q; congr (_ * _); apply: eq_bigr => l _; rewrite /point.
+case: (leqP l k) => le; first by rewrite digit_prefix.
+by have := red m in_q l; rewrite (leqNgt l k) le /= ltnS leqn0 => /eqP ->; rewrite !expr0.
+Qed.
+
+(** q_j: the k-th factor depends on the input digits a_k ... a_{p-1} alone. *)
+Definition basis_p (f : nat -> nat -> {mpoly F[p]}) (j : nat) : {mpoly F[p]} :=
+  \prod_(k < p) f k (j %% inputs (drop k rs))%N.
+
+(** Any such polynomials give a Monarch matrix. *)
+Theorem evaluation_is_monarch b (f : nat -> nat -> {mpoly F[p]}) (A : 'M[F]_(outputs rs, b)) :
+  (forall k y, (k < p)%N -> stage_reduced k (f k y)) ->
+  (forall i j, A i j = (basis_p f j).@[at_index i]) -> staged rs A.
+Proof.
+move=> red e; exists (fun k X y => (f k y).@[at_index X]) => i j.
+rewrite e rmorph_prod; apply: eq_bigr => k _.
+by rewrite stage_value //; apply: red.
+Qed.
+
+Lemma reduced_by_sum (T : Type) (r : seq T) (P : pred T) (c : T -> F) (q : T -> {mpoly F[p]}) d :
+  (forall t, P t -> reduced_by d (q t)) -> reduced_by d (\sum_(t <- r | P t) c t *: q t).
+Proof.
+move=> red; elim/big_rec: _ => [m|t q' Pt IH m]; first by rewrite msupp0.
+move=> /msuppD_le; rewrite mem_cat => /orP [/msuppZ_le|]; last exact: IH.
+exact: red.
+Qed.
+
+Lemma meval_combination (T : Type) (r : seq T) (P : pred T) (c : T -> F) (q : T -> {mpoly F[p]}) v :
+  (\sum_(t <- r | P t) c t *: q t).@[v] = \sum_(t <- r | P t) c t * (q t).@[v].
+Proof. by rewrite raddf_sum; apply: eq_bigr => t _; rewrite /= mevalZ. Qed.
+
+(** Every Monarch matrix comes from such polynomials, order p. *)
+Theorem monarch_is_evaluation_p b (A : 'M[F]_(outputs rs, b)) :
+  staged rs A -> exists f : nat -> nat -> {mpoly F[p]},
+    (forall k y, stage_reduced k (f k y)) /\ (forall i j, A i j = (basis_p f j).@[at_index i]).
+Proof.
+move=> [g e]; exists (fun k y => \sum_(c < outputs rs | (c < outputs (take k.+1 rs))%N) g k c y *: indicator rs x k c).
+split=> [k y|i j]; first by apply: reduced_by_sum => c _; apply: indicator_reduced.
+rewrite e rmorph_prod; apply: eq_bigr => k _; rewrite /= meval_combination.
+have pos : (0 < outputs (take k.+1 rs))%N.
+  by apply: dvdn_gt0 (outputs_take_all k.+1 rs); apply: leq_ltn_trans (ltn_ord i).
+have lt : (i %% outputs (take k.+1 rs) < outputs rs)%N by apply: leq_ltn_trans (leq_mod _ _) (ltn_ord i).
+rewrite (bigD1 (Ordinal lt)); last by rewrite /= ltn_mod.
+rewrite (indicatorE distinct k (Ordinal lt) i) [X in _ * X]big1 ?mulr1 => [|l le]; last first.
+  by rewrite /= digit_prefix // eqxx.
+rewrite /= big1 ?addr0 // => c /andP [small ne]; rewrite indicatorE //.
+case: (boolP [exists l : 'I_p, (l <= k)%N && (digit rs l i != digit rs l c)]) => [/existsP [l /andP [le /negbTE differs]]|same].
+  by rewrite (bigD1 l) //= differs mul0r mulr0.
+case/eqP: ne; apply: val_inj => /=; rewrite -(modn_small small); apply: digits_prefix => l le.
+apply/eqP; apply: contraNT same => differs; apply/existsP.
+by exists (Ordinal (leq_ltn_trans le (ltn_ord k))); rewrite /= le eq_sym differs.
+Qed.
+
+(** M u evaluates the combination of the q_j. *)
+Theorem monarch_evaluates_p b (q : 'I_b -> {mpoly F[p]}) (A : 'M[F]_(outputs rs, b)) (u : 'cV[F]_b) i :
+  (forall i j, A i j = (q j).@[at_index i]) -> (A *m u) i 0 = (\sum_j u j 0 *: q j).@[at_index i].
+Proof. by move=> e; rewrite mxE meval_combination; apply: eq_bigr => j _; rewrite e mulrC. Qed.
+
+(** A polynomial of degree below m_l in each X_l is determined by its values. *)
+Theorem grid_unique_p (q q' : {mpoly F[p]}) :
+  reduced_mpoly q -> reduced_mpoly q' -> (forall i : 'I_(outputs rs), q.@[at_index i] = q'.@[at_index i]) -> q = q'.
+Proof. exact: reduced_unique. Qed.
+
+End OrderP.
+
 Print Assumptions entries_are_values.
 Print Assumptions monarch_evaluates.
 Print Assumptions grid_unique.
 Print Assumptions monarch_is_evaluation.
+Print Assumptions evaluation_is_monarch.
+Print Assumptions monarch_is_evaluation_p.
+Print Assumptions monarch_evaluates_p.
+Print Assumptions grid_unique_p.

@@ -1,7 +1,9 @@
 (** M0^-1 (M1 k . M2 u) multiplies polynomials: modulo Z^N - 1 in the univariate view, modulo (X^m1 - 1, Y^m0 - 1) in
-    the bivariate one. *)
+    the bivariate one, modulo all X_l^m_l - 1 in p variables. *)
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly polydiv mxalgebra.
+From SsrMultinomials Require Import mpoly.
 From MonarchProofs Require Import foundations.digits foundations.monarch foundations.points foundations.operator.
+From MonarchProofs Require Import foundations.grid.
 From MonarchProofs Require Import multivariate_evaluation.theorem univariate_view.theorem.
 From MonarchProofs Require Import interpolation.theorem causality_sufficient.theorem.
 
@@ -138,8 +140,131 @@ Qed.
 
 End Bivariate.
 
+Section Multivariate.
+
+Variables (F : fieldType) (rs : radices) (w : nat -> F).
+Local Notation p := (size rs).
+Local Notation N := (outputs rs).
+Hypothesis primitive : forall l, (l < p)%N -> (radix rs l).-primitive_root (w l).
+
+Let x l c : F := w l ^+ c.
+Local Notation at_index i := (@point F rs x i).
+
+Let distinct l : (l < p)%N -> injective (fun c : 'I_(radix rs l) => x l c).
+Proof. by move=> lt; apply: powers_distinct; apply: primitive. Qed.
+
+Definition modulus (l : 'I_p) : {mpoly F[p]} := 'X_l ^+ radix rs l - 1.
+
+(** The difference lies in the ideal of the X_l^m_l - 1. *)
+Definition congruent_p (q q' : {mpoly F[p]}) : Prop :=
+  exists h : 'I_p -> {mpoly F[p]}, q - q' = \sum_l h l * modulus l.
+
+Lemma congruent_refl q : congruent_p q q.
+Proof. by exists (fun _ => 0); rewrite subrr big1 // => l _; rewrite mul0r. Qed.
+
+Lemma congruent_sym q q' : congruent_p q q' -> congruent_p q' q.
+Proof.
+move=> [h e]; exists (fun l => - h l); rewrite -opprB e -sumrN.
+by apply: eq_bigr => l _; rewrite mulNr.
+Qed.
+
+Lemma congruent_add q q' r r' : congruent_p q q' -> congruent_p r r' -> congruent_p (q + r) (q' + r').
+Proof.
+move=> [h e] [h' e']; exists (fun l => h l + h' l); rewrite opprD addrACA e e' -big_split.
+by apply: eq_bigr => l _; rewrite mulrDl.
+Qed.
+
+Lemma congruent_trans q q' q'' : congruent_p q q' -> congruent_p q' q'' -> congruent_p q q''.
+Proof.
+move=> [h e] [h' e']; exists (fun l => h l + h' l); rewrite -(subrK q' q) -addrA e e' -big_split.
+by apply: eq_bigr => l _; rewrite mulrDl.
+Qed.
+
+Lemma congruent_mul q q' r r' : congruent_p q q' -> congruent_p r r' -> congruent_p (q * r) (q' * r').
+Proof.
+move=> [h e] [h' e']; exists (fun l => h l * r + q' * h' l).
+have -> : q * r - q' * r' = (q - q') * r + q' * (r - r') by rewrite mulrBl mulrBr addrA subrK.
+rewrite e e' mulr_suml mulr_sumr -big_split; apply: eq_bigr => l _.
+by rewrite mulrDl mulrAC mulrA.
+Qed.
+
+Lemma congruent_exp q q' k : congruent_p q q' -> congruent_p (q ^+ k) (q' ^+ k).
+Proof. by move=> e; elim: k => [|k IH]; [apply: congruent_refl | rewrite !exprS; apply: congruent_mul]. Qed.
+
+Lemma congruent_power (l : 'I_p) k : congruent_p ('X_l ^+ k) ('X_l ^+ (k %% radix rs l)).
+Proof.
+rewrite {1}(divn_eq k (radix rs l)) exprD mulnC exprM -[X in congruent_p _ X]mul1r.
+apply: congruent_mul; last exact: congruent_refl.
+rewrite -[X in congruent_p _ X](expr1n _ (k %/ radix rs l)); apply: congruent_exp.
+exists (fun l' => (l' == l)%:R); rewrite (bigD1 l) //= eqxx mul1r big1 ?addr0 // => l' /negbTE ->.
+by rewrite mul0r.
+Qed.
+
+(** Exponents modulo m_l. *)
+Definition wrapped (m : 'X_{1.. p}) : 'X_{1.. p} := [multinom (m l %% radix rs l)%N | l < p].
+
+Lemma congruent_monomial (m : 'X_{1.. p}) : congruent_p 'X_[m] 'X_[wrapped m].
+Proof.
+rewrite !mpolyXE_id; elim/big_ind2: _ => [|q q' r r'|l _]; first exact: congruent_refl.
+  exact: congruent_mul.
+by rewrite mnmE; apply: congruent_power.
+Qed.
+
+Lemma congruent_sum (T : Type) (r : seq T) (q q' : T -> {mpoly F[p]}) :
+  (forall t, congruent_p (q t) (q' t)) -> congruent_p (\sum_(t <- r) q t) (\sum_(t <- r) q' t).
+Proof.
+move=> each; elim/big_ind2: _ => [|a a' b b'|t _]; [exact: congruent_refl | exact: congruent_add | exact: each].
+Qed.
+
+(** Every polynomial is congruent to one of degree below m_l in each X_l. *)
+Theorem congruent_reduced q : exists2 q', reduced_mpoly q' & congruent_p q q'.
+Proof.
+exists (\sum_(m <- msupp q) q@_m *: 'X_[wrapped m]).
+  move=> m /msupp_sum_le /flattenP [s /mapP [m' _ ->]] /msuppZ_le.
+  rewrite msuppX inE => /eqP -> l; rewrite mnmE ltn_mod.
+  exact: prim_order_gt0 (primitive (ltn_ord l)).
+rewrite {1}(mpolyE q); apply: congruent_sum => m; rewrite -!mul_mpolyC.
+by apply: congruent_mul; [apply: congruent_refl | apply: congruent_monomial].
+Qed.
+
+Lemma congruent_values q q' i : congruent_p q q' -> q.@[at_index i] = q'.@[at_index i].
+Proof.
+move=> [h e]; apply/eqP; rewrite -subr_eq0 -mevalB e raddf_sum; apply/eqP; apply: big1 => l _.
+rewrite /= mevalM /modulus mevalB meval1 rmorphX /= mevalXU.
+by rewrite -exprM mulnC exprM (prim_expr_order (primitive (ltn_ord l))) expr1n subrr mulr0.
+Qed.
+
+(** Congruent exactly when the values at all tuples of roots agree. *)
+Theorem congruent_p_values q q' : congruent_p q q' <-> forall i : 'I_N, q.@[at_index i] = q'.@[at_index i].
+Proof.
+split=> [same i|same]; first exact: congruent_values.
+have [r red e] := congruent_reduced q; have [r' red' e'] := congruent_reduced q'.
+suff eq : r = r' by apply: congruent_trans e (congruent_sym _); rewrite eq.
+by apply: (reduced_unique distinct) => // i; rewrite -(congruent_values i e) -(congruent_values i e').
+Qed.
+
+(** Main theorem, p variables. *)
+Theorem product_modulo_p (q0 q1 q2 : 'I_N -> {mpoly F[p]}) (M0 M1 M2 : 'M[F]_N) (k u u' : 'cV[F]_N) :
+  (forall i j, M0 i j = (q0 j).@[at_index i]) ->
+  (forall i j, M1 i j = (q1 j).@[at_index i]) ->
+  (forall i j, M2 i j = (q2 j).@[at_index i]) ->
+  M0 \in unitmx ->
+  congruent_p (\sum_j u' j 0 *: q0 j) ((\sum_j k j 0 *: q1 j) * (\sum_j u j 0 *: q2 j))
+  <-> u' = operator M0 M1 M2 k u.
+Proof.
+move=> e0 e1 e2 unit; rewrite congruent_p_values; split=> [same|-> i].
+  apply: (can_inj (mulKmx unit)); rewrite mulKVmx //; apply/colP => i.
+  by rewrite (monarch_evaluates_p _ _ e0) same mxE (monarch_evaluates_p _ _ e1) (monarch_evaluates_p _ _ e2) mevalM.
+by rewrite -(monarch_evaluates_p _ _ e0) mulKVmx // mxE mevalM (monarch_evaluates_p _ _ e1) (monarch_evaluates_p _ _ e2).
+Qed.
+
+End Multivariate.
+
 Print Assumptions product_modulo.
 Print Assumptions congruent.
 Print Assumptions remainder_same_values.
 Print Assumptions equal_remainder.
 Print Assumptions product_modulo2.
+Print Assumptions congruent_reduced.
+Print Assumptions congruent_p_values.
+Print Assumptions product_modulo_p.

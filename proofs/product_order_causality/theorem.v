@@ -1,8 +1,10 @@
-(** Product-order causality, order 2: with degrees bounded below digit by digit, output (i0, i1) sees input (a0, a1) only
-    if a0 <= i0 and a1 <= i1, as long as products stay below degree b1 in X and b0 in Y. Any distinct points. *)
-From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra.
-From MonarchProofs Require Import foundations.digits foundations.triangular foundations.operator.
-From MonarchProofs Require Import multivariate_evaluation.theorem causality_sufficient.theorem.
+(** Product-order causality: with degrees bounded below digit by digit, output (i0, i1) sees input (a0, a1) only if
+    a0 <= i0 and a1 <= i1, as long as products stay below degree b1 in X and b0 in Y; and so for p digits. Any distinct
+    points. *)
+From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra fingroup perm.
+From SsrMultinomials Require Import mpoly.
+From MonarchProofs Require Import foundations.digits foundations.monarch foundations.triangular foundations.operator.
+From MonarchProofs Require Import foundations.grid multivariate_evaluation.theorem causality_sufficient.theorem.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -181,5 +183,100 @@ Qed.
 
 End ProductOrder.
 
+Section OrderP.
+
+Variables (F : fieldType) (rs : radices) (x : nat -> nat -> F).
+Hypothesis distinct : forall l, (l < size rs)%N -> injective (fun c : 'I_(radix rs l) => x l c).
+Local Notation p := (size rs).
+Local Notation N := (outputs rs).
+
+(** The rows may stand in any order: row i belongs to the point with the digits of [place i]. The digits of rs are those
+    of the input index, and Monarch matrices order the points by the reversed digits. *)
+Variable place : 'I_N -> 'I_N.
+Hypothesis place_inj : injective place.
+Local Notation at_row i := (@point F rs x (place i)).
+
+(** Every digit at most the other's. *)
+Definition below_p (i j : 'I_N) : bool := [forall l : 'I_p, (digit rs l i <= digit rs l j)%N].
+
+Lemma below_p_trans : transitive below_p.
+Proof.
+move=> j i k /forallP ij /forallP jk; apply/forallP => l.
+exact: leq_trans (ij l) (jk l).
+Qed.
+
+Lemma below_p_leq i j : below_p i j -> (i <= j)%N.
+Proof. by move=> /forallP le; apply: digits_leq => l lt; apply: (le (Ordinal lt)). Qed.
+
+(** Degree in X_l at least the digit l of j, in every term. *)
+Definition above_p (j : 'I_N) (q : {mpoly F[p]}) : Prop :=
+  forall m, m \in msupp q -> forall l : 'I_p, (digit rs l j <= m l)%N.
+
+Lemma above_p_mul j q q' : above_p j q' -> above_p j (q * q').
+Proof.
+move=> low m /msuppM_le /allpairsP [[m1 m2] [/= _ in2 ->]] l.
+by rewrite mnmDE (leq_trans (low _ in2 l)) // leq_addl.
+Qed.
+
+Variables (q0 q1 q2 : 'I_N -> {mpoly F[p]}) (box : pred 'I_N).
+Hypothesis low0 : forall j, above_p j (q0 j).
+Hypothesis lead0 : forall j : 'I_N, (q0 j)@_(monomial rs j) != 0.
+Hypothesis high0 : forall j, reduced_mpoly (q0 j).
+Hypothesis low2 : forall j, box j -> above_p j (q2 j).
+Hypothesis no_wrap : forall j j', box j -> box j' -> reduced_mpoly (q1 j' * q2 j).
+
+Definition values_p (q : 'I_N -> {mpoly F[p]}) : 'M[F]_N := \matrix_(i, j) (q j).@[at_row i].
+
+Let Q : 'M[F]_N := \matrix_(e, j) (q0 j)@_(monomial rs e).
+
+Let above_coefficient j (q : {mpoly F[p]}) (e : 'I_N) : above_p j q -> q@_(monomial rs e) != 0 -> below_p j e.
+Proof.
+move=> low; rewrite -mcoeff_msupp => in_q; apply/forallP => l.
+by have := low _ in_q l; rewrite mnmE.
+Qed.
+
+Let Q_triangular e j : Q e j != 0 -> below_p j e.
+Proof. by rewrite mxE; apply: above_coefficient. Qed.
+
+Let Q_diagonal j : Q j j != 0.
+Proof. by rewrite mxE. Qed.
+
+Let V : 'M[F]_N := row_perm (perm place_inj) (grid_matrix rs x).
+
+Let V_unit : V \in unitmx.
+Proof. by rewrite /V row_permE unitmx_mul unitmx_perm grid_unit. Qed.
+
+Let V_values (q : {mpoly F[p]}) i : reduced_mpoly q -> (V *m \col_e q@_(monomial rs e)) i 0 = q.@[at_row i].
+Proof.
+move=> red; rewrite -(grid_factor x (place i) red) !mxE.
+by apply: eq_bigr => e _; rewrite !mxE permE.
+Qed.
+
+Let factored : values_p q0 = V *m Q.
+Proof.
+apply/matrixP => i j; rewrite mxE -(V_values i (@high0 j)) !mxE.
+by apply: eq_bigr => e _; rewrite !mxE.
+Qed.
+
+Theorem product_order_invertible_p : values_p q0 \in unitmx.
+Proof. by rewrite factored unitmx_mul V_unit (triangular_unit below_p_leq Q_triangular Q_diagonal). Qed.
+
+(** Main theorem, order p. *)
+Theorem product_order_causal_p i j j' :
+  box j -> box j' -> tensor (values_p q0) (values_p q1) (values_p q2) i j j' != 0 -> below_p j i.
+Proof.
+move=> in_j in_j' nonzero; rewrite tensorE in nonzero.
+apply: (solution_above below_p_trans below_p_leq Q_triangular Q_diagonal _ nonzero) => e.
+have -> : \col_l (values_p q1 l j' * values_p q2 l j) = V *m \col_e (q1 j' * q2 j)@_(monomial rs e).
+  by apply/colP => l; rewrite (V_values _ (no_wrap in_j in_j')) !mxE mevalM.
+set c := \col_e' _; have -> : Q *m (invmx (values_p q0) *m (V *m c)) = c.
+  by apply: (can_inj (mulKmx V_unit)); rewrite [in LHS]mulmxA -factored mulKVmx // product_order_invertible_p.
+rewrite mxE; apply: above_coefficient; apply: above_p_mul; exact: low2.
+Qed.
+
+End OrderP.
+
 Print Assumptions product_order_invertible.
 Print Assumptions product_order_causal.
+Print Assumptions product_order_invertible_p.
+Print Assumptions product_order_causal_p.
