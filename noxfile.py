@@ -30,12 +30,12 @@ def long(session: nox.Session) -> None:
 def install(session: nox.Session) -> None:
     """What the tests of either kind need."""
     session.install("torch==2.13.0")
-    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,transformers]")
+    session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,transformers,onnx]")
     install_coq(session)
 
 
 def install_coq(session: nox.Session) -> None:
-    """Coq and its libraries for the machine-checked proofs, where we may install; elsewhere their tests skip and say why."""
+    """Coq and its libraries for the proofs, where we may install; elsewhere their tests skip and say why."""
     if shutil.which("coqc") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
     libraries = ["libcoq-mathcomp-algebra", "libcoq-mathcomp-multinomials", "libcoq-flocq"]

@@ -29,7 +29,7 @@ from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, checksum
 from monarch_gpu.configs import Config, config_json, parse_config
 from monarch_gpu.data import Batch, Task, generator, task_of
 from monarch_gpu.models import build_model, check_tensors, saved_tensors
-from monarch_gpu.pretrained import IGNORED, loss_of
+from monarch_gpu.pretrained import IGNORED, Pretrained, loss_of
 
 __all__ = ["PARALLEL", "Curve", "Diverged", "Interrupted", "Training", "evaluate", "train"]
 
@@ -127,7 +127,7 @@ def train(
     progress: Callable[[int, Curve], None] = lambda step, curve: None,
     notice: Callable[[str], None] = warnings.warn,
     task: Task | None = None,
-    start: nn.Module | None = None,
+    start: Pretrained | None = None,
 ) -> Curve:
     """Train to the end, from the checkpoint at `path` if there is one, leaving the final checkpoint there.
 
@@ -251,7 +251,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 class TrainingState:
     """Weights, optimiser and curve after `step` steps."""
 
-    def __init__(self, config: Config, training: Training, task: Task, start: nn.Module | None = None) -> None:
+    def __init__(self, config: Config, training: Training, task: Task, start: Pretrained | None = None) -> None:
         self.config, self.training, self.step, self.curve = config, training, 0, Curve()
         self.world = World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else World()
         self.task = task
@@ -405,7 +405,7 @@ def evaluate(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, float]:
     return total / count, right / count
 
 
-def begin_from(model: nn.Module, start: nn.Module) -> None:
+def begin_from(model: Pretrained, start: Pretrained) -> None:
     """Copy the weights that both have, by name; a head of another shape stays as it is.
 
     Raises:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
-
 from monarch_gpu.checkpoints import CheckpointError, read_checkpoint
 from monarch_gpu.configs import parse_config
 from monarch_gpu.models import load_model, model_of
+from monarch_gpu.pretrained import Pretrained
 
 __all__ = ["CHECKPOINT", "load_trained"]
 
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def load_trained(path: str | Path) -> nn.Module:
+def load_trained(path: str | Path) -> Pretrained:
     """The model, in eval mode. A directory's `config.json` is taken before its checkpoint.
 
     Raises:

@@ -15,10 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from monarch_gpu.configs import Config
     from monarch_gpu.data import Task
+    from monarch_gpu.pretrained import Pretrained
     from monarch_gpu.tokenizer import Tokenizer
     from monarch_gpu.train import Curve, Training
 
@@ -127,7 +126,7 @@ class Given:
         if model == "vit" and data is not None:
             raise ValueError("data: expected no data for vit, which learns digits, got a path")
 
-    def all(self) -> tuple[Config, Task | None, nn.Module | None]:
+    def all(self) -> tuple[Config, Task | None, Pretrained | None]:
         """Configuration, task (None for the usual one), and the model to start from."""
         if self.data is None:
             return configuration(self.model, self.preset, self.architecture), None, None
@@ -205,7 +204,7 @@ def configuration(model: str, preset: str, architecture: str) -> Config:
 
 
 def run(
-    config: Config, training: Training, directory: Path, console: Console, task: Task | None, start: nn.Module | None
+    config: Config, training: Training, directory: Path, console: Console, task: Task | None, start: Pretrained | None
 ) -> Curve:
     """Train under a progress bar on standard error."""
     from monarch_gpu.train import train as train_model

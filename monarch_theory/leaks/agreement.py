@@ -91,7 +91,7 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
         def run(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
             filled = np.take(filling(content, inputs, x), np.arange(amount) % n, inputs.axis)
             whole = np.concatenate([filled, x] if before else [x, filled], inputs.axis)
-            return model(whole, redraw, amplitude, padded=(before, after))  # type: ignore[no-any-return]
+            return model(whole, redraw, amplitude, padded=(before, after))
 
         words = f"with padding of {amount} on the {side}, of {content}"
         return Variant(words, run, n + amount, slice(0, n), slice(before, before + n))

@@ -60,7 +60,7 @@ def tiny(model: Any, given: Any = None) -> Callable[..., Any]:
         raise SandboxError(
             Outcome.EXCEPTION, f"{model.__name__} could not be built in a tiny size, --init sets others: {said}"
         ) from error
-    return made.eval()  # type: ignore[no-any-return]
+    return made.eval()
 
 
 def is_folder(path: str) -> bool:
@@ -82,7 +82,7 @@ def of_folder(path: str) -> Callable[..., Any]:
         ) from error
     try:
         config = library.AutoConfig.from_pretrained(path, local_files_only=True)
-        return library.AutoModelForCausalLM.from_config(config).eval()  # type: ignore[no-any-return]
+        return library.AutoModelForCausalLM.from_config(config).eval()
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise SandboxError(Outcome.EXCEPTION, f"{path}: no causal language model is made of it: {said}") from error
