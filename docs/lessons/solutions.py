@@ -107,3 +107,16 @@ def short_convolution(weight, u):
     channels, _, taps = weight.shape
     late = np.concatenate([np.zeros((taps - 1, channels), dtype=u.dtype), u])  # (taps − 1 + n, channels)
     return sum(weight[:, 0, t] * late[t : t + len(u)] for t in range(taps))
+
+
+def pattern(lengths, w):
+    document = np.repeat(np.arange(len(lengths)), lengths)
+    i, j = np.indices((len(document),) * 2)
+    return ((document[i] == document[j]) & (j <= i) & (i - j < w)).astype(np.int64)
+
+
+def samples(d, miss):
+    m, missed, needed = 0, 1, 1  # the fault is missed with probability ((d − 1)/d)^m = missed/needed
+    while missed * int(miss) > needed:
+        m, missed, needed = m + 1, missed * (int(d) - 1), needed * int(d)
+    return np.array(m)

@@ -208,6 +208,35 @@ def _short_convolution(weight: np.ndarray, u: np.ndarray) -> np.ndarray:
     return y
 
 
+def _documents(rng: np.random.Generator) -> Iterator[Arrays]:
+    for lengths, w in [([1], 1), ([2], 2), ([1, 1], 2), ([2, 1], 1), ([3, 2], 2), ([1, 3, 2], 3), ([5, 4], 9)]:
+        yield np.array(lengths), np.array(w)
+
+
+def _pattern(lengths: np.ndarray, w: np.ndarray) -> np.ndarray:
+    found = np.zeros((int(lengths.sum()),) * 2, dtype=np.int64)
+    begin = 0
+    for length in lengths:
+        for i in range(begin, begin + int(length)):
+            found[i, max(begin, i - int(w) + 1) : i + 1] = 1
+        begin += int(length)
+    return found
+
+
+def _rarities(rng: np.random.Generator) -> Iterator[Arrays]:
+    for d, miss in [(2, 1), (2, 2), (2, 8), (2, 9), (3, 10), (10, 100), (100, 1000), (1, 5), (777, 2)]:
+        yield np.array(d), np.array(miss)
+
+
+def _samples(d: np.ndarray, miss: np.ndarray) -> np.ndarray:
+    from fractions import Fraction
+
+    missed, m = Fraction(1), 0
+    while missed > Fraction(1, int(miss)):
+        missed, m = missed * Fraction(int(d) - 1, int(d)), m + 1
+    return np.array(m)
+
+
 ROWS = (
     Exercise("1.4", "dense", ("R", "L"), "the dense M of R[a1, i0, a0] and L[i0, i1, a1], rectangular blocks too",
              _factors, _dense),
@@ -239,6 +268,10 @@ ROWS = (
              " nearest even with so many significant bits", _positions, _distinct),
     Exercise("13.3", "short_convolution", ("weight", "u"), "what conv1d with these weights (channels, 1, taps) computes"
              " causally on u (n, channels)", _taps_and_signal, _short_convolution),
+    Exercise("14.3", "pattern", ("lengths", "w"), "what each output may depend on: packed documents of these lengths,"
+             " causal, within a window of w", _documents, _pattern),
+    Exercise("15.3", "samples", ("d", "miss"), "how many elements to compare so that a fault of one in d is missed with"
+             " probability at most 1/miss", _rarities, _samples),
 )  # fmt: skip
 
 EXERCISES = {row.number: row for row in ROWS}
