@@ -27,6 +27,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
+from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
 
@@ -83,6 +84,7 @@ class Report:
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
         timeout, memory: seconds and GiB the kernel was allowed.
+        timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
     verdict: Verdict
@@ -111,6 +113,8 @@ class Report:
     secret: bool = False
     untrusted: bool = False
     confinement: Confinement | None = None
+    timing: Timing | None = None
+    untimed: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -220,6 +224,8 @@ def check(
     failure_probability: float = 1e-9,
     untrusted: bool = False,
     explained: bool = True,
+    timed: bool = False,
+    peer: str | None = None,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
 ) -> Report:
@@ -241,6 +247,7 @@ def check(
         untrusted: the kernel may want to fool the judge. It runs behind walls (`monarch_theory.sandbox.confinement`),
             on cases nobody can know, and at last from a plain script; without the walls needed there is no verdict.
         explained: look for the smallest failing case, its cause and a script that shows it.
+        timed: measure the time of a kernel that was found right, beside `peer`, a right one as FILE.py:NAME.
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`, `shape`: what the kernel promises to take.
 
@@ -261,6 +268,8 @@ def check(
         raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")
     if not timeout > 0:
         raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
+    if peer is not None and not timed:
+        raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
     model = op.usual_model(
@@ -348,7 +357,19 @@ def check(
             return shown(verdict, found_out)
         if verdict is not Verdict.RIGHT:
             return report(verdict, found_out)
-    return report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    if not timed:
+        return right
+    if progress.interpreted:
+        return replace(right, untimed="Triton's interpreter ran it, whose time says nothing of a GPU")
+    try:
+        return replace(right, timing=time_kernel(kernel, progress.cases, model, seed, peer=peer))
+    except WrongWhenTimedError as error:
+        detail = "right where it is checked, and not where its time is measured"
+        failure = Failure(error.seen.judgement.message, Cause("knows the clock", detail), error.seen, error.seen)
+        return shown(error.seen.judgement.verdict, failure)
+    except SandboxError as error:
+        return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
 
 
 def plainly(kernel: Kernel, judged: list[Case], model: ErrorModel, seed: int) -> tuple[Verdict, Failure | str]:

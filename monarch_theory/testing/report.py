@@ -19,6 +19,7 @@ from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.timing import Timing
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
 
@@ -70,6 +71,10 @@ def as_text(report: Report) -> str:
         lines.append(f"outputs   worst ratio of each: {', '.join(parts)}")
     if report.ulps.size:
         lines += ["", *_bars(report.ulps)]
+    if report.timing is not None:
+        lines += ["", *_times(report.timing)]
+    if report.untimed:
+        lines.append(f"time      not measured: {report.untimed}")
     if not report.reproducible:
         within = "" if report.failure else ", but always within bounds"
         lines.append(f"note      not the same bits on every run{within}")
@@ -83,6 +88,37 @@ def as_text(report: Report) -> str:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
+
+
+def _times(timing: Timing) -> list[str]:
+    """One line for each size, from small to large: median, and where four calls of five lay."""
+    load = " → ".join(f"{one:.2g}" for one in timing.load)
+    measured = {
+        "the call": "from the call until a copy of the answer lies there",
+        "the request": "of whole requests, by the judge's clock",
+    }[timing.clock]
+    lines = [
+        f"time      {measured}; load {load} on {timing.cores} cores",
+        f"          limit: copying what must be read and written; NumPy multiplies at {timing.gemm / 1e9:.3g} GFLOP/s",
+    ]
+    for row in timing.rows:
+        low, high = row.kernel.spread
+        line = f"{_seconds(row.kernel.median):>11} ({_seconds(low)} … {_seconds(high)})"
+        if row.peer is not None:
+            line += f", peer {_seconds(row.peer.median)} ({row.peer.median / max(row.kernel.median, 1e-9):.3g}×)"
+        share = row.limit.median / max(row.kernel.median, row.limit.median, 1e-9)
+        lines.append(f"{line}, limit {_seconds(row.limit.median)} ({share:.0%} of it reached): {row.case}")
+    return lines
+
+
+def _seconds(value: float) -> str:
+    """In a unit that suits it.
+
+    >>> _seconds(0.00123), _seconds(2.5e-6)
+    ('1.23 ms', '2.5 µs')
+    """
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if value >= s), ("µs", 1e-6))
+    return f"{value / size:.3g} {unit}"
 
 
 def _walls(report: Report) -> list[str]:
@@ -149,6 +185,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "untrusted": None if not report.untrusted else {
             "secret_seed": report.secret, **(report.confinement or Confinement()).as_dict(),
         },
+        "time": report.timing.as_dict() if report.timing is not None else None,
         "seed": report.seed,
         "seconds": round(report.seconds, 3),
     }  # fmt: skip
