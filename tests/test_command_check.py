@@ -99,8 +99,14 @@ def test_mutants_counts():
 
 
 def test_campaign_reports(tmp_path):
-    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
-    done = run("campaign", f"{FILE}:right", f"{FILE}:unwritten", *BLOCK, "--size", 16, "--cases", 10, "--json")
+    kernels = (f"{FILE}:right", f"{FILE}:unwritten")
+    done = run("campaign", *kernels, *BLOCK, "--size", 16, "--cases", 10, "--json", "--trusted")
     found = json.loads(done.stdout)
     assert done.exit_code == 1 and (found["tasks"], found["right"], found["wrong"]) == (2, 1, 1)
     assert run("campaign", "nowhere.py:f").exit_code == 2
+    record = tmp_path / "record.jsonl"
+    record.write_text("damaged\n")
+    done = run("campaign", *kernels, *BLOCK, "--record", record)
+    assert done.exit_code == 2 and done.stderr.startswith("record: expected") and done.stderr.count("\n") == 1
+    done = run("campaign", *kernels, *BLOCK, "--scheduler", "tcp://127.0.0.1:8786")
+    assert done.exit_code == 2 and done.stderr.startswith("scheduler: expected tls://")

@@ -1,4 +1,4 @@
-"""`monarch campaign KERNEL...`: many checks at once, on this machine or on a Dask cluster."""
+"""`monarch campaign KERNEL...`: many checks at once, on this machine or on a closed Dask cluster."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ def campaign(
     op: Annotated[str, typer.Option(help="Op of the kernels that name none.")] = "monarch-multiply",
     dtype: Annotated[list[str] | None, typer.Option(help="Repeat for several [default: float32].")] = None,
     size: Annotated[list[int] | None, typer.Option(help="Largest row; repeat for several [default: 256].")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Repeat for several [default: 0].")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Repeat for several [default: drawn and told; 0 with --trusted].")
+    ] = None,
     cases: Annotated[int, typer.Option(help="Cases for each combination.")] = 200,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler [default: this machine].")] = None,
-    workers: Annotated[int, typer.Option(help="Local worker processes.")] = 2,
+    trusted: Annotated[
+        bool, typer.Option("--trusted", help="The kernels want to fool no one: run them without walls.")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tls://HOST:PORT [default: this machine].")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes of this machine at once.")] = 2,
     record: Annotated[Path | None, typer.Option(help="JSON lines to append reports to, and to take up from.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable reports on stdout.")] = False,
 ) -> None:
-    """Check kernels × dtypes × sizes × seeds. The same arguments give the same report on any number of workers.
+    """Check kernels × dtypes × sizes × seeds, as code that is not trusted.
+
+    The same seeds give the same report on any number of workers.
 
     Exit code 0: all right. 1: some wrong. 2: none wrong, some undecided.
     """
@@ -36,13 +45,14 @@ def campaign(
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        tasks = plan(kernels, op, dtype or ["float32"], size or [256], seed or [0], cases)
+        seeds: list[int | None] = [*seed] if seed else [0 if trusted else None]
+        tasks = plan(kernels, op, dtype or ["float32"], size or [256], seeds, cases, untrusted=not trusted)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("checks", total=len(tasks))
             reports = run_campaign(
                 tasks, scheduler=scheduler, workers=workers, record=record, on_done=lambda _: progress.advance(bar)
             )
-    except (ValueError, ModuleNotFoundError) as error:
+    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from error
     found = summary(reports)

@@ -43,6 +43,8 @@ def check(
     untrusted: Annotated[
         bool, typer.Option("--untrusted", help="It may want to fool the judge: confine it, on cases nobody can know.")
     ] = False,
+    time: Annotated[bool, typer.Option("--time", help="Measure how fast it is, once it was found right.")] = False,
+    peer: Annotated[str | None, typer.Option(help="With --time: a right kernel to compare with, FILE.py:NAME.")] = None,
     script: Annotated[Path | None, typer.Option(help="Write the reproducing script here as well.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the ulp histogram here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on stdout.")] = False,
@@ -74,7 +76,7 @@ def check(
             found = checking.check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
-                operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted,
+                operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted, timed=time, peer=peer,
                 on_case=lambda done, total: progress.update(task, completed=done, total=total),
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),
             )  # fmt: skip

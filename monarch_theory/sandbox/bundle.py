@@ -26,7 +26,8 @@ shutil.rmtree(os.path.join(sys.path[0], "{name}"))
 del sys.path[0]
 try:
     import ctypes
-    ctypes.CDLL(None).mallopt(-6, {perturb})  # what MALLOC_PERTURB_ in the environment does
+    if {perturb}:
+        ctypes.CDLL(None).mallopt(-6, {perturb})  # what MALLOC_PERTURB_ in the environment does
 except AttributeError:
     pass
 serve(server, "the kernel", [str(asks), str(answers), "{memory}"])
@@ -66,7 +67,7 @@ def bundle(name: str) -> dict[str, str]:
     return files | {f"{name}/{path}": (ROOT / path).read_text().replace(ROOT.name, name) for path in modules()}
 
 
-def program(memory: float | None) -> tuple[str, dict[str, str]]:
-    """The first file of a process that calls kernels, and the others, by name."""
+def program(memory: float | None, *, patterns: bool = True) -> tuple[str, dict[str, str]]:
+    """The first file of a process that calls kernels, and the others, by name; `patterns`: new memory is filled."""
     name = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(12))
-    return MAIN.format(name=name, perturb=MALLOC_PERTURB, memory=memory or 0), bundle(name)
+    return MAIN.format(name=name, perturb=MALLOC_PERTURB if patterns else 0, memory=memory or 0), bundle(name)

@@ -19,14 +19,15 @@ from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
-from monarch_theory.testing.judge import OF_VALUES, Judgement, Reference, Verdict, judge, reference, ulps
-from monarch_theory.testing.kernel import Kernel, Run
+from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
+from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
+from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
 
@@ -83,6 +84,7 @@ class Report:
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
         timeout, memory: seconds and GiB the kernel was allowed.
+        timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
     verdict: Verdict
@@ -111,6 +113,8 @@ class Report:
     secret: bool = False
     untrusted: bool = False
     confinement: Confinement | None = None
+    timing: Timing | None = None
+    untimed: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -128,8 +132,8 @@ class Report:
         return self.coverage.refused
 
 
-IN_PLACE = 3
-"""Of the cases of a kernel that is not trusted, one in so many is also run on other data in the same arrays."""
+IN_PLACE, SELDOM = 3, 12
+"""One case in so many is also run on other data in the same arrays: of a kernel that is not trusted, and of others."""
 
 
 def op_from(name: str) -> Op:
@@ -177,21 +181,35 @@ def observe(
     shapes = shapes_of_answers(case) if expected is None else [one.truth.high.shape for one in expected]
     run = kernel.run(case, out=tuple(shapes), other=other)
     expected = expected or reference(case, model, model.failure or 1e-9)
-    judgement = judge(case, run, expected)
-    if other and run.outcome is None and not run.refused and judgement.verdict is Verdict.RIGHT:
-        judgement = judged_in_place(case, run, model) or judgement
-    return Observation(case, run, expected, judgement)
+    seen = Observation(case, run, expected, judge(case, run, expected))
+    if other and run.outcome is None and not run.refused and seen.judgement.verdict is Verdict.RIGHT:
+        return judged_in_place(kernel, seen, model) or seen
+    return seen
 
 
-def judged_in_place(case: Case, run: Run, model: ErrorModel) -> Judgement | None:
-    """The judgement on what came of data that was negated where it lay, where that is not right."""
-    data = next(iter(case.arrays))
+def judged_in_place(kernel: Kernel, seen: Observation, model: ErrorModel) -> Observation | None:
+    """What came of data that was negated where it lay, where that is not right; the references are those of that.
+
+    A kernel that is wrong on such data by itself has another fault, and one wrong there by chance does not remember.
+    """
+    case, data = seen.case, next(iter(seen.case.arrays))
     negated = replace(case, arrays=case.arrays | {data: -case.arrays[data]})
-    found = judge(negated, replace(run, outputs=run.other, again=()), reference(negated, model, model.failure or 1e-9))
+    run = replace(seen.run, outputs=seen.run.other, again=())
+    expected = reference(negated, model, model.failure or 1e-9)
+    found = judge(negated, run, expected)
     if found.verdict is Verdict.RIGHT:
         return None
-    message = "other data in the same arrays gives a wrong result: it remembers by something else than their values"
-    return replace(found, verdict=Verdict.STALE, message=message)
+    kernel.close()
+    anew = observe(kernel, negated, model, expected)
+    if anew.judgement.failed:
+        return anew
+    kernel.close()
+    out = tuple(one.truth.high.shape for one in expected)
+    again = kernel.run(case, out=out, other=True).other
+    if [a.tobytes() for a in again] != [a.tobytes() for a in run.outputs]:
+        return replace(seen, judgement=replace(found, verdict=Verdict.UNSTABLE))
+    message = "other data in the same arrays gives a wrong result, which depends on earlier calls"
+    return Observation(case, run, expected, replace(found, verdict=Verdict.REMEMBERED, message=message))
 
 
 def shapes_of_answers(case: Case) -> list[tuple[int, ...]]:
@@ -220,6 +238,8 @@ def check(
     failure_probability: float = 1e-9,
     untrusted: bool = False,
     explained: bool = True,
+    timed: bool = False,
+    peer: str | None = None,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
 ) -> Report:
@@ -231,7 +251,7 @@ def check(
         dtype: as torch names it, or bf16, fp16, fp32, fp64.
         seed: determines every case; None: 0, or where the kernel is not trusted one that is drawn, and then told.
         cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
-        timeout: seconds for one case (three runs of the kernel); memory: GiB of private memory.
+        timeout: seconds for one case (three or four runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
         accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages; None: those usual for
             the op (see `Op.usual_model`).
@@ -241,6 +261,7 @@ def check(
         untrusted: the kernel may want to fool the judge. It runs behind walls (`monarch_theory.sandbox.confinement`),
             on cases nobody can know, and at last from a plain script; without the walls needed there is no verdict.
         explained: look for the smallest failing case, its cause and a script that shows it.
+        timed: measure the time of a kernel that was found right, beside `peer`, a right one as FILE.py:NAME.
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`, `shape`: what the kernel promises to take.
 
@@ -261,6 +282,8 @@ def check(
         raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")
     if not timeout > 0:
         raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
+    if peer is not None and not timed:
+        raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
     model = op.usual_model(
@@ -308,7 +331,7 @@ def check(
                 if patience.is_over(case) and not untrusted:
                     progress.skip(case)
                     continue
-                seen = observe(kernel, case, model, other=untrusted and done % IN_PLACE == 0)
+                seen = observe(kernel, case, model, other=done % (IN_PLACE if untrusted else SELDOM) == 0)
                 patience.heard(case, seen.run.seconds)
                 if seen.judgement.verdict is Verdict.EXCEPTION:
                     # a wrong value elsewhere says more than an exception here
@@ -348,7 +371,19 @@ def check(
             return shown(verdict, found_out)
         if verdict is not Verdict.RIGHT:
             return report(verdict, found_out)
-    return report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    if not timed:
+        return right
+    if progress.interpreted:
+        return replace(right, untimed="Triton's interpreter ran it, whose time says nothing of a GPU")
+    try:
+        return replace(right, timing=time_kernel(kernel, progress.cases, model, seed, peer=peer))
+    except WrongWhenTimedError as error:
+        detail = "right where it is checked, and not where its time is measured"
+        failure = Failure(error.seen.judgement.message, Cause("knows the clock", detail), error.seen, error.seen)
+        return shown(error.seen.judgement.verdict, failure)
+    except SandboxError as error:
+        return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
 
 
 def plainly(kernel: Kernel, judged: list[Case], model: ErrorModel, seed: int) -> tuple[Verdict, Failure | str]:
@@ -387,6 +422,8 @@ def explain(
 ) -> Failure:  # fmt: skip
     """Shrink a failure, look at some more of its kind, and name the cause."""
     case, verdict = seen.case, seen.judgement.verdict
+    if verdict is Verdict.REMEMBERED:
+        return Failure(seen.judgement.message, Cause(STATE, seen.judgement.message), seen, seen)
     slow = verdict in (Verdict.HANG, Verdict.OUT_OF_MEMORY)
     shapes = selected_shapes(case.op, **restrictions)
 

@@ -36,6 +36,7 @@ class Verdict(Enum):
     NOT_AN_ARRAY = "not an array"
     MODIFIED = "inputs modified"
     STALE = "output overwritten by the next call"
+    REMEMBERED = "result depends on earlier calls"
     UNSTABLE = "result changes between runs"
     EXCEPTION = "exception"
     CRASH = "crash"

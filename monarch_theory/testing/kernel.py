@@ -7,6 +7,7 @@ import select
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -70,12 +71,20 @@ class KernelProcess(Sandbox):
         return self._ask(header, arrays, doing="loading" if header["do"] == "load" else "calling the kernel")
 
 
+class PlainProcess(KernelProcess):
+    """As `KernelProcess`, with memory as the system gives it, whose filling would take time."""
+
+    environment = {}  # noqa: RUF012
+
+
 class UntrustedProcess(KernelProcess):
     """As `KernelProcess`, behind walls, without this package, and believed only where each answer has its ticket."""
 
-    def __init__(self, path: str, name: str, *, memory: float | None, walls: tuple[str, ...] = WALLS):
+    def __init__(
+        self, path: str, name: str, *, memory: float | None, walls: tuple[str, ...] = WALLS, patterns: bool = True
+    ):
         super().__init__(path, name, memory=memory)
-        main, files = program(memory)
+        main, files = program(memory, patterns=patterns)
         self.confined = Confined(main, files, memory=memory, walls=walls)
 
     def _start(self, child_reads: int, child_writes: int) -> subprocess.Popen[bytes]:
@@ -121,6 +130,7 @@ class Kernel:
         memory: GiB of private memory, or None.
         face: "numpy", "torch", or "auto": torch if the file imports torch.
         untrusted: the process is kept behind walls (see `sandbox.confinement`); walls: those to put up.
+        patterns: new memory is filled with patterns that tell what nobody wrote; False where time is measured.
 
     Raises:
         SandboxError: on entering, if the kernel cannot be loaded, or not be confined as it is to be.
@@ -128,11 +138,11 @@ class Kernel:
 
     def __init__(
         self, path: str | Path, name: str, *, timeout: float = 10.0, memory: float | None = 4.0, face: str = "auto",
-        load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS,
+        load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS, patterns: bool = True,
     ):  # fmt: skip
         self.path, self.name, self.face = str(Path(path).resolve()), name, face
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
-        self.untrusted, self.walls = untrusted, walls
+        self.untrusted, self.walls, self.patterns = untrusted, walls, patterns
         self.calls = 0
         self.confinement: Confinement | None = None
         self._process: KernelProcess | None = None
@@ -174,14 +184,15 @@ class Kernel:
 
     def _new(self) -> KernelProcess:
         if not self.untrusted:
-            process = KernelProcess(self.path, self.name, memory=self.memory)
+            kind = KernelProcess if self.patterns else PlainProcess
+            process = kind(self.path, self.name, memory=self.memory)
             process.__enter__()
             return process
         if any(self.path.startswith(f"{folder}/") for folder in oracles()):
             raise SandboxError(
                 Outcome.NOT_CONFINED, "expected a kernel outside of this package, which is hidden from it"
             )
-        confined = UntrustedProcess(self.path, self.name, memory=self.memory, walls=self.walls)
+        confined = UntrustedProcess(self.path, self.name, memory=self.memory, walls=self.walls, patterns=self.patterns)
         confined.__enter__()
         self.confinement = confined.confined.confinement
         return confined
@@ -196,6 +207,25 @@ class Kernel:
         """Whether it is given an array to write into."""
         return bool(self._found.get("takes_out"))
 
+    def time(self, case: Case, *, out: tuple[tuple[int, ...], ...] = ()) -> tuple[Run, float, float]:
+        """One plain call: what it gave, seconds by the clock of its process, and by ours for the whole request.
+
+        Raises:
+            SandboxError: it did not return arrays.
+        """
+        process = self._running()
+        header = {
+            "do": "time", "dtypes": [case.dtype] * len(case.arrays), "options": dict(case.op.options(case.shape)),
+            "out": out,
+        }  # fmt: skip
+        began = time.perf_counter()
+        answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout)
+        whole = time.perf_counter() - began
+        try:
+            return *timed_of(answer, arrays, self.found_face), whole
+        except ValueError as error:
+            raise SandboxError(Outcome.CRASH, f"timing: the child's answer was garbled ({error})") from error
+
     def is_in_step(self) -> str:
         """Why the process is not waiting for the next request, as it is where no answer was forged; or empty."""
         if self._process is None:
@@ -208,7 +238,7 @@ class Kernel:
         return ""
 
     def _load(self, process: KernelProcess) -> None:
-        header = {"do": "load", "path": self.path, "name": self.name, "face": self.face}
+        header = {"do": "load", "path": self.path, "name": self.name, "face": self.face, "patterns": self.patterns}
         answer, _ = process.ask(header, seconds=self.load_timeout)
         if answer.get("face") not in ("numpy", "torch") or type(answer.get("takes_out")) is not bool:
             raise SandboxError(Outcome.CRASH, "loading: the child's answer was garbled")
@@ -240,6 +270,20 @@ class Kernel:
             self.close()
             return Run(Outcome.CRASH, f"calling the kernel: the child's answer was garbled ({error})", **self._found)
         return replace(run, seconds=time.monotonic() - started, **self._found)
+
+
+def timed_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], face: str) -> tuple[Run, float]:
+    """The run that an answer to a request for its time tells of, and the time.
+
+    Raises:
+        ValueError: it is not what such a request is answered with.
+    """
+    dtypes, seconds = answer.get("dtypes"), answer.get("seconds")
+    if not isinstance(dtypes, list) or len(dtypes) != len(arrays) or not all(isinstance(d, str) for d in dtypes):
+        raise ValueError(f"dtypes: expected one for each of {len(arrays)} arrays, got {str(dtypes)[:40]}")
+    if type(seconds) is not float or not 0 <= seconds < inf:
+        raise ValueError(f"seconds: expected a number of at least zero, got {str(seconds)[:40]}")
+    return Run(outputs=arrays, dtypes=tuple(dtypes), face=face), seconds
 
 
 ANSWER: dict[str, type] = {

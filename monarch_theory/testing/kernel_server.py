@@ -21,6 +21,7 @@ import importlib
 import inspect
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ from monarch_theory.testing import interpretation
 
 __all__ = ["KernelServer"]
 
+
+CLOCK = time.perf_counter
 
 LINE = 64
 """Bytes of a cache line, the alignment that vector loads and allocators like."""
@@ -81,6 +84,27 @@ def negate(buffer: np.ndarray) -> None:
         np.negative(buffer, out=buffer)
 
 
+def copied(value: Any) -> Any:
+    """A copy where the value lies, so that all of it has been computed; as it came if it is no array that is known."""
+    torch: Any = sys.modules.get("torch")
+    if type(value) is np.ndarray:
+        return value.copy()
+    if torch is not None and hasattr(torch, "Tensor") and type(value) is torch.Tensor:
+        return value.detach().clone()
+    return value.block_until_ready() if hasattr(value, "block_until_ready") else value
+
+
+def synchronize() -> None:
+    """Wait for all streams of all GPUs that this process uses."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized():
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(device)
+    cupy: Any = sys.modules.get("cupy")
+    if cupy is not None:
+        cupy.cuda.runtime.deviceSynchronize()
+
+
 def expandable(values: np.ndarray) -> bool:
     """Whether one slice along the first axis, repeated, is the whole."""
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
@@ -116,7 +140,8 @@ class KernelServer:
         self.face = header["face"] if header["face"] != "auto" else ("torch" if uses_torch else "numpy")
         if self.face == "torch":
             importlib.import_module("torch")
-        poison_allocators()
+        if header.get("patterns", True):
+            poison_allocators()
         interpretation.repair()
         return {"face": self.face, "takes_out": self.takes_out}, ()
 
@@ -166,6 +191,27 @@ class KernelServer:
         answer["repeated"] = bool(again)
         answer["interpreted"] = interpretation.take_used()
         return answer, kept + again + other
+
+    def time(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """Call the kernel once, and say how long it took until a copy of all it returned lay there."""
+        dtype = header["dtypes"][0]
+        given = [self.to_face(self.carrier(np.array(a), dtype), dtype) for a in arrays]
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
+        if self.takes_out:
+            held = (self.carrier(np.zeros(shape, carrier_of(dtype)), dtype) for shape in header["out"])
+            outs = tuple(self.to_face(array, dtype) for array in held)
+            options["out"] = outs[0] if len(outs) == 1 else outs
+        synchronize()
+        with user_code("the kernel", self.path):
+            began = CLOCK()
+            returned = self.kernel(*given, **options)
+            returned = options.get("out") if returned is None else returned
+            copies = [copied(one) for one in listed(returned)]
+            synchronize()
+            seconds = CLOCK() - began
+        found = self.arrays_of(copies)
+        kept = tuple(np.array(array, order="C") for array, _ in found)
+        return {"dtypes": [name for _, name in found], "seconds": seconds}, kept
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""

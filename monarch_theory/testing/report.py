@@ -19,6 +19,7 @@ from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.timing import Timing
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
 
@@ -70,6 +71,10 @@ def as_text(report: Report) -> str:
         lines.append(f"outputs   worst ratio of each: {', '.join(parts)}")
     if report.ulps.size:
         lines += ["", *_bars(report.ulps)]
+    if report.timing is not None:
+        lines += ["", *_times(report.timing)]
+    if report.untimed:
+        lines.append(f"time      not measured: {report.untimed}")
     if not report.reproducible:
         within = "" if report.failure else ", but always within bounds"
         lines.append(f"note      not the same bits on every run{within}")
@@ -83,6 +88,37 @@ def as_text(report: Report) -> str:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
+
+
+def _times(timing: Timing) -> list[str]:
+    """One line for each size, from small to large: median, and where four calls of five lay."""
+    load = " → ".join(f"{one:.2g}" for one in timing.load)
+    measured = {
+        "the call": "from the call until a copy of the answer lies there",
+        "the request": "of whole requests, by the judge's clock",
+    }[timing.clock]
+    lines = [
+        f"time      {measured}; load {load} on {timing.cores} cores",
+        f"          limit: copying what must be read and written; NumPy multiplies at {timing.gemm / 1e9:.3g} GFLOP/s",
+    ]
+    for row in timing.rows:
+        low, high = row.kernel.spread
+        line = f"{_seconds(row.kernel.median):>11} ({_seconds(low)} … {_seconds(high)})"
+        if row.peer is not None:
+            line += f", peer {_seconds(row.peer.median)} ({row.peer.median / max(row.kernel.median, 1e-9):.3g}×)"
+        share = row.limit.median / max(row.kernel.median, row.limit.median, 1e-9)
+        lines.append(f"{line}, limit {_seconds(row.limit.median)} ({share:.0%} of it reached): {row.case}")
+    return lines
+
+
+def _seconds(value: float) -> str:
+    """In a unit that suits it.
+
+    >>> _seconds(0.00123), _seconds(2.5e-6)
+    ('1.23 ms', '2.5 µs')
+    """
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if value >= s), ("µs", 1e-6))
+    return f"{value / size:.3g} {unit}"
 
 
 def _walls(report: Report) -> list[str]:
@@ -149,6 +185,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "untrusted": None if not report.untrusted else {
             "secret_seed": report.secret, **(report.confinement or Confinement()).as_dict(),
         },
+        "time": report.timing.as_dict() if report.timing is not None else None,
         "seed": report.seed,
         "seconds": round(report.seconds, 3),
     }  # fmt: skip
@@ -223,9 +260,10 @@ def script(report: Report) -> str:
     lines += _ask(seen).strip().splitlines()
     if report.failure.way == "after another call" and report.verdict is not Verdict.STALE:
         lines.append(f"dtype = {next(iter(case.arrays.values())).dtype.name!r}")
-        lines += _EARLIER_CALL.strip().splitlines()
+        lines += _OTHER_DATA.strip().splitlines()
+        lines += [] if report.verdict is Verdict.UNSTABLE else ["on_other_data()"]
     lines.append("computed, modified, returned = run()")
-    lines += _expectation(seen, report.verdict, 200 if report.failure.way == "many times" else 1)
+    lines += _expectation(seen, report.verdict, report.failure.way)
     return "\n".join(lines) + "\n"
 
 
@@ -275,12 +313,23 @@ def unpacked(text, dtype, shape):
     return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype).reshape(shape).copy()
 """
 
-_EARLIER_CALL = """
-data = next(iter(arguments))
-kept = arguments[data]
-arguments[data] = held((1 + np.arange(kept.size) % 5).reshape(kept.shape).astype(dtype))
-run()  # an earlier call, on other data
-arguments[data] = kept
+_OTHER_DATA = """
+def on_other_data():  # a call whose arguments are all others, of the same shapes
+    kept = dict(arguments)
+    for name, a in kept.items():
+        arguments[name] = held((1 + np.arange(a.size) % 5).reshape(a.shape).astype(dtype))
+    run()
+    arguments.update(kept)
+"""
+
+_IN_PLACE = """
+def other_data_in_place():  # the kernel is given the same arrays twice, of which the first is negated in between
+    given, name = [given_as(a) for a in arguments.values()], next(iter(arguments))
+    kernel(*given, **options)
+    arguments[name][...] = negated(arguments[name])
+    r = kernel(*given, **options)
+    r = options.get('out') if r is None else r
+    return [plain(o) for o in (list(r) if isinstance(r, (tuple, list)) else [r])]
 """
 
 _SURVIVOR = """
@@ -363,7 +412,8 @@ def _ask(seen: Observation) -> str:
     return "".join(dedent(part) for part in (ways, out if seen.run.takes_out else "", call))
 
 
-def _expectation(seen: Observation, verdict: Verdict, times: int) -> list[str]:
+def _expectation(seen: Observation, verdict: Verdict, way: str) -> list[str]:
+    times = 200 if way == "many times" else 1
     truth, bound, position = seen.expected.truth.high, seen.expected.bound, seen.judgement.output
     lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(bound, truth.shape))}"]
     if verdict is Verdict.CRASH:
@@ -392,6 +442,13 @@ def _expectation(seen: Observation, verdict: Verdict, times: int) -> list[str]:
         wrong = len(returned) != {len(seen.references)} or not all(numbers)
         print('returned', [type(r).__name__ for r in returned], 'expected', {len(seen.references)})
         """
+    elif verdict is Verdict.UNSTABLE and way == "after another call":
+        body = """
+        on_other_data()
+        again = run()[0]
+        wrong = not all(np.array_equal(a, c, equal_nan=True) for a, c in zip(again, computed))
+        print('after a call on other data the same arguments give another result:', wrong)
+        """
     elif verdict is Verdict.UNSTABLE:
         body = """
         results = [b''.join(c.tobytes() for c in run()[0]) for _ in range(200)]
@@ -417,11 +474,14 @@ def _expectation(seen: Observation, verdict: Verdict, times: int) -> list[str]:
             lines += [f"norm = {_literal(seen.expected.norm.bound)}  # of the errors of a row, weighted"]
             lines += [f"weights = {_literal(np.broadcast_to(seen.expected.norm.weights, truth.shape))}"]
             norm = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
+        again = "computed = other_data_in_place()" if verdict is Verdict.REMEMBERED else ""
+        lines += dedent(_IN_PLACE).strip().splitlines() if again else []
         body = f"""
         np.set_printoptions(threshold=60)
         for call in range({times}):
             if call:
                 computed, modified, returned = run()
+            {again}
             computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
             if computed.shape != expected.shape:
                 print('shape', computed.shape, 'expected', expected.shape)

@@ -28,9 +28,9 @@ def reproduced(report: Report) -> Report:
     if report.verdict in (Verdict.HANG, Verdict.OUT_OF_MEMORY):
         # such a script ends as the kernel does, by a limit of its own
         return report
-    ways: tuple[str, ...] = (
-        ("many times",) if report.verdict is Verdict.UNSTABLE else ("once", "after another call", "many times")
-    )
+    ways: tuple[str, ...] = ("once", "after another call", "many times")
+    if report.verdict is Verdict.UNSTABLE:
+        ways = ("many times", "after another call")
     if failure.cause.name == "stale output":
         ways = ("after another call", "once")
     for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):

@@ -48,7 +48,7 @@ def test_an_honest_kernel_is_right(name):
 
 @pytest.mark.long
 def test_every_cheat_is_stopped():
-    assert [tried.kernel.name for tried in try_exploits(EXPLOITS) if not (tried.stopped or tried.by_nothing)] == []
+    assert [tried.kernel.name for tried in try_exploits(EXPLOITS) if not (tried.stopped or tried.missing_wall)] == []
 
 
 @pytest.mark.long
@@ -130,3 +130,12 @@ def test_where_walls_are_missing_nothing_is_right(honest, monkeypatch):
     monkeypatch.setattr("monarch_theory.sandbox.confinement.sys.platform", "darwin")
     report = check(honest, "kernel", "block-diagonal-multiply", cases_wanted=6, untrusted=True)
     assert report.exit_code == 2 and "Linux" in report.message
+
+
+@pytest.mark.parametrize("name", ["remembers_by_identity", "remembers_by_address", "hands_out_one_buffer"])
+def test_state_has_a_name_and_a_script_that_was_run(tmp_path, name):
+    path = tmp_path / "kernel.py"
+    path.write_text(next(one.source for one in EXPLOITS if one.name == name))
+    report = check(path, "kernel", "block-diagonal-multiply", cases_wanted=12, untrusted=True)
+    expected = ("stale output" if name == "hands_out_one_buffer" else "state kept between calls", True)
+    assert report.exit_code == 1 and (report.failure.cause.name, report.failure.reproduced) == expected

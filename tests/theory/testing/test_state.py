@@ -1,0 +1,84 @@
+"""State kept between calls has a name, whatever it is kept by, and the script that is handed out shows it."""
+
+import pytest
+
+from monarch_theory.testing.check import check
+from monarch_theory.testing.exploits.corpus import PRELUDE
+from monarch_theory.testing.judge import Verdict
+
+KERNELS = """
+count, memo = 0, {}
+
+
+def wrong_from_the_twentieth_call(x, blocks):
+    global count
+    count += 1
+    return right(x, blocks) + (count > 20)
+
+
+def wrong_every_second_call(x, blocks):
+    global count
+    count += 1
+    return right(x, blocks) * (1 + (count % 2 == 0))
+
+
+def adds_up(x, blocks):
+    total = memo.setdefault((len(x), blocks.shape), zeros(x, blocks))
+    total += right(x, blocks)
+    return total.copy()
+
+
+def by_shape(x, blocks):
+    return memo.setdefault((x.shape, blocks.shape), right(x, blocks)).copy()
+
+
+def by_identity(x, blocks):
+    return memo.setdefault((id(x), x.shape, blocks.shape), right(x, blocks)).copy()
+
+
+def keeps_parameters(x, blocks):
+    return right(x, memo.setdefault(blocks.shape, blocks.copy()))
+
+
+def one_call_late(x, blocks):
+    y = right(x, blocks)
+    late, memo[0] = memo.get(0), y.copy()
+    return late if late is not None and late.shape == y.shape else y
+
+
+def wrong_below_zero(x, blocks):
+    return right(np.abs(x), blocks)
+
+
+def wrong_by_chance(x, blocks):
+    return right(x, blocks) * (np.random.random() < 0.8)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("state") / "kernels.py"
+    path.write_text(PRELUDE + KERNELS)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wrong_from_the_twentieth_call", "wrong_every_second_call", "adds_up", "by_shape", "by_identity",
+        "keeps_parameters", "one_call_late",
+    ],
+)  # fmt: skip
+def test_state_has_a_name(file, name):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=40)
+    assert report.exit_code == 1
+    assert (report.failure.cause.name, report.failure.reproduced) == ("state kept between calls", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"), [("wrong_below_zero", Verdict.WRONG), ("wrong_by_chance", Verdict.UNSTABLE)]
+)
+def test_what_only_looks_like_state_has_another(file, name, verdict):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=40)
+    assert report.verdict is verdict and report.failure.reproduced
+    assert report.failure.cause.name != "state kept between calls"
