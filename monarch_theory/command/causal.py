@@ -189,6 +189,8 @@ def show(report: Report, target: str, show_map: bool) -> None:
     console.print(f"  {escape(report.reason)}")
     if report.witness and report.witness.input is not None:
         console.print(f"  first leaking pair: output {report.witness.output} ← input {report.witness.input}")
+    if report.entry:
+        console.print(f"  it enters in: {escape(report.entry)}")
     if len(report.outputs) > 1:
         for each in report.outputs:
             came = f" ← input {each.witness.input}" if each.witness and each.witness.input is not None else ""

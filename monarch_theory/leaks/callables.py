@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -60,7 +61,7 @@ class Report:
     witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
     causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
-    covered: which values were tried.
+    covered: which values were tried; entry: the module in which a leak enters, where that is known.
     """
 
     verdict: str
@@ -87,6 +88,7 @@ class Report:
     outputs: tuple[Judged, ...] = ()
     covered: str = ""
     notes: tuple[str, ...] = ()
+    entry: str = ""
     proof: dict[str, Any] | None = None
     map: HeatMap | None = field(default=None, repr=False)
 
@@ -142,6 +144,10 @@ class Model(Protocol):
         """Back to the state before every call; False where there is no way."""
         ...
 
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        """The module in which a change of relative `size` reaches output `place` of n; empty where none is known."""
+        ...
+
     def fill(self, size: float) -> None:
         """Give all-zero parameters random values of that size; 0 puts the zeros back."""
         ...
@@ -186,6 +192,9 @@ class ArrayModel:
 
     def fresh(self, seed: int | None = None) -> bool:
         return False
+
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        return ""
 
     def fill(self, size: float) -> None:
         pass
@@ -560,7 +569,25 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
             f". It is hidden as long as parameters are zero ({few(model.zeros)}), and shows with these drawn at "
             "random, as training will move them"
         )
-    return Report(search.contract.no, evidence, reason, witness=found)
+    entry = entered(search, model, found)
+    return Report(search.contract.no, evidence, reason, witness=found, entry=entry)
+
+
+LEAST_OF_LEAK = 1e-3
+"""Share of a leak's size, relative to the outputs, that counts as a difference inside a model."""
+
+
+def entered(search: Search, model: Model, found: Found) -> str:
+    """The module in which a leak enters, where the model tells; finding it must not cost the verdict."""
+    if (found.output, found.input) not in search.shown:
+        return ""
+    base, changed = search.shown[found.output, found.input]
+    with suppress(Exception):
+        sizes = np.abs(search.observe(base).wide)
+        largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+        size = LEAST_OF_LEAK * min(found.size / largest if largest else 1.0, 1.0)
+        return model.entry(base, changed, found.output, search.inputs.n, size)
+    return ""
 
 
 def few(names: tuple[str, ...]) -> str:

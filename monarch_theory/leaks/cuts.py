@@ -123,6 +123,8 @@ class Search:
         contract: what each output may depend on; its cuts are tested.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
+
+    shown: two inputs for each pair found, which show it.
     """
 
     observe: Observe
@@ -142,6 +144,7 @@ class Search:
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
     judge: Judge | None = None
+    shown: dict[tuple[int, int | None], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     size: np.ndarray | None = None
     grows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
 
@@ -491,6 +494,8 @@ class Pair:
             if alone is not None and alone.leaks[at, self.columns].any():
                 examination, row = alone, at
                 break
+        changed_input = inputs.put(self.futures.base, self.changed_everywhere, nearest)
+        self.search.shown[i, j] = self.futures.base, changed_input
         response, floor = examination.response[row, self.columns], examination.floor[row, self.columns]
         at = int(np.argmax(np.where(response > floor, response, 0.0)))
         return Found(i, j, float(response[at]), float(floor[at]), change, self.name, self.futures.kind)

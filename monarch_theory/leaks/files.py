@@ -94,6 +94,14 @@ class FileModel:
                 slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
             )  # fmt: skip
 
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        if self.attempt.face != "torch":
+            return ""
+        return self.sandbox.trace(
+            *self.call.arrays(base), *self.call.arrays(changed), face=self.attempt.face,
+            dtypes=self.call.dtypes(self.attempt.dtype), slots=self.call.slots, place=place, n=n, size=size,
+        )  # fmt: skip
+
     def fill(self, size: float) -> None:
         self._filled = size
         self.sandbox.fill(size, self.sandbox.seed)
