@@ -24,7 +24,7 @@ from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
-from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
+from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
@@ -203,7 +203,15 @@ class ArrayModel:
 class Observed:
     """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes."""
 
-    def __init__(self, model: Model, inputs: Inputs, output_axis: int | None, output: str | None):
+    def __init__(
+        self,
+        model: Model,
+        inputs: Inputs,
+        output_axis: int | None,
+        output: str | None,
+        lengths: Lengths = lambda n: (n,),
+    ):
+        self.lengths = lengths
         self.model, self.inputs = model, inputs
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
@@ -216,8 +224,8 @@ class Observed:
         self.forwards += 1
         called = self.model(x, redraw, amplitude)
         if self.layout is None:
-            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length)
-        return self.layout.outputs(self.inputs.n, called[0])
+            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
+        return self.layout.outputs(called[0])
 
     def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
         """Shapes of the arrays for a sequence of length n, None where the model takes none."""
@@ -255,6 +263,7 @@ def check_callable(
     accept_partial: bool = False,
     lookahead: int = 0,
     contract: Contract | None = None,
+    stride: tuple[int, int] = (1, 0),
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -278,6 +287,7 @@ def check_callable(
         accept_partial: call causal what was found so at a share of the cuts.
         lookahead: output i may depend on inputs 0 … i + lookahead; −1 for strict causality, 0 … i − 1.
         contract: another than causality, for n places, or for the rows of a batch, the first axis.
+        stride: where there are not as many outputs as inputs, s and o: output i stands for place s·i + o.
         output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
@@ -300,8 +310,8 @@ def check_callable(
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, output=output,
-        output_axis=output_axis, map_size=map_size, progress=progress,
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
+        output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
 
@@ -318,6 +328,17 @@ def agreed(inputs: Inputs, contract: Contract | None, lookahead: int = 0) -> tup
     if contract.n != inputs.n:
         raise UndecidedError("bad input", f"contract: expected one for {inputs.n} places, got one for {contract.n}")
     return inputs, contract
+
+
+def lengths_of(stride: int, offset: int) -> Lengths:
+    """How many outputs a sequence may have, where output i stands for place stride·i + offset.
+
+    >>> lengths_of(2, 0)(9), lengths_of(1, -1)(9)
+    ((5, 4), (10, 9))
+    """
+    if stride == 1:
+        return lambda n: (n - offset, n) if offset else (n,)
+    return lambda n: (-(-n // stride), n // stride)
 
 
 def is_module(function: Any) -> bool:
@@ -370,6 +391,7 @@ def check_model(
     longest: float = LONGEST,
     accept_partial: bool = False,
     contract: Contract | None = None,
+    stride: tuple[int, int] = (1, 0),
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -382,11 +404,14 @@ def check_model(
     """
     started = time.monotonic()
     contract = contract or causal(inputs.n)
-    observe = Observed(model, inputs, output_axis, output)
+    observe = Observed(model, inputs, output_axis, output, lengths_of(*stride))
     notes: list[str] = []
     search: Search | None = None
     try:
         constant = settle_state(observe, inputs, notes)
+        assert observe.layout is not None
+        if stride != (1, 0):
+            contract = contract.rows(*stride, observe.layout.length)
         blind = blind_outputs(observe, inputs, notes)
         while True:
             left = longest if budget is None else max(budget - (time.monotonic() - started), budget / 4)
@@ -412,7 +437,7 @@ def check_model(
         report = conclude(search, constant, accept_partial, model, hidden)
         if blind and report.holds:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
-        if map_size:
+        if map_size and stride == (1, 0):
             report = replace(report, map=heat_map(observe, inputs, map_size))
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value

@@ -240,7 +240,7 @@ class Judge:
 
     def _blind(self, j: int) -> np.ndarray:
         """The outputs that may not see input j, ascending."""
-        return np.flatnonzero(~self.contract.allowed(np.arange(self.inputs.n), j))
+        return np.flatnonzero(~self.contract.allowed(np.arange(self.contract.n), j))
 
     def _reach(self) -> bool:
         """Whether changing one input alone moves nearly all outputs that may not see it, in either direction alike.
