@@ -75,6 +75,12 @@ def causal(
     batch: Annotated[
         bool, typer.Option("--batch", help="Each row of the batch, the first axis, may depend on itself alone.")
     ] = False,
+    stride: Annotated[
+        int, typer.Option(help="Output i stands for input place this many times i, where the output is shorter.")
+    ] = 1,
+    offset: Annotated[
+        int, typer.Option(help="And this many places on: −1 where the outputs begin one place before the inputs.")
+    ] = 0,
     truncated: Annotated[
         bool,
         typer.Option("--truncated", help="The first k outputs are the same where the first k inputs are given alone."),
@@ -109,8 +115,8 @@ def causal(
         raise typer.BadParameter(str(error)) from error
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
     contract, agree, refused = asked_contract(
-        n, shape, agreements(truncated, padding, same_as), lookahead=lookahead, strict=strict, within=window,
-        first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
+        n, shape, agreements(truncated, padding, same_as), (stride, offset), lookahead=lookahead,
+        strict=strict, within=window, first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
     )  # fmt: skip
     if refused is not None:
         report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
@@ -129,9 +135,9 @@ def causal(
             report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
                 arguments=tuple(arg or ()), init=init, randomise=randomise, seed=seed, budget=budget,
-                accept_partial=accept_partial,
-                contract=contract, agree=agree, timeout=timeout, memory=memory or None, output=output,
-                output_axis=output_axis, map_size=size, prove=proof, certificate=certificate, progress=progress,
+                accept_partial=accept_partial, contract=contract, stride=(stride, offset), agree=agree, timeout=timeout,
+                memory=memory or None, output=output, output_axis=output_axis, map_size=size, prove=proof,
+                certificate=certificate, progress=progress,
             )  # fmt: skip
     if as_json:
         print(json.dumps(finite(report.as_json())))
@@ -144,7 +150,7 @@ def causal(
 
 
 def asked_contract(
-    n: int, shape: str, agree: list[files.Agree], **options: Any
+    n: int, shape: str, agree: list[files.Agree], stride: tuple[int, int], **options: Any
 ) -> tuple[Contract | None, files.Agree | None, UndecidedError | None]:
     """The contract, or what must agree, or why there is neither."""
     try:
@@ -156,6 +162,8 @@ def asked_contract(
         for asked in agree:
             if asked.kind == "padding" and asked.what not in ("left", "right"):
                 raise UndecidedError("bad input", f"padding: expected left or right, got {asked.what!r}")
+        if agree and stride != (1, 0):
+            raise UndecidedError("bad input", "stride: expected none beside --truncated, --padding and --same-as")
         return (None, agree[0], None) if agree else (contract, None, None)
     except UndecidedError as error:
         return None, None, error
@@ -189,6 +197,8 @@ def show(report: Report, target: str, show_map: bool) -> None:
     console.print(f"  {escape(report.reason)}")
     if report.witness and report.witness.input is not None:
         console.print(f"  first leaking pair: output {report.witness.output} ← input {report.witness.input}")
+    if report.entry:
+        console.print(f"  it enters in: {escape(report.entry)}")
     if len(report.outputs) > 1:
         for each in report.outputs:
             came = f" ← input {each.witness.input}" if each.witness and each.witness.input is not None else ""

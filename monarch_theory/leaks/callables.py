@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
-from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, lay_out
+from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
@@ -60,7 +61,7 @@ class Report:
     witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
     causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
-    covered: which values were tried.
+    covered: which values were tried; entry: the module in which a leak enters, where that is known.
     """
 
     verdict: str
@@ -87,6 +88,7 @@ class Report:
     outputs: tuple[Judged, ...] = ()
     covered: str = ""
     notes: tuple[str, ...] = ()
+    entry: str = ""
     proof: dict[str, Any] | None = None
     map: HeatMap | None = field(default=None, repr=False)
 
@@ -142,6 +144,10 @@ class Model(Protocol):
         """Back to the state before every call; False where there is no way."""
         ...
 
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        """The module in which a change of relative `size` reaches output `place` of n; empty where none is known."""
+        ...
+
     def fill(self, size: float) -> None:
         """Give all-zero parameters random values of that size; 0 puts the zeros back."""
         ...
@@ -187,6 +193,9 @@ class ArrayModel:
     def fresh(self, seed: int | None = None) -> bool:
         return False
 
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        return ""
+
     def fill(self, size: float) -> None:
         pass
 
@@ -194,7 +203,15 @@ class ArrayModel:
 class Observed:
     """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes."""
 
-    def __init__(self, model: Model, inputs: Inputs, output_axis: int | None, output: str | None):
+    def __init__(
+        self,
+        model: Model,
+        inputs: Inputs,
+        output_axis: int | None,
+        output: str | None,
+        lengths: Lengths = lambda n: (n,),
+    ):
+        self.lengths = lengths
         self.model, self.inputs = model, inputs
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
@@ -207,8 +224,8 @@ class Observed:
         self.forwards += 1
         called = self.model(x, redraw, amplitude)
         if self.layout is None:
-            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length)
-        return self.layout.outputs(self.inputs.n, called[0])
+            self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
+        return self.layout.outputs(called[0])
 
     def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
         """Shapes of the arrays for a sequence of length n, None where the model takes none."""
@@ -246,6 +263,7 @@ def check_callable(
     accept_partial: bool = False,
     lookahead: int = 0,
     contract: Contract | None = None,
+    stride: tuple[int, int] = (1, 0),
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -269,6 +287,7 @@ def check_callable(
         accept_partial: call causal what was found so at a share of the cuts.
         lookahead: output i may depend on inputs 0 … i + lookahead; −1 for strict causality, 0 … i − 1.
         contract: another than causality, for n places, or for the rows of a batch, the first axis.
+        stride: where there are not as many outputs as inputs, s and o: output i stands for place s·i + o.
         output: name or index of the one array to judge.
         output_axis: sequence axis of the output, where it cannot be told from the lengths.
         map_size: blocks per side of a heat map to add, 0 for none.
@@ -291,8 +310,8 @@ def check_callable(
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, output=output,
-        output_axis=output_axis, map_size=map_size, progress=progress,
+        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
+        output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
 
@@ -309,6 +328,17 @@ def agreed(inputs: Inputs, contract: Contract | None, lookahead: int = 0) -> tup
     if contract.n != inputs.n:
         raise UndecidedError("bad input", f"contract: expected one for {inputs.n} places, got one for {contract.n}")
     return inputs, contract
+
+
+def lengths_of(stride: int, offset: int) -> Lengths:
+    """How many outputs a sequence may have, where output i stands for place stride·i + offset.
+
+    >>> lengths_of(2, 0)(9), lengths_of(1, -1)(9)
+    ((5, 4), (10, 9))
+    """
+    if stride == 1:
+        return lambda n: (n - offset, n) if offset else (n,)
+    return lambda n: (-(-n // stride), n // stride)
 
 
 def is_module(function: Any) -> bool:
@@ -361,6 +391,7 @@ def check_model(
     longest: float = LONGEST,
     accept_partial: bool = False,
     contract: Contract | None = None,
+    stride: tuple[int, int] = (1, 0),
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
@@ -373,11 +404,14 @@ def check_model(
     """
     started = time.monotonic()
     contract = contract or causal(inputs.n)
-    observe = Observed(model, inputs, output_axis, output)
+    observe = Observed(model, inputs, output_axis, output, lengths_of(*stride))
     notes: list[str] = []
     search: Search | None = None
     try:
         constant = settle_state(observe, inputs, notes)
+        assert observe.layout is not None
+        if stride != (1, 0):
+            contract = contract.rows(*stride, observe.layout.length)
         blind = blind_outputs(observe, inputs, notes)
         while True:
             left = longest if budget is None else max(budget - (time.monotonic() - started), budget / 4)
@@ -403,7 +437,7 @@ def check_model(
         report = conclude(search, constant, accept_partial, model, hidden)
         if blind and report.holds:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
-        if map_size:
+        if map_size and stride == (1, 0):
             report = replace(report, map=heat_map(observe, inputs, map_size))
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
@@ -560,7 +594,25 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
             f". It is hidden as long as parameters are zero ({few(model.zeros)}), and shows with these drawn at "
             "random, as training will move them"
         )
-    return Report(search.contract.no, evidence, reason, witness=found)
+    entry = entered(search, model, found)
+    return Report(search.contract.no, evidence, reason, witness=found, entry=entry)
+
+
+LEAST_OF_LEAK = 1e-3
+"""Share of a leak's size, relative to the outputs, that counts as a difference inside a model."""
+
+
+def entered(search: Search, model: Model, found: Found) -> str:
+    """The module in which a leak enters, where the model tells; finding it must not cost the verdict."""
+    if (found.output, found.input) not in search.shown:
+        return ""
+    base, changed = search.shown[found.output, found.input]
+    with suppress(Exception):
+        sizes = np.abs(search.observe(base).wide)
+        largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+        size = LEAST_OF_LEAK * min(found.size / largest if largest else 1.0, 1.0)
+        return model.entry(base, changed, found.output, search.inputs.n, size)
+    return ""
 
 
 def few(names: tuple[str, ...]) -> str:

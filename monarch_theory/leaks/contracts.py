@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,8 @@ class Contract:
         yes, no: the two verdicts.
         along: "sequence", or "batch" where the places are the rows of a batch.
         lookahead: of plain causality, how many places ahead are allowed; else None.
+        at: where there are not as many outputs as inputs, the place each output stands for, (outputs,).
+        columns: how many inputs there are then.
 
     >>> window(4, 2).allowed(np.arange(4)[:, None], np.arange(4)).astype(int)
     array([[1, 0, 0, 0],
@@ -67,10 +69,42 @@ class Contract:
     no: str = "does not hold"
     along: str = "sequence"
     lookahead: int | None = None
+    at: np.ndarray | None = None
+    columns: int | None = None
 
     @property
     def n(self) -> int:
+        """Number of outputs."""
         return len(self.start)
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The places of the inputs."""
+        return np.arange(self.n if self.columns is None else self.columns)
+
+    def place(self, i: int) -> int:
+        """Where output i stands among the inputs."""
+        return i if self.at is None else int(self.at[i])
+
+    def rows(self, stride: int, offset: int, outputs: int) -> Contract:
+        """This contract for as many outputs, where output i stands for place stride·i + offset.
+
+        >>> causal(6).rows(2, 0, 3).stop
+        array([1, 3, 5])
+        """
+        at = stride * np.arange(outputs) + offset
+        held = np.clip(at, 0, self.n - 1)
+        words = f"{f'{stride}i' if stride > 1 else 'i'}{f' {offset:+d}' if offset else ''}"
+        return replace(
+            self,
+            name=f"{self.name}, output i at place {words}",
+            start=self.start[held],
+            stop=np.where(at < 0, 0, self.stop[held]),
+            mask=None if self.mask is None else self.mask[held],
+            lookahead=None,
+            at=at,
+            columns=self.n,
+        )
 
     @property
     def ordered(self) -> bool:
@@ -91,7 +125,7 @@ class Contract:
 
     def forbidden(self, i: int) -> np.ndarray:
         """The inputs that output i may not see, ascending."""
-        return np.flatnonzero(~self.allowed(i, np.arange(self.n)))
+        return np.flatnonzero(~self.allowed(i, self.inputs))
 
     def within(self, words: str, start: Any = 0, stop: Any = None, mask: np.ndarray | None = None) -> Contract:
         """What this contract and some others allow."""
@@ -122,12 +156,12 @@ class Contract:
         """Equal for outputs that may see the same."""
         if self.mask is None:
             return int(self.start[i]), max(int(self.stop[i]), int(self.start[i]))
-        return self.allowed(i, np.arange(self.n)).tobytes()
+        return self.allowed(i, self.inputs).tobytes()
 
     @cached_property
     def _pattern(self) -> np.ndarray:
         """All pairs, (n, n)."""
-        return self.allowed(np.arange(self.n)[:, None], np.arange(self.n))
+        return self.allowed(np.arange(self.n)[:, None], self.inputs)
 
     def _cut(self, number: int, i: int) -> Cut:
         changed = self.forbidden(i)

@@ -123,6 +123,8 @@ class Search:
         contract: what each output may depend on; its cuts are tested.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
+
+    shown: two inputs for each pair found, which show it.
     """
 
     observe: Observe
@@ -142,6 +144,7 @@ class Search:
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
     judge: Judge | None = None
+    shown: dict[tuple[int, int | None], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     size: np.ndarray | None = None
     grows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
 
@@ -205,7 +208,7 @@ class Search:
     @property
     def _open(self) -> np.ndarray:
         """Channels of the arrays no leak has been found in, (channels,)."""
-        widths = [int(np.prod(s)) // self.inputs.n for s in self.layout.shapes]
+        widths = [int(np.prod(s)) // self.layout.length for s in self.layout.shapes]
         return np.concatenate([np.full(w, k not in self.found) for k, w in enumerate(widths)])
 
     def _round(
@@ -338,9 +341,10 @@ class Search:
             middle = (low + high) // 2
             low, high = (low, middle) if lost(columns[:middle], cut.watched)[0] else (middle + 1, high)
         j = int(columns[low - 1])
-        blind = ~self.contract.allowed(np.arange(self.inputs.n), j)
+        blind = ~self.contract.allowed(np.arange(self.contract.n), j)
         alone, z = lost(columns[low - 1 : low], np.flatnonzero(blind))
-        own = ~blind if blind[j] and self.contract.lookahead is None else np.arange(self.inputs.n) == j
+        alone_there = self.contract.at is None and (self.contract.lookahead is not None or not blind[j])
+        own = np.arange(self.contract.n) == j if alone_there else ~blind
         if alone and not (np.isfinite(y.wide[own]) & ~np.isfinite(z.wide[own])).any():
             return False
         self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
@@ -434,7 +438,7 @@ class Pair:
         row = int(np.searchsorted(self.places(cut.watched), i))
         floor = examination.floor[row, self.columns]
         hidden = contract.forbidden(i)
-        nearest = hidden[np.argsort(np.abs(hidden - i), kind="stable")]
+        nearest = hidden[np.argsort(np.abs(hidden - contract.place(i)), kind="stable")]
         low, high = 1, len(nearest)
         while low < high:
             middle = (low + high) // 2
@@ -446,7 +450,7 @@ class Pair:
 
     def places(self, places: Places) -> np.ndarray:
         """Places as an array."""
-        return np.arange(self.search.inputs.n)[places]
+        return np.arange(self.search.contract.n)[places]
 
     def first_leak(self, cut: Cut, examination: Examination) -> int:
         """The first output above its floor."""
@@ -491,6 +495,8 @@ class Pair:
             if alone is not None and alone.leaks[at, self.columns].any():
                 examination, row = alone, at
                 break
+        changed_input = inputs.put(self.futures.base, self.changed_everywhere, nearest)
+        self.search.shown[i, j] = self.futures.base, changed_input
         response, floor = examination.response[row, self.columns], examination.floor[row, self.columns]
         at = int(np.argmax(np.where(response > floor, response, 0.0)))
         return Found(i, j, float(response[at]), float(floor[at]), change, self.name, self.futures.kind)

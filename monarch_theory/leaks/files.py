@@ -94,6 +94,14 @@ class FileModel:
                 slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
             )  # fmt: skip
 
+    def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
+        if self.attempt.face != "torch":
+            return ""
+        return self.sandbox.trace(
+            *self.call.arrays(base), *self.call.arrays(changed), face=self.attempt.face,
+            dtypes=self.call.dtypes(self.attempt.dtype), slots=self.call.slots, place=place, n=n, size=size,
+        )  # fmt: skip
+
     def fill(self, size: float) -> None:
         self._filled = size
         self.sandbox.fill(size, self.sandbox.seed)
@@ -146,6 +154,7 @@ def check_file(
     accept_partial: bool = False,
     lookahead: int = 0,
     contract: Contract | None = None,
+    stride: tuple[int, int] = (1, 0),
     agree: Agree | None = None,
     timeout: float = 300.0,
     memory: float | None = 8.0,
@@ -181,7 +190,7 @@ def check_file(
         wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
         _, contract = agreed(wanted.inputs(dtype or "float64", seed), contract, lookahead)
         template = tuple(n if s is None else s for s in parse_shape(shape))
-        for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory)):
+        for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory), ("stride", stride[0])):
             if value is not None and not 0 < value < float("inf"):
                 raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
         if not 0 <= randomise < float("inf"):
@@ -201,14 +210,14 @@ def check_file(
                     )  # fmt: skip
                 return replace(report, notes=(*notes, *report.notes))
             proof = None
-            if (prove or certificate is not None) and output_axis is None:
+            if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             if proof is not None and proof.facts["proved"]:
                 left = min(left, BESIDE_A_PROOF)
             report = check_model(
                 model, inputs, budget=None if budget is None else min(budget, left), longest=left,
-                accept_partial=accept_partial, contract=contract, output=output, output_axis=output_axis,
+                accept_partial=accept_partial, contract=contract, stride=stride, output=output, output_axis=output_axis,
                 map_size=map_size, progress=progress,
             )  # fmt: skip
             if proof is not None:

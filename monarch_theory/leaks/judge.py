@@ -32,6 +32,8 @@ AMPLIFIED = 4.0
 UNMEASURED_HALF = 16
 SINGLE_EXPLAINS = 64
 FEWEST_SIGNS = 16
+STRONG = 1e3
+MOST_COLUMNS, MOST_STILL = 8, 0.25
 LEAST_LEFT = 1e-3
 MOST_ONE_SIDED, MOST_KEPT = 0.75, 0.9
 MODERATE, MODERATE_HALF = 1e4, 100.0
@@ -233,26 +235,32 @@ class Judge:
         if elsewhere or (found.response[found.leaks] > bound[found.leaks]).any():
             return False
         if self.constants is None:
-            n, hidden = self.inputs.n, np.array([len(self._blind(j)) for j in range(self.inputs.n)])
-            most = np.lexsort((-np.arange(n), -hidden))
-            self.constants = all(self._reaches(int(most[k])) for k in {0, n // 8, n // 4})
+            self.constants = self._reach()
         return self.constants
 
     def _blind(self, j: int) -> np.ndarray:
         """The outputs that may not see input j, ascending."""
-        return np.flatnonzero(~self.contract.allowed(np.arange(self.inputs.n), j))
+        return np.flatnonzero(~self.contract.allowed(np.arange(self.contract.n), j))
 
-    def _reaches(self, j: int) -> bool:
-        """Whether changing input j alone moves nearly all outputs that may not see it, in either direction alike."""
-        base = self.inputs.draw(0)[0]
-        changed = self.inputs.splice(base, self.inputs.rounded(-1.75 * base), j, j + 1)
-        blind = self._blind(j)
-        moved = self.observe(changed).wide[blind] - self.observe(base).wide[blind]
-        signs = np.sign(moved.real)
-        if signs.size < FEWEST_SIGNS or (signs == 0).mean() > 0.25:
+    def _reach(self) -> bool:
+        """Whether changing one input alone moves nearly all outputs that may not see it, in either direction alike.
+
+        Asked of several inputs that most outputs may not see; a direct path would move these one way, or smoothly.
+        """
+        base, n = self.inputs.draw(0)[0], self.inputs.n
+        counts = np.array([len(self._blind(j)) for j in range(n)])
+        most = np.lexsort((-np.arange(n), -counts))[: n // 4 + 1]
+        y, signs = self.observe(base), []
+        for j in most[:: -(-len(most) // MOST_COLUMNS)]:
+            strong = self.inputs.rounded(STRONG * (1 + np.abs(base)))
+            z, blind = self.observe(self.inputs.splice(base, strong, j, j + 1)), self._blind(int(j))
+            signs.append(np.sign((z.wide[blind] - y.wide[blind]).real))
+        if sum(s.size for s in signs) < FEWEST_SIGNS:
             return False
-        kept = float((signs[1:] * signs[:-1]).mean())
-        return abs(float(signs.mean())) < MOST_ONE_SIDED and kept < MOST_KEPT
+        zeros = np.mean([float((s == 0).mean()) for s in signs])
+        one_sided = np.mean([float(np.abs(s.mean(axis=0)).mean()) for s in signs])
+        kept = np.mean([float((s[1:] * s[:-1]).mean()) for s in signs if len(s) > 1])
+        return bool(zeros <= MOST_STILL and one_sided < MOST_ONE_SIDED and kept < MOST_KEPT)
 
     def _doubtful(self, response: float, noise: float) -> UndecidedError:
         return UndecidedError(

@@ -15,12 +15,17 @@ __all__ = ["Layout", "Named", "Outputs", "difference", "lay_out"]
 Named = tuple[tuple[np.ndarray, ...], tuple[str, ...], tuple[str, ...]]
 """Arrays returned by one call, their logical dtypes and their names."""
 
+Lengths = Callable[[int], tuple[int, ...]]
+
 LARGEST_EXACT = 2**53
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which arrays of a call are judged: their indices, sequence axes, shapes, dtypes and names; and which are not."""
+    """Which arrays of a call are judged: their indices, sequence axes, shapes, dtypes and names; and which are not.
+
+    count: of all arrays; length: of the sequence axes.
+    """
 
     indices: tuple[int, ...]
     axes: tuple[int, ...]
@@ -29,9 +34,10 @@ class Layout:
     names: tuple[str, ...]
     left_out: tuple[str, ...]
     count: int
+    length: int
 
-    def outputs(self, n: int, arrays: tuple[np.ndarray, ...]) -> Outputs:
-        """The judged arrays, each of shape (n, channels).
+    def outputs(self, arrays: tuple[np.ndarray, ...]) -> Outputs:
+        """The judged arrays, each of shape (length, channels).
 
         Raises:
             UndecidedError: their number or a shape differs from this layout.
@@ -41,7 +47,9 @@ class Layout:
             now = ", ".join(str(s) for s in shapes) or f"{len(arrays)} arrays"
             before = ", ".join(str(s) for s in self.shapes)
             raise UndecidedError("shape change", f"the output had shape {before} once and {now} later")
-        moved = (np.moveaxis(arrays[k], a, 0).reshape(n, -1) for k, a in zip(self.indices, self.axes, strict=True))
+        moved = (
+            np.moveaxis(arrays[k], a, 0).reshape(self.length, -1) for k, a in zip(self.indices, self.axes, strict=True)
+        )
         return Outputs(tuple(np.ascontiguousarray(y.astype(np.int8) if y.dtype == bool else y) for y in moved))
 
 
@@ -83,6 +91,7 @@ def lay_out(
     axis: int | None,
     wanted: str | None,
     of_length: Callable[[int], tuple[tuple[int, ...], ...] | None],
+    lengths: Lengths = lambda n: (n,),
 ) -> Layout:
     """Which arrays to judge, and along which axis.
 
@@ -90,6 +99,7 @@ def lay_out(
         axis: the sequence axis asked for; wanted: the name or the index of the one array to judge.
         of_length: shapes of the arrays for a sequence of another length, None where there is no telling. An axis of
             length n that neither grows nor shrinks with the sequence is not it.
+        lengths: from that of the input to those that the sequence of an output may have, the likeliest first.
 
     Raises:
         UndecidedError: no array has a sequence axis, or one has several and nothing says which.
@@ -102,17 +112,21 @@ def lay_out(
     for k in chosen:
         shape = arrays[k].shape
         try:
-            at = sequence_axis(shape, inputs, axis, [(m, shapes[k]) for m, shapes in known])
+            at = sequence_axis(shape, inputs, axis, [(m, shapes[k]) for m, shapes in known], lengths)
             judged.append((k, at, shape, dtypes[k], names[k] or "output"))
         except UndecidedError as error:
             complaint = complaint or error
             left_out.append(f"{names[k] or 'output'} of shape {shape}")
     if not judged and known:
-        return lay_out(called, inputs, axis, wanted, lambda m: None)  # of fixed lengths all, and so nothing is learnt
+        return lay_out(
+            called, inputs, axis, wanted, lambda m: None, lengths
+        )  # of fixed lengths all, and so nothing is learnt
     if not judged:
         raise complaint or UndecidedError("shape change", "the model returned no array")
-    indices, axes, shapes, kept, called_names = zip(*judged, strict=True)
-    return Layout(indices, axes, shapes, kept, called_names, tuple(left_out), len(arrays))
+    length = judged[0][2][judged[0][1]]
+    left_out += [f"{name} of shape {shape}" for _, at, shape, _, name in judged if shape[at] != length]
+    indices, axes, shapes, kept, called_names = zip(*(j for j in judged if j[2][j[1]] == length), strict=True)
+    return Layout(indices, axes, shapes, kept, called_names, tuple(left_out), len(arrays), length)
 
 
 def index_of(wanted: str, names: tuple[str, ...]) -> int:
@@ -126,20 +140,25 @@ def index_of(wanted: str, names: tuple[str, ...]) -> int:
 
 
 def sequence_axis(
-    shape: tuple[int, ...], inputs: Inputs, asked: int | None, others: list[tuple[int, tuple[int, ...]]]
+    shape: tuple[int, ...],
+    inputs: Inputs,
+    asked: int | None,
+    others: list[tuple[int, tuple[int, ...]]],
+    lengths: Lengths,
 ) -> int:
     """Which axis is the sequence: the one asked for, the input's own, or the only one of length n that follows it."""
-    n = inputs.n
+    expected = lengths(inputs.n)
+    n = " or ".join(map(str, dict.fromkeys(expected)))
     if asked is not None:
-        if not -len(shape) <= asked < len(shape) or shape[asked] != n:
+        if not -len(shape) <= asked < len(shape) or shape[asked] not in expected:
             raise UndecidedError(
                 "bad input", f"output-axis: expected an axis of length {n} of output {shape}, got {asked}"
             )
         return asked % len(shape)
-    matching = [a for a, size in enumerate(shape) if size == n]
+    matching = [a for a, size in enumerate(shape) if size in expected]
     alike = [(m, other) for m, other in others if len(other) == len(shape)]
     if alike:
-        matching = [a for a in matching if any(other[a] == m for m, other in alike)]
+        matching = [a for a in matching if any(other[a] in lengths(m) for m, other in alike)]
     if inputs.axis in matching and len(shape) >= len(inputs.shape):
         return inputs.axis
     if len(matching) == 1:

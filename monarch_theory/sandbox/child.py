@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.sandbox import loading
+from monarch_theory.sandbox import loading, tracing
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
@@ -114,6 +114,17 @@ class Server:
         certificate = facts.pop("certificate", None)
         held = () if certificate is None else (np.frombuffer(json.dumps(certificate).encode(), np.uint8),)
         return facts, held
+
+    def trace(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
+        """The module in which a change reaches an output: the arrays are those of two calls, one after the other."""
+        if self.model is None:
+            raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
+        half, dtypes = len(arrays) // 2, header["dtypes"]
+        runs = [
+            arguments([to_face(a, header["face"], d) for a, d in zip(call, dtypes, strict=True)], header["slots"])
+            for call in (arrays[:half], arrays[half:])
+        ]
+        return {"entry": tracing.entry(self.model, runs, header["place"], header["n"], header["size"])}, ()
 
     def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Give the parameters that were all zero random values, or their zeros back."""

@@ -54,13 +54,23 @@ def tiny(model: Any, given: Any = None) -> Callable[..., Any]:
     try:
         usual = model.config_class()
         sizes = {name: size for name, size in TINY.items() if getattr(usual, name, None) is not None}
-        made = model(model.config_class(**(sizes | (given or {}))))
+        alone = {name: size for name, size in sizes.items() if takes(model.config_class, name, size)}
+        made = model(model.config_class(**(alone | (given or {}))))
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise SandboxError(
             Outcome.EXCEPTION, f"{model.__name__} could not be built in a tiny size, --init sets others: {said}"
         ) from error
     return made.eval()
+
+
+def takes(config: Any, name: str, size: Any) -> bool:
+    """Whether a configuration may be given a size under this name: some only answer to it."""
+    try:
+        config(**{name: size})
+    except Exception:
+        return False
+    return True
 
 
 def is_folder(path: str) -> bool:

@@ -207,6 +207,16 @@ class Sandbox:
         answer, held = self._ask(request, arrays, doing="reading the model's graph")
         return answer, b"".join(a.tobytes() for a in held)
 
+    def trace(
+        self, *arrays: np.ndarray, face: str, dtypes: tuple[str, ...], slots: tuple[tuple[str, str], ...], place: int,
+        n: int, size: float,
+    ) -> str:  # fmt: skip
+        """The module in which a change reaches output `place` of n, empty where none does; arrays are of two calls."""
+        request = {
+            "do": "trace", "face": face, "dtypes": dtypes, "slots": slots, "place": place, "n": n, "size": size,
+        }  # fmt: skip
+        return str(self._ask(request, arrays, doing="calling the model")[0]["entry"])
+
     def fill(self, size: float, seed: int) -> None:
         """Give trainable parameters that were all zero random values of that size; 0 puts the zeros back."""
         self._ask({"do": "fill", "size": size, "seed": seed}, doing="filling parameters")

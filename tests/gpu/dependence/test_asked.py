@@ -20,6 +20,7 @@ from monarch_theory.leaks.cuts import Found
 from monarch_theory.leaks.dependence.recheck import CertificateError, recheck
 from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.proofs import with_proof
+from monarch_theory.sandbox.tracing import entry
 
 MODELS = '''
 import numpy as np
@@ -95,8 +96,39 @@ def test_a_causal_module_is_proved_and_its_certificate_rechecked_without_torch(m
 def test_a_leak_is_measured_and_the_graph_says_where_it_enters(models, tmp_path):
     report = asked(models, "Reversed", certificate=tmp_path / "none.json")
     assert report.verdict == "not causal" and report.proof["pair"][0] == 0
+    assert report.entry.startswith("Reversed, ") and f"{models}:" in report.entry
     assert any("flip" in note for note in report.notes if note.startswith("it enters at"))
     assert not (tmp_path / "none.json").exists()
+
+
+class Mixer(nn.Module):
+    def __init__(self, mix):
+        super().__init__()
+        self.mix = mix
+
+    def forward(self, x):
+        return x + self.mix(x)
+
+
+class Shift(nn.Module):
+    def forward(self, x):
+        return x.roll(-1, 1)
+
+
+class Sum(nn.Module):
+    def forward(self, x):
+        return x.cumsum(1)
+
+
+@pytest.mark.parametrize("leaking", [0, 1, 2])
+def test_the_module_a_leak_enters_in_is_the_innermost_one(leaking):
+    model = nn.Sequential(*(Mixer(Shift() if k == leaking else Sum()) for k in range(3)))
+    x = torch.randn(2, 8, 4, dtype=torch.float64)
+    changed = x.clone()
+    changed[:, 4] += 1
+    found = entry(model, [([x], {}), ([changed], {})], 3, 8, 1e-6)
+    assert found.startswith(f"{leaking}.mix (Shift), ") and "test_asked.py:" in found
+    assert entry(nn.Sequential(Mixer(Sum())), [([x], {}), ([changed], {})], 3, 8, 1e-6) == ""
 
 
 def test_a_finite_mask_is_no_proof_and_large_values_pass_it(models):

@@ -205,6 +205,23 @@ def test_a_whisper_is_found_under_rounding(f):
     assert (report.verdict, report.witness.output, report.witness.input) == ("not causal", 17, 18)
 
 
+def complex_table(x):
+    n, places = len(x), np.arange(2 * len(x))
+    table = np.exp(-2j * np.pi * np.outer(places, places) / (2 * n))
+    spectra = [table @ np.concatenate([a, 0 * a]) for a in (x, np.exp(-np.arange(n) / 3))]
+    return (table.conj() @ (spectra[0] * spectra[1])).real[:n] / (2 * n)
+
+
+@pytest.mark.parametrize("n", [9, 17, 24])
+@pytest.mark.parametrize("f", [dense_table, complex_table])
+def test_a_table_of_any_length_is_no_leak_and_hides_none(f, n):
+    for seed in (0, 2, 5):
+        assert check_callable(f, n, seed=seed, budget=1.5, accept_partial=True).verdict == "causal"
+    leaking = changed(f, add(2, lambda x: 1e-9 * x[-1]))
+    report = check_callable(leaking, n)
+    assert (report.witness.output, report.witness.input) == (2, n - 1)
+
+
 def test_noise_that_hides_everything_is_undecided():
     """Terms of size 1e16 that cancel leave noise as large as the output."""
     report = check_callable(lambda x: (fft_convolution(x * 1e16 ** (np.arange(N) / N))) / 1e16 ** (np.arange(N) / N), N)

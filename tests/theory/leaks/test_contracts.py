@@ -189,6 +189,50 @@ def test_a_batch_of_tokens_and_of_channels():
     assert check_callable(f, 8, shape="3,n,2", contract=alone(3)).holds is False
 
 
+# --- outputs of another length -----------------------------------------------------------------------------------
+
+STRIDED = {
+    "every other": (lambda x: np.cumsum(x)[::2], (2, 0), 0, None),
+    "sums of pairs look ahead": (lambda x: np.cumsum(x)[1::2], (2, 0), 0, (0, 1)),
+    "sums of pairs, ahead by one": (lambda x: np.cumsum(x)[1::2], (2, 0), 1, None),
+    "sums of three, ahead by one": (lambda x: np.cumsum(x)[2::3], (3, 0), 1, (0, 2)),
+    "a whisper between": (lambda x: np.cumsum(x)[::2] + 1e-9 * np.roll(x, -3)[::2], (2, 0), 0, (0, 3)),
+    "a beginning": (lambda x: np.r_[0.5, np.cumsum(x)], (1, -1), 0, None),
+    "a beginning that sees": (lambda x: np.r_[x[0], np.cumsum(x)], (1, -1), 0, (0, 0)),
+    "differences": (lambda x: np.diff(x), (1, 1), 0, None),
+    "differences of the next": (lambda x: np.diff(x), (1, 0), 0, "shape change"),
+    "the first dropped, and looking ahead": (lambda x: np.roll(np.cumsum(x), -2)[:-1], (1, 1), 0, (0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", STRIDED)
+@pytest.mark.parametrize("n", [12, 15])
+def test_outputs_of_another_length(name, n):
+    f, stride, ahead, expected = STRIDED[name]
+    report = check_callable(f, n, stride=stride, lookahead=ahead)
+    if expected is None:
+        assert report.verdict == "causal" and report.cuts_tested == report.cuts_total > 0, report
+    elif isinstance(expected, str):
+        assert report.outcome == expected
+    else:
+        assert report.verdict == "not causal", report
+        assert (report.witness.output, report.witness.input) == expected
+
+
+def test_the_axis_of_another_length_is_told():
+    f = lambda x: np.cumsum(x, 1)[:, ::2]  # noqa: E731
+    assert check_callable(f, 12, shape="2,n,3", stride=(2, 0)).verdict == "causal"
+    assert check_callable(lambda x: f(x)[:, ::-1], 12, shape="2,n,3", stride=(2, 0)).verdict == "not causal"
+    contract = window(12, 4)
+    assert check_callable(
+        lambda x: np.convolve(x, np.ones(4))[: len(x) : 2], 12, stride=(2, 0), contract=contract
+    ).holds
+    assert (
+        check_callable(lambda x: np.convolve(x, np.ones(5))[: len(x) : 2], 12, stride=(2, 0), contract=contract).holds
+        is False
+    )
+
+
 # --- evidence and bad input ---------------------------------------------------------------------------------------
 
 
