@@ -3,6 +3,7 @@
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
 __all__ = ["low_rank", "truncate"]
@@ -33,6 +34,10 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return truncate(matrix, setting.choices["rank"])
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    return (low_rank_train(matrix, setting.choices["rank"]),)
+
+
 low_rank = Family(
     "low-rank",
     "low rank",
@@ -42,5 +47,7 @@ low_rank = Family(
     scope="rank",
     floors=floors,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
     holds_low_rank=True,
 )
