@@ -203,8 +203,9 @@ def _compare(
     if write is not None:
         stored = {}
         for one in found:
-            place = one.worth_trying
-            if place is not None and place.choice is not None:
+            best, place = one.worth_trying, one.worth_writing
+            place = best if best is not None and best.choice is not None else place
+            if place is not None:
                 stored[one.name] = one.member(place).cast(matrices[one.name].values.dtype)
         write_members(write, stored)
         known["written"] = str(write)

@@ -92,6 +92,11 @@ class Comparison:
             return places[0] if places else None
         return svd
 
+    @property
+    def worth_writing(self) -> Place | None:
+        """The nearest at equal parameters whose factors can be written down."""
+        return next((p for p in self.places if p.equal == "parameters" and p.choice is not None), None)
+
     def member(self, place: Place) -> Member:
         """Its factors, in double precision, for the matrix as it was stored.
 
@@ -183,7 +188,7 @@ def compare(
             if near is not None:
                 what = (near.distance, near.floor, near.optimal, near.setting.label)
                 costs = near.setting.parameters, near.setting.multiplications
-                choice = (family, near.setting), fitted * scale
+                choice = ((family, near.setting), fitted * scale) if family.parts else (None, None)
                 places.append(
                     Place(family.name, family.title, cost, *what, *costs, family.holds_low_rank, None, *choice)
                 )

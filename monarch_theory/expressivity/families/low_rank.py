@@ -6,13 +6,18 @@ from monarch_theory.expressivity.families.family import Candidate, Cost, Family,
 from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
-__all__ = ["low_rank", "truncate"]
+__all__ = ["low_rank", "tail", "truncate"]
 
 
 def truncate(matrix: np.ndarray, rank: int) -> np.ndarray:
     """Nearest matrix of rank at most `rank`."""
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     return (left[:, :rank] * values[:rank]) @ right[:rank]
+
+
+def tail(matrix: np.ndarray, rank: int) -> float:
+    """Distance of the nearest matrix of rank at most `rank`."""
+    return float(np.linalg.norm(np.linalg.svd(matrix, compute_uv=False)[rank:])) if rank < min(matrix.shape) else 0.0
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
