@@ -148,7 +148,8 @@ class Family:
             ValueError: the family has no approximation of a matrix.
         """
         floors = (self.floors or self._each)(spectra, budget, cost)
-        least = min((floor.distance for floor in floors), default=0.0)
+        lowest = min(floors, key=lambda floor: floor.distance, default=None)
+        least = lowest.distance if lowest is not None else 0.0
         best: Nearest | None = None
         for done, floor in enumerate(sorted(floors, key=lambda floor: (floor.guess, floor.setting.parameters))):
             if best is not None and best.distance <= max(floor.distance, spectra.rounding):
@@ -157,7 +158,8 @@ class Family:
             distance = spectra.distance(near)
             if best is None or distance < best.distance:
                 # a floor may be lower than its distance by the rounding that was taken off
-                off = floor.guess - floor.distance if floor.setting.guarantee == "optimal" else 0.0
+                sides = (side for side in (floor, lowest) if side is not None and side.setting.guarantee == "optimal")
+                off = max((side.guess - side.distance for side in sides), default=0.0)
                 optimal = distance <= least + off + spectra.rounding
                 best = Nearest(floor.setting, distance, min(least, distance), optimal, near)
             if progress is not None:
