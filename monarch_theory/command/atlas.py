@@ -20,6 +20,8 @@ from monarch_theory.expressivity.atlas import atlas as compare
 from monarch_theory.expressivity.atlas_picture import draw
 from monarch_theory.expressivity.classes import balanced_radices
 
+TARGETS = 6  # beside each other, in a terminal of eighty columns
+
 
 def atlas(
     size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
@@ -46,16 +48,19 @@ def atlas(
     if as_json:
         print(json.dumps(_facts(found), allow_nan=False))
         return
-    Console().print(_table(found))
+    console = Console()
+    for start in range(0, len(found.targets), TARGETS):
+        last = start + TARGETS >= len(found.targets)
+        console.print(_table(found, found.targets[start : start + TARGETS], _caption(found) if last else None))
 
 
-def _table(found: Atlas) -> Table:
-    table = Table(title=f"Relative error, N = {found.n}", box=SIMPLE, padding=(0, 1, 0, 0), caption=_caption(found))
+def _table(found: Atlas, targets: tuple[str, ...], caption: str | None) -> Table:
+    table = Table(title=f"Relative error, N = {found.n}", box=SIMPLE, padding=(0, 1, 0, 0), caption=caption)
     table.add_column("family", no_wrap=True)
-    for target in found.targets:
+    for target in targets:
         table.add_column(target, justify="right", overflow="fold")
     for name, title in found.families:
-        rows = {cost: [_cell(found, target, name, cost) for target in found.targets] for cost in COSTS}
+        rows = {cost: [_cell(found, target, name, cost) for target in targets] for cost in COSTS}
         if rows["parameters"] == rows["multiplications"]:
             table.add_row(title, *rows["parameters"])
         else:

@@ -14,13 +14,14 @@ import numpy as np
 import typer
 
 from monarch_theory.command import user_matrix
-from monarch_theory.command.outputs import check_picture
+from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.comparison import compare
+from monarch_theory.expressivity.comparison import Comparison, compare
 from monarch_theory.expressivity.examination import (
+    Examination,
     Neighbour,
     examine_family,
     examine_monarch,
@@ -28,6 +29,7 @@ from monarch_theory.expressivity.examination import (
     neighbours,
 )
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.sandbox import Sandbox, SandboxError
@@ -54,6 +56,9 @@ def express(
     search: Annotated[int, typer.Option(help="steps of the heuristic search for a better row and column order")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="of the search, and of FILE.py")] = 0,
     timeout: Annotated[float, typer.Option(help="seconds FILE.py may take")] = 300.0,
+    compare_all: Annotated[bool, typer.Option("--compare", help="every family on this one matrix")] = False,
+    calibration: Annotated[Path | None, typer.Option(help="FILE.npy of inputs (samples, inputs), to weigh by")] = None,
+    write: Annotated[Path | None, typer.Option(help="save the factors found, as FILE.safetensors")] = None,
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
@@ -66,11 +71,21 @@ def express(
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
+        check_file(write, "--write")
+        whole = Path(source).suffix in SUFFIXES
+        if calibration is not None and not (compare_all or whole):
+            raise ValueError("--calibration: expected --compare or a whole checkpoint beside it, got neither")
+        if compare_all and not whole:
+            _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
+            with progress("reading"):
+                found_alone = read_source(source, size, seed, timeout)
+            _compare(source, {found_alone.name: found_alone}, {}, calibration, write, as_json)
+            return
         if Path(source).suffix in SUFFIXES:
             _refuse_beside_checkpoint(
                 source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
             )
-            _checkpoint(source, as_json)
+            _checkpoint(source, calibration, write, as_json)
             return
         with progress("reading"):
             matrix = read_source(source, size, seed, timeout)
@@ -101,6 +116,8 @@ def express(
         if png is not None:
             draw(matrix, found, png)
             known["png"] = str(png)
+        if write is not None:
+            known["written"] = _write_one(write, matrix, found, family)
         print(json.dumps(known, allow_nan=False) if as_json else text(matrix, found, known))
     except (ValueError, TypeError, SandboxError, OSError) as error:
         fail(str(error))
@@ -146,10 +163,56 @@ def _refuse_beside_checkpoint(
     others = {"--family": family if family != "monarch" else "", "--accuracy": accuracy, "--size": size} | others
     given = [option for option, value in (others | {"--png": png}).items() if value not in (None, "", 0, False)]
     if given:
-        raise ValueError(f"{given[0]}: expected one matrix, {source}:NAME, got all of {source}")
+        raise ValueError(f"{given[0]}: expected one matrix and one family, got all of {source}")
 
 
-def _checkpoint(source: str, as_json: bool) -> None:
+def _write_one(path: Path, matrix: Matrix, found: Examination, family: str) -> str:
+    """Save the factors of one member in the precision of the matrix; the path."""
+    if found.projection is not None:
+        parts: tuple[Part, ...] = (Train.of(found.projection.train),)
+        member = Member(matrix.shape, family, found.setting, parts)
+    else:
+        assert found.fitted is not None
+        other, setting, values = found.fitted
+        member = other.member(values, setting)
+    write_members(path, {matrix.name: member.cast(matrix.values.dtype)})
+    return str(path)
+
+
+def _compare(
+    source: str,
+    matrices: dict[str, Matrix],
+    left_out: dict[str, str],
+    calibration: Path | None,
+    write: Path | None,
+    as_json: bool,
+) -> None:
+    """Every family on every matrix, and the factors of the nearest written."""
+    activations = None if calibration is None else read_source(str(calibration), 0, 0, 0.0).values
+    found: list[Comparison] = []
+    with progress("comparing families") as report:
+        for done, (name, matrix) in enumerate(matrices.items()):
+            try:
+                found.append(compare(matrix, activations=activations))
+            except ValueError as error:
+                left_out[name] = f"--calibration: {error}"
+            report((done + 1) / len(matrices))
+    if not found:
+        raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
+    known = comparison_facts(source, found, left_out)
+    if write is not None:
+        stored = {}
+        for one in found:
+            best, place = one.worth_trying, one.worth_writing
+            place = best if best is not None and best.choice is not None else place
+            if place is not None:
+                stored[one.name] = one.member(place).cast(matrices[one.name].values.dtype)
+        write_members(write, stored)
+        known["written"] = str(write)
+    print(json.dumps(known, allow_nan=False) if as_json else comparison_text(found, left_out))
+
+
+def _checkpoint(source: str, calibration: Path | None, write: Path | None, as_json: bool) -> None:
     """Compare all matrices of a file."""
     with progress("reading"):
         stored = read_checkpoint(Path(source))
@@ -157,15 +220,7 @@ def _checkpoint(source: str, as_json: bool) -> None:
     left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
     if not matrices:
         raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
-    found = []
-    with progress("comparing families") as report:
-        for done, matrix in enumerate(matrices.values()):
-            found.append(compare(matrix))
-            report((done + 1) / len(matrices))
-    if as_json:
-        print(json.dumps(comparison_facts(source, found, left_out), allow_nan=False))
-    else:
-        print(comparison_text(found, left_out))
+    _compare(source, matrices, left_out, calibration, write, as_json)
 
 
 def fail(message: str) -> NoReturn:

@@ -1,19 +1,29 @@
-"""Every family against one matrix of trained weights, at equal parameters and at equal operations."""
+"""Every family against one matrix of trained weights, at equal parameters and at equal operations.
+
+With activations, errors are those of the outputs as far as a weight a column tells: column j counts as much as the root
+mean square of input j. Families that a scaling of columns maps to themselves are fitted to that, optimally where they
+are at all; the others are left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isqrt
 
 import numpy as np
 
 from monarch_theory.expressivity.families import families_for
-from monarch_theory.expressivity.families.family import COSTS, Cost, Nearest
+from monarch_theory.expressivity.families.family import COSTS, Cost, Family, Nearest, Setting
+from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import Matrix, power_of_two
+from monarch_theory.expressivity.padding import is_awkward, nearest_padded
+from monarch_theory.expressivity.parts import Member
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
-__all__ = ["Comparison", "Place", "compare", "even_budget"]
+__all__ = ["Comparison", "Place", "column_weights", "compare", "even_budget"]
+
+LEAST_WEIGHT = 1e-6  # of a column, against the largest
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class Place:
         floor: no member within the budget is nearer.
         optimal: whether no member is nearer than the one found.
         setting: it in words.
+        padded: the larger shape that it is cut from; None where it has the shape of the matrix.
+        choice, fitted: what to fit again, and to which matrix, to have its factors.
         parameters, multiplications: what it costs.
         holds_low_rank: whether the family has every matrix of low rank, at the same cost.
     """
@@ -41,6 +53,9 @@ class Place:
     parameters: int
     multiplications: int
     holds_low_rank: bool
+    padded: tuple[int, int] | None = None
+    choice: tuple[Family, Setting] | None = field(default=None, repr=False)
+    fitted: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class Comparison:
         rank_for_nine_tenths: singular values that hold nine tenths of ‖A‖_F².
         places: nearest first; a second one of a family whose multiplications are not its parameters.
         refused: family → why it has no member to offer.
+        weights: of the columns, shape (inputs,), divided by their largest; None where all count alike.
     """
 
     name: str
@@ -65,6 +81,33 @@ class Comparison:
     rank_for_nine_tenths: int
     places: tuple[Place, ...]
     refused: dict[str, str]
+    weights: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def worth_trying(self) -> Place | None:
+        """The nearest at equal parameters, where truncated SVD is farther by more than rounding; else that."""
+        places = [place for place in self.places if place.equal == "parameters"]
+        svd = self.of("low-rank")
+        if svd is None or places[0].distance < svd.distance - self.rounding:
+            return places[0] if places else None
+        return svd
+
+    @property
+    def worth_writing(self) -> Place | None:
+        """The nearest at equal parameters whose factors can be written down."""
+        return next((p for p in self.places if p.equal == "parameters" and p.choice is not None), None)
+
+    def member(self, place: Place) -> Member:
+        """Its factors, in double precision, for the matrix as it was stored.
+
+        Raises:
+            ValueError: a place that cannot be written down.
+        """
+        if place.choice is None or place.fitted is None:
+            raise ValueError(f"{self.name}: expected a place that was found by `compare`, got {place.family}")
+        family, setting = place.choice
+        found = replace(family.member(place.fitted, setting), shape=self.shape)
+        return found if self.weights is None else found.scaled(1 / self.weights)
 
     def of(self, family: str) -> Place | None:
         """The family's place at equal parameters."""
@@ -81,8 +124,38 @@ def even_budget(shape: tuple[int, int]) -> int:
     return isqrt(rows * columns**2) + isqrt(columns * rows**2)
 
 
-def compare(matrix: Matrix, *, progress: Callable[[float], None] | None = None) -> Comparison:
+def column_weights(activations: np.ndarray, inputs: int) -> np.ndarray:
+    """Root mean square of every input over a batch of shape (samples, inputs), divided by the largest.
+
+    An input that never moves counts a millionth, so that its column can be scaled back.
+
+    Raises:
+        ValueError: another shape, entries that are not finite real numbers, or nothing but zeros.
+
+    >>> column_weights(np.array([[3.0, 0.0], [-3.0, 0.0]]), 2)
+    array([1.e+00, 1.e-06])
+    """
+    if activations.ndim != 2 or activations.shape[1] != inputs or not len(activations):
+        raise ValueError(f"expected activations of shape (samples, {inputs}), got {activations.shape}")
+    if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
+        raise ValueError(f"expected activations that are finite real numbers, got {activations.dtype} or NaN")
+    wide = activations.astype(float)
+    found = np.sqrt((wide**2).mean(0))
+    if not found.max():
+        raise ValueError("expected activations that are not all zero")
+    return np.asarray(np.maximum(found / found.max(), LEAST_WEIGHT))
+
+
+def compare(
+    matrix: Matrix, *, activations: np.ndarray | None = None, progress: Callable[[float], None] | None = None
+) -> Comparison:
     """The nearest member found of every family that has the shape, within `even_budget`.
+
+    Args:
+        activations: what the matrix multiplies, shape (samples, inputs); all columns count alike unless given.
+
+    Raises:
+        ValueError: activations of another shape, or not finite real numbers.
 
     >>> from monarch_theory.expressivity.matrices import read_matrix
     >>> found = compare(read_matrix(np.outer(np.arange(1.0, 17.0), np.ones(16)), name="layer"))
@@ -90,13 +163,19 @@ def compare(matrix: Matrix, *, progress: Callable[[float], None] | None = None) 
     (True, 1.0)
     """
     values = matrix.doubled.values
-    spectra = Spectra.of([values / power_of_two(values)])
+    weights = None if activations is None else column_weights(activations, matrix.shape[1])
+    scale = power_of_two(values)
+    fitted = values / scale if weights is None else values / scale * weights
+    spectra = Spectra.of([fitted])
     budget = even_budget(matrix.shape)
     places: list[Place] = []
     refused: dict[str, str] = {}
     families = families_for(matrix.shape)
     for done, family in enumerate(families):
         found: dict[Cost, Nearest | None] = {}
+        if weights is not None and not family.scales_columns:
+            refused[family.name] = "a member with its columns scaled is none, so that weights cannot be taken off"
+            continue
         for cost in COSTS[:1] if family.one_cost else COSTS:
             try:
                 found[cost] = family.nearest(spectra, budget, cost=cost)
@@ -109,11 +188,28 @@ def compare(matrix: Matrix, *, progress: Callable[[float], None] | None = None) 
             if near is not None:
                 what = (near.distance, near.floor, near.optimal, near.setting.label)
                 costs = near.setting.parameters, near.setting.multiplications
-                places.append(Place(family.name, family.title, cost, *what, *costs, family.holds_low_rank))
+                choice = ((family, near.setting), fitted * scale) if family.parts else (None, None)
+                places.append(
+                    Place(family.name, family.title, cost, *what, *costs, family.holds_low_rank, None, *choice)
+                )
         if progress is not None:
             progress((done + 1) / len(families))
+    if any(is_awkward(side) for side in matrix.shape):
+        places += _padded(fitted, scale, budget)
     whole = spectra.tails([Slicing(1, 1)], [0])[0].distances ** 2  # share left by every rank
     top = 1 - float(whole[1]) if spectra.norms[0] else np.inf
     nine = int(np.argmax(whole <= 0.1))
     ranked = tuple(sorted(places, key=lambda place: (place.distance, place.parameters)))
-    return Comparison(matrix.name, matrix.shape, budget, 2 * spectra.rounding, 1 / top, nine, ranked, refused)
+    return Comparison(matrix.name, matrix.shape, budget, 2 * spectra.rounding, 1 / top, nine, ranked, refused, weights)
+
+
+def _padded(fitted: np.ndarray, scale: float, budget: int) -> list[Place]:
+    """The Monarch matrix of order 2 at the next sizes that factor well."""
+    family = monarch(2)
+    found = nearest_padded(fitted, family, budget)
+    if found is None:
+        return []
+    costs = found.setting.parameters, found.setting.multiplications
+    where = found.distance, 0.0, False, found.setting.label
+    choice = (family, found.setting), found.filled * scale
+    return [Place("monarch-2-padded", family.title, "parameters", *where, *costs, False, found.shape, *choice)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.matrices import Matrix, power_of_two
 from monarch_theory.expressivity.membership import (
     Accuracy,
@@ -57,6 +57,7 @@ class Examination:
         scope: what the verdict covers, in words.
         approximation: dense.
         membership, projection: of a Monarch class; None for other families.
+        fitted: (family, setting, matrix) that were fitted; None for a Monarch class.
     """
 
     member: bool | None
@@ -72,6 +73,7 @@ class Examination:
     approximation: np.ndarray
     membership: Membership | None = None
     projection: Projection | None = None
+    fitted: tuple[Family, Setting, np.ndarray] | None = None
 
     @property
     def compression(self) -> float:
@@ -203,6 +205,7 @@ def examine_family(
         near.setting.label,
         f"of any {family.scope} within {budget} parameters",
         near.approximations[0] * scale,
+        fitted=(family, near.setting, matrix.doubled.values),
     )
 
 

@@ -171,27 +171,26 @@ def project_batch(
     return tuple(found)
 
 
-def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> np.ndarray:
-    """A sum of `terms` members of a class of rank one near a floating-point matrix, dense: a heuristic above order two.
+def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[BlockTensorTrain, ...]:
+    """Members of a class of rank one with a sum near a floating-point matrix: a heuristic above order two.
 
-    For order two it is the nearest: such sums are the class of rank `terms`. Above, each term is projected from what
-    the ones before left, and all are then moved together by alternating least squares.
+    For order two it is the nearest: such sums are the class of rank `terms`, and one train. Above, each term is
+    projected from what the ones before left, and all are then moved together by alternating least squares.
 
     >>> A = np.random.default_rng(0).standard_normal((8, 8))
-    >>> one, two = (project_sum(A, MonarchClass((2, 2, 2)), terms) for terms in (1, 2))
-    >>> bool(np.linalg.norm(A - two) < 0.6 * np.linalg.norm(A - one))
+    >>> one, two = project_sum(A, MonarchClass((2, 2, 2)), 2)
+    >>> bool(np.linalg.norm(A - one.dense() - two.dense()) < 0.6 * project(A, MonarchClass((2, 2, 2))).distance)
     True
     """
     if kind.order <= 2 or terms == 1:
-        return project(matrix, kind if terms == 1 else replace(kind, rank=terms)).dense()
-    scale = matrix.dtype.type(power_of_two(matrix))
-    tensor = rest = kind.digit_tensor(matrix / scale)
+        return (project(matrix, kind if terms == 1 else replace(kind, rank=terms)).train,)
+    scale, domain = power_of_two(matrix), read_matrix(matrix).field
+    tensor = rest = kind.digit_tensor(matrix / matrix.dtype.type(scale))
     found = []
     for _ in range(terms):
         found.append(_descend(rest, kind, _Steps(None, kind.order))[0])
         rest = rest - product(found[-1], kind)
-    total = sum(product(cores, kind) for cores in polish_sum(tensor, found, kind))
-    return kind.matrix_of(np.asarray(total) * scale)
+    return tuple(BlockTensorTrain(_scaled(cores, scale), kind, domain) for cores in polish_sum(tensor, found, kind))
 
 
 def _project(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -186,15 +186,31 @@ def comparison_facts(source: str, found: list[Comparison], left_out: dict[str, s
     return {
         "source": source,
         "evidence": "measured",
-        "matrices": [asdict(comparison) for comparison in found],
+        "matrices": [_comparison(one) for one in found],
         "left_out": left_out,
         "summary": _summary(found),
+    }
+
+
+def _comparison(one: Comparison) -> dict[str, Any]:
+    places = [
+        {f.name: getattr(place, f.name) for f in fields(place) if f.name not in ("choice", "fitted")}
+        for place in one.places
+    ]
+    known = {f.name: getattr(one, f.name) for f in fields(one) if f.name not in ("places", "weights")}
+    best = one.worth_trying
+    return known | {
+        "places": places,
+        "weighted": one.weights is not None,
+        "worth_trying": None if best is None else {"family": best.family, "setting": best.setting},
     }
 
 
 def comparison_text(found: list[Comparison], left_out: dict[str, str]) -> str:
     """A whole checkpoint, for a reader: of every matrix the families, nearest first."""
     lines = []
+    if any(one.weights is not None for one in found):
+        lines.append("every column weighted by the root mean square of its input")
     for one in found:
         rows, columns = one.shape
         lines.append(f"{one.name}  {rows}×{columns}, at most {one.budget} of {rows * columns} parameters")
@@ -204,13 +220,27 @@ def comparison_text(found: list[Comparison], left_out: dict[str, str]) -> str:
         )
         lines += [_place(place) for place in one.places]
         lines += [f"  –       {family}: {reason}" for family, reason in one.refused.items()]
+        lines += _worth_trying(one)
     lines += [f"left out: {name}: {reason}" for name, reason in left_out.items()]
     return "\n".join([*lines, *_summary(found)])
+
+
+def _worth_trying(one: Comparison) -> list[str]:
+    best, svd = one.worth_trying, one.of("low-rank")
+    if best is None or svd is None:
+        return []
+    if best.family == "low-rank":
+        return ["  worth trying: truncated SVD, which nothing beats by more than rounding"]
+    return [
+        f"  worth trying: {best.title} ({best.setting}), {svd.distance - best.distance:.4f} of the norm nearer than "
+        f"truncated SVD"
+    ]
 
 
 def _place(place: Place) -> str:
     bound = " " if place.optimal else "≤"
     equal = " at equal operations" if place.equal == "multiplications" else ""
+    equal += f", cut from {place.padded[0]}×{place.padded[1]}" if place.padded else ""
     return f"  {bound}{place.distance:.4f}  {place.title}{equal}: {place.setting}, {place.parameters} parameters"
 
 

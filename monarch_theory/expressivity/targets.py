@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import circulant, toeplitz
+from scipy.fft import dct
+from scipy.linalg import circulant, hadamard, toeplitz
 
 __all__ = ["Target", "attention_heads", "targets"]
 
@@ -35,10 +36,13 @@ def attention_heads() -> np.ndarray:
 
 
 def targets(n: int, seed: int = 0) -> list[Target]:
-    """DFT, convolution, Toeplitz, attention (n = 64 only), random, and low rank (n/16, at least one), of size n.
+    """Transforms, convolutions, attention (n = 64 only), random ones, and causal ones, of size n.
 
-    >>> [target.name for target in targets(16)]
-    ['DFT', 'convolution', 'Toeplitz', 'random', 'low rank']
+    The low rank is n/16, at least one; the state-space kernel is that of a stable diagonal system of four states.
+    Hadamard matrices are those of powers of two.
+
+    >>> [target.name for target in targets(16)][:6]
+    ['DFT', 'convolution', 'Toeplitz', 'random', 'low rank', 'DCT']
     """
     rng = np.random.default_rng(seed)
     rank = max(1, n // 16)
@@ -48,7 +52,19 @@ def targets(n: int, seed: int = 0) -> list[Target]:
         Target("Toeplitz", (toeplitz(rng.standard_normal(n), rng.standard_normal(n)),)),
         Target("random", (rng.standard_normal((n, n)),)),
         Target("low rank", (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, n)),)),
+        Target("DCT", (dct(np.eye(n), axis=0, norm="ortho"),)),
+        *([Target("Hadamard", (hadamard(n).astype(float),))] if n & (n - 1) == 0 else []),
+        Target("permutation", (np.eye(n)[rng.permutation(n)],)),
+        Target("triangular", (np.tri(n),)),
+        Target("SSM kernel", (_state_space_kernel(n, rng),)),
     ]
     if n == attention_heads().shape[1]:
         result.insert(3, Target("attention", tuple(attention_heads())))
     return result
+
+
+def _state_space_kernel(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Lower triangular, entry (i, j) = Σ_s c_s a_s^{i−j}: y_i of x_j, with memories from a few steps to n of them."""
+    decays = np.exp(-1 / np.geomspace(2, n, 4))
+    taps = (rng.standard_normal(4)[:, None] * decays[:, None] ** np.arange(n)).sum(0)
+    return np.asarray(toeplitz(taps, np.zeros(n)))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.parts import Blocks
 
 __all__ = ["block_diagonal"]
 
@@ -20,6 +21,20 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return np.where(row_block[:, None] == column_block, matrix, matrix.dtype.type(0))
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Blocks]:
+    g = setting.choices["blocks"]
+    grid = matrix.reshape(g, matrix.shape[0] // g, g, matrix.shape[1] // g)
+    return (Blocks({"blocks": grid[range(g), :, range(g)]}),)
+
+
 block_diagonal = Family(
-    "block-diagonal", "block diagonal", "folklore", settings, fit, scope="number of equal blocks", one_cost=True
+    "block-diagonal",
+    "block diagonal",
+    "folklore",
+    settings,
+    fit,
+    scope="number of equal blocks",
+    one_cost=True,
+    parts=parts,
+    scales_columns=True,
 )

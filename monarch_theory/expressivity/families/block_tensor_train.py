@@ -8,6 +8,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
 from monarch_theory.expressivity.families.monarch_orders import radices_of, worth_fitting
+from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.paths import least_cost, longest_order, paths
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Spectra
@@ -56,6 +57,10 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return project(matrix, setting.choices["kind"]).dense()
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    return (Train.of(project(matrix, setting.choices["kind"]).train),)
+
+
 def least(shape: tuple[int, int]) -> int:
     return least_cost(shape, orders_of(shape)) or 0
 
@@ -70,4 +75,6 @@ block_tensor_train = Family(
     floors=floors,
     least=least,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
 )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from monarch_theory.expressivity.parts import Member, Part
 from monarch_theory.expressivity.spectra import Layout, Spectra
 
 __all__ = ["COSTS", "Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
@@ -103,6 +104,8 @@ class Family:
             of *any* setting within the budget is below that. Every setting is asked one by one unless given.
         least: shape → fewest parameters; read off the settings unless given.
         one_cost: whether every setting multiplies as often as it stores, so that one budget is as good as the other.
+        parts: (matrix, setting) → the fit as it is stored, whose sum it is; None where that is not written down.
+        scales_columns: whether a member with its columns multiplied by any numbers is one of the same setting.
         holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
     """
 
@@ -116,6 +119,8 @@ class Family:
     floors: Callable[[Spectra, int, Cost], list[Floor]] | None = None
     least: Callable[[tuple[int, int]], int] | None = None
     one_cost: bool = False
+    parts: Callable[[np.ndarray, Setting], tuple[Part, ...]] | None = None
+    scales_columns: bool = False
     holds_low_rank: bool = False
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
@@ -143,7 +148,8 @@ class Family:
             ValueError: the family has no approximation of a matrix.
         """
         floors = (self.floors or self._each)(spectra, budget, cost)
-        least = min((floor.distance for floor in floors), default=0.0)
+        lowest = min(floors, key=lambda floor: floor.distance, default=None)
+        least = lowest.distance if lowest is not None else 0.0
         best: Nearest | None = None
         for done, floor in enumerate(sorted(floors, key=lambda floor: (floor.guess, floor.setting.parameters))):
             if best is not None and best.distance <= max(floor.distance, spectra.rounding):
@@ -152,12 +158,24 @@ class Family:
             distance = spectra.distance(near)
             if best is None or distance < best.distance:
                 # a floor may be lower than its distance by the rounding that was taken off
-                off = floor.guess - floor.distance if floor.setting.guarantee == "optimal" else 0.0
+                sides = (side for side in (floor, lowest) if side is not None and side.setting.guarantee == "optimal")
+                off = max((side.guess - side.distance for side in sides), default=0.0)
                 optimal = distance <= least + off + spectra.rounding
                 best = Nearest(floor.setting, distance, min(least, distance), optimal, near)
             if progress is not None:
                 progress((done + 1) / len(floors))
         return best
+
+    def member(self, matrix: np.ndarray, setting: Setting) -> Member:
+        """The fit as it is stored and multiplied.
+
+        Raises:
+            ValueError: the family does not say how.
+        """
+        if self.parts is None:
+            raise ValueError(f"family: expected one that writes its members down, got {self.name}")
+        rows, columns = matrix.shape
+        return Member((rows, columns), self.name, setting.label, self.parts(matrix, setting))
 
     def _each(self, spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
         """Every setting within the budget: its distance where the fit is optimal, what is known elsewhere."""

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import divisors
+from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.parts import Train
+from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
+from monarch_theory.monarch import Convention
 
 __all__ = ["group_and_shuffle"]
 
@@ -63,6 +66,17 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return np.asarray(slicing.unstack(near, matrix.shape))
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    """A rank-r Monarch class of order 2; where neither side shuffles, the rows are dealt out first and put back."""
+    slicing, rank = setting.choices["slicing"], setting.choices["rank"]
+    left, right, (rows, columns) = slicing.left, slicing.right, slicing.dealt
+    regroup = 1 if rows or columns else left
+    dealt = matrix.reshape(regroup, -1, matrix.shape[1]).swapaxes(0, 1).reshape(matrix.shape)
+    convention = (Convention.M2 if rows else Convention.DAO_TRANSPOSED) if columns else Convention.DAO
+    radices = (matrix.shape[1] // right, right), (left, matrix.shape[0] // left)
+    return (Train.of(project(dealt, MonarchClass(*radices, convention, rank)).train, regroup),)
+
+
 group_and_shuffle = Family(
     "gs",
     "GS-matrices",
@@ -72,5 +86,7 @@ group_and_shuffle = Family(
     scope="k_L, k_R and s dealt out evenly, P_L and P_R that shuffle or do nothing",
     floors=floors,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
     holds_low_rank=True,
 )

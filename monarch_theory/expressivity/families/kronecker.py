@@ -7,6 +7,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.parts import Kroneckers
 from monarch_theory.expressivity.spectra import Rearrangement, Spectra
 
 __all__ = ["kronecker"]
@@ -50,6 +51,13 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return blocks.transpose(0, 2, 1, 3).reshape(matrix.shape)
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Kroneckers]:
+    (m, n), terms = setting.choices["outer"], setting.choices["terms"]
+    left, values, right = np.linalg.svd(Rearrangement((m, n)).stack(matrix)[0], full_matrices=False)
+    inner = right[:terms].reshape(terms, matrix.shape[0] // m, matrix.shape[1] // n)
+    return (Kroneckers({"A": (left[:, :terms] * values[:terms]).T.reshape(terms, m, n), "B": inner}),)
+
+
 kronecker = Family(
     "kronecker",
     "sum of Kroneckers",
@@ -58,5 +66,6 @@ kronecker = Family(
     fit,
     scope="shape of the two factors and number of terms",
     floors=floors,
+    parts=parts,
     holds_low_rank=True,
 )

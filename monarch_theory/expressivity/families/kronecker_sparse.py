@@ -12,6 +12,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
@@ -52,6 +53,10 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return project(matrix, setting.choices["kind"]).dense()
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    return (Train.of(project(matrix, setting.choices["kind"]).train),)
+
+
 kronecker_sparse = Family(
     "kronecker-sparse",
     "Kronecker-sparse pair",
@@ -61,5 +66,7 @@ kronecker_sparse = Family(
     scope="chainable pair of patterns and rank",
     floors=floors,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
     holds_low_rank=True,
 )

@@ -3,15 +3,21 @@
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
-__all__ = ["low_rank", "truncate"]
+__all__ = ["low_rank", "tail", "truncate"]
 
 
 def truncate(matrix: np.ndarray, rank: int) -> np.ndarray:
     """Nearest matrix of rank at most `rank`."""
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     return (left[:, :rank] * values[:rank]) @ right[:rank]
+
+
+def tail(matrix: np.ndarray, rank: int) -> float:
+    """Distance of the nearest matrix of rank at most `rank`."""
+    return float(np.linalg.norm(np.linalg.svd(matrix, compute_uv=False)[rank:])) if rank < min(matrix.shape) else 0.0
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
@@ -33,6 +39,10 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return truncate(matrix, setting.choices["rank"])
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    return (low_rank_train(matrix, setting.choices["rank"]),)
+
+
 low_rank = Family(
     "low-rank",
     "low rank",
@@ -42,5 +52,7 @@ low_rank = Family(
     scope="rank",
     floors=floors,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
     holds_low_rank=True,
 )

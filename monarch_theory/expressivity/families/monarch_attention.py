@@ -18,6 +18,8 @@ from scipy.special import softmax
 from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
+from monarch_theory.expressivity.parts import Train
+from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -67,6 +69,10 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return (near * scale[:, None]).astype(matrix.dtype)
 
 
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
+    return (Train.of(project(fit(matrix, setting), setting.choices["kind"]).train),)
+
+
 monarch_attention = Family(
     "monarch-attention",
     "MonarchAttention",
@@ -76,4 +82,5 @@ monarch_attention = Family(
     scope="choice of two radices above one",
     floors=floors,
     one_cost=True,
+    parts=parts,
 )

@@ -13,6 +13,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
+from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.paths import Path, least_cost, paths
 from monarch_theory.expressivity.projection import project_sum
 from monarch_theory.expressivity.spectra import Slicing, Spectra
@@ -50,6 +51,8 @@ def monarch(order: int) -> Family:
         floors=floors,
         least=lambda shape: least_cost(shape, orders) or 0,
         one_cost=True,
+        parts=parts,
+        scales_columns=True,
     )
 
 
@@ -93,7 +96,12 @@ def sums(found: Callable[[int], list[Path]]) -> list[Floor]:
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     """The nearest for order 2, one near for higher orders."""
-    return project_sum(matrix, setting.choices["kind"], setting.choices["terms"])
+    trains = project_sum(matrix, setting.choices["kind"], setting.choices["terms"])
+    return np.asarray(sum(train.dense() for train in trains))
+
+
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train, ...]:
+    return tuple(Train.of(train) for train in project_sum(matrix, setting.choices["kind"], setting.choices["terms"]))
 
 
 def _sums(kind: MonarchClass) -> Iterator[Setting]:
@@ -140,4 +148,6 @@ butterfly = Family(
     scope="convention and number of terms",
     floors=_butterfly_floors,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
 )

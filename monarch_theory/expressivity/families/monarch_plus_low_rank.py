@@ -9,6 +9,7 @@ from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
+from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.paths import Path, floor_of, least_cost, longest_order, paths
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
@@ -73,11 +74,25 @@ def _guesses_by_shares(spectra: Spectra, here: list[Path], rank: int, budget: in
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    """The best of all turns, from both ends: Monarch part first, and low-rank part first."""
+    """The sum of both parts."""
+    structured, low = fitted(matrix, setting)
+    return structured + low
+
+
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train, ...]:
+    structured, low = fitted(matrix, setting)
+    kind, rank = setting.choices["kind"], setting.choices["rank"]
+    # a member is its own projection
+    found = (Train.of(project(structured, kind).train),)
+    return (*found, low_rank_train(low, rank)) if rank else found
+
+
+def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """(Monarch part, low-rank part): the best of all turns, which begin with either."""
     kind, rank = setting.choices["kind"], setting.choices["rank"]
     if rank == 0:
-        return project(matrix, kind).dense()
-    best, least = np.zeros_like(matrix), np.inf
+        return project(matrix, kind).dense(), np.zeros_like(matrix)
+    best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
     for start in (matrix - project(matrix, kind).dense(), matrix):
         rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
@@ -92,7 +107,7 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
             # a limit that is not zero is soon as good as reached; one that is comes ever nearer at a steady rate
             settled = error >= least * (1 - (1e-3 if turn < TURNS else 0.1))
             if error < least:
-                best, least = structured + low, error
+                best, least = (structured, low), error
             if settled:
                 break
     return best
@@ -123,4 +138,6 @@ monarch_plus_low_rank = Family(
     floors=floors,
     least=least,
     one_cost=True,
+    parts=parts,
+    scales_columns=True,
 )

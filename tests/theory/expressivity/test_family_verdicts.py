@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, circulant, toeplitz
 
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
@@ -130,6 +130,58 @@ def attention_member(d):
     return np.einsum("jkl,kji->ljki", left, right).reshape(kind.shape), kind.parameters
 
 
+def toeplitz_member(d):
+    rows, columns = d.one(SIDES), d.one(SIDES)
+    first, rest = d.entries(columns), d.entries(rows)
+    return toeplitz(rest, first), rows + columns - 1
+
+
+def circulant_member(d):
+    n = d.one(SIDES)
+    return circulant(d.entries(n)), n
+
+
+def displacement_member(d):
+    """Products of Toeplitz matrices, of displacement rank four at most, or one, or the inverse of one."""
+    n, kind = d.one(SIDES), d.number(0, 2)
+    one, two = (toeplitz(d.rng.standard_normal(n), d.rng.standard_normal(n)) for _ in range(2))
+    if kind == 0:
+        return one, 4 * n
+    return (one @ two, 8 * n) if kind == 1 else (np.linalg.inv(one + 9 * np.eye(n)), 4 * n)
+
+
+def recurrent(d, n, rank):
+    """y_k = C_k h_k, h_k = A_k h_{k−1} + B_k x_k: column after column of what it does to a unit vector."""
+    a, b, c = d.entries(n, rank, rank) / rank, d.entries(n, rank), d.entries(n, rank)
+    found = np.zeros((n, n))
+    for j in range(n):
+        state = np.zeros(rank)
+        for k in range(j, n):
+            state = a[k] @ state + b[k] * (k == j)
+            found[k, j] = c[k] @ state
+    return found
+
+
+def semiseparable_member(d):
+    n = d.one(SIDES)
+    rank = d.number(1, n // 2)
+    return recurrent(d, n, rank), n * (rank**2 + 2 * rank)
+
+
+def quasiseparable_member(d):
+    n = d.one(SIDES)
+    rank = d.number(1, n // 2)
+    member = np.diag(d.entries(n))
+    member[1:, :-1] += recurrent(d, n - 1, rank)
+    member[:-1, 1:] += recurrent(d, n - 1, rank).T
+    return member, n + 2 * (n - 1) * (rank**2 + 2 * rank)
+
+
+def diagonal_plus_low_rank_member(d):
+    n, rank = d.one(SIDES), d.number(0, 3)
+    return np.diag(d.entries(n)) + d.entries(n, rank) @ d.entries(rank, n), n + 2 * n * rank
+
+
 RECIPES = {
     "low-rank": low_rank_member,
     "kronecker": kronecker_member,
@@ -143,8 +195,24 @@ RECIPES = {
     "butterfly": butterfly_member,
     "monarch-plus-low-rank": monarch_plus_low_rank_member,
     "monarch-attention": attention_member,
+    "toeplitz": toeplitz_member,
+    "circulant": circulant_member,
+    "displacement": displacement_member,
+    "semiseparable": semiseparable_member,
+    "quasiseparable": quasiseparable_member,
+    "diagonal-plus-low-rank": diagonal_plus_low_rank_member,
 }
-OPTIMAL = ("low-rank", "kronecker", "block-diagonal", "gs", "kronecker-sparse", "monarch-2")
+OPTIMAL = (
+    "toeplitz",
+    "circulant",
+    "semiseparable",
+    "low-rank",
+    "kronecker",
+    "block-diagonal",
+    "gs",
+    "kronecker-sparse",
+    "monarch-2",
+)
 
 
 def drawn(draw):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monarch_theory.domains import FLOAT64
+from monarch_theory.domains import COMPLEX128, FLOAT64
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.projection import project
@@ -60,3 +60,34 @@ def test_bad_input_is_named():
         search_permutations(np.eye(8), MonarchClass((2, 2, 2)), rng)
     with pytest.raises(ValueError, match="steps: expected a number of swaps that is not negative"):
         search_permutations(np.eye(4), MonarchClass((2, 2)), rng, steps=-1)
+
+
+@pytest.mark.parametrize("convention", Convention)
+@pytest.mark.parametrize("name", ["DFT", "random", "rectangle", "complex"])
+def test_a_scrambled_member_is_found(name, convention):
+    rng = np.random.default_rng(7)
+    sizes = {"rectangle": ((4, 6), (3, 5))}.get(name, ((4, 4), (4, 4)))
+    kind = MonarchClass(*sizes, convention)
+    if name == "DFT":
+        member = np.fft.fft(np.eye(16))  # in the order of the digits or not: any order is asked for
+    else:
+        domain = COMPLEX128 if name == "complex" else FLOAT64
+        member = random_monarch(sizes[0], domain, rng, output_radices=sizes[1], convention=convention).dense()
+    for _ in range(3):
+        scrambled = member[np.ix_(rng.permutation(member.shape[0]), rng.permutation(member.shape[1]))]
+        found = search_permutations(scrambled, kind, np.random.default_rng(0), steps=1)
+        assert found.unpermuted_distance > 0.1 and found.projection.relative_distance < 1e-12
+        noisy = scrambled + 1e-3 * rng.standard_normal(scrambled.shape)
+        assert search_permutations(noisy, kind, np.random.default_rng(0), steps=1).projection.relative_distance < 1e-2
+
+
+def test_without_a_clear_quotient_nothing_is_lost():
+    """Zeros, equal columns and noise: no group is told, and the order given stands."""
+    for matrix in (
+        np.zeros((8, 8)),
+        np.ones((8, 8)),
+        np.eye(8)[::-1],
+        np.random.default_rng(0).standard_normal((8, 8)),
+    ):
+        found = search_permutations(matrix, MonarchClass((2, 4)), np.random.default_rng(0), steps=5)
+        assert found.projection.relative_distance <= found.unpermuted_distance

@@ -1,0 +1,68 @@
+"""A diagonal plus a matrix of rank r, by projecting in turns: the error never rises, but the limit is only local.
+
+A block off the diagonal does not see the diagonal, so it has rank at most r: no member is nearer than what truncation
+leaves of two that do not overlap.
+"""
+
+import numpy as np
+
+from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
+from monarch_theory.expressivity.families.low_rank import tail, truncate
+from monarch_theory.expressivity.spectra import Spectra
+
+__all__ = ["diagonal_plus_low_rank"]
+
+TURNS = 300
+SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away
+
+
+def setting(n: int, rank: int) -> Setting:
+    cost = n + 2 * n * rank
+    return Setting(f"diagonal + rank {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank + 1)
+
+
+def settings(shape: tuple[int, int]) -> list[Setting]:
+    n = shape[0]
+    return [setting(n, rank) for rank in range(n)] if shape == (n, n) else []
+
+
+def bound(matrix: np.ndarray, rank: int) -> float:
+    half = len(matrix) // 2
+    return float(np.hypot(tail(matrix[:half, half:], rank), tail(matrix[half:, :half], rank)))
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """The largest rank within the budget holds all the others."""
+    here = [s for s in settings(spectra.shape) if getattr(s, cost) <= budget]
+    if not here:
+        return []
+    floor = spectra.relative([bound(matrix, here[-1].choices["rank"]) for matrix in spectra.matrices])
+    return [Floor(here[-1], max(floor - spectra.rounding, 0.0), floor)]
+
+
+def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    rank = setting.choices["rank"]
+    diagonal, least = np.diag(matrix), np.inf
+    near = np.diag(diagonal)
+    for turn in range(TURNS if rank else 0):
+        low = truncate(matrix - np.diag(diagonal), rank)
+        diagonal = np.diag(matrix - low)
+        error = float(np.linalg.norm(matrix - low - np.diag(diagonal)))
+        settled = error >= least * (1 - (SETTLED if turn < 20 else SHRINKS))
+        if error < least:
+            near, least = low + np.diag(diagonal), error
+        if settled:
+            break
+    return near
+
+
+diagonal_plus_low_rank = Family(
+    "diagonal-plus-low-rank",
+    "diagonal + low rank",
+    "folklore; alternating projection",
+    settings,
+    fit,
+    scope="rank",
+    floors=floors,
+    one_cost=True,
+)

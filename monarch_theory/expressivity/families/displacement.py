@@ -1,0 +1,101 @@
+"""Toeplitz-like matrices, of displacement rank r under shifts: rank(Z₁M − M Z₋₁) ≤ r (Kailath, Kung and Morf 1979).
+
+Z_f shifts by one and brings the last entry back times f. With Z₁ = F⁻¹ diag(λ) F and Z₋₁ = (D F) diag(μ) (D F)⁻¹, D
+the powers of e^(−πi/N), the displacement X of M has F X D F = (λ_i − μ_j) ∘ (F M D F), and λ_i − μ_j is never zero. So
+the nearest member is a weighted approximation of rank r in that basis, for which no closed form is known: the fit
+truncates and then solves for one factor after another, each by least squares. Since |λ_i − μ_j| ≤ 2, no member is
+nearer than half of what truncation of the displacement leaves.
+"""
+
+import numpy as np
+
+from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
+from monarch_theory.expressivity.families.low_rank import tail
+from monarch_theory.expressivity.spectra import Spectra
+
+__all__ = ["displacement"]
+
+TURNS, WORK = 20, 2**31  # of alternation: scalars that one may touch, all turns together
+SETTLED, NONE, RIDGE = 1e-3, 1e-13, 1e-13  # shares of the error, of the norm, of the trace
+
+
+def setting(n: int, rank: int) -> Setting:
+    """Two transforms are shared, two are for each of r products of a circulant and a skew-circulant."""
+    levels = (n - 1).bit_length()
+    work = (2 + 2 * rank) * n * levels // 2 + 2 * rank * n
+    return Setting(f"displacement rank {rank}", 2 * n * rank, work, "heuristic", {"rank": rank}, 4 * n * rank)
+
+
+def settings(shape: tuple[int, int]) -> list[Setting]:
+    n = shape[0]
+    return [setting(n, rank) for rank in range(1, n + 1)] if shape == (n, n) and n > 1 else []
+
+
+def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
+    """The largest rank within the budget holds all the others."""
+    here = [s for s in settings(spectra.shape) if getattr(s, cost) <= budget]
+    if not here:
+        return []
+    beyond = [tail(displaced(matrix), here[-1].choices["rank"]) / 2 for matrix in spectra.matrices]
+    floor = max(spectra.relative(beyond) - spectra.rounding, 0.0)
+    return [Floor(here[-1], floor, floor)]
+
+
+def shifted(matrix: np.ndarray, sign: int) -> np.ndarray:
+    """Z_sign M."""
+    moved = np.roll(matrix, 1, axis=0)
+    moved[0] *= sign
+    return moved
+
+
+def displaced(matrix: np.ndarray) -> np.ndarray:
+    """Z₁M − M Z₋₁; M Z₋₁ has the columns one to the left, and the first, negated, at the end."""
+    last = np.roll(matrix, -1, axis=1)
+    last[:, -1] *= -1
+    return shifted(matrix, 1) - last
+
+
+def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    """Truncated, then alternating least squares; an equivariant start keeps real matrices real."""
+    n, rank = len(matrix), setting.choices["rank"]
+    turns = np.exp(1j * np.pi * np.arange(n) / n)  # D⁻¹
+    ours, theirs = np.exp(-2j * np.pi * np.arange(n) / n), np.exp(1j * np.pi * (2 * np.arange(n) + 1) / n)
+    apart = np.subtract.outer(ours, theirs)  # λ_i − μ_j
+    target, weights = np.fft.fft2(displaced(matrix) / turns), 1 / np.abs(apart) ** 2
+    left, values, right = np.linalg.svd(target, full_matrices=False)
+    left, right = left[:, :rank] * values[:rank], right[:rank]
+    best, least = left @ right, np.inf
+    norm = np.linalg.norm(target / apart)
+    for _ in range(max(1, min(TURNS, WORK // (n * rank) ** 2)) + 1):
+        near = left @ right
+        error = float(np.linalg.norm((target - near) / apart))
+        settled = error >= least * (1 - SETTLED) or error <= NONE * norm
+        if error < least:
+            best, least = near, error
+        if settled:
+            break
+        right = solved(left, target, weights, right)
+        left = solved(right.T, target.T, weights.T, left.T).T
+    found = np.fft.ifft2(best / apart) * turns
+    return (found if np.iscomplexobj(matrix) else found.real).astype(matrix.dtype)
+
+
+def solved(left: np.ndarray, target: np.ndarray, weights: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The right factor nearest to the target, column by column, given the left; not far from what it was."""
+    n, rank = left.shape
+    outer = (left.conj()[:, :, None] * left[:, None, :]).reshape(n, rank**2)
+    systems = (weights.T @ outer).reshape(-1, rank, rank)
+    ridge = RIDGE * np.einsum("jrr->j", systems).real + np.finfo(float).tiny
+    known = (left.conj().T @ (weights * target)).T + ridge[:, None] * before.T
+    return np.asarray(np.linalg.solve(systems + ridge[:, None, None] * np.eye(rank), known[..., None])[..., 0].T)
+
+
+displacement = Family(
+    "displacement",
+    "low displacement rank",
+    "Kailath, Kung and Morf 1979",
+    settings,
+    fit,
+    scope="displacement rank under Z₁ and Z₋₁",
+    floors=floors,
+)

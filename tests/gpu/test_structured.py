@@ -1,0 +1,51 @@
+"""A layer made of factors: it is the member it was made of, and its gradients are those of the dense matrix."""
+
+import numpy as np
+import pytest
+
+from monarch_theory.expressivity.families import families_for
+from monarch_theory.expressivity.parts import Member, write_members
+
+torch = pytest.importorskip("torch")
+from monarch_gpu.structured import StructuredLinear, structured_linears  # noqa: E402
+
+RNG = np.random.default_rng(0)
+SHAPES = [(16, 16), (12, 18)]
+CASES = [(shape, family) for shape in SHAPES for family in families_for(shape) if family.parts is not None]
+
+
+@pytest.mark.parametrize(("shape", "family"), CASES, ids=[f"{f.name}-{s[0]}x{s[1]}" for s, f in CASES])
+def test_the_forward_is_the_member(shape, family):
+    settings = list(family.settings(shape))
+    for setting in (settings[0], settings[len(settings) // 2], settings[-1]):
+        member = family.member(np.exp(RNG.standard_normal(shape)), setting)
+        layer = StructuredLinear(member, torch.ones(shape[0], dtype=torch.float64))
+        assert sum(p.numel() for p in layer.parameters()) == member.parameters + shape[0]
+        x = torch.randn(2, 3, shape[1], dtype=torch.float64)
+        expected = x.numpy() @ member.dense().T + 1
+        assert np.allclose(layer(x).detach().numpy(), expected, atol=1e-9 * np.abs(expected).max())
+
+
+def test_gradients_reach_every_factor():
+    gs = next(family for family in families_for((8, 6)) if family.name == "gs")
+    for setting in list(gs.settings((8, 6)))[::5]:
+        layer = StructuredLinear(gs.member(RNG.standard_normal((8, 6)), setting))
+        x = torch.randn(2, 6, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(layer, (x,))
+        layer(x).square().sum().backward()
+        assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+def test_read_from_a_file_cut_from_a_larger_shape_and_saved_again(tmp_path):
+    pytest.importorskip("safetensors")
+    family = next(family for family in families_for((8, 8)) if family.name == "monarch-2")
+    whole = family.member(RNG.standard_normal((8, 8)), next(iter(family.settings((8, 8)))))
+    cut = Member((7, 5), whole.family, whole.setting, whole.parts).cast(np.float32)
+    write_members(tmp_path / "f.safetensors", {"a.weight": cut})
+    layer = structured_linears(tmp_path / "f.safetensors")["a.weight"]
+    x = torch.randn(4, 5)
+    assert np.allclose(layer(x).detach().numpy(), x.numpy() @ whole.dense()[:7, :5].T, atol=1e-5)
+    again = StructuredLinear(whole.cast(np.float32))
+    again.load_state_dict(layer.state_dict())
+    with pytest.raises(ValueError, match="x: expected 5 inputs"):
+        layer(torch.ones(2, 7))

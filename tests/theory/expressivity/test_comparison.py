@@ -1,0 +1,122 @@
+"""Every family on one matrix: weights of columns, sizes that do not factor, and what is worth trying."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from monarch_theory.command.express import express
+from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity.comparison import column_weights, compare
+from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.padding import is_awkward, next_size
+from monarch_theory.expressivity.parts import read_members
+from monarch_theory.monarch import random_monarch
+
+RNG = np.random.default_rng(0)
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(express)
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_weights_bring_the_outputs_nearer():
+    """Where a few inputs are large, the columns they meet matter more; the factors are those of the matrix itself."""
+    weight = RNG.standard_normal((16, 16))
+    inputs = RNG.standard_normal((200, 16)) * np.where(np.arange(16) % 4, 0.01, 1.0)
+    plain, weighted = compare(read_matrix(weight)), compare(read_matrix(weight), activations=inputs)
+    for family in ("low-rank", "monarch-2", "gs", "block-diagonal"):
+        off = [
+            np.linalg.norm((weight - found.member(found.of(family)).dense()) @ inputs.T) for found in (plain, weighted)
+        ]
+        assert off[1] < (0.7 if family != "block-diagonal" else 1 + 1e-9) * off[0], family
+    scale = column_weights(inputs, 16)
+    for place in weighted.places:
+        near = weighted.member(place).dense()
+        away = np.linalg.norm((weight - near) * scale) / np.linalg.norm(weight * scale)
+        assert away == pytest.approx(place.distance, abs=1e-7), place
+    assert "kronecker" in weighted.refused and "kronecker" not in plain.refused
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.ones((3, 5)), r"shape \(samples, 4\), got \(3, 5\)"),
+        (np.ones((0, 4)), r"got \(0, 4\)"),
+        (np.full((2, 4), np.nan), "finite real numbers"),
+        (np.ones((2, 4), complex), "finite real numbers"),
+        (np.zeros((2, 4)), "not all zero"),
+    ],
+)
+def test_bad_activations_are_named(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        compare(read_matrix(np.eye(4)), activations=inputs)
+
+
+def test_an_awkward_size_is_cut_from_a_larger_one():
+    """A corner of a Monarch matrix of the next size is found again; its factors multiply as the corner does."""
+    assert [is_awkward(n) for n in (1, 2, 13, 22, 16, 24)] == [False, False, True, True, False, False]
+    assert all(not is_awkward(next_size(n)) and next_size(n) >= n for n in range(1, 400))
+    whole = random_monarch((4, 4), FLOAT64, RNG).dense()
+    assert next_size(13) == 15
+    corner = random_monarch((3, 5), FLOAT64, RNG).dense()[:13, :13]
+    assert not np.allclose(whole[:13, :13], corner)
+    found = compare(read_matrix(corner))
+    place = next(p for p in found.places if p.family == "monarch-2-padded")
+    svd = found.of("low-rank")
+    assert place.padded == (15, 15) and place.distance < svd.distance and not place.optimal and place.floor == 0
+    member = found.member(place)
+    assert member.shape == (13, 13) and member.parameters == place.parameters
+    assert np.linalg.norm(member.dense() - corner) / np.linalg.norm(corner) == pytest.approx(place.distance, abs=1e-9)
+    assert all(p.padded is None for p in compare(read_matrix(whole)).places)
+
+
+def test_what_is_worth_trying_is_nearest_across_families_and_not_at_noise():
+    low = RNG.standard_normal((16, 2)) @ RNG.standard_normal((2, 16))
+    assert compare(read_matrix(low)).worth_trying.family == "low-rank"
+    kron = np.kron(RNG.standard_normal((4, 4)), RNG.standard_normal((4, 4)))
+    found = compare(read_matrix(kron))
+    assert found.worth_trying.distance < 1e-12 < found.of("low-rank").distance
+    assert compare(read_matrix(np.zeros((8, 8)))).worth_trying.family == "low-rank"
+
+
+def test_write_and_read_again(tmp_path):
+    pytest.importorskip("safetensors")
+    weights = {"a": RNG.standard_normal((16, 16)).astype(np.float32), "b": RNG.standard_normal((12, 8))}
+    np.savez(tmp_path / "w.npz", **weights)
+    np.save(tmp_path / "one.npy", weights["a"])
+    answer = run(tmp_path / "w.npz", "--write", tmp_path / "f.safetensors", "--json")
+    facts = {one["name"]: one for one in json.loads(answer.stdout)["matrices"]}
+    found = read_members(tmp_path / "f.safetensors")
+    assert answer.exit_code == 0 and set(found) == {"a", "b"}
+    for name, member in found.items():
+        distance = np.linalg.norm(weights[name] - member.dense()) / np.linalg.norm(weights[name])
+        best = next(p for p in facts[name]["places"] if p["setting"] == facts[name]["worth_trying"]["setting"])
+        assert distance == pytest.approx(best["distance"], abs=1e-5)
+        assert all(a.dtype == weights[name].dtype for part in member.parts for a in part.arrays.values())
+    for options in ([], ["--order", 4], ["--rank", 2], ["--family", "gs"], ["--family", "kronecker"]):
+        answer = run(tmp_path / "one.npy", *options, "--write", tmp_path / "g.safetensors", "--json")
+        (member,) = read_members(tmp_path / "g.safetensors").values()
+        off = np.linalg.norm(weights["a"] - member.dense()) / np.linalg.norm(weights["a"])
+        assert off == pytest.approx(json.loads(answer.stdout)["distance"], abs=1e-5), options
+
+
+def test_one_matrix_over_all_families_with_calibration(tmp_path):
+    np.save(tmp_path / "one.npy", RNG.standard_normal((16, 16)))
+    np.save(tmp_path / "x.npy", RNG.standard_normal((50, 16)))
+    np.save(tmp_path / "bad.npy", RNG.standard_normal((50, 15)))
+    answer = run(tmp_path / "one.npy", "--compare", "--calibration", tmp_path / "x.npy")
+    assert answer.exit_code == 0 and "weighted by the root mean square" in answer.output
+    assert "worth trying: " in answer.output
+    for arguments, message in [
+        (["--calibration", tmp_path / "x.npy"], "--calibration: expected --compare or a whole checkpoint"),
+        (["--compare", "--calibration", tmp_path / "bad.npy"], "expected activations of shape (samples, 16)"),
+        (["--compare", "--order", 3], "--order: expected one matrix and one family"),
+        (["--write", tmp_path / "no" / "f.safetensors"], "--write: expected a file in a folder"),
+    ]:
+        answer = run(tmp_path / "one.npy", *arguments)
+        assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1

@@ -1,0 +1,100 @@
+"""Members as they are stored: as many scalars as the cost says, and the multiply is that of the fit."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from monarch_theory.expressivity.families import families_for
+from monarch_theory.expressivity.parts import Blocks, Member, Train, low_rank_train, read_members, write_members
+
+RNG = np.random.default_rng(0)
+SHAPES = [(16, 16), (12, 18), (8, 6), (5, 7), (1, 4)]
+CASES = [(shape, family) for shape in SHAPES for family in families_for(shape) if family.parts is not None]
+
+
+def spread(family, shape, count):
+    """Some settings, from the first to the last of the first few hundred."""
+    chosen = list(islice(family.settings(shape), 400))
+    return chosen[:: max(1, len(chosen) // count)]
+
+
+@pytest.mark.parametrize(("shape", "family"), CASES, ids=[f"{f.name}-{s[0]}x{s[1]}" for s, f in CASES])
+def test_what_is_stored_is_the_fit(shape, family):
+    matrix = np.exp(RNG.standard_normal(shape))
+    x = RNG.standard_normal((shape[1], 3))
+    for setting in spread(family, shape, 9):
+        member = family.member(matrix, setting)
+        near = family.fit(matrix, setting)
+        assert member.parameters == setting.parameters, setting
+        assert np.allclose(member.dense(), near, atol=1e-9 * np.linalg.norm(matrix)), setting
+        assert np.allclose(member.multiply(x), near @ x, atol=1e-8 * np.linalg.norm(matrix)), setting
+
+
+def test_which_families_write_their_members():
+    """Those whose multiply is by transforms or by a recurrence are found, and not yet written."""
+    unwritten = {family.name for family in families_for((16, 16)) if family.parts is None}
+    recurrences = {"semiseparable", "quasiseparable", "diagonal-plus-low-rank"}
+    assert unwritten == {"toeplitz", "circulant", "displacement"} | recurrences
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_saved_and_read_again(tmp_path, dtype):
+    pytest.importorskip("safetensors")
+    matrix = np.exp(RNG.standard_normal((12, 18)))
+    families = [family for family in families_for(matrix.shape) if family.parts is not None]
+    members = {f"layer.{f.name}": f.member(matrix, next(iter(f.settings(matrix.shape)))).cast(dtype) for f in families}
+    write_members(tmp_path / "factors.safetensors", members)
+    found = read_members(tmp_path / "factors.safetensors")
+    assert list(found) == list(members)
+    for name, member in members.items():
+        assert np.array_equal(found[name].dense(), member.dense())
+        assert (found[name].family, found[name].setting) == (member.family, member.setting)
+        assert {array.dtype for part in found[name].parts for array in part.arrays.values()} == {np.dtype(dtype)}
+
+
+def test_bad_files_and_arguments_are_named(tmp_path):
+    pytest.importorskip("safetensors")
+    member = Member((4, 4), "low-rank", "rank 1", (low_rank_train(np.ones((4, 4)), 1),))
+    with pytest.raises(ValueError, match=r"x: expected shape \(4, batch\), got \(3, 2\)"):
+        member.multiply(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="layer: expected real factors"):
+        write_members(tmp_path / "a.safetensors", {"layer": member.cast(complex)})
+    (tmp_path / "b.safetensors").write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"b\.safetensors: expected factors that `monarch express --write` saved"):
+        read_members(tmp_path / "b.safetensors")
+
+
+def test_a_wrong_multiply_is_caught():
+    """The comparison with the fit sees each of: no digit reversal, regrouped outputs, blocks transposed."""
+    gs = next(f for f in families_for((12, 18)) if f.name == "gs")
+    matrix = RNG.standard_normal((12, 18))
+    setting = next(s for s in gs.settings(matrix.shape) if s.label == "k_L = 2, k_R = 3, s = 12")
+    (train,) = gs.parts(matrix, setting)
+    near = gs.fit(matrix, setting)
+    right = Train(train.arrays, train.input_radices, train.output_radices, train.convention, train.regroup)
+    assert np.allclose(right.multiply(np.eye(18)), near)
+    for convention in set(type(train.convention)) - {train.convention}:
+        wrong = Train(train.arrays, train.input_radices, train.output_radices, convention, train.regroup)
+        assert not np.allclose(wrong.multiply(np.eye(18)), near)
+    wrong = Train(train.arrays, train.input_radices, train.output_radices, train.convention, 6)
+    assert not np.allclose(wrong.multiply(np.eye(18)), near)
+    blocks = RNG.standard_normal((2, 3, 3))
+    assert not np.allclose(Blocks({"blocks": blocks.swapaxes(1, 2)}).multiply(np.eye(6))[:3, :3], blocks[0])
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (12, 18)])
+def test_columns_scale(shape):
+    """Where a family says so, the scaled member is one of the same size, and where it does not, it is refused."""
+    weights = np.exp(RNG.standard_normal(shape[1]))
+    for family in families_for(shape):
+        if not family.scales_columns:
+            continue
+        setting = spread(family, shape, 3)[0]
+        member = family.member(np.exp(RNG.standard_normal(shape)), setting)
+        scaled = member.scaled(weights)
+        assert scaled.parameters == member.parameters
+        assert np.allclose(scaled.dense(), member.dense() * weights), family.name
+    kronecker = next(f for f in families_for(shape) if f.name == "kronecker")
+    with pytest.raises(ValueError, match="expected stages or blocks"):
+        kronecker.member(np.ones(shape), next(kronecker.settings(shape))).scaled(weights)
