@@ -201,6 +201,8 @@ def configuration(model: str, preset: str, architecture: str) -> Config:
             raise ValueError(f"preset: expected a configuration of {model}, got one of {config.model_type} in {preset}")
     else:
         config = named(model, preset)
+    if architecture == "transformer" and config.architecture != architecture:
+        return config.as_transformer()
     return replace(config, architecture=architecture)
 
 
