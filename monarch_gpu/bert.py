@@ -172,6 +172,8 @@ class Pooler(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if x.shape[1] == 0:
+            raise ValueError("input_ids: expected at least one position, which is the embedding's, got none")
         if self.pooling == "first":
             return self.dense(x[:, 0]).tanh()
         if mask is None:
