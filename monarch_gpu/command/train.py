@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -222,15 +223,17 @@ def run(
     """Train under a progress bar on standard error."""
     from monarch_gpu.train import train as train_model
     from monarch_gpu.trained import CHECKPOINT
+    from monarch_theory.command.progress import PATIENCE
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     bar = Progress(*columns, console=console, disable=not speaks())
+    begun = time.monotonic()
     steps = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
 
     def report(step: int, curve: Curve) -> None:
-        if not bar.live.is_started:  # what fails before the first step leaves a line and no bar
+        if not bar.live.is_started and time.monotonic() - begun > PATIENCE:
             bar.start()
         bar.update(steps, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
 

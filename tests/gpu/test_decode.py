@@ -344,12 +344,14 @@ def test_bad_arguments_are_refused_by_name():
         online.step(torch.ones(1, 1))
     with pytest.raises(ValueError, match="prefill: expected at most 0 more inputs, got 1"):
         online.prefill(torch.ones(1, 1, 1))
-    with pytest.raises(ValueError, match="prompt: expected at least one byte"):
+    with pytest.raises(ValueError, match="prompt: expected at least one token"):
         generate(model, b"", 3)
-    with pytest.raises(ValueError, match="prompt: expected at most 22 bytes, so that one more fits, got 23"):
+    with pytest.raises(ValueError, match="prompt: expected at most 22 tokens, so that one more fits, got 23"):
         generate(model, bytes(23), 1)
-    with pytest.raises(ValueError, match="count: expected 1 to 21 bytes"):
+    with pytest.raises(ValueError, match="count: expected 1 to 21 tokens"):
         generate(model, b"ab", 22)
+    with pytest.raises(ValueError, match="prompt: expected tokens 0 to 18, got 98"):
+        generate(model, b"ab", 2)
     with pytest.raises(ValueError, match="temperature"):
         generate(model, b"ab", 2, temperature=-1)
 
