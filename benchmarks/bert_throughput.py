@@ -7,7 +7,8 @@ Tokens per second of a forward and of a training step (forward and backward), ba
 `scaled_dot_product_attention`. Every cell is its own process, so that its peak memory is its own; cells of one length
 follow each other. Denormal numbers are flushed to zero for every model: gelu of a very negative gate is one, and a
 processor multiplies them many times slower. The best of `--repeats` calls counts. Beside them: the ratio of operation
-counts, and what this machine gives a plain matrix product and a copy.
+counts, what this machine gives a plain matrix product and a copy, and how many processes wanted a processor at each
+cell (the system's load of the last minute): above the number of threads, something else ran.
 """
 
 import json
@@ -55,7 +56,8 @@ def cell(
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    network = BertForMaskedLM(config_of(model, n, layers, width)).bert
+    load = os.getloadavg()[0]
+    network = BertForMaskedLM(config_of(model, n, layers, width)).bert.train(mode == "train")
     ids = torch.randint(1000, (max(1, tokens // n), n))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -78,6 +80,7 @@ def cell(
         "tokens per second": ids.numel() / min(seconds[1:]),
         "peak GiB": peak / 2**20,
         "activations GiB": (peak - before) / 2**20,
+        "load": load,
     }
 
 
@@ -196,7 +199,9 @@ def report(found: dict, console: Console) -> None:
         if how == "forward":
             console.print(f"GFLOP/s reached at n = {sizes[0]}: {reached}")
     rates = f"{limits['GFLOP/s']:.0f} GFLOP/s in matrix products, {limits['GB/s']:.1f} GB/s copying"
-    console.print(f"this machine: {rates}")
+    loads = [row["load"] for row in rows if "load" in row]
+    load = f"; load {min(loads):.1f} to {max(loads):.1f}" if loads else ""
+    console.print(f"this machine: {rates}{load}")
 
 
 def draw(found: dict) -> Figure:

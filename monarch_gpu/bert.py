@@ -25,15 +25,18 @@ class Embeddings(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        longest = config.max_position_embeddings
+        self.position_embeddings = None if config.alibi else nn.Embedding(longest, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
-        positions = self.position_embeddings.weight[: input_ids.shape[1]]
         first = self.token_type_embeddings.weight[0]
         types = first if token_type_ids is None else self.token_type_embeddings(token_type_ids)
-        return self.LayerNorm(self.word_embeddings(input_ids) + positions + types)
+        x = self.word_embeddings(input_ids)
+        if self.position_embeddings is not None:
+            x = x + self.position_embeddings.weight[: input_ids.shape[1]]
+        return self.LayerNorm(x + types)
 
 
 class MonarchBlock(nn.Module):
@@ -169,6 +172,8 @@ class Pooler(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if x.shape[1] == 0:
+            raise ValueError("input_ids: expected at least one position, which is the embedding's, got none")
         if self.pooling == "first":
             return self.dense(x[:, 0]).tanh()
         if mask is None:

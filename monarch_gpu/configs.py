@@ -1,7 +1,8 @@
 """What a model is made of: frozen dataclasses that load and save as JSON, and the configurations with names.
 
 Every configuration has an `architecture`: `monarch-mixer`, or `transformer` for the baseline with the same embeddings
-and head around attention and a dense MLP. The published sizes are those of THEORY §6; each says where it is from.
+and head around attention and a dense MLP, and with ALiBi for positions where it is a language model. The published
+sizes are those of THEORY §6; each says where it is from.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Config:
             the matrix products a GPU is good at, or `fft`, torch's FFT, which a CPU is faster with.
         short_filter: taps of the depthwise convolution before the gates.
         num_attention_heads: transformer only.
+        alibi: language models that are transformers: positions are a bias of attention, linear in the distance, and no
+            embeddings. The published baseline of M2-BERT is such a one.
 
     Raises:
         ValueError: a size is not positive, or does not divide.
@@ -76,6 +79,7 @@ class Config:
     short_filter: int = 3
     num_attention_heads: int = 12
     layer_norm_eps: float = 1e-12
+    alibi: bool = False
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -98,6 +102,8 @@ class Config:
                 raise ValueError(f"{field.name}: expected an integer of at least {least}, got {value!r}")
             if field.type == "int" and value > LARGEST:
                 raise ValueError(f"{field.name}: expected an integer of at most {LARGEST}, got {value}")
+        if self.alibi and (self.architecture != "transformer" or self.model_type == "vit"):
+            raise ValueError("alibi: expected False but for a transformer that is a language model, got True")
         if self.filter_features < 3 or self.filter_features % 2 == 0:
             raise ValueError(f"filter_features: expected an odd number of at least 3, got {self.filter_features}")
         divisor = self.num_attention_heads if self.architecture == "transformer" else self.blocks
@@ -107,8 +113,8 @@ class Config:
                 raise ValueError(f"{size}: expected a multiple of {name} = {divisor}, got {getattr(self, size)}")
 
     def as_transformer(self, **changes: Any) -> Config:
-        """The baseline with the same embeddings and head."""
-        return replace(self, architecture="transformer", **changes)
+        """The baseline with the same embeddings and head; a language model's positions are ALiBi's, as published."""
+        return replace(self, architecture="transformer", **{"alibi": self.model_type != "vit", **changes})
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,11 @@ def parameter_lines(config: Config) -> dict[str, int]:
     body = {name: depth * count for name, count in layer_lines(config).items()}
     if config.model_type == "bert":
         c = cast(BertConfig, config)
-        embeddings = (c.vocab_size + c.max_position_embeddings + c.type_vocab_size) * d
+        embeddings = (c.vocab_size + (not c.alibi) * c.max_position_embeddings + c.type_vocab_size) * d
         head = linear(d, d) + (linear(d, c.num_labels) if c.head == "classification" else 2 * d + c.vocab_size)
     elif config.model_type == "gpt":
-        embeddings = (cast(GPTConfig, config).vocab_size + transformer * config.max_position_embeddings) * d
+        positions = config.max_position_embeddings if transformer and not config.alibi else 0
+        embeddings = (cast(GPTConfig, config).vocab_size + positions) * d
         head = 0
     else:
         v = cast(ViTConfig, config)

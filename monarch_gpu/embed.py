@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
-from monarch_gpu.layers import hide
+from monarch_gpu.layers import hide, kept_kernels
 
 __all__ = ["READINGS", "embed"]
 
@@ -59,7 +59,13 @@ def embed(
             raise ValueError(f"text {number}: expected 1 to {longest} tokens, got {len(text)}")
         if not all(0 <= token < model.config.vocab_size for token in text):
             raise ValueError(f"text {number}: expected tokens 0 to {model.config.vocab_size - 1}, got another")
-    return vectors(model.eval(), texts, reading, batch, normalised, pad)
+    return with_kernels(model, vectors(model.eval(), texts, reading, batch, normalised, pad))
+
+
+def with_kernels(model: Encoder, found: Iterator[Tensor]) -> Iterator[Tensor]:
+    """What is found while the model keeps its kernels, which batches of one length share."""
+    with kept_kernels(model):
+        yield from found
 
 
 def vectors(

@@ -1,8 +1,8 @@
-"""Sampling text from a trained byte-level model."""
+"""Sampling from a trained language model, whose tokens are bytes or a tokenizer's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -29,13 +29,13 @@ def load_checkpoint(path: str | Path) -> GPTForCausalLM:
 
 
 def generate(
-    model: GPTForCausalLM, prompt: bytes, count: int, temperature: float = 0.8, seed: int = 0
+    model: GPTForCausalLM, prompt: Sequence[int], count: int, temperature: float = 0.8, seed: int = 0
 ) -> Iterator[int]:
-    """`count` further bytes, one by one.
+    """`count` further tokens, one by one; bytes are tokens of a model of 256.
 
     Args:
-        prompt: at least one byte; prompt and continuation fit the model's positions.
-        temperature: 0 takes the most likely byte.
+        prompt: at least one token; prompt and continuation fit the model's positions.
+        temperature: 0 takes the most likely token.
 
     Raises:
         ValueError: an argument out of range.
@@ -46,28 +46,31 @@ def generate(
     """
     longest = model.config.max_position_embeddings
     if not prompt:
-        raise ValueError("prompt: expected at least one byte, got none")
+        raise ValueError("prompt: expected at least one token, got none")
     if len(prompt) >= longest:
-        raise ValueError(f"prompt: expected at most {longest - 1} bytes, so that one more fits, got {len(prompt)}")
+        raise ValueError(f"prompt: expected at most {longest - 1} tokens, so that one more fits, got {len(prompt)}")
     if count < 1 or len(prompt) + count > longest:
-        raise ValueError(f"count: expected 1 to {longest - len(prompt)} bytes after this prompt, got {count}")
+        raise ValueError(f"count: expected 1 to {longest - len(prompt)} tokens after this prompt, got {count}")
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"temperature: expected a number of at least 0, got {temperature}")
+    last = model.config.vocab_size - 1
+    if not all(0 <= token <= last for token in prompt):
+        raise ValueError(f"prompt: expected tokens 0 to {last}, got {max(prompt) if min(prompt) >= 0 else min(prompt)}")
     return continuation(model, prompt, count, temperature, torch.Generator().manual_seed(seed))
 
 
 def continuation(
-    model: GPTForCausalLM, prompt: bytes, count: int, temperature: float, random: torch.Generator
+    model: GPTForCausalLM, prompt: Sequence[int], count: int, temperature: float, random: torch.Generator
 ) -> Iterator[int]:
-    """The bytes themselves; `generate` has looked at the arguments before the first is asked for."""
+    """The tokens themselves; `generate` has looked at the arguments before the first is asked for."""
     decoder = Decoder(model, 1, len(prompt) + count)
     with torch.no_grad():
-        logits = decoder.prefill(torch.tensor([list(prompt)]))[:, :256]
+        logits = decoder.prefill(torch.tensor([list(prompt)]))
         for left in range(count, 0, -1):
             token = sample(logits, temperature, random)
             yield int(token)
             if left > 1:
-                logits = decoder.step(token)[:, :256]
+                logits = decoder.step(token)
 
 
 def sample(logits: torch.Tensor, temperature: float, random: torch.Generator) -> torch.Tensor:

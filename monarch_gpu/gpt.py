@@ -42,8 +42,8 @@ class GPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.wte = nn.Embedding(config.vocab_size, config.hidden_size)
-        transformer = config.architecture == "transformer"
-        self.wpe = nn.Embedding(config.max_position_embeddings, config.hidden_size) if transformer else None
+        absolute = config.architecture == "transformer" and not config.alibi
+        self.wpe = nn.Embedding(config.max_position_embeddings, config.hidden_size) if absolute else None
         self.h = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.ln_f = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["check_ids", "check_shape", "mask_of"]
+__all__ = ["check_ids", "check_shape", "looked_at", "mask_of"]
 
 
 def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
@@ -16,6 +16,8 @@ def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
     Raises:
         ValueError: they are not.
     """
+    if not isinstance(ids, Tensor):
+        raise ValueError(f"{name}: expected a tensor of torch.int64, got a {type(ids).__name__}")
     if ids.dtype not in (torch.int32, torch.int64):
         raise ValueError(f"{name}: expected torch.int64, got {ids.dtype}")
     if ids.ndim != 2:

@@ -6,13 +6,21 @@ length 2n: a long convolution, gated before and after. The dimension mixer is M4
 Inside a mixer the memory runs the other way, channels outermost: there transforms and shifts along n, halves and blocks
 of channels are contiguous, and a matrix product writes that order at no cost. `sequence_innermost` and
 `channels_innermost` change the order in memory and nothing else.
+
+Speed on a CPU is a matter of what lies in a cache. Channels of a convolution and positions of a dimension mixer have
+nothing to do with one another, so both are computed piece by piece: results are the same up to the order of sums within
+a library's routine (M2-BERT's dimension mixer in float32: to the bit, where it was measured), and what is wide inside,
+twice the length or eight times the channels, is never there as a whole. No layer calls the fast multiply of
+`monarch_gpu.ops`: that one is for products of several Monarch factors, and here a gate and an activation stand between
+M3 and M4, while the two factors of a Fourier matrix are `torch.fft`'s on a CPU, and `monarch::fourier`'s elsewhere. A
+single block-diagonal factor is one batched product, which is `torch.bmm`.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 from math import log, pi, sqrt
 from typing import Any
@@ -20,15 +28,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
-from torch.nn.functional import conv2d, gelu, linear, pad
+from torch.nn.functional import gelu, linear, pad
 
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
-    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter",
+    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels",
 ]  # fmt: skip
+
+
+POSITIONS = 512
+"""Positions a dimension mixer is computed at together: what is inside stays in a cache of some megabytes."""
+
+SAMPLES = 2**20
+"""Numbers of a padded signal that are transformed together, for the same reason."""
 
 
 def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
@@ -47,16 +62,35 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
     n = u.shape[-1]
     if kernel.shape[-1] not in (n, 2 * n):
         raise ValueError(f"kernel: expected {n} or {2 * n} lags for u {tuple(u.shape)}, got {tuple(kernel.shape)}")
+    if u.numel() == 0:  # FFTs refuse it
+        return u
     wide = torch.promote_types(torch.promote_types(u.dtype, kernel.dtype), torch.float32)
     signal, taps = u.to(wide), kernel.to(wide)
     with no_autocast(u):
         if transform == "fft":
-            y = irfft(rfft(signal, n=2 * n) * rfft(taps, n=2 * n), n=2 * n)[..., :n]
+            some = max(1, SAMPLES * signal.shape[-2] // max(2 * signal.numel(), 1))  # channels at once
+            parts = zip(pieces(signal, some, -2), pieces(taps, some, -2), strict=True)
+            done = [irfft(rfft(a, n=2 * n) * rfft(b, n=2 * n), n=2 * n)[..., :n] for a, b in parts]
+            y = done[0] if len(done) == 1 else joined(done)
         elif taps.shape[-1] == n:
             y = long_convolution(signal, taps)
         else:
             y = long_convolution(pad(signal, (0, n)), taps, causal=False)[..., :n]
     return y.to(u.dtype)
+
+
+def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
+    """x cut along an axis into pieces of a size, the last up to twice as long; whole where a graph is recorded."""
+    length = x.shape[axis]
+    count = max(1, length // size)
+    if count == 1 or torch.compiler.is_compiling():
+        return (x,)
+    return x.split([size] * (count - 1) + [length - size * (count - 1)], dim=axis)
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Pieces of the channels of (…, channels, n) put together; in memory channels are outermost."""
+    return torch.cat([part.movedim(-2, 0) for part in parts]).movedim(0, -2)
 
 
 def sequence_innermost(x: Tensor) -> Tensor:
@@ -250,12 +284,19 @@ class LongConvolution(nn.Module):
         self.transform = config.transform
         self.filter = implicit_filter(config)
         self.skip = nn.Parameter(torch.randn(config.hidden_size))
+        self.kept: KeptKernel | None = None
 
     def kernel(self, n: int) -> Tensor:
         """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional.
 
         The multiple of the input is in lag 0. In float32 or better, as the filter is.
         """
+        if self.kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.made(n)
+        return self.kept.of(self, n)
+
+    def made(self, n: int) -> Tensor:
+        """The kernel, made from the weights."""
         taps = self.filter(n)
         lags = [taps[:, :1] + self.skip[:, None], taps[:, 1:]]
         if self.filter.reverse is not None:
@@ -263,10 +304,61 @@ class LongConvolution(nn.Module):
         return torch.cat(lags, dim=-1)
 
     def forward(self, u: Tensor) -> Tensor:
-        if u.numel() == 0:  # FFTs refuse it
-            return u
         signals = sequence_innermost(u).transpose(1, 2)
         return convolve(signals, self.kernel(u.shape[1]), self.transform).transpose(1, 2)
+
+
+class KeptKernel:
+    """The kernel of the last length that was asked for, with a copy of all it was made of.
+
+    It is given again only while the weights are equal to that copy, bit for bit, however they were changed.
+
+    Args:
+        most: bytes of a kernel; a larger one is not kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.n = most, 0
+        self.weights: tuple[Tensor, ...] = ()
+        self.kernel: Tensor | None = None
+
+    def of(self, convolution: LongConvolution, n: int) -> Tensor:
+        """The kernel of a convolution at length n."""
+        weights = (*convolution.parameters(), *convolution.buffers())
+        if self.kernel is None or n != self.n or not same_bits(weights, self.weights):
+            kernel = convolution.made(n)
+            if kernel.nbytes > self.most:
+                return kernel
+            self.n, self.kernel, self.weights = n, kernel, tuple(weight.detach().clone() for weight in weights)
+        return self.kernel
+
+
+def same_bits(found: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
+    """Whether tensors are equal, in dtype and device, too; NaN equals nothing."""
+    return len(found) == len(kept) and all(
+        a.dtype == b.dtype and a.device == b.device and torch.equal(a, b) for a, b in zip(found, kept, strict=True)
+    )
+
+
+@contextmanager
+def kept_kernels(model: nn.Module, most: int = 2**28) -> Iterator[None]:
+    """Let the long convolutions of a model keep the kernel they made last, for forwards without gradients.
+
+    Making it takes a sixth of a forward of M2-BERT at batch 1. Results are the same to the bit. Weights may change
+    meanwhile: the kernel is then made anew.
+
+    Args:
+        most: bytes that all of them keep together; a model that needs more keeps none.
+    """
+    convolutions = [module for module in model.modules() if isinstance(module, LongConvolution)]
+    before = [convolution.kept for convolution in convolutions]
+    for convolution in convolutions:
+        convolution.kept = KeptKernel(most // len(convolutions))
+    try:
+        yield
+    finally:
+        for convolution, kept in zip(convolutions, before, strict=True):
+            convolution.kept = kept
 
 
 def implicit_filter(config: Config) -> ImplicitFilter:
@@ -294,13 +386,37 @@ class ShortConvolution(nn.Module):
         nn.init.uniform_(self.weight, -1 / sqrt(taps), 1 / sqrt(taps))
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.numel() == 0:  # torch's convolutions refuse it
-            return x
-        taps, channels = self.weight.shape
-        rows = x.permute(2, 0, 1)[None]  # an image for each channel, with a row for each sequence
-        kernel = self.weight.flip(0).t()[:, None, None]
-        y = conv2d(rows, kernel, self.bias, padding=(0, taps - 1), groups=channels)
-        return y[0, ..., : x.shape[1]].permute(1, 2, 0)
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)  # as autocast has it
+        return Shifts.apply(sequence_innermost(x).permute(2, 0, 1), weight, bias).permute(1, 2, 0)
+
+
+class Shifts(torch.autograd.Function):
+    """Σ_t w_t ⊙ (x shifted by t) + b: x (channels, batch, n), w (taps, channels), b (channels).
+
+    A pass through memory for every tap, forward and backward; torch's depthwise convolution takes twice as long.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
+        for t in range(1, min(len(w), x.shape[-1])):
+            y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, w = ctx.saved_tensors
+        to_x = gradient * w[0, :, None, None]
+        for t in range(1, min(len(w), x.shape[-1])):
+            to_x[..., :-t].addcmul_(gradient[..., t:], w[t, :, None, None])
+        lagged = (gradient[..., t:] * x[..., : max(x.shape[-1] - t, 0)] for t in range(len(w)))
+        return to_x, torch.stack([product.sum((1, 2)) for product in lagged]), gradient.sum((1, 2))
 
 
 def hide(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -356,6 +472,12 @@ class DimensionMixer(nn.Module):
         self.output_projection = BlockDiagonalLinear(config.intermediate_size, config.hidden_size, config.blocks)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, n, d) → (batch, n, d)."""
+        done = [self.at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
+        return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
+
+    def at(self, x: Tensor) -> Tensor:
+        """At some positions, (positions, d)."""
         y = self.input_projection(x)
         if self.gated:
             gate, value = split(y, 2)

@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from monarch_gpu.checkpoints import replace_file, sole_writer
 from monarch_gpu.configs import Config, config_json, load_config
+from monarch_gpu.inputs import looked_at
 from monarch_gpu.layers import ImplicitFilter
 
 __all__ = [
@@ -98,13 +99,24 @@ def keep(x: Tensor, states: list[Tensor] | None) -> Tensor:
 def loss_of(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy in nats over the targets that are not `IGNORED`, in float32 or better.
 
+    On a GPU, and when compiled, the values of targets are left to the device; where none counts, the mean is NaN there.
+
     Raises:
-        ValueError: targets of another shape.
+        ValueError: targets of another shape or dtype, out of range, or none that counts.
     """
     if targets.shape != logits.shape[:-1]:
         raise ValueError(f"labels: expected {tuple(logits.shape[:-1])}, got {tuple(targets.shape)}")
+    if targets.dtype not in (torch.int32, torch.int64):
+        raise ValueError(f"labels: expected torch.int64, got {targets.dtype}")
+    if looked_at(targets):
+        counted = targets[targets != IGNORED]
+        if not counted.numel():
+            raise ValueError(f"labels: expected at least one that counts, is not {IGNORED}, got none")
+        if not (int(counted.min()) >= 0 and int(counted.max()) < logits.shape[-1]):
+            given = f"{int(counted.min())} to {int(counted.max())}"
+            raise ValueError(f"labels: expected 0 to {logits.shape[-1] - 1} or {IGNORED}, got {given}")
     wide = logits if logits.dtype.itemsize >= 4 else logits.float()
-    return cross_entropy(wide.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
+    return cross_entropy(wide.flatten(0, -2), targets.flatten().long(), ignore_index=IGNORED)
 
 
 def build_model(config: Config) -> Pretrained:

@@ -224,7 +224,8 @@ def reference_gpt(
     No convolution reads where the mask (batch, n) is false.
     """
     n = input_ids.shape[1]
-    tiles = ceil(log2(n)) + 2 if decoding and n > 1 else 1
+    # of what came before, what is near, and three blocks of every size, which overlap
+    tiles = 3 * ceil(log2(n)) + 2 if decoding and n > 1 else 1
     embedding = weight(model.transformer.wte.weight)
     x = exactly(embedding.value[input_ids.numpy()])
     block: Any
@@ -238,6 +239,7 @@ def reference_bert(model: BertForMaskedLM, input_ids: Tensor, mask: np.ndarray |
     """Logits (batch, n, vocabulary) of M2-BERT in float64; no convolution reads where the mask (batch, n) is false."""
     embeddings, head = model.bert.embeddings, model.cls
     words = weight(embeddings.word_embeddings.weight)
+    assert embeddings.position_embeddings is not None  # of M2-BERT there are
     positions = weight(embeddings.position_embeddings.weight[: input_ids.shape[1]])
     x = add(exactly(words.value[input_ids.numpy()]), positions, MODEL)
     x = layer_norm(add(x, weight(embeddings.token_type_embeddings.weight[0]), MODEL), embeddings.LayerNorm)

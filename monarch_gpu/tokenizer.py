@@ -20,18 +20,20 @@ class Tokenizer:
 
     Attributes:
         tokens: token ids of a text; special tokens are put around it if the second argument is true.
+        text: of token ids, special ones left out.
         vocabulary: all ids are below it.
         mask: the token that stands for a masked one, or None.
         pad: the token of padding.
     """
 
     tokens: Callable[[str, bool], list[int]]
+    text: Callable[[list[int]], str]
     vocabulary: int
     mask: int | None
     pad: int = 0
 
 
-BYTES = Tokenizer(lambda text, special: list(text.encode()), 256, None)
+BYTES = Tokenizer(lambda text, special: list(text.encode()), lambda ids: bytes(ids).decode(errors="replace"), 256, None)
 """UTF-8, and the mask is the model's last token."""
 
 
@@ -51,6 +53,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     pads = (found.token_to_id(name) for name in ("[PAD]", "<pad>"))
     return Tokenizer(
         lambda text, special: list(found.encode(text, add_special_tokens=special).ids),
+        found.decode,
         vocabulary=max(found.get_vocab(with_added_tokens=True).values(), default=-1) + 1,
         mask=next((token for token in named if token is not None), None),
         pad=next((token for token in pads if token is not None), 0),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from monarch_gpu.tokenizer import Tokenizer
 
 __all__ = ["generate"]
 
@@ -16,26 +20,63 @@ __all__ = ["generate"]
 def generate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a directory with a model.")],
     prompt: str = typer.Option("def ", help="What the text begins with."),
-    count: int = typer.Option(200, help="Bytes to add."),
-    temperature: float = typer.Option(0.8, help="0 takes the most likely byte."),
+    count: int = typer.Option(200, help="Bytes to add, or tokens."),
+    temperature: float = typer.Option(0.8, help="0 takes the most likely one."),
     seed: int = typer.Option(0, help="Of the sampling."),
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A tokenizer.json. Default: beside the model, or bytes.")
+    ] = None,
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
-    """Continue a text with a model that `monarch train gpt` made."""
+    """Continue a text with a model that `monarch train gpt` made, by bytes or by its tokenizer's tokens."""
     from monarch_gpu.checkpoints import CheckpointError
-    from monarch_gpu.generate import generate as generate_bytes
+    from monarch_gpu.generate import generate as generate_tokens
     from monarch_gpu.generate import load_checkpoint
 
     try:
-        stream = generate_bytes(load_checkpoint(checkpoint), prompt.encode(), count, temperature, seed)
+        model = load_checkpoint(checkpoint)
+        reader = reader_of(checkpoint, tokenizer, model.config.vocab_size)
+        begun = prompt.encode() if reader is None else reader.tokens(prompt, False)
+        stream = generate_tokens(model, begun, count, temperature, seed)
         if as_json:
-            print(json.dumps({"prompt": prompt, "text": bytes(stream).decode(errors="replace"), "seed": seed}))
+            text = bytes(stream).decode(errors="replace") if reader is None else "".join(spoken(reader, stream))
+            print(json.dumps({"prompt": prompt, "text": text, "seed": seed}))
             return
         sys.stdout.buffer.write(prompt.encode())
-        for byte in stream:
-            sys.stdout.buffer.write(bytes([byte]))
+        for piece in stream if reader is None else spoken(reader, stream):
+            sys.stdout.buffer.write(bytes([piece]) if isinstance(piece, int) else piece.encode())
             sys.stdout.buffer.flush()
         sys.stdout.buffer.write(b"\n")
-    except (ValueError, CheckpointError) as error:
+    except (ValueError, ImportError, CheckpointError) as error:
         Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
+
+
+def reader_of(checkpoint: Path, tokenizer: Path | None, vocabulary: int) -> Tokenizer | None:
+    """The tokenizer asked for, or the one beside the model; None for a model of bytes."""
+    from monarch_gpu.tokenizer import read_tokenizer
+
+    beside = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / "tokenizer.json"
+    if tokenizer is None and not beside.is_file():
+        if vocabulary != 256:
+            raise ValueError(f"tokenizer: expected --tokenizer FILE for a model of {vocabulary} tokens, got none")
+        return None
+    found = read_tokenizer(tokenizer or beside)
+    if found.vocabulary > vocabulary:
+        raise ValueError(f"tokenizer: expected at most {vocabulary} tokens, got {found.vocabulary}")
+    return found
+
+
+def spoken(tokenizer: Tokenizer, tokens: Iterator[int]) -> Iterator[str]:
+    """The text of tokens, as soon as it is whole characters."""
+    ids: list[int] = []
+    said = ""
+    for token in tokens:
+        ids.append(token)
+        text = tokenizer.text(ids)
+        if text.startswith(said) and not text.endswith("\ufffd"):
+            yield text[len(said) :]
+            said = text
+    text = tokenizer.text(ids)
+    if text.startswith(said):
+        yield text[len(said) :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -41,6 +42,7 @@ def train(
     finetune: Annotated[
         Path | None, typer.Option(help="Start from this model: bert becomes a classifier, gpt goes on.")
     ] = None,
+    task: str = typer.Option("", help="Learn one that is made up: mqar, induction, selective-copying or listops."),
     evaluate: bool = typer.Option(False, "--evaluate", help="Only evaluate the model in --out, on all of --data."),
     steps: int = typer.Option(300, help="Optimiser steps in total."),
     batch: int = typer.Option(16, help="Sequences or images in a microbatch."),
@@ -66,9 +68,11 @@ def train(
 
     console = Console(stderr=True)
     try:
-        default = f"runs/{model}-{finetune.name}" if finetune else f"runs/{model}-{Path(preset).stem}-{architecture}"
-        directory = Path(out or default)
-        given = Given(model, preset, architecture, data, validation, tokenizer, finetune)
+        names = (
+            [model, finetune.name] if finetune else [model, *([task] if task else []), Path(preset).stem, architecture]
+        )
+        directory = Path(out or "runs/" + "-".join(names))
+        given = Given(model, preset, architecture, data, validation, tokenizer, finetune, task)
         if evaluate:
             show_evaluation(given, directory, batch, as_json)
             return
@@ -76,10 +80,10 @@ def train(
             steps, batch, microbatches, learning_rate, min(20, steps), seed=seed,
             checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
         )  # fmt: skip
-        config, task, start = given.all()
-        curve = run(config, training, directory, console, task, start)
+        config, learned, start = given.all()
+        curve = run(config, training, directory, console, learned, start)
         if speaks():
-            save(directory, given.tokenizer_file(), getattr(task, "names", ()))
+            save(directory, given.tokenizer_file(), getattr(learned, "names", ()))
     except (ValueError, ImportError, CheckpointError) as error:
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
@@ -95,7 +99,7 @@ def train(
         print(json.dumps({"steps": steps, "losses": curve.losses, "validation": curve.validation}))
     else:
         step, loss, accuracy = curve.validation[-1]
-        bits = per_byte(config, tokenizer)
+        bits = per_byte(config, tokenizer) and not task
         line = f"step {step}: validation {measured(loss, accuracy, bits)}; checkpoint and model in {directory}"
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -117,17 +121,24 @@ class Given:
         validation: Path | None,
         tokenizer: Path | None,
         finetune: Path | None,
+        task: str,
     ) -> None:
         self.model, self.preset, self.architecture, self.finetune = model, preset, architecture, finetune
-        self.data, self.held_back, self.tokenizer = data, validation, tokenizer
+        self.data, self.held_back, self.tokenizer, self.task = data, validation, tokenizer, task
         for name, value in (("validation", validation), ("tokenizer", tokenizer), ("finetune", finetune)):
             if value is not None and data is None:
                 raise ValueError(f"{name}: expected --data with it, got none")
+        if task and data is not None:
+            raise ValueError("task: expected no --data with it, got a path")
         if model == "vit" and data is not None:
             raise ValueError("data: expected no data for vit, which learns digits, got a path")
 
     def all(self) -> tuple[Config, Task | None, Pretrained | None]:
         """Configuration, task (None for the usual one), and the model to start from."""
+        if self.task:
+            from monarch_gpu.tasks import made_up
+
+            return *made_up(self.task, configuration(self.model, self.preset, self.architecture)), None
         if self.data is None:
             return configuration(self.model, self.preset, self.architecture), None, None
         if self.finetune is None:
@@ -200,6 +211,8 @@ def configuration(model: str, preset: str, architecture: str) -> Config:
             raise ValueError(f"preset: expected a configuration of {model}, got one of {config.model_type} in {preset}")
     else:
         config = named(model, preset)
+    if architecture == "transformer" and config.architecture != architecture:
+        return config.as_transformer()
     return replace(config, architecture=architecture)
 
 
@@ -209,15 +222,17 @@ def run(
     """Train under a progress bar on standard error."""
     from monarch_gpu.train import train as train_model
     from monarch_gpu.trained import CHECKPOINT
+    from monarch_theory.command.progress import PATIENCE
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     bar = Progress(*columns, console=console, disable=not speaks())
+    begun = time.monotonic()
     steps = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
 
     def report(step: int, curve: Curve) -> None:
-        if not bar.live.is_started:  # what fails before the first step leaves a line and no bar
+        if not bar.live.is_started and time.monotonic() - begun > PATIENCE:
             bar.start()
         bar.update(steps, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
 
@@ -258,7 +273,11 @@ def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) ->
     if config.model_type != given.model:
         raise ValueError(f"out: expected a {given.model}, got a {config.model_type} in {directory}")
     given.finetune = given.finetune or directory  # whose tokenizer is taken
-    if given.data is None:
+    if given.task:
+        from monarch_gpu.tasks import made_up
+
+        task: Task = made_up(given.task, config)[1]
+    elif given.data is None:
         task = task_of(config)
     elif getattr(config, "head", "") == "classification":
         task = given.labelled(config, label_names(directory, config.num_labels), all_held_back=True)
@@ -269,7 +288,7 @@ def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) ->
     if as_json:
         print(json.dumps({"loss": loss, "accuracy": accuracy}))
     else:
-        print(measured(loss, accuracy, per_byte(config, given.tokenizer_file())))
+        print(measured(loss, accuracy, per_byte(config, given.tokenizer_file()) and not given.task))
 
 
 def label_names(directory: Path, count: int) -> tuple[str, ...]:

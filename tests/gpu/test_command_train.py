@@ -174,6 +174,7 @@ def test_a_tokenizer_is_read_used_and_kept(here, tmp_path):
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel()
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=300, special_tokens=["[UNK]", "[MASK]", "[PAD]"], show_progress=False,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
@@ -200,6 +201,14 @@ def test_a_tokenizer_is_read_used_and_kept(here, tmp_path):
         tmp_path / "c",
     )
     assert (tmp_path / "c" / "tokenizer.json").is_file()
+    run("train", "gpt", "--preset", "tiny", *options[:-1], tmp_path / "gpt")
+    written = json.loads(run("generate", tmp_path / "gpt", "--prompt", "import", "--count", "5", "--json").stdout)
+    assert written["prompt"] == "import" and "Ġ" not in written["text"], "tokens are decoded"
+    printed = run("generate", tmp_path / "gpt", "--prompt", "import", "--count", "5").stdout
+    assert printed.rstrip("\n") == ("import" + written["text"]).rstrip("\n")
+    (tmp_path / "gpt" / "tokenizer.json").unlink()
+    line = run("generate", tmp_path / "gpt", status=2).stderr
+    assert "tokenizer: expected --tokenizer FILE for a model of 300 tokens, got none" in line
     assert "vocab_size: expected at least 300 for the tokenizer" in told(
         "bert", "--preset", here / "bert.json", *options[:-1], tmp_path / "d"
     )
