@@ -34,7 +34,7 @@ def install(session: nox.Session) -> None:
 
 
 def install_coq(session: nox.Session) -> None:
-    """Coq and its libraries for the machine-checked proofs, where we may install; elsewhere their tests skip and say why."""
+    """Coq and its libraries for the machine-checked proofs, where we may install; else their tests skip and say why."""
     if shutil.which("coqc") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
     libraries = ["libcoq-mathcomp-algebra", "libcoq-mathcomp-multinomials", "libcoq-flocq"]
