@@ -353,7 +353,22 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     # and its arguments may have been rounded to it first
     bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
     error = seen.expected.truth.error(seen.computed)
-    return bool((ratios(error, bound) <= 1).all() and error.max() <= moduli.max() / 8)
+    found = ratios(error, bound)
+    return bool((found <= 1).all() and error.max() <= moduli.max() / 8) and not _stands_out(found)
+
+
+FEW = 8
+"""Elements below which none can be seen to stand out."""
+
+STANDS_OUT = 64.0
+"""Times the median: errors of rounding, each over its own bound, are all of one size but for a few standard deviations
+and for how far sums of unequal terms stay below their bound."""
+
+
+def _stands_out(found: np.ndarray) -> bool:
+    """Whether some error is far larger, beside its bound, than errors are in general: a few values are wrong there."""
+    rounded = found[found > 0]
+    return rounded.size >= FEW and bool(rounded.max() > STANDS_OUT * np.median(rounded))
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:

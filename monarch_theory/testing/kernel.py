@@ -32,7 +32,8 @@ class Run:
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
         interpreted: Triton's interpreter ran a part of it.
-        outside: it wrote between or around the elements of `out`.
+        outside: it wrote between or around the elements of `out`; unfilled: it was given `out`, and returned another
+            array that holds something else.
         seconds: the whole request took.
     """
 
@@ -48,6 +49,7 @@ class Run:
     aliased: bool = False
     interpreted: bool = False
     outside: bool = False
+    unfilled: bool = False
     seconds: float = 0.0
 
 
@@ -68,7 +70,8 @@ class Kernel:
 
     Args:
         path, name: the Python file and the function in it (dots reach into objects; a class is instantiated).
-        timeout: seconds for one call (three runs of the kernel); loading may take `load_timeout`.
+        timeout: seconds for one call (three runs of the kernel, and in proportion where there are more); loading may
+            take `load_timeout`.
         memory: GiB of private memory, or None.
         face: "numpy", "torch", or "auto": torch if the file imports torch.
 
@@ -84,6 +87,7 @@ class Kernel:
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
         self.calls = 0
         self._process: KernelProcess | None = None
+        self._used = False
         self._found: dict[str, Any] = {}
 
     def __enter__(self) -> Kernel:
@@ -117,7 +121,7 @@ class Kernel:
         if self._process is None:
             process = KernelProcess(self.path, self.name, memory=self.memory)
             process.__enter__()
-            self._process = process
+            self._process, self._used = process, False
             self._load(process)
         return self._process
 
@@ -128,17 +132,28 @@ class Kernel:
             raise SandboxError(Outcome.CRASH, "loading: the child's answer was garbled")
         self._found = {"face": answer["face"], "takes_out": answer["takes_out"]}
 
-    def run(self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = ()) -> Run:
-        """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`."""
+    def run(
+        self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), searching: bool = True
+    ) -> Run:
+        """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`.
+
+        Unless `searching`, nothing is done before and after the three calls of a case (see `Case.searching`), nor at
+        the first one that a process is given data for: its first call is one to look at.
+        """
+        searching = searching and case.searching and self._used
+        longer = SEARCHING_CALLS / 3 if searching else 1.0
+        before = [list(range(1, len(case.arrays))), [0]] if searching else []
         self.calls += 1
         header = {
             "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
+            "before": [others for others in before if others], "after": 2 if searching else 0,
             "options": dict(case.op.options(case.shape)), "out": out,
         }  # fmt: skip
         try:
             process = self._running()
+            self._used |= all(a.size for a in case.arrays.values())
             started = time.monotonic()
-            answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout)
+            answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout * longer)
         except SandboxError as error:
             if error.outcome is not Outcome.EXCEPTION:
                 self.close()
@@ -148,11 +163,15 @@ class Kernel:
         except ValueError as error:
             self.close()
             return Run(Outcome.CRASH, f"calling the kernel: the child's answer was garbled ({error})", **self._found)
-        return replace(run, seconds=time.monotonic() - started, **self._found)
+        return replace(run, seconds=(time.monotonic() - started) / longer, **self._found)
 
+
+SEARCHING_CALLS = 7
+"""Runs of the kernel on a case that searches for state: two more before, and two after, the usual three."""
 
 ANSWER: dict[str, type] = {
-    "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "count": int, "interpreted": bool,
+    "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "unfilled": bool, "count": int,
+    "interpreted": bool,
 }  # fmt: skip
 """What the answer to a call holds besides the arrays."""
 
@@ -182,5 +201,6 @@ def run_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], names: tuple[
         modified=tuple(names[i] for i in modified),
         aliased=answer["aliased"],
         outside=answer["outside"],
+        unfilled=answer["unfilled"],
         interpreted=answer["interpreted"],
     )
