@@ -354,19 +354,21 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
     error = seen.expected.truth.error(seen.computed)
     found = ratios(error, bound)
-    return bool((found <= 1).all() and error.max() <= moduli.max() / 8) and not _stands_out(found)
+    of_answer = ratios(error, np.abs(seen.expected.truth.high))
+    stands_out = _stands_out(found) and _stands_out(of_answer)
+    return bool((found <= 1).all() and error.max() <= moduli.max() / 8) and not stands_out
 
 
 FEW = 8
 """Elements below which none can be seen to stand out."""
 
 STANDS_OUT = 64.0
-"""Times the median: errors of rounding, each over its own bound, are all of one size but for a few standard deviations
-and for how far sums of unequal terms stay below their bound."""
+"""Times the median: errors of rounding are all of one size beside their bound where sums are rounded, and beside the
+answer where values are, but for a few standard deviations."""
 
 
 def _stands_out(found: np.ndarray) -> bool:
-    """Whether some error is far larger, beside its bound, than errors are in general: a few values are wrong there."""
+    """Whether some error is relatively far larger than errors are in general: a few values are wrong there."""
     rounded = found[found > 0]
     return rounded.size >= FEW and bool(rounded.max() > STANDS_OUT * np.median(rounded))
 
