@@ -325,7 +325,7 @@ class Decoder:
     def run(self, input_ids: Tensor, mask: Tensor | None, step: bool) -> Tensor:
         """Every block on the next tokens: states (batch, n, d), or (batch, d) of a step."""
         count = 1 if step else input_ids.shape[1]
-        transformer = self.model.transformer
+        transformer: Any = self.model.transformer
         x = transformer.wte(input_ids)
         if transformer.wpe is not None:
             places = (torch.arange(count) + self.position - self.before[:, None]).clamp(min=0)  # (batch, n)

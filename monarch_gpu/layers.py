@@ -387,7 +387,8 @@ class ShortConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)  # as autocast has it
-        return Shifts.apply(sequence_innermost(x).permute(2, 0, 1), weight, bias).permute(1, 2, 0)
+        shifted: Tensor = Shifts.apply(sequence_innermost(x).permute(2, 0, 1), weight, bias)  # type: ignore[no-untyped-call]
+        return shifted.permute(1, 2, 0)
 
 
 class Shifts(torch.autograd.Function):

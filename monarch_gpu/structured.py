@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +43,9 @@ class StructuredLinear(nn.Module):
         """(…, inputs) → (…, outputs)."""
         if x.shape[-1] != self.in_features:
             raise ValueError(f"x: expected {self.in_features} inputs along the last axis, got shape {tuple(x.shape)}")
-        columns = nn.functional.pad(x.reshape(-1, self.in_features), (0, self.parts[0].inputs - self.in_features)).t()
-        found = self.parts[0](columns)
+        first: Any = self.parts[0]
+        columns = nn.functional.pad(x.reshape(-1, self.in_features), (0, first.inputs - self.in_features)).t()
+        found: Tensor = first(columns)
         for part in self.parts[1:]:
             found = found + part(columns)
         found = found[: self.out_features].t().reshape(*x.shape[:-1], self.out_features)

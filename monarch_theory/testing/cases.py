@@ -62,6 +62,14 @@ class Case:
         """The arguments as float64 or complex128, which hold every storable number exactly."""
         return {name: a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) for name, a in self.arrays.items()}
 
+    @property
+    def searching(self) -> bool:
+        """Whether the kernel is called more often than usual, to find what it keeps between calls.
+
+        One case in four, whatever it is made smaller to, so that the number of calls before a case has no period.
+        """
+        return sum(self.seed[:2]) % 4 == 0
+
     def describe(self) -> str:
         """One line."""
         sizes = ", ".join(f"{k} {'×'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in self.shape.items())
@@ -138,15 +146,25 @@ def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the top of the range, or 2^24 for wide formats; where a right kernel overflows, it may."""
+    """Near the top of the range, or between 2^24 and its middle for wide formats; a right kernel may overflow there."""
     arrays, data = normal(rng, sizes, target), next(iter(sizes))
-    return arrays | {data: arrays[data] * 2.0 ** min(target.exponent_max // 2 - 1, 24)}
+    middle = min(target.exponent_max // 2 - 1, MOST_EXPONENT)
+    return arrays | {data: arrays[data] * 2.0 ** rng.integers(min(middle, 24), middle, endpoint=True)}
 
 
 def tiny(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the bottom of the normal range, where products underflow."""
-    arrays, first_two = normal(rng, sizes, target), list(sizes)[:2]
-    return arrays | {name: arrays[name] * 2.0 ** max(target.exponent_min // 2 - 1, -80) for name in first_two}
+    """Near the bottom of the normal range: two arguments whose products underflow, or the data alone, further down."""
+    arrays, names = normal(rng, sizes, target), list(sizes)
+    middle = max(target.exponent_min // 2 - 1, -80)
+    # the last place of the data, and of what is computed from it, is still a normal number
+    bottom = max(target.exponent_min + target.precision + 2, -MOST_EXPONENT)
+    alone = bottom < middle and rng.integers(2)
+    scale = 2.0 ** (rng.integers(bottom, middle) if alone else middle)
+    return arrays | {name: arrays[name] * scale for name in names[: 1 if alone else 2]}
+
+
+MOST_EXPONENT = 400
+"""Of two, in float64: squares of such numbers, and of their errors, are still numbers."""
 
 
 def nonfinite(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:

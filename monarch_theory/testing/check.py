@@ -29,7 +29,7 @@ from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
-__all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from"]
+__all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
 
 FACES = ("auto", "numpy", "torch")
 """Kinds of arrays a kernel is given."""
@@ -442,17 +442,17 @@ def explain(
     cause = diagnose([seen, *others], [*calls, *(o.references for o in others)], model)
     if cause.name != "stale output" and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
-        cause = _state(kernel, changing) or cause
+        cause = state_kept(kernel, changing) or cause
     return Failure(final.judgement.message, cause, seen, final)
 
 
-def _state(kernel: Kernel, seen: Observation) -> Cause | None:
+def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
     """Whether the result depends on earlier calls: new processes agree with each other, and not with what was seen."""
     out = tuple(one.truth.high.shape for one in seen.references)
 
     def anew() -> list[tuple[bytes, ...]]:
         kernel.close()
-        runs = [kernel.run(seen.case, out=out) for _ in range(3)]
+        runs = [kernel.run(seen.case, out=out, searching=False) for _ in range(3)]
         return [tuple(a.tobytes() for a in (*run.outputs, *run.again)) for run in runs]
 
     first = anew()

@@ -353,7 +353,24 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     # and its arguments may have been rounded to it first
     bound = bound + 2 * len(values) * (target.unit_roundoff * moduli + target.underflow)
     error = seen.expected.truth.error(seen.computed)
-    return bool((ratios(error, bound) <= 1).all() and error.max() <= moduli.max() / 8)
+    found = ratios(error, bound)
+    of_answer = ratios(error, np.abs(seen.expected.truth.high))
+    stands_out = _stands_out(found) and _stands_out(of_answer)
+    return bool((found <= 1).all() and error.max() <= moduli.max() / 8) and not stands_out
+
+
+FEW = 8
+"""Elements below which none can be seen to stand out."""
+
+STANDS_OUT = 64.0
+"""Times the median: errors of rounding are all of one size beside their bound where sums are rounded, and beside the
+answer where values are, but for a few standard deviations."""
+
+
+def _stands_out(found: np.ndarray) -> bool:
+    """Whether some error is relatively far larger than errors are in general: a few values are wrong there."""
+    rounded = found[found > 0]
+    return rounded.size >= FEW and bool(rounded.max() > STANDS_OUT * np.median(rounded))
 
 
 def _wrong_elements(seen: Observation) -> np.ndarray:

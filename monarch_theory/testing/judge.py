@@ -243,6 +243,8 @@ def judge(case: Case, run: Run, expected: Sequence[Reference]) -> Judgement:
             return ill_formed
     if run.outside:
         return Judgement(Verdict.MODIFIED, "the kernel wrote between or around the elements of out")
+    if run.unfilled:
+        return Judgement(Verdict.UNWRITTEN, "the array passed as out does not hold what was returned")
     if run.modified:
         return Judgement(Verdict.MODIFIED, f"the kernel wrote into {', '.join(run.modified)}")
     found = _judge_outputs(case, run.outputs, run.dtypes, expected)

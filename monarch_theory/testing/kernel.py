@@ -39,7 +39,8 @@ class Run:
         modified: names of the arguments it wrote into.
         aliased: its result changed when it was called on other data.
         interpreted: Triton's interpreter ran a part of it.
-        outside: it wrote between or around the elements of `out`.
+        outside: it wrote between or around the elements of `out`; unfilled: it was given `out`, and returned another
+            array that holds something else.
         seconds: the whole request took.
     """
 
@@ -56,6 +57,7 @@ class Run:
     aliased: bool = False
     interpreted: bool = False
     outside: bool = False
+    unfilled: bool = False
     seconds: float = 0.0
 
 
@@ -126,7 +128,8 @@ class Kernel:
 
     Args:
         path, name: the Python file and the function in it (dots reach into objects; a class is instantiated).
-        timeout: seconds for one call (three runs of the kernel); loading may take `load_timeout`.
+        timeout: seconds for one call (three runs of the kernel, and in proportion where there are more); loading may
+            take `load_timeout`.
         memory: GiB of private memory, or None.
         face: "numpy", "torch", or "auto": torch if the file imports torch.
         untrusted: the process is kept behind walls (see `sandbox.confinement`); walls: those to put up.
@@ -146,6 +149,7 @@ class Kernel:
         self.calls = 0
         self.confinement: Confinement | None = None
         self._process: KernelProcess | None = None
+        self._used = False
         self._found: dict[str, Any] = {}
 
     def __enter__(self) -> Kernel:
@@ -178,7 +182,7 @@ class Kernel:
     def _running(self) -> KernelProcess:
         if self._process is None:
             process = self._new()
-            self._process = process
+            self._process, self._used = process, False
             self._load(process)
         return self._process
 
@@ -245,21 +249,29 @@ class Kernel:
         self._found = {"face": answer["face"], "takes_out": answer["takes_out"]}
 
     def run(
-        self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), other: bool = False
-    ) -> Run:
+        self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), other: bool = False,
+        searching: bool = True,
+    ) -> Run:  # fmt: skip
         """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`.
 
-        With `other`, also on the same arguments after the data was negated in place.
+        With `other`, also on the same arguments after the data was negated in place. Unless `searching`, nothing is
+        done before and after the three calls of a case (see `Case.searching`), nor at the first one that a process is
+        given data for: its first call is one to look at.
         """
+        searching = searching and case.searching and self._used
+        longer = SEARCHING_CALLS / 3 if searching else 1.0
+        before = [list(range(1, len(case.arrays))), [0]] if searching else []
         self.calls += 1
         header = {
             "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
+            "before": [others for others in before if others], "after": 2 if searching else 0,
             "options": dict(case.op.options(case.shape)), "out": out, "other": other,
         }  # fmt: skip
         try:
             process = self._running()
+            self._used |= all(a.size for a in case.arrays.values())
             started = time.monotonic()
-            answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout)
+            answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout * longer)
         except SandboxError as error:
             if error.outcome is not Outcome.EXCEPTION:
                 self.close()
@@ -269,7 +281,7 @@ class Kernel:
         except ValueError as error:
             self.close()
             return Run(Outcome.CRASH, f"calling the kernel: the child's answer was garbled ({error})", **self._found)
-        return replace(run, seconds=time.monotonic() - started, **self._found)
+        return replace(run, seconds=(time.monotonic() - started) / longer, **self._found)
 
 
 def timed_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], face: str) -> tuple[Run, float]:
@@ -286,9 +298,12 @@ def timed_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], face: str) 
     return Run(outputs=arrays, dtypes=tuple(dtypes), face=face), seconds
 
 
+SEARCHING_CALLS = 7
+"""Runs of the kernel on a case that searches for state: two more before, and two after, the usual three."""
+
 ANSWER: dict[str, type] = {
-    "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "count": int, "interpreted": bool,
-    "repeated": bool,
+    "dtypes": list, "modified": list, "aliased": bool, "outside": bool, "unfilled": bool, "count": int,
+    "interpreted": bool, "repeated": bool,
 }  # fmt: skip
 """What the answer to a call holds besides the arrays."""
 
@@ -325,5 +340,6 @@ def run_of(answer: dict[str, Any], arrays: tuple[np.ndarray, ...], names: tuple[
         modified=tuple(names[i] for i in modified),
         aliased=answer["aliased"],
         outside=answer["outside"],
+        unfilled=answer["unfilled"],
         interpreted=answer["interpreted"],
     )

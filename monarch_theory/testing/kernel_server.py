@@ -13,6 +13,10 @@ Started by `monarch_theory.testing.kernel`, not by people. Every call goes like 
 5. it runs on the same data again: the result must be the same, bit for bit, or the report says that it is not;
 6. where that is asked for, the data is negated where it lies, and the kernel runs on the very same arguments: what it
    remembers by address, by identity or by shape is no answer to that.
+
+Where the call is to be searching, the kernel also runs before all this with other values where the arguments lie, first
+of the parameters, then of the data: what it remembers by address, by shape or by some of the arguments is then wrong.
+And it runs twice more on the negated data, before the first result is looked at once more: buffers may go round.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +115,10 @@ def expandable(values: np.ndarray) -> bool:
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
 
 
+Buffer = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""An argument, the whole memory that it lies in, and a copy of what that was."""
+
+
 class KernelServer:
     """Holds the kernel between requests."""
 
@@ -151,15 +160,18 @@ class KernelServer:
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
-        given, buffers = [], []
+        given: list[Any] = []
+        buffers: list[Buffer] = []
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
             view, buffer = self.laid_out(self.carrier(values, dtype), layout)
             given.append(self.to_face(view, dtype, records=layout == "recorded"))
-            buffers.append((buffer, buffer.copy()))
+            buffers.append((view, buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         if not self.accepts(given, options):
             message = f"the kernel does not take {len(given)} arguments and {', '.join(options) or 'no options'}"
             return {"refused": "signature", "message": message}, ()
+        for others in header["before"]:
+            self.call_with_other_values(others, given, buffers, options, header)
         try:
             first = self.once(given, options, header)
         except UserCodeError as error:
@@ -167,26 +179,31 @@ class KernelServer:
                 return {"refused": "NotImplementedError", "message": error.message}, ()
             raise
         kept = tuple(np.array(array, order="C") for array, _ in first.arrays)
-        modified = [i for i, (now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
+        modified = [i for i, (_, now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
         answer: dict[str, Any] = {
             "dtypes": [name for _, name in first.arrays], "modified": modified, "aliased": False,
-            "outside": first.wrote_outside(),
+            "outside": first.wrote_outside(), "unfilled": first.unfilled,
         }  # fmt: skip
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
             view, _ = self.laid_out(self.carrier(-arrays[0], dtype), header["layouts"][0])
-            self.once([self.to_face(view, dtype), *given[1:]], options, header)
-            now = self.arrays_of(first.returned)
-            answer["aliased"] = any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=True))
+            negated = [self.to_face(view, dtype), *given[1:]]
+            self.once(negated, options, header)
+            answer["aliased"] = self.changed(first, kept)
             second = [a for a, _ in self.once(given, options, header).arrays]
             if [a.tobytes() for a in second] != [k.tobytes() for k in kept]:
                 again = tuple(np.array(a, order="C") for a in second)
+            for _ in range(header["after"]):
+                self.once(negated, options, header)
+                answer["aliased"] |= self.changed(first, kept)
         other: tuple[np.ndarray, ...] = ()
         if header.get("other") and not modified:
-            negate(buffers[0][0])
+            negate(buffers[0][1])
+            self.note_change(given[0])
             other = tuple(np.array(a, order="C") for a, _ in self.once(given, options, header).arrays)
-            negate(buffers[0][0])
+            negate(buffers[0][1])
+            self.note_change(given[0])
         answer["count"] = len(kept)
         answer["repeated"] = bool(again)
         answer["interpreted"] = interpretation.take_used()
@@ -212,6 +229,32 @@ class KernelServer:
         found = self.arrays_of(copies)
         kept = tuple(np.array(array, order="C") for array, _ in found)
         return {"dtypes": [name for _, name in found], "seconds": seconds}, kept
+
+    def call_with_other_values(
+        self, others: list[int], given: list[Any], buffers: list[Buffer], options: dict[str, Any],
+        header: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """One call with the entries of some arguments in reverse order where they lie; they are put back afterwards."""
+        for i in others:
+            view, *_ = buffers[i]
+            view[...] = view.copy()[(slice(None, None, -1),) * view.ndim]
+            self.note_change(given[i])
+        # whether it may raise is asked where its answer is judged
+        with suppress(UserCodeError):
+            self.once(given, options, header)
+        for (_, buffer, before), argument in zip(buffers, given, strict=True):
+            buffer[...] = before
+            self.note_change(argument)
+
+    def note_change(self, argument: Any) -> None:
+        """Tell torch that the memory of a tensor was written to, as it would know had it done so itself."""
+        if self.face == "torch":
+            argument.detach().as_strided((0,), (1,)).zero_()
+
+    def changed(self, first: Returned, kept: tuple[np.ndarray, ...]) -> bool:
+        """Whether the first result is no longer what it was."""
+        now = self.arrays_of(first.returned)
+        return any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=True))
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
@@ -245,7 +288,9 @@ class KernelServer:
         with user_code("the kernel", self.path):
             returned = self.kernel(*given, **options, **({} if out is None else {"out": out}))
             returned = out if returned is None and out is not None else returned
-        return Returned(returned, self.arrays_of(returned), views)
+        arrays = self.arrays_of(returned)
+        unfilled = out is not None and returned is not out and bits_of(self.arrays_of(out)) != bits_of(arrays)
+        return Returned(returned, arrays, views, unfilled)
 
     def arrays_of(self, returned: Any) -> list[tuple[np.ndarray, str]]:
         """Every output as an array and the name of its dtype."""
@@ -275,11 +320,16 @@ class KernelServer:
 
 @dataclass(frozen=True)
 class Returned:
-    """What one call gave: as it came, as arrays, and the (view, buffer) pairs it was given to write into."""
+    """What one call gave: as it came, as arrays, and the (view, buffer) pairs it was given to write into.
+
+    Attributes:
+        unfilled: what it was given to write into holds something else than what it returned.
+    """
 
     returned: Any
     arrays: list[tuple[np.ndarray, str]]
     outs: list[tuple[np.ndarray, np.ndarray]]
+    unfilled: bool = False
 
     def wrote_outside(self) -> bool:
         """Whether the memory between and around the elements of `out` is no longer what it was."""
@@ -292,6 +342,11 @@ class Returned:
                 if not clean:
                     return True
         return False
+
+
+def bits_of(arrays: list[tuple[np.ndarray, str]]) -> list[bytes]:
+    """The bytes of every array, in C order."""
+    return [array.tobytes() for array, _ in arrays]
 
 
 def named(module: Any, name: str) -> tuple[Any, str]:

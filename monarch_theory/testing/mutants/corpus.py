@@ -234,7 +234,7 @@ MUTANTS = (
            "stale output", missed_by_fixed_rtol=True),
     Mutant("remembered-by-shape", *NUMPY_MULTIPLY, "bfloat16", "    return y\n\n\ndef monarch_dft",
            "    return globals().setdefault('seen', {}).setdefault((x.shape, tuple(rows)), y)\n\n\ndef monarch_dft",
-           "stale output", missed_by_fixed_rtol=True),
+           "state kept between calls", missed_by_fixed_rtol=True),
     Mutant("nan-swallowed", *NUMPY_MULTIPLY, "float32", "state = x.T\n", "state = np.nan_to_num(x).T\n", "NaN swallowed",
            missed_by_fixed_rtol=True),
     Mutant("answer-in-double", *NUMPY_MULTIPLY, "float32", "y = np.empty((batch, prod(rows)), x.dtype)",

@@ -15,7 +15,7 @@ import numpy as np
 
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
-from monarch_theory.testing.check import may_decline, observe
+from monarch_theory.testing.check import may_decline, observe, state_kept
 from monarch_theory.testing.diagnose import Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
@@ -166,6 +166,8 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     if not failures:
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
     cause = diagnose(failures, history, model)
+    if cause.name == "not recognised":
+        cause = state_kept(kernel, failures[0]) or cause
     return Caught(mutant, failures[0].judgement.verdict, cause.name, cause.detail, ran, fixed)
 
 

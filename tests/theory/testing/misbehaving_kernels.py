@@ -18,6 +18,91 @@ def right_into_out(x, blocks, out):
     out[:] = right(x, blocks)
 
 
+def beside_out(x, blocks, out):
+    return right(x, blocks)
+
+
+def also_into_out(x, blocks, out):
+    out[:] = right(x, blocks)
+    return out.copy()
+
+
+KEPT = {}
+
+
+def kept(key, compute):
+    """The first answer to a key, whatever else has changed."""
+    if key not in KEPT:
+        KEPT[key] = compute()
+    return KEPT[key]
+
+
+def remembers_blocks_by_shape(x, blocks):
+    return right(x, kept((x.shape, blocks.shape), blocks.copy))
+
+
+def remembers_answers_by_data(x, blocks):
+    return kept(x.tobytes(), lambda: right(x, blocks)).copy()
+
+
+def remembers_answers_by_parameters(x, blocks):
+    return kept((x.shape, blocks.tobytes()), lambda: right(x, blocks)).copy()
+
+
+def remembers_blocks_by_address(x, blocks):
+    return right(x, kept((blocks.ctypes.data, blocks.shape), blocks.copy))
+
+
+def remembers_blocks_by_value(x, blocks):
+    return right(x, kept(blocks.tobytes(), blocks.copy))
+
+
+def hands_out_two_buffers(x, blocks):
+    return in_turn(2, right(x, blocks))
+
+
+def hands_out_three_buffers(x, blocks):
+    return in_turn(3, right(x, blocks))
+
+
+def in_turn(count, y):
+    ring = kept((count, y.shape), lambda: [np.empty_like(y) for _ in range(count)])
+    ring.append(ring.pop(0))
+    ring[0][...] = y
+    return ring[0]
+
+
+CALLS = []
+
+
+def wrong_at_every_third_call(x, blocks):
+    CALLS.append(None)
+    return right(x, blocks) + np.float32(len(CALLS) % 3 == 2)
+
+
+def wrong_beyond(limit):
+    def kernel(x, blocks):
+        y = right(x, blocks)
+        return np.where(np.isfinite(y), np.clip(y, -limit, limit), y)
+
+    return kernel
+
+
+clipped_at_1e9 = wrong_beyond(1e9)
+clipped_at_1e12 = wrong_beyond(1e12)
+
+
+def one_wrong_when_long(x, blocks):
+    y = right(x, blocks)
+    if y.size and blocks.shape[2] > 32:
+        y[-1, -1] += 1
+    return y
+
+
+def loses_small_data(x, blocks):
+    return right(np.where(np.abs(x) < 1e-23, np.float32(0), x), blocks)
+
+
 def half_of_out(x, blocks, out):
     out[: len(x) // 2 + 1] = right(x, blocks)[: len(x) // 2 + 1]
 

@@ -155,11 +155,35 @@ def kernel(x, blocks):
     calls += 1 if x.size else 0
     y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), blocks.shape[0], blocks.shape[2])).reshape(len(x), -1)
     if y.size and ({wrong_at}):
-        y[-1, -1] += 1
+        y[-1, -1] = 2 * y[-1, -1] + 1
     return y
 """)
     report = check(path, "kernel", BLOCK, "float64")
     assert report.exit_code == 1 and report.failure.cause.name == cause
+
+
+@pytest.mark.parametrize(
+    "name", ["remembers_blocks_by_shape", "remembers_answers_by_parameters", "wrong_at_every_third_call"]
+)
+def test_state_is_found_and_named_whatever_it_depends_on(name):
+    report = check(FILE, name, BLOCK, "float32", cases_wanted=60)
+    assert report.exit_code == 1 and report.failure.cause.name == "state kept between calls"
+    assert report.failure.reproduced
+
+
+@pytest.mark.parametrize("name", ["clipped_at_1e9", "clipped_at_1e12", "loses_small_data"])
+def test_values_of_any_size_are_tried(name):
+    assert check(FILE, name, BLOCK, "float32").verdict is Verdict.WRONG
+
+
+def test_one_wrong_value_is_no_rounding():
+    report = check(FILE, "one_wrong_when_long", BLOCK, "float32", shape={"columns": 40})
+    assert report.verdict is Verdict.WRONG and report.failure.cause.name == "not recognised"
+
+
+def test_an_ignored_out_is_shown_by_the_script():
+    report = check(FILE, "beside_out", BLOCK, "float32", cases_wanted=20)
+    assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced
 
 
 def test_a_stale_answer_is_shown_by_a_script_that_calls_twice(tmp_path):
