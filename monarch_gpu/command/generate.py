@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from monarch_theory.command.answer import Answer
 
 __all__ = ["generate"]
 
@@ -29,13 +29,13 @@ def generate(
     try:
         stream = generate_bytes(load_checkpoint(checkpoint), prompt.encode(), count, temperature, seed)
         if as_json:
-            print(json.dumps({"prompt": prompt, "text": bytes(stream).decode(errors="replace"), "seed": seed}))
+            facts = {"prompt": prompt, "text": bytes(stream).decode(errors="replace"), "seed": seed}
+            print(Answer("generated", "none", f"{count} bytes", 0, facts).text())
             return
-        sys.stdout.buffer.write(prompt.encode())
+        letters = getincrementaldecoder("utf-8")("replace")
+        print(prompt, end="")
         for byte in stream:
-            sys.stdout.buffer.write(bytes([byte]))
-            sys.stdout.buffer.flush()
-        sys.stdout.buffer.write(b"\n")
+            print(letters.decode(bytes([byte])), end="", flush=True)
+        print(letters.decode(b"", final=True))
     except (ValueError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise typer.BadParameter(str(error)) from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from itertools import count
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.progress import progress
 
 __all__ = ["mutants"]
 
@@ -29,25 +29,21 @@ def mutants(
 
     known = sorted({m.library for m in MUTANTS} | {k.library for k in RIGHT})
     if library not in (None, *known):
-        print(f"library: expected one of {', '.join(known)}, got {library!r}", file=sys.stderr)
-        raise typer.Exit(2)
-    if runs < 0:
-        print(f"runs: expected at least zero, got {runs}", file=sys.stderr)
-        raise typer.Exit(2)
+        raise typer.BadParameter(f"library: expected one of {', '.join(known)}, got {library!r}")
     wrong = tuple(m for m in MUTANTS if library in (None, m.library))
     right = tuple(k for k in RIGHT if library in (None, k.library))
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("mutants", total=len(wrong))
-        caught = run_mutants(
-            wrong, seed=seed, on_mutant=lambda name: progress.update(task, description=name, advance=1)
-        )
-        clean_task = progress.add_task("right kernels", total=runs)
-        clean = run_clean(
-            right, runs=runs, seed=seed,
-            on_runs=lambda name, done: progress.update(clean_task, description=name, advance=done),
-        ) if runs else []  # fmt: skip
+    numbers, done = count(1), 0
+    with progress("mutants") as advance:
+        caught = run_mutants(wrong, seed=seed, on_mutant=lambda name: advance(next(numbers), len(wrong), name))
+
+    with progress("right kernels") as advance:
+
+        def on_runs(name: str, more: int) -> None:
+            nonlocal done
+            done += more
+            advance(done, runs, name)
+
+        clean = run_clean(right, runs=runs, seed=seed, on_runs=on_runs) if runs else []
     escaped = [c for c in caught if c.verdict is Verdict.RIGHT]
     alarms = [alarm for c in clean for alarm in c.alarms]
     missing = sorted({f"{m.library} (needs {missing_library(m.library)})" for m in wrong if missing_library(m.library)})
@@ -82,12 +78,12 @@ def mutants(
             ],
         },
     }  # fmt: skip
-    if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
-        _print(summary)
     tried = bool(caught or summary["clean_runs"])
-    raise typer.Exit(int(bool(escaped or alarms)) if tried else 2)
+    code = int(bool(escaped or alarms)) if tried else 2
+    covered = f"{summary['mutants']} mutants and {summary['clean_runs']} runs of right kernels"
+    answer = Answer(("right", "wrong", "undecided")[code], "measured", covered, code, summary)
+    say(answer, as_json, lambda: _print(summary))
+    raise typer.Exit(code)
 
 
 def _print(summary: dict[str, Any]) -> None:

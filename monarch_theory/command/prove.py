@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.progress import progress
 from monarch_theory.proving import (
     CannotRunError,
@@ -48,8 +48,7 @@ def prove(
         place = folder or proofs_folder()
         proofs = find_proofs(place, theorems or ())
     except CannotRunError as error:
-        typer.echo(f"monarch prove: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.BadParameter(str(error)) from error
     missing = why_no_coq() if coq else "--no-coq was given"
     verdicts: dict[str, CoqVerdict] = {}
     rows = [_checked(proof) for proof in proofs]
@@ -57,20 +56,28 @@ def prove(
     if mechanised and not missing:
         try:
             with progress("Coq") as report:
-                verdicts = check_with_coq(place, mechanised, lambda done, total: report(done / max(total, 1)))
+                verdicts = check_with_coq(place, mechanised, report)
         except CannotRunError as error:
-            typer.echo(f"monarch prove: {error}", err=True)
-            raise typer.Exit(2) from error
+            raise typer.BadParameter(str(error)) from error
     summary = [_row(proof, *row, verdicts.get(proof.name)) for proof, row in zip(proofs, rows, strict=True)]
     without = f"{len(mechanised)} machine-checked proofs were not run: {missing}" if mechanised and missing else None
     failed = [row["theorem"] for row in summary if row["holds"] is False]
     stuck = [row["theorem"] for row in summary if row["holds"] is None]
-    if as_json:
-        document = {"folder": str(place), "coq": None if missing else coq_version(), "note": without, "proofs": summary}
-        print(json.dumps(document | {"holds": not failed and not stuck}, indent=2, ensure_ascii=False))
-    else:
-        _print(summary, without)
-    raise typer.Exit(1 if failed else 2 if stuck else 0)
+    document = {"folder": str(place), "coq": None if missing else coq_version(), "note": without, "proofs": summary}
+    code = 1 if failed else 2 if stuck else 0
+    verdict = ("holds", "does not hold", "undecided")[code]
+    answer = Answer(verdict, *_known(summary), code, document | {"holds": not failed and not stuck})
+    say(answer, as_json, lambda: _print(summary, without))
+    raise typer.Exit(code)
+
+
+def _known(summary: list[dict[str, Any]]) -> tuple[str, str]:
+    """The weakest evidence among the statements, which a verdict on all of them rests on; and what was covered."""
+    exact, measured = (sum(row[f"{kind}_instances"] for row in summary) for kind in ("exact", "measured"))
+    machine = sum(bool(row["coq"]) and not row["coq"]["problem"] for row in summary)
+    weakest = "measured" if measured else "exact" if exact else "none"
+    covered = f"{len(summary)} statements: {exact} exact instances, {measured} measured, {machine} machine-checked"
+    return weakest, covered
 
 
 def _checked(proof: Proof) -> tuple[Result | None, str, float]:
@@ -78,7 +85,7 @@ def _checked(proof: Proof) -> tuple[Result | None, str, float]:
     start = time.perf_counter()
     try:
         with progress(proof.name) as report:
-            result = run_check(proof, lambda done, total: report(done / max(total, 1)))
+            result = run_check(proof, report)
     except CannotRunError as error:
         return None, str(error), time.perf_counter() - start
     return result, "", time.perf_counter() - start

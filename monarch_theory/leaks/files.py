@@ -17,6 +17,7 @@ from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
 __all__ = ["check_file"]
 
@@ -134,8 +135,8 @@ def check_file(
     budget: float | None = None,
     accept_partial: bool = False,
     lookahead: int = 0,
-    timeout: float = 300.0,
-    memory: float | None = 8.0,
+    timeout: float = SECONDS,
+    memory: float | None = MEMORY,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,

@@ -20,6 +20,7 @@ import numpy as np
 
 import monarch_theory
 from monarch_theory.sandbox import wire
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
 __all__ = ["Described", "Sandbox"]
@@ -71,7 +72,7 @@ class Sandbox:
     environment: ClassVar[dict[str, str]] = {}
 
     def __init__(
-        self, path: str | Path, name: str, *, timeout: float = 300.0, memory: float | None = None, seed: int = 0
+        self, path: str | Path, name: str, *, timeout: float = SECONDS, memory: float | None = MEMORY, seed: int = 0
     ):
         self.path, self.name, self.seed = str(path), name, seed
         self.timeout, self.memory = timeout, memory

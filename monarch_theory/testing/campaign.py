@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.testing.check import check, dtype_named, op_from
 from monarch_theory.testing.report import as_dict, script
 
@@ -65,7 +66,7 @@ def plan(
     return tasks
 
 
-def run_task(task: Task, timeout: float = 10.0, memory: float | None = 8.0) -> dict[str, Any]:
+def run_task(task: Task, timeout: float = CASE_SECONDS, memory: float | None = MEMORY) -> dict[str, Any]:
     """The report on one task: a function of the task alone, so without the time it took."""
     with _file_of(task) as path:
         report = check(

@@ -14,6 +14,7 @@ import numpy as np
 from monarch_theory import formats
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
@@ -173,8 +174,8 @@ def check(
     *,
     seed: int = 0,
     cases_wanted: int = 200,
-    timeout: float = 10.0,
-    memory: float | None = 4.0,
+    timeout: float = CASE_SECONDS,
+    memory: float | None = MEMORY,
     face: str = "auto",
     accumulate: str | None = None,
     intermediate: str | None = None,

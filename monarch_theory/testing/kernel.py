@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
 
@@ -77,8 +78,8 @@ class Kernel:
     """
 
     def __init__(
-        self, path: str | Path, name: str, *, timeout: float = 10.0, memory: float | None = 4.0, face: str = "auto",
-        load_timeout: float = 120.0,
+        self, path: str | Path, name: str, *, timeout: float = CASE_SECONDS, memory: float | None = MEMORY,
+        face: str = "auto", load_timeout: float = 120.0,
     ):  # fmt: skip
         self.path, self.name, self.face = str(Path(path).resolve()), name, face
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
