@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory import formats
+from monarch_theory.notebook import as_html
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
@@ -119,6 +120,13 @@ class Report:
     def refused(self) -> int:
         """Cases the kernel declined."""
         return self.coverage.refused
+
+    def _repr_html_(self) -> str:
+        cause = f"{self.failure.cause.name}: {self.failure.cause.detail}" if self.failure else ""
+        facts = {"evidence": f"measured, {self.cases} cases, seed {self.seed}", "message": self.message, "cause": cause}
+        ratio = "" if self.worst is None else f"{self.worst.ratio:.3g}"
+        facts |= {"kernel": self.kernel, "op": self.op.name, "dtype": self.dtype, "worst error / bound": ratio}
+        return as_html(self.verdict.value, ("yes", "no", "undecided")[self.exit_code], facts)
 
 
 def op_from(name: str) -> Op:
