@@ -4,24 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
-
-from monarch_theory.command.campaign import campaign
-from monarch_theory.command.check import check
-from monarch_theory.command.check_op import check_op
-from monarch_theory.command.mutants import mutants
+from command_line import asked as run
+from command_line import conforms
 
 FILE = Path(__file__).parent / "theory" / "testing" / "misbehaving_kernels.py"
 BLOCK = ["--op", "block-diagonal-multiply"]
-
-app = typer.Typer()
-for command in (check, check_op, mutants, campaign):
-    app.command(command.__name__.replace("_", "-"))(command)
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 @pytest.mark.parametrize(("name", "code"), [("right", 0), ("unwritten", 1), ("refuses", 2), ("nowhere", 2)])
@@ -94,6 +81,7 @@ def test_a_library_without_mutants_is_refused():
 def test_mutants_counts():
     done = run("mutants", "--library", "scipy", "--runs", 40, "--json")
     found = json.loads(done.stdout)
+    conforms("mutants", found)
     assert done.exit_code == 0
     assert found["mutants"] == found["caught"] > 0 and found["clean_runs"] >= 40 and found["false_alarms"] == 0
 
@@ -102,6 +90,7 @@ def test_campaign_reports(tmp_path):
     kernels = (f"{FILE}:right", f"{FILE}:unwritten")
     done = run("campaign", *kernels, *BLOCK, "--size", 16, "--cases", 10, "--json", "--trusted")
     found = json.loads(done.stdout)
+    conforms("campaign", found)
     assert done.exit_code == 1 and (found["tasks"], found["right"], found["wrong"]) == (2, 1, 1)
     assert run("campaign", "nowhere.py:f").exit_code == 2
     record = tmp_path / "record.jsonl"

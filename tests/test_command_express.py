@@ -6,19 +6,14 @@ import sys
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
+from command_line import asked
 
-from monarch_theory.command.atlas import atlas
-from monarch_theory.command.express import express
 from monarch_theory.domains import FLOAT64
 from monarch_theory.monarch import random_monarch
 
 
-def run(*arguments, command=express):
-    app = typer.Typer()
-    app.command()(command)
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+def run(*arguments, command="express"):
+    return asked(command, *arguments)
 
 
 @pytest.fixture
@@ -144,7 +139,7 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(saved, tmp_
     monkeypatch.setattr("monarch_theory.command.atlas.compare", None)
     for answer in (
         run(saved(np.eye(4)), "--png", tmp_path / place),
-        run("--size", 4, "--png", tmp_path / place, command=atlas),
+        run("--size", 4, "--png", tmp_path / place, command="atlas"),
     ):
         assert answer.exit_code == 2 and f"--png: expected {message}" in answer.stderr
 
@@ -166,7 +161,7 @@ def test_a_crash_is_never_taken_for_not_a_member(saved, monkeypatch):
 
 def test_nor_is_a_crash_of_the_atlas(monkeypatch):
     monkeypatch.setattr("monarch_theory.command.atlas.compare", lambda *_, **__: 1 // 0)
-    answer = run("--size", 4, command=atlas)
+    answer = run("--size", 4, command="atlas")
     assert answer.exit_code == 2 and "ZeroDivisionError" in answer.stderr
 
 
@@ -292,18 +287,18 @@ def test_python_source(tmp_path):
         (np.eye(8), ["--radices", "a,b"], "--radices: expected integers such as 4,8, got 'a,b'"),
         (np.ones((4, 6)), ["--radices", "2,3", "--output-radices", "3,2"], "--output-radices: expected a product of 4"),
         (np.eye(8), ["--convention", "x"], "--convention: expected m2, dao, dao-transposed, got 'x'"),
-        (np.eye(8), ["--rank", "0"], "rank: expected a positive integer, got 0"),
+        (np.eye(8), ["--rank", "0"], "'--rank': expected 1 to 2147483647, got 0"),
         (np.eye(8), ["--family", "x"], "--family: expected monarch, monarch-2,"),
         (np.eye(8), ["--family", "low-rank", "--parameters", "3"], "--parameters: expected at least 16"),
         (
             np.eye(8),
-            ["--family", "kronecker", "--parameters", "-3"],
+            ["--family", "kronecker", "--parameters", "3"],
             "--parameters: expected at least 16 for kronecker",
         ),
         (np.eye(8), ["--family", "gs", "--parameters", "0"], "--parameters: expected at least 16 for gs"),
         (np.eye(8), ["--family", "low-rank", "--exact"], "--exact: expected --family monarch"),
         (1j * np.eye(4), ["--family", "monarch-attention"], "expected positive real entries"),
-        (np.eye(4), ["--accuracy", "-1"], "accuracy: expected a number in [0, 1)"),
+        (np.eye(4), ["--accuracy", "1"], "accuracy: expected a number in [0, 1)"),
         (np.eye(4), ["--order", "3", "--radices", "2,1,2", "--search", "5"], "order: expected 2 for the permutation"),
         (np.eye(8), ["--order", "2", "--radices", "2,2,2"], "--order: expected 3, one stage for each of the radices"),
         (np.eye(7), ["--family", "low-rank"], "--parameters: expected a budget, as no Monarch class sets it"),
@@ -312,7 +307,7 @@ def test_python_source(tmp_path):
         (np.eye(4), ["--parameters", "8"], "--parameters: expected --family other than monarch"),
         (np.eye(4), ["--size", "4"], "--size: expected none"),
         (np.eye(4, dtype=int), ["--accuracy", "0.1"], "accuracy: expected none where membership is decided exactly"),
-        (np.eye(4), ["--family", "low-rank", "--accuracy", "nan"], "accuracy: expected a number in [0, 1), got nan"),
+        (np.eye(4), ["--family", "low-rank", "--accuracy", "nan"], "'--accuracy': expected 0 to 1, got nan"),
         (np.eye(4), ["--family", "gs", "--search", "9"], "--search: expected --family monarch, got gs"),
         (
             np.eye(4),
@@ -324,7 +319,7 @@ def test_python_source(tmp_path):
 def test_bad_input_is_one_line_that_names_it(saved, array, options, message):
     answer = run(saved(array), *options)
     assert answer.exit_code == 2 and message in answer.stderr
-    assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
+    assert answer.stderr.startswith("monarch express: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
 
 
 def test_bad_files_are_named(tmp_path):
@@ -347,7 +342,7 @@ def test_bad_files_are_named(tmp_path):
         *((name, f"{name}: expected an .npy file of numbers") for name in headers),
     ]:
         answer = run(tmp_path / name)
-        assert answer.stderr.startswith("error: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
+        assert answer.stderr.startswith("monarch express: ") and answer.stderr.count("\n") == 1 and answer.stdout == ""
         assert answer.exit_code == 2 and message in answer.stderr and name.split(":")[0] in answer.stderr
 
 
@@ -434,7 +429,7 @@ def test_a_broken_archive_is_one_line(tmp_path, suffix):
         path.write_bytes(content)
         answer = run(path)
         assert answer.exit_code == 2 and answer.stdout == "" and answer.stderr.count("\n") == 1, content
-        assert answer.stderr.startswith(f"error: {path}: expected"), answer.stderr
+        assert answer.stderr.startswith(f"monarch express: {path}: expected"), answer.stderr
     assert run(tmp_path / f"missing{suffix}").exit_code == 2
 
 
@@ -459,19 +454,19 @@ def test_the_installed_command_runs(saved):
 
 @pytest.mark.long
 def test_atlas_command(tmp_path):
-    answer = run("--size", 16, "--json", "--png", tmp_path / "atlas.png", command=atlas)
+    answer = run("--size", 16, "--json", "--png", tmp_path / "atlas.png", command="atlas")
     facts = json.loads(answer.stdout)
     assert answer.exit_code == 0 and facts["budget"] == 128
     cells = {(c["equal"], c["family"], c["target"]): c["error"] for c in facts["cells"]}
     assert cells["parameters", "monarch-2", "DFT"] < 1e-14 < cells["parameters", "low-rank", "DFT"]
     assert cells["parameters", "monarch-attention", "DFT"] is None
     assert (tmp_path / "atlas.png").read_bytes().startswith(b"\x89PNG")
-    table = run("--size", 16, command=atlas)
+    table = run("--size", 16, command="atlas")
     words = " ".join(table.output.split())
     assert "at equal parameters and at equal FLOPs" in words
     # one table: a family has a second row only where its multiplications are not its parameters
     assert words.count("Monarch, order 2") == words.count("sum of Kroneckers") == words.count("… at equal FLOPs") == 1
     assert "only at N = 64" in " ".join(table.output.split())
     for size in (7, 1, 0, -4):
-        answer = run("--size", size, command=atlas)
-        assert answer.exit_code == 2 and answer.stderr.startswith("error: --size: ")
+        answer = run("--size", size, command="atlas")
+        assert answer.exit_code == 2 and answer.stderr.startswith("monarch atlas: --size: ")

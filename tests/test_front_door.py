@@ -1,5 +1,6 @@
 """The front door: exit code 1 is an answer, never an accident; an accident is one line, or one object for machines."""
 
+import inspect
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 import monarch_theory
 from monarch_theory.command import door, rooms
 from monarch_theory.command.rooms import ROOMS, Room
+from monarch_theory.sandbox.limits import MEMORY
 
 
 def monarch(*arguments, **options):
@@ -166,6 +168,83 @@ def test_ctrl_c_during_work_is_one_line(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors.count("\n") == 1 and errors.endswith("stopped\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals as POSIX has them")
+def test_sigterm_ends_the_children_and_is_one_line(tmp_path):
+    started = tmp_path / "started"
+    body = (
+        "import os, pathlib, time\n\ndef slow(x):\n"
+        f"    pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n    time.sleep(600)\n    return x\n"
+    )
+    (tmp_path / "model.py").write_text(body)
+    command = [sys.executable, "-m", "monarch_theory.command", "causal", "model.py:slow", "--n", "8", "--json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not (started.exists() and started.read_text()) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.terminate()
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 143 and errors == "monarch causal: stopped by SIGTERM\n"
+    assert json.loads(out)["exit_code"] == 143
+    child = int(started.read_text())
+    while time.monotonic() < end:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J\x1b[8m\r\x9b31m\u202e\ud800"
+
+
+@pytest.mark.parametrize("body", ["print(TEXT)", "raise ValueError(TEXT)", "raise BadParameter(TEXT)"])
+def test_what_user_code_says_does_not_reach_the_terminal_as_codes(body, tmp_path, monkeypatch, capsys):
+    body = body.replace("BadParameter", "__import__('typer').BadParameter")
+    door.run([room(tmp_path, monkeypatch, body.replace("TEXT", ascii(HOSTILE)))])
+    shown = capsys.readouterr()
+    assert not set(shown.out + shown.err) & {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\ud800"}
+    assert "title" in shown.out + shown.err
+
+
+def test_a_terminal_without_the_letters_still_gets_the_verdict(tmp_path):
+    (tmp_path / "model.py").write_text("def past(x): return x\n")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = monarch("causal", "model.py:past", "--n", "4", cwd=tmp_path, env=environment)
+    assert done.returncode == 0 and done.stdout.startswith("causal")
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1, "no"), (2, "undecided")])
+def test_a_command_that_ends_without_a_word_is_one_object_all_the_same(code, verdict, tmp_path, monkeypatch, capsys):
+    (tmp_path / "visiting.py").write_text(
+        "import typer\n\ndef visitor(j: bool = typer.Option(False, '--json')) -> None:\n"
+        f"    'Visit.'\n    raise typer.Exit({code})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(door, "rooms", lambda: (*ROOMS, Room("visitor", "visiting", "visitor")))
+    sys.modules.pop("visiting", None)
+    assert door.run(["visitor", "--json"]) == code
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["exit_code"], answer["outcome"]) == (verdict, code, "no answer")
+
+
+def test_limits_are_the_same_at_the_command_line_and_in_python():
+    shell, python = {}, {}
+    for command in ("causal", "check", "express"):
+        parameters = inspect.signature(next(r for r in ROOMS if r.name == command).load()).parameters
+        shell[command] = parameters["timeout"].default, parameters["memory"].default
+    for command, name in (
+        ("causal", "leaks.files:check_file"),
+        ("check", "testing.check:check"),
+        ("express", "sandbox:Sandbox"),
+    ):
+        module, _, attribute = name.partition(":")
+        parameters = inspect.signature(getattr(import_module(f"monarch_theory.{module}"), attribute)).parameters
+        python[command] = parameters["timeout"].default, parameters["memory"].default
+    assert shell == python and {memory for _, memory in shell.values()} == {MEMORY}
 
 
 def test_every_name_of_the_library_is_where_it_says():

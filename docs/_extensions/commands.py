@@ -1,5 +1,6 @@
 """The page of the command line, written from the commands themselves: questions, options, exit codes."""
 
+import json
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
@@ -10,12 +11,15 @@ from generated import write_pages
 from sphinx.application import Sphinx
 
 from monarch_theory.command.door import front
+from monarch_theory.command.ranges import range_of
 from monarch_theory.command.rooms import Room, rooms
+from monarch_theory.command.schema import COMMON, FIELDS, REFUSAL, Field, json_schema
 
 HEADER = """# Commands
 
 `monarch COMMAND --help` says the same at the terminal. Everywhere, exit code 0 is yes, 1 is no, and 2 says that nothing
-was XX"""
+was decided. Numbers out of the range of their option are refused before anything runs.
+"""
 
 WORDS = {int: "INTEGER", float: "NUMBER", Path: "PATH"}
 
@@ -72,18 +76,48 @@ def section(room: Room) -> Iterator[str]:
         yield "| argument or option | default | meaning |\n|---|---|---|"
         kinds = get_type_hints(room.load())
         for parameter in given:
-            row = spelled(parameter, kinds[parameter.name]), default(parameter), parameter.help or ""
+            meaning = f"{parameter.help or ''} {numbers(parameter.name, kinds[parameter.name])}"
+            row = spelled(parameter, kinds[parameter.name]), default(parameter), meaning
             yield f"| {' | '.join(map(cell, row))} |"
+    if room.name in FIELDS:
+        yield f"\nWith `--json`, beside [what every command says](#json) ([schema]({room.name}.schema.json)):\n"
+        yield from table(FIELDS[room.name])
+    yield ""
+
+
+def numbers(option: str, kind: Any) -> str:
+    """The range of a number, in brackets."""
+    if word(kind) not in ("INTEGER", "NUMBER"):
+        return ""
+    low, high = range_of(option)
+    return f"({low:,} to {high:,})"
+
+
+def table(fields: tuple[Field, ...]) -> Iterator[str]:
+    """What may be in an object: key, type, meaning."""
+    yield "| key | type | meaning |\n|---|---|---|"
+    for field in fields:
+        named = f"`{field.name}`" if field.always else f"`{field.name}`, not always"
+        yield f"| {named} | {field.kind.replace(', ', ' or ')} | {cell(field.meaning)} |"
+
+
+def json_section() -> Iterator[str]:
+    """What `--json` prints, whatever the command."""
+    yield "(json)=\n## JSON\n\nWith `--json` a command prints one object on one line of standard output, always with:\n"
+    yield from table(COMMON)
+    yield "\nA number that JSON has no word for, like infinity, is a string. What could not run says so like this:\n"
+    yield from table(REFUSAL[len(COMMON) :])
     yield ""
 
 
 def page() -> str:
     """The whole page, in MyST."""
-    return "\n".join([HEADER, *(line for room in rooms() for line in section(room))])
+    return "\n".join([HEADER, *json_section(), *(line for room in rooms() for line in section(room))])
 
 
 def write_commands(app: Sphinx) -> None:
-    write_pages(Path(app.srcdir) / "reference" / "commands", {"index.md": page()})
+    schemas = {f"{name}.schema.json": json.dumps(json_schema(name), indent=1) for name in FIELDS}
+    write_pages(Path(app.srcdir) / "reference" / "commands", {"index.md": page(), **schemas})
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

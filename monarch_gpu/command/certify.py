@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
+
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.progress import progress
 
 if TYPE_CHECKING:
     from monarch_gpu.certify import Certificate
@@ -45,21 +46,17 @@ def certify(
         if not 1 <= n <= network.config.max_position_embeddings:
             raise ValueError(f"n: expected 1 to {network.config.max_position_embeddings}, got {n}")
     except (ValueError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"certifying {model}")
+        raise typer.BadParameter(str(error)) from error
+    with progress(f"certifying {model}") as advance:
         certificate = certify_model(
-            network, n, seed=seed, layer_budget=layer_budget, whole_budget=whole_budget,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )  # fmt: skip
-    if as_json:
-        layer_reports = {name: report.as_json() for name, report in certificate.layers.items()}
-        found = {"verdict": certificate.verdict, "leaking": certificate.leaking, "whole": certificate.whole.as_json()}
-        print(json.dumps({"model": model, "n": n, **found, "layers": layer_reports}))
-    else:
-        show(certificate, model)
-    raise typer.Exit({"causal": 0, "not causal": 1}.get(certificate.verdict, 2))
+            network, n, seed=seed, layer_budget=layer_budget, whole_budget=whole_budget, progress=advance
+        )
+    facts = {"model": model, "n": n, "leaking": certificate.leaking, "whole": certificate.whole.as_json()}
+    facts["layers"] = {name: report.as_json() for name, report in certificate.layers.items()}
+    covered = f"{len(certificate.layers)} layers, then the whole: {certificate.whole.covered}"
+    code = {"causal": 0, "not causal": 1}.get(certificate.verdict, 2)
+    say(Answer(certificate.verdict, "measured", covered, code, facts), as_json, lambda: show(certificate, model))
+    raise typer.Exit(code)
 
 
 def language_model(name: str, seed: int) -> GPTForCausalLM:

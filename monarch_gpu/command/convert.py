@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from monarch_theory.command.answer import Answer, say
 
 if TYPE_CHECKING:
     from monarch_gpu.convert import Receipt
@@ -37,12 +38,10 @@ def convert(
     try:
         receipt = convert_file(published, out, config=config, vectors=vectors, drop=drop or ()).receipt
     except (ValueError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    if as_json:
-        print(json.dumps(asdict(receipt) | {"total": receipt.total, "left_over": 0, "notes": receipt.notes}))
-    else:
-        show(receipt, out)
+        raise typer.BadParameter(str(error)) from error
+    facts = asdict(receipt) | {"total": receipt.total, "left_over": 0, "notes": receipt.notes}
+    answer = Answer("converted", "exact", f"all {receipt.total} tensors of the file", 0, facts)
+    say(answer, as_json, lambda: show(receipt, out))
 
 
 def show(receipt: Receipt, out: Path) -> None:

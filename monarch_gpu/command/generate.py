@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from monarch_theory.command.answer import Answer
 
 if TYPE_CHECKING:
     from monarch_gpu.tokenizer import Tokenizer
@@ -40,16 +40,24 @@ def generate(
         stream = generate_tokens(model, begun, count, temperature, seed)
         if as_json:
             text = bytes(stream).decode(errors="replace") if reader is None else "".join(spoken(reader, stream))
-            print(json.dumps({"prompt": prompt, "text": text, "seed": seed}))
+            facts = {"prompt": prompt, "text": text, "seed": seed}
+            covered = f"{count} {'bytes' if reader is None else 'tokens'}"
+            print(Answer("generated", "none", covered, 0, facts).text())
             return
-        sys.stdout.buffer.write(prompt.encode())
-        for piece in stream if reader is None else spoken(reader, stream):
-            sys.stdout.buffer.write(bytes([piece]) if isinstance(piece, int) else piece.encode())
-            sys.stdout.buffer.flush()
-        sys.stdout.buffer.write(b"\n")
+        print(prompt, end="")
+        for piece in letters(stream) if reader is None else spoken(reader, stream):
+            print(piece, end="", flush=True)
+        print()
     except (ValueError, ImportError, CheckpointError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise typer.BadParameter(str(error)) from error
+
+
+def letters(stream: Iterator[int]) -> Iterator[str]:
+    """The text of bytes, as soon as it is whole characters."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    for byte in stream:
+        yield decoder.decode(bytes([byte]))
+    yield decoder.decode(b"", final=True)
 
 
 def reader_of(checkpoint: Path, tokenizer: Path | None, vocabulary: int) -> Tokenizer | None:

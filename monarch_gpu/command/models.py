@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from monarch_gpu.configs import PUBLISHED, Published
 from monarch_gpu.counts import parameter_lines, parameters
+from monarch_theory.command.answer import Answer
 
 __all__ = ["models"]
 
@@ -34,7 +33,7 @@ def row(published: Published) -> dict[str, object]:
 
 
 def models(
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON array."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     lines: bool = typer.Option(False, "--lines", help="Also say what the parameters of each model are spent on."),
     recount: bool = typer.Option(False, "--recount", help="Count again by building each model, without memory."),
 ) -> None:
@@ -49,7 +48,7 @@ def models(
                 expected = f"{entry['parameters']} parameters by arithmetic"
                 raise AssertionError(f"{published.name}: expected {expected}, counted {entry['counted']}")
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(Answer("counted", "exact", f"{len(rows)} models", 0, {"models": rows}).text())
         return
     console = Console()
     table = Table(box=None, pad_edge=False, collapse_padding=True, title="parameters in millions", title_justify="left")

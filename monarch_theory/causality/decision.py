@@ -24,6 +24,7 @@ from monarch_theory.causality.operator import MonarchOperator
 from monarch_theory.digits import check_radices
 from monarch_theory.domains import NoRootOfUnityError, PrimeField
 from monarch_theory.monarch import Convention
+from monarch_theory.notebook import as_html
 
 __all__ = ["Decision", "Witness", "decide", "smallest_witness"]
 
@@ -64,6 +65,12 @@ class Decision:
         doubt = f", wrong with probability at most {self.error_probability:.1e}" if self.error_probability else ""
         verdict = "causal" if self.causal else f"not causal: {self.witness}"
         return f"{verdict} (n = {self.n}, over {self.domain}, exact, by {self.route}{doubt})"
+
+    def _repr_html_(self) -> str:
+        facts = {"evidence": self.evidence, "witness": self.witness, "n": self.n, "over": self.domain, "by": self.route}
+        if self.error_probability:
+            facts["wrong with probability"] = f"at most {self.error_probability:.1e}"
+        return as_html("causal" if self.causal else "not causal", "yes" if self.causal else "no", facts)
 
 
 def decide(

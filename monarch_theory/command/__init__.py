@@ -1,5 +1,6 @@
 """The `monarch` command: parsing and printing only; one file per subcommand, named as the subcommand."""
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -8,8 +9,9 @@ __all__ = ["main"]
 def main() -> None:
     """Console entry point: run what the command line asks for and exit with its answer."""
     try:
-        from monarch_theory.command.door import run
+        from monarch_theory.command.door import on_terminate, run
 
+        signal.signal(signal.SIGTERM, on_terminate)
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:

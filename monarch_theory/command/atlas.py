@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from monarch_theory.command.express import UNDECIDED, fail
-from monarch_theory.command.outputs import check_picture
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.outputs import check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare
@@ -36,18 +34,17 @@ def atlas(
         with progress("fitting families") as report:
             # the picture follows each family beyond the budget, the table does not
             found = compare(size, seed=seed, reach=1.0 if png is None else 2.0, progress=report)
-        if png is not None:
-            draw(found, str(png))
-    except (ValueError, OSError) as error:
-        fail(str(error))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     except MemoryError:
-        fail(f"--size: expected matrices that fit into memory, got {size}")
-    except Exception:  # Python's own status for a crash is 1, a verdict elsewhere
-        traceback.print_exc()
-        raise typer.Exit(UNDECIDED) from None
-    if as_json:
-        print(json.dumps(_facts(found), allow_nan=False))
-        return
+        raise typer.BadParameter(f"--size: expected matrices that fit into memory, got {size}") from None
+    covered = f"{len(found.families)} families, {len(found.targets)} targets"
+    answer = Answer("compared", "measured", covered, 0, _facts(found))
+    say(answer, as_json, lambda: _show(found))
+    write(png, lambda file: draw(found, str(file)))
+
+
+def _show(found: Atlas) -> None:
     console = Console()
     for start in range(0, len(found.targets), TARGETS):
         last = start + TARGETS >= len(found.targets)
@@ -111,4 +108,4 @@ def _facts(found: Atlas) -> dict[str, Any]:
                         "guarantee": setting.guarantee,
                     }
                 cells.append(cell)
-    return {"n": found.n, "seed": found.seed, "budget": found.budget, "evidence": "measured", "cells": cells}
+    return {"n": found.n, "seed": found.seed, "budget": found.budget, "cells": cells}

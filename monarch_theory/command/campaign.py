@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.progress import progress
 
 __all__ = ["campaign"]
 
@@ -42,31 +44,32 @@ def campaign(
     """
     from monarch_theory.testing.campaign import plan, run_campaign, summary
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = count(1)
     try:
         seeds: list[int | None] = [*seed] if seed else [0 if trusted else None]
         tasks = plan(kernels, op, dtype or ["float32"], size or [256], seeds, cases, untrusted=not trusted)
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("checks", total=len(tasks))
+        with progress("checks") as advance:
             reports = run_campaign(
-                tasks, scheduler=scheduler, workers=workers, record=record, on_done=lambda _: progress.advance(bar)
-            )
-    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
-    found = summary(reports)
-    if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-    else:
-        table = Table("kernel", "op", "dtype", "size", "seed", "verdict", "error / bound", "cause")
-        for report in reports:
-            worst, failure = report["worst"], report["failure"]
-            ratio = f"{float(worst['ratio']):.3g}" if worst else ""
-            table.add_row(
-                report["kernel"], report["op"], report["dtype"], str(report["max_size"]), str(report["seed"]),
-                report["verdict"], ratio, failure["cause"] if failure else "",
+                tasks, scheduler=scheduler, workers=workers, record=record,
+                on_done=lambda _: advance(next(done), len(tasks)),
             )  # fmt: skip
-        Console().print(table)
-        print(f"{found['right']} right, {found['wrong']} wrong, {found['undecided']} undecided, {found['cases']} cases")
-    raise typer.Exit(1 if found["wrong"] else 2 if found["undecided"] else 0)
+    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
+        raise typer.BadParameter(str(error)) from error
+    found = summary(reports)
+    code = 1 if found["wrong"] else 2 if found["undecided"] else 0
+    covered = f"{found['cases']} cases in {found['tasks']} checks"
+    answer = Answer(("right", "wrong", "undecided")[code], "measured", covered, code, found)
+    say(answer, as_json, lambda: _show(found))
+    raise typer.Exit(code)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """A row for each check."""
+    table = Table("kernel", "op", "dtype", "size", "seed", "verdict", "error / bound", "cause")
+    for report in found["reports"]:
+        worst, failure = report["worst"], report["failure"]
+        ratio = f"{float(worst['ratio']):.3g}" if worst else ""
+        row = [report[key] for key in ("kernel", "op", "dtype", "max_size", "seed", "verdict")]
+        table.add_row(*(Text(str(cell)) for cell in (*row, ratio, failure["cause"] if failure else "")))
+    Console().print(table)
+    print(f"{found['right']} right, {found['wrong']} wrong, {found['undecided']} undecided, {found['cases']} cases")

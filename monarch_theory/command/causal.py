@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
 from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.command.progress import progress
 from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
 from monarch_theory.leaks.contracts import CAUSAL, Contract
 from monarch_theory.leaks.inputs import UndecidedError
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.pretrained import is_folder
 
 MAP_BLOCKS = 32
@@ -98,8 +94,8 @@ def causal(
     certificate: Annotated[
         Path | None, typer.Option(help="Write the proof here, where there is one; monarch recheck reads it.")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = 300.0,
-    memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = 8.0,
+    timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = SECONDS,
+    memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = MEMORY,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     show_map: Annotated[bool, typer.Option("--map", help="Draw who sees whom.")] = False,
     png: Annotated[Path | None, typer.Option(help="Write that drawing as a picture.")] = None,
@@ -131,18 +127,16 @@ def causal(
         )
     else:
         size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
-        with progress_on_stderr(as_json) as progress:
+        with progress("cuts") as advance:
             report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
                 arguments=tuple(arg or ()), init=init, randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial, contract=contract, stride=(stride, offset), agree=agree, timeout=timeout,
                 memory=memory or None, output=output, output_axis=output_axis, map_size=size, prove=proof,
-                certificate=certificate, progress=progress,
+                certificate=certificate, progress=advance,
             )  # fmt: skip
-    if as_json:
-        print(json.dumps(finite(report.as_json())))
-    else:
-        show(report, target, show_map)
+    answer = Answer(report.verdict, report.evidence, report.covered or NOTHING, report.exit_code, report.as_json())
+    say(answer, as_json, lambda: show(report, target, show_map))
     if report.map:
         drawn = report.map
         write(png, lambda file: drawn.png(file, f"{name}: {report.verdict}"))
@@ -215,33 +209,3 @@ def show(report: Report, target: str, show_map: bool) -> None:
         console.print(f"  note: {escape(note)}")
     if show_map and report.map:
         console.print("  outputs down, inputs across, the future right of |", report.map.text(), sep="\n", markup=False)
-
-
-@contextmanager
-def progress_on_stderr(quiet: bool) -> Iterator[Any]:
-    """A bar that appears after two seconds, on a terminal's standard error."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task, started = bar.add_task("cuts"), time.monotonic()
-
-    def advance(done: int, total: int) -> None:
-        if time.monotonic() - started > 2.0:
-            bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield advance
-    finally:
-        bar.stop()
-
-
-def finite(value: Any) -> Any:
-    """`value` with numbers JSON has no word for put as strings."""
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monarch_theory.command.answer import Answer
 from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.command.progress import progress
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 
 __all__ = ["check"]
 
@@ -38,8 +38,8 @@ def check(
     powers_of_two: Annotated[bool, typer.Option("--powers-of-two", help="Only sizes that are powers of two.")] = False,
     max_size: Annotated[int | None, typer.Option(help="Largest row of the input; may add larger ones.")] = None,
     shape: Annotated[str | None, typer.Option(help="Only these sizes: batch=8,n=2048 or radices=8x8.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds for one case.")] = 10.0,
-    memory: Annotated[float, typer.Option(help="GiB the kernel's process may use; 0: no limit.")] = 8.0,
+    timeout: Annotated[float, typer.Option(help="Seconds for one case.")] = CASE_SECONDS,
+    memory: Annotated[float, typer.Option(help="GiB the kernel's process may use; 0: no limit.")] = MEMORY,
     untrusted: Annotated[
         bool, typer.Option("--untrusted", help="It may want to fool the judge: confine it, on cases nobody can know.")
     ] = False,
@@ -68,23 +68,21 @@ def check(
     path, _, name = kernel.rpartition(":")
     if not path or not name:
         _refuse(f"kernel: expected FILE.py:NAME, got {kernel!r}")
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(f"{op} {dtype}", total=cases)
+        with progress(f"{op} {dtype}") as advance:
             found = checking.check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
                 operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted, timed=time, peer=peer,
-                on_case=lambda done, total: progress.update(task, completed=done, total=total),
+                on_case=advance,
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),
             )  # fmt: skip
     except ValueError as error:
         _refuse(str(error))
     reproduction = reporting.script(found)
+    facts = reporting.as_dict(found)
     if as_json:
-        print(json.dumps(reporting.as_dict(found), indent=2, ensure_ascii=False))
+        print(Answer(facts["verdict"], facts["evidence"], facts["coverage"], found.exit_code, facts).text())
     else:
         print(reporting.as_text(found))
         if reproduction and script is None:

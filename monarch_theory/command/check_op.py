@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
+
+from monarch_theory.command.answer import Answer, say
 
 __all__ = ["check_op"]
 
@@ -25,8 +26,6 @@ def check_op(
     from monarch_theory.testing.check_op import check_op as checked
 
     try:
-        if cases < 1:
-            raise ValueError(f"cases: expected at least one, got {cases}")
         found = op_from(op)
         dtypes = found.dtypes() if dtype is None else (dtype_named(dtype, found),)
         reports = [checked(found, one, seed=seed, count=cases) for one in dtypes]
@@ -34,14 +33,11 @@ def check_op(
         raise typer.BadParameter(str(error)) from error
     codes = {report.exit_code for report in reports}
     code = 1 if 1 in codes else max(codes)
-    if as_json:
-        rows = [{"says": r.describe(), "worst": str(r.worst), "exit_code": r.exit_code} for r in reports]
-        verdict = ("right", "wrong", "undecided")[code]
-        answer = {"op": found.name, "verdict": verdict, "evidence": "measured", "dtypes": rows, "exit_code": code}
-        print(json.dumps(answer, ensure_ascii=False))
-        raise typer.Exit(code)
-    for report in reports:
-        print(report.describe())
-        if report.exit_code == 1:
-            print(f"    in {report.worst}")
+    rows = [{"says": r.describe(), "worst": str(r.worst), "exit_code": r.exit_code} for r in reports]
+    covered = f"{cases} cases in each of {', '.join(dtypes)}"
+    answer = Answer(
+        ("right", "wrong", "undecided")[code], "measured", covered, code, {"op": found.name, "dtypes": rows}
+    )
+    lines = [f"{r.describe()}\n    in {r.worst}" if r.exit_code == 1 else r.describe() for r in reports]
+    say(answer, as_json, lambda: print("\n".join(lines)))
     raise typer.Exit(code)

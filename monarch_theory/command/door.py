@@ -7,17 +7,19 @@ standard output; `--traceback` shows where a crash of this package happened.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib import metadata
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import typer
 
+from monarch_theory.command.answer import NOTHING, Answer
+from monarch_theory.command.harmless import encodable, harmless
+from monarch_theory.command.ranges import check_number
 from monarch_theory.command.rooms import Room, rooms
 
 __all__ = ["app_for", "run"]
@@ -26,7 +28,7 @@ DISTRIBUTION = "monarch-mixer-toolkit"
 COMPLETION = "_MONARCH_COMPLETE"
 """Set by the shell when it asks what may come next."""
 
-UNDECIDED, STOPPED = 2, 130
+UNDECIDED, STOPPED, TERMINATED = 2, 130, 143
 
 
 def run(arguments: list[str]) -> int:
@@ -36,24 +38,30 @@ def run(arguments: list[str]) -> int:
         arguments: as in `sys.argv[1:]`.
 
     Returns:
-        The exit code: that of the answer, 2 where there is none, 130 where the user stopped it.
+        The exit code: that of the answer, 2 where there is none, 130 where the user stopped it, 143 after SIGTERM.
     """
     where = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]
     name = f"monarch {arguments[0]}" if arguments and not arguments[0].startswith("-") else "monarch"
-    with redirect_stdout(Patient(sys.stdout)):
+    patient = Patient(sys.stdout)
+    with redirect_stdout(patient):
         try:
             app = app_for(arguments)
             if COMPLETION in os.environ:
                 app()
             command = typer.main.get_command(app)
+            hold_numbers(command)
             with command.make_context("monarch", list(arguments)) as context:
                 command.invoke(context)
             return 0
         except typer.Exit as ended:
+            if ended.exit_code and not patient.spoke:  # a machine that asked is told, too
+                return told(name, "no answer", "", arguments, ended.exit_code)
             return ended.exit_code
         except SystemExit as ended:
             return 0 if ended.code in (0, None) else UNDECIDED
+        except Terminated:
+            return told(name, "stopped", "stopped by SIGTERM", arguments, TERMINATED)
         except KeyboardInterrupt as stop:
             return told(name, "stopped", str(stop) or "stopped", arguments, STOPPED)
         except BrokenPipeError:
@@ -68,24 +76,58 @@ def why(error: Exception, shown: bool) -> tuple[str, str]:
     """The outcome that an exception is, and what to say of it; `shown`: its traceback has been printed."""
     message = getattr(error, "format_message", None)  # an error of click, whichever copy of click raised it
     if message is not None:
-        return "bad input", message()
+        named = getattr(error, "param", None) or getattr(error, "param_hint", None)
+        return "bad input", message() if named or not isinstance(error, typer.BadParameter) else error.message
     if isinstance(error, ModuleNotFoundError):
         return "not installed", missing(error)
     hint = "" if shown else "; --traceback shows where"
     return "crash", f"a fault of monarch, not an answer: {type(error).__name__}: {error}{hint}"
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: children end with us, and the exit code says why."""
+
+
+def on_terminate(number: int, frame: Any) -> NoReturn:
+    """What SIGTERM does, from the moment the door stands."""
+    raise Terminated
+
+
+def hold_numbers(command: Any) -> None:
+    """Have every number on the command line looked at, before the command runs, as `ranges` says."""
+
+    def checked(parameter: Any) -> Callable[..., Any]:
+        before = parameter.callback
+
+        def check(context: Any, given: Any, value: Any) -> Any:
+            check_number(given.name, value)
+            return value if before is None else before(context, given, value)
+
+        return check
+
+    for each in command.commands.values():
+        for parameter in each.params:
+            parameter.callback = checked(parameter)
+
+
 class Patient:
-    """Standard output whose reader may leave early: what is written after that goes nowhere, and raises nothing."""
+    """Standard output that never fails: a reader may leave early, an encoding may lack a character, a name hide codes.
+
+    What is written after the reader left goes nowhere. What a terminal would obey or an encoding cannot hold is spelled
+    out. So a verdict is printed whatever it quotes.
+    """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
+        self.spoke = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        return self._patiently(lambda: self.stream.write(text), len(text))
+        self.spoke = True
+        shown = encodable(harmless(text, coloured=self.stream.isatty()), getattr(self.stream, "encoding", None))
+        return self._patiently(lambda: self.stream.write(shown) and len(text), len(text))
 
     def flush(self) -> None:
         self._patiently(self.stream.flush, None)
@@ -172,8 +214,8 @@ def told(name: str, outcome: str, reason: str, arguments: list[str], code: int =
     """Say why there is no answer, for people and, where they asked for it, for machines; the exit code comes back."""
     reason = " ".join(reason.split())
     if reason:  # a command line without arguments has been given the help instead
-        print(f"{name}: {reason}", file=sys.stderr)
+        print(harmless(f"{name}: {reason}"), file=sys.stderr)
     if "--json" in arguments:
-        answer = {"verdict": "undecided", "evidence": "none", "outcome": outcome, "reason": reason, "exit_code": code}
-        print(json.dumps(answer, ensure_ascii=False))
+        facts = {"outcome": outcome, "reason": reason or "see standard error"}
+        print(Answer("no" if code == 1 else "undecided", "none", NOTHING, code, facts).text())
     return code

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from monarch_theory.command.answer import Answer, say
 
 __all__ = ["exercise"]
 
@@ -18,7 +19,7 @@ def exercise(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the inputs.")] = 0,
     timeout: Annotated[float, typer.Option(help="Seconds the answer may take.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Is an answer to an exercise of the lessons right? If not, the smallest input tried that shows it.
 
@@ -31,8 +32,9 @@ def exercise(
             {"number": row.number, "function": f"{row.name}({', '.join(row.arguments)})", "returns": row.task}
             for row in EXERCISES.values()
         ]
-        lines = (f"{row['number']}  {row['function']}\n     {row['returns']}" for row in rows)
-        print(json.dumps(rows, ensure_ascii=False) if as_json else "\n".join(lines))
+        listing = "\n".join(f"{row['number']}  {row['function']}\n     {row['returns']}" for row in rows)
+        listed = Answer("listed", "none", f"{len(rows)} exercises", 0, {"exercises": rows})
+        say(listed, as_json, lambda: print(listing))
         return
     if number not in EXERCISES:
         raise typer.BadParameter(f"number: expected one of {', '.join(EXERCISES)}, got {number!r}")
@@ -40,13 +42,11 @@ def exercise(
     if answer is None:
         raise typer.BadParameter(f"FILE.py: expected a file that defines {wanted.name}, got nothing")
     found = grade(wanted, answer, seed=seed, timeout=timeout)
-    if as_json:
-        facts = {"verdict": found.verdict, "evidence": found.evidence, "reason": found.reason, "tried": found.tried}
-        whole = facts | {"smallest": found.smallest, "exit_code": found.exit_code, "exercise": number, "seed": seed}
-        print(json.dumps(whole, ensure_ascii=False))
-    else:
-        print(f"{found.verdict}  exercise {number}, {wanted.name}({', '.join(wanted.arguments)})")
-        print(f"  {found.reason}")
-        if found.verdict != "undecided":
-            print(f"  evidence: {found.evidence}, seed {seed}")
+    facts = {"reason": found.reason, "tried": found.tried, "smallest": found.smallest}
+    facts |= {"exercise": number, "seed": seed}
+    lines = [f"{found.verdict}  exercise {number}, {wanted.name}({', '.join(wanted.arguments)})", f"  {found.reason}"]
+    if found.verdict != "undecided":
+        lines.append(f"  evidence: {found.evidence}, seed {seed}")
+    graded = Answer(found.verdict, found.evidence, f"{found.tried} inputs", found.exit_code, facts)
+    say(graded, as_json, lambda: print("\n".join(lines)))
     raise typer.Exit(found.exit_code)

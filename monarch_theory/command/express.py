@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-import traceback
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from monarch_theory.command import user_matrix
+from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
@@ -33,12 +32,13 @@ from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.sandbox import Sandbox, SandboxError
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
 SOURCE = (
     "FILE.npy; FILE.py:NAME for an array, operator, layer or linear function; FILE:NAME of a .safetensors, .npz, .pt "
     "or .onnx, or without NAME a comparison over all its matrices"
 )
-MEMBER, NOT_MEMBER, UNDECIDED = 0, 1, 2
+VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided", 2)}
 
 
 def express(
@@ -55,7 +55,8 @@ def express(
     size: Annotated[int, typer.Option(help="number of inputs, for a linear function in FILE.py")] = 0,
     search: Annotated[int, typer.Option(help="steps of the heuristic search for a better row and column order")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="of the search, and of FILE.py")] = 0,
-    timeout: Annotated[float, typer.Option(help="seconds FILE.py may take")] = 300.0,
+    timeout: Annotated[float, typer.Option(help="seconds FILE.py may take")] = SECONDS,
+    memory: Annotated[float, typer.Option(help="GiB FILE.py may take, 0 for no limit")] = MEMORY,
     compare_all: Annotated[bool, typer.Option("--compare", help="every family on this one matrix")] = False,
     calibration: Annotated[Path | None, typer.Option(help="FILE.npy of inputs (samples, inputs), to weigh by")] = None,
     write: Annotated[Path | None, typer.Option(help="save the factors found, as FILE.safetensors")] = None,
@@ -88,7 +89,7 @@ def express(
             _checkpoint(source, calibration, write, as_json)
             return
         with progress("reading"):
-            matrix = read_source(source, size, seed, timeout)
+            matrix = read_source(source, size, seed, timeout, memory or None)
 
         def chosen_class() -> MonarchClass:
             return _class(matrix.shape, order, radices, output_radices, convention, rank)
@@ -114,20 +115,19 @@ def express(
         if search:
             known["search"] = _search(matrix, kind, search, seed)
         if png is not None:
-            draw(matrix, found, png)
             known["png"] = str(png)
         if write is not None:
             known["written"] = _write_one(write, matrix, found, family)
-        print(json.dumps(known, allow_nan=False) if as_json else text(matrix, found, known))
     except (ValueError, TypeError, SandboxError, OSError) as error:
-        fail(str(error))
+        raise typer.BadParameter(str(error)) from error
     except MemoryError:
-        fail(f"{source}: expected a matrix that fits into memory, dense")
-    except Exception:
-        # Python's own status for a crash is 1, which here would say "not a member"
-        traceback.print_exc()
-        raise typer.Exit(UNDECIDED) from None
-    raise typer.Exit({True: MEMBER, False: NOT_MEMBER, None: UNDECIDED}[found.member])
+        raise typer.BadParameter(f"{source}: expected a matrix that fits into memory, dense") from None
+    verdict, code = VERDICTS[found.member]
+    rows, columns = matrix.shape
+    answer = Answer(verdict, found.evidence, f"all {rows * columns} entries, {1 + len(around)} classes", code, known)
+    say(answer, as_json, lambda: print(text(matrix, found, known)))
+    draw_to(png, lambda file: draw(matrix, found, file))
+    raise typer.Exit(code)
 
 
 def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ def _compare(
             report((done + 1) / len(matrices))
     if not found:
         raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
-    known = comparison_facts(source, found, left_out)
+    known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
     if write is not None:
         stored = {}
         for one in found:
@@ -209,7 +209,8 @@ def _compare(
                 stored[one.name] = one.member(place).cast(matrices[one.name].values.dtype)
         write_members(write, stored)
         known["written"] = str(write)
-    print(json.dumps(known, allow_nan=False) if as_json else comparison_text(found, left_out))
+    covered = f"{len(found)} matrices, {len(left_out)} arrays left out"
+    say(Answer("compared", "measured", covered, 0, known), as_json, lambda: print(comparison_text(found, left_out)))
 
 
 def _checkpoint(source: str, calibration: Path | None, write: Path | None, as_json: bool) -> None:
@@ -223,19 +224,13 @@ def _checkpoint(source: str, calibration: Path | None, write: Path | None, as_js
     _compare(source, matrices, left_out, calibration, write, as_json)
 
 
-def fail(message: str) -> NoReturn:
-    """One line on standard error; nothing was decided."""
-    print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(UNDECIDED)
-
-
-def read_source(source: str, size: int, seed: int, timeout: float) -> Matrix:
+def read_source(source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY) -> Matrix:
     """The matrix; `ValueError` or `SandboxError` where there is none."""
     path, _, name = source.rpartition(":")
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
-        return read_matrix(_from_python(Path(path), name, size, seed, timeout), name=source)
+        return read_matrix(_from_python(Path(path), name, size, seed, timeout, memory), name=source)
     if path.endswith(SUFFIXES):
         return _one_of(Path(path), name)
     if size:
@@ -266,10 +261,10 @@ def _one_of(path: Path, name: str) -> Matrix:
     return replace(found, name=f"{path}:{name}")
 
 
-def _from_python(path: Path, name: str, size: int, seed: int, timeout: float) -> np.ndarray:
+def _from_python(path: Path, name: str, size: int, seed: int, timeout: float, memory: float | None) -> np.ndarray:
     address = np.frombuffer(f"{path.resolve()}:{name}".encode(), np.uint8)
     try:
-        with Sandbox(user_matrix.__file__, "matrix", timeout=timeout, seed=seed) as sandbox:
+        with Sandbox(user_matrix.__file__, "matrix", timeout=timeout, memory=memory, seed=seed) as sandbox:
             sandbox.load()
             found = sandbox.evaluate(address, np.array([size]))[0]
     except SandboxError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from itertools import count
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.progress import progress
 
 __all__ = ["mutants"]
 
@@ -35,31 +35,28 @@ def mutants(
 
     known = sorted({m.library for m in MUTANTS} | {k.library for k in RIGHT})
     if library not in (None, *known):
-        print(f"library: expected one of {', '.join(known)}, got {library!r}", file=sys.stderr)
-        raise typer.Exit(2)
-    if runs < 0:
-        print(f"runs: expected at least zero, got {runs}", file=sys.stderr)
-        raise typer.Exit(2)
+        raise typer.BadParameter(f"library: expected one of {', '.join(known)}, got {library!r}")
     wrong = tuple(m for m in MUTANTS if library in (None, m.library) and not exploits)
     right = tuple(k for k in RIGHT if library in (None, k.library))
     cheats = tuple(e for e in EXPLOITS if library is None)
     honest = tuple(h for h in HONEST if library is None)
     runs = 0 if exploits else runs
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("mutants", total=len(wrong))
-        caught = run_mutants(
-            wrong, seed=seed, on_mutant=lambda name: progress.update(task, description=name, advance=1)
-        )
-        clean_task = progress.add_task("right kernels", total=runs)
-        clean = run_clean(
-            right, runs=runs, seed=seed,
-            on_runs=lambda name, done: progress.update(clean_task, description=name, advance=done),
-        ) if runs else []  # fmt: skip
-        cheats_task = progress.add_task("exploits", total=len(cheats) + len(honest))
+    numbers, done = count(1), 0
+    with progress("mutants") as advance:
+        caught = run_mutants(wrong, seed=seed, on_mutant=lambda name: advance(next(numbers), len(wrong), name))
+
+    with progress("right kernels") as advance:
+
+        def on_runs(name: str, more: int) -> None:
+            nonlocal done
+            done += more
+            advance(done, runs, name)
+
+        clean = run_clean(right, runs=runs, seed=seed, on_runs=on_runs) if runs else []
+    numbers = count(1)
+    with progress("exploits") as advance:
         tried, fair = (
-            try_exploits(some, on_kernel=lambda name: progress.update(cheats_task, description=name, advance=1))
+            try_exploits(some, on_kernel=lambda name: advance(next(numbers), len(cheats) + len(honest), name))
             for some in (cheats, honest)
         )
     escaped = [c for c in caught if c.verdict is Verdict.RIGHT]
@@ -107,13 +104,12 @@ def mutants(
             ],
         },
     }  # fmt: skip
-    if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
-        _print(summary)
-    if not (caught or summary["clean_runs"] or tried):
-        raise typer.Exit(2)
-    raise typer.Exit(int(bool(escaped or alarms or summary["blamed"] or summary["stopped"] < len(tried))))
+    faulty = escaped or alarms or summary["blamed"] or summary["stopped"] < len(tried)
+    code = int(bool(faulty)) if caught or summary["clean_runs"] or tried else 2
+    covered = f"{summary['mutants']} mutants, {summary['clean_runs']} runs of right kernels, {len(tried)} exploits"
+    answer = Answer(("right", "wrong", "undecided")[code], "measured", covered, code, summary)
+    say(answer, as_json, lambda: _print(summary))
+    raise typer.Exit(code)
 
 
 def _print(summary: dict[str, Any]) -> None:

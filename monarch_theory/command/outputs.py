@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from monarch_theory.command.harmless import harmless
+
 __all__ = ["check_file", "check_picture", "write"]
 
 
@@ -42,4 +44,4 @@ def write(path: Path | None, act: Callable[[Path], object]) -> None:
     try:
         act(path)
     except (OSError, ValueError) as error:
-        print(f"warning: {path} was not written: {error}", file=sys.stderr)
+        print(harmless(f"warning: {path} was not written: {error}"), file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.progress import progress
 from monarch_theory.proving import (
     CannotRunError,
@@ -49,8 +49,7 @@ def prove(
         place = folder or proofs_folder()
         proofs = find_proofs(place, theorems or ())
     except CannotRunError as error:
-        typer.echo(f"monarch prove: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.BadParameter(str(error)) from error
     missing = why_no_coq() if coq else "--no-coq was given"
     verdicts: dict[str, CoqVerdict] = {}
     rows = [_checked(proof) for proof in proofs]
@@ -61,22 +60,30 @@ def prove(
             unable = without_library(place, mechanised)
             able = [name for name in mechanised if name not in unable]
             with progress("Coq") as report:
-                verdicts = check_with_coq(place, able, lambda done, total: report(done / max(total, 1)))
+                verdicts = check_with_coq(place, able, report)
         except CannotRunError as error:
-            typer.echo(f"monarch prove: {error}", err=True)
-            raise typer.Exit(2) from error
+            raise typer.BadParameter(str(error)) from error
     summary = [_row(proof, *row, verdicts.get(proof.name)) for proof, row in zip(proofs, rows, strict=True)]
     unable |= dict.fromkeys(mechanised, missing) if missing else {}
     reasons = ", ".join(sorted(set(unable.values())))
     without = f"{len(unable)} machine-checked proofs were not run: {reasons}" if unable else None
     failed = [row["theorem"] for row in summary if row["holds"] is False]
     stuck = [row["theorem"] for row in summary if row["holds"] is None]
-    if as_json:
-        document = {"folder": str(place), "coq": None if missing else coq_version(), "note": without, "proofs": summary}
-        print(json.dumps(document | {"holds": not failed and not stuck}, indent=2, ensure_ascii=False))
-    else:
-        _print(summary, without)
-    raise typer.Exit(1 if failed else 2 if stuck else 0)
+    document = {"folder": str(place), "coq": None if missing else coq_version(), "note": without, "proofs": summary}
+    code = 1 if failed else 2 if stuck else 0
+    verdict = ("holds", "does not hold", "undecided")[code]
+    answer = Answer(verdict, *_known(summary), code, document | {"holds": not failed and not stuck})
+    say(answer, as_json, lambda: _print(summary, without))
+    raise typer.Exit(code)
+
+
+def _known(summary: list[dict[str, Any]]) -> tuple[str, str]:
+    """The weakest evidence among the statements, which a verdict on all of them rests on; and what was covered."""
+    exact, measured = (sum(row[f"{kind}_instances"] for row in summary) for kind in ("exact", "measured"))
+    machine = sum(bool(row["coq"]) and not row["coq"]["problem"] for row in summary)
+    weakest = "measured" if measured else "exact" if exact else "none"
+    covered = f"{len(summary)} statements: {exact} exact instances, {measured} measured, {machine} machine-checked"
+    return weakest, covered
 
 
 def _checked(proof: Proof) -> tuple[Result | None, str, float]:
@@ -84,7 +91,7 @@ def _checked(proof: Proof) -> tuple[Result | None, str, float]:
     start = time.perf_counter()
     try:
         with progress(proof.name) as report:
-            result = run_check(proof, lambda done, total: report(done / max(total, 1)))
+            result = run_check(proof, report)
     except CannotRunError as error:
         return None, str(error), time.perf_counter() - start
     return result, "", time.perf_counter() - start

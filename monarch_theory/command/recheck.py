@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from monarch_theory.command.answer import Answer, say
 
 __all__ = ["recheck"]
 
@@ -23,13 +24,10 @@ def recheck(
     from monarch_theory.leaks.dependence.recheck import CertificateError, recheck_file
 
     try:
-        answer = {"verdict": "right", "evidence": "proved", "reason": recheck_file(file), "exit_code": 0}
+        answer = Answer("right", "proved", "every step of the certificate", 0, {"reason": recheck_file(file)})
     except CertificateError as error:
-        answer = {"verdict": "wrong", "evidence": "exact", "reason": str(error), "exit_code": 1}
+        answer = Answer("wrong", "exact", "the steps up to the one named", 1, {"reason": str(error)})
     except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
         raise typer.BadParameter(f"file: expected a certificate, got {type(error).__name__}: {error}") from error
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
-    else:
-        print(f"{answer['verdict']}  {file}\n  {answer['reason']}")
-    raise typer.Exit(int(answer["exit_code"]))  # type: ignore[call-overload]
+    say(answer, as_json, lambda: print(f"{answer.verdict}  {file}\n  {answer.facts['reason']}"))
+    raise typer.Exit(answer.exit_code)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.limits import MEMORY
 
 __all__ = ["Exercise", "Graded", "grade"]
 
@@ -77,7 +78,7 @@ def grade(exercise: Exercise, path: str | Path, *, seed: int = 0, timeout: float
         return _graded_kernel(exercise, path, seed, timeout)
     tried = 0
     try:
-        with Sandbox(path, exercise.name, timeout=timeout, memory=4.0, seed=seed) as child:
+        with Sandbox(path, exercise.name, timeout=timeout, memory=MEMORY, seed=seed) as child:
             child.load()
             for arrays in exercise.inputs(np.random.default_rng(seed)):
                 named = dict(zip(exercise.arguments, arrays, strict=True))

@@ -24,6 +24,7 @@ from monarch_theory.expressivity.membership import (
 from monarch_theory.expressivity.projection import Projection, project
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
+from monarch_theory.notebook import as_html
 
 __all__ = [
     "Examination",
@@ -79,6 +80,12 @@ class Examination:
     def compression(self) -> float:
         """Entries of the matrix for each stored scalar."""
         return self.approximation.size / self.parameters
+
+    def _repr_html_(self) -> str:
+        verdict = {True: "member", False: "not a member", None: "undecided"}[self.member]
+        facts = {"evidence": self.evidence, "of": self.setting, "covers": self.scope, "parameters": self.parameters}
+        facts |= {"distance": f"{self.distance:.3e}", "no member is nearer than": f"{self.lower_bound:.3e}"}
+        return as_html(verdict, {True: "yes", False: "no", None: "undecided"}[self.member], facts)
 
 
 @dataclass(frozen=True)

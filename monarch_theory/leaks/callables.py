@@ -25,6 +25,7 @@ from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
+from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
@@ -110,6 +111,11 @@ class Report:
     def partial(self) -> bool:
         """Whether not all cuts were tested."""
         return self.cuts_tested < self.cuts_total
+
+    def _repr_html_(self) -> str:
+        cuts = f"{self.cuts_tested} of {self.cuts_total} cuts" if self.cuts_total else ""
+        facts = {"evidence": self.evidence, "reason": self.reason, "tried": self.covered, "coverage": cuts, "n": self.n}
+        return as_html(self.verdict, ("yes", "no", "undecided")[self.exit_code], facts)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; the map as nested lists."""

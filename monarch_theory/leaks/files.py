@@ -19,6 +19,7 @@ from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
 __all__ = ["Agree", "check_file"]
 
@@ -156,8 +157,8 @@ def check_file(
     contract: Contract | None = None,
     stride: tuple[int, int] = (1, 0),
     agree: Agree | None = None,
-    timeout: float = 300.0,
-    memory: float | None = 8.0,
+    timeout: float = SECONDS,
+    memory: float | None = MEMORY,
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,

@@ -20,6 +20,7 @@ import numpy as np
 
 import monarch_theory
 from monarch_theory.sandbox import wire
+from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
 __all__ = ["Described", "Sandbox"]
@@ -76,8 +77,8 @@ class Sandbox:
         path: str | Path,
         name: str,
         *,
-        timeout: float = 300.0,
-        memory: float | None = None,
+        timeout: float = SECONDS,
+        memory: float | None = MEMORY,
         seed: int = 0,
         init: Any = None,
     ):

@@ -52,8 +52,8 @@ class Task:
     cases: int
     seed: int | None
     untrusted: bool = True
-    timeout: float = 10.0
-    memory: float | None = 8.0
+    timeout: float = CASE_SECONDS
+    memory: float | None = MEMORY
     depends: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from monarch_theory import formats
+from monarch_theory.notebook import as_html
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.confinement import STARTING, Confinement
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
@@ -131,6 +133,13 @@ class Report:
         """Cases the kernel declined."""
         return self.coverage.refused
 
+    def _repr_html_(self) -> str:
+        cause = f"{self.failure.cause.name}: {self.failure.cause.detail}" if self.failure else ""
+        facts = {"evidence": f"measured, {self.cases} cases, seed {self.seed}", "message": self.message, "cause": cause}
+        ratio = "" if self.worst is None else f"{self.worst.ratio:.3g}"
+        facts |= {"kernel": self.kernel, "op": self.op.name, "dtype": self.dtype, "worst error / bound": ratio}
+        return as_html(self.verdict.value, ("yes", "no", "undecided")[self.exit_code], facts)
+
 
 IN_PLACE, SELDOM = 3, 12
 """One case in so many is also run on other data in the same arrays: of a kernel that is not trusted, and of others."""
@@ -226,8 +235,8 @@ def check(
     *,
     seed: int | None = None,
     cases_wanted: int = 200,
-    timeout: float = 10.0,
-    memory: float | None = 4.0,
+    timeout: float = CASE_SECONDS,
+    memory: float | None = MEMORY,
     face: str = "auto",
     accumulate: str | None = None,
     intermediate: str | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.bundle import program
 from monarch_theory.sandbox.confinement import WALLS, Confined, Confinement, oracles
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
 
@@ -140,8 +141,9 @@ class Kernel:
     """
 
     def __init__(
-        self, path: str | Path, name: str, *, timeout: float = 10.0, memory: float | None = 4.0, face: str = "auto",
-        load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS, patterns: bool = True,
+        self, path: str | Path, name: str, *, timeout: float = CASE_SECONDS, memory: float | None = MEMORY,
+        face: str = "auto", load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS,
+        patterns: bool = True,
     ):  # fmt: skip
         self.path, self.name, self.face = str(Path(path).resolve()), name, face
         self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout

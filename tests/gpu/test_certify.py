@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import typer
+from command_line import conforms
 from typer.testing import CliRunner
 
 from monarch_gpu.certify import certify, drop_padding
@@ -60,6 +61,7 @@ def test_command():
     app.command()(command)
     result = CliRunner().invoke(app, ["tiny", "--n", "4", "--leak", "1", "--json"])
     found = json.loads(result.stdout)
+    conforms("certify", found)
     assert result.exit_code == 1 and found["leaking"] == ["transformer.h.1.sequence_mixer"]
     assert CliRunner().invoke(app, ["tiny", "--n", "4"]).exit_code == 0
     for wrong in (["tiny", "--n", "1000"], ["tiny", "--leak", "4"], ["no-such-file"]):

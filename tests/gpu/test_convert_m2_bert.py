@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import torch
 import typer
+from command_line import asked, conforms
 from safetensors.torch import save_file
 from torch.nn.functional import layer_norm, linear
 from typer.testing import CliRunner
@@ -412,10 +413,9 @@ app.command()(command)
 
 
 def told(*arguments):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), (
-        result.output
-    )
+    result = asked("convert", *arguments)
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1, result.output
+    assert result.stderr.startswith("monarch convert: "), result.output
     return result.stderr
 
 
@@ -431,6 +431,7 @@ def test_the_command_prints_a_receipt(tmp_path):
     assert words.exit_code == 0, words.output
     assert "none left over" in words.stdout and "short_logits: largest difference" in words.stdout
     receipt = json.loads(CliRunner().invoke(app, [*options, "--json"]).stdout)
+    conforms("convert", receipt)
     assert receipt["total"] == len(w) and receipt["left_over"] == 0
     assert set(receipt["differences"]) == {"logits", "short_logits"} and max(receipt["differences"].values()) < 1e-12
     with torch.no_grad():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 import typer
+from command_line import asked
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
@@ -81,10 +82,10 @@ DAMAGE = {
 
 def told(*arguments):
     """One line on standard error, exit 2."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    result = asked(*arguments)
     assert result.exit_code == 2, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith(("error: ", f"monarch {arguments[0]}: ")), result.stderr
     return result.stderr
 
 

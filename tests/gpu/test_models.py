@@ -154,7 +154,7 @@ def test_models_command_prints_pure_json():
 
     app = typer.Typer()
     app.command()(models)
-    rows = json.loads(CliRunner().invoke(app, ["--json", "--recount"]).stdout)
+    rows = json.loads(CliRunner().invoke(app, ["--json", "--recount"]).stdout)["models"]
     assert [r["name"] for r in rows] == [p.name for p in PUBLISHED]
     assert all(r["parameters"] == r["counted"] and {"reported", "difference"} <= r.keys() for r in rows)
     assert {r["transformer"] for r in rows if r["architecture"] == "monarch-mixer"} <= {r["name"] for r in rows}
