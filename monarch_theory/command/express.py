@@ -14,6 +14,7 @@ import typer
 from monarch_theory.command import user_matrix
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.outputs import check_file, check_picture
+from monarch_theory.command.outputs import write as draw_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint

@@ -21,6 +21,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.testing.check import check, dtype_named, op_from
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.provenance import digest, sources_of, surroundings
