@@ -116,7 +116,8 @@ def causal(
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
     contract, agree, refused = asked_contract(
         n, shape, agreements(truncated, padding, same_as), (stride, offset), lookahead=lookahead,
-        strict=strict, within=window, first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
+        strict=strict, within=window, first=prefix, block=blocks, packed=numbers(documents, "documents"),
+        mask=mask, batch=batch,
     )  # fmt: skip
     if refused is not None:
         report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
