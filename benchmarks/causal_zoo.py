@@ -55,12 +55,14 @@ SIZES: tuple[dict[str, Any], ...] = (
 
 def built(name: str, n: int) -> tuple[Logits | None, str]:
     """A class as a map of tokens to logits, in double precision where it computes in that; or why there is none."""
-    why = ""
+    why, decoder = "", {}
+    if getattr(getattr(transformers, name).config_class(), "is_decoder", None) is False:
+        decoder = {"is_decoder": True}
     for sizes in SIZES:
         for dtype in (torch.float64, torch.float32):
             torch.manual_seed(0)
             try:
-                model = Logits(tiny(getattr(transformers, name), sizes).to(dtype)).eval()
+                model = Logits(tiny(getattr(transformers, name), sizes | decoder).to(dtype)).eval()
                 model(torch.zeros(1, n, dtype=torch.int64))
             except TooLongError:
                 raise

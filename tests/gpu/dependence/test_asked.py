@@ -207,6 +207,7 @@ def test_other_contracts_of_a_file_are_proved_too(models):
 def test_a_function_of_arrays_has_no_graph(models):
     report = asked(models, "plain", shape="n")
     assert report.verdict == "causal" and report.evidence.startswith("measured")
+    assert not any("graph" in note for note in report.notes)
 
 
 ONE = Judged("output", (1, 8, 4), "float64", "causal", None)
