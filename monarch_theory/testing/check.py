@@ -355,9 +355,11 @@ def check(
             if unexpected:
                 failure = why(unexpected[0])
                 return shown(Verdict.EXCEPTION, failure)
-            forged = kernel.is_in_step() if untrusted else ""
-            if forged:
+            forged, changed = kernel.farewell()
+            if forged and untrusted:
                 return report(Verdict.CRASH, forged)
+            if changed:
+                return report(Verdict.STALE, "a result changed some time after it was returned")
     except SandboxError as error:
         return report(Verdict.UNDECIDED, str(error))
     for seen in declined:

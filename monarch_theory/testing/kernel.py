@@ -232,16 +232,19 @@ class Kernel:
         except ValueError as error:
             raise SandboxError(Outcome.CRASH, f"timing: the child's answer was garbled ({error})") from error
 
-    def is_in_step(self) -> str:
-        """Why the process is not waiting for the next request, as it is where no answer was forged; or empty."""
+    def farewell(self) -> tuple[str, bool]:
+        """(why the process is not waiting for the next request, as it is where no answer was forged; or empty,
+        whether a result changed some time after it was returned)."""
         if self._process is None:
-            return ""
+            return "", False
         try:
-            self._process.ask({"do": "rest"}, seconds=self.timeout)
+            answer, _ = self._process.ask({"do": "rest"}, seconds=self.timeout)
         except SandboxError as error:
             self.close()
-            return error.message
-        return ""
+            return error.message, False
+        if type(answer.get("changed")) is not bool:
+            return "the last answer was garbled", False
+        return "", answer["changed"]
 
     def _load(self, process: KernelProcess) -> None:
         header = {"do": "load", "path": self.path, "name": self.name, "face": self.face, "patterns": self.patterns}

@@ -18,7 +18,7 @@ from monarch_theory.testing.secret import unforeseen
 
 SAMPLE = (
     "patches_whatever_serves", "forges_a_refusal", "reads_the_judges_memory", "knows_the_seed", "remembers_by_address",
-    "recognises_the_poison", "right_for_listed_sizes_only", "a_lazy_object",
+    "a_thread_spoils_it_later", "recognises_the_poison", "right_for_listed_sizes_only", "a_lazy_object",
 )  # fmt: skip
 
 
