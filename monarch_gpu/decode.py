@@ -7,6 +7,8 @@ belong to blocks of U inputs: a block is convolved with these lags by one FFT of
 steps after its last input came, and until then its work is spread in pieces of some channels, the earliest deadline
 first. Every pair (input j, output i ≥ j) is served once: its lag says by which level, its input by which block.
 
+A prompt that is known at once is sent on by one FFT, and what is left after tokens were taken back is sent anew.
+
 No deadline is ever missed: level U asks for p_U pieces every U steps, which are due U steps later. With at least
 Σ p_U / U pieces a step, earliest-deadline-first meets them all (Liu and Layland 1973, Theorem 7).
 """
@@ -103,7 +105,9 @@ class OnlineConvolution:
             out[a:b] = irfft(product, n=size)[..., first : first + out.shape[-1]]
 
     def settle(self) -> None:
-        """Send what all inputs so far contribute to all outputs to come."""
+        """Send what all inputs so far contribute to all outputs to come, if that is not so already."""
+        if self.settled:
+            return
         self.queue, self.origin, self.settled = [], self.position, True
         rest = self.pending[..., self.position :]
         if not self.position:
@@ -120,8 +124,7 @@ class OnlineConvolution:
         i = self.position
         if i == self.length:
             raise ValueError(f"step: expected at most {self.length} inputs, the length of the filter")
-        if not self.settled:
-            self.settle()
+        self.settle()
         self.inputs[..., i] = u.t()
         lags = min(i + 1 - self.origin, self.near.shape[-1])
         recent = self.inputs[..., i + 1 - lags : i + 1] * self.near[..., self.near.shape[-1] - lags :]
@@ -197,6 +200,10 @@ class MixerCache:
         other.long, other.recent = self.long.fork(rows), self.recent[rows]
         return other
 
+    def settle(self) -> None:
+        """Do now what the next step would have to do besides its own work."""
+        self.long.settle()
+
     def rewind(self, count: int) -> None:
         if count:
             self.long.rewind(count)
@@ -232,6 +239,9 @@ class AttentionCache:
         other = copy.copy(self)
         other.seen, other.shown = self.seen[:, rows], self.shown[rows]
         return other
+
+    def settle(self) -> None:
+        """There is nothing to do."""
 
     def rewind(self, count: int) -> None:
         self.position -= count
@@ -295,6 +305,8 @@ class Decoder:
         for start in range(0, n, some):
             shown = None if mask is None else mask[:, start : start + some]
             x = self.run(input_ids[:, start : start + some], shown, step=False)
+        for cache in self.caches:
+            cache.settle()
         return self.model.logits(self.model.transformer.ln_f(x[:, -1]))
 
     def step(self, input_ids: Tensor) -> Tensor:
@@ -356,7 +368,7 @@ class Decoder:
         return other
 
     def rewind(self, count: int) -> None:
-        """Take the last tokens back.
+        """Take the last tokens back. The next step then takes as long as a transform of all that is left.
 
         Raises:
             ValueError: more than there are, or than `rewind` allows.

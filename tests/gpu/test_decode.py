@@ -72,8 +72,9 @@ class Recorded(OnlineConvolution):
         return y
 
     def settle(self):
-        super().settle()
-        self.served[:, : self.position, self.position :] = 1
+        if not self.settled:
+            super().settle()
+            self.served[:, : self.position, self.position :] = 1
 
 
 @pytest.mark.parametrize(("length", "grain"), [(1, 1), (2, 1), (37, 2**17), (64, 200), (130, 100), (200, 1)])
@@ -86,6 +87,13 @@ def test_every_pair_is_served_once_in_time_and_no_step_does_more_than_its_share(
     assert (online.served == np.triu(np.ones((length, length), dtype=int))).all()
     assert online.late == 0 and online.most <= online.each_step
     assert online.each_step >= sum(len(parts) / size for size, parts in online.parts.items())
+
+
+def test_the_first_step_after_a_prompt_has_no_more_to_do_than_others():
+    decoder = Decoder(built(CONFIG), 1, N)
+    with torch.no_grad():
+        decoder.prefill(torch.zeros(1, 5, dtype=torch.long), chunk=2)
+    assert all(cache.long.settled and cache.long.origin == 5 for cache in decoder.caches)
 
 
 def test_a_share_that_is_too_small_misses_a_deadline(monkeypatch):
