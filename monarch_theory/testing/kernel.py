@@ -132,8 +132,9 @@ class Kernel:
         """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`."""
         self.calls += 1
         header = {
-            "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
-            "options": dict(case.op.options(case.shape)), "out": out,
+            "do": "call", "dtypes": case.dtypes, "layouts": case.layouts, "repeat": repeat,
+            "options": dict(case.op.options(case.shape)), "out": out, "returns": case.dtype,
+            "updates": [list(case.arrays).index(name) for name in case.op.updates],
         }  # fmt: skip
         try:
             process = self._running()

@@ -20,7 +20,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,11 @@ def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
     return view, buffer
 
 
+def other_data(values: np.ndarray) -> np.ndarray:
+    """Negated numbers; indices in the reverse order."""
+    return -values if values.dtype.kind != "i" else np.ascontiguousarray(values[(slice(None, None, -1),) * values.ndim])
+
+
 def expandable(values: np.ndarray) -> bool:
     """Whether one slice along the first axis, repeated, is the whole."""
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
@@ -115,7 +120,7 @@ class KernelServer:
         given, buffers = [], []
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
             view, buffer = self.laid_out(self.carrier(values, dtype), layout)
-            given.append(self.to_face(view, dtype, records=layout == "recorded"))
+            given.append(self.to_face(view, dtype, records=layout == "recorded" and values.dtype.kind != "i"))
             buffers.append((buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         if not self.accepts(given, options):
@@ -136,10 +141,11 @@ class KernelServer:
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
-            view, _ = self.laid_out(self.carrier(-arrays[0], dtype), header["layouts"][0])
+            view, _ = self.laid_out(self.carrier(other_data(arrays[0]), dtype), header["layouts"][0])
             self.once([self.to_face(view, dtype), *given[1:]], options, header)
             now = self.arrays_of(first.returned)
-            answer["aliased"] = any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=True))
+            # what an op updates comes after what it returns
+            answer["aliased"] = any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=False))
             second = [a for a, _ in self.once(given, options, header).arrays]
             if [a.tobytes() for a in second] != [k.tobytes() for k in kept]:
                 again = tuple(np.array(a, order="C") for a in second)
@@ -165,21 +171,33 @@ class KernelServer:
 
     def _once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Returned:
         """One call, and the arrays it gave."""
-        dtype = header["dtypes"][0]
+        dtype = header["returns"]
         held_in = carrier_of(dtype)
-        poison_freed(header["out"], held_in)
+        shapes = header["out"][: len(header["out"]) - len(header["updates"])]
+        poison_freed(shapes, held_in)
         out, views = None, []
-        if self.takes_out and header["out"]:
+        if self.takes_out and shapes:
             # what is written into has one element for each index
             layout = header["layouts"][0] if header["layouts"][0] not in ("expanded", "recorded") else "contiguous"
-            held = (np.empty(shape, dtype=held_in) for shape in header["out"])
+            held = (np.empty(shape, dtype=held_in) for shape in shapes)
             views = [self.laid_out(self.carrier(array, dtype), layout) for array in held]
             outs = tuple(self.to_face(poisoned(view), dtype) for view, _ in views)
             out = outs[0] if len(outs) == 1 else outs
+        before = [self.copied(given[i]) for i in header["updates"]]
         with user_code("the kernel", self.path):
             returned = self.kernel(*given, **options, **({} if out is None else {"out": out}))
             returned = out if returned is None and out is not None else returned
-        return Returned(returned, self.arrays_of(returned), views)
+        found = Returned(returned, self.arrays_of(returned), views)
+        if not header["updates"]:
+            return found
+        updated = [from_plain(*as_plain(self.copied(given[i]))) for i in header["updates"]]
+        for i, kept in zip(header["updates"], before, strict=True):
+            given[i][...] = kept
+        return replace(found, arrays=found.arrays + updated)
+
+    def copied(self, array: Any) -> Any:
+        """An argument that the kernel overwrites, before or after."""
+        return array.detach().clone() if self.face == "torch" else array.copy()
 
     def arrays_of(self, returned: Any) -> list[tuple[np.ndarray, str]]:
         """Every output as an array and the name of its dtype."""
