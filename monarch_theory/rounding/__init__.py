@@ -42,14 +42,21 @@ from monarch_theory.formats import (
     unit_roundoff,
 )
 from monarch_theory.rounding.functions import (
+    centred,
     divide,
     exponential,
+    gelu,
+    gelu_slope,
     maximum,
     sigmoid,
+    silu,
+    silu_slope,
+    sine,
     softmax,
     square_root,
     subtract,
     total,
+    variance,
 )
 from monarch_theory.rounding.model import (
     ALGORITHMS,
@@ -74,6 +81,7 @@ from monarch_theory.rounding.running import (
     store,
     strassen_growth,
 )
+from monarch_theory.rounding.tracked import Tracked, tracked
 from monarch_theory.rounding.transforms import (
     any_fourier_growth,
     any_fourier_growth_in_norm,
@@ -102,9 +110,11 @@ __all__ = [
     "ErrorModel",
     "Format",
     "Running",
+    "Tracked",
     "add",
     "any_fourier_growth",
     "any_fourier_growth_in_norm",
+    "centred",
     "convolution_bound",
     "convolution_bound_in_norm",
     "correlation_gradient_bound",
@@ -121,6 +131,8 @@ __all__ = [
     "fourier_growth",
     "fourier_growth_in_norm",
     "gamma",
+    "gelu",
+    "gelu_slope",
     "grain_of",
     "largest_response",
     "matmul",
@@ -132,11 +144,16 @@ __all__ = [
     "probabilistic_gamma",
     "round_to",
     "sigmoid",
+    "silu",
+    "silu_slope",
+    "sine",
     "softmax",
     "square_root",
     "store",
     "strassen_growth",
     "subtract",
     "total",
+    "tracked",
     "unit_roundoff",
+    "variance",
 ]

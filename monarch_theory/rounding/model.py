@@ -24,7 +24,7 @@ ROUNDINGS = ("nearest", "stochastic")
 ALGORITHMS = ("conventional", "normwise")
 """Products by their definition in any order; or also by Strassen's recursion, and complex ones of three real ones."""
 
-CLAIMS = ("accumulation", "intermediate")
+CLAIMS = ("accumulation", "intermediate", "algorithm")
 """Fields of an `ErrorModel` that only some ops depend on: all others hold for every op."""
 
 
@@ -118,7 +118,7 @@ class ErrorModel:
             parts.append(f"{self.intermediate.name} between stages")
         if self.operands is not None:
             parts.append("products of " + ("3x" if self.parts > 1 else "") + f"{self.operands.name} operands")
-        if self.normwise:
+        if self.normwise and "algorithm" in claims:
             parts.append("products by Strassen or 3M")
         parts.append("deterministic bound" if self.failure is None else "probabilistic bound")
         return ", ".join(parts)

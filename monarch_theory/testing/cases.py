@@ -54,13 +54,32 @@ class Case:
 
     @property
     def layouts(self) -> tuple[str, ...]:
-        """The layout of each argument."""
-        return layouts_of(self.layout, len(self.arrays), self.seed)
+        """The layout of each argument; what is written into is neither repeated nor recorded."""
+        found = layouts_of(self.layout, len(self.arrays), self.seed)
+        if not self.op.updates:
+            return found
+        unfit = ("expanded", "recorded")
+        named = zip(self.arrays, found, strict=True)
+        return tuple("contiguous" if a in self.op.updates and one in unfit else one for a, one in named)
+
+    @property
+    def answer_shapes(self) -> list[tuple[int, ...]]:
+        """The shape of every output: that of the answer for other values, all ones, or all zeros for indices."""
+        other = {
+            name: np.ones(a.shape) if a.dtype.kind in "fc" else np.zeros_like(a) for name, a in self.values.items()
+        }
+        return [answer.shape for answer in self.op.answers(other, self.shape)]
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtype of each argument."""
+        return self.op.dtypes_of(self.arrays, self.dtype)
 
     @property
     def values(self) -> Arrays:
-        """The arguments as float64 or complex128, which hold every storable number exactly."""
-        return {name: a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) for name, a in self.arrays.items()}
+        """The arguments as float64 or complex128, which hold every storable number exactly, and indices as they are."""
+        wide = {"c": np.complex128, "f": np.float64}
+        return {name: a.astype(wide[a.dtype.kind]) if a.dtype.kind in wide else a for name, a in self.arrays.items()}
 
     @property
     def searching(self) -> bool:
@@ -183,7 +202,7 @@ EXTREME = ("large", "tiny")
 
 def stored(values: np.ndarray, dtype: str) -> np.ndarray:
     """Values rounded to a dtype and held in the NumPy dtype that carries it."""
-    if dtype.startswith("complex"):
+    if dtype.startswith(("complex", "int")):
         return values.astype(dtype)
     rounded = round_to(values, dtype)
     return rounded.astype(carrier_of(dtype))
@@ -197,21 +216,29 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
     if dtype.startswith("complex"):
         imaginary = FAMILIES[family](rng, sizes, target)
         arrays = {name: a + 1j * imaginary[name] for name, a in arrays.items()}
-    arrays = {name: stored(a, dtype) for name, a in arrays.items()}
+    arrays = {name: op.domains[name].into(a, shape, target) if name in op.domains else a for name, a in arrays.items()}
+    dtypes = op.dtypes_of(arrays, dtype)
+    arrays = {name: stored(a, own) for (name, a), own in zip(arrays.items(), dtypes, strict=True)}
     for name, one in zip(arrays, layouts_of(layout, len(arrays), seed), strict=True):
         if one == "expanded" and arrays[name].ndim and len(arrays[name]) > 1:
             arrays[name][:] = arrays[name][:1]
     poisoned, row = None, None
     if family == "nonfinite":
-        poisoned, row = _poison(arrays, rng, shape)
+        poisoned, row = _poison(arrays, rng, shape, infinities=op.carries_infinities)
     return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
 
 
-def _poison(arrays: Arrays, rng: np.random.Generator, shape: Shape) -> tuple[str | None, int | None]:
+def _poison(
+    arrays: Arrays, rng: np.random.Generator, shape: Shape, *, infinities: bool
+) -> tuple[str | None, int | None]:
     """Put one NaN or infinity into the data, as often as not, or into another argument; which one, and in which row."""
     data, *others = arrays
-    value = rng.choice((np.nan, np.inf, -np.inf))
+    others = [name for name in others if arrays[name].dtype.kind in "fc"]
+    value = rng.choice((np.nan, np.inf, -np.inf)) if infinities else np.nan
     name = data if not others or rng.integers(2) else str(rng.choice(others))
+    if arrays[name].dtype.kind not in "fc":
+        # indices hold neither
+        name = str(rng.choice(others))
     if not arrays[name].size or "batch" not in shape:
         return None, None
     if name != data:

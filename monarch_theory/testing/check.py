@@ -187,7 +187,10 @@ def observe(
     """Run the kernel on a case and judge it; where it is not trusted, the answer is computed after the kernel's."""
     if not kernel.untrusted:
         expected = expected or reference(case, model, model.failure or 1e-9)
-    shapes = shapes_of_answers(case) if expected is None else [one.truth.high.shape for one in expected]
+    first = next(iter(case.arrays))
+    # what is negated in place is numbers of any sign that the kernel does not overwrite
+    other = other and first not in case.op.domains and first not in case.op.updates
+    shapes = case.answer_shapes if expected is None else [one.truth.high.shape for one in expected]
     run = kernel.run(case, out=tuple(shapes), other=other)
     expected = expected or reference(case, model, model.failure or 1e-9)
     seen = Observation(case, run, expected, judge(case, run, expected))
@@ -219,12 +222,6 @@ def judged_in_place(kernel: Kernel, seen: Observation, model: ErrorModel) -> Obs
         return replace(seen, judgement=replace(found, verdict=Verdict.UNSTABLE))
     message = "other data in the same arrays gives a wrong result, which depends on earlier calls"
     return Observation(case, run, expected, replace(found, verdict=Verdict.REMEMBERED, message=message))
-
-
-def shapes_of_answers(case: Case) -> list[tuple[int, ...]]:
-    """The shape of every output: that of the answer for other values."""
-    ones = {name: np.ones(a.shape) for name, a in case.values.items()}
-    return [a.shape for a in case.op.answers(ones, case.shape)]
 
 
 def check(

@@ -112,7 +112,7 @@ def _computed(op: Op, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...] | No
 
 def _narrow(values: np.ndarray, accumulation: str) -> np.ndarray:
     kind = {"float32": ("float32", "complex64"), "float64": ("float64", "complex128")}.get(accumulation)
-    return values.astype(kind[values.dtype.kind == "c"]) if kind else values
+    return values.astype(kind[values.dtype.kind == "c"]) if kind and values.dtype.kind in "fc" else values
 
 
 WAYS: dict[str, Way] = {"as NumPy sums": _as_numpy_sums, "with reversed strides": _one_by_one}

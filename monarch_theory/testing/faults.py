@@ -97,7 +97,7 @@ def operand_faults() -> Iterable[Fault]:
 
 
 def _each(change: Callable[[np.ndarray], np.ndarray], arrays: Arrays) -> Arrays:
-    return {name: change(values) for name, values in arrays.items()}
+    return {name: change(values) if values.dtype.kind in "fc" else values for name, values in arrays.items()}
 
 
 def _rounded_to_tf32(values: np.ndarray) -> np.ndarray:

@@ -202,11 +202,12 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
     touched = 1.0 * ~np.isfinite(special)
     if not touched.any():
         return nowhere, nowhere
-    ones = {key: np.ones(a.shape) for key, a in values.items()}
+    ones = {key: np.ones(a.shape) if a.dtype.kind in "fc" else a for key, a in values.items()}
     with_it, without = (case.op.answers(ones | {name: ones[name] + d}, case.shape) for d in (touched, 0.0 * touched))
     # an inverse transform gives every output 1/N of an input
     least = 0.5 / max(values[name].shape[-1], 1)
-    reached = tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
+    with np.errstate(invalid="ignore"):
+        reached = tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
     if case.poisoned_row is None or special.dtype.kind == "c" or np.isnan(special).any():
         return reached, nowhere
     way = float(np.sign(special[~np.isfinite(special)])[0])

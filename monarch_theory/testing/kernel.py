@@ -221,8 +221,8 @@ class Kernel:
         """
         process = self._running()
         header = {
-            "do": "time", "dtypes": [case.dtype] * len(case.arrays), "options": dict(case.op.options(case.shape)),
-            "out": out,
+            "do": "time", "dtypes": case.dtypes, "options": dict(case.op.options(case.shape)), "out": out,
+            "returns": case.dtype, "updates": [list(case.arrays).index(name) for name in case.op.updates],
         }  # fmt: skip
         began = time.perf_counter()
         answer, arrays = process.ask(header, tuple(case.arrays.values()), seconds=self.timeout)
@@ -268,9 +268,10 @@ class Kernel:
         before = [list(range(1, len(case.arrays))), [0]] if searching else []
         self.calls += 1
         header = {
-            "do": "call", "dtypes": [case.dtype] * len(case.arrays), "layouts": case.layouts, "repeat": repeat,
+            "do": "call", "dtypes": case.dtypes, "layouts": case.layouts, "repeat": repeat,
             "before": [others for others in before if others], "after": 2 if searching else 0,
-            "options": dict(case.op.options(case.shape)), "out": out, "other": other,
+            "options": dict(case.op.options(case.shape)), "out": out, "other": other, "returns": case.dtype,
+            "updates": [list(case.arrays).index(name) for name in case.op.updates],
         }  # fmt: skip
         try:
             process = self._running()

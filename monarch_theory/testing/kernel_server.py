@@ -28,7 +28,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,11 @@ def synchronize() -> None:
         cupy.cuda.runtime.deviceSynchronize()
 
 
+def other_data(values: np.ndarray) -> np.ndarray:
+    """Negated numbers; indices in the reverse order."""
+    return -values if values.dtype.kind != "i" else np.ascontiguousarray(values[(slice(None, None, -1),) * values.ndim])
+
+
 def expandable(values: np.ndarray) -> bool:
     """Whether one slice along the first axis, repeated, is the whole."""
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
@@ -161,7 +166,7 @@ class KernelServer:
     def rest(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Say whether results of the first calls are still what they were when they were returned."""
         now = ([array.tobytes() for array, _ in self.arrays_of(returned)] for returned, _ in self.earlier)
-        return {"changed": any(a != b for a, (_, b) in zip(now, self.earlier, strict=True))}, ()
+        return {"changed": any(a != b[: len(a)] for a, (_, b) in zip(now, self.earlier, strict=True))}, ()
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
@@ -169,7 +174,7 @@ class KernelServer:
         buffers: list[Buffer] = []
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
             view, buffer = self.laid_out(self.carrier(values, dtype), layout)
-            given.append(self.to_face(view, dtype, records=layout == "recorded"))
+            given.append(self.to_face(view, dtype, records=layout == "recorded" and values.dtype.kind != "i"))
             buffers.append((view, buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         if not self.accepts(given, options):
@@ -194,7 +199,7 @@ class KernelServer:
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
-            view, _ = self.laid_out(self.carrier(-arrays[0], dtype), header["layouts"][0])
+            view, _ = self.laid_out(self.carrier(other_data(arrays[0]), dtype), header["layouts"][0])
             negated = [self.to_face(view, dtype), *given[1:]]
             self.once(negated, options, header)
             answer["aliased"] = self.changed(first, kept)
@@ -218,11 +223,14 @@ class KernelServer:
 
     def time(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel once, and say how long it took until a copy of all it returned lay there."""
-        dtype = header["dtypes"][0]
-        given = [self.to_face(self.carrier(np.array(a), dtype), dtype) for a in arrays]
+        dtype = header["returns"]
+        given = [
+            self.to_face(self.carrier(np.array(a), own), own) for a, own in zip(arrays, header["dtypes"], strict=True)
+        ]
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
-        if self.takes_out:
-            held = (self.carrier(np.zeros(shape, carrier_of(dtype)), dtype) for shape in header["out"])
+        shapes = header["out"][: len(header["out"]) - len(header["updates"])]
+        if self.takes_out and shapes:
+            held = (self.carrier(np.zeros(shape, carrier_of(dtype)), dtype) for shape in shapes)
             outs = tuple(self.to_face(array, dtype) for array in held)
             options["out"] = outs[0] if len(outs) == 1 else outs
         synchronize()
@@ -230,7 +238,7 @@ class KernelServer:
             began = CLOCK()
             returned = self.kernel(*given, **options)
             returned = options.get("out") if returned is None else returned
-            copies = [copied(one) for one in listed(returned)]
+            copies = [copied(one) for one in (*listed(returned), *(given[i] for i in header["updates"]))]
             synchronize()
             seconds = CLOCK() - began
         found = self.arrays_of(copies)
@@ -261,7 +269,8 @@ class KernelServer:
     def changed(self, first: Returned, kept: tuple[np.ndarray, ...]) -> bool:
         """Whether the first result is no longer what it was."""
         now = self.arrays_of(first.returned)
-        return any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=True))
+        # what an op updates comes after what it returns
+        return any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=False))
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
@@ -281,23 +290,35 @@ class KernelServer:
 
     def _once(self, given: list[Any], options: dict[str, Any], header: dict[str, Any]) -> Returned:
         """One call, and the arrays it gave."""
-        dtype = header["dtypes"][0]
+        dtype = header["returns"]
         held_in = carrier_of(dtype)
-        poison_freed(header["out"], held_in)
+        shapes = header["out"][: len(header["out"]) - len(header["updates"])]
+        poison_freed(shapes, held_in)
         out, views = None, []
-        if self.takes_out and header["out"]:
+        if self.takes_out and shapes:
             # what is written into has one element for each index
             layout = header["layouts"][0] if header["layouts"][0] not in ("expanded", "recorded") else "contiguous"
-            held = (np.empty(shape, dtype=held_in) for shape in header["out"])
+            held = (np.empty(shape, dtype=held_in) for shape in shapes)
             views = [self.laid_out(self.carrier(array, dtype), layout) for array in held]
             outs = tuple(self.to_face(poisoned(view), dtype) for view, _ in views)
             out = outs[0] if len(outs) == 1 else outs
+        before = [self.copied(given[i]) for i in header["updates"]]
         with user_code("the kernel", self.path):
             returned = self.kernel(*given, **options, **({} if out is None else {"out": out}))
             returned = out if returned is None and out is not None else returned
         arrays = self.arrays_of(returned)
         unfilled = out is not None and returned is not out and bits_of(self.arrays_of(out)) != bits_of(arrays)
-        return Returned(returned, arrays, views, unfilled)
+        found = Returned(returned, arrays, views, unfilled)
+        if not header["updates"]:
+            return found
+        updated = self.arrays_of([self.copied(given[i]) for i in header["updates"]])
+        for i, kept in zip(header["updates"], before, strict=True):
+            given[i][...] = kept
+        return replace(found, arrays=found.arrays + updated)
+
+    def copied(self, array: Any) -> Any:
+        """An argument that the kernel overwrites, before or after."""
+        return array.detach().clone() if self.face == "torch" else array.copy()
 
     def arrays_of(self, returned: Any) -> list[tuple[np.ndarray, str]]:
         """Every output as an array and the name of its dtype."""

@@ -21,16 +21,18 @@ and is checked with `monarch check kernels.py:add --op myop.py:OP`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from monarch_theory.formats import FORMATS
+from monarch_theory.formats import FLOAT32, FORMATS, Format, format_of
 from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.rounding.model import CLAIMS
 
 __all__ = [
-    "LARGE_BATCH", "Arrays", "Fault", "NormBound", "NormBounds", "Op", "Output", "Shape", "any_sizes",
+    "DECAY", "LARGE_BATCH", "NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault", "NormBound",
+    "NormBounds", "Op", "Output", "Shape", "any_sizes", "indices", "with_formats",
 ]  # fmt: skip
 
 Shape = Mapping[str, Any]
@@ -89,6 +91,64 @@ class Fault:
     after: Callable[[np.ndarray], np.ndarray] = lambda y: y
     instead: Callable[[Arrays], Answer] | None = None
     output: str | None = None
+
+
+def _as_they_are(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
+    return values
+
+
+def _of_the_op(dtype: str) -> str:
+    return dtype
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Which numbers an argument may be, where not any of the op's dtype.
+
+    Attributes:
+        into: what becomes of values of any family; given the shape, and the format in which the op is checked, too.
+        dtype: the argument's own dtype, from that of the op.
+    """
+
+    into: Callable[[np.ndarray, Shape, Format], np.ndarray] = _as_they_are
+    dtype: Callable[[str], str] = _of_the_op
+
+
+def _below_one(values: np.ndarray) -> np.ndarray:
+    """Moduli divided by the power of two above the largest: what is exact stays so."""
+    moduli = np.abs(values)
+    _, exponent = np.frexp(moduli.max(initial=0.0))
+    return np.asarray(np.ldexp(moduli, -int(exponent)))
+
+
+def _wide(dtype: str) -> str:
+    return FLOAT32.name if format_of(dtype).precision < FLOAT32.precision else dtype
+
+
+POSITIVE = Domain(lambda values, shape, target: _below_one(values) + 2.0**-6)
+"""Above zero, and not far from one."""
+
+NEGATIVE = Domain(lambda values, shape, target: -_below_one(values) - 2.0**-6)
+"""Below zero, and not far from minus one."""
+
+DECAY = Domain(lambda values, shape, target: 1 - _below_one(values) / 8)
+"""Between 7/8 and one: what a recurrence may forget by without losing the past at once."""
+
+WIDE = Domain(dtype=_wide)
+"""In float32, where the others are in half precision."""
+
+
+def indices(size: str) -> Domain:
+    """Integers (int64) from zero to one less than a size of the shape.
+
+    >>> indices("vocabulary").into(np.array([-0.5, 2.25]), {"vocabulary": 7}, FLOAT32)
+    array([5, 1])
+    """
+
+    def into(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
+        return np.asarray(np.floor(np.abs(values) * 2.0**10).astype(np.int64) % shape[size])
+
+    return Domain(into, lambda dtype: "int64")
 
 
 def any_sizes(shape: Shape) -> bool:
@@ -175,6 +235,10 @@ class Op:
         outputs: what the kernel returns, in order; several are returned as a tuple or a list.
         accepts: whether the op has a shape with such sizes; where it is given, sizes are combined beyond `shapes`.
         numbers: "real", "complex" or "both": the dtypes that make sense.
+        domains: of arguments that may not be any number of the op's dtype.
+        updates: arguments that the kernel overwrites with their new value: outputs after those it returns.
+        carries_infinities: an infinity of an argument leaves nothing finite where it enters. Not so where numbers are
+            divided by others, or exponentials may vanish: such an op is tried with NaN alone.
     """
 
     name: str
@@ -186,13 +250,20 @@ class Op:
     bound: Callable[[Arrays, Shape, ErrorModel], Answer]
     bound_in_norm: Callable[[Arrays, Shape, ErrorModel], NormBounds] = _no_norms
     random_rounding: bool = False
-    claims: tuple[str, ...] = ("accumulation", "intermediate")
+    claims: tuple[str, ...] = CLAIMS
     narrow_between: bool = True
     options: Callable[[Shape], dict[str, Any]] = _no_options
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
     outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
     numbers: str = "real"
     accepts: Callable[[Shape], bool] | None = None
+    domains: Mapping[str, Domain] = field(default_factory=dict, hash=False)
+    updates: tuple[str, ...] = ()
+    carries_infinities: bool = True
+
+    def dtypes_of(self, names: Iterable[str], dtype: str) -> tuple[str, ...]:
+        """The dtype of each argument, where the op is checked in one."""
+        return tuple(self.domains[name].dtype(dtype) if name in self.domains else dtype for name in names)
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
@@ -243,3 +314,28 @@ class Op:
             expected = f"{len(names)} arrays ({', '.join(names)})"
             raise ValueError(f"{what}: expected {self.name} to give {expected}, got {len(several)}")
         return tuple(np.asarray(array) for array in several)
+
+
+def with_formats(op: Op, formats: Mapping[str, str]) -> Op:
+    """The op with some arguments in a format of their own, as a float32 filter beside a signal in bfloat16.
+
+    Raises:
+        ValueError: an argument it has not, one of integers, or a format of another name.
+
+    >>> from monarch_theory.testing.ops import op_named
+    >>> mixed = with_formats(op_named("long-convolution"), {"k": "float32"})
+    >>> mixed.name, mixed.dtypes_of(("u", "k"), "bfloat16")
+    ('long-convolution,k=float32', ('bfloat16', 'float32'))
+    """
+    names = list(op.arguments(next(iter(op.shapes()))))
+    domains = dict(op.domains)
+    for name, dtype in formats.items():
+        if name not in names:
+            raise ValueError(f"argument: expected one of {', '.join(names)} of {op.name}, got {name!r}")
+        if op.dtypes_of([name], "float32") == ("int64",):
+            raise ValueError(f"argument: expected one of numbers in a format, got {name!r}, which are indices")
+        held = format_of(dtype).name
+        domains[name] = replace(domains.get(name, Domain()), dtype=lambda _, held=held: held)  # type: ignore[misc]
+    chosen = ",".join(f"{name}={format_of(dtype).name}" for name, dtype in formats.items())
+    real = "real" if op.numbers == "both" else op.numbers
+    return replace(op, name=f"{op.name},{chosen}", domains=domains, numbers=real)

@@ -47,11 +47,13 @@ def exact_answer(op: Op, arrays: Arrays, shape: Shape) -> tuple[Enclosure, ...]:
 
 
 def balls(values: np.ndarray) -> np.ndarray:
-    """Finite floats as exact balls: object array of `arb` or `acb`, same shape.
+    """Finite floats as exact balls: object array of `arb` or `acb`, same shape; indices as they are.
 
     >>> balls(np.array([0.1]))[0] == flint.arb(0.1)
     True
     """
+    if values.dtype.kind in "iu":
+        return values
     if values.dtype.kind == "c":
         return np.asarray(_complex(values.astype(np.complex128)), dtype=object)
     return np.asarray(_real(values.astype(np.float64)), dtype=object)
@@ -71,6 +73,8 @@ def enclose(values: np.ndarray) -> Enclosure:
 
 
 def _two_terms(ball: flint.arb) -> tuple[float, float, float]:
+    if isinstance(ball, int):
+        ball = flint.arb(ball)
     high = float(ball.mid())
     if not np.isfinite(high):
         return high, 0.0, 0.0

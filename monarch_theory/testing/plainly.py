@@ -48,19 +48,21 @@ kernel = module.{name}
 kernel = kernel() if isinstance(kernel, type) else kernel
 def array(text, dtype, shape):
     return np.frombuffer(base64.b85decode(text), dtype).reshape(shape).copy()
+def given(held, named):
+    {given}
 def text(y):
     {back}
     return dict(dtype=y.dtype.name, name=name, shape=list(y.shape), data=base64.b85encode(y.tobytes()).decode())
 results = []
-for arguments, options, outs in {calls}:
-    arguments = [{given} for a in arguments]
+for arguments, options, outs, updates in {calls}:
+    arguments = [given(array(*a), named) for *a, named in arguments]
     if outs:
-        outs = [np.empty(shape, dtype) for shape, dtype in outs]
-        outs = [{given_out} for a in outs]
+        outs = [given(np.empty(shape, dtype), named) for shape, dtype, named in outs]
         options['out'] = outs[0] if len(outs) == 1 else tuple(outs)
     y = kernel(*arguments, **options)
     y = options.get('out') if y is None else y
-    results.append([text(one) for one in (y if isinstance(y, (tuple, list)) else (y,))])
+    y = list(y) if isinstance(y, (tuple, list)) else [] if y is None else [y]
+    results.append([text(one) for one in (*y, *(arguments[i] for i in updates))])
 if os.getpid() == own:
     with os.fdopen(printed, 'w') as file:
         json.dump(results, file)
@@ -113,18 +115,17 @@ def call_plainly(kernel: Kernel, cases: Sequence[Case], face: str, *, seconds: f
 
 def source(kernel: Kernel, cases: Sequence[Case], face: str) -> str:
     """The script."""
-    torch, dtype = face == "torch", cases[0].dtype
-    bits = torch and carrier_of(dtype) != dtype
-    to_face = "torch.from_numpy({})" + (f".view(torch.{dtype})" if bits else "") if torch else "{}"
-    held = "np.int16" if bits else repr(carrier_of(dtype))
+    torch = face == "torch"
     return SCRIPT.format(
         torch="import torch" if torch else "", stem=os.path.splitext(os.path.basename(kernel.path))[0],
         path=kernel.path, folder=os.path.dirname(kernel.path), name=kernel.name,
-        back=_BACK_FROM_TORCH if torch else _BACK, given=to_face.format("array(*a)"), given_out=to_face.format("a"),
-        calls="[" + ",\n".join(_call(kernel, case, bits, held) for case in cases) + "]",
+        back=_BACK_FROM_TORCH if torch else _BACK, given=_TENSOR if torch else _ARRAY,
+        calls="[" + ",\n".join(_call(kernel, case, torch) for case in cases) + "]",
     )  # fmt: skip
 
 
+_ARRAY = "return held"
+_TENSOR = "return torch.from_numpy(held).view(getattr(torch, named)) if named else torch.from_numpy(held)"
 _BACK = "y = np.asarray(y); name = y.dtype.name"
 _BACK_FROM_TORCH = (
     "name = str(y.dtype).removeprefix('torch.'); "
@@ -132,16 +133,22 @@ _BACK_FROM_TORCH = (
 )
 
 
-def _call(kernel: Kernel, case: Case, bits: bool, held: str) -> str:
+def _call(kernel: Kernel, case: Case, torch: bool) -> str:
+    """A call's arguments, options, arrays to write into, and which arguments are overwritten, as source text."""
     arguments = []
-    for array in case.arrays.values():
+    for array, dtype in zip(case.arrays.values(), case.dtypes, strict=True):
+        bits = torch and carrier_of(dtype) != dtype
         values = (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.int16) if bits else array
-        arguments.append((base64.b85encode(values.tobytes()).decode(), values.dtype.name, values.shape))
-    outs = ""
+        named = dtype if bits else ""
+        arguments.append((base64.b85encode(values.tobytes()).decode(), values.dtype.name, values.shape, named))
+    updates = [list(case.arrays).index(name) for name in case.op.updates]
+    outs = []
     if kernel.takes_out:
-        ones = {name: np.ones(a.shape) for name, a in case.values.items()}
-        outs = ", ".join(f"({a.shape!r}, {held})" for a in case.op.answers(ones, case.shape))
-    return f"({arguments!r}, {dict(case.op.options(case.shape))!r}, [{outs}])"
+        bits = torch and carrier_of(case.dtype) != case.dtype
+        held, named = ("int16", case.dtype) if bits else (carrier_of(case.dtype), "")
+        shapes = case.answer_shapes
+        outs = [(shape, held, named) for shape in shapes[: len(shapes) - len(updates)]]
+    return f"({arguments!r}, {dict(case.op.options(case.shape))!r}, {outs!r}, {updates!r})"
 
 
 def parsed(printed: bytes, count: int) -> list[list[dict[str, Any]]]:

@@ -252,7 +252,8 @@ def script(report: Report) -> str:
     ]
     lines.append("arguments = {")
     for (argument, values), layout in zip(case.arrays.items(), layouts, strict=True):
-        lines.append(f"    {argument!r}: {layout}(held({_literal(values)})),")
+        own = "held" if case.op.dtypes_of([argument], case.dtype) == (case.dtype,) else ""
+        lines.append(f"    {argument!r}: {layout}({own}({_literal(values)})),")
     lines.append("}")
     plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in ("contiguous", "recorded")]
     lines.append(f"plainly = {plainly!r}")
@@ -387,10 +388,15 @@ def expanded(a):  # one batch row repeated, with stride zero
 
 def _ask(seen: Observation) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
-    to_face = ("torch.from_numpy(a)" + (f".view(torch.{seen.case.dtype})" if carried else "")) if torch else "a"
-    to_face += ".requires_grad_()" if torch and seen.case.layout == "recorded" else ""
+    to_face = "torch.from_numpy(a)" if torch else "a"
+    if torch and carried:
+        to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
+    if torch and seen.case.layout == "recorded":
+        # indices have no gradient
+        to_face += ".requires_grad_(a.dtype.kind == 'f' or a.dtype == np.int16)"
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
-    shapes = [one.truth.high.shape for one in seen.references]
+    updates = list(seen.case.op.updates)
+    shapes = [one.truth.high.shape for one in seen.references][: len(seen.references) - len(updates)]
     dtype = carrier_of(seen.case.dtype)
     out = f"""
     options['out'] = tuple(given_as(held(np.full(shape, nan, {dtype!r}))) for shape in {shapes!r})
@@ -405,8 +411,12 @@ def _ask(seen: Observation) -> str:
         after = [plain(g) for g in given]
         modified = [n for n, b, a in zip(arguments, before, after) if not np.array_equal(b, a, equal_nan=True)]
         returned = list(r) if isinstance(r, (tuple, list)) else [r]
+        UPDATES
         return [plain(o) for o in returned], modified, returned
     """
+    written = f"""returned += [g for n, g in zip(arguments, given) if n in {updates!r}]  # which the kernel overwrites
+        modified = [n for n in modified if n not in {updates!r}]"""
+    call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
     ways = f"""
     def given_as(a): return {to_face}
     def plain(r): return {back}

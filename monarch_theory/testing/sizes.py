@@ -86,9 +86,13 @@ def combined_shapes(op: Op, largest: int = 0) -> tuple[Shape, ...]:
     """
     if op.accepts is None:
         return ()
-    structures: dict[tuple[Axis, ...], Shape] = {}
+    structures: dict[tuple[Any, ...], Shape] = {}
     for shape in op.shapes():
-        structures.setdefault(tuple(sizes_of(shape)), shape)
+        sizes = sizes_of(shape)
+        chosen = tuple(
+            value for name, value in shape.items() if (name, None) not in sizes and not isinstance(value, tuple)
+        )
+        structures.setdefault((*sizes, *chosen), shape)
     grids: dict[int, list[_Grid]] = {2: [], 3: []}
     for shape in structures.values():
         orders = {len(v) for v in shape.values() if isinstance(v, tuple)} or {2}

@@ -62,7 +62,7 @@ def enclosed_answer(op: Op, values: Arrays, shape: Shape, wide: Format) -> tuple
     kinds: dict[str, Any] = (
         {"f": np.float64, "c": np.complex128} if wide is FLOAT64 else {"f": np.longdouble, "c": np.clongdouble}
     )
-    held = {name: a.astype(kinds[a.dtype.kind]) for name, a in values.items()}
+    held = {name: a.astype(kinds[a.dtype.kind]) if a.dtype.kind in kinds else a for name, a in values.items()}
     with np.errstate(all="ignore"):
         found = op.answers(held, shape)
         radii = op.bounds(values, shape, default_model(wide))

@@ -84,7 +84,7 @@ FFT, CIRCULAR, LONG, CAUSAL = "fft", "circular-convolution", "long-convolution",
 BLOCK_BACK, MULTIPLY_BACK, LONG_BACK = (f"{op}-backward" for op in (BLOCK, MULTIPLY, LONG))
 DFT_BACK, INVERSE_BACK, CIRCULAR_BACK, CAUSAL_BACK = (f"{op}-backward" for op in (DFT, INVERSE, CIRCULAR, CAUSAL))
 
-RIGHT = (
+OF_ARRAYS = (
     RightKernel("numpy", "block_diagonal_multiply", BLOCK, (*REAL, *COMPLEX)),
     RightKernel("numpy", "monarch_multiply", MULTIPLY, (*REAL, *COMPLEX)),
     RightKernel("numpy", "monarch_dft", DFT, COMPLEX),
@@ -158,6 +158,33 @@ RIGHT = (
     RightKernel("cuda", "long_convolution", LONG, ("float32",), max_size=36, most_runs=20),
 )
 
+LAYERS = (
+    "short-convolution", "short-convolution-backward", "short-convolution-step", "rms-norm", "rms-norm-backward",
+    "layer-norm", "layer-norm-backward", "gelu-gate", "gelu-gate-backward", "gated-convolution",
+    "gated-convolution-backward", "bidirectional-convolution", "bidirectional-convolution-backward", "attention",
+    "attention-backward", "linear-recurrence", "linear-recurrence-backward", "selective-scan", "embedding",
+    "embedding-backward", "monarch-linear", "monarch-linear-backward", "dimension-mixer", "sequence-mixer",
+    "implicit-filter",
+)  # fmt: skip
+"""Ops of the layers of models: each has a kernel of its name in NumPy."""
+
+TORCH_LAYERS = (
+    "short_convolution", "short_convolution_step", "rms_norm", "layer_norm", "gelu_gate", "attention",
+    "linear_recurrence", "selective_scan", "embedding", "monarch_linear", "dimension_mixer", "bidirectional_convolution",
+)  # fmt: skip
+"""Functions of `with_torch_layers.py.txt` that are named as their op is."""
+
+RIGHT: tuple[RightKernel, ...] = (
+    *OF_ARRAYS,
+    *(RightKernel("numpy_layers", op.replace("-", "_"), op, REAL) for op in LAYERS),
+    *(
+        RightKernel("torch_layers", name, name.replace("_", "-"), REAL, name in ("monarch_linear", "dimension_mixer"))
+        for name in TORCH_LAYERS
+    ),
+    RightKernel("torch_layers", "attention_in_tiles", "attention", REAL, fails_fixed_rtol=True),
+    RightKernel("torch_layers", "attention_backward", "attention-backward", REAL),
+)
+
 NUMPY_BLOCK_BACK = ("numpy", "block_diagonal_multiply_backward", BLOCK_BACK)
 NUMPY_MULTIPLY_BACK = ("numpy", "monarch_multiply_backward", MULTIPLY_BACK)
 NUMPY_LONG_BACK = ("numpy", "long_convolution_backward", LONG_BACK)
@@ -186,11 +213,12 @@ def _from_eight(op: str) -> Mutant:
     """Every size is a usual one, and the first output is zero where all of them are at least eight."""
     function = op.replace("-", "_")
     dtype = "complex64" if any(k.op == op and k.dtypes == COMPLEX for k in RIGHT) else "float32"
-    return Mutant(f"zeros-from-eight-{op}", "numpy", function, op, dtype, f"def {function}(", f"{ZEROS_FROM_EIGHT}def {function}(",
+    library = "numpy_layers" if op in LAYERS else "numpy"
+    return Mutant(f"zeros-from-eight-{op}", library, function, op, dtype, f"def {function}(", f"{ZEROS_FROM_EIGHT}def {function}(",
                   "dropped work", missed_by_fixed_rtol=True)  # fmt: skip
 
 
-MUTANTS = (
+OF_OPS = (
     *map(_from_eight, dict.fromkeys(k.op for k in RIGHT)),
     # NumPy: block-diagonal multiply
     Mutant("blocks-transposed", "numpy", "block_diagonal_multiply", BLOCK, "float64",
@@ -429,3 +457,131 @@ MUTANTS = (
            "sum = sum + gradient[(b * k + block) * rows + e / columns]", "sum = gradient[(b * k + block) * rows + e / columns]",
            "not summed over the batch", max_size=16, cases=24),
 )  # fmt: skip
+
+
+def _layer(name: str, op: str, dtype: str, before: str, after: str, cause: str, missed: bool = False, library: str = "numpy_layers",
+           function: str = "", cases: int = 150) -> Mutant:  # fmt: skip
+    """A fault of a layer, whose function is named as its op is."""
+    return Mutant(name, library, function or op.replace("-", "_"), op, dtype, before, after, cause, missed, cases=cases)
+
+
+OF_LAYERS = (
+    # short convolution
+    _layer("short-filter-reversed", "short-convolution", "float32", "taps.shape[1]), taps) + offset[:, None]\n    return",
+           "taps.shape[1]), taps[:, ::-1]) + offset[:, None]\n    return", "permutation"),
+    _layer("short-window-centred", "short-convolution", "float64", "short_windows(wide_x, taps.shape[1])",
+           "short_windows(np.concatenate([wide_x[..., taps.shape[1] // 2 :], 0 * wide_x[..., : taps.shape[1] // 2]], -1), taps.shape[1])", "not causal"),
+    _layer("short-bias-forgotten", "short-convolution", "float16", "taps) + offset[:, None]\n    return (z", "taps)\n    return (z", "missing term"),
+    _layer("short-silu-always", "short-convolution", "float32", "return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward",
+           "return (z * logistic(z)).astype(x.dtype)\n\n\ndef short_convolution_backward", "missing term", True),
+    _layer("short-gradient-without-slope", "short-convolution-backward", "float32", "g = g * share * (1 + before * (1 - share))", "pass", "missing term"),
+    _layer("short-gradient-of-silu-is-sigmoid", "short-convolution-backward", "float64", "g * share * (1 + before * (1 - share))", "g * share", "not recognised"),
+    _layer("short-gradient-of-weight-of-first-row", "short-convolution-backward", "float32", 'np.einsum("bcnw,bcn->cw", seen, g), g.sum((0, 2))',
+           'np.einsum("bcnw,bcn->cw", seen[:1], g[:1]), g.sum((0, 2))', "not summed over the batch", True),
+    _layer("step-state-not-moved", "short-convolution-step", "float32", "state[...] = window[..., 1:]", "pass", "stale output"),
+    _layer("step-state-moved-twice", "short-convolution-step", "float32", "state[...] = window[..., 1:]",
+           "state[...] = np.concatenate([window[..., 2:], window[..., -1:]], axis=-1)", "not recognised"),
+    _layer("step-reads-after-moving", "short-convolution-step", "float64", "window = np.concatenate([kept, newest[..., None]], axis=-1)",
+           "window = np.concatenate([kept[..., 1:], newest[..., None], newest[..., None]], axis=-1)[..., -taps.shape[1]:]", "not recognised"),
+    _layer("torch-step-state-newest-first", "short-convolution-step", "bfloat16", "state.copy_(torch.cat([state[..., 1:], x[..., None]], -1))",
+           "state.copy_(torch.cat([x[..., None], state[..., :-1]], -1))", "not recognised", library="torch_layers"),
+    # norms
+    _layer("rms-of-sum", "rms-norm", "float32", "np.sqrt((row * row).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root",
+           "np.sqrt((row * row).sum(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root", "normalisation"),
+    _layer("rms-eps-outside", "rms-norm", "float32", "np.sqrt((row * row).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root",
+           "np.sqrt((row * row).mean(-1, keepdims=True)) + row.dtype.type(eps)\n    return (row / root", "normalisation", True),
+    _layer("rms-eps-of-another-model", "rms-norm", "bfloat16", "np.sqrt((row * row).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root",
+           "np.sqrt((row * row).mean(-1, keepdims=True) + row.dtype.type(1e-5))\n    return (row / root", "normalisation", True),
+    _layer("rms-squares-in-half", "rms-norm", "float32", "(row * row).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root",
+           "(row * row).astype('e').astype('f').mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root", "accumulation too narrow", True),
+    _layer("rms-of-multiples-of-eight", "rms-norm", "float32", "(row * row).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return (row / root",
+           "(row * row)[..., : row.shape[-1] // 8 * 8 or None].sum(-1, keepdims=True) / row.shape[-1] + row.dtype.type(eps))\n    return (row / root", "not recognised", True),
+    _layer("torch-rms-weight-plus-one", "rms-norm", "float16", "return weight * unit.to(x.dtype)", "return (1 + weight) * unit.to(x.dtype)", "missing term", library="torch_layers"),
+    _layer("rms-gradient-with-constant-root", "rms-norm-backward", "float32", "unit, scaled = row * r, g * gain\n    of_row = r * (scaled - unit * (scaled * unit).mean(-1, keepdims=True))",
+           "unit, scaled = row * r, g * gain\n    of_row = r * scaled", "missing term"),
+    _layer("rms-gradient-of-weight-averaged", "rms-norm-backward", "float64", "return of_row.astype(x.dtype), (g * unit).sum(0).astype(x.dtype)\n\n\ndef layer_norm(",
+           "return of_row.astype(x.dtype), (g * unit).sum(0).astype(x.dtype) / max(len(x), 1)\n\n\ndef layer_norm(", "not summed over the batch"),
+    _layer("layer-norm-unbiased", "layer-norm", "float32", "np.sqrt((away * away).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return",
+           "np.sqrt((away * away).sum(-1, keepdims=True) / max(row.shape[-1] - 1, 1) + row.dtype.type(eps))\n    return", "normalisation", True),
+    _layer("layer-norm-in-one-pass", "layer-norm", "float32", "np.sqrt((away * away).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return",
+           "np.sqrt(np.maximum((row * row).mean(-1, keepdims=True) - row.mean(-1, keepdims=True) ** 2, 0) + row.dtype.type(eps))\n    return", "not recognised"),
+    _layer("layer-norm-no-eps", "layer-norm", "float64", "(away * away).mean(-1, keepdims=True) + row.dtype.type(eps))\n    return",
+           "(away * away).mean(-1, keepdims=True) + row.dtype.type(1e-12))\n    return", "normalisation", True),
+    _layer("layer-norm-bias-scaled", "layer-norm", "float16", "away / spread * gain + shift", "(away / spread + shift) * gain", "not recognised"),
+    _layer("layer-norm-mean-kept", "layer-norm", "float32", "away = row - row.mean(-1, keepdims=True)\n    spread = np.sqrt(", "away = row\n    spread = np.sqrt(", "normalisation"),
+    _layer("layer-norm-gradient-without-mean", "layer-norm-backward", "float32", "scaled - scaled.mean(-1, keepdims=True) - unit * leaning", "scaled - unit * leaning", "missing term"),
+    _layer("layer-norm-gradient-without-root", "layer-norm-backward", "float64", "scaled - scaled.mean(-1, keepdims=True) - unit * leaning", "scaled - scaled.mean(-1, keepdims=True)", "missing term"),
+    _layer("layer-norm-gradient-of-bias-of-last-row", "layer-norm-backward", "float32", "g.sum(0).astype(x.dtype)\n\n\ndef gelu_gate(", "g[-1:].sum(0).astype(x.dtype)\n\n\ndef gelu_gate(", "not summed over the batch"),
+    # gate
+    _layer("gelu-by-tanh", "gelu-gate", "float32", "(a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)",
+           "(a * (1 + np.tanh(np.float32(0.7978845608) * (a + np.float32(0.044715) * a**3))) / 2 * b)", "activation", True),
+    _layer("gelu-by-sigmoid", "gelu-gate", "float16", "(a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "(a * logistic(1.702 * a) * b)", "activation"),
+    _layer("torch-gelu-by-tanh", "gelu-gate", "bfloat16", "return F.gelu(gate) * value\n\n\ndef attention(", 'return F.gelu(gate, approximate="tanh") * value\n\n\ndef attention(',
+           "activation", True, "torch_layers"),
+    _layer("gate-is-the-value", "gelu-gate", "float64", "a, b = widened(gate, value)", "b, a = widened(gate, value)", "permutation"),
+    _layer("gelu-gradient-without-bell", "gelu-gate-backward", "float32", "(g * b * (below + a * bell))", "(g * b * below)", "missing term"),
+    # long convolutions
+    _layer("pregate-after", "gated-convolution", "float32", "(second * causal(first * signal, taps))", "(second * first * causal(signal, taps))", "not recognised"),
+    _layer("gates-exchanged", "gated-convolution", "float64", "(second * causal(first * signal, taps))", "(first * causal(second * signal, taps))", "permutation"),
+    _layer("postgate-forgotten", "gated-convolution", "bfloat16", "(second * causal(first * signal, taps))", "causal(first * signal, taps)", "missing term"),
+    _layer("gated-wraps", "gated-convolution", "float32", "length = 2 * n\n    return np.fft.irfft(np.fft.rfft(signal, length) * np.fft.rfft(taps, length), length)",
+           "length = n\n    return np.fft.irfft(np.fft.rfft(signal, length) * np.fft.rfft(taps, length), length)", "not causal"),
+    _layer("gated-gradient-convolves", "gated-convolution-backward", "float32", "c = anticausal(outer, taps)", "c = causal(outer, taps)", "not recognised"),
+    _layer("gated-gradient-of-filter-without-pregate", "gated-convolution-backward", "float64", "anticausal(outer, inner).sum(0), signal * c",
+           "anticausal(outer, signal).sum(0), signal * c", "missing term"),
+    _layer("reverse-filter-forgotten", "bidirectional-convolution", "float32", "np.fft.rfft(taps, length) + np.fft.rfft(behind, length).conj()", "np.fft.rfft(taps, length)", "missing term"),
+    _layer("reverse-filter-not-reversed", "bidirectional-convolution", "float64", "np.fft.rfft(taps, length) + np.fft.rfft(behind, length).conj()",
+           "np.fft.rfft(taps, length) + np.fft.rfft(behind, length)", "permutation"),
+    _layer("torch-two-sided-wraps", "bidirectional-convolution", "bfloat16", "size = 2 * u.shape[-1]", "size = max(2 * u.shape[-1] - 2, u.shape[-1])",
+           "not recognised", library="torch_layers"),
+    _layer("two-sided-gradients-exchanged", "bidirectional-convolution-backward", "float32", "anticausal(g, signal).sum(0), anticausal(signal, g).sum(0)",
+           "anticausal(signal, g).sum(0), anticausal(g, signal).sum(0)", "permutation"),
+    # attention
+    _layer("scores-not-scaled", "attention", "float32", "return (attention_weights(queries, keys, causal, scale)", "return (attention_weights(queries, keys, causal, 1.0)", "scale"),
+    _layer("mask-one-late", "attention", "float64", "np.tri(*scores.shape[-2:], dtype=bool)", "np.tri(*scores.shape[-2:], 1, dtype=bool)", "not causal"),
+    _layer("mask-forgotten", "attention", "float64", "if causal:\n        scores = np.where", "if False:\n        scores = np.where", "not causal"),
+    _layer("tiles-not-rescaled", "attention", "float32", "p, again = torch.exp(scores - new), torch.exp(top - new)", "p, again = torch.exp(scores - new), torch.ones_like(top)",
+           "not recognised", library="torch_layers", function="attention_in_tiles"),
+    _layer("weights-in-bfloat16", "attention", "float32", "p.to(q.dtype).to(p.dtype) @ values", "p.bfloat16().to(p.dtype) @ values",
+           "accumulation too narrow", True, "torch_layers", "attention_in_tiles"),
+    _layer("last-tile-of-keys-skipped", "attention", "float64", "range(0, k.shape[1], 4)", "range(0, k.shape[1] // 4 * 4 or 1, 4)",
+           "not recognised", True, "torch_layers", "attention_in_tiles"),
+    _layer("no-maximum-subtracted", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores)", "NaN", True),
+    _layer("attention-gradient-without-sum", "attention-backward", "float32", "p * (dp - (p * dp).sum(-1, keepdims=True))", "p * dp", "missing term"),
+    _layer("attention-gradient-not-scaled", "attention-backward", "float64", "keepdims=True)) * g.dtype.type(scale)", "keepdims=True))", "scale"),
+    # recurrences
+    _layer("recurrence-forgets-every-sixteen", "linear-recurrence", "float32", "def linear_recurrence(x, decay):\n    return recurrence(*widened(x, decay))",
+           "def linear_recurrence(x, decay):\n    decay = decay.copy()\n    decay[..., ::16] = 0\n    return recurrence(*widened(x, decay))", "stale output"),
+    _layer("recurrence-decays-input", "linear-recurrence", "float64", "h = decays[..., t] * h + inputs[..., t]", "h = decays[..., t] * (h + inputs[..., t])", "missing term"),
+    _layer("recurrence-state-in-half", "linear-recurrence", "float32", "found[..., t] = h\n", "h = h.astype('e').astype(h.dtype)\n        found[..., t] = h\n", "accumulation too narrow", True),
+    _layer("torch-scan-stops-early", "linear-recurrence", "float32", "while step < inputs.shape[-1]:", "while 2 * step < inputs.shape[-1]:", "dropped tail", library="torch_layers"),
+    _layer("recurrence-gradient-of-same-place", "linear-recurrence-backward", "float32", "(of_inputs * previous)", "(of_inputs * states)", "permutation"),
+    _layer("scan-without-skip", "selective-scan", "float32", "((states * out[:, None]).sum(2) + skip[:, None] * signal)", "(states * out[:, None]).sum(2)", "missing term"),
+    _layer("scan-input-not-discretised", "selective-scan", "float64", "recurrence((step * signal)[:, :, None] * into[:, None], decays)", "recurrence(signal[:, :, None] * into[:, None], decays)", "missing term"),
+    _layer("scan-decay-linear", "selective-scan", "float16", "np.exp(step[:, :, None] * rate[:, :, None])", "(1 + step[:, :, None] * rate[:, :, None])", "missing term"),
+    _layer("torch-scan-short-log", "selective-scan", "float32", "1.4426950408889634", "1.4427", "not recognised", True, "torch_layers"),
+    # embedding
+    _layer("last-token-clipped", "embedding", "float32", "return table[tokens]", "return table[np.minimum(tokens, max(len(table) - 2, 0))]", "dropped tail"),
+    _layer("padding-row", "embedding", "float16", "return table[tokens]", "return np.where(tokens[..., None] == 0, 0, table[tokens]).astype(table.dtype)", "missing term", True),
+    _layer("embedding-through-half", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "accumulation too narrow", True),
+    _layer("gradient-of-equal-tokens-lost", "embedding-backward", "float32", "np.add.at(found, tokens.reshape(-1), g.reshape(-1, g.shape[-1]))",
+           "found[tokens.reshape(-1)] += g.reshape(-1, g.shape[-1])", "not summed over the batch"),
+    # Monarch with unrelated block counts, mixers, filter
+    _layer("factors-not-permuted", "monarch-linear", "float32", 'regrouped = state.reshape(len(x), r, l)\n    return', 'regrouped = state.reshape(len(x), l, r).swapaxes(1, 2)\n    return', "permutation"),
+    _layer("output-block-slowest", "monarch-linear", "float64", '"lsr,brl->bsl", left, regrouped', '"lsr,brl->bls", left, regrouped', "permutation"),
+    _layer("torch-output-not-permuted", "monarch-linear", "bfloat16", ".permute(1, 2, 0).reshape(batch, s * l)", ".permute(1, 0, 2).reshape(batch, s * l)", "permutation", library="torch_layers"),
+    _layer("gradient-of-left-of-first-row", "monarch-linear-backward", "float32", 'np.einsum("bsl,brl->lsr", given, state)', 'np.einsum("bsl,brl->lsr", given[:1], state[:1])', "not summed over the batch"),
+    _layer("halves-of-each-block", "dimension-mixer", "float32", "a, b = np.split(both, 2, axis=-1)",
+           "a, b = (h.reshape(len(x), -1) for h in np.split(both.reshape(len(x), len(inner), -1), 2, axis=-1))", "permutation"),
+    _layer("mixer-not-activated", "dimension-mixer", "float16", "hidden = a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b", "hidden = a * b", "missing term"),
+    _layer("torch-mixer-gates-exchanged", "dimension-mixer", "bfloat16", "F.gelu(gate) * value)", "F.gelu(value) * gate)", "permutation", library="torch_layers"),
+    _layer("mixer-skip-forgotten", "sequence-mixer", "float32", "x2 * (causal(gated, filters) + weight[:, None] * gated)", "x2 * causal(gated, filters)", "missing term"),
+    _layer("mixer-gates-in-another-order", "sequence-mixer", "float64", "x1, x2, v = np.split(near, 3, axis=1)", "x2, x1, v = np.split(near, 3, axis=1)", "permutation"),
+    _layer("mixer-short-filter-reversed", "sequence-mixer", "float16", 'taps.shape[1]), taps)\n    x1', 'taps.shape[1]), taps[:, ::-1])\n    x1', "permutation"),
+    _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term"),
+    _layer("filter-without-frequency", "implicit-filter", "float64", "np.sin(omega * (inner @ w2.T + c2))", "np.sin(inner @ w2.T + c2)", "not recognised"),
+    _layer("filter-positions-in-bfloat16", "implicit-filter", "float32", "inner = np.sin(omega * (z @ w1.T + c1))",
+           "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "not recognised", True),
+)  # fmt: skip
+
+MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS)

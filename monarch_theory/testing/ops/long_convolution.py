@@ -67,10 +67,15 @@ def gated_in_norm(arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> NormBo
     u, k = arrays["u"], arrays["k"]
     inside = convolution_bound_in_norm(u, k, 2 * u.shape[-1] - 1, model)[..., 0]
     after = gated(exactly_real(exact.causal_convolution(u, k)), arrays, gate, model).error
+    weights = over(gate)
+    return after_convolution(inside, weights * after, model, weights)
+
+
+def over(gate: np.ndarray) -> np.ndarray:
+    """One over the moduli of a gate, zero for those that do not count."""
     moduli = np.abs(gate)
     counted = moduli > 2.0**-30 * moduli.max(-1, keepdims=True, initial=0)
-    weights = np.where(counted, 1 / np.where(counted, moduli, 1), 0.0)
-    return after_convolution(inside, weights * after, model, weights)
+    return np.where(counted, 1 / np.where(counted, moduli, 1), 0.0)
 
 
 def exactly_real(value: np.ndarray) -> Running:

@@ -21,6 +21,20 @@ CHANGES = {
 }
 
 
+SUMS_ALONE = {"gradient of bias": "layer-norm-backward", "gradient of skip": "bidirectional-convolution-backward"}
+"""Outputs that are sums and no more, in an op of others that are products of steps."""
+
+
+def depends(op, shape, position, claim):
+    """Whether the bound of an output is to change with a claim that is printed for the op."""
+    outputs = op.outputs(shape)
+    return (
+        claim in ("accumulation", "stochastic")
+        or position >= len(outputs)
+        or SUMS_ALONE.get(outputs[position].name) != op.name
+    )
+
+
 def bounds(op, case, model):
     norms = op.norm_bounds(case.values, case.shape, model)
     return [*op.bounds(case.values, case.shape, model), *(one.bound for one in norms if one is not None)]
@@ -30,7 +44,9 @@ def bounds(op, case, model):
 def test_every_claim_that_is_printed_changes_the_bound_of_every_output(name):
     op = op_named(name)
     for dtype in {op.dtypes()[0], "bfloat16"} & set(op.dtypes()):
-        shape = [s for s in selected_shapes(op, max_size=64) if s["batch"] == 2][-1]
+        # of a table, as many rows as tokens, so that some are read twice
+        shapes = [s for s in selected_shapes(op, max_size=64) if s["batch"] == 2]
+        shape = [s for s in shapes if s.get("vocabulary", 0) <= s.get("n", 0)][-1]
         case = make_case(op, dtype, shape, "normal", "contiguous", (3,))
         usual = op.usual_model(dtype)
         before, said = bounds(op, case, usual), usual.describe(op.claims)
@@ -40,7 +56,12 @@ def test_every_claim_that_is_printed_changes_the_bound_of_every_output(name):
             model = op.usual_model(dtype, **change)
             printed = model.describe(op.claims) != said
             pairs = zip(before, bounds(op, case, model), strict=True)
-            changed = [bool((np.asarray(a) != np.asarray(b)).any()) for a, b in pairs]
+            # what is copied has no bound to change
+            changed = [
+                bool((np.asarray(a) != np.asarray(b)).any())
+                for position, (a, b) in enumerate(pairs)
+                if np.asarray(a).any() and depends(op, shape, position, claim)
+            ]
             assert all(changed) if printed else not any(changed), (dtype, claim, changed)
 
 

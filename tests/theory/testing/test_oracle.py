@@ -71,4 +71,6 @@ def test_plain_and_exact_oracles_agree_and_are_tight(name):
             for exact, plain, bound in zip(answers, op.answers(case.values, case.shape), bounds, strict=True):
                 assert plain.shape == bound.shape == exact.high.shape
                 assert (exact.error(plain) <= bound).all()
-                assert (exact.radius <= 2.0**-90 * np.maximum(np.abs(exact.high), 1e-300) + 1e-100).all()
+                # where large numbers cancel, far below what a float64 kernel is allowed
+                tight = exact.radius <= 2.0**-90 * np.maximum(np.abs(exact.high), 1e-300) + 1e-100
+                assert (tight | (exact.radius <= 2.0**-90 * bound)).all()

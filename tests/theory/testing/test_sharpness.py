@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
+from monarch_theory.formats import format_of
 from monarch_theory.rounding import (
     convolution_bound,
     convolution_bound_in_norm,
@@ -130,7 +131,9 @@ def test_usual_kernels_are_right_and_a_fault_of_four_bounds_is_caught(name):
         for position, one in enumerate(expected):
             # one element, four bounds off; and a whole row, four times the bound of its norm together
             single, widest = one.truth.high.copy(), int(np.argmax(one.bound))
-            single.flat[widest] += 4 * one.bound.flat[widest] * 1.01
+            # where nothing may be off, two units in the last place
+            least = 2 * format_of(dtype).ulp(np.abs(single.flat[widest]))
+            single.flat[widest] += max(4 * one.bound.flat[widest] * 1.01, least)
             wrongs = [single]
             if one.norm is not None:
                 step = rng.standard_normal(one.truth.high.shape)

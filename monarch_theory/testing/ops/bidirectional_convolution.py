@@ -1,0 +1,99 @@
+"""y_i = Σ_(j≤i) k_(i−j) u_j + Σ_(j≥i) r_(j−i) u_j + skip u_i: the two-sided long convolution of M2-BERT.
+
+A kernel may convolve twice and add, or once with a filter of lags −(n−1) … n−1, whose spectrum is the sum of that of k
+and the conjugate of that of r: the bound is the larger of both, the second with four more roundings of ‖k, r‖₂‖u‖₂.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from monarch_theory.rounding import ErrorModel, Running, Tracked, convolution_bound, convolution_bound_in_norm, store
+from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
+from monarch_theory.testing.ops import circular_convolution, long_convolution
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    signal = (shape["batch"], shape["channels"], shape["n"])
+    return {"u": signal, "k": signal[1:], "reverse": signal[1:], "skip": (shape["channels"],)}
+
+
+def two_sided(k: np.ndarray, reverse: np.ndarray) -> np.ndarray:
+    """One filter of lags −(n−1) … n−1, (channels, 2n − 1)."""
+    both = np.concatenate([reverse[..., ::-1], k[..., 1:]], axis=-1)
+    both[..., k.shape[-1] - 1] += k[..., 0]
+    return both
+
+
+def mixed(u: f.Number, k: f.Number, reverse: f.Number, skip: f.Number) -> f.Number:
+    """The two convolutions, and what skips them, with skip (channels, 1)."""
+    convolved = f.causal_convolution(u, k) + f.causal_correlation(u, reverse)
+    if isinstance(convolved, Tracked):
+        whole = two_sided(k.held.value, reverse.held.value)
+        once = convolution_bound(u.held, whole, 2 * u.shape[-1] - 1, u.model) + _more(u.held, whole, u.model)
+        error = np.maximum(convolved.held.error, np.nan_to_num(once, nan=np.inf, posinf=np.inf))
+        convolved = Tracked(Running(convolved.held.value, error), u.model)
+    return f.stored(convolved) + f.stored(skip * u)
+
+
+def _more(u: Running, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
+    norms = np.sqrt((whole**2).sum(-1, keepdims=True)) * np.sqrt((u.value**2).sum(-1, keepdims=True))
+    roundings = 4 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    return np.asarray(roundings * (1 + model.operand_error) * norms)
+
+
+def formula(a: Arrays, shape: Shape) -> np.ndarray:
+    found: np.ndarray = mixed(a["u"], a["k"], a["reverse"], a["skip"][:, None])
+    return found
+
+
+def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
+    u, size = a["u"], 2 * shape["n"] - 1
+    whole, model_of = two_sided(a["k"], a["reverse"]), long_convolution.exactly_real
+    with np.errstate(all="ignore"):
+        once = convolution_bound_in_norm(u, whole, size, model) + _more(model_of(u), whole, model)
+        twice = sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse"))
+        parts = f.causal_convolution(u, a["k"]), f.causal_correlation(u, a["reverse"])
+        twice = twice + model.accumulation.unit_roundoff * sum(np.sqrt((p**2).sum(-1, keepdims=True)) for p in parts)
+        inside = np.maximum(once, twice)[..., 0]
+    convolved = store(model_of(parts[0] + parts[1]), model.intermediate)
+    after = long_convolution.mixed(convolved, u, model_of(a["skip"][:, None]), model)
+    return long_convolution.after_convolution(inside, store(after, model.storage).error, model)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    yield Fault("missing term", "only the past is read", changed("reverse", np.zeros_like))
+    yield Fault("missing term", "only the future is read", changed("k", np.zeros_like))
+    yield Fault("missing term", "the skip term is missing", changed("skip", np.zeros_like))
+    yield Fault("missing term", "lag zero of the reverse filter is left out", changed("reverse", _without_first))
+    yield Fault("permutation", "the reverse filter is one later", changed("reverse", _later))
+    yield Fault("permutation", "the two filters exchanged", lambda a: a | {"k": a["reverse"], "reverse": a["k"]})
+    yield Fault("permutation", "the reverse filter is not reversed", instead=lambda a: _not_reversed(a, shape))
+
+
+def _without_first(r: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros_like(r[..., :1]), r[..., 1:]], axis=-1)
+
+
+def _later(r: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros_like(r[..., :1]), r[..., :-1]], axis=-1)
+
+
+def _not_reversed(a: Arrays, shape: Shape) -> np.ndarray:
+    return formula(a | {"k": a["k"] + a["reverse"], "reverse": np.zeros_like(a["reverse"])}, shape)
+
+
+OP = replace(
+    circular_convolution.OP,
+    name="bidirectional-convolution",
+    summary="y_i = Σ_(j≤i) k_(i−j) u_j + Σ_(j≥i) reverse_(j−i) u_j + skip · u_i for every channel",
+    signature="kernel(u, k, reverse, skip): u (batch, channels, n), k, reverse (channels, n), skip (channels,); as u",
+    arguments=arguments,
+    oracle=formula,
+    bound=f.bound_of(formula),
+    bound_in_norm=bound_in_norm,
+    faults=faults,
+)

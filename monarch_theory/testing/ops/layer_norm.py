@@ -1,0 +1,90 @@
+"""y = (x − mean x) / √(variance x + eps) ⊙ weight + bias over the last axis.
+
+Mean and variance are those of two passes, or of parts that are merged (Welford): `rounding.variance` derives the bound.
+The textbook formula, mean x² − (mean x)², loses what the mean is larger than the spread, squared, and is outside it.
+Every other row is therefore tried at a distance from zero that costs half of the digits.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+
+from monarch_theory.formats import Format
+from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import Arrays, Domain, Fault, Op, Shape, any_sizes
+from monarch_theory.testing.ops import rms_norm
+
+EPS = 1e-5
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    return {"x": (shape["batch"], shape["n"]), "weight": (shape["n"],), "bias": (shape["n"],)}
+
+
+def _far_from_zero(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
+    """Rows whose first number is negative, moved by 2^(half of the precision); of the others some as in `rms_norm`."""
+    near = (np.abs(values) < 2.0**8).all(-1, keepdims=True)
+    moved = values + 2.0 ** (target.precision // 2) * near
+    return np.where(np.signbit(values[..., :1]), moved, rms_norm.some_near_eps(values, shape, target))
+
+
+def normed(x: f.Number) -> tuple[f.Number, f.Number]:
+    """(x − mean) / √(variance + eps), and one over that root, (batch, 1)."""
+    root = f.sqrt(f.variance(x) + EPS)
+    return f.centred(x) / root, 1 / root
+
+
+def formula(a: Arrays, shape: Shape) -> np.ndarray:
+    scaled: np.ndarray = f.stored(normed(a["x"])[0]) * a["weight"]
+    return scaled + a["bias"]
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    n = shape["n"]
+    yield Fault(
+        "normalisation",
+        "the variance divided by n − 1",
+        instead=lambda a: _with(a, lambda v: np.sqrt(v * n / max(n - 1, 1) + EPS)),
+    )
+    yield Fault("normalisation", "eps added outside the root", instead=lambda a: _with(a, lambda v: np.sqrt(v) + EPS))
+    yield Fault("normalisation", "eps left out", instead=lambda a: _with(a, np.sqrt))
+    for other in (1e-6, 1e-12):
+        wrong = f"eps {other:g} instead of {EPS:g}"
+        yield Fault("normalisation", wrong, instead=partial(_with_eps, eps=other))
+    yield Fault("normalisation", "the mean is not subtracted", instead=_by_root_mean_square)
+    yield Fault("missing term", "the bias is left out", changed("bias", np.zeros_like))
+    yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
+
+
+def _with_eps(a: Arrays, eps: float) -> np.ndarray:
+    return np.asarray(_with(a, lambda v: np.sqrt(v + eps)))
+
+
+def _with(a: Arrays, root):  # type: ignore[no-untyped-def]
+    x = a["x"]
+    away = x - x.mean(-1, keepdims=True)
+    return away / root((away * away).mean(-1, keepdims=True)) * a["weight"] + a["bias"]
+
+
+def _by_root_mean_square(a: Arrays) -> np.ndarray:
+    x = a["x"]
+    return np.asarray(x / np.sqrt((x * x).mean(-1, keepdims=True) + EPS) * a["weight"] + a["bias"])
+
+
+OP = Op(
+    name="layer-norm",
+    summary="y = (x − mean x) / √(variance x + eps) ⊙ weight + bias over the last axis",
+    signature="kernel(x, weight, bias, eps=1e-5): x (batch, n), weight, bias (n,); gives as x",
+    shapes=rms_norm.shapes,
+    arguments=arguments,
+    oracle=formula,
+    bound=f.bound_of(formula),
+    claims=("accumulation", "intermediate"),
+    options=lambda shape: {"eps": EPS},
+    faults=faults,
+    accepts=any_sizes,
+    domains={"x": Domain(_far_from_zero)},
+    carries_infinities=False,
+)

@@ -1,0 +1,69 @@
+"""The gradients of LayerNorm.
+
+With r = 1/√(variance + eps), x̂ = r (x − mean) and g = gradient ⊙ weight: of x it is r (g − mean g − x̂ mean(g x̂)), of
+the weight Σ_batch gradient ⊙ x̂, of the bias Σ_batch gradient. The terms may be formed in other orders of the same
+factors: 16 more roundings of each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import batch_sum_faults, changed
+from monarch_theory.testing.op import Arrays, Fault, Output, Shape
+from monarch_theory.testing.ops import layer_norm as forward
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    found = forward.arguments(shape)
+    return {"gradient": found["x"], **{name: found[name] for name in ("x", "weight")}}
+
+
+def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+    n = shape["n"]
+    normed, r = forward.normed(a["x"])
+    normed, g = f.stored(normed), f.stored(a["gradient"] * a["weight"])
+    mean, leaning = g.sum(-1, keepdims=True) / n, (g * normed).sum(-1, keepdims=True) / n
+    large, long = f.moduli(g), f.moduli(normed)
+    sizes = (large + large.sum(-1, keepdims=True) / n + long * ((large * long).sum(-1, keepdims=True) / n)) * f.moduli(
+        r
+    )
+    of_x = f.widened((g - mean - normed * leaning) * r, 16, sizes)
+    of_weight = f.total(f.widened(a["gradient"] * normed, 4, f.moduli(a["gradient"]) * long), 0)
+    return of_x, of_weight, f.total(a["gradient"], 0)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    yield Fault("missing term", "mean and root are taken for constants", instead=lambda a: _constant(a, shape, ()))
+    yield Fault("missing term", "the root is taken for a constant", instead=lambda a: _constant(a, shape, ("mean",)))
+    yield Fault("missing term", "the mean is taken for a constant", instead=lambda a: _constant(a, shape, ("root",)))
+    yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
+    yield from batch_sum_faults(shape["batch"], "gradient of weight")
+    yield from batch_sum_faults(shape["batch"], "gradient of bias")
+
+
+def _constant(a: Arrays, shape: Shape, terms: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    normed, r = forward.normed(a["x"])
+    g = a["gradient"] * a["weight"]
+    of_x = g - (g.mean(-1, keepdims=True) if "mean" in terms else 0)
+    of_x = of_x - (normed * (g * normed).mean(-1, keepdims=True) if "root" in terms else 0)
+    return of_x * r, *formula(a, shape)[1:]
+
+
+OP = replace(
+    forward.OP,
+    name="layer-norm-backward",
+    summary="gradients of LayerNorm of x, weight and bias (as torch.autograd)",
+    signature="kernel(gradient, x, weight, eps=1e-5): gradient, x (batch, n), weight (n,); gives as (x, weight, bias)",
+    arguments=arguments,
+    oracle=formula,
+    bound=f.bound_of(formula),
+    faults=faults,
+    outputs=lambda shape: (
+        Output("gradient of x"),
+        Output("gradient of weight", by_row=False),
+        Output("gradient of bias", by_row=False),
+    ),
+)

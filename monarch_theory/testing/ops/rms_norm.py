@@ -1,0 +1,91 @@
+"""y = x / √(mean x² + eps) ⊙ weight over the last axis.
+
+The mean square is a sum in any order, divided by n; a root and a quotient, or the product with a reciprocal root, are
+within `rounding.functions`' bounds of both. What is normalised may be stored before it is scaled by the weight.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+
+from monarch_theory.formats import Format
+from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import changed
+from monarch_theory.testing.op import LARGE_BATCH, Arrays, Domain, Fault, Op, Shape, any_sizes
+
+EPS = 1e-6
+
+
+def shapes() -> Iterable[Shape]:
+    for n in (4, 1, 2, 3, 7, 8, 16, 33, 64, 100, 128, 257, 768, 1024):
+        for batch in (1, 2, 3, 0, 7, *((LARGE_BATCH,) if n <= 64 else ())):
+            yield {"batch": batch, "n": n}
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    return {"x": (shape["batch"], shape["n"]), "weight": (shape["n"],)}
+
+
+def some_near_eps(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
+    """Rows whose last number is negative, times 2^−9: their squares are about as large as eps."""
+    return np.where(np.signbit(values[..., -1:]), values * 2.0**-9, values)
+
+
+def root(x: f.Number, n: int) -> f.Number:
+    """√(mean x² + eps), (batch, 1)."""
+    return f.sqrt((x * x).sum(-1, keepdims=True) / n + EPS)
+
+
+def formula(a: Arrays, shape: Shape) -> np.ndarray:
+    normed: np.ndarray = f.stored(a["x"] / root(a["x"], shape["n"]))
+    return normed * a["weight"]
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    n = shape["n"]
+    yield Fault("normalisation", "the mean is subtracted first", changed("x", lambda x: x - x.mean(-1, keepdims=True)))
+    yield Fault("normalisation", "eps added outside the root", instead=lambda a: _scaled(a, lambda s: np.sqrt(s) + EPS))
+    yield Fault("normalisation", "eps left out", instead=lambda a: _scaled(a, np.sqrt))
+    for other in (1e-5, 1e-8, 1e-12):
+        wrong = f"eps {other:g} instead of {EPS:g}"
+        yield Fault("normalisation", wrong, instead=partial(_with_eps, eps=other))
+    yield Fault(
+        "normalisation",
+        "the sum of squares instead of the mean",
+        instead=lambda a: _scaled(a, lambda s: np.sqrt(n * s + EPS)),
+    )
+    yield Fault(
+        "normalisation",
+        "divided by n − 1",
+        instead=lambda a: _scaled(a, lambda s: np.sqrt(s * n / max(n - 1, 1) + EPS)),
+    )
+    yield Fault("normalisation", "no root", instead=lambda a: _scaled(a, lambda s: s + EPS))
+    yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
+    yield Fault("missing term", "one is added to the weight", changed("weight", lambda w: w + 1))
+
+
+def _with_eps(a: Arrays, eps: float) -> np.ndarray:
+    return np.asarray(_scaled(a, lambda s: np.sqrt(s + eps)))
+
+
+def _scaled(a: Arrays, by):  # type: ignore[no-untyped-def]
+    x = a["x"]
+    return x / by((x * x).mean(-1, keepdims=True)) * a["weight"]
+
+
+OP = Op(
+    name="rms-norm",
+    summary="y = x / √(mean x² + eps) ⊙ weight over the last axis",
+    signature="kernel(x, weight, eps=1e-6): x (batch, n), weight (n,); gives as x",
+    shapes=shapes,
+    arguments=arguments,
+    oracle=formula,
+    bound=f.bound_of(formula),
+    claims=("accumulation", "intermediate"),
+    options=lambda shape: {"eps": EPS},
+    faults=faults,
+    accepts=any_sizes,
+    domains={"x": Domain(some_near_eps)},
+    carries_infinities=False,
+)

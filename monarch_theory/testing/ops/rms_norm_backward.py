@@ -1,0 +1,55 @@
+"""The gradients of RMSNorm.
+
+With r = 1/√(mean x² + eps), x̂ = r x and g = gradient ⊙ weight: of x it is r (g − x̂ mean(g x̂)), and of the weight
+Σ_batch gradient ⊙ x̂. The two terms may be formed in other orders of the same factors: 16 more roundings of each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import batch_sum_faults, changed
+from monarch_theory.testing.op import Arrays, Fault, Output, Shape
+from monarch_theory.testing.ops import rms_norm as forward
+
+
+def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
+    found = forward.arguments(shape)
+    return {"gradient": found["x"], **found}
+
+
+def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+    x, n = a["x"], shape["n"]
+    r = 1 / forward.root(x, n)
+    normed, g = f.stored(x * r), f.stored(a["gradient"] * a["weight"])
+    leaning = (g * normed).sum(-1, keepdims=True) / n
+    sizes = (f.moduli(g) + f.moduli(normed) * ((f.moduli(g) * f.moduli(normed)).sum(-1, keepdims=True) / n)) * f.moduli(
+        r
+    )
+    of_x = f.widened((g - normed * leaning) * r, 16, sizes)
+    return of_x, f.total(f.widened(a["gradient"] * normed, 4, f.moduli(a["gradient"]) * f.moduli(normed)), 0)
+
+
+def faults(shape: Shape) -> Iterable[Fault]:
+    yield Fault("missing term", "the root is taken for a constant", instead=lambda a: _constant_root(a, shape))
+    yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
+    yield from batch_sum_faults(shape["batch"], "gradient of weight")
+
+
+def _constant_root(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+    return a["gradient"] * a["weight"] / forward.root(a["x"], shape["n"]), formula(a, shape)[1]
+
+
+OP = replace(
+    forward.OP,
+    name="rms-norm-backward",
+    summary="gradients of x / √(mean x² + eps) ⊙ weight of x and weight (as torch.autograd)",
+    signature="kernel(gradient, x, weight, eps=1e-6): gradient, x (batch, n), weight (n,); gives as (x, weight)",
+    arguments=arguments,
+    oracle=formula,
+    bound=f.bound_of(formula),
+    faults=faults,
+    outputs=lambda shape: (Output("gradient of x"), Output("gradient of weight", by_row=False)),
+)
