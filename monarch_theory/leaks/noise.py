@@ -5,8 +5,9 @@ past: a transform, a sum that later cancels. Only a response that is not zero is
 noise measured at that very place and channel, in one of two ways.
 
 **Redrawn** (Monte Carlo arithmetic, `sandbox.arithmetic`). The same input is run again with the rounding of every
-operation that can be seen drawn at random: all of torch's, the transforms of NumPy and SciPy. What varies is noise; it
-needs no smoothness, and serves for tokens.
+operation that can be seen drawn at random: all of torch's, the transforms of NumPy and SciPy. What varies of the
+*difference* is noise: both runs err alike where they compute alike, so that the past's own rounding, which no future
+changes, is none. It needs no smoothness, and serves for tokens.
 
 **Along a line** (Moré & Wild, *Estimating computational noise*, 2011). Where inputs are floats, move both along a line
 in steps of 512 units of the coarsest roundoff known, and watch the difference D(t) of the two outputs. What is smooth
@@ -80,14 +81,24 @@ def redrawn(
 
     other: what runs the changed input, where that is another callable.
     """
-    variance: np.ndarray | float = 0.0
-    for k, x in enumerate((base, changed)):
-        run = other if other and k else observe
-        y = run(x)
-        runs = (run(x, redraw=seed + 2 * d + k, amplitude=amplitude) for d in range(draws))
+    second = other or observe
+    apart = signed_difference(observe(base), second(changed), watched)
+    variance = np.zeros(apart.shape)
+    for draw in range(draws):
+        y = observe(base, redraw=seed + draw, amplitude=amplitude)
+        z = second(changed, redraw=seed + draw, amplitude=amplitude)
+        now = signed_difference(y, z, watched)
         with np.errstate(all="ignore"):
-            variance = variance + sum(difference(y, z, watched) ** 2 for z in runs) / draws
+            moved = np.where((now == apart) | (np.isnan(now) & np.isnan(apart)), 0.0, np.abs(now - apart))
+            variance += np.where(np.isnan(moved), np.inf, moved) ** 2 / draws
     return np.minimum(np.sqrt(variance), LARGEST)
+
+
+def signed_difference(y: Outputs, z: Outputs, watched: Places) -> np.ndarray:
+    """z − y at the places watched, (watched, channels): 0 where both are the same infinity or NaN, NaN where one is."""
+    a, b = y.wide[watched], z.wide[watched]
+    with np.errstate(all="ignore"):
+        return np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.where(np.isfinite(b - a), b - a, np.nan))
 
 
 def still(

@@ -2,7 +2,9 @@
 
 A run under `recording` notes facts. A run under `redrawing` adds to the result of every inexact operation an error of
 the size of its own rounding, drawn at random (Monte Carlo arithmetic: Parker 1997; CESTAC: Vignes 1993): what then
-varies in the outputs is their rounding noise, at the very input in question, whatever the model is made of. A
+varies in the outputs is their rounding noise, at the very input in question, whatever the model is made of. The draw
+follows from the seed, the place and the number itself: as real rounding does, two runs with the same seed err alike
+where they compute alike, and independently where they do not. A
 transform's error is relative to the norm of what it returns, u·√log₂L·rms, any other's to each number it returns.
 
 Of torch every operation is seen, by a dispatch mode. Of NumPy and SciPy only transforms are, by name: their functions
@@ -18,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from math import log2, prod, sqrt
+from math import log2, pi, prod, sqrt
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +28,7 @@ import numpy as np
 
 from monarch_theory.sandbox.bridge import torch_or_none
 
-__all__ = ["ROUNDOFF", "Watch", "watched"]
+__all__ = ["ROUNDOFF", "Watch", "drawn", "watched"]
 
 ROUNDOFF = {
     "float64": 2.0**-53, "complex128": 2.0**-53, "float32": 2.0**-24, "complex64": 2.0**-24,
@@ -88,10 +90,25 @@ class Watch:
             return y
         rms = np.sqrt((np.abs(y) ** 2).mean(axis=along, keepdims=True))
         with np.errstate(all="ignore"):
-            error = self.rng.standard_normal(y.shape) * rms
+            error = drawn(y.real, self.rng) * rms
             if np.iscomplexobj(y):
-                error = error + 1j * self.rng.standard_normal(y.shape) * rms
+                error = error + 1j * drawn(y.imag, self.rng) * rms
             return (y + error * (self.amplitude * spread_of_transform(y.dtype.name, length))).astype(y.dtype)
+
+
+MIXERS = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
+"""Multipliers of the finaliser of MurmurHash3, by Austin Appleby: each bit given changes half of those made."""
+
+
+def drawn(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Standard normal numbers that follow from `rng` and, place by place, from the bits of y."""
+    bits = np.ascontiguousarray(y).view(f"u{y.dtype.itemsize}").astype(np.uint64)
+    keys = bits ^ rng.integers(0, 2**64, y.shape, np.uint64)
+    for mixer in MIXERS:
+        keys = (keys ^ (keys >> np.uint64(33))) * np.uint64(mixer)
+    keys ^= keys >> np.uint64(33)
+    first, second = (keys >> np.uint64(32)) + 0.5, (keys & np.uint64(2**32 - 1)) + 0.5
+    return np.asarray(np.sqrt(-2 * np.log(first / 2**32)) * np.cos(2 * np.pi * second / 2**32))
 
 
 def spread_of_transform(dtype: str, length: int) -> float:
@@ -159,6 +176,16 @@ def dispatch_mode(watch: Watch) -> Any:
     def name_of(tensor: Any) -> str:
         return str(tensor.dtype).removeprefix("torch.")
 
+    def normal(y: Any) -> Any:
+        """As `drawn`, of tensors."""
+        bits = y.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]).to(torch.int64)
+        keys = bits ^ torch.randint(-(2**63), 2**63 - 1, y.shape, generator=generator).to(y.device)
+        for mixer in MIXERS:
+            keys = (keys ^ ((keys >> 33) & (2**31 - 1))) * (mixer - 2**64)
+        keys = keys ^ ((keys >> 33) & (2**31 - 1))
+        first, second = ((keys >> 32) & (2**32 - 1)).double() + 0.5, (keys & (2**32 - 1)).double() + 0.5
+        return (-2 * (first / 2**32).log()).sqrt() * (second * (2 * pi / 2**32)).cos()
+
     def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
         dtype = name_of(y)
         length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
@@ -169,12 +196,12 @@ def dispatch_mode(watch: Watch) -> Any:
         if watch.seed is None or not y.numel():
             return y
         real = torch.view_as_real(y) if y.is_complex() else y
-        drawn = torch.randn(real.shape, generator=generator, dtype=torch.float64).to(real.device)
+        draws = normal(real)
         size = y.abs().double()
         if axes:
             size = size.square().mean(dim=axes, keepdim=True).sqrt()
         size = size.unsqueeze(-1) if y.is_complex() else size
-        new = real.double() + drawn * size * (watch.amplitude * spread_of_transform(dtype, length))
+        new = real.double() + draws * size * (watch.amplitude * spread_of_transform(dtype, length))
         new = torch.where(real.isfinite(), new, real.double()).to(real.dtype)
         new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
         return y.copy_(new) if in_place else new

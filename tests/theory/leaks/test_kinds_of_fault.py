@@ -8,7 +8,7 @@ import pytest
 from monarch_theory.leaks import assert_causal, check_callable, check_file
 from monarch_theory.leaks.calls import parse_arguments
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
-from monarch_theory.sandbox.arithmetic import Watch, watched
+from monarch_theory.sandbox.arithmetic import Watch, drawn, watched
 
 N = 48
 TABLE = np.random.default_rng(0).standard_normal((16, 3))
@@ -389,3 +389,47 @@ def test_redrawn_rounding_is_of_the_size_of_rounding(dtype):
             drawn.append(np.fft.fft(x))
     noise = np.abs(np.array(drawn) - exact).std()
     assert error < noise < 30 * error
+
+
+def single_inside(torch, leak):
+    """Models whose own rounding, in single precision, exceeds a leak beside it: no future changes that rounding."""
+
+    class Softmax(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(16, 8, dtype=torch.float64)
+
+        def forward(self, tokens):
+            x = self.embed(tokens)
+            scores = x @ x.transpose(0, 1) + leak * x.roll(-1, 0)[:, :1]
+            scores = scores + torch.full_like(scores, -torch.inf).triu(1) + leak * x[-1, 0] * torch.arange(len(x))
+            return torch.softmax(scores, -1, dtype=torch.float32).double() @ x
+
+    class Filter(torch.nn.Module):
+        def forward(self, x):
+            kernel = torch.exp(-torch.arange(len(x)) / 3).double()  # computed in single precision
+            spectra = torch.fft.rfft(x, 2 * len(x)) * torch.fft.rfft(kernel, 2 * len(x))
+            return torch.fft.irfft(spectra, 2 * len(x))[: len(x)] + leak * x.roll(-1)
+
+    return {"softmax": (Softmax(), "int64"), "filter": (Filter(), "float64")}
+
+
+@pytest.mark.parametrize("name", ["softmax", "filter"])
+def test_the_pasts_own_rounding_hides_no_leak(name):
+    torch = pytest.importorskip("torch")
+    for leak, verdict in ((0.0, "causal"), (1e-6 if name == "softmax" else 1e-10, "not causal")):
+        torch.manual_seed(0)
+        module, dtype = single_inside(torch, leak)[name]
+        report = check_callable(module.eval(), 12, dtype=dtype)
+        assert report.verdict == verdict, report
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex64"])
+def test_draws_follow_from_the_number_and_the_seed(dtype):
+    x = np.random.default_rng(0).standard_normal(4096).astype(dtype).real
+    first, again = (drawn(x, np.random.default_rng(5)) for _ in range(2))
+    assert (first == again).all() and abs(first.mean()) < 0.1 and abs(first.std() - 1) < 0.05
+    other = x.copy()
+    other[7] = np.nextafter(other[7], np.inf, dtype=other.dtype)
+    assert np.flatnonzero(drawn(other, np.random.default_rng(5)) != first).tolist() == [7]
+    assert abs(np.corrcoef(first, drawn(x, np.random.default_rng(6)))[0, 1]) < 0.1
