@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from typing import IO, Any
 from monarch_theory.sandbox import cell
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
-__all__ = ["WALLS", "Confined", "Confinement", "Protected"]
+__all__ = ["WALLS", "Confined", "Confinement", "Protected", "oracles", "walls_here"]
 
 WALLS = ("cgroup", "namespaces", "mounts", "proc", "landlock", "filter")
 """Names of the walls, in the order in which they are put up."""
@@ -201,6 +202,20 @@ class Confined:
         kept = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith(KEPT_FAMILIES)}
         own = {"HOME": self.folder, "TMPDIR": self.folder, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**kept, **own}
+
+
+@functools.cache
+def walls_here() -> Confinement:
+    """The walls that this system has, found out by putting them up around a process that does nothing."""
+    confined = Confined("pass")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    try:
+        with contextlib.suppress(SandboxError):
+            confined.start(nothing, nothing)
+    finally:
+        os.close(nothing)
+        confined.stop()
+    return confined.confinement
 
 
 KEPT = ("PATH", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ", "USER", "LOGNAME", "TRITON_INTERPRET")

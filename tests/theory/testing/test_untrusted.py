@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from monarch_theory.command.check import check as command
+from monarch_theory.sandbox.confinement import walls_here
 from monarch_theory.testing.cases import cases
 from monarch_theory.testing.check import check
 from monarch_theory.testing.exploits import EXPLOITS, HONEST, try_exploits
@@ -15,6 +16,8 @@ from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text
 from monarch_theory.testing.secret import unforeseen
+
+needs_walls = pytest.mark.skipif(bool(walls_here().lacking()), reason=walls_here().lacking())
 
 SAMPLE = (
     "patches_whatever_serves", "forges_a_refusal", "reads_the_judges_memory", "knows_the_seed", "remembers_by_address",
@@ -34,23 +37,27 @@ def test_every_kernel_of_the_corpus_compiles(one):
     assert one.source.startswith('"""') and "def kernel(x, blocks" in one.source
 
 
+@needs_walls
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_cheat_is_stopped(name):
     (tried,) = try_exploits([exploit for exploit in EXPLOITS if exploit.name == name])
     assert tried.stopped, tried.message
 
 
+@needs_walls
 @pytest.mark.parametrize("name", ["honest_compiled", "honest_into_out", "honest_children"])
 def test_an_honest_kernel_is_right(name):
     (tried,) = try_exploits([honest for honest in HONEST if honest.name == name])
     assert tried.verdict is Verdict.RIGHT, tried.message
 
 
+@needs_walls
 @pytest.mark.long
 def test_every_cheat_is_stopped():
     assert [tried.kernel.name for tried in try_exploits(EXPLOITS) if not (tried.stopped or tried.missing_wall)] == []
 
 
+@needs_walls
 @pytest.mark.long
 def test_no_honest_kernel_is_blamed():
     assert [tried for tried in try_exploits(HONEST) if tried.verdict is not Verdict.RIGHT] == []
@@ -68,17 +75,20 @@ def reports(honest):
     return [check(honest, "kernel", "block-diagonal-multiply", cases_wanted=6, untrusted=True) for _ in range(2)]
 
 
+@needs_walls
 def test_the_seed_is_secret_and_told_afterwards(reports):
     first, second = reports
     assert first.seed != second.seed and first.secret and f"seed {first.seed}" in as_text(first)
     assert "unknown to the kernel" in as_text(first)
 
 
+@needs_walls
 def test_a_seed_that_was_told_gives_the_same_cases(honest, reports):
     again = check(honest, "kernel", "block-diagonal-multiply", cases_wanted=6, untrusted=True, seed=reports[0].seed)
     assert again.worst == reports[0].worst and not again.secret and "it may be known" in as_text(again)
 
 
+@needs_walls
 def test_the_report_says_what_was_confined(reports):
     found = as_dict(reports[0])["untrusted"]
     needed = {"the judge's memory and process", "the oracle", "files that outlive it"}
@@ -114,6 +124,7 @@ def test_drawn_sizes_keep_to_what_a_kernel_promises(restrictions):
         assert "shape" not in restrictions or (len(case.arrays["x"]), m) == (3, 4)
 
 
+@needs_walls
 def test_the_command_confines_and_reproduces(tmp_path):
     path = tmp_path / "kernel.py"
     path.write_text(next(one.source for one in EXPLOITS if one.name == "leaves_out_the_last_block"))
@@ -132,6 +143,7 @@ def test_where_walls_are_missing_nothing_is_right(honest, monkeypatch):
     assert report.exit_code == 2 and "Linux" in report.message
 
 
+@needs_walls
 @pytest.mark.parametrize("name", ["remembers_by_identity", "remembers_by_address", "hands_out_one_buffer"])
 def test_state_has_a_name_and_a_script_that_was_run(tmp_path, name):
     path = tmp_path / "kernel.py"
