@@ -227,6 +227,32 @@ def test_the_smallest_filter_is_named_among_all_and_among_those_given():
         assert smallest_witness(operator, i, j, np.zeros(0, dtype=int)) is None
 
 
+@pytest.mark.parametrize("route", ["every filter", "random filters"])
+def test_product_order_agrees_with_the_definition(route):
+    """Output i may see input j only if no digit of j exceeds that of i; signals and filters live on the box."""
+    rng, found = np.random.default_rng(0), set()
+    for radices, box in (((2, 3), (1, 2)), ((2, 3), (2, 3)), ((3, 2), (2, 1)), ((2, 2, 2), (1, 2, 2))):
+        size = np.prod(radices)
+        digits = np.stack(np.unravel_index(np.arange(size), radices), axis=1)
+        inputs = np.flatnonzero((digits < box).all(axis=1))
+        for _ in range(12):
+            unit = identity_blocks(radices, RATIONALS, Convention.DAO)
+            full = (random_monarch(radices, RATIONALS, rng, convention=Convention.DAO).factors for _ in range(2))
+            thin = ([f * rng.integers(0, 2, f.shape) for f in factors] for factors in full)
+            operator = MonarchOperator(unit, *(Monarch(f, RATIONALS, Convention.DAO) for f in thin), n=int(size))
+            tensor = operator.tensor()
+            leaks = [
+                (i, j) for i in inputs for j in inputs
+                if (digits[j] > digits[i]).any() and (tensor[i, j, inputs] != 0).any()
+            ]  # fmt: skip
+            decision = decide(operator, route=route, support=box)
+            assert decision.causal == (not leaks) and decision.n == len(inputs)
+            if leaks and route == "every filter":
+                assert (decision.witness.output, decision.witness.input) == leaks[0]
+            found.add(decision.causal)
+    assert found == {True, False}
+
+
 def test_every_filter_leaves_no_doubt():
     decision = decide(MonarchOperator(fourier((2, 2), FIELD)), route="every filter")
     assert decision.causal and decision.error_probability == 0
