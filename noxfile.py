@@ -46,6 +46,22 @@ def install_coq(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Which lines the tests run, the long ones left out; the share is printed last."""
+    install(session)
+    session.install("pytest-cov")
+    packages = ["--cov=monarch_theory", "--cov=monarch_gpu"]
+    session.run("pytest", "-n", "2", *packages, "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Small faults in modules that decide: those that no test sees are listed. `-- MODULE --share 0.2` for a part."""
+    install(session)
+    session.run("python", "tests/mutate.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings as errors, and serve it; `-- --no-serve` only builds."""
     session.install("torch==2.13.0")

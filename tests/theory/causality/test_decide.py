@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator, counterexamples, decide, triangular_condition
+from monarch_theory.causality.decision import smallest_witness
 from monarch_theory.domains import (
     FLOAT64,
     INTEGERS,
@@ -16,7 +17,7 @@ from monarch_theory.domains import (
     prime_with_root,
 )
 from monarch_theory.fourier_matrix import fourier
-from monarch_theory.monarch import Convention, Monarch, random_monarch
+from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
 
 FIELD = PrimeField(prime_with_root(5040))
 
@@ -165,6 +166,7 @@ def test_the_counterexample_with_full_dependence_depends_on_everything():
     assert (np.asarray(matrix[np.tril_indices(2)]) != 0).all()
 
 
+@pytest.mark.long
 def test_largest_size_is_decided_by_theorem_and_by_random_filters():
     field = PrimeField(prime_with_root(4096))
     matrix = CausalMonarch((64, 64)).random(field, np.random.default_rng(0))
@@ -173,6 +175,104 @@ def test_largest_size_is_decided_by_theorem_and_by_random_filters():
     left[63, 63, 63] += 1
     decision = decide(MonarchOperator(Monarch((matrix.factors[0], left), field)), trials=1)
     assert not decision.causal and decision.n == 2048
+
+
+def test_a_decision_in_words():
+    """Verdict, witness, size, domain, route, and doubt where there is some and only there."""
+    theorem = decide(MonarchOperator(fourier((2, 2), FIELD)))
+    assert str(theorem) == f"causal (n = 2, over {FIELD}, exact, by theorem)"
+    leak = decide(MonarchOperator(fourier((2, 2), Cyclotomic(4)), n=3))
+    said = "not causal: output 0 sees input 2: T[0,2,2] = 1 (n = 3, over Q(zeta_4), exact, by every filter)"
+    assert str(leak) == said and not leak.error_probability
+    drawn = decide(MonarchOperator(fourier((2, 2), FIELD)), route="random filters")
+    assert drawn.error_probability == float(FIELD.q) ** -2
+    said = f"by random filters, wrong with probability at most {drawn.error_probability:.1e})"
+    assert str(drawn).startswith("causal (n = 2") and str(drawn).endswith(said)
+
+
+def sparse(rng):
+    """A Monarch matrix of zeros and ones over Q: what one filter shows, another may not."""
+    return Monarch(tuple(RATIONALS.array(rng.integers(0, 2, size=(2, 2, 2))) for _ in range(2)), RATIONALS)
+
+
+def test_the_witness_is_the_smallest_though_a_later_filter_shows_it():
+    """T[i, j, j'] = M1[i, j'] M2[i, j] where M0 is 1: filter 0 shows a leak, a later filter an earlier one."""
+    eye = identity_blocks((2, 2), RATIONALS, Convention.DAO)
+    rng, hidden = np.random.default_rng(0), 0
+    for _ in range(400):
+        operator = MonarchOperator(eye, sparse(rng), sparse(rng), n=4)
+        tensor = operator.tensor() != 0
+        leaks = np.triu(np.ones((4, 4), dtype=bool), k=1)[:, :, None] & tensor
+        first = tuple(np.argwhere(leaks.any(axis=2))[0]) if leaks.any() else None
+        if first and leaks[..., 0].any() and not leaks[(*first, 0)]:
+            hidden += 1
+            assert_agrees(operator, route="every filter")
+    assert hidden >= 5
+
+
+def test_the_smallest_filter_is_named_among_all_and_among_those_given():
+    operator = MonarchOperator(identity_blocks((2, 2), RATIONALS, Convention.DAO), *(
+        random_monarch((2, 2), RATIONALS, np.random.default_rng(seed)) for seed in (0, 1)
+    ), n=4)  # fmt: skip
+    tensor = operator.tensor()
+    assert (tensor != 0).any(axis=2).sum() >= 8
+    for i, j in np.ndindex(4, 4):
+        filters = np.flatnonzero(tensor[i, j] != 0)
+        named = smallest_witness(operator, i, j)
+        if not filters.size:
+            assert named is None
+            continue
+        assert named.filter == filters[0] and named.value == tensor[i, j, filters[0]]
+        assert smallest_witness(operator, i, j, filters[-1:]).filter == filters[-1]
+        assert smallest_witness(operator, i, j, np.zeros(0, dtype=int)) is None
+
+
+@pytest.mark.parametrize("route", ["every filter", "random filters"])
+def test_product_order_agrees_with_the_definition(route):
+    """Output i may see input j only if no digit of j exceeds that of i; signals and filters live on the box."""
+    rng, found = np.random.default_rng(0), set()
+    for radices, box in (((2, 3), (1, 2)), ((2, 3), (2, 3)), ((3, 2), (2, 1)), ((2, 2, 2), (1, 2, 2))):
+        size = np.prod(radices)
+        digits = np.stack(np.unravel_index(np.arange(size), radices), axis=1)
+        inputs = np.flatnonzero((digits < box).all(axis=1))
+        for _ in range(12):
+            unit = identity_blocks(radices, RATIONALS, Convention.DAO)
+            full = (random_monarch(radices, RATIONALS, rng, convention=Convention.DAO).factors for _ in range(2))
+            thin = ([f * rng.integers(0, 2, f.shape) for f in factors] for factors in full)
+            operator = MonarchOperator(unit, *(Monarch(f, RATIONALS, Convention.DAO) for f in thin), n=int(size))
+            tensor = operator.tensor()
+            leaks = [
+                (i, j) for i in inputs for j in inputs
+                if (digits[j] > digits[i]).any() and (tensor[i, j, inputs] != 0).any()
+            ]  # fmt: skip
+            decision = decide(operator, route=route, support=box)
+            assert decision.causal == (not leaks) and decision.n == len(inputs)
+            if leaks and route == "every filter":
+                assert (decision.witness.output, decision.witness.input) == leaks[0]
+            found.add(decision.causal)
+    assert found == {True, False}
+
+
+def test_every_filter_leaves_no_doubt():
+    decision = decide(MonarchOperator(fourier((2, 2), FIELD)), route="every filter")
+    assert decision.causal and decision.error_probability == 0
+
+
+def test_the_domain_sets_the_doubt():
+    """2³¹ integers are drawn from where the domain is infinite, and each filter counts."""
+    operator = MonarchOperator(fourier((2, 2), Cyclotomic(4)))
+    for trials in (1, 3):
+        decision = decide(operator, route="random filters", trials=trials)
+        assert decision.causal and decision.error_probability == float(2**31) ** -trials
+
+
+def test_the_route_that_is_taken_unasked_is_the_plainest_that_is_quick():
+    """Without the theorem: every filter up to 2¹⁷ multiplications, random filters beyond."""
+    rng = np.random.default_rng(0)
+    for radices, n, route in (((8, 8), 45, "every filter"), ((8, 8), 46, "random filters")):
+        operator = MonarchOperator(random_monarch(radices, FIELD, rng), n=n)
+        assert operator.size * n**2 <= 2**17 or route == "random filters"
+        assert decide(operator).route == route
 
 
 def test_floats_are_not_decided():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monarch_theory.domains import RATIONALS
 from monarch_theory.monarch import Monarch, block_counts
-from monarch_theory.rounding import default_model
+from monarch_theory.rounding import default_model, format_of
 from monarch_theory.testing.cases import cases
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.oracle import balls, causal_convolution, circular_convolution, dft, enclose, exact_answer
@@ -74,3 +74,15 @@ def test_plain_and_exact_oracles_agree_and_are_tight(name):
                 # where large numbers cancel, far below what a float64 kernel is allowed
                 tight = exact.radius <= 2.0**-90 * np.maximum(np.abs(exact.high), 1e-300) + 1e-100
                 assert (tight | (exact.radius <= 2.0**-90 * bound)).all()
+
+
+def test_the_wide_formats_are_no_wider_than_numpy_has_them():
+    """A radius for more bits than were computed with would enclose nothing."""
+    from monarch_theory.testing.truth import EXTENDED, wider_than
+
+    if np.finfo(np.longdouble).nmant >= 63:
+        assert EXTENDED.precision <= np.finfo(np.longdouble).nmant + 1
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        wide = wider_than(format_of(dtype))
+        assert wide is None or wide.precision >= format_of(dtype).precision + 11
+    assert wider_than(format_of("float32")).precision == np.finfo(np.float64).nmant + 1

@@ -1,11 +1,12 @@
 """Memory of large results, used again where a program asks for it: `keep()`, or `MONARCH_KEEP_MEMORY=1` at its start.
 
 Memory that a program never touched has to be found and cleared by the system, page by page, and that takes longer than
-the products that fill it. Once asked, memory of a large result is therefore kept when its tensor goes, for the next one
-of its size class. Of what exceeds a little, and was not used for a second, the system is told that it may take it
-whenever memory is short (`MADV_FREE`). A thread of its own does that, which sleeps while nothing comes back.
+the products that fill it. A program that asks for it therefore keeps the memory of a large result when its tensor goes,
+for the next result of the same size class. What exceeds `WARM` bytes and was not used for a second is offered to the
+system, which may take it whenever memory is short (`MADV_FREE`). One thread makes these offers; it sleeps while no
+memory comes back.
 
-It is off unless asked for, because what is kept for this process is not there for others.
+Nothing is kept unless a program asks, because memory that this process keeps is not there for others.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from torch import Tensor
 __all__ = ["IDLE", "LARGE", "WARM", "empty", "held", "keep", "limit"]
 
 LARGE = 2**22
-"""Bytes from which the memory of a result is kept; and it is in huge pages, of 2 MiB mostly, where there are any."""
+"""Results of at least so many bytes have their memory kept, in huge pages (mostly 2 MiB) where the system has them."""
 
 WARM = 2**28
-"""Bytes kept at most that the system is never told it may take."""
+"""So many bytes are kept without being offered to the system."""
 
 IDLE = 1.0
-"""Seconds without use before the system is told: to tell it at every use takes longer than 3% of a product."""
+"""Memory is offered after so many seconds without use: an offer at every use takes longer than 3% of a product."""
 
 CLASSES = 8
 """Size classes from one power of two to the next: a result takes at most an eighth more than it needs."""
@@ -144,6 +145,7 @@ def _oldest(regions: deque[_Region]) -> _Region | None:
 
 
 def _kept(size: int) -> mmap.mmap | None:
+    """Kept memory of exactly this size, which is kept no longer; None where there is none."""
     for regions in (_warm, _cold):
         for region in reversed(tuple(regions)):  # the last one to go may still be in a cache
             if len(region.memory) == size:
@@ -156,6 +158,7 @@ def _kept(size: int) -> mmap.mmap | None:
 
 
 def _new(size: int) -> mmap.mmap:
+    """Memory that no tensor has had, in huge pages where the system has them."""
     _cool(time.monotonic())
     _watch()
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -165,6 +168,7 @@ def _new(size: int) -> mmap.mmap:
 
 
 def _keep(memory: mmap.mmap) -> None:
+    """Take memory back from a tensor that went."""
     _warm.append(_Region(time.monotonic(), memory))
     if _size(_warm) > WARM:
         _returned.put(None)
@@ -188,6 +192,7 @@ def _cool(until: float) -> None:
 
 
 def _cool_what_returns() -> None:
+    """What the thread does: after each return it waits for more, and then offers what stayed idle."""
     while True:
         _returned.get()
         while not _returned.empty():
@@ -198,6 +203,7 @@ def _cool_what_returns() -> None:
 
 @lru_cache(maxsize=1)
 def _watch() -> None:
+    """Start that thread, once in a process."""
     Thread(target=_cool_what_returns, name="monarch-memory", daemon=True).start()
 
 
