@@ -13,21 +13,23 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 import typer
 
+from monarch_theory.certificates import membership_certificate, write_certificate
 from monarch_theory.command import user_matrix
-from monarch_theory.command.outputs import check_picture
+from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import compare
 from monarch_theory.expressivity.examination import (
+    Examination,
     Neighbour,
     examine_family,
     examine_monarch,
     family_named,
     neighbours,
 )
-from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.sandbox import Sandbox, SandboxError
@@ -55,6 +57,7 @@ def express(
     seed: Annotated[int, typer.Option(min=0, help="of the search, and of FILE.py")] = 0,
     timeout: Annotated[float, typer.Option(help="seconds FILE.py may take")] = 300.0,
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="write what decided it exactly, for monarch recheck")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Can a Monarch matrix (or another family) represent this matrix? Exit status: 0 member, 1 not, 2 undecided.
@@ -66,6 +69,9 @@ def express(
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
+        check_file(certificate, "--certificate")
+        if certificate is not None and (family != "monarch" or Path(source).suffix in SUFFIXES):
+            raise ValueError("--certificate: expected one matrix and --family monarch")
         if Path(source).suffix in SUFFIXES:
             _refuse_beside_checkpoint(
                 source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
@@ -101,7 +107,10 @@ def express(
         if png is not None:
             draw(matrix, found, png)
             known["png"] = str(png)
+        written = _certificate(matrix, found) if certificate is not None else None
         print(json.dumps(known, allow_nan=False) if as_json else text(matrix, found, known))
+        if written is not None:
+            write(certificate, lambda file: write_certificate(written, file))
     except (ValueError, TypeError, SandboxError, OSError) as error:
         fail(str(error))
     except MemoryError:
@@ -111,6 +120,20 @@ def express(
         traceback.print_exc()
         raise typer.Exit(UNDECIDED) from None
     raise typer.Exit({True: MEMBER, False: NOT_MEMBER, None: UNDECIDED}[found.member])
+
+
+def _certificate(matrix: Matrix, found: Examination) -> dict[str, Any]:
+    """What decided it, as lists of integers.
+
+    Raises:
+        ValueError: nothing was decided exactly, or not over the rational numbers or a prime field.
+    """
+    if found.membership is None or found.evidence != "exact":
+        raise ValueError(
+            "--certificate: expected an exact answer; add --exact to read floats as the rationals they are"
+        )
+    entries, domain = dyadic(matrix.entries, matrix.domain)
+    return membership_certificate(entries, found.membership, domain)
 
 
 def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
