@@ -28,8 +28,8 @@ NO_COQ = why_no_coq()
 NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
-    "border_rank", "causality_characterisation", "causality_sufficient", "cost", "dft_is_monarch", "entry_formula",
-    "conditioning", "interpolation", "main_text_condition",
+    "border_rank", "causality_characterisation", "causality_sufficient", "certificates", "conditioning", "cost",
+    "dft_is_monarch", "entry_formula", "interpolation", "main_text_condition",
     "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
     "rebased_convolution", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
@@ -144,6 +144,7 @@ FAULTS = {
     "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
+    "certificates": ("monarch_theory.certificates.decide", _says(True)),
     "conditioning": (
         "monarch_theory.causality.CausalMonarch.condition_bound", lambda original: lambda self, rho: 1 + rho / 9
     ),

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from monarch_theory.certificates import membership_certificate, write_certificate
 from monarch_theory.command import user_matrix
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.outputs import check_file, check_picture
-from monarch_theory.command.outputs import write as draw_to
+from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
@@ -28,7 +29,7 @@ from monarch_theory.expressivity.examination import (
     family_named,
     neighbours,
 )
-from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
 from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
@@ -62,6 +63,7 @@ def express(
     calibration: Annotated[Path | None, typer.Option(help="FILE.npy of inputs (samples, inputs), to weigh by")] = None,
     write: Annotated[Path | None, typer.Option(help="save the factors found, as FILE.safetensors")] = None,
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="write what decided it exactly, for monarch recheck")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Can a Monarch matrix (or another family) represent this matrix? Exit status: 0 member, 1 not, 2 undecided.
@@ -74,6 +76,9 @@ def express(
         _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
         check_picture(png)
         check_file(write, "--write")
+        check_file(certificate, "--certificate")
+        if certificate is not None and (family != "monarch" or compare_all or Path(source).suffix in SUFFIXES):
+            raise ValueError("--certificate: expected one matrix and --family monarch")
         whole = Path(source).suffix in SUFFIXES
         if calibration is not None and not (compare_all or whole):
             raise ValueError("--calibration: expected --compare or a whole checkpoint beside it, got neither")
@@ -119,6 +124,7 @@ def express(
             known["png"] = str(png)
         if write is not None:
             known["written"] = _write_one(write, matrix, found, family)
+        written = _certificate(matrix, found) if certificate is not None else None
     except (ValueError, TypeError, SandboxError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
@@ -127,8 +133,24 @@ def express(
     rows, columns = matrix.shape
     answer = Answer(verdict, found.evidence, f"all {rows * columns} entries, {1 + len(around)} classes", code, known)
     say(answer, as_json, lambda: print(text(matrix, found, known)))
-    draw_to(png, lambda file: draw(matrix, found, file))
+    write_to(png, lambda file: draw(matrix, found, file))
+    if written is not None:
+        write_to(certificate, lambda file: write_certificate(written, file))
     raise typer.Exit(code)
+
+
+def _certificate(matrix: Matrix, found: Examination) -> dict[str, Any]:
+    """What decided it, as lists of integers.
+
+    Raises:
+        ValueError: nothing was decided exactly, or not over the rational numbers or a prime field.
+    """
+    if found.membership is None or found.evidence != "exact":
+        raise ValueError(
+            "--certificate: expected an exact answer; add --exact to read floats as the rationals they are"
+        )
+    entries, domain = dyadic(matrix.entries, matrix.domain)
+    return membership_certificate(entries, found.membership, domain)
 
 
 def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from pathlib import Path
 from typing import Annotated
@@ -15,19 +16,47 @@ __all__ = ["recheck"]
 
 def recheck(
     file: Annotated[Path, typer.Argument(help="A certificate, as monarch causal --certificate FILE writes it.")],
+    coq: Annotated[bool, typer.Option("--coq", help="Have Coq repeat the arithmetic of an exact certificate.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Check a certificate of causality by local rules alone, without the model and without torch.
+
+    Or an exact one, as monarch express --certificate writes it, by integers alone; with --coq, by a program that is
+    proved to decide.
 
     Exit status: 0 it proves what it claims, 1 some step of it is wrong, 2 it could not be read.
     """
     from monarch_theory.leaks.dependence.recheck import CertificateError, recheck_file
 
     try:
-        answer = Answer("right", "proved", "every step of the certificate", 0, {"reason": recheck_file(file)})
+        answer = _exact_answer(file, coq) or Answer(
+            "right", "proved", "every step of the certificate", 0, {"reason": recheck_file(file)}
+        )
     except CertificateError as error:
         answer = Answer("wrong", "exact", "the steps up to the one named", 1, {"reason": str(error)})
     except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
         raise typer.BadParameter(f"file: expected a certificate, got {type(error).__name__}: {error}") from error
     say(answer, as_json, lambda: print(f"{answer.verdict}  {file}\n  {answer.facts['reason']}"))
     raise typer.Exit(answer.exit_code)
+
+
+def _exact_answer(file: Path, coq: bool) -> Answer | None:
+    """What an exact certificate proves; None where the file is one of a graph."""
+    from monarch_theory.certificates import CertificateError, is_exact, recheck_exact, recheck_with_coq
+    from monarch_theory.proving import CannotRunError
+
+    try:
+        document = json.loads(file.read_bytes())
+    except ValueError:
+        document = None
+    if not is_exact(document):
+        if coq:
+            raise typer.BadParameter("--coq: expected an exact certificate, as monarch express --certificate writes it")
+        return None
+    try:
+        reason = recheck_with_coq(document) if coq else recheck_exact(document)
+    except CertificateError as error:
+        return Answer("wrong", "exact", "the claim up to what is named", 1, {"reason": str(error)})
+    except CannotRunError as error:
+        raise typer.BadParameter(str(error)) from error
+    return Answer("right", "proved" if coq else "exact", "all that the certificate claims", 0, {"reason": reason})

@@ -1,0 +1,88 @@
+"""Certificates: what they prove is what the exact deciders say, and changed ones are refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from monarch_theory.causality import CausalMonarch, MonarchOperator
+from monarch_theory.certificates import (
+    CertificateError,
+    causality_certificate,
+    membership_certificate,
+    recheck_exact,
+)
+from monarch_theory.domains import RATIONALS, Domain, PrimeField, prime_with_root
+from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.membership import membership_of
+from monarch_theory.fourier_matrix import fourier
+from monarch_theory.monarch import random_monarch
+from monarch_theory.proving import Instance
+
+Certificate = dict[str, Any]
+
+
+def _negated(certificate: Certificate) -> Certificate:
+    claim = certificate["claim"]
+    return certificate | {"claim": claim.removeprefix("not ") if claim.startswith("not") else f"not {claim}"}
+
+
+def _one_more(name: str) -> Callable[[Certificate], Certificate]:
+    """The certificate with the first integer under `name` one larger, where it has that part."""
+
+    def more(value: Any) -> Any:
+        return [more(value[0]), *value[1:]] if isinstance(value, list) else value + 1
+
+    return lambda certificate: certificate | {name: more(certificate[name])} if name in certificate else certificate
+
+
+def _another_split(certificate: Certificate) -> Certificate:
+    if "minor" not in certificate:
+        return certificate
+    minor = certificate["minor"]
+    return certificate | {"minor": minor | {"rows": [minor["rows"][0], minor["rows"][0]]}}
+
+
+SIZES = "operators to N = 16 over F_q and Q; matrices to N = 12, p ≤ 3"
+MUTATIONS: dict[str, dict] = {
+    "the opposite follows": {"changed": _negated},
+    "any inverse will do": {"changed": _one_more("inverse")},
+    "any denominator will do": {"changed": _one_more("denominator")},
+    "any factors will do": {"changed": _one_more("factors")},
+    "any rows make a minor": {"changed": _another_split},
+}
+
+
+def instances(changed: Callable[[Certificate], Certificate] = lambda certificate: certificate) -> list[Instance]:
+    def case(about: str, make: Callable[[], Certificate], claim: str) -> Instance:
+        return Instance(f"{about}: {claim}", lambda: _proves(changed(make()), claim))
+
+    rng = np.random.default_rng(0)
+    cases = []
+    for radices in ((2, 2), (2, 3), (2, 2, 2), (4, 4)):
+        field = PrimeField(prime_with_root(int(np.prod(radices))))
+        causal = MonarchOperator(CausalMonarch(radices).random(field, rng))
+        leaking = MonarchOperator(fourier(radices, field), n=causal.size)
+        cases.append(case(f"family, {radices}", lambda o=causal: causality_certificate(o), "causal"))
+        cases.append(case(f"DFT unpadded, {radices}", lambda o=leaking: causality_certificate(o), "not causal"))
+    rational = MonarchOperator(random_monarch((2, 2), RATIONALS, rng))
+    cases.append(case("random, (2, 2), Q", lambda: causality_certificate(rational), "not causal"))
+    for radices in ((2, 2), (2, 3), (2, 3, 2)):
+        for domain in (PrimeField(101), RATIONALS):
+            member = random_monarch(radices, domain, rng).dense()
+            other = domain.array(rng.integers(1, 100, member.shape))
+            for matrix, claim in ((member, "Monarch"), (other, "not Monarch")):
+                about = f"{radices} over {domain}"
+                cases.append(case(about, lambda m=matrix, r=radices, d=domain: _membership(m, r, d), claim))
+    return cases
+
+
+def _membership(matrix: np.ndarray, radices: tuple[int, ...], domain: Domain) -> Certificate:
+    return membership_certificate(matrix, membership_of(matrix, MonarchClass(radices), domain=domain), domain)
+
+
+def _proves(certificate: Certificate, claim: str) -> bool:
+    try:
+        return recheck_exact(certificate).startswith(f"{claim}:")
+    except CertificateError:
+        return False
