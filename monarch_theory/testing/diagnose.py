@@ -291,9 +291,10 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
     The format the arguments come in is tried first. Errors of rounding have no residual to be small, so what tells
     them is that they have the size of one to a few roundings, and that they are no multiple of the answer.
     """
-    # where a narrower format overflows, the errors are no rounding
-    inside = [f for f in telling if f.case.family not in EXTREME and np.isfinite(f.computed).all()]
-    if not inside:
+    # where a narrower format overflows, the errors are no rounding; where all cancels, any error may be one
+    untold = (*EXTREME, "cancelling")
+    inside = [f for f in telling if f.case.family not in untold and np.isfinite(f.computed).all()]
+    if sum(f.computed.size for f in inside) < LEAST:
         return None
     if _multiple_of_answer(inside) > 1 / 2:
         return None
@@ -370,6 +371,9 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
 
 FEW = 8
 """Elements below which none can be seen to stand out."""
+
+LEAST = 3
+"""Elements below which errors of any size may look like rounding."""
 
 STANDS_OUT = 64.0
 """Times the median: errors of rounding are all of one size beside their bound where sums are rounded, and beside the

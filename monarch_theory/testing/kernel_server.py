@@ -138,7 +138,7 @@ class KernelServer:
         self.earlier: list[tuple[Any, list[bytes]]] = []
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
-        """Run the file and find the kernel; `face` "auto" is torch where the kernel's module imports torch."""
+        """Run the file and find the kernel; `face` "auto" is torch where the file or the kernel's own imports torch."""
         self.path, self.earlier = header["path"], []
         if not os.path.isfile(self.path):
             return {"outcome": "FILE_MISSING", "message": f"{self.path}: no such file"}, ()
@@ -148,14 +148,16 @@ class KernelServer:
         with user_code("the kernel", self.path):
             value, missing = named(module, header["name"])
             self.kernel = value() if isinstance(value, type) else value
-            uses_torch = any(getattr(v, "__name__", "") == "torch" for v in vars(module).values())
+            uses_torch = imports_torch(vars(module)) or imports_torch(globals_of(self.kernel))
             signature = signature_of(self.kernel)
             self.takes_out = signature is not None and "out" in signature.parameters
         if missing:
             return {"outcome": "NAME_MISSING", "message": f"{self.path} has no {header['name']!r}; {missing}"}, ()
         if not callable(self.kernel):
             return {"outcome": "NOT_CALLABLE", "message": f"{header['name']} is a {type(value).__name__}"}, ()
-        self.face = header["face"] if header["face"] != "auto" else ("torch" if uses_torch else "numpy")
+        self.face = header["face"]
+        if self.face == "auto":
+            self.face = "torch" if uses_torch else "numpy"
         if self.face == "torch":
             importlib.import_module("torch")
         if header.get("patterns", True):
@@ -386,6 +388,32 @@ def named(module: Any, name: str) -> tuple[Any, str]:
             return None, f"it defines {', '.join(names[:12])}" if names else "it defines no function"
         value = getattr(value, part)
     return value, ""
+
+
+def globals_of(kernel: Any) -> dict[str, Any]:
+    """The names that a function's own file defines, whatever file it was imported by; of other objects, none."""
+    kernel = getattr(kernel, "func", kernel)
+    called = kernel if inspect.isfunction(kernel) else inspect.getattr_static(type(kernel), "__call__", None)
+    own = inspect.unwrap(called) if inspect.isfunction(called) else called
+    return dict(getattr(own, "__globals__", {}))
+
+
+def imports_torch(names: dict[str, Any]) -> bool:
+    """Whether any of the names stands for torch, for a part of it, or for something that it defines."""
+    if "torch" not in sys.modules:
+        return False
+    return any(root_of(value) == "torch" for value in names.values())
+
+
+def root_of(value: Any) -> str:
+    """The package that a module is part of, or whose function, class or object something is."""
+    if inspect.ismodule(value):
+        return str(value.__name__).partition(".")[0]
+    # functions of an extension tell the module they belong to by `__self__`, or by their class alone
+    owners = (value, getattr(value, "__self__", None), type(value))
+    found = (getattr(owner, "__module__", None) or getattr(owner, "__name__", None) for owner in owners)
+    roots = [name.partition(".")[0] for name in found if isinstance(name, str)]
+    return "torch" if "torch" in roots else roots[0] if roots else ""
 
 
 def seed_torch_by_chance() -> None:

@@ -181,6 +181,18 @@ def test_one_wrong_value_is_no_rounding():
     assert report.verdict is Verdict.WRONG and report.failure.cause.name == "not recognised"
 
 
+def test_a_few_wrong_values_are_not_said_to_be_rounding(tmp_path):
+    path = tmp_path / "kernel.py"
+    path.write_text(f"""{FAULTY}
+def off_where_alone(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+    return y * (1 + 2.0**-12 * (y.size == 1))
+""")
+    report = check(path, "off_where_alone", BLOCK, "float64")
+    assert report.verdict is Verdict.WRONG and report.failure.cause.name != "accumulation too narrow"
+
+
 def test_an_ignored_out_is_shown_by_the_script():
     report = check(FILE, "beside_out", BLOCK, "float32", cases_wanted=20)
     assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced

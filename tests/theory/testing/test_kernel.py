@@ -115,6 +115,27 @@ def test_a_kernel_that_is_not_there_is_named(name, outcome):
     assert raised.value.outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("lines", "name", "face"),
+    [
+        ("from torch.fft import fft as kernel", "kernel", "torch"),
+        ("from torch import matmul\ndef kernel(x): return matmul(x, x)", "kernel", "torch"),
+        ("import torch.nn.functional as F\ndef kernel(x): return F.relu(x)", "kernel", "torch"),
+        ("from torch.nn import Identity\nkernel = Identity()", "kernel", "torch"),
+        ("from of_torch import kernel", "kernel", "torch"),
+        ("from numpy.fft import fft as kernel", "kernel", "numpy"),
+        ("import numpy as np\nimport of_torch\ndef kernel(x): return np.fft.fft(x)", "kernel", "numpy"),
+    ],
+)
+def test_a_kernel_is_given_tensors_wherever_its_torch_comes_from(tmp_path, lines, name, face):
+    (tmp_path / "of_torch.py").write_text("import torch\ndef kernel(x): return torch.fft.fft(x)\n")
+    path = tmp_path / "kernels.py"
+    path.write_text(lines + "\n")
+    with Kernel(path, name) as running:
+        case = make_case(op_named("fft"), "complex64", {"batch": 1, "size": 4}, "normal", "contiguous", (0,))
+        assert running.run(case).face == face
+
+
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(SandboxError, match="no such file"), Kernel(FILE.with_name("nothing.py"), "right"):
         pass
