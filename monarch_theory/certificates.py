@@ -139,6 +139,8 @@ def is_exact(document: Any) -> bool:
 def recheck_exact(certificate: Mapping[str, Any]) -> str:
     """What the certificate proves, by Python's integers.
 
+    Theorem: `proofs/certificates`.
+
     Raises:
         CertificateError: something is missing, out of range, or not so.
     """
@@ -220,6 +222,8 @@ def coq_source(certificate: Mapping[str, Any]) -> str:
 
 def recheck_with_coq(certificate: Mapping[str, Any]) -> str:
     """What the certificate proves, by Python's integers and then by Coq.
+
+    Theorem: `proofs/certificates`.
 
     Raises:
         CertificateError: one of the two refuses it.

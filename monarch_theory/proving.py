@@ -38,7 +38,6 @@ COQ_PREFIX = "MonarchProofs"
 LIBRARIES = {
     "mathcomp": ("From mathcomp Require Import all_ssreflect ssralg matrix mxpoly.", "libcoq-mathcomp-algebra"),
     "SsrMultinomials": ("From SsrMultinomials Require Import mpoly.", "libcoq-mathcomp-multinomials"),
-    "Flocq": ("From Flocq Require Import Core.", "libcoq-flocq"),
 }
 """Libraries of Coq: a line that needs each, and Debian's name for it."""
 

@@ -31,7 +31,7 @@ MACHINE_CHECKED = {
     "border_rank", "causality_characterisation", "causality_sufficient", "certificates", "conditioning", "cost",
     "dft_is_monarch", "entry_formula", "interpolation", "main_text_condition",
     "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
-    "rebased_convolution", "transpose", "univariate_view", "unpadded_causality",
+    "rebased_convolution", "rounding", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -171,6 +171,7 @@ FAULTS = {
         "monarch_theory.causality.MonarchOperator.matrix",
         lambda original: lambda self, k: original(self, k) * (1 + np.arange(self.n)),
     ),
+    "rounding": ("monarch_theory.rounding.gamma", lambda original: lambda n, u: original(n - 1, u)),
     "transpose": ("monarch_theory.monarch.reversal", _no_reversal),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),

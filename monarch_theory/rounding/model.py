@@ -31,6 +31,8 @@ CLAIMS = ("accumulation", "intermediate", "algorithm")
 def gamma(n: float, u: float) -> float:
     """(1 + u)^n − 1, the largest relative change that n roundings make; at most n u/(1 − n u), and finite for all n.
 
+    Theorem: `proofs/rounding`.
+
     >>> gamma(10, 2.0**-24) <= 10 * 2.0**-24 / (1 - 10 * 2.0**-24)
     True
     """

@@ -188,6 +188,8 @@ def matmul_bound(
 ) -> np.ndarray:
     """Elementwise bound on the error of the (batched) product a @ b, stored in `storage`.
 
+    Theorem: `proofs/rounding`, for real scalars and without underflow.
+
     >>> a = np.full((1, 3), 1 / 3)
     >>> float(matmul_bound(a, a.T, "float64")[0, 0]) < 5 * 2.0**-53
     True
