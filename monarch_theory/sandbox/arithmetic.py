@@ -204,7 +204,7 @@ def dispatch_mode(watch: Watch) -> Any:
         new = real.double() + draws * size * (watch.amplitude * spread_of_transform(dtype, length))
         new = torch.where(real.isfinite(), new, real.double()).to(real.dtype)
         new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
-        return y.copy_(new) if in_place else new
+        return y.copy_(new) if in_place else torch.empty_like(y).copy_(new)  # with the strides of y: models look
 
     class Mode(mode):  # type: ignore[misc, valid-type]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -433,3 +433,11 @@ def test_draws_follow_from_the_number_and_the_seed(dtype):
     other[7] = np.nextafter(other[7], np.inf, dtype=other.dtype)
     assert np.flatnonzero(drawn(other, np.random.default_rng(5)) != first).tolist() == [7]
     assert abs(np.corrcoef(first, drawn(x, np.random.default_rng(6)))[0, 1]) < 0.1
+
+
+def test_redrawn_results_keep_their_strides():
+    torch = pytest.importorskip("torch")
+    x = torch.arange(24.0).reshape(2, 3, 4).transpose(1, 2)
+    with watched(Watch(1)):
+        y = torch.sin(x)
+    assert y.stride() == torch.sin(x).stride() and not torch.equal(y, torch.sin(x))
