@@ -1,6 +1,6 @@
 """What the question "is it in this family?" costs: CPU seconds of every family by size, and the exponent of its growth.
 
-    python benchmarks/family_cost.py [--sizes 256,512,1024] [--families gs,kronecker] [--json FILE] [--png FILE]
+    python benchmarks/family_cost.py [--sizes 256,512,1024] [--families gs,kronecker] [--json FILE]
 
 A random matrix is asked of each family by itself, at the parameters of an order-2 Monarch matrix: nothing decomposed
 for one family helps another. Seconds are of the processor, over all threads. Beside them stands one SVD of the matrix.
@@ -15,6 +15,9 @@ from math import log
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
 
 from monarch_theory.expressivity.comparison import even_budget
 from monarch_theory.expressivity.families import families_for
@@ -53,21 +56,30 @@ def exponents(tables: dict[int, dict[str, float]]) -> dict[str, float]:
     return {name: exponent(here, [tables[n][name] for n in here]) for name, here in sizes.items() if len(here) > 1}
 
 
-def draw(tables: dict[int, dict[str, float]], path: str) -> None:
-    import matplotlib
+def report(found: dict, console: Console) -> None:
+    """Seconds by size, and the exponents."""
+    sizes = list(found["seconds"])
+    table = Table("family", *(f"N = {n}" for n in sizes), "exponent")
+    for name in dict.fromkeys(name for n in sizes for name in found["seconds"][n]):
+        cells = (f"{found['seconds'][n][name]:.2f}" if name in found["seconds"][n] else "–" for n in sizes)
+        table.add_row(name, *cells, f"{found['exponents'][name]:.2f}" if name in found["exponents"] else "–")
+    console.print(table)
+    console.print("CPU seconds, over all threads")
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for name, slope in exponents(tables).items():
-        sizes = [n for n, table in tables.items() if name in table]
+def draw(found: dict) -> Figure:
+    """Seconds against size, on logarithmic axes."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, slope in found["exponents"].items():
+        sizes = [n for n in found["seconds"] if name in found["seconds"][n]]
+        seconds = [max(found["seconds"][n][name], 1e-3) for n in sizes]
         style = {"color": "black", "linestyle": "--"} if name == SVD else {"marker": "o", "markersize": 3}
-        axes.loglog(sizes, [tables[n][name] for n in sizes], label=f"{name}, exponent {slope:.1f}", **style)
+        axes.loglog([int(n) for n in sizes], seconds, label=f"{name}, exponent {slope:.1f}", **style)
     axes.set_xlabel("N")
     axes.set_ylabel("CPU seconds")
-    axes.legend(fontsize=7, ncols=2)
-    figure.savefig(path)
+    axes.legend(fontsize=6, ncols=2)
+    return figure
 
 
 def main() -> None:
@@ -75,17 +87,17 @@ def main() -> None:
     parser.add_argument("--sizes", default="256,512,1024")
     parser.add_argument("--families", default="")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--png")
     arguments = parser.parse_args()
     names = arguments.families.split(",") if arguments.families else []
     tables = {int(n): measure(int(n), names) for n in arguments.sizes.split(",")}
-    for name, slope in exponents(tables).items():
-        print(f"{name:24} exponent {slope:.2f}")
+    found = {
+        "cores": os.cpu_count(),
+        "seconds": {str(n): table for n, table in tables.items()},
+        "exponents": exponents(tables),
+    }
+    report(found, Console())
     if arguments.json:
-        known = {"cores": os.cpu_count(), "seconds": tables, "exponents": exponents(tables)}
-        arguments.json.write_text(json.dumps(known, indent=1) + "\n")
-    if arguments.png:
-        draw(tables, arguments.png)
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
