@@ -39,6 +39,7 @@ TARGETS = {
         "tests/theory/testing/test_oracle.py",
         "tests/theory/testing/test_judge.py",
         "tests/theory/testing/test_coverage.py::test_large_answers_are_enclosed",
+        "tests/theory/testing/test_coverage.py::test_a_bound_or_an_answer_that_is_none_is_refused",
     ],
 }
 """Modules that decide, and the tests that must see a fault in them."""

@@ -2,28 +2,30 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import asked
 
-from monarch_theory.proving import coq_version, find_proofs, proofs_folder, why_no_coq
+from monarch_theory.proving import coq_version, why_no_coq
 
 BROKEN = Path(__file__).parent / "data" / "broken_proof"
 NO_COQ = why_no_coq()
 NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 
 
-def prove(*arguments, path=None):
-    environment = os.environ | {"COLUMNS": "250"} | ({} if path is None else {"PATH": path})
-    command = [sys.executable, "-m", "monarch_theory.command", "prove", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, encoding="utf-8")
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+
+
+def prove(*arguments):
+    return asked("prove", *arguments)
 
 
 def test_table_says_what_is_exact_and_that_coq_was_not_run():
     run = prove("cost", "necessity", "--no-coq")
-    assert run.returncode == 0, run.stderr
+    assert run.exit_code == 0, run.stderr
     assert "1 machine-checked proofs were not run: --no-coq was given" in run.stdout
     assert (
         "2 of 2 statements hold, 0 machine-checked, 0 of them again by coqchk; 5 false variants refused" in run.stdout
@@ -32,36 +34,40 @@ def test_table_says_what_is_exact_and_that_coq_was_not_run():
     assert "settled by counterexample" in run.stdout and "14 exact" in run.stdout
 
 
-def test_without_coq_it_says_so(tmp_path):
-    run = prove("cost", path=str(tmp_path))
-    assert run.returncode == 0, run.stderr
+def test_without_coq_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run = prove("cost")
+    assert run.exit_code == 0, run.stderr
     assert "1 machine-checked proofs were not run: coqc is not installed" in run.stdout
 
 
 @NEEDS_COQ
-def test_without_mathcomp_it_says_so(tmp_path):
+def test_without_mathcomp_it_says_so(tmp_path, monkeypatch):
     """A coqc that finds no library: nothing is blamed on the statement."""
     for name in ("coqc", "coqdep"):
         (tmp_path / name).write_text('#!/bin/sh\n[ "$1" = --print-version ] && echo 8.16.1 4.13.1 || exit 1\n')
         (tmp_path / name).chmod(0o755)
-    run = prove("cost", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert run.returncode == 0, run.stderr
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    run = prove("cost")
+    assert run.exit_code == 0, run.stderr
     assert "1 machine-checked proofs were not run: MathComp is not installed" in run.stdout
 
 
+@pytest.mark.long
 @NEEDS_COQ
-def test_what_coqchk_refuses_is_not_proved(tmp_path):
+def test_what_coqchk_refuses_is_not_proved(tmp_path, monkeypatch):
     (tmp_path / "coqchk").write_text("#!/bin/sh\necho bad universe; exit 1\n")
     (tmp_path / "coqchk").chmod(0o755)
-    run = prove("cost", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert run.returncode == 1 and "cost: Coq: coqchk: bad universe" in run.stdout
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    run = prove("cost")
+    assert run.exit_code == 1 and "cost: Coq: coqchk: bad universe" in run.stdout
     assert "NOT PROVED: Coq refused it" in " ".join(run.stdout.split())
 
 
 @NEEDS_COQ
 def test_json_is_pure_and_names_the_theorems():
     run = prove("cost", "necessity", "--json")
-    assert run.returncode == 0, run.stderr
+    assert run.exit_code == 0, run.stderr
     document = json.loads(run.stdout)
     cost, necessity = document["proofs"]
     assert document["holds"] and document["coq"] == coq_version() and document["note"] is None
@@ -73,14 +79,14 @@ def test_json_is_pure_and_names_the_theorems():
 
 def test_broken_statement_fails():
     run = prove("--folder", BROKEN, "--no-coq")
-    assert run.returncode == 1
+    assert run.exit_code == 1
     assert "even_squares: does not hold: n = 1" in run.stdout and "0 of 1 statements hold" in run.stdout
 
 
 @NEEDS_COQ
 def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
     run = prove("--folder", BROKEN, "--json")
-    assert run.returncode == 1
+    assert run.exit_code == 1
     (row,) = json.loads(run.stdout)["proofs"]
     assert row["proof"] == "NOT PROVED: Coq refused it" and "Error" in row["coq"]["problem"]
 
@@ -94,7 +100,7 @@ def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
 )
 def test_what_cannot_be_run_exits_with_two(arguments, complaint):
     run = prove(*arguments)
-    assert run.returncode == 2 and complaint in run.stderr and run.stdout == ""
+    assert run.exit_code == 2 and complaint in run.stderr and run.stdout == ""
 
 
 def test_a_crashing_check_exits_with_two(tmp_path):
@@ -104,7 +110,7 @@ def test_a_crashing_check_exits_with_two(tmp_path):
     source = "SIZES = 'none'\nMUTATIONS = {'false': {}}\ndef instances(): raise RuntimeError('no memory')\n"
     (folder / "check.py").write_text(source)
     run = prove("--folder", tmp_path)
-    assert run.returncode == 2 and "could not run" in run.stdout and "no memory" in run.stdout
+    assert run.exit_code == 2 and "could not run" in run.stdout and "no memory" in run.stdout
 
 
 def test_a_check_that_accepts_a_false_statement_exits_with_two(tmp_path):
@@ -116,24 +122,5 @@ def test_a_check_that_accepts_a_false_statement_exits_with_two(tmp_path):
         "def instances(claim=True): return [Instance('1', lambda: True)]\n"
     )
     run = prove("--folder", tmp_path)
-    assert run.returncode == 2 and "0 of 1 statements hold" in run.stdout
+    assert run.exit_code == 2 and "0 of 1 statements hold" in run.stdout
     assert "blind: undecided: its check accepts a false statement too: all is false" in run.stdout
-
-
-def test_wheel_carries_the_proofs(tmp_path):
-    """Installed outside the checkout, the command finds all of them."""
-    root = Path(__file__).parents[1]
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    target = tmp_path / "installed"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel]
-    subprocess.run(install, check=True, capture_output=True)
-    command = [sys.executable, "-m", "monarch_theory.command", "prove", "cost", "--no-coq", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(target)}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, encoding="utf-8")
-    assert run.returncode == 0, run.stderr
-    installed = Path(json.loads(run.stdout)["folder"])
-    assert installed == target / "monarch_theory" / "_proofs"
-    assert {p.name for p in find_proofs(installed)} == {p.name for p in find_proofs(proofs_folder())}
-    assert (installed / "foundations" / "digits.v").is_file() and not list(installed.rglob("*.vo"))

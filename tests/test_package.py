@@ -1,12 +1,15 @@
 """The package as a whole: what it imports, that its wheel works outside the checkout, and that the front door opens."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from monarch_theory.proving import find_proofs, proofs_folder
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,6 +70,17 @@ def test_the_wheel_carries_types_licence_and_kernels(installed):
     assert list(installed.glob("*.dist-info/licenses/LICENSE"))
     sources = {p.relative_to(ROOT) for p in (ROOT / "monarch_gpu").rglob("*.cu")}
     assert {p.relative_to(installed) for p in (installed / "monarch_gpu").rglob("*.cu")} == sources
+
+
+def test_the_wheel_carries_the_proofs(installed, tmp_path):
+    """Installed outside the checkout, the command finds all of them."""
+    prove = ["-m", "monarch_theory.command", "prove", "cost", "--no-coq", "--json"]
+    run = run_installed(installed, prove, tmp_path)
+    assert run.returncode == 0, run.stderr
+    folder = Path(json.loads(run.stdout)["folder"])
+    assert folder == installed / "monarch_theory" / "_proofs"
+    assert {p.name for p in find_proofs(folder)} == {p.name for p in find_proofs(proofs_folder())}
+    assert (folder / "foundations" / "digits.v").is_file() and not list(folder.rglob("*.vo"))
 
 
 def test_no_attribute_of_a_package_hides_a_module():

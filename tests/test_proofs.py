@@ -84,26 +84,29 @@ def test_a_proof_whose_library_is_absent_is_not_run_and_named(monkeypatch):
     assert without_library(FOLDER, names) == {names[0]: "libcoq-mathcomp-multinomials is not installed"}
 
 
+NOTHING_PROVED = [
+    ("Theorem t : 1 = 2. Admitted. Print Assumptions t.", "contains Admitted"),
+    ("Axiom a : 1 = 2. Theorem t : 1 = 2. exact a. Qed. Print Assumptions t.", "contains Axiom"),
+    (
+        "Require Import Classical. Theorem t (P : Prop) : P \\/ ~ P. exact (classic P). Qed. Print Assumptions t.",
+        "axioms",
+    ),
+    ("Theorem t : 1 = 1. reflexivity. Qed.", "no Print Assumptions"),
+    ("Theorem t : 1 = 2. reflexivity. Qed. Print Assumptions t.", "Unable to unify"),
+    ("(* Theorem t : 1 = 1. Print Assumptions t. *)", "no Print Assumptions"),
+]
+
+
 @NEEDS_COQ
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        ("Theorem t : 1 = 2. Admitted. Print Assumptions t.", "contains Admitted"),
-        ("Axiom a : 1 = 2. Theorem t : 1 = 2. exact a. Qed. Print Assumptions t.", "contains Axiom"),
-        (
-            "Require Import Classical. Theorem t (P : Prop) : P \\/ ~ P. exact (classic P). Qed. Print Assumptions t.",
-            "axioms",
-        ),
-        ("Theorem t : 1 = 1. reflexivity. Qed.", "no Print Assumptions"),
-        ("Theorem t : 1 = 2. reflexivity. Qed. Print Assumptions t.", "Unable to unify"),
-        ("(* Theorem t : 1 = 1. Print Assumptions t. *)", "no Print Assumptions"),
-    ],
-)
-def test_coq_files_that_prove_nothing_are_refused(tmp_path, source, problem):
-    (tmp_path / "faulty").mkdir()
-    (tmp_path / "faulty" / "theorem.v").write_text(source.replace(". ", ".\n"))
-    verdict = check_with_coq(tmp_path, ["faulty"], ignore)["faulty"]
-    assert not verdict.checked and problem in verdict.problem
+def test_coq_files_that_prove_nothing_are_refused(tmp_path):
+    """All in one run of Coq, each for its own reason."""
+    names = [f"faulty_{k}" for k in range(len(NOTHING_PROVED))]
+    for name, (source, _) in zip(names, NOTHING_PROVED, strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "theorem.v").write_text(source.replace(". ", ".\n"))
+    verdicts = check_with_coq(tmp_path, names, ignore)
+    for name, (_, problem) in zip(names, NOTHING_PROVED, strict=True):
+        assert not verdicts[name].checked and problem in verdicts[name].problem
 
 
 @NEEDS_COQ

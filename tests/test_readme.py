@@ -15,6 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 CONSOLES = re.findall(r"```console\n\$ monarch (.*?)\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("arguments", "shown"), CONSOLES, ids=[c[0] for c in CONSOLES])
 def test_console_blocks_are_real_output(arguments, shown):
     command = [sys.executable, "-m", "monarch_theory.command", *arguments.split()]

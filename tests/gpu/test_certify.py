@@ -63,6 +63,6 @@ def test_command():
     found = json.loads(result.stdout)
     conforms("certify", found)
     assert result.exit_code == 1 and found["leaking"] == ["transformer.h.1.sequence_mixer"]
-    assert CliRunner().invoke(app, ["tiny", "--n", "4"]).exit_code == 0
+    assert CliRunner().invoke(app, ["tiny", "--n", "2"]).exit_code == 0
     for wrong in (["tiny", "--n", "1000"], ["tiny", "--leak", "4"], ["no-such-file"]):
         assert CliRunner().invoke(app, wrong).exit_code == 2

@@ -107,6 +107,7 @@ print(deaths, interrupts)
 """
 
 
+@pytest.mark.long
 def test_kill_minus_nine_and_control_c_at_any_moment(tmp_path):
     """Real processes, killed at random moments, checkpoints every step so that many die while writing one."""
     save_config(GPT, tmp_path / "config.json")

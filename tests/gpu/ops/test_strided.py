@@ -159,6 +159,7 @@ def seen(source: str, folder: Path) -> bool:
     return done.returncode != 0
 
 
+@pytest.mark.long
 def test_the_kernel_itself_passes_where_its_faults_are_looked_for(tmp_path: Path) -> None:
     assert not seen(strided.SOURCE.read_text(), tmp_path)
 
@@ -274,6 +275,7 @@ def test_without_a_compiler_torch_bmm_serves(
     forget()
 
 
+@pytest.mark.long
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

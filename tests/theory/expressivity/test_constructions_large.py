@@ -15,6 +15,8 @@ from monarch_theory.expressivity.constructions.convolution import powers
 from monarch_theory.monarch import Convention, Monarch
 from monarch_theory.rounding import gamma
 
+pytestmark = pytest.mark.long
+
 N, UNIT = 4096, 2.0**-53
 RNG = np.random.default_rng(0)
 REAL, COMPLEX = RNG.standard_normal(N), RNG.standard_normal(N) + 1j * RNG.standard_normal(N)

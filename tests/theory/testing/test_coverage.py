@@ -25,10 +25,13 @@ def uses_the_sandbox_in_vain(x, blocks):
         inner.load()
 
 def uses_the_sandbox(x, blocks):
+    """For a batch of one: a child takes its time."""
     try:
-        uses_the_sandbox_in_vain(x, blocks)
+        if len(x) == 1:
+            uses_the_sandbox_in_vain(x, blocks)
     except SandboxError:
-        return right(x, blocks)
+        pass
+    return right(x, blocks)
 
 def only_empty(x, blocks):
     if x.size:

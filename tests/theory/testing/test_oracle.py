@@ -1,5 +1,6 @@
 """The oracle encloses the truth, and tightly."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import flint
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from monarch_theory.domains import RATIONALS
 from monarch_theory.monarch import Monarch, block_counts
 from monarch_theory.rounding import default_model, format_of
+from monarch_theory.testing import truth
 from monarch_theory.testing.cases import cases
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.oracle import balls, causal_convolution, circular_convolution, dft, enclose, exact_answer
+from monarch_theory.testing.sizes import entries
 
 finite = st.floats(-1e6, 1e6)
 
@@ -86,3 +89,17 @@ def test_the_wide_formats_are_no_wider_than_numpy_has_them():
         wide = wider_than(format_of(dtype))
         assert wide is None or wide.precision >= format_of(dtype).precision + 11
     assert wider_than(format_of("float32")).precision == np.finfo(np.float64).nmant + 1
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_bound_of_an_op_of_the_users_own_never_encloses_the_truth(monkeypatch, own):
+    """However large the case: what a user says of rounding is what is checked, and no part of the answer."""
+    asked = []
+    enclosed = truth.enclosed_answer
+    monkeypatch.setattr(truth, "QUICK_ENTRIES", 0)
+    monkeypatch.setattr(truth, "enclosed_answer", lambda *given: (asked.append(1), enclosed(*given))[1])
+    op = op_named("block-diagonal-multiply")
+    op = replace(op, accepts=None) if own else op
+    case = next(case for case in cases(op, "float32", count=20) if entries(op, case.shape))
+    truth.true_answer(op, case.values, case.shape, "float32")
+    assert bool(asked) is not own
