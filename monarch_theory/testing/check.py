@@ -363,6 +363,10 @@ def check(
         progress.decline(seen)
     coverage = progress.coverage
     lacking = coverage.lacking(plan)
+    if untrusted and not lacking and 2 * coverage.refused > len(plan):
+        lacking = (
+            f"{coverage.refused} of {len(plan)} cases were declined, of which a kernel that is not trusted may half"
+        )
     if lacking:
         return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:

@@ -22,6 +22,7 @@ needs_walls = pytest.mark.skipif(bool(walls_here().lacking()), reason=walls_here
 SAMPLE = (
     "patches_whatever_serves", "forges_a_refusal", "reads_the_judges_memory", "knows_the_seed", "remembers_by_address",
     "a_thread_spoils_it_later", "recognises_the_poison", "right_for_listed_sizes_only", "a_lazy_object",
+    "refuses_what_it_cannot",
 )  # fmt: skip
 
 
