@@ -32,7 +32,7 @@ from monarch_theory.rounding.model import CLAIMS
 
 __all__ = [
     "DECAY", "LARGE_BATCH", "NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault", "NormBound",
-    "NormBounds", "Op", "Output", "Shape", "any_sizes", "indices", "with_formats",
+    "NormBounds", "Op", "Output", "Shape", "any_sizes", "indices", "moderate", "with_formats",
 ]  # fmt: skip
 
 Shape = Mapping[str, Any]
@@ -136,6 +136,25 @@ DECAY = Domain(lambda values, shape, target: 1 - _below_one(values) / 8)
 
 WIDE = Domain(dtype=_wide)
 """In float32, where the others are in half precision."""
+
+
+def moderate(limit: float, unless: float = np.inf) -> Domain:
+    """All below a limit, divided by a power of two where some are not; left as they are beyond `unless`.
+
+    Where sines are taken of numbers, or one weight of a softmax becomes all of them, larger ones leave only rounding.
+
+    >>> moderate(2.0).into(np.array([1.0, -6.0]), {}, FLOAT32)
+    array([ 0.25, -1.5 ])
+    """
+
+    def into(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
+        largest = np.abs(values).max(initial=0.0)
+        if largest < limit or largest >= unless:
+            return values
+        _, exponent = np.frexp(largest / limit)
+        return np.asarray(np.ldexp(values, -int(exponent)))
+
+    return Domain(into)
 
 
 def indices(size: str) -> Domain:

@@ -32,7 +32,7 @@ RADICES = (4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 20, 24, 31, 32, 33, 48, 63,
 SMALL = (2, 1, 3)
 """What the other sizes are while some are large."""
 
-MOST_ENTRIES, MOST_WORK = 1 << 21, 1 << 26
+MOST_ENTRIES, MOST_WORK = 1 << 21, 3 << 25
 """Entries of all arguments, and those times the largest size, of the largest shapes tried."""
 
 SOME_ENTRIES = 5 << 13

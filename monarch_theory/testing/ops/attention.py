@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes
+from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes, moderate
 
 
 def shapes() -> Iterable[Shape]:
@@ -114,5 +114,6 @@ OP = Op(
     options=options,
     faults=faults,
     accepts=any_sizes,
+    domains={"q": moderate(2.0, unless=2.0**10), "k": moderate(2.0, unless=2.0**10)},
     carries_infinities=False,
 )

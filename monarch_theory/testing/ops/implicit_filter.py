@@ -10,7 +10,7 @@ import numpy as np
 
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import POSITIVE, Arrays, Fault, Op, Shape, any_sizes
+from monarch_theory.testing.op import POSITIVE, Arrays, Fault, Op, Shape, any_sizes, moderate
 
 
 def shapes() -> Iterable[Shape]:
@@ -70,6 +70,7 @@ OP = Op(
     narrow_between=False,
     faults=faults,
     accepts=any_sizes,
-    domains={"time": POSITIVE, "decay": POSITIVE},
+    domains={"time": POSITIVE, "decay": POSITIVE}
+    | dict.fromkeys(("features", "W1", "b1", "W2", "b2", "frequency"), moderate(2.0)),
     carries_infinities=False,
 )

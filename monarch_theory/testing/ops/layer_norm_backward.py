@@ -21,6 +21,11 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": found["x"], **{name: found[name] for name in ("x", "weight")}}
 
 
+def shapes() -> Iterable[Shape]:
+    # of two numbers only the sign of the difference is left, and the gradient is a rounding beside its terms
+    return (shape for shape in forward.OP.shapes() if shape["n"] != 2)
+
+
 def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     n = shape["n"]
     normed, r = forward.normed(a["x"])
@@ -57,10 +62,12 @@ OP = replace(
     name="layer-norm-backward",
     summary="gradients of LayerNorm of x, weight and bias (as torch.autograd)",
     signature="kernel(gradient, x, weight, eps=1e-5): gradient, x (batch, n), weight (n,); gives as (x, weight, bias)",
+    shapes=shapes,
     arguments=arguments,
     oracle=formula,
     bound=f.bound_of(formula),
     faults=faults,
+    accepts=lambda shape: shape["n"] > 2,
     outputs=lambda shape: (
         Output("gradient of x"),
         Output("gradient of weight", by_row=False),

@@ -20,6 +20,11 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": found["x"], **found}
 
 
+def shapes() -> Iterable[Shape]:
+    # of one number only the sign is left, and the gradient is a rounding beside its terms
+    return (shape for shape in forward.OP.shapes() if shape["n"] > 1)
+
+
 def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     x, n = a["x"], shape["n"]
     r = 1 / forward.root(x, n)
@@ -47,9 +52,11 @@ OP = replace(
     name="rms-norm-backward",
     summary="gradients of x / √(mean x² + eps) ⊙ weight of x and weight (as torch.autograd)",
     signature="kernel(gradient, x, weight, eps=1e-6): gradient, x (batch, n), weight (n,); gives as (x, weight)",
+    shapes=shapes,
     arguments=arguments,
     oracle=formula,
     bound=f.bound_of(formula),
     faults=faults,
+    accepts=lambda shape: shape["n"] > 1,
     outputs=lambda shape: (Output("gradient of x"), Output("gradient of weight", by_row=False)),
 )

@@ -5,12 +5,13 @@ bracketed in any way, as in `linear_recurrence`. Decays from cumulated sums of d
 """
 
 from collections.abc import Iterable
+from math import prod
 
 import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, add, exactly, exponential, multiply, store, total
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import NEGATIVE, POSITIVE, Arrays, Fault, Op, Shape, any_sizes
+from monarch_theory.testing.op import NEGATIVE, POSITIVE, Arrays, Fault, Op, Shape
 from monarch_theory.testing.ops.linear_recurrence import scanned, states
 
 
@@ -24,6 +25,11 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     batch, channels, n, s = (shape[name] for name in ("batch", "channels", "n", "state"))
     signal, mixing = (batch, channels, n), (batch, s, n)
     return {"x": signal, "delta": signal, "A": (channels, s), "B": mixing, "C": mixing, "D": (channels,)}
+
+
+def accepts(shape: Shape) -> bool:
+    """Whether all states, (batch, channels, state, n), have room in memory several times."""
+    return bool(prod(shape[name] for name in ("batch", "channels", "n", "state")) <= 1 << 22)
 
 
 def along(a: np.ndarray) -> np.ndarray:
@@ -82,7 +88,7 @@ OP = Op(
     claims=("accumulation",),
     narrow_between=False,
     faults=faults,
-    accepts=any_sizes,
+    accepts=accepts,
     domains={"delta": POSITIVE, "A": NEGATIVE},
     carries_infinities=False,
 )

@@ -8,13 +8,14 @@ from monarch_theory.formats import round_to
 from monarch_theory.rounding import default_model, exactly, softmax, variance
 from monarch_theory.testing.cases import cases, make_case
 from monarch_theory.testing.check import check
-from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.judge import Judgement, Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.mutants.corpus import LAYERS
 from monarch_theory.testing.op import POSITIVE, indices, with_formats
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.oracle import balls
 from monarch_theory.testing.report import script
+from monarch_theory.testing.sharpness import TELLING, Sharpness
 
 BACKWARD = [name for name in LAYERS if name.endswith("-backward")]
 
@@ -74,6 +75,18 @@ def test_every_fault_that_an_op_names_leaves_its_bound(name):
             if judge(case, Run(outputs=outputs, dtypes=dtypes), expected).failed:
                 uncaught.discard(fault.description)
     assert uncaught is not None and not uncaught
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_right_kernel_is_decided_at_every_shape(name):
+    op = op_named(name)
+    for dtype in ("float32", "bfloat16"):
+        sharpness = Sharpness()
+        model = op.usual_model(dtype, failure=1e-9 if op.random_rounding else None)
+        for case in cases(op, dtype, count=50, most_entries=1 << 11):
+            if case.family in TELLING and case.poisoned is None:
+                sharpness.add(case, reference(case, model), Judgement(Verdict.RIGHT))
+        assert not sharpness.undecided_shapes
 
 
 def test_variance_is_bounded_for_two_passes_and_for_merging_and_not_for_the_textbook_formula():

@@ -5,9 +5,34 @@ import pytest
 from monarch_theory.testing.cases import cases
 from monarch_theory.testing.check import check
 from monarch_theory.testing.ops import NAMES, op_named
-from monarch_theory.testing.sizes import TILES, selected_shapes, sizes_of
+from monarch_theory.testing.sizes import (
+    MOST_ENTRIES,
+    MOST_WORK,
+    TILES,
+    entries,
+    selected_shapes,
+    sizes_of,
+    with_sizes,
+)
 
 BLOCK = "block-diagonal-multiply"
+
+
+def largest_tile(op):
+    """At which all sizes of an op are within the budget, and all sizes past it."""
+    template = next(iter(op.shapes()))
+
+    def fits(tile):
+        shape = with_sizes(template, dict.fromkeys(sizes_of(template), tile))
+        return op.accepts(shape) and entries(op, shape) <= MOST_ENTRIES and tile * entries(op, shape) <= MOST_WORK
+
+    return max(tile for tile in TILES if fits(tile) and fits(tile + 2))
+
+
+def test_tiles_of_all_sizes_reach_sixty_four_in_every_op_whose_states_fit_in_memory():
+    largest = {name: largest_tile(op_named(name)) for name in NAMES}
+    assert [name for name, tile in largest.items() if tile < 64] == ["selective-scan"]
+    assert sum(tile == 256 for tile in largest.values()) >= 8
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -16,7 +41,7 @@ def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
     planned = [sizes_of(case.shape) for case in cases(op, op.dtypes()[0], count=200)]
     for tile in TILES:
         together = [s for s in planned if min(s.values()) >= tile]
-        if tile <= 32 or name == "fft":
+        if tile <= largest_tile(op):
             assert any(all(v % tile == 0 for v in s.values()) for s in together), f"{tile} divides no large shape"
             assert any(all(v % tile for v in s.values()) for s in together), f"{tile} divides every large shape"
         axes = {axis for s in planned for axis in s}
