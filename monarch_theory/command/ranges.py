@@ -17,6 +17,7 @@ LONG = 10_000_000
 RANGES: dict[str, Range] = {
     "accuracy": (0, 1),
     "batch": (1, LARGE),
+    "blocks": (1, LARGE),
     "budget": (1e-3, LONG),
     "cases": (1, LARGE),
     "checkpoint_every": (1, LARGE),
@@ -31,9 +32,11 @@ RANGES: dict[str, Range] = {
     "memory": (0, 2**20),
     "microbatches": (1, LARGE),
     "n": (1, LARGE),
+    "offset": (-LARGE, LARGE),
     "order": (1, 64),
     "output_axis": (-64, 64),
     "parameters": (0, 2**63 - 1),
+    "prefix": (0, LARGE),
     "randomise": (0, 1_000_000),
     "rank": (1, LARGE),
     "runs": (0, LARGE),
@@ -41,10 +44,12 @@ RANGES: dict[str, Range] = {
     "seed": (0, 2**63 - 1),
     "size": (0, LARGE),
     "steps": (0, LARGE),
+    "stride": (1, LARGE),
     "temperature": (0, 1_000_000),
     "timeout": (1e-3, LONG),
     "vocab": (1, LARGE),
     "whole_budget": (1e-3, LONG),
+    "window": (1, LARGE),
     "workers": (1, 4096),
 }
 """By the name of the option, which means the same in every command."""

@@ -47,6 +47,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         reason       string: the verdict in a sentence
         outcome      string, null: what went wrong, where undecided
         witness      object, null: the first leaking pair: output, input, size, floor, change, array, kind
+        contract     string: what was asked: causal, or another contract by name
+        entry        string: the module and the line where a leak enters; empty where that was not found
         n            integer: sequence length
         shape        array: of the input
         dtype        string: of the input
@@ -100,6 +102,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         refutation?          object: a minor that does not vanish
         search?              object: what the search for an order of rows and columns found
         png?                 string: where the picture goes
+        written?             string: where the factors go
         matrices?            array: of a whole checkpoint, each matrix with its families
         left_out?            object: arrays that are no matrix, and why
         summary?             array: the comparison in sentences
@@ -125,6 +128,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         interpreted          boolean: whether an interpreter ran the kernel
         bitwise_reproducible boolean: whether two runs gave the same bits
         failure              object, null: the smallest case that fails, its cause, and a script that shows it
+        untrusted            object, null: behind which walls the kernel ran, where it was not trusted
+        time                 object, null: how fast it is, where that was asked for
         seed                 integer: determines every case
         seconds              number: time taken
     """),
@@ -140,9 +145,13 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         causes_named              integer: mutants whose cause was named
         missed_by_fixed_rtol      array: mutants that pass allclose with rtol = atol = 1e-2
         right_but_fail_fixed_rtol array: right kernels that fail the default tolerance of assert_close
+        exploits                  integer: kernels that cheat, run as code that is not trusted
+        stopped                   integer: of these, those not called right
+        honest                    integer: unusual honest kernels, run in the same way
+        blamed                    array: of these, those called anything but right
         not_installed             array: libraries that were skipped
         seed                      integer: determines every case
-        details                   object: a row for each mutant and each right kernel
+        details                   object: a row for each mutant, each right kernel and each exploit
     """),
     "campaign": _fields("""
         tasks        integer: checks in all

@@ -81,7 +81,7 @@ from monarch_theory.rounding.running import (
     store,
     strassen_growth,
 )
-from monarch_theory.rounding.tracked import Tracked, tracked
+from monarch_theory.rounding.tracking import Tracked, tracked
 from monarch_theory.rounding.transforms import (
     any_fourier_growth,
     any_fourier_growth_in_norm,
