@@ -120,3 +120,8 @@ def samples(d, miss):
     while missed * int(miss) > needed:
         m, missed, needed = m + 1, missed * (int(d) - 1), needed * int(d)
     return np.array(m)
+
+
+def fewest(N):
+    N = int(N)
+    return np.array(min(N * (n0 + N // n0) for n0 in range(1, N + 1) if N % n0 == 0))

@@ -237,6 +237,15 @@ def _samples(d: np.ndarray, miss: np.ndarray) -> np.ndarray:
     return np.array(m)
 
 
+def _fewest(N: np.ndarray) -> np.ndarray:
+    from monarch_theory.domains import INTEGERS
+    from monarch_theory.monarch import random_monarch
+
+    rng, size = np.random.default_rng(0), int(N)
+    splits = [(n0, size // n0) for n0 in range(1, size + 1) if size % n0 == 0]
+    return np.array(min(sum(f.size for f in random_monarch(split, INTEGERS, rng).factors) for split in splits))
+
+
 ROWS = (
     Exercise("1.4", "dense", ("R", "L"), "the dense M of R[a1, i0, a0] and L[i0, i1, a1], rectangular blocks too",
              _factors, _dense),
@@ -272,6 +281,8 @@ ROWS = (
              " causal, within a window of w", _documents, _pattern),
     Exercise("15.3", "samples", ("d", "miss"), "how many elements to compare so that a fault of one in d is missed with"
              " probability at most 1/miss", _rarities, _samples),
+    Exercise("16.3", "fewest", ("N",), "the least number of parameters of an order-2 Monarch matrix of size N with"
+             " square blocks", _one_to(24), _fewest),
 )  # fmt: skip
 
 EXERCISES = {row.number: row for row in ROWS}
