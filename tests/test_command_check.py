@@ -101,6 +101,10 @@ def test_campaign_reports(tmp_path):
     record = tmp_path / "record.jsonl"
     record.write_text("damaged\n")
     done = run("campaign", *kernels, *BLOCK, "--record", record)
-    assert done.exit_code == 2 and done.stderr.startswith("record: expected") and done.stderr.count("\n") == 1
+    assert (
+        done.exit_code == 2
+        and done.stderr.startswith("monarch campaign: record: expected")
+        and done.stderr.count("\n") == 1
+    )
     done = run("campaign", *kernels, *BLOCK, "--scheduler", "tcp://127.0.0.1:8786")
-    assert done.exit_code == 2 and done.stderr.startswith("scheduler: expected tls://")
+    assert done.exit_code == 2 and done.stderr.startswith("monarch campaign: scheduler: expected tls://")

@@ -160,8 +160,8 @@ def moderate(limit: float, unless: float = np.inf) -> Domain:
 def indices(size: str) -> Domain:
     """Integers (int64) from zero to one less than a size of the shape.
 
-    >>> indices("vocabulary").into(np.array([-0.5, 2.25]), {"vocabulary": 7}, FLOAT32)
-    array([5, 1])
+    >>> indices("vocabulary").into(np.array([-0.25, 2.25]), {"vocabulary": 7}, FLOAT32)
+    array([4, 1])
     """
 
     def into(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:

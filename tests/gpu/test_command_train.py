@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import typer
+from command_line import asked
 from typer.testing import CliRunner
 
 from monarch_gpu.bert import BertForSequenceClassification
@@ -207,8 +208,9 @@ def test_a_tokenizer_is_read_used_and_kept(here, tmp_path):
     printed = run("generate", tmp_path / "gpt", "--prompt", "import", "--count", "5").stdout
     assert printed.rstrip("\n") == ("import" + written["text"]).rstrip("\n")
     (tmp_path / "gpt" / "tokenizer.json").unlink()
-    line = run("generate", tmp_path / "gpt", status=2).stderr
-    assert "tokenizer: expected --tokenizer FILE for a model of 300 tokens, got none" in line
+    answer = asked("generate", tmp_path / "gpt")
+    line = answer.stderr
+    assert answer.exit_code == 2 and "tokenizer: expected --tokenizer FILE for a model of 300 tokens, got none" in line
     assert "vocab_size: expected at least 300 for the tokenizer" in told(
         "bert", "--preset", here / "bert.json", *options[:-1], tmp_path / "d"
     )

@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
+from command_line import asked
 
-from monarch_theory.command.express import express
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity.comparison import column_weights, compare
 from monarch_theory.expressivity.matrices import read_matrix
@@ -19,9 +17,7 @@ RNG = np.random.default_rng(0)
 
 
 def run(*arguments):
-    app = typer.Typer()
-    app.command()(express)
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+    return asked("express", *arguments)
 
 
 def test_weights_bring_the_outputs_nearer():
