@@ -69,8 +69,9 @@ def report(found: dict, console: Console) -> None:
 
 def draw(found: dict) -> Figure:
     """Seconds against size, on logarithmic axes."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
     for name, slope in found["exponents"].items():
         sizes = [n for n in found["seconds"] if name in found["seconds"][n]]
         seconds = [max(found["seconds"][n][name], 1e-3) for n in sizes]

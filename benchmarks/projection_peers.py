@@ -147,8 +147,9 @@ def report(found: dict, console: Console) -> None:
 
 def draw(found: dict) -> Figure:
     """Everyone's distance over the bound, case by case."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
     for who in dict.fromkeys(who for row in found["rows"] for who in row["found"]):
         places = [k for k, row in enumerate(found["rows"]) if who in row["found"]]
         heights = [found["rows"][k]["found"][who]["distance"] / max(found["rows"][k]["bound"], 1e-12) for k in places]

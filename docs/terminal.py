@@ -18,6 +18,7 @@ def shell(command: str, status: int = 0, until: str = "") -> None:
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
+    environment.pop("FORCE_COLOR", None)  # with which a kernel asks for bold letters all the same
     root = Path(__file__).parent.parent
     done = subprocess.run(command, shell=True, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode != status:

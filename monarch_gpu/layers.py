@@ -401,6 +401,7 @@ class Shifts(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        """y of the shape of x."""
         y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
         for t in range(1, min(len(w), x.shape[-1])):
             y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
@@ -408,10 +409,12 @@ class Shifts(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        """Keep what the gradients need."""
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of x, w and b."""
         x, w = ctx.saved_tensors
         to_x = gradient * w[0, :, None, None]
         for t in range(1, min(len(w), x.shape[-1])):

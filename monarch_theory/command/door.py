@@ -126,7 +126,10 @@ class Patient:
 
     def write(self, text: str) -> int:
         self.spoke = True
-        shown = encodable(harmless(text, coloured=self.stream.isatty()), getattr(self.stream, "encoding", None))
+        shown = encodable(
+            harmless(text, coloured=self.stream.isatty() or bool(os.environ.get("FORCE_COLOR"))),
+            getattr(self.stream, "encoding", None),
+        )
         return self._patiently(lambda: self.stream.write(shown) and len(text), len(text))
 
     def flush(self) -> None:

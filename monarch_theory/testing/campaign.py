@@ -27,14 +27,14 @@ from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.provenance import digest, sources_of, surroundings
 from monarch_theory.testing.report import as_dict, script
 
-__all__ = ["Task", "plan", "run_campaign", "run_task", "summary"]
+__all__ = ["Check", "plan", "run_campaign", "run_task", "summary"]
 
 ATTEMPTS = 3
 """How often a task is begun whose process is lost; kernels themselves cannot take it down."""
 
 
 @dataclass(frozen=True)
-class Task:
+class Check:
     """One check.
 
     Attributes:
@@ -67,7 +67,7 @@ class Task:
 def plan(
     kernels: Sequence[str], op: str, dtypes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int | None],
     cases: int, *, untrusted: bool = True,
-) -> list[Task]:  # fmt: skip
+) -> list[Check]:  # fmt: skip
     """Every combination, in the order given. A kernel is FILE.py:NAME, or FILE.py:NAME@OP for an op of its own.
 
     Args:
@@ -93,12 +93,12 @@ def plan(
         for dtype, size, seed in product(dtypes, sizes, seeds):
             full = dtype_named(dtype, declared)
             tasks.append(
-                Task(str(file), name, files, named, full, size, cases, seed, untrusted=untrusted, depends=depends)
+                Check(str(file), name, files, named, full, size, cases, seed, untrusted=untrusted, depends=depends)
             )
     return tasks
 
 
-def run_task(task: Task) -> dict[str, Any]:
+def run_task(task: Check) -> dict[str, Any]:
     """The report on one task: a function of the task alone, so without the time it took."""
     with _file_of(task) as path:
         report = check(
@@ -113,7 +113,7 @@ def run_task(task: Task) -> dict[str, Any]:
 
 
 @contextmanager
-def _file_of(task: Task) -> Iterator[Path]:
+def _file_of(task: Check) -> Iterator[Path]:
     """The kernel's file where it and what it imports are at hand unchanged, otherwise copies of them."""
     path = Path(task.path)
     there = {name: path.parent / name for name in task.files}
@@ -129,7 +129,7 @@ def _file_of(task: Task) -> Iterator[Path]:
 
 
 def run_campaign(
-    tasks: Sequence[Task],
+    tasks: Sequence[Check],
     *,
     scheduler: str | None = None,
     workers: int = 2,
@@ -214,7 +214,7 @@ def _client(client: Any, scheduler: str | None) -> Iterator[Any]:
         yield remote
 
 
-def _reports(client: Any, tasks: Iterable[Task], workers: int) -> Iterator[dict[str, Any]]:
+def _reports(client: Any, tasks: Iterable[Check], workers: int) -> Iterator[dict[str, Any]]:
     if client is None:
         with ThreadPoolExecutor(workers) as pool:
             try:
@@ -232,7 +232,7 @@ def _reports(client: Any, tasks: Iterable[Task], workers: int) -> Iterator[dict[
         yield report
 
 
-def _in_a_process(task: Task) -> dict[str, Any]:
+def _in_a_process(task: Check) -> dict[str, Any]:
     """The report on a task from a process of its own, begun again where that is lost.
 
     Raises:
@@ -260,7 +260,7 @@ REFUSED = 3
 def main() -> None:
     """Read a task, write its report."""
     try:
-        report = run_task(Task(**json.load(sys.stdin)))
+        report = run_task(Check(**json.load(sys.stdin)))
     except ValueError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         sys.exit(REFUSED)
