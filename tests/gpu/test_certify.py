@@ -24,7 +24,7 @@ def model_of(config):
     return GPTForCausalLM(config)
 
 
-@pytest.mark.parametrize("transform", ["monarch", "fft"])
+@pytest.mark.parametrize("transform", [pytest.param("monarch", marks=pytest.mark.long), "fft"])
 def test_every_layer_and_the_whole_are_causal(transform):
     model = model_of(replace(SMALL, transform=transform))
     before = {name: p.clone() for name, p in model.named_parameters()}
@@ -34,7 +34,7 @@ def test_every_layer_and_the_whole_are_causal(transform):
     assert all(torch.equal(before[name], p) for name, p in model.named_parameters())
 
 
-@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("layer", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_dropped_padding_is_found_and_named(layer):
     certificate = certify(drop_padding(model_of(SMALL), layer), 16)
     assert certificate.leaking == (f"transformer.h.{layer}.sequence_mixer",)

@@ -195,7 +195,7 @@ def test_only_the_gradients_asked_for_are_computed() -> None:
         (((2, 3), (3, 4)), Convention.M2, False, True),
         (((2, 3), (3, 4)), Convention.DAO, True, False),
         (((2, 3), (3, 4)), Convention.DAO_TRANSPOSED, False, False),
-        (((2, 3, 2), (1, 2, 3)), Convention.M2, True, True),
+        pytest.param(((2, 3, 2), (1, 2, 3)), Convention.M2, True, True, marks=pytest.mark.long),
     ],
 )
 def test_opcheck_multiply(radices: tuple, convention: Convention, batch_first: bool, keep: bool) -> None:
