@@ -110,7 +110,8 @@ def test_nothing_gets_past_the_walls(tmp_path, case, standing, walls):
         message = kernel.run(case).message
     could = message.split("could", 1)[1].split("(")[0].split()
     if "filter" not in walls:
-        assert "signals" not in could and could in (["unshares"], ["connects", "unshares"])
+        # nothing else; and not even these where there are threads, which keep a process from unsharing
+        assert set(could) <= {"connects", "unshares"}
     else:
         assert could == []
     assert not lasting.exists()
