@@ -126,60 +126,51 @@ class MonarchModel(PreTrainedModel):
         return answer if as_dict else answer.to_tuple()
 
 
-class MonarchBertForMaskedLM(MonarchModel):
+class _BertWithHead(MonarchModel):
+    """M2-BERT with one of its heads.
+
+    Attributes:
+        head: as the configuration names it; ours: the model; answers: theirs for its outputs.
+    """
+
+    config_class = MonarchBertConfig
+    base_model_prefix = "bert"
+    head: ClassVar[str]
+    ours: ClassVar[type[nn.Module]]
+    answers: ClassVar[type[ModelOutput]]
+
+    def __init__(self, config: MonarchBertConfig) -> None:
+        config.head = self.head
+        super().__init__(config, self.ours(config.monarch))
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.bert.embeddings.word_embeddings
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> ModelOutput | tuple[Any, ...]:
+        return self.named(
+            self.answers, output_hidden_states, return_dict,
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, labels=labels,
+        )  # fmt: skip
+
+
+class MonarchBertForMaskedLM(_BertWithHead):
     """`BertForMaskedLM`."""
 
-    config_class = MonarchBertConfig
-    base_model_prefix = "bert"
-
-    def __init__(self, config: MonarchBertConfig) -> None:
-        config.head = "masked-lm"
-        super().__init__(config, BertForMaskedLM(config.monarch))  # type: ignore[arg-type]
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.bert.embeddings.word_embeddings
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> MaskedLMOutput | tuple[Any, ...]:
-        return self.named(
-            MaskedLMOutput, output_hidden_states, return_dict,
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, labels=labels,
-        )  # fmt: skip
+    head, ours, answers = "masked-lm", BertForMaskedLM, MaskedLMOutput
 
 
-class MonarchBertForSequenceClassification(MonarchModel):
+class MonarchBertForSequenceClassification(_BertWithHead):
     """`BertForSequenceClassification`."""
 
-    config_class = MonarchBertConfig
-    base_model_prefix = "bert"
-
-    def __init__(self, config: MonarchBertConfig) -> None:
-        config.head = "classification"
-        super().__init__(config, BertForSequenceClassification(config.monarch))  # type: ignore[arg-type]
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.bert.embeddings.word_embeddings
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> SequenceClassifierOutput | tuple[Any, ...]:
-        return self.named(
-            SequenceClassifierOutput, output_hidden_states, return_dict,
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, labels=labels,
-        )  # fmt: skip
+    head, ours, answers = "classification", BertForSequenceClassification, SequenceClassifierOutput
 
 
 class MonarchBertModel(MonarchModel):
