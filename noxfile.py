@@ -61,6 +61,12 @@ def mutation(session: nox.Session) -> None:
     session.run("python", "tests/mutate.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Everything that needs a GPU, with the torch, Triton and CuPy that are there: eight minutes, one JSON file."""
+    session.run("python3", "benchmarks/gpu/run.py", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings as errors, and serve it; `-- --no-serve` only builds."""

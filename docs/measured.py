@@ -18,3 +18,15 @@ def told(name: str, run: str = "") -> Figure:
     module = import_module(name)
     module.report(found, Console(width=132, force_jupyter=False))
     return module.draw(found)
+
+
+def on_a_gpu() -> Figure | None:
+    """The report of `benchmarks/gpu/run.py`, and the figure of its times; a sentence where nobody has run it yet."""
+    sys.path.append(str(BENCHMARKS / "gpu"))
+    file, module = BENCHMARKS / "results" / "gpu.json", import_module("run")
+    if not file.exists():
+        print("Nobody has run this command on a GPU yet: there is no benchmarks/results/gpu.json.")
+        return None
+    found = json.loads(file.read_text())
+    module.report(found, Console(width=132, force_jupyter=False))
+    return module.draw(found) if found.get("speed", {}).get("bert") else None

@@ -1,4 +1,4 @@
-"""What is learned: text and labelled texts of the user's, or data that is there without a network.
+"""What is learned: text, labelled texts and images of the user's, or data that is there without a network.
 
 Without a file, text is the source of Python's standard library, and images are scikit-learn's digits. Every batch is a
 function of (seed, step, microbatch) alone, so a run that resumes sees exactly what it would have seen.
@@ -6,14 +6,16 @@ function of (seed, step, microbatch) alone, so a run that resumes sees exactly w
 
 from __future__ import annotations
 
+import gzip
 import sysconfig
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -25,8 +27,8 @@ from monarch_gpu.pretrained import IGNORED
 from monarch_gpu.tokenizer import Tokenizer
 
 __all__ = [
-    "Batch", "Corpus", "Digits", "Labelled", "MaskedText", "Task", "Text", "corpus_of", "labelled_of",
-    "standard_library", "task_of", "text_of",
+    "Batch", "Corpus", "Digits", "Images", "Labelled", "MaskedText", "Task", "Text", "corpus_of", "images_of",
+    "labelled_of", "standard_library", "task_of", "text_of",
 ]  # fmt: skip
 
 MASKED_FRACTION = 0.3
@@ -47,7 +49,7 @@ def standard_library(validation: bool) -> np.ndarray:
     chosen = []
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
-        if left_out.isdisjoint(name.parts) and (crc32(name.as_posix().encode()) % HELD_BACK == 0) == validation:
+        if left_out.isdisjoint(name.parts) and (zlib.crc32(name.as_posix().encode()) % HELD_BACK == 0) == validation:
             chosen.append(path.read_bytes())
     return np.frombuffer(b"\n".join(chosen), dtype=np.uint8)
 
@@ -259,7 +261,7 @@ def labelled_of(
     elif all_held_back:
         kept, held = [], rows
     else:
-        apart = [crc32(np.array(ids, dtype=np.int64).tobytes()) % HELD_BACK == 0 for ids, _ in rows]
+        apart = [zlib.crc32(np.array(ids, dtype=np.int64).tobytes()) % HELD_BACK == 0 for ids, _ in rows]
         held = [row for row, out in zip(rows, apart, strict=True) if out]
         kept = [row for row, out in zip(rows, apart, strict=True) if not out]
     if not held or not (kept or all_held_back):
@@ -316,6 +318,68 @@ def digits(validation: bool) -> tuple[Tensor, Tensor]:
     chosen = order[:360] if validation else order[360:]
     images = torch.tensor(bunch.images[chosen] / 16, dtype=torch.float32)[:, None]
     return images, torch.tensor(bunch.target[chosen], dtype=torch.long)
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Task):
+    """Images with labels: inputs (size, 1, height, width), float32 in [0, 1], targets (size,).
+
+    Attributes:
+        training, held_back: images, uint8, and labels, each with its count first.
+    """
+
+    training: tuple[np.ndarray, np.ndarray]
+    held_back: tuple[np.ndarray, np.ndarray]
+    digest: str = ""
+
+    def batch(self, rng: np.random.Generator, size: int, validation: bool = False) -> Batch:
+        images, labels = self.held_back if validation else self.training
+        return as_batch(images, labels, rng.integers(len(labels), size=size))
+
+    def whole(self, size: int) -> Iterator[Batch]:
+        images, labels = self.held_back
+        for start in range(0, len(labels), size):
+            yield as_batch(images, labels, np.arange(start, min(start + size, len(labels))))
+
+
+def as_batch(images: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> Batch:
+    """The chosen images (size, 1, height, width), as parts of one, and their labels."""
+    pixels = torch.from_numpy(images[chosen]).float()[:, None] / 255
+    return (pixels,), torch.from_numpy(labels[chosen].astype(np.int64))
+
+
+def images_of(folder: Path) -> Images:
+    """The images of a folder of IDX files, named and packed as those of MNIST and Fashion-MNIST are.
+
+    Raises:
+        ValueError: a file is missing, or is not what its name says; the message names it.
+    """
+    parts = []
+    for part in ("train", "t10k"):
+        images, labels = idx_of(folder, f"{part}-images-idx3-ubyte"), idx_of(folder, f"{part}-labels-idx1-ubyte")
+        if images.ndim != 3 or labels.shape != images.shape[:1]:
+            got = f"{images.shape} and {labels.shape}"
+            raise ValueError(f"{folder}: expected images (count, height, width) and labels (count,), got {got}")
+        parts.append((images, labels))
+    training, held_back = parts
+    digests = b"".join(sha256(array.tobytes()).digest() for part in parts for array in part)
+    return Images(training, held_back, sha256(digests).hexdigest())
+
+
+def idx_of(folder: Path, name: str) -> np.ndarray:
+    """The bytes of an IDX file in their shape: two zeros, the type 8, the number of axes, each axis in four bytes."""
+    plain, packed = folder / name, folder / f"{name}.gz"
+    file = packed if packed.exists() else plain
+    try:
+        content = gzip.decompress(file.read_bytes()) if file is packed else file.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+    axes = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
+    start = 4 + 4 * axes
+    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, min(start, len(content)), 4))
+    if not axes or prod(shape) != len(content) - start:
+        raise ValueError(f"{file}: expected an IDX file of bytes, got {len(content)} bytes that are none")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
 def task_of(config: Config) -> Task:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,26 @@ def test_decoding_prints_pure_json():
     options = ["--largest", "256", "--width", "32", "--layers", "1", "--threads", "1", "--json"]
     found = json.loads(CliRunner().invoke(app, options).stdout)
     assert found["n"] == [64, 128, 256] and set(found["seconds"]) == set(found["exponents"])
+
+
+@pytest.mark.long
+def test_everything_for_a_gpu_runs_without_one_but_for_what_needs_it(tmp_path):
+    file = tmp_path / "gpu.json"
+    options = ["--device", "cpu", "--largest", "512", "--parts", "verdicts,sanitizer,speed", "--seconds", "600"]
+    command = [sys.executable, BENCHMARKS / "gpu" / "run.py", *options, "--out", file]
+    subprocess.run(command, check=True, capture_output=True, timeout=900)
+    found = json.loads(file.read_text())
+    rows = [row for row in found["verdicts"]["rows"] if row["backend"] == "Torch" and row["operands"] == "exact"]
+    assert {row["verdict"] for row in rows} == {"right"}, rows
+    assert all(isinstance(row["torch dense"], float) for row in found["speed"]["multiply"])
+    assert found["machine"]["kind"] == "cpu"
+
+
+def test_without_a_gpu_the_command_for_it_says_so():
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = subprocess.run([sys.executable, BENCHMARKS / "gpu" / "run.py"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "gpu: device: expected an NVIDIA GPU that torch sees, got none\n"
