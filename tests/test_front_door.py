@@ -83,7 +83,7 @@ def room(tmp_path, monkeypatch, body: str) -> str:
     ("body", "code", "said"),
     [
         ("raise ZeroDivisionError('by zero')", 2, "a fault of monarch, not an answer: ZeroDivisionError: by zero"),
-        ("raise MemoryError", 2, "a fault of monarch, not an answer: MemoryError"),
+        ("raise MemoryError", 2, "memory: expected enough for what was asked, got none left"),
         ("sys.exit(1)", 2, ""),
         ("raise BrokenPipeError", 2, ""),
         ("raise KeyboardInterrupt", 130, "stopped"),
@@ -129,6 +129,7 @@ def test_a_package_that_is_missing_says_which_extra_brings_it():
     for package, extra in extras.items():
         assert door.missing(ModuleNotFoundError(name=package)).endswith(f"'monarch-mixer-toolkit[{extra}]'")
     assert door.missing(ModuleNotFoundError(name="nobody")).endswith("pip install nobody")
+    assert door.missing(ModuleNotFoundError(name="sklearn.datasets")).startswith("scikit-learn: expected it installed")
 
 
 def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):

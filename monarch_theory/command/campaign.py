@@ -53,7 +53,7 @@ def campaign(
                 tasks, scheduler=scheduler, workers=workers, record=record,
                 on_done=lambda _: advance(next(done), len(tasks)),
             )  # fmt: skip
-    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         raise typer.BadParameter(str(error)) from error
     found = summary(reports)
     code = 1 if found["wrong"] else 2 if found["undecided"] else 0

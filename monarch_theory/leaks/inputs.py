@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -50,6 +51,10 @@ class UndecidedError(Exception):
         self.message = message
 
 
+ADDRESSES = 2**40
+"""No array here has as many elements beside the sequence."""
+
+
 def parse_shape(text: str) -> tuple[int | None, ...]:
     """The shape in words, None at the sequence axis.
 
@@ -60,7 +65,8 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
     (2, None, 16)
     """
     parts = [p.strip() for p in text.strip().strip("()").split(",") if p.strip()]
-    if parts.count("n") != 1 or not all(p == "n" or (p.isdigit() and int(p) > 0) for p in parts):
+    sizes = [int(p) if p.isdecimal() and len(p) < 20 else 0 for p in parts if p != "n"]
+    if parts.count("n") != 1 or not all(0 < size <= ADDRESSES for size in sizes) or prod(sizes) > ADDRESSES:
         raise UndecidedError(
             "bad input", f"shape: expected positive integers and one letter n, as in 2,n,16, got {text!r}"
         )
