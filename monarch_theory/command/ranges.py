@@ -26,7 +26,7 @@ RANGES: dict[str, Range] = {
     "keep": (1, LARGE),
     "layer_budget": (1e-3, LONG),
     "leak": (0, LARGE),
-    "learning_rate": (0, 1e29),
+    "learning_rate": (0, 1_000_000),
     "lookahead": (-LARGE, LARGE),
     "max_size": (1, LARGE),
     "memory": (0, 2**20),
