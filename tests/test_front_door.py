@@ -259,6 +259,26 @@ def test_every_name_of_the_library_is_where_it_says():
         monarch_theory.nonsense  # noqa: B018
 
 
-def test_importing_the_library_costs_nothing():
-    code = "import sys, monarch_theory; print([m for m in ('numpy', 'scipy', 'sympy', 'flint') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("used", "left_out"),
+    [
+        ("__name__", ("numpy", "scipy", "sympy", "flint", "typer", "torch", "matplotlib")),
+        ("Monarch", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("fourier", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("decide_causality", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("CausalMonarch", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("check_callable", ("scipy", "sympy", "flint", "typer", "torch", "matplotlib")),
+        ("check_kernel", ("sympy", "typer", "torch", "matplotlib")),
+        ("is_member", ("typer", "torch", "matplotlib")),
+    ],
+)
+def test_a_name_of_the_library_loads_what_it_needs(used, left_out):
+    code = f"import sys, monarch_theory as mt; mt.{used}; print([m for m in {left_out} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["causal", "check", "campaign", "exercise", "prove", "recheck"])
+def test_a_command_loads_what_it_needs_when_it_runs(command):
+    heavy = ("scipy", "sympy", "flint", "torch", "matplotlib", "hypothesis")
+    code = f"import sys, monarch_theory.command.{command}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -241,7 +241,8 @@ def test_a_diverged_run_exits_1(tmp_path):
     assert result.exit_code == 1 and "diverged: " in result.stderr
     answer = json.loads(result.stdout)
     conforms("train", answer)
-    assert answer["verdict"] == "diverged" and answer["exit_code"] == 1 and "the last finite checkpoint is kept" in answer["reason"]
+    assert (answer["verdict"], answer["exit_code"]) == ("diverged", 1)
+    assert "the last finite checkpoint is kept" in answer["reason"]
     tensors, _ = read_checkpoint(tmp_path / "checkpoint.safetensors")
     assert all(t.isfinite().all() for t in tensors.values())
 
