@@ -10,6 +10,7 @@ import time
 from importlib import import_module
 
 import pytest
+from command_line import asked
 
 import monarch_theory
 from monarch_theory.command import door, rooms
@@ -246,6 +247,17 @@ def test_limits_are_the_same_at_the_command_line_and_in_python():
         parameters = inspect.signature(getattr(import_module(f"monarch_theory.{module}"), attribute)).parameters
         python[command] = parameters["timeout"].default, parameters["memory"].default
     assert shell == python and {memory for _, memory in shell.values()} == {MEMORY}
+
+
+def test_a_format_has_all_its_names_wherever_one_is_asked_for(tmp_path):
+    for name, full in (("fp32", "float32"), ("half", "float16"), ("fp64", "float64")):
+        assert monarch_theory.check_callable(lambda x: x, 4, dtype=name).dtype == full
+        assert json.loads(
+            asked("check-op", "block-diagonal-multiply", "--dtype", name, "--cases", "1", "--json").stdout
+        )
+    (tmp_path / "model.py").write_text("def past(x): return x\n")
+    answer = json.loads(asked("causal", f"{tmp_path}/model.py:past", "--n", "4", "--dtype", "fp16", "--json").stdout)
+    assert (answer["verdict"], answer["dtype"]) == ("causal", "float16")
 
 
 def test_every_name_of_the_library_is_where_it_says():

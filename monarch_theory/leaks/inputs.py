@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.formats import FLOAT32, NAMES, carrier_of, round_to
+from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = ["DTYPES", "EVERYWHERE", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff"]
 
@@ -106,6 +106,7 @@ class Inputs:
         template = parse_shape(shape)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise UndecidedError("bad input", f"n: expected a positive integer, got {n!r}")
+        dtype = dtype_named(dtype)
         if dtype not in DTYPES:
             raise UndecidedError("bad input", f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         largest = {"bool": 2, "int8": 128, "uint8": 256, "int16": 2**15}.get(dtype, 2**31)
