@@ -309,10 +309,8 @@ class Digits(Task):
 @lru_cache(maxsize=2)
 def digits(validation: bool) -> tuple[Tensor, Tensor]:
     """Images (count, 1, 8, 8) in float32 and labels (count,), split once and for all."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from error
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     order = np.random.default_rng(0).permutation(len(bunch.target))
     chosen = order[:360] if validation else order[360:]

@@ -41,7 +41,8 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer at a path or in a directory; whatever truncation and padding it asks for is left out.
 
     Raises:
-        ValueError: there is none, or it is no tokenizer. ImportError: the package `tokenizers` is not installed.
+        ValueError: there is none, or it is no tokenizer.
+        ModuleNotFoundError: the package `tokenizers` is not installed.
     """
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
@@ -62,10 +63,8 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 def loaded(file: Path) -> Any:
     """What the package makes of a file."""
-    try:
-        from tokenizers import Tokenizer as Package
-    except ImportError as error:
-        raise ImportError("texts are read by the package tokenizers: pip install tokenizers") from error
+    from tokenizers import Tokenizer as Package
+
     try:
         return Package.from_file(str(file))
     except Exception as error:  # what the package raises has no type of its own

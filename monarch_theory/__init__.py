@@ -6,7 +6,7 @@
 | --- | --- |
 | `mt.Monarch`, `mt.fourier` | a Monarch matrix; the DFT as one |
 | `mt.CausalMonarch`, `mt.MonarchOperator`, `mt.decide_causality` | a causal one; its operator; is it causal? |
-| `mt.check_callable` | is any function causal? |
+| `mt.check_callable`, `mt.assert_causal` | is any function causal? a report, or an error where it is not |
 | `mt.is_member`, `mt.project` | is a matrix Monarch, and the nearest one that is |
 | `mt.check_kernel` | is a kernel right, to the bound its arithmetic allows? |
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monarch_theory.expressivity.membership import membership_of as is_member
     from monarch_theory.expressivity.projection import project
     from monarch_theory.fourier_matrix import fourier
-    from monarch_theory.leaks.callables import check_callable
+    from monarch_theory.leaks.callables import assert_causal, check_callable
     from monarch_theory.monarch import Monarch
     from monarch_theory.testing.check import check as check_kernel
 
@@ -31,6 +31,7 @@ HOMES = {
     "CausalMonarch": "causality.parameterise:CausalMonarch",
     "Monarch": "monarch:Monarch",
     "MonarchOperator": "causality.operator:MonarchOperator",
+    "assert_causal": "leaks.callables:assert_causal",
     "check_callable": "leaks.callables:check_callable",
     "check_kernel": "testing.check:check",
     "decide_causality": "causality.decision:decide",
@@ -45,6 +46,7 @@ __all__ = [
     "Monarch",
     "MonarchOperator",
     "__version__",
+    "assert_causal",
     "check_callable",
     "check_kernel",
     "decide_causality",

@@ -17,13 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from monarch_theory.digits import check_radices, reversal
 from monarch_theory.domains import FLOAT64, Domain, Floating
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 __all__ = ["Convention", "Monarch", "Operations", "apply_stages", "block_counts", "identity_blocks", "random_monarch"]
 
@@ -255,6 +257,8 @@ class Monarch:
         """
         if not isinstance(self.domain, Floating):
             raise TypeError(f"domain: expected a floating-point domain, which SciPy works in, got {self.domain}")
+        from scipy.sparse.linalg import LinearOperator
+
         adjoint = self.H
         return LinearOperator(
             self.shape,

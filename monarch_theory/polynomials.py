@@ -19,15 +19,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
 
 from monarch_theory.digits import balanced_radices, reversal
 from monarch_theory.domains import Domain
 from monarch_theory.fourier_matrix import fourier, vandermonde
 from monarch_theory.monarch import Convention, Monarch
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["BasisPolynomials", "View", "basis_polynomials", "multiply_modulo"]
 
@@ -188,6 +190,8 @@ class BasisPolynomials:
     @property
     def generators(self) -> tuple[sympy.Symbol, ...]:
         """Z for the univariate ring; Y, X for order 2 (Y = X_0 first); X0, X1, … otherwise."""
+        import sympy
+
         if self.view is View.UNIVARIATE:
             return (sympy.Symbol("Z"),)
         names = {1: "X", 2: "Y X"}.get(self.order, " ".join(f"X{k}" for k in range(self.order)))
@@ -204,6 +208,8 @@ class BasisPolynomials:
         return _poly(self.coefficients[k][tuple(digits)], self._stage_generators(k), self.domain)
 
     def _stage_generators(self, k: int) -> tuple[sympy.Symbol, ...]:
+        import sympy
+
         if self.view is View.MULTIVARIATE:
             return self.generators[: k + 1]
         if k == self.order - 1:
@@ -306,6 +312,8 @@ def _transform(a: np.ndarray, axis: int, domain: Domain, *, inverse: bool = Fals
 
 
 def _poly(coefficients: np.ndarray, generators: tuple[sympy.Symbol, ...], domain: Domain) -> sympy.Poly:
+    import sympy
+
     terms = {
         exponent: domain.to_sympy(coefficients[exponent])
         for exponent in np.ndindex(coefficients.shape)

@@ -25,9 +25,10 @@ class Answer:
         return self.stdout + self.stderr
 
 
-def asked(*arguments: object) -> Answer:
+def asked(*arguments: object, stdin: str = "") -> Answer:
     """What `monarch ARGUMENTS` says."""
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", StringIO(stdin))
         code = run([str(argument) for argument in arguments])
     return Answer(code, out.getvalue(), err.getvalue())
 

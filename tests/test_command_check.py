@@ -93,7 +93,7 @@ def test_mutants_counts(monkeypatch):
 
 def test_campaign_reports(tmp_path):
     kernels = (f"{FILE}:right", f"{FILE}:unwritten")
-    done = run("campaign", *kernels, *BLOCK, "--size", 16, "--cases", 10, "--json", "--trusted")
+    done = run("campaign", *kernels, *BLOCK, "--max-size", 16, "--cases", 10, "--json", "--trusted")
     found = json.loads(done.stdout)
     conforms("campaign", found)
     assert done.exit_code == 1 and (found["tasks"], found["right"], found["wrong"]) == (2, 1, 1)

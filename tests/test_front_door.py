@@ -10,6 +10,7 @@ import time
 from importlib import import_module
 
 import pytest
+from command_line import asked
 
 import monarch_theory
 from monarch_theory.command import door, rooms
@@ -83,7 +84,7 @@ def room(tmp_path, monkeypatch, body: str) -> str:
     ("body", "code", "said"),
     [
         ("raise ZeroDivisionError('by zero')", 2, "a fault of monarch, not an answer: ZeroDivisionError: by zero"),
-        ("raise MemoryError", 2, "a fault of monarch, not an answer: MemoryError"),
+        ("raise MemoryError", 2, "memory: expected enough for what was asked, got none left"),
         ("sys.exit(1)", 2, ""),
         ("raise BrokenPipeError", 2, ""),
         ("raise KeyboardInterrupt", 130, "stopped"),
@@ -129,6 +130,7 @@ def test_a_package_that_is_missing_says_which_extra_brings_it():
     for package, extra in extras.items():
         assert door.missing(ModuleNotFoundError(name=package)).endswith(f"'monarch-mixer-toolkit[{extra}]'")
     assert door.missing(ModuleNotFoundError(name="nobody")).endswith("pip install nobody")
+    assert door.missing(ModuleNotFoundError(name="sklearn.datasets")).startswith("scikit-learn: expected it installed")
 
 
 def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):
@@ -247,6 +249,17 @@ def test_limits_are_the_same_at_the_command_line_and_in_python():
     assert shell == python and {memory for _, memory in shell.values()} == {MEMORY}
 
 
+def test_a_format_has_all_its_names_wherever_one_is_asked_for(tmp_path):
+    for name, full in (("fp32", "float32"), ("half", "float16"), ("fp64", "float64")):
+        assert monarch_theory.check_callable(lambda x: x, 4, dtype=name).dtype == full
+        assert json.loads(
+            asked("check-op", "block-diagonal-multiply", "--dtype", name, "--cases", "1", "--json").stdout
+        )
+    (tmp_path / "model.py").write_text("def past(x): return x\n")
+    answer = json.loads(asked("causal", f"{tmp_path}/model.py:past", "--n", "4", "--dtype", "fp16", "--json").stdout)
+    assert (answer["verdict"], answer["dtype"]) == ("causal", "float16")
+
+
 def test_every_name_of_the_library_is_where_it_says():
     for name in monarch_theory.__all__:
         assert getattr(monarch_theory, name) is not None
@@ -258,6 +271,26 @@ def test_every_name_of_the_library_is_where_it_says():
         monarch_theory.nonsense  # noqa: B018
 
 
-def test_importing_the_library_costs_nothing():
-    code = "import sys, monarch_theory; print([m for m in ('numpy', 'scipy', 'sympy', 'flint') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("used", "left_out"),
+    [
+        ("__name__", ("numpy", "scipy", "sympy", "flint", "typer", "torch", "matplotlib")),
+        ("Monarch", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("fourier", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("decide_causality", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("CausalMonarch", ("scipy", "sympy", "typer", "torch", "matplotlib")),
+        ("check_callable", ("scipy", "sympy", "flint", "typer", "torch", "matplotlib")),
+        ("check_kernel", ("sympy", "typer", "torch", "matplotlib")),
+        ("is_member", ("typer", "torch", "matplotlib")),
+    ],
+)
+def test_a_name_of_the_library_loads_what_it_needs(used, left_out):
+    code = f"import sys, monarch_theory as mt; mt.{used}; print([m for m in {left_out} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["causal", "check", "campaign", "exercise", "prove", "recheck"])
+def test_a_command_loads_what_it_needs_when_it_runs(command):
+    heavy = ("scipy", "sympy", "flint", "torch", "matplotlib", "hypothesis")
+    code = f"import sys, monarch_theory.command.{command}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

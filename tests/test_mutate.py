@@ -2,7 +2,9 @@
 
 import ast
 
-from mutate import TARGETS, mutants, place
+from pathlib import Path
+
+from mutate import SURVIVORS, TARGETS, known, mutants, place
 
 SOURCE = '''
 """Not 1."""
@@ -41,9 +43,16 @@ def test_places_are_told_apart():
     assert len(places) == len(set(places))
 
 
-def test_what_is_mutated_is_there():
-    from pathlib import Path
+def test_what_survives_is_a_fault_that_may_be_put_in_and_has_a_reason():
+    listed = known(SURVIVORS.read_text())
+    root = Path(__file__).parents[1]
+    for module in {module for module, _ in listed}:
+        faults = {shown for _, shown, _ in mutants((root / module).read_text())}
+        assert {fault for where, fault in listed if where == module} <= faults
+    assert all(reason.endswith(".") for reason in listed.values())
 
+
+def test_what_is_mutated_is_there():
     root = Path(__file__).parents[1]
     for module, tests in TARGETS.items():
         assert (root / module).is_file() and all((root / test.split("::")[0]).exists() for test in tests)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.progress import progress
 
 if TYPE_CHECKING:
     from monarch_gpu.convert import Receipt
@@ -36,7 +37,8 @@ def convert(
     from monarch_gpu.convert import convert as convert_file
 
     try:
-        receipt = convert_file(published, out, config=config, vectors=vectors, drop=drop or ()).receipt
+        with progress(f"converting {published}"):
+            receipt = convert_file(published, out, config=config, vectors=vectors, drop=drop or ()).receipt
     except (ValueError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     facts = asdict(receipt) | {"total": receipt.total, "left_over": 0, "notes": receipt.notes}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from monarch_theory.command.answer import Answer
 from monarch_theory.command.progress import progress
 
 __all__ = ["embed"]
@@ -21,18 +21,19 @@ def embed(
     reading: str = typer.Option("pooler", help="pooler, or of the last states: mean, first."),
     batch: int = typer.Option(32, help="Texts at once."),
     normalised: bool = typer.Option(False, "--normalised", help="Divide each vector by its norm."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object with all of them, not a line for each."),
 ) -> None:
     """Print the vector of every text: {"text": …} or {"input_ids": […]} in, the same with "embedding" out.
 
     Nothing is truncated: a text that is too long ends the command before the first vector, exit status 2.
     """
     from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
+    from monarch_gpu.checkpoints import CheckpointError
     from monarch_gpu.embed import embed as vectors
     from monarch_gpu.lines import read_lines
     from monarch_gpu.models import load_model
     from monarch_gpu.tokenizer import tokenizer_of
 
-    console = Console(stderr=True)
     try:
         encoder = load_model(model)
         if not isinstance(encoder, BertForMaskedLM | BertForSequenceClassification):
@@ -42,10 +43,14 @@ def embed(
         ids = [entry["input_ids"] if tokenize is None or "input_ids" in entry else tokenize(entry["text"])
                for entry in entries]  # fmt: skip
         found = vectors(encoder, ids, reading=reading, batch=batch, normalised=normalised)
-    except (ValueError, ImportError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    with progress("embedding") as report:
+    except (ValueError, CheckpointError) as error:
+        raise typer.BadParameter(str(error)) from error
+    answers: list[dict[str, Any]] = []
+    with progress("embedding") as advance:
         for number, (entry, vector) in enumerate(zip(entries, found, strict=True), start=1):
-            print(json.dumps(entry | {"embedding": vector.tolist()}))
-            report(number / len(entries))
+            answer = entry | {"embedding": vector.tolist()}
+            answers.append(answer) if as_json else print(json.dumps(answer))
+            advance(number, len(entries))
+    if as_json:
+        facts = {"model": str(model), "reading": reading, "normalised": normalised, "texts": answers}
+        print(Answer("embedded", "none", f"all {len(entries)} texts", 0, facts).text())

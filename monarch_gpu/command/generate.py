@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monarch_theory.command.answer import Answer
+from monarch_theory.command.progress import Advance, progress
 
 if TYPE_CHECKING:
     from monarch_gpu.tokenizer import Tokenizer
@@ -39,7 +40,9 @@ def generate(
         begun = prompt.encode() if reader is None else reader.tokens(prompt, False)
         stream = generate_tokens(model, begun, count, temperature, seed)
         if as_json:
-            text = bytes(stream).decode(errors="replace") if reader is None else "".join(spoken(reader, stream))
+            with progress("writing") as advance:
+                stream = counted(stream, count, advance)
+                text = bytes(stream).decode(errors="replace") if reader is None else "".join(spoken(reader, stream))
             facts = {"prompt": prompt, "text": text, "seed": seed}
             covered = f"{count} {'bytes' if reader is None else 'tokens'}"
             print(Answer("generated", "none", covered, 0, facts).text())
@@ -48,8 +51,15 @@ def generate(
         for piece in letters(stream) if reader is None else spoken(reader, stream):
             print(piece, end="", flush=True)
         print()
-    except (ValueError, ImportError, CheckpointError) as error:
+    except (ValueError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def counted(stream: Iterator[int], count: int, advance: Advance) -> Iterator[int]:
+    """The same tokens, each told of as it comes."""
+    for number, token in enumerate(stream, start=1):
+        advance(number, count)
+        yield token
 
 
 def letters(stream: Iterator[int]) -> Iterator[str]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.harmless import harmless
+from monarch_theory.command.progress import Advance, progress
 
 if TYPE_CHECKING:
     from monarch_gpu.configs import Config
@@ -59,19 +62,16 @@ def train(
     Fine-tune a classifier: monarch train bert --finetune MODEL --data labelled.jsonl, of lines {"text": …, "label": …}
     or {"input_ids": […], "label": …}; its tokenizer is the one beside MODEL. When done, --out holds the checkpoint, and
     the model as `from_pretrained` reads it. Exit status: 0 trained, 1 diverged (the last finite checkpoint stays), 2
-    could not run, 130 interrupted.
+    could not run, 130 stopped.
 
     On several processes: torchrun --nproc-per-node 2 --no-python monarch train gpt --microbatches 2 --parallel fsdp
     """
     from monarch_gpu.checkpoints import CheckpointError
     from monarch_gpu.train import Diverged, Interrupted, Training
 
-    console = Console(stderr=True)
+    directory = directory_of(out, model, preset, architecture, finetune, task)
+    notes: list[str] = []
     try:
-        names = (
-            [model, finetune.name] if finetune else [model, *([task] if task else []), Path(preset).stem, architecture]
-        )
-        directory = Path(out or "runs/" + "-".join(names))
         given = Given(model, preset, architecture, data, validation, tokenizer, finetune, task)
         if evaluate:
             show_evaluation(given, directory, batch, as_json)
@@ -81,27 +81,42 @@ def train(
             checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
         )  # fmt: skip
         config, learned, start = given.all()
-        curve = run(config, training, directory, console, learned, start)
+        curve = run(config, training, directory, notes, learned, start)
         if speaks():
             save(directory, given.tokenizer_file(), getattr(learned, "names", ()))
-    except (ValueError, ImportError, CheckpointError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    except (ValueError, CheckpointError) as error:
+        raise typer.BadParameter(str(error)) from error
     except Diverged as error:
-        console.print(f"[red]diverged:[/] {error}", highlight=False, soft_wrap=True)
+        show_divergence(str(error), directory, steps, notes, as_json)
         raise typer.Exit(1) from None
     except (Interrupted, KeyboardInterrupt) as stop:
-        console.print(str(stop) or "stopped at once; the last checkpoint is intact", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
-    if not speaks():
-        return
-    if as_json:
-        print(json.dumps({"steps": steps, "losses": curve.losses, "validation": curve.validation}))
-    else:
-        step, loss, accuracy = curve.validation[-1]
+        raise KeyboardInterrupt(str(stop) or "stopped at once; the last checkpoint is intact") from None
+    if speaks():
         bits = per_byte(config, tokenizer) and not task
-        line = f"step {step}: validation {measured(loss, accuracy, bits)}; checkpoint and model in {directory}"
-        console.print(line, highlight=False, soft_wrap=True)
+        show_curve(curve, directory, steps, notes, bits, as_json)
+
+
+def directory_of(out: str, model: str, preset: str, architecture: str, finetune: Path | None, task: str) -> Path:
+    """Where the run is: as asked, or in `runs/` under the words that it was asked for with."""
+    plain = [model, *([task] if task else []), Path(preset).stem, architecture]
+    return Path(out or "runs/" + "-".join([model, finetune.name] if finetune else plain))
+
+
+def show_curve(curve: Curve, directory: Path, steps: int, notes: list[str], bits: bool, as_json: bool) -> None:
+    """What a run that was finished came to."""
+    step, loss, accuracy = curve.validation[-1]
+    facts = {"out": str(directory), "steps": steps, "loss": loss, "accuracy": accuracy, "notes": notes}
+    facts |= {"losses": curve.losses, "validation": curve.validation}
+    line = f"step {step}: validation {measured(loss, accuracy, bits)}; checkpoint and model in {directory}"
+    say(Answer("trained", "measured", f"{steps} steps", 0, facts), as_json, lambda: print(line))
+
+
+def show_divergence(reason: str, directory: Path, steps: int, notes: list[str], as_json: bool) -> None:
+    """Why a run was given up, on standard error; no other process of the run repeats what a machine is told."""
+    print(harmless(f"monarch train: diverged: {reason}"), file=sys.stderr)
+    facts = {"out": str(directory), "steps": steps, "notes": notes, "reason": reason}
+    if speaks():
+        say(Answer("diverged", "measured", f"at most {steps} steps", 1, facts), as_json, lambda: None)
 
 
 def speaks() -> bool:
@@ -157,6 +172,12 @@ class Given:
         task = self.labelled(start.config)
         config = replace(start.config, head="classification", num_labels=len(task.names))
         return config, task, start
+
+    def held_to(self) -> str:
+        """What an evaluation runs over, in words."""
+        if self.task:
+            return f"the validation set of {self.task}"
+        return "what is held back of the usual data" if self.data is None else f"all of {self.data}"
 
     def tokenizer_file(self) -> Path | None:
         """The tokenizer's file: the one asked for, or the one beside the model to start from."""
@@ -217,33 +238,28 @@ def configuration(model: str, preset: str, architecture: str) -> Config:
 
 
 def run(
-    config: Config, training: Training, directory: Path, console: Console, task: Task | None, start: Pretrained | None
+    config: Config, training: Training, directory: Path, notes: list[str], task: Task | None, start: Pretrained | None
 ) -> Curve:
-    """Train under a progress bar on standard error."""
+    """The curve of a run, under the progress bar; what there is to note is said at once, and added to `notes`."""
     from monarch_gpu.train import train as train_model
     from monarch_gpu.trained import CHECKPOINT
-    from monarch_theory.command.progress import PATIENCE
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    bar = Progress(*columns, console=console, disable=not speaks())
-    begun = time.monotonic()
-    steps = bar.add_task(f"{config.model_type} {config.architecture}", total=training.steps)
-
-    def report(step: int, curve: Curve) -> None:
-        if not bar.live.is_started and time.monotonic() - begun > PATIENCE:
-            bar.start()
-        bar.update(steps, completed=step, description=f"{config.model_type} loss {curve.losses[-1]:.3f}")
 
     def notice(line: str) -> None:
-        console.print(f"[yellow]note:[/] {line}", highlight=False, soft_wrap=True)
+        notes.append(line)
+        print(harmless(f"monarch train: note: {line}"), file=sys.stderr)
 
-    try:
+    with bar(f"{config.model_type} {config.architecture}") as advance:
+
+        def report(step: int, curve: Curve) -> None:
+            title = f"{config.model_type}, step {step} of {training.steps}, loss {curve.losses[-1]:.3f}"
+            advance(step, training.steps, title)
+
         return train_model(config, training, directory / CHECKPOINT, report, notice, task, start)
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+
+
+def bar(title: str) -> AbstractContextManager[Advance]:
+    """The progress bar of the process that reports; of the others, none."""
+    return progress(title) if speaks() else nullcontext(lambda done, total=1.0, title=None: None)
 
 
 def save(directory: Path, tokenizer: Path | None, names: tuple[str, ...]) -> None:
@@ -264,7 +280,6 @@ def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) ->
     from monarch_gpu.data import task_of
     from monarch_gpu.train import evaluate
     from monarch_gpu.trained import load_trained
-    from monarch_theory.command.progress import progress
 
     if batch < 1:
         raise ValueError(f"batch: expected at least 1, got {batch}")
@@ -285,10 +300,9 @@ def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) ->
         task = given.text(config, given.read_tokenizer(), all_held_back=True)
     with progress("evaluating"):
         loss, accuracy = evaluate(model, task.whole(batch))
-    if as_json:
-        print(json.dumps({"loss": loss, "accuracy": accuracy}))
-    else:
-        print(measured(loss, accuracy, per_byte(config, given.tokenizer_file()) and not given.task))
+    facts = {"out": str(directory), "loss": loss, "accuracy": accuracy}
+    line = measured(loss, accuracy, per_byte(config, given.tokenizer_file()) and not given.task)
+    say(Answer("evaluated", "measured", given.held_to(), 0, facts), as_json, lambda: print(line))
 
 
 def label_names(directory: Path, count: int) -> tuple[str, ...]:
@@ -298,7 +312,7 @@ def label_names(directory: Path, count: int) -> tuple[str, ...]:
         return tuple(map(str, range(count)))
     try:
         names = json.loads(file.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{file}: expected a JSON array of {count} names, got something else")

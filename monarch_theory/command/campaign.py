@@ -21,7 +21,7 @@ def campaign(
     kernels: Annotated[list[str], typer.Argument(help="FILE.py:NAME, or FILE.py:NAME@OP, as many as you like.")],
     op: Annotated[str, typer.Option(help="Op of the kernels that name none.")] = "monarch-multiply",
     dtype: Annotated[list[str] | None, typer.Option(help="Repeat for several [default: float32].")] = None,
-    size: Annotated[list[int] | None, typer.Option(help="Largest row; repeat for several [default: 256].")] = None,
+    max_size: Annotated[list[int] | None, typer.Option(help="Largest row; repeat for several [default: 256].")] = None,
     seed: Annotated[
         list[int] | None, typer.Option(help="Repeat for several [default: drawn and told; 0 with --trusted].")
     ] = None,
@@ -47,13 +47,13 @@ def campaign(
     done = count(1)
     try:
         seeds: list[int | None] = [*seed] if seed else [0 if trusted else None]
-        tasks = plan(kernels, op, dtype or ["float32"], size or [256], seeds, cases, untrusted=not trusted)
+        tasks = plan(kernels, op, dtype or ["float32"], max_size or [256], seeds, cases, untrusted=not trusted)
         with progress("checks") as advance:
             reports = run_campaign(
                 tasks, scheduler=scheduler, workers=workers, record=record,
                 on_done=lambda _: advance(next(done), len(tasks)),
             )  # fmt: skip
-    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         raise typer.BadParameter(str(error)) from error
     found = summary(reports)
     code = 1 if found["wrong"] else 2 if found["undecided"] else 0

@@ -30,6 +30,9 @@ COMPLETION = "_MONARCH_COMPLETE"
 
 UNDECIDED, STOPPED, TERMINATED = 2, 130, 143
 
+DISTRIBUTED_AS = {"sklearn": "scikit-learn", "flint": "python-flint"}
+"""Packages that are installed under another name than they are imported by."""
+
 
 def run(arguments: list[str]) -> int:
     """Run one command line.
@@ -78,6 +81,8 @@ def why(error: Exception, shown: bool) -> tuple[str, str]:
     if message is not None:
         named = getattr(error, "param", None) or getattr(error, "param_hint", None)
         return "bad input", message() if named or not isinstance(error, typer.BadParameter) else error.message
+    if isinstance(error, MemoryError):
+        return "out of memory", f"memory: expected enough for what was asked, got none left {error}"
     if isinstance(error, ModuleNotFoundError):
         return "not installed", missing(error)
     hint = "" if shown else "; --traceback shows where"
@@ -203,7 +208,8 @@ def missing(error: ModuleNotFoundError) -> str:
     >>> missing(ModuleNotFoundError(name="distributed.client"))
     "distributed: expected it installed; pip install 'monarch-mixer-toolkit[dask]'"
     """
-    package = (error.name or "a module").split(".")[0]
+    imported = (error.name or "a module").split(".")[0]
+    package = DISTRIBUTED_AS.get(imported, imported)
     try:
         needed = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

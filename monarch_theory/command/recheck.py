@@ -34,7 +34,7 @@ def recheck(
         )
     except CertificateError as error:
         answer = Answer("wrong", "exact", "the steps up to the one named", 1, {"reason": str(error)})
-    except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, zlib.error) as error:
         raise typer.BadParameter(f"file: expected a certificate, got {type(error).__name__}: {error}") from error
     say(answer, as_json, lambda: print(f"{answer.verdict}  {file}\n  {answer.facts['reason']}"))
     raise typer.Exit(answer.exit_code)
@@ -47,7 +47,7 @@ def _exact_answer(file: Path, coq: bool) -> Answer | None:
 
     try:
         document = json.loads(file.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not is_exact(document):
         if coq:

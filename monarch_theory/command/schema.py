@@ -36,7 +36,7 @@ COMMON = _fields("""
 REFUSAL = (
     *COMMON,
     *_fields("""
-    outcome      string: what happened: bad input, crash, not installed, stopped, no answer
+    outcome      string: what happened: bad input, crash, not installed, out of memory, stopped, no answer
     reason       string: the line that is on standard error
 """),
 )
@@ -206,8 +206,24 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         text         string: the whole of it
         seed         integer: of the sampling
     """),
+    "train": _fields("""
+        out          string: directory of the run
+        loss?        number: in nats, of the last validation, or of the evaluation
+        accuracy?    number: there
+        steps?       integer: of the whole run
+        losses?      array: of every step
+        validation?  array: step, loss and accuracy of every validation
+        notes?       array: what else a reader should know
+        reason?      string: why the run was given up
+    """),
+    "embed": _fields("""
+        model        string: the directory of the encoder
+        reading      string: what the vectors were read from: pooler, mean or first
+        normalised   boolean: whether each has norm one
+        texts        array: each entry as it was given, with its embedding
+    """),
 }
-"""By command, beside `COMMON`. `embed` prints a line of JSON for each text instead, and `train` its curve."""
+"""By command, beside `COMMON`."""
 
 
 def fields_of(command: str) -> tuple[Field, ...]:

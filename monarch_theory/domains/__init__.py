@@ -14,15 +14,28 @@ roots of unity it has.
 | `SYMBOLIC`      | object array of expanded `sympy.Expr` | yes |
 """
 
+from typing import TYPE_CHECKING, Any
+
 from monarch_theory.domains.cyclotomic import Cyclotomic, CyclotomicNumber
 from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError
 from monarch_theory.domains.floating import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, Floating
 from monarch_theory.domains.prime import PrimeField, prime_with_root
 from monarch_theory.domains.rational import INTEGERS, RATIONALS, Integers, Rationals
-from monarch_theory.domains.symbolic import SYMBOLIC, Symbolic
+
+if TYPE_CHECKING:
+    from monarch_theory.domains.symbolic import SYMBOLIC, Symbolic
 
 __all__ = [
     "COMPLEX64", "COMPLEX128", "FLOAT32", "FLOAT64", "INTEGERS", "RATIONALS", "SYMBOLIC", "Cyclotomic",
     "CyclotomicNumber", "Domain", "Floating", "Integers", "NoRootOfUnityError", "PrimeField", "Rationals",
     "SingularBlockError", "Symbolic", "prime_with_root",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """`SYMBOLIC` and its class, which load SymPy, once they are used."""
+    if name not in ("SYMBOLIC", "Symbolic"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from monarch_theory.domains import symbolic
+
+    return getattr(symbolic, name)

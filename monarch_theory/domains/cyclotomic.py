@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import flint
 import numpy as np
-import sympy
 
 from monarch_theory.domains.domain import Domain, NoRootOfUnityError, elementwise
 from monarch_theory.domains.rational import RATIONALS
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["Cyclotomic", "CyclotomicNumber"]
 
@@ -113,10 +115,14 @@ class CyclotomicNumber:
     @staticmethod
     def zeta(n: int) -> sympy.Symbol:
         """The symbol that stands for ζ_n in print."""
+        import sympy
+
         return sympy.Symbol(f"ζ{n}")
 
     def as_expression(self) -> sympy.Expr:
         """The number as a SymPy polynomial in the symbol `zeta(n)`."""
+        import sympy
+
         coefficients = [sympy.Rational(int(c.p), int(c.q)) for c in reversed(self.polynomial.coeffs())]
         return sympy.Poly(coefficients or [0], self.zeta(self.n)).as_expr()
 
@@ -165,11 +171,15 @@ class Cyclotomic(Domain):
         return value.as_expression()
 
     def from_sympy(self, expression: sympy.Expr) -> CyclotomicNumber:
+        import sympy
+
         coefficients = sympy.Poly(expression, CyclotomicNumber.zeta(self.n)).all_coeffs()[::-1]
         return CyclotomicNumber.of(self.n, [RATIONALS.scalar(c) for c in coefficients])
 
     @property
     def sympy_options(self) -> dict[str, Any]:
+        import sympy
+
         return {"domain": sympy.QQ[CyclotomicNumber.zeta(self.n)]}
 
     def reciprocal(self, value: CyclotomicNumber) -> CyclotomicNumber:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import sympy
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["Domain", "NoRootOfUnityError", "SingularBlockError", "elementwise"]
 
@@ -63,6 +65,8 @@ class Domain(ABC):
 
     def to_sympy(self, value: Any) -> sympy.Expr:
         """A scalar as a SymPy expression."""
+        import sympy
+
         return sympy.sympify(value)
 
     def from_sympy(self, expression: sympy.Expr) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import sympy
 
 from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["COMPLEX64", "COMPLEX128", "FLOAT32", "FLOAT64", "Floating"]
 
@@ -48,6 +50,8 @@ class Floating(Domain):
         return self.dtype.type(1) / value
 
     def to_sympy(self, value: Any) -> sympy.Expr:
+        import sympy
+
         if not self.is_complex:
             return sympy.Float(float(value))
         return sympy.Float(float(value.real)) + sympy.I * sympy.Float(float(value.imag))

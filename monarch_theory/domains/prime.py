@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import flint
 import numpy as np
-import sympy
 
 from monarch_theory.domains.domain import Domain, NoRootOfUnityError
 from monarch_theory.domains.rational import RATIONALS
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["PrimeField", "prime_with_root"]
 
@@ -62,6 +64,8 @@ class PrimeField(Domain):
         return a % self.q
 
     def to_sympy(self, value: Any) -> sympy.Expr:
+        import sympy
+
         return sympy.Integer(int(value))
 
     @property

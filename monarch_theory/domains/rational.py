@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from numbers import Integral
-from typing import Any
+from numbers import Integral, Rational
+from typing import TYPE_CHECKING, Any
 
 import flint
 import numpy as np
-import sympy
 
 from monarch_theory.domains.domain import Domain, NoRootOfUnityError
+
+if TYPE_CHECKING:
+    import sympy
 
 __all__ = ["INTEGERS", "RATIONALS", "Integers", "Rationals"]
 
@@ -23,7 +25,7 @@ class Integers(Domain):
     is_field = False
 
     def scalar(self, value: Any) -> int:
-        if isinstance(value, Integral | flint.fmpz | sympy.Integer) and not isinstance(value, bool | np.bool_):
+        if isinstance(value, Integral | flint.fmpz) and not isinstance(value, bool | np.bool_):
             return int(value)
         raise TypeError(f"not an integer: {value!r}")
 
@@ -57,12 +59,14 @@ class Rationals(Domain):
             raise TypeError("a truth value is not a number")
         if isinstance(value, Integral):
             return flint.fmpq(int(value))
-        if isinstance(value, float | np.floating | Fraction | sympy.Rational):
+        if isinstance(value, float | np.floating | Rational):
             exact = Fraction(float(value)) if isinstance(value, np.floating) else Fraction(value)
             return flint.fmpq(exact.numerator, exact.denominator)
         raise TypeError(f"not a rational: {value!r}")
 
     def to_sympy(self, value: flint.fmpq) -> sympy.Expr:
+        import sympy
+
         return sympy.Rational(int(value.p), int(value.q))
 
     @property

@@ -308,6 +308,7 @@ def check_callable(
     try:
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
         inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
+        dtype = inputs.dtype
         inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):
             function, notes = on_tensors(function, dtype)

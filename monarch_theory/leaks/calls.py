@@ -69,7 +69,7 @@ def parse_arguments(texts: tuple[str, ...]) -> dict[str, str]:
         if value not in FILLS:
             try:
                 np.asarray(json.loads(value), float)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise UndecidedError("bad input", f"arg: expected numbers for {name}, got {value!r}") from error
         given[name] = value
     return given
@@ -85,7 +85,7 @@ def parse_init(text: str) -> dict[str, Any] | list[Any] | None:
         return None
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UndecidedError("bad input", f"init: expected JSON, got {text!r}: {error}") from error
     if not isinstance(given, dict | list):
         raise UndecidedError("bad input", f"init: expected a JSON object or array, got {text!r}")

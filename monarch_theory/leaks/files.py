@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
 from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments, parse_init
@@ -187,6 +188,7 @@ def check_file(
     Other arguments as `check_callable`.
     """
     template: tuple[int, ...] = ()
+    dtype = dtype and dtype_named(dtype)
     try:
         wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
         _, contract = agreed(wanted.inputs(dtype or "float64", seed), contract, lookahead)

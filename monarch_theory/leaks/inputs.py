@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
-from monarch_theory.formats import FLOAT32, NAMES, carrier_of, round_to
+from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = ["DTYPES", "EVERYWHERE", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff"]
 
@@ -50,6 +51,10 @@ class UndecidedError(Exception):
         self.message = message
 
 
+ADDRESSES = 2**40
+"""No array here has as many elements beside the sequence."""
+
+
 def parse_shape(text: str) -> tuple[int | None, ...]:
     """The shape in words, None at the sequence axis.
 
@@ -60,7 +65,8 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
     (2, None, 16)
     """
     parts = [p.strip() for p in text.strip().strip("()").split(",") if p.strip()]
-    if parts.count("n") != 1 or not all(p == "n" or (p.isdigit() and int(p) > 0) for p in parts):
+    sizes = [int(p) if p.isdecimal() and len(p) < 20 else 0 for p in parts if p != "n"]
+    if parts.count("n") != 1 or not all(0 < size <= ADDRESSES for size in sizes) or prod(sizes) > ADDRESSES:
         raise UndecidedError(
             "bad input", f"shape: expected positive integers and one letter n, as in 2,n,16, got {text!r}"
         )
@@ -100,6 +106,7 @@ class Inputs:
         template = parse_shape(shape)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise UndecidedError("bad input", f"n: expected a positive integer, got {n!r}")
+        dtype = dtype_named(dtype)
         if dtype not in DTYPES:
             raise UndecidedError("bad input", f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         largest = {"bool": 2, "int8": 128, "uint8": 256, "int16": 2**15}.get(dtype, 2**31)

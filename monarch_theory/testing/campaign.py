@@ -158,10 +158,22 @@ def run_campaign(
             for report in _reports(running, list(missing.values()), workers):
                 done[report["key"]] = report
                 if record is not None:
-                    with record.open("a", encoding="utf-8") as lines:
-                        lines.write(json.dumps(report, ensure_ascii=False) + "\n")
+                    _append(record, report)
                 on_done(report)
     return [done[task.key] for task in tasks]
+
+
+def _append(record: Path, report: dict[str, Any]) -> None:
+    """Put a report at the end of a record.
+
+    Raises:
+        ValueError: there is no room, or the file is no longer to be written.
+    """
+    try:
+        with record.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(report, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise ValueError(f"record: expected room for a report in {record}: {error.strerror}") from error
 
 
 def _recorded(record: Path | None) -> dict[str, dict[str, Any]]:
@@ -172,27 +184,41 @@ def _recorded(record: Path | None) -> dict[str, dict[str, Any]]:
     """
     if record is None:
         return {}
+    if record.exists() and not record.is_file():  # a device may have no end
+        raise ValueError(f"record: expected a file to read and write, got {record}")
     try:
         with record.open("a+b") as file:
             file.seek(0)
-            data = file.read()
-            whole = data.rfind(b"\n") + 1
-            if whole < len(data):
-                file.truncate(whole)
+            *lines, last = file.read().split(b"\n")
+            found = dict(_report_on(line, number, record) for number, line in enumerate(lines, 1))
+            if last.startswith(b'{"') and not _is_json(last):
+                file.truncate(sum(len(line) + 1 for line in lines))
+            elif last:
+                found.update([_report_on(last, len(lines) + 1, record)])
+                file.write(b"\n")
     except OSError as error:
         raise ValueError(f"record: expected a file to read and write, got {record}: {error.strerror}") from error
-    found = {}
-    for number, line in enumerate(data[:whole].splitlines(), 1):
-        try:
-            report = json.loads(line)
-            Verdict(report["verdict"])
-            found[str(report["key"])] = report
-            _ = int(report["cases"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"record: expected a report on each line, got none on line {number} of {record}"
-            ) from error
     return found
+
+
+def _report_on(line: bytes, number: int, record: Path) -> tuple[str, dict[str, Any]]:
+    """The report of a line, and its task's key."""
+    try:
+        report = json.loads(line)
+        Verdict(report["verdict"])
+        _ = int(report["cases"])
+        return str(report["key"]), report
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"record: expected a report on each line, got none on line {number} of {record}") from error
+
+
+def _is_json(line: bytes) -> bool:
+    """Whether a line is whole; one that was cut short is not."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 @contextmanager
@@ -208,7 +234,8 @@ def _client(client: Any, scheduler: str | None) -> Iterator[Any]:
     try:
         import distributed
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("a scheduler needs Dask: pip install 'monarch-mixer-toolkit[dask]'") from error
+        words = "a scheduler needs Dask: pip install 'monarch-mixer-toolkit[dask]'"
+        raise ModuleNotFoundError(words, name="distributed") from error
     # certificates are those of Dask's configuration, distributed.comm.tls
     with distributed.Client(scheduler, security=distributed.Security()) as remote:
         yield remote

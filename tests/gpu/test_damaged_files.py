@@ -7,16 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-import typer
-from command_line import asked
+from command_line import asked, conforms
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from typer.testing import CliRunner
 
 from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, earlier, read_checkpoint, write_checkpoint
-from monarch_gpu.command.certify import certify
-from monarch_gpu.command.generate import generate
-from monarch_gpu.command.train import train as train_command
 from monarch_gpu.configs import GPTConfig, save_config
 from monarch_gpu.models import build_model, load_model, save_model
 from monarch_gpu.train import Diverged, Training, TrainingState, train
@@ -26,10 +21,6 @@ GPT = GPTConfig(
     transform="fft", vocab_size=256, filter_features=5,
 )  # fmt: skip
 SHORT = Training(steps=5, batch=2, warmup=5, checkpoint_every=1, keep=3)  # as `run` asks for
-
-app = typer.Typer()
-for name, command in {"train": train_command, "generate": generate, "certify": certify}.items():
-    app.command(name)(command)
 
 
 def with_tensors(path, **changes):
@@ -85,7 +76,7 @@ def told(*arguments):
     result = asked(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stderr.count("\n") == 1, result.stderr
-    assert result.stderr.startswith(("error: ", f"monarch {arguments[0]}: ")), result.stderr
+    assert result.stderr.startswith(f"monarch {arguments[0]}: "), result.stderr
     return result.stderr
 
 
@@ -246,8 +237,12 @@ def test_a_diverged_run_stops_and_keeps_its_last_finite_checkpoint(where, tmp_pa
 
 def test_a_diverged_run_exits_1(tmp_path):
     save_config(GPT, tmp_path / "tiny.json")
-    result = CliRunner().invoke(app, [*map(str, run(tmp_path)), "--learning-rate", "1e30", "--checkpoint-every", "1"])
+    result = asked(*run(tmp_path), "--learning-rate", "1e6", "--checkpoint-every", "1", "--json")
     assert result.exit_code == 1 and "diverged: " in result.stderr
+    answer = json.loads(result.stdout)
+    conforms("train", answer)
+    assert (answer["verdict"], answer["exit_code"]) == ("diverged", 1)
+    assert "the last finite checkpoint is kept" in answer["reason"]
     tensors, _ = read_checkpoint(tmp_path / "checkpoint.safetensors")
     assert all(t.isfinite().all() for t in tensors.values())
 

@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
+from command_line import asked, conforms
 
-from monarch_gpu.command.embed import embed as command
 from monarch_gpu.configs import BertConfig, preset
 from monarch_gpu.embed import embed
 from monarch_gpu.models import build_model, save_model
@@ -45,12 +43,8 @@ def test_normalised_vectors_have_norm_one_and_half_precision_gives_float32():
     assert all(v.dtype == torch.float32 and abs(float(v.norm()) - 1) < 1e-5 for v in vectors)
 
 
-app = typer.Typer()
-app.command()(command)
-
-
 def run(*arguments, **options):
-    return CliRunner().invoke(app, [str(a) for a in arguments], **options)
+    return asked("embed", *arguments, **options)
 
 
 def test_lines_in_and_lines_out(tmp_path):
@@ -59,11 +53,14 @@ def test_lines_in_and_lines_out(tmp_path):
     lines = "".join(json.dumps({"input_ids": ids, "id": number}) + "\n" for number, ids in enumerate(TEXTS))
     (tmp_path / "texts.jsonl").write_text(lines)
     expected = [vector.tolist() for vector in embed(model, TEXTS)]
-    for result in (run(tmp_path, tmp_path / "texts.jsonl"), run(tmp_path, input=lines)):
+    for result in (run(tmp_path, tmp_path / "texts.jsonl"), run(tmp_path, stdin=lines)):
         assert result.exit_code == 0, result.output
         found = [json.loads(line) for line in result.stdout.splitlines()]
         assert [entry["id"] for entry in found] == list(range(5))
         assert [entry["embedding"] for entry in found] == expected
+    answer = json.loads(run(tmp_path, "--json", stdin=lines).stdout)
+    conforms("embed", answer)
+    assert [entry["embedding"] for entry in answer["texts"]] == expected
 
 
 def test_texts_are_read_by_the_tokenizer_beside_the_model(tmp_path):
@@ -75,19 +72,18 @@ def test_texts_are_read_by_the_tokenizer_beside_the_model(tmp_path):
     model = built().float()
     save_model(model, tmp_path)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    result = run(tmp_path, "--normalised", input='{"text": "the cat sat"}\n\n{"input_ids": [1, 2, 3]}\n')
+    result = run(tmp_path, "--normalised", stdin='{"text": "the cat sat"}\n\n{"input_ids": [1, 2, 3]}\n')
     assert result.exit_code == 0, result.output
     first, second = (json.loads(line)["embedding"] for line in result.stdout.splitlines())
     assert first == pytest.approx(second, abs=1e-6)  # two rows of one batch round apart
     (tmp_path / "tokenizer.json").write_text("{")
-    assert "expected a tokenizer's file, got another" in told(tmp_path, input='{"text": "the cat"}')
+    assert "expected a tokenizer's file, got another" in told(tmp_path, stdin='{"text": "the cat"}')
 
 
 def told(*arguments, **options):
     result = run(*arguments, **options)
-    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), (
-        result.output
-    )
+    assert result.exit_code == 2 and result.stdout == "", result.output
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("monarch embed: "), result.stderr
     return result.stderr
 
 
@@ -105,13 +101,13 @@ def test_bad_lines_are_named_before_the_first_vector(tmp_path):
         ('{"input_ids": [40]}', "text 2: expected tokens 0 to 39"),
         ('{"text": "a"}', "tokenizer.json: expected a tokenizer's file, got none"),
     ):
-        assert message in told(tmp_path, input=good + line)
+        assert message in told(tmp_path, stdin=good + line)
     assert "No such file" in told(tmp_path, tmp_path / "none.jsonl")
-    assert "config.json: No such file" in told(tmp_path / "none", input=good)
-    assert "reading: expected one of" in told(tmp_path, "--reading", "last", input=good)
-    assert "batch: expected at least 1" in told(tmp_path, "--batch", 0, input=good)
+    assert "config.json: No such file" in told(tmp_path / "none", stdin=good)
+    assert "reading: expected one of" in told(tmp_path, "--reading", "last", stdin=good)
+    assert "--batch': expected 1 to" in told(tmp_path, "--batch", 0, stdin=good)
     save_model(build_model(replace(BERT, head="masked-lm")), tmp_path / "lm")
-    assert "reading: expected mean or first for a model without a pooler" in told(tmp_path / "lm", input=good)
-    assert run(tmp_path / "lm", "--reading", "mean", input=good).exit_code == 0
+    assert "reading: expected mean or first for a model without a pooler" in told(tmp_path / "lm", stdin=good)
+    assert run(tmp_path / "lm", "--reading", "mean", stdin=good).exit_code == 0
     save_model(build_model(preset("gpt", "tiny")), tmp_path / "gpt")
-    assert "expected an encoder, got a gpt" in told(tmp_path / "gpt", input=good)
+    assert "expected an encoder, got a gpt" in told(tmp_path / "gpt", stdin=good)

@@ -6,10 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
+from command_line import asked
 
-from monarch_gpu.command.train import train
 from monarch_gpu.configs import BertConfig, GPTConfig, preset, save_config
 from monarch_gpu.data import generator
 from monarch_gpu.pretrained import IGNORED
@@ -119,12 +117,8 @@ def test_what_does_not_fit_is_refused_by_name(make, message):
         make()
 
 
-app = typer.Typer()
-app.command()(train)
-
-
 def run(*arguments, status=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    result = asked("train", *arguments)
     assert result.exit_code == status, result.output
     return result
 

@@ -462,5 +462,13 @@ def given(value: Value, n: int) -> None:
 
 
 def recheck_file(path: str | Path) -> str:
-    """`recheck` of a JSON file."""
-    return recheck(json.loads(Path(path).read_text(encoding="utf-8")))
+    """`recheck` of a JSON file.
+
+    Raises:
+        ValueError: it does not say that it is a certificate of this kind, of which nothing is right or wrong.
+    """
+    document = json.loads(Path(path).read_text(encoding="utf-8"))
+    said = document.get("format") if isinstance(document, dict) else None
+    if said != FORMAT:
+        raise ValueError(f"format: expected {FORMAT!r}, got {said!r}")
+    return recheck(document)

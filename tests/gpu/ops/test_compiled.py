@@ -50,7 +50,9 @@ def test_another_source_or_command_is_another_object(source: Path) -> None:
     assert compiled.shared_object(source, ["c++", "-shared", "-fPIC", "-O2"]) != second
 
 
-@pytest.mark.parametrize("damage", ["truncated", "replaced", "no checksum", "a link", "open to others"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "replaced", "no checksum", "a broken checksum", "a link", "open to others"]
+)
 def test_what_is_not_whole_or_not_the_user_s_own_is_compiled_again(damage: str, source: Path, tmp_path: Path) -> None:
     path = built(source)
     evil = tmp_path / "evil.so"
@@ -62,6 +64,8 @@ def test_what_is_not_whole_or_not_the_user_s_own_is_compiled_again(damage: str, 
     elif damage == "no checksum":
         path.with_suffix(".sha256").unlink()
         shutil.copy(evil, path)
+    elif damage == "a broken checksum":
+        path.with_suffix(".sha256").write_bytes(b"\xff\xfe")
     elif damage == "a link":
         path.unlink()
         path.symlink_to(evil)

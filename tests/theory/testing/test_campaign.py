@@ -100,14 +100,19 @@ def test_an_interrupted_campaign_takes_up_from_its_record(tasks, tmp_path):
     record.write_text(whole + '{"cut short')
     assert run_campaign(tasks[:2], record=record, client=None) == done
     assert record.read_text() == whole
+    record.write_text(whole[:-1])
+    assert run_campaign(tasks[:2], record=record, client=None) == done
+    assert record.read_text() == whole, "only the line feed was missing"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        ("a file of another kind", "none on line 1"),
         ("nonsense\n", "none on line 1"), ('{"verdict": "right"}\n', "none on line 1"), ("[]\n", "none on line 1"),
         ('{"key": "a", "verdict": "splendid", "cases": 1}\n', "none on line 1"), (b"\xff\xfe\n", "none on line 1"),
-        (None, "read and write"),
+        ("[" * 100_000 + "\n", "none on line 1"), (None, "read and write"),
+        ('{"key": "a", "verdict": "right", "cases": Infinity}\n', "none on line 1"),
     ],
 )  # fmt: skip
 def test_a_damaged_record_is_one_line(tasks, tmp_path, content, words):
@@ -119,6 +124,15 @@ def test_a_damaged_record_is_one_line(tasks, tmp_path, content, words):
     with pytest.raises(ValueError, match=words) as refused:
         run_campaign(tasks[:1], record=record)
     assert "\n" not in str(refused.value)
+    assert content is None or record.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a device that is always full")
+def test_a_record_without_an_end_or_without_room_is_refused(tasks, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="record: expected a file to read and write, got /dev/full"):
+        run_campaign(tasks[:1], record=Path("/dev/full"))
+    with pytest.raises(ValueError, match="record: expected room for a report in /dev/full: No space left"):
+        campaign._append(Path("/dev/full"), {})
 
 
 @pytest.fixture

@@ -48,12 +48,12 @@ def shared_object(source: Path, command: Sequence[str]) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="monarch-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     built, checksum = folder / f"{name}.so", folder / f"{name}.sha256"
-    if is_own(built) and is_own(checksum) and checksum.read_text() == digest(built):
+    if is_own(built) and is_own(checksum) and checksum.read_bytes() == digest(built).encode():
         return built
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         fresh = Path(scratch) / built.name
         full = [*command, str(source), "-o", str(fresh)]
-        subprocess.run(full, check=True, capture_output=True, text=True, timeout=SECONDS)
+        subprocess.run(full, check=True, capture_output=True, text=True, errors="replace", timeout=SECONDS)
         fresh.chmod(0o700)
         (Path(scratch) / checksum.name).write_text(digest(fresh))
         for file in (fresh, Path(scratch) / checksum.name):
