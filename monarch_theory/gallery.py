@@ -17,10 +17,11 @@ import numpy as np
 
 from monarch_theory import pictures
 from monarch_theory.causality import CausalMonarch, MonarchOperator, counterexamples, degree_caps
+from monarch_theory.causality.conditions import basis_degrees, degree_profile
 from monarch_theory.digits import reversal
 from monarch_theory.domains import FLOAT64, Cyclotomic, PrimeField, prime_with_root
 from monarch_theory.fourier_matrix import fourier
-from monarch_theory.monarch import Convention, identity_blocks, random_monarch
+from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +142,7 @@ def conventions() -> Figure:
     """
     ones = (np.stack([np.eye(4)] * 4),) * 2
     named = [("PLPRP", Convention.M2), ("PLPR", Convention.DAO)]
-    shown = [(title, pictures.Monarch(ones, FLOAT64, convention).dense()) for title, convention in named]
+    shown = [(title, Monarch(ones, FLOAT64, convention).dense()) for title, convention in named]
     return pictures.matrices(*shown, every=4, height=3)
 
 
@@ -375,7 +376,7 @@ def other_radices() -> Figure:
     for axis, shape in zip(axes, [(2, 2, 2, 2), (2, 3, 2)], strict=True):
         size = prod(shape)
         member = CausalMonarch(shape).random(PrimeField(prime_with_root(size, below=1000)), np.random.default_rng(0))
-        low, high = pictures.basis_degrees(pictures.degree_profile(member))
+        low, high = basis_degrees(degree_profile(member))
         axis.bar(np.arange(size), high - low + 0.8, bottom=low - 0.4, width=0.8, color=pictures.BLUE)
         axis.plot([-0.5, size // 2 - 0.5], [size // 2 - 0.5] * 2, color=pictures.INK)
         axis.set(title=f"radices {shape}", xlabel="column j", ylabel="exponent of Z")
