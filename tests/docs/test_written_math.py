@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("latex2mathml", reason="needs the documentation tools: pip install '.[docs]'")
 
-from latex2mathml.converter import convert  # noqa: E402
-from written_math import GREEK, LOWERED, RAISED, SYMBOLS, converted, inline  # noqa: E402
+from latex2mathml.converter import convert
+from written_math import GREEK, LOWERED, RAISED, SYMBOLS, converted, inline
 
 PROOFS = Path(__file__).parents[2] / "proofs"
 STATEMENTS = sorted(PROOFS.glob("*/statement.md"))
