@@ -11,8 +11,8 @@ sys.path[:0] = [str(HERE), str(HERE / "_extensions")]
 
 from executed import cache_folder  # noqa: E402
 
-# executed pages run in a kernel of their own, which must find `terminal` and `measured` too
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+# executed pages run in a kernel of their own, which must find `terminal`, `measured` and `rooms` too
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*sys.path[:2], os.environ.get("PYTHONPATH")]))
 
 project = "Monarch Mixer toolkit"
 copyright = "the authors of the Monarch Mixer toolkit"
@@ -25,18 +25,18 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
     "commands",
     "docstrings",
     "expected",
+    "gallery",
     "mathml",
     "notebooks",
     "play",
     "proof_statements",
     "reference_pages",
 ]
-exclude_patterns = ["_build", "_extensions", "figures", "play/*", "gallery/*.ipynb", "**sg_execution_times.rst"]
+exclude_patterns = ["_build", "_extensions", "play/*"]
 
 html_theme = "furo"
 html_title = "Monarch Mixer toolkit"
@@ -70,18 +70,6 @@ doctest_test_doctest_blocks = ""  # docstrings are run by pytest; the directive 
 bibtex_bibfiles = ["references.bib"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-
-sphinx_gallery_conf = {
-    "examples_dirs": "figures",
-    "gallery_dirs": "gallery",
-    "filename_pattern": r"/draw_",
-    "copyfile_regex": r"index\.rst",
-    "download_all_examples": False,
-    "show_memory": False,
-    "min_reported_time": 1_000,
-    "abort_on_example_error": True,
-    "remove_config_comments": True,
-}
 
 INVENTORIES = {
     "python": "https://docs.python.org/3/",

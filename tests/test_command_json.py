@@ -41,6 +41,11 @@ ANSWERS = [
     ("prove cost --no-coq", 0),
     ("exercise", 0),
     ("exercise 1.1 model.py", 2),
+    ("picture", 0),
+    ("picture digits digits.svg", 0),
+    ("picture digits digits.gif", 2),
+    ("picture unknown digits.svg", 2),
+    ("picture digits nowhere/digits.svg", 2),
 ]
 TORCH = [
     ("models", 0),

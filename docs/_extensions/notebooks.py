@@ -13,6 +13,7 @@ import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from proof_statements import status
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
@@ -91,6 +92,10 @@ def admonition(found: re.Match[str]) -> str:
     return f"**{found[2]}.**\n{found[3]}"
 
 
+def theorem(found: re.Match[str]) -> str:
+    return f"**Theorem: {found[3]} ({status(found[2])}).**\n\n{found[4].strip()}\n"
+
+
 def folded(found: re.Match[str]) -> str:
     return f"<details><summary>{found[2]}</summary>\n\n{found[3].strip()}\n\n</details>"
 
@@ -124,6 +129,7 @@ def link(found: re.Match[str]) -> str:
 RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (INCLUDED.pattern, lambda found: f"(The file `{Path(found[1]).name}`, which the cell below writes.)"),
     (r"^(`{3}|:{3})\{dropdown\} ([^\n]*)\n(.*?)^\1$", folded),
+    (r"^(:{3,})\{theorem\} (\w+) ([^\n]*)\n(.*?)^\1$", theorem),
     (r"^(:{3,})\{admonition\} ([^\n]*)\n(?::class:[^\n]*\n)?(.*?)^\1$", admonition),
     (r"\{cite\}`([^`]*)`", citations),
     (r"\{py:\w+\}`~?([^`]*)`", r"`\1`"),

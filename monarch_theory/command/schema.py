@@ -176,6 +176,10 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         exercise?    string: its number
         seed?        integer: of the inputs
     """),
+    "picture": _fields("""
+        pictures?    array: name and title of each and what it shows, where none was named
+        file?        string: what was written
+    """),
     "models": _fields("""
         models       array: a row for each published model
     """),

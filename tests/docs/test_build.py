@@ -13,7 +13,7 @@ import pytest
 from browser import CHROMIUM, complaints, served
 
 DOCS = Path(__file__).parents[2] / "docs"
-for module in ("sphinx", "furo", "myst_nb", "sphinx_gallery", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
+for module in ("sphinx", "furo", "myst_nb", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
     pytest.importorskip(module, reason="needs the documentation tools: pip install '.[docs]'")
 pytest.importorskip("torch", reason="the lesson on the M2 layer runs torch")
 
