@@ -1,10 +1,11 @@
 """Certificates of exact verdicts: lists of integers that decide the question again by arithmetic, here or in Coq.
 
-A certificate says whether a Monarch operator is causal, with a multiple of the inverse of M0 and the columns of M0, M1
-and M2; or whether a matrix is Monarch, with a table of factors for each stage or with a minor that is not zero. The
-scalars are those of a prime field, or integers: rational matrices are multiplied by a common denominator, which changes
-neither verdict. `recheck_exact` repeats the arithmetic with Python's integers; `recheck_with_coq` has Coq run the
-deciders of `proofs/certificates`, which are proved to decide over every field of that characteristic.
+A certificate says whether a Monarch operator is causal, with a multiple of the inverse of M0, which gives the
+coordinates of every q_j q_j′, the columns of M0, M1 and M2, and where it leaks the entry of T; or whether a matrix is
+Monarch, with a table of factors for each stage or with a minor that is not zero. The scalars are those of a prime
+field, or integers: rational matrices are multiplied by a common denominator, which changes neither verdict.
+`recheck_exact` repeats the arithmetic with Python's integers; `recheck_with_coq` has Coq run the deciders of
+`proofs/certificates`, which are proved to decide over every field of that characteristic.
 
 On trust are: that the matrices are those that were meant, and, in Coq, that the characteristic is a prime number
 (Python checks it).
@@ -60,7 +61,13 @@ def causality_certificate(operator: MonarchOperator) -> dict[str, Any]:
     matrices = [_integers(matrix.dense(), domain) for matrix in (operator.M0, operator.M1, operator.M2)]
     inverse, denominator = _integers(operator.interpolation.dense(), domain)
     verdict = decide(operator, route="every filter")
-    names = {f"M{k}": matrix.T.tolist() for k, (matrix, _) in enumerate(matrices)}
+    names: dict[str, Any] = {}
+    for k, (matrix, _) in enumerate(matrices):
+        same = [f"M{e}" for e in range(k) if np.array_equal(matrices[e][0], matrix)]
+        names[f"M{k}"] = same[-1] if same else matrix.T.tolist()
+    if verdict.witness is not None:
+        leak = verdict.witness
+        names["leak"] = {"output": leak.output, "input": leak.input, "filter": leak.filter}
     return {
         "format": FORMAT, "claim": "causal" if verdict.causal else "not causal", "characteristic": characteristic,
         "N": operator.size, "n": operator.n, "inverse": inverse.tolist(), "denominator": denominator * matrices[0][1],
@@ -157,20 +164,19 @@ def _recheck_causality(certificate: Mapping[str, Any], claim: str, zero: Callabl
     size, n, d = (_field(certificate, name, int) for name in ("N", "n", "denominator"))
     _demand(1 <= n <= size, f"n: expected one between 1 and N = {size}, got {n}")
     _demand(not zero(d), "denominator: expected one that is not 0")
-    A, C0, C1, C2 = (_table(certificate.get(x), (size, size), x) for x in ("inverse", "M0", "M1", "M2"))
+    A, C0, C1, C2 = (
+        _table(certificate.get(_place(certificate, x)), (size, size), x) for x in ("inverse", "M0", "M1", "M2")
+    )
     _demand(np.all(zero(A @ C0.T - d * np.eye(size, dtype=int).astype(object))), "inverse: it is not that of M0")
-    leaks = [
-        (int(i), j, filtered)
-        for j in range(n)
-        for filtered in range(n)
-        for i in np.flatnonzero(~zero(A[:j] @ (C1[filtered] * C2[j])))
-    ]
-    first = f"T[i, j, j′] is not 0 at {min(leaks)}" if leaks else ""
-    if claim == "causal":
-        _demand(not leaks, f"claim: it is not causal: {first}")
-        return f"causal: T[i, j, j′] = 0 for all j > i, N = {size}, n = {n}"
-    _demand(bool(leaks), "claim: it is causal")
-    return f"not causal: {first}, N = {size}, n = {n}"
+    if claim == "not causal":
+        i, j, filtered = _leak(certificate, n)
+        _demand(not zero(A[i] @ (C1[filtered] * C2[j])), f"leak: T[i, j, j′] is 0 at {(i, j, filtered)}")
+        return f"not causal: T[i, j, j′] is not 0 at {(i, j, filtered)}, N = {size}, n = {n}"
+    pairs = ((j, filtered) for j in range(n) for filtered in range(n))
+    leaks = ((j, filtered) for j, filtered in pairs if not np.all(zero(A[:j] @ (C1[filtered] * C2[j]))))
+    found = next(leaks, None)
+    _demand(found is None, f"claim: some T[i, j, j′] with i < j is not 0 at j, j′ = {found}")
+    return f"causal: T[i, j, j′] = 0 for all j > i, N = {size}, n = {n}"
 
 
 def _recheck_membership(certificate: Mapping[str, Any], claim: str, zero: Callable[[Any], Any]) -> str:
@@ -201,12 +207,17 @@ def coq_source(certificate: Mapping[str, Any]) -> str:
     claim, q = certificate["claim"], certificate["characteristic"]
     lines = [COQ_HEADER, f"Definition q : Z := {q}."]
     if claim in ("causal", "not causal"):
+        places = {f"C{k}": _place(certificate, f"M{k}").replace("M", "C") for k in range(3)}
         tables = {"A": "inverse", "C0": "M0", "C1": "M1", "C2": "M2"}
-        lines += [f"Definition {name} : table := {_literal(certificate[key])}." for name, key in tables.items()]
-        causal = "causal {n}%N (columns F N C0) (columns F N C1) (columns F N C2)".format(n=certificate["n"])
-        text = COQ_CAUSAL if claim == "causal" else COQ_NOT_CAUSAL
-        lines += [text.format(N=certificate["N"], n=certificate["n"], d=certificate["denominator"], causal=causal)]
-        return "\n".join(lines)
+        for name, key in tables.items():
+            there = places.get(name, name)
+            lines += [f"Definition {name} : table := {_literal(certificate[key]) if there == name else there}."]
+        symmetric = places["C1"] == places["C2"]
+        text = COQ_NOT_CAUSAL if claim == "not causal" else COQ_SYMMETRIC if symmetric else COQ_CAUSAL
+        parts = {name: certificate[key] for name, key in (("N", "N"), ("n", "n"), ("d", "denominator"))}
+        causal = "causal {n}%N (columns F N C0) (columns F N C1) (columns F N C2)".format(**parts)
+        leak = " ".join(f"{x}%N" for x in _leak(certificate, parts["n"])) if claim == "not causal" else ""
+        return "\n".join([*lines, text.format(**parts, causal=causal, leak=leak)])
     radices = "; ".join(f"({m}%N, {n}%N)" for m, n in certificate["radices"])
     lines += [
         f"Definition rs : radices := [:: {radices}].",
@@ -257,15 +268,17 @@ Proof. exact (causal_certified inverse_right decided). Qed.
 Print Assumptions verdict.
 """
 
+COQ_SYMMETRIC = COQ_CAUSAL.replace("causalb q N {n}%N A C1 C2", "causal_symmetricb q N {n}%N A C2").replace(
+    "causal_certified", "causal_symmetric_certified"
+)
+
 COQ_NOT_CAUSAL = """Definition N := {N}%N.
 Lemma inverse_right : inverseb q N A C0 ({d}) = true.
 Proof. vm_cast_no_check (erefl true). Qed.
-Lemma sizes : [&& square_table N C1, square_table N C2 & {n} <= N]%N = true.
+Lemma decided : leakb q N {n}%N A C1 C2 {leak} = true.
 Proof. vm_cast_no_check (erefl true). Qed.
-Lemma decided : causalb q N {n}%N A C1 C2 = false.
-Proof. vm_cast_no_check (erefl false). Qed.
 Theorem verdict : forall F : fieldType, characteristic F q -> columns F N C0 \\in unitmx /\\ ~ {causal}.
-Proof. exact (not_causal_certified inverse_right sizes decided). Qed.
+Proof. exact (not_causal_certified inverse_right decided). Qed.
 Print Assumptions verdict.
 """
 
@@ -328,6 +341,19 @@ def _field(certificate: Mapping[str, Any], name: str, kind: type) -> Any:
     right = _integer(value) if kind is int else isinstance(value, kind)
     _demand(right, f"{name}: expected {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def _place(certificate: Mapping[str, Any], name: str) -> str:
+    """Where the table of a matrix stands: instead of it there may be the name of an earlier one that is the same."""
+    value = certificate.get(name)
+    return _place(certificate, value) if value in [f"M{k}" for k in range(3) if f"M{k}" < name <= "M2"] else name
+
+
+def _leak(certificate: Mapping[str, Any], n: int) -> tuple[int, int, int]:
+    leak = _field(certificate, "leak", dict)
+    i, j, filtered = (_field(leak, part, int) for part in ("output", "input", "filter"))
+    _demand(0 <= i < j < n and 0 <= filtered < n, f"leak: expected output < input < {n} and a filter below {n}")
+    return i, j, filtered
 
 
 def _table(value: Any, shape: tuple[int, int], name: str) -> np.ndarray:

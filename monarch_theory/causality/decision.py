@@ -26,7 +26,10 @@ from monarch_theory.domains import NoRootOfUnityError, PrimeField
 from monarch_theory.monarch import Convention
 from monarch_theory.notebook import as_html
 
-__all__ = ["Decision", "Witness", "decide", "smallest_witness"]
+__all__ = ["Decision", "Witness", "approximate", "decide", "smallest_witness"]
+
+LONGEST_VALUE = 60
+"""Characters of an exact value that are shown."""
 
 Route = Literal["theorem", "random filters", "every filter"]
 
@@ -41,8 +44,19 @@ class Witness:
     value: Any
 
     def __str__(self) -> str:
-        i, j = self.output, self.input
-        return f"output {i} sees input {j}: T[{i},{j},{self.filter}] = {self.value}"
+        i, j, value = self.output, self.input, str(self.value)
+        shown = f"= {value}" if len(value) <= LONGEST_VALUE else f"≠ 0, of size {approximate(self.value):.6g}"
+        return f"output {i} sees input {j}: T[{i},{j},{self.filter}] {shown}"
+
+
+def approximate(value: Any) -> float:
+    """The absolute value of a rational or cyclotomic number.
+
+    >>> import flint
+    >>> approximate(flint.fmpq(-3, 4))
+    0.75
+    """
+    return abs(int(value.p) / int(value.q)) if hasattr(value, "q") else abs(complex(value))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ PICTURE_BLOCKS = 64
 
 
 def causal(
+    context: typer.Context,
     target: Annotated[
         str,
         typer.Argument(
@@ -90,9 +91,12 @@ def causal(
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Call causal what is so at the cuts there was time for.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="The target is a Monarch operator with exact factors: decide it exactly.")
+    ] = False,
     proof: Annotated[bool, typer.Option(help="Try to prove it from the graph of a torch model, too.")] = True,
     certificate: Annotated[
-        Path | None, typer.Option(help="Write the proof here, where there is one; monarch recheck reads it.")
+        Path | None, typer.Option(help="Write here what proves or decides it; monarch recheck reads it.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which the model counts as hanging.")] = SECONDS,
     memory: Annotated[float, typer.Option(help="GiB the model may take, 0 for no limit.")] = MEMORY,
@@ -109,6 +113,8 @@ def causal(
         check_file(certificate, "--certificate")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if exact:
+        _exact(context, target, n, seed, certificate, timeout, memory, as_json)
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
     contract, agree, refused = asked_contract(
         n, shape, agreements(truncated, padding, same_as), (stride, offset), lookahead=lookahead, strict=strict,
@@ -140,6 +146,32 @@ def causal(
     if report.map:
         drawn = report.map
         write(png, lambda file: drawn.png(file, f"{name}: {report.verdict}"))
+    raise typer.Exit(report.exit_code)
+
+
+def _exact(
+    context: typer.Context, target: str, n: int, seed: int, certificate: Path | None, timeout: float, memory: float,
+    as_json: bool,
+) -> NoReturn:  # fmt: skip
+    """Decide a Monarch operator, and write its certificate."""
+    from monarch_theory.certificates import write_certificate
+    from monarch_theory.command.causal_exact import check_options, decide_file, given
+
+    path, _, name = target.rpartition(":")
+    try:
+        check_options(context)
+        if not path or not name:
+            raise ValueError(f"target: expected FILE.py:NAME, got {target!r}")
+        report, written = decide_file(
+            path, name, n if given(context, "n") else 0, seed=seed, timeout=timeout, memory=memory or None,
+            certify=certificate is not None,
+        )  # fmt: skip
+    except (ValueError, TypeError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+    answer = Answer(report.verdict, report.evidence, report.covered, report.exit_code, report.as_json())
+    say(answer, as_json, lambda: print(f"{report.verdict}  {target}\n  {report.reason}"))
+    if written is not None:
+        write(certificate, lambda file: write_certificate(written, file))
     raise typer.Exit(report.exit_code)
 
 

@@ -21,8 +21,8 @@ def recheck(
 ) -> None:
     """Check a certificate of causality by local rules alone, without the model and without torch.
 
-    Or an exact one, as monarch express --certificate writes it, by integers alone; with --coq, by a program that is
-    proved to decide.
+    Or an exact one, as monarch causal or express with --exact --certificate writes it, by integers alone; with --coq,
+    by a program that is proved to decide.
 
     Exit status: 0 it proves what it claims, 1 some step of it is wrong, 2 it could not be read.
     """
@@ -51,7 +51,7 @@ def _exact_answer(file: Path, coq: bool) -> Answer | None:
         document = None
     if not is_exact(document):
         if coq:
-            raise typer.BadParameter("--coq: expected an exact certificate, as monarch express --certificate writes it")
+            raise typer.BadParameter("--coq: expected an exact certificate, as --exact --certificate writes it")
         return None
     try:
         reason = recheck_with_coq(document) if coq else recheck_exact(document)

@@ -43,12 +43,20 @@ def _another_split(certificate: Certificate) -> Certificate:
     return certificate | {"minor": minor | {"rows": [minor["rows"][0], minor["rows"][0]]}}
 
 
+def _another_leak(certificate: Certificate) -> Certificate:
+    if "leak" not in certificate:
+        return certificate
+    leak = certificate["leak"]
+    return certificate | {"leak": leak | {"input": leak["output"]}}
+
+
 SIZES = "operators to N = 16 over F_q and Q; matrices to N = 12, p ≤ 3"
 MUTATIONS: dict[str, dict] = {
     "the opposite follows": {"changed": _negated},
     "any inverse will do": {"changed": _one_more("inverse")},
     "any denominator will do": {"changed": _one_more("denominator")},
     "any factors will do": {"changed": _one_more("factors")},
+    "any entry is a leak": {"changed": _another_leak},
     "any rows make a minor": {"changed": _another_split},
 }
 

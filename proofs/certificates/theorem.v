@@ -18,8 +18,9 @@ Local Open Scope ring_scope.
 Definition vector := seq Z.
 Definition table := seq vector.
 
-(** Zero in characteristic q, 0 for none. *)
-Definition vanishes (q : Z) (z : Z) : bool := Z.eqb (if Z.eqb q Z0 then z else Z.modulo z q) Z0.
+(** In characteristic q, 0 for none: the residue, and whether it is zero. *)
+Definition residue (q : Z) (z : Z) : Z := if Z.eqb q Z0 then z else Z.modulo z q.
+Definition vanishes (q : Z) (z : Z) : bool := Z.eqb (residue q z) Z0.
 
 Fixpoint dot (a b : vector) : Z :=
   match a, b with
@@ -27,9 +28,9 @@ Fixpoint dot (a b : vector) : Z :=
   | _, _ => Z0
   end.
 
-Fixpoint entrywise (a b : vector) : vector :=
+Fixpoint entrywise (q : Z) (a b : vector) : vector :=
   match a, b with
-  | x :: a', y :: b' => Z.mul x y :: entrywise a' b'
+  | x :: a', y :: b' => residue q (Z.mul x y) :: entrywise q a' b'
   | _, _ => [::]
   end.
 
@@ -42,12 +43,24 @@ Definition inverseb q N (A C : table) (d : Z) : bool :=
    all (fun i => all (fun j =>
      vanishes q (Z.sub (dot (line A i) (line C j)) (if i == j then d else Z0))) (iota 0 N)) (iota 0 N)].
 
-(** Rows 0 ... j - 1 of A times the product of column j' of M1 and column j of M2. *)
+(** A row of A times the product of column j' of M1 and column j of M2. *)
+Definition vanishing_rows q (A : table) k (product : vector) : bool :=
+  all (fun i => vanishes q (dot (line A i) product)) (iota 0 k).
+
+(** Of all j, j' < n, the rows 0 ... j - 1. *)
 Definition causalb q N n (A C1 C2 : table) : bool :=
   [&& square_table N C1, square_table N C2, n <= N &
-   all (fun j => all (fun j' =>
-     let product := entrywise (line C1 j') (line C2 j) in
-     all (fun i => vanishes q (dot (line A i) product)) (iota 0 j)) (iota 0 n)) (iota 0 n)]%N.
+   all (fun j => all (fun j' => vanishing_rows q A j (entrywise q (line C1 j') (line C2 j))) (iota 0 n)) (iota 0 n)]%N.
+
+(** Where M1 and M2 are one, half of the pairs are enough. *)
+Definition causal_symmetricb q N n (A C : table) : bool :=
+  [&& square_table N C, n <= N &
+   all (fun j => all (fun j' => vanishing_rows q A j (entrywise q (line C j') (line C j))) (iota 0 j.+1)) (iota 0 n)]%N.
+
+(** One entry that is not zero refutes it. *)
+Definition leakb q N n (A C1 C2 : table) i j j' : bool :=
+  [&& square_table N C1, square_table N C2, n <= N, i < j, j < n, j' < n &
+   ~~ vanishes q (dot (line A i) (entrywise q (line C1 j') (line C2 j)))]%N.
 
 Definition cell (A : table) i j : Z := nth Z0 (line A i) j.
 
@@ -133,7 +146,7 @@ Hypothesis char_q : characteristic q.
 
 Lemma vanishesP z : vanishes q z <-> number z = 0.
 Proof.
-rewrite /vanishes; case: q char_q => [|p|] //= char_p.
+rewrite /vanishes /residue; case: q char_q => [|p|] //= char_p.
   split=> [/Z.eqb_spec -> //|e]; apply/Z.eqb_spec.
   have positive p : (Pos.to_nat p)%:R = 0 :> F -> False.
     by move=> /char_p; have := Pos2Nat.is_pos p; lia.
@@ -150,6 +163,14 @@ have [->//|nonzero] := posnP (Z.to_nat r).
 by have /leP := dvdn_leq nonzero divides; lia.
 Qed.
 
+Lemma number_residue z : number (residue q z) = number z.
+Proof.
+rewrite /residue; case: q char_q => [|p|] //= char_p.
+have zero : number (Zpos p) = 0 by rewrite /=; apply/eqP; rewrite -(dvdn_charf char_p).
+rewrite [in RHS](Z.div_mod z (Zpos p)); last lia.
+by rewrite number_add number_mul zero mul0r add0r.
+Qed.
+
 (** Lists as matrices, by rows and by columns. *)
 
 Definition entry_of (r : vector) i : F := number (nth Z0 r i).
@@ -163,14 +184,14 @@ elim: a b N => [|x a IH] [|y b] [|N] //=; [by rewrite big_ord0 | move=> [size_a]
 by rewrite number_add number_mul big_ord_recl (IH _ N).
 Qed.
 
-Lemma size_entrywise N a b : size a = N -> size b = N -> size (entrywise a b) = N.
+Lemma size_entrywise N a b : size a = N -> size b = N -> size (entrywise q a b) = N.
 Proof. by elim: a b N => [|x a IH] [|y b] [|N] //= [size_a] [size_b]; rewrite (IH _ N). Qed.
 
-Lemma entrywiseE N a b l : size a = N -> size b = N -> entry_of (entrywise a b) l = entry_of a l * entry_of b l.
+Lemma entrywiseE N a b l : size a = N -> size b = N -> entry_of (entrywise q a b) l = entry_of a l * entry_of b l.
 Proof.
 rewrite /entry_of; elim: a b N l => [|x a IH] [|y b] [|N] l //= => [_ _|[size_a] [size_b]].
   by rewrite !nth_nil mul0r.
-by case: l => [|l] /=; [apply: number_mul | apply: (IH _ N)].
+by case: l => [|l] /=; [rewrite number_residue number_mul | apply: (IH _ N)].
 Qed.
 
 Lemma size_line N A i : square_table N A -> (i < N)%N -> size (line A i) = N.
@@ -208,26 +229,34 @@ have [_ unit] := mulmx1_unit product; split=> //.
 by rewrite -[LHS]mul1mx -product -mulmxA mulmxV // mulmx1.
 Qed.
 
-(** The decider decides: causal exactly when it says so. *)
-Theorem causalb_correct :
-  inverseb q N A C0 d -> square_table N C1 -> square_table N C2 -> (n <= N)%N ->
-  causalb q N n A C1 C2 <-> causal n (columns N C0) (columns N C1) (columns N C2).
+Section Decision.
+
+Hypothesis inverse : inverseb q N A C0 d.
+Hypothesis square1 : square_table N C1.
+Hypothesis square2 : square_table N C2.
+
+Lemma tensor_zero (i j j' : 'I_N) :
+  tensor (columns N C0) (columns N C1) (columns N C2) i j j' = 0 <->
+  vanishes q (dot (line A i) (entrywise q (line C1 j') (line C2 j))).
 Proof.
-move=> inverse square1 square2 le_n; have [unit inverseE] := inverseb_correct inverse.
+have [unit inverseE] := inverseb_correct inverse.
 have /and4P [square_A _ nonzero _] := inverse.
 have d_unit : number d != 0 by apply: contra nonzero => /eqP /vanishesP.
-have tensor_zero (i j j' : 'I_N) :
-    tensor (columns N C0) (columns N C1) (columns N C2) i j j' = 0 <->
-    vanishes q (dot (line A i) (entrywise (line C1 j') (line C2 j))).
-  have s1 := size_line square1 (ltn_ord j'); have s2 := size_line square2 (ltn_ord j).
-  rewrite tensorE inverseE -scalemxAl mxE; rewrite vanishesP.
-  rewrite (dotE (size_line square_A (ltn_ord i)) (size_entrywise s1 s2)).
-  have -> : \sum_(l < N) entry_of (line A i) l * entry_of (entrywise (line C1 j') (line C2 j)) l
-      = (rows N A *m \col_l (columns N C1 l j' * columns N C2 l j)) i 0.
-    by rewrite mxE; apply: eq_bigr => l _; rewrite !mxE (entrywiseE _ s1 s2).
-  split=> [/eqP|->]; last by rewrite mulr0.
-  by rewrite mulf_eq0 invr_eq0 (negbTE d_unit) => /eqP.
-rewrite /causalb square1 square2 le_n /=; split=> [/all_iota check|/causal_tensor check].
+have s1 := size_line square1 (ltn_ord j'); have s2 := size_line square2 (ltn_ord j).
+rewrite tensorE inverseE -scalemxAl mxE; rewrite vanishesP.
+rewrite (dotE (size_line square_A (ltn_ord i)) (size_entrywise s1 s2)).
+have -> : \sum_(l < N) entry_of (line A i) l * entry_of (entrywise q (line C1 j') (line C2 j)) l
+    = (rows N A *m \col_l (columns N C1 l j' * columns N C2 l j)) i 0.
+  by rewrite mxE; apply: eq_bigr => l _; rewrite !mxE (entrywiseE _ s1 s2).
+split=> [/eqP|->]; last by rewrite mulr0.
+by rewrite mulf_eq0 invr_eq0 (negbTE d_unit) => /eqP.
+Qed.
+
+(** The decider decides: causal exactly when it says so. *)
+Theorem causalb_correct : (n <= N)%N ->
+  causalb q N n A C1 C2 <-> causal n (columns N C0) (columns N C1) (columns N C2).
+Proof.
+move=> le_n; rewrite /causalb square1 square2 le_n /=; split=> [/all_iota check|/causal_tensor check].
   apply/causal_tensor => i j j' lt_i lt_j lt_j' lt_ij; apply/tensor_zero.
   by have /all_iota /(_ j' lt_j') /all_iota := check j lt_j; apply.
 apply/all_iota => j lt_j; apply/all_iota => j' lt_j'; apply/all_iota => i lt_i.
@@ -236,7 +265,33 @@ apply/(tensor_zero (Ordinal i_N) (Ordinal j_N) (Ordinal j'_N)); apply: check => 
 exact: ltn_trans lt_i lt_j.
 Qed.
 
+Theorem leakb_correct i j j' :
+  leakb q N n A C1 C2 i j j' -> ~ causal n (columns N C0) (columns N C1) (columns N C2).
+Proof.
+case/and3P=> _ _ /and5P [le_n lt_ij lt_j lt_j' nonzero] /causal_tensor vanish.
+have j_N := leq_trans lt_j le_n; have j'_N := leq_trans lt_j' le_n; have i_N := ltn_trans lt_ij j_N.
+move: nonzero; apply/negP/negPn/(tensor_zero (Ordinal i_N) (Ordinal j_N) (Ordinal j'_N)).
+by apply: vanish => //=; apply: ltn_trans lt_ij lt_j.
+Qed.
+
+End Decision.
+
 End Operator.
+
+Theorem causal_symmetricb_correct N n A C0 C d :
+  inverseb q N A C0 d -> causal_symmetricb q N n A C -> causal n (columns N C0) (columns N C) (columns N C).
+Proof.
+move=> inverse /and3P [square_C le_n /all_iota check]; apply/causal_tensor => i j j' lt_i lt_j lt_j' lt_ij.
+have [le|lt] := leqP j' j.
+  apply/(tensor_zero inverse square_C square_C).
+  by have /all_iota /(_ j' le) /all_iota := check j lt_j; apply.
+have -> : tensor (columns N C0) (columns N C) (columns N C) i j j'
+        = tensor (columns N C0) (columns N C) (columns N C) i j' j.
+  by rewrite !tensorE; congr ((_ *m _) i 0); apply/colP => l; rewrite !mxE mulrC.
+apply/(tensor_zero inverse square_C square_C).
+by have /all_iota /(_ j (ltnW lt)) /all_iota := check j' lt_j'; apply; apply: ltn_trans lt.
+Qed.
+
 
 Section Membership.
 
@@ -291,14 +346,23 @@ move=> inverse decided F char_q; split; first by have [] := inverseb_correct cha
 by have /and4P [s1 s2 le_n _] := decided; apply/(causalb_correct char_q inverse s1 s2 le_n).
 Qed.
 
-Theorem not_causal_certified q N n A C0 C1 C2 d :
-  inverseb q N A C0 d = true -> [&& square_table N C1, square_table N C2 & n <= N]%N = true ->
-  causalb q N n A C1 C2 = false ->
+Theorem causal_symmetric_certified q N n A C0 C d :
+  inverseb q N A C0 d = true -> causal_symmetricb q N n A C = true ->
+  forall F : fieldType, characteristic F q ->
+  columns F N C0 \in unitmx /\ causal n (columns F N C0) (columns F N C) (columns F N C).
+Proof.
+move=> inverse decided F char_q; split; first by have [] := inverseb_correct char_q inverse.
+exact: (causal_symmetricb_correct char_q inverse).
+Qed.
+
+Theorem not_causal_certified q N n A C0 C1 C2 d i j j' :
+  inverseb q N A C0 d = true -> leakb q N n A C1 C2 i j j' = true ->
   forall F : fieldType, characteristic F q ->
   columns F N C0 \in unitmx /\ ~ causal n (columns F N C0) (columns F N C1) (columns F N C2).
 Proof.
-move=> inverse /and3P [s1 s2 le_n] decided F char_q; split; first by have [] := inverseb_correct char_q inverse.
-by move/(causalb_correct char_q inverse s1 s2 le_n); rewrite decided.
+move=> inverse decided F char_q; split; first by have [] := inverseb_correct char_q inverse.
+have /and3P [square1 square2 _] := decided.
+exact: (leakb_correct char_q inverse square1 square2 decided).
 Qed.
 
 Theorem monarch_certified q rs A g : memberb q rs A g = true ->
@@ -312,9 +376,12 @@ Proof. by move=> decided F char_q; apply: (refutedb_correct char_q decided). Qed
 
 Print Assumptions inverseb_correct.
 Print Assumptions causalb_correct.
+Print Assumptions causal_symmetricb_correct.
+Print Assumptions leakb_correct.
 Print Assumptions memberb_correct.
 Print Assumptions refutedb_correct.
 Print Assumptions causal_certified.
+Print Assumptions causal_symmetric_certified.
 Print Assumptions not_causal_certified.
 Print Assumptions monarch_certified.
 Print Assumptions not_monarch_certified.
