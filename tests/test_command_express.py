@@ -296,7 +296,7 @@ def test_python_source(tmp_path):
             "--parameters: expected at least 16 for kronecker",
         ),
         (np.eye(8), ["--family", "gs", "--parameters", "0"], "--parameters: expected at least 16 for gs"),
-        (np.eye(8), ["--family", "low-rank", "--exact"], "--exact: expected --family monarch"),
+        (np.eye(8) * 1j, ["--family", "low-rank", "--exact"], "--exact: expected integers, fractions or real floats"),
         (1j * np.eye(4), ["--family", "monarch-attention"], "expected positive real entries"),
         (np.eye(4), ["--accuracy", "1"], "accuracy: expected a number in [0, 1)"),
         (np.eye(4), ["--order", "3", "--radices", "2,1,2", "--search", "5"], "order: expected 2 for the permutation"),

@@ -73,7 +73,7 @@ def express(
     try:
         chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
-        _refuse_idle(family, parameters, chosen, {"--exact": exact, "--search": search})
+        _refuse_idle(family, parameters, chosen, {"--search": search})
         check_picture(png)
         check_file(write, "--write")
         check_file(certificate, "--certificate")
@@ -113,7 +113,7 @@ def express(
                         f"--parameters: expected a budget, as no Monarch class sets it: {error}"
                     ) from error
                 other = family_named(family, matrix.shape)
-                found = examine_family(matrix, other, budget, accuracy=accuracy, progress=report)
+                found = examine_family(matrix, other, budget, exact=exact, accuracy=accuracy, progress=report)
         if family == "monarch":
             with progress("trying the classes next to it") as report:
                 around = neighbours(matrix, kind, progress=report)

@@ -10,8 +10,10 @@ import numpy as np
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.exact_ranks import decide_family, whole_numbers
 from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.matrices import Matrix, power_of_two
+from monarch_theory.expressivity.families.family import Nearest
+from monarch_theory.expressivity.matrices import Matrix, dyadic, power_of_two
 from monarch_theory.expressivity.membership import (
     Accuracy,
     Membership,
@@ -170,19 +172,30 @@ def examine_family(
     family: Family,
     budget: int,
     *,
+    exact: bool = False,
     accuracy: float | None = None,
     progress: Progress | None = None,
 ) -> Examination:
-    """The nearest member found of a family with at most `budget` parameters, measured.
+    """The nearest member found of a family with at most `budget` parameters.
 
-    The verdict is of the family, over every setting within the budget that `Family.scope` names.
+    The verdict is of the family, over every setting within the budget that `Family.scope` names. Integers and fractions
+    are decided by exact ranks, and left open where those do not tell: no rounding explains how far they are.
+
+    Args:
+        exact: read floating-point entries as the dyadic rationals they are.
+        accuracy: as for `membership_of`; floating point only.
 
     Raises:
-        ValueError: nothing in the family is that small, the family has no approximation of this matrix, or an accuracy
-            outside [0, 1).
+        ValueError: nothing in the family is that small, the family has no approximation of this matrix, an accuracy
+            outside [0, 1) or where the answer is exact, or complex entries that are to be read exactly.
     """
     if accuracy is not None:
         checked_accuracy(accuracy)
+    whole = whole_numbers(*(dyadic(matrix.entries, matrix.domain) if exact else (matrix.entries, matrix.domain)))
+    if whole is None and exact:
+        raise ValueError(f"--exact: expected integers, fractions or real floats for {family.name}, got {matrix.domain}")
+    if whole is not None and accuracy is not None:
+        raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
     scale = power_of_two(matrix.doubled.values)  # so that no square overflows or vanishes
     spectra = Spectra.of([matrix.doubled.values / scale])
     try:
@@ -192,19 +205,21 @@ def examine_family(
     if near is None:
         least = family.smallest(matrix.shape)
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
+    norm = spectra.norms[0] * scale
+    if whole is not None:
+        return _exactly(matrix, whole, family, budget, near, spectra.rounding if norm else 0.0)
     operations = near.setting.operations
     allowed = (
         Accuracy.of(operations, matrix.shape, matrix.field, matrix.stored)
         if accuracy is None
         else Accuracy.given(accuracy, matrix.shape, matrix.field)
     )
-    norm = spectra.norms[0] * scale
     threshold, limit = (bound / norm + spectra.rounding if norm else 0.0 for bound in allowed.distances(norm))
     return Examination(
         verdict(near.distance, near.floor, threshold, limit, 1.0 if norm else 0.0),
         "measured",
         near.distance,
-        near.distance if near.optimal else near.floor,
+        near.floor,
         threshold,
         limit,
         near.setting.parameters,
@@ -213,6 +228,28 @@ def examine_family(
         f"of any {family.scope} within {budget} parameters",
         near.approximations[0] * scale,
         fitted=(family, near.setting, matrix.doubled.values),
+    )
+
+
+def _exactly(
+    matrix: Matrix, whole: np.ndarray, family: Family, budget: int, near: Nearest, rounding: float
+) -> Examination:
+    """The verdict of exact ranks, with the distance that was measured."""
+    member, setting = decide_family(whole, family, budget)
+    chosen = near.setting if setting is None else setting
+    return Examination(
+        member,
+        "measured" if member is None else "exact",
+        0.0 if member else near.distance,
+        0.0 if member else near.floor,
+        rounding,
+        rounding,
+        chosen.parameters,
+        "optimal" if near.optimal or member else "heuristic",
+        chosen.label,
+        f"of any {family.scope} within {budget} parameters",
+        matrix.values if member else near.approximations[0] * power_of_two(matrix.doubled.values),
+        fitted=(family, chosen, matrix.doubled.values),
     )
 
 

@@ -183,7 +183,8 @@ def verdict(distance: float, floor: float, threshold: float, limit: float, norm:
 class Accuracy:
     """How far rounding may have moved the entries of a member, in relative Frobenius norm.
 
-    How they came to be is not known. At the least each was computed by its own formula, or rounded once when it was
+    How they came to be is not known. At the least each was computed by its own formula along a balanced tree, which
+    for k operations of two operands is ⌈log₂(k + 1)⌉ deep, in single precision or better, and rounded once when it was
     stored; at the most it came from as many rounded operations as there are inputs, such as one inner product.
 
     Attributes:
@@ -200,7 +201,7 @@ class Accuracy:
     def of(cls, operations: int, shape: tuple[int, int], domain: Floating, stored: Format | None = None) -> Accuracy:
         """For entries that take so many rounded operations, of matrices of that shape, stored in that domain.
 
-        A coarser format that they were `stored` in is that of every operation as well.
+        A coarser format that they were `stored` in is at the most that of every operation as well.
 
         >>> from monarch_theory.domains import FLOAT32
         >>> found = Accuracy.of(1, (256, 256), FLOAT32)
@@ -208,12 +209,15 @@ class Accuracy:
         '6e-08 … 2e-05'
         """
         unit, operations = operation_roundoff(domain), max(operations, 1)
-        smallest = float(np.finfo(domain.dtype).smallest_subnormal)
+        depth = operations.bit_length()  # ⌈log₂(operations + 1)⌉
+        # in Frobenius norm; halved last, as half the smallest number is none
+        lost = sqrt(prod(shape)) * float(np.finfo(domain.dtype).smallest_subnormal)
+        least, least_lost = gamma(depth, unit), depth * lost / 2
         if stored is not None:
-            unit, smallest = stored.unit_roundoff, stored.smallest_subnormal
+            unit, lost = stored.unit_roundoff, sqrt(prod(shape)) * stored.smallest_subnormal
+            least, least_lost = least + unit * (1 + least), least_lost + lost / 2
         most = max(operations, shape[1])
-        lost = sqrt(prod(shape)) * smallest
-        return cls(gamma(operations, unit), gamma(most, unit), operations * lost / 2, most * lost)
+        return cls(least, gamma(most, unit), least_lost, most * lost)
 
     @classmethod
     def of_class(cls, kind: MonarchClass, domain: Floating, stored: Format | None = None) -> Accuracy:

@@ -34,6 +34,7 @@ from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
+from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
@@ -175,7 +176,8 @@ def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[Blo
     """Members of a class of rank one with a sum near a floating-point matrix: a heuristic above order two.
 
     For order two it is the nearest: such sums are the class of rank `terms`, and one train. Above, each term is
-    projected from what the ones before left, and all are then moved together by alternating least squares.
+    projected from what the ones before left, or they are told apart by eigenvectors (`separation`), which is nearer
+    where the matrix is a sum or nearly one; all are then moved together by alternating least squares.
 
     >>> A = np.random.default_rng(0).standard_normal((8, 8))
     >>> one, two = project_sum(A, MonarchClass((2, 2, 2)), 2)
@@ -186,11 +188,24 @@ def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[Blo
         return (project(matrix, kind if terms == 1 else replace(kind, rank=terms)).train,)
     scale, domain = power_of_two(matrix), read_matrix(matrix).field
     tensor = rest = kind.digit_tensor(matrix / matrix.dtype.type(scale))
-    found = []
+    start = []
     for _ in range(terms):
-        found.append(_descend(rest, kind, _Steps(None, kind.order))[0])
-        rest = rest - product(found[-1], kind)
-    return tuple(BlockTensorTrain(_scaled(cores, scale), kind, domain) for cores in polish_sum(tensor, found, kind))
+        start.append(product(_descend(rest, kind, _Steps(None, kind.order))[0], kind))
+        rest = rest - start[-1]
+    told = separate(tensor, kind, terms)
+    if told is not None:
+        near = [product(_descend(term, kind, _Steps(None, kind.order))[0], kind) for term in told]
+        start = _nearer(tensor, start, near)
+    # a member is its own projection
+    found = polish_sum(tensor, [_descend(term, kind, _Steps(None, kind.order))[0] for term in start], kind)
+    return tuple(BlockTensorTrain(_scaled(cores, scale), kind, domain) for cores in found)
+
+
+def _nearer(tensor: np.ndarray, one: list[np.ndarray], other: list[np.ndarray]) -> list[np.ndarray]:
+    """The terms of the nearer sum, for every i_0 and a_{p−1} apart: no factor has digits of two of those."""
+    within = tuple(range(1, tensor.ndim - 1))
+    left = [(np.abs(tensor - sum(terms)) ** 2).sum(within, keepdims=True) for terms in (one, other)]
+    return [np.where(left[1] < left[0], second, first) for first, second in zip(one, other, strict=True)]
 
 
 def _project(

@@ -127,6 +127,8 @@ def _verdict(found: Examination) -> str:
         return f"{words} (measured, to {found.threshold if found.member else found.limit:.1e})"
     if found.limit >= 1:
         return f"{words}: rounding of entries this small is as large as they are; --exact reads them as they are"
+    if found.distance <= found.limit and found.membership is None and found.threshold == found.limit:
+        return f"{words}: a member is as near as rounding, and the ranks of exact entries do not tell"
     if found.distance <= found.limit:
         return (
             f"{words} (measured): rounding explains {found.threshold:.1e} for certain and {found.limit:.1e} at most; "

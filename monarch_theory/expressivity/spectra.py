@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from monarch_theory.rounding import gamma
 
-__all__ = ["Layout", "Rearrangement", "Slicing", "Spectra", "Tails"]
+__all__ = ["Corner", "Layout", "Rearrangement", "Slicing", "Spectra", "Tails"]
 
 UNIT = sqrt(5) * 2.0**-53  # of complex128, which no smaller than that of float64
+SHARP = 2.0**-16  # share of a distance that rounding of squares may leave open
 
 
 class Layout(Protocol):
@@ -77,6 +78,18 @@ class Rearrangement:
         return blocks.transpose(0, 2, 1, 3).reshape(1, m * n, -1)
 
 
+@dataclass(frozen=True)
+class Corner:
+    """The rows and columns between two bounds each, alone: the matrix has more entries than that."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    def stack(self, matrix: np.ndarray) -> np.ndarray:
+        """Shape (1, rows, columns)."""
+        return matrix[None, slice(*self.rows), slice(*self.columns)]
+
+
 @dataclass(frozen=True, eq=False)
 class Tails:
     """Relative distances by rank, rank 0 first.
@@ -112,6 +125,7 @@ class Spectra:
     matrices: tuple[np.ndarray, ...]
     norms: tuple[float, ...]
     known: dict[tuple[Layout, bool], Tails] = field(default_factory=dict, repr=False)
+    exact: ClassVar[bool] = False
 
     @classmethod
     def of(cls, matrices: Sequence[np.ndarray]) -> Spectra:
@@ -149,7 +163,7 @@ class Spectra:
 
     def _of(self, layout: Layout, rank: int) -> Tails:
         fast = self._known(layout, squared=True)
-        lost = (fast.floors < fast.distances / 2)[1 : rank + 1]
+        lost = (fast.floors < fast.distances * (1 - SHARP))[: rank + 1]
         return self._known(layout, squared=False) if lost.any() else fast
 
     def _known(self, layout: Layout, *, squared: bool) -> Tails:
@@ -166,9 +180,10 @@ def _tails(stack: np.ndarray, norm: float, squared: bool) -> tuple[np.ndarray, n
     side, long = min(rows, columns), max(rows, columns)
     if norm == 0:
         return np.zeros(side + 1), np.zeros(side + 1)
-    if side == 1:
-        return np.array([1.0, 0.0]), np.array([1.0 - gamma(stack.size, UNIT), 0.0])
     stack = np.ascontiguousarray(stack) / norm
+    if side == 1:
+        whole = float(np.linalg.norm(stack))
+        return np.array([whole, 0.0]), np.array([whole * (1.0 - gamma(stack.size, UNIT)), 0.0])
     if not squared:
         values = np.linalg.svd(stack, compute_uv=False) ** 2  # (count, side), falling
         distances = np.sqrt(_tail_sums(values.sum(0)))

@@ -27,6 +27,13 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Blocks]:
     return (Blocks({"blocks": grid[range(g), :, range(g)]}),)
 
 
+def beyond(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    """What does not stand in a block."""
+    blocks = setting.choices["blocks"]
+    rows, columns = (np.arange(side) * blocks // side for side in matrix.shape)
+    return matrix[rows[:, None] != columns]
+
+
 block_diagonal = Family(
     "block-diagonal",
     "block diagonal",
@@ -37,4 +44,5 @@ block_diagonal = Family(
     one_cost=True,
     parts=parts,
     scales_columns=True,
+    vanishing=beyond,
 )

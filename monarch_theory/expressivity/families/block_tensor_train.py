@@ -77,4 +77,5 @@ block_tensor_train = Family(
     one_cost=True,
     parts=parts,
     scales_columns=True,
+    by_ranks=True,
 )

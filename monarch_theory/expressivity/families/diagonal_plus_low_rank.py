@@ -4,11 +4,13 @@ A block off the diagonal does not see the diagonal, so it has rank at most r: no
 leaves of two that do not overlap.
 """
 
+from math import hypot
+
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
-from monarch_theory.expressivity.families.low_rank import tail, truncate
-from monarch_theory.expressivity.spectra import Spectra
+from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.spectra import Corner, Spectra
 
 __all__ = ["diagonal_plus_low_rank"]
 
@@ -18,7 +20,8 @@ SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away
 
 def setting(n: int, rank: int) -> Setting:
     cost = n + 2 * n * rank
-    return Setting(f"diagonal + rank {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank + 1)
+    label = f"diagonal + rank {rank}"
+    return Setting(label, cost, cost, "heuristic", {"rank": rank}, 2 * rank + 1)
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
@@ -26,18 +29,16 @@ def settings(shape: tuple[int, int]) -> list[Setting]:
     return [setting(n, rank) for rank in range(n)] if shape == (n, n) else []
 
 
-def bound(matrix: np.ndarray, rank: int) -> float:
-    half = len(matrix) // 2
-    return float(np.hypot(tail(matrix[:half, half:], rank), tail(matrix[half:, :half], rank)))
-
-
 def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
     """The largest rank within the budget holds all the others."""
     here = [s for s in settings(spectra.shape) if getattr(s, cost) <= budget]
     if not here:
         return []
-    floor = spectra.relative([bound(matrix, here[-1].choices["rank"]) for matrix in spectra.matrices])
-    return [Floor(here[-1], max(floor - spectra.rounding, 0.0), floor)]
+    n, rank = spectra.shape[0], here[-1].choices["rank"]
+    first, second = (0, n // 2), (n // 2, n)
+    tails = spectra.tails([Corner(first, second), Corner(second, first)], [rank] * 2) if n > 1 else []
+    floor, guess = (hypot(*sides) for sides in ([t.floor(rank) for t in tails], [t.distance(rank) for t in tails]))
+    return [Floor(here[-1], floor, guess)]
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
@@ -65,4 +66,5 @@ diagonal_plus_low_rank = Family(
     scope="rank",
     floors=floors,
     one_cost=True,
+    by_ranks=True,
 )

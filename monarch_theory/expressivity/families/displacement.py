@@ -7,10 +7,11 @@ truncates and then solves for one factor after another, each by least squares. S
 nearer than half of what truncation of the displacement leaves.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
-from monarch_theory.expressivity.families.low_rank import tail
 from monarch_theory.expressivity.spectra import Spectra
 
 __all__ = ["displacement"]
@@ -23,7 +24,8 @@ def setting(n: int, rank: int) -> Setting:
     """Two transforms are shared, two are for each of r products of a circulant and a skew-circulant."""
     levels = (n - 1).bit_length()
     work = (2 + 2 * rank) * n * levels // 2 + 2 * rank * n
-    return Setting(f"displacement rank {rank}", 2 * n * rank, work, "heuristic", {"rank": rank}, 4 * n * rank)
+    label, operations = f"displacement rank {rank}", 4 * n * rank
+    return Setting(label, 2 * n * rank, work, "heuristic", {"rank": rank}, operations, ranks_suffice=True)
 
 
 def settings(shape: tuple[int, int]) -> list[Setting]:
@@ -36,9 +38,19 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
     here = [s for s in settings(spectra.shape) if getattr(s, cost) <= budget]
     if not here:
         return []
-    beyond = [tail(displaced(matrix), here[-1].choices["rank"]) / 2 for matrix in spectra.matrices]
-    floor = max(spectra.relative(beyond) - spectra.rounding, 0.0)
-    return [Floor(here[-1], floor, floor)]
+    rank = here[-1].choices["rank"]
+    (tails,) = spectra.tails([Displaced()], [rank])
+    # its norm may be twice that of the matrix, and so the rounding
+    return [Floor(here[-1], max(tails.floor(rank) / 2 - spectra.rounding, 0.0), tails.distance(rank) / 2)]
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """The displacement as a layout."""
+
+    def stack(self, matrix: np.ndarray) -> np.ndarray:
+        """Shape (1, N, N)."""
+        return displaced(matrix)[None]
 
 
 def shifted(matrix: np.ndarray, sign: int) -> np.ndarray:
@@ -98,4 +110,5 @@ displacement = Family(
     fit,
     scope="displacement rank under Z₁ and Z₋₁",
     floors=floors,
+    by_ranks=True,
 )

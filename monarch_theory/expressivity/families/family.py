@@ -30,6 +30,8 @@ class Setting:
             "heuristic", no ratio is promised.
         choices: what `fit` reads.
         operations: roundings that one entry of a member takes when it is computed from what is stored.
+        ranks_suffice: whether a matrix that no floor excludes, in exact arithmetic, is a member; unless given, where
+            the floor is how the fit is made.
     """
 
     label: str
@@ -38,6 +40,12 @@ class Setting:
     guarantee: Guarantee
     choices: dict[str, Any] = field(default_factory=dict)
     operations: int = 1
+    ranks_suffice: bool | None = None
+
+    @property
+    def decided_by_ranks(self) -> bool:
+        """`ranks_suffice`, or its usual value."""
+        return self.guarantee != "heuristic" if self.ranks_suffice is None else self.ranks_suffice
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,9 @@ class Family:
         parts: (matrix, setting) → the fit as it is stored, whose sum it is; None where that is not written down.
         scales_columns: whether a member with its columns multiplied by any numbers is one of the same setting.
         holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
+        by_ranks: whether `floors` knows the matrices by `Spectra.tails` alone, so that exact ranks decide as well.
+        vanishing: (matrix, setting) → numbers that are all zero for members and for nothing else, in the scalars of the
+            matrix; None where there are no such numbers.
     """
 
     name: str
@@ -122,6 +133,8 @@ class Family:
     parts: Callable[[np.ndarray, Setting], tuple[Part, ...]] | None = None
     scales_columns: bool = False
     holds_low_rank: bool = False
+    by_ranks: bool = False
+    vanishing: Callable[[np.ndarray, Setting], np.ndarray] | None = None
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
         """Settings whose `cost` is at most `budget`, dearest first."""
@@ -147,7 +160,7 @@ class Family:
         Raises:
             ValueError: the family has no approximation of a matrix.
         """
-        floors = (self.floors or self._each)(spectra, budget, cost)
+        floors = self.floors_within(spectra, budget, cost)
         lowest = min(floors, key=lambda floor: floor.distance, default=None)
         least = lowest.distance if lowest is not None else 0.0
         best: Nearest | None = None
@@ -166,6 +179,10 @@ class Family:
                 progress((done + 1) / len(floors))
         return best
 
+    def floors_within(self, spectra: Spectra, budget: int, cost: Cost = "parameters") -> list[Floor]:
+        """The settings worth fitting, among them the one of the least floor."""
+        return (self.floors or self._each)(spectra, budget, cost)
+
     def member(self, matrix: np.ndarray, setting: Setting) -> Member:
         """The fit as it is stored and multiplied.
 
@@ -181,7 +198,10 @@ class Family:
         """Every setting within the budget: its distance where the fit is optimal, what is known elsewhere."""
         floors = []
         for setting in self.within(spectra.shape, budget, cost=cost):
-            if setting.guarantee == "optimal":
+            if spectra.exact:
+                assert self.vanishing is not None
+                floor = float(any(self.vanishing(matrix, setting).any() for matrix in spectra.matrices))
+            elif setting.guarantee == "optimal":
                 floor = spectra.distance(tuple(self.fit(matrix, setting) for matrix in spectra.matrices))
             elif self.lower_bound is not None:
                 floor = spectra.relative([self.lower_bound(matrix, setting) for matrix in spectra.matrices])

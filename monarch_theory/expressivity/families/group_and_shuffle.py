@@ -89,4 +89,5 @@ group_and_shuffle = Family(
     parts=parts,
     scales_columns=True,
     holds_low_rank=True,
+    by_ranks=True,
 )

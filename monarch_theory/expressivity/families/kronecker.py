@@ -68,4 +68,5 @@ kronecker = Family(
     floors=floors,
     parts=parts,
     holds_low_rank=True,
+    by_ranks=True,
 )

@@ -69,4 +69,5 @@ kronecker_sparse = Family(
     parts=parts,
     scales_columns=True,
     holds_low_rank=True,
+    by_ranks=True,
 )

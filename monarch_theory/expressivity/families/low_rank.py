@@ -55,4 +55,5 @@ low_rank = Family(
     parts=parts,
     scales_columns=True,
     holds_low_rank=True,
+    by_ranks=True,
 )

@@ -82,5 +82,6 @@ monarch_attention = Family(
     scope="choice of two radices above one",
     floors=floors,
     one_cost=True,
+    by_ranks=True,
     parts=parts,
 )

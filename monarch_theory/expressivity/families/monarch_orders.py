@@ -53,6 +53,7 @@ def monarch(order: int) -> Family:
         one_cost=True,
         parts=parts,
         scales_columns=True,
+        by_ranks=True,
     )
 
 
@@ -150,4 +151,5 @@ butterfly = Family(
     one_cost=True,
     parts=parts,
     scales_columns=True,
+    by_ranks=True,
 )

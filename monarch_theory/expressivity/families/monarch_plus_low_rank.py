@@ -29,7 +29,8 @@ def orders_of(shape: tuple[int, int]) -> range:
 def setting(kind: MonarchClass, rank: int) -> Setting:
     cost = kind.parameters + rank * sum(kind.shape)
     label = f"{kind.convention.value}, radices {radices_of(kind)}, + rank {rank}"
-    return Setting(label, cost, cost, "heuristic", {"kind": kind, "rank": rank}, kind.order + 2 * rank)
+    choices, operations = {"kind": kind, "rank": rank}, kind.order + 2 * rank
+    return Setting(label, cost, cost, "heuristic", choices, operations, ranks_suffice=rank == 0)
 
 
 def settings(shape: tuple[int, int]) -> Iterator[Setting]:
@@ -53,7 +54,7 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
         if not here:
             break
         least += [Floor(setting(path.kind, rank), path.floor, path.ceiling) for path in here]
-        likely += guesses(spectra, here, rank, left)
+        likely += [] if spectra.exact else guesses(spectra, here, rank, left)
     nearest = sorted(least, key=lambda floor: floor.distance)[:1]
     return nearest + sorted(likely, key=lambda floor: floor.guess)[:WORTH_FITTING]
 
@@ -140,4 +141,5 @@ monarch_plus_low_rank = Family(
     one_cost=True,
     parts=parts,
     scales_columns=True,
+    by_ranks=True,
 )

@@ -13,17 +13,17 @@ member is nearer than the largest tail.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
-from monarch_theory.expressivity.families.low_rank import tail
-from monarch_theory.expressivity.spectra import Spectra
+from monarch_theory.expressivity.spectra import Corner, Spectra
 
 __all__ = ["quasiseparable", "recurrence", "semiseparable"]
 
-BLOCKS = 16  # at most, of those whose tails make the floor
+BLOCKS = 16  # at most, of those whose tails make the floor; exact ranks are asked of all
 
 
 def recurrence(matrix: np.ndarray, rank: int) -> np.ndarray:
@@ -50,18 +50,19 @@ def shape_cost(n: int, rank: int) -> int:
 
 def causal_setting(n: int, rank: int) -> Setting:
     cost = shape_cost(n, rank)
-    return Setting(f"state of {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank * n)
+    return Setting(f"state of {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank * n, ranks_suffice=True)
 
 
 def both_setting(n: int, rank: int) -> Setting:
     cost = n + 2 * shape_cost(n - 1, rank)
-    return Setting(f"two states of {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank * n)
+    return Setting(f"two states of {rank}", cost, cost, "heuristic", {"rank": rank}, 2 * rank * n, ranks_suffice=True)
 
 
 def settings_of(make: Callable[[int, int], Setting]) -> Callable[[tuple[int, int]], list[Setting]]:
     def settings(shape: tuple[int, int]) -> list[Setting]:
+        """Up to what the blocks nearest to the middle may have, so that the last holds every matrix of its kind."""
         n = shape[0]
-        return [make(n, rank) for rank in range(1, max(n // 2, 1) + 1)] if shape == (n, n) and n > 1 else []
+        return [make(n, rank) for rank in range(1, (n + 1) // 2 + 1)] if shape == (n, n) and n > 1 else []
 
     return settings
 
@@ -80,31 +81,48 @@ def both_fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return near
 
 
-def blocks_tail(matrix: np.ndarray, rank: int) -> float:
-    """The largest tail among some of the blocks [k:, :k+1]."""
-    places = np.unique(np.linspace(0, len(matrix) - 1, BLOCKS).astype(int))
-    return max(tail(matrix[k:, : k + 1], rank) for k in places)
+@dataclass(frozen=True)
+class Above:
+    """The entries above the diagonal, as one row."""
+
+    def stack(self, matrix: np.ndarray) -> np.ndarray:
+        """Shape (1, 1, N(N − 1)/2)."""
+        return matrix[np.triu_indices(len(matrix), 1)][None, None]
 
 
-def causal_bound(matrix: np.ndarray, setting: Setting) -> float:
-    return float(np.hypot(np.linalg.norm(np.triu(matrix, 1)), blocks_tail(matrix, setting.choices["rank"])))
+def blocks(n: int, spectra: Spectra) -> np.ndarray:
+    """Some k below n of the blocks [k:, :k+1] of a triangle of that size; all, where ranks are exact."""
+    return np.arange(n) if spectra.exact else np.unique(np.linspace(0, n - 1, BLOCKS).astype(int))
 
 
-def both_bound(matrix: np.ndarray, setting: Setting) -> float:
-    rank = setting.choices["rank"]
-    return sqrt(blocks_tail(matrix[1:, :-1], rank) ** 2 + blocks_tail(matrix[:-1, 1:].T, rank) ** 2)
+def causal_bound(spectra: Spectra, rank: int) -> tuple[float, float]:
+    """(floor, distance) of what stands above the diagonal and of the largest tail below."""
+    n = spectra.shape[0]
+    below = [Corner((k, n), (0, k + 1)) for k in blocks(n, spectra).tolist()]
+    (above,) = spectra.tails([Above()], [0])
+    tails = spectra.tails(below, [rank] * len(below))
+    floor, distance = max(t.floor(rank) for t in tails), max(t.distance(rank) for t in tails)
+    return hypot(above.floor(0), floor), hypot(above.distance(0), distance)
+
+
+def both_bound(spectra: Spectra, rank: int) -> tuple[float, float]:
+    """(floor, distance) of the largest tails strictly below the diagonal and strictly above it."""
+    n = spectra.shape[0]
+    places = blocks(n - 1, spectra).tolist()
+    below = spectra.tails([Corner((k + 1, n), (0, k + 1)) for k in places], [rank] * len(places))
+    above = spectra.tails([Corner((0, k + 1), (k + 1, n)) for k in places], [rank] * len(places))
+    floors = (max(t.floor(rank) for t in side) for side in (below, above))
+    distances = (max(t.distance(rank) for t in side) for side in (below, above))
+    return hypot(*floors), hypot(*distances)
 
 
 def floors_of(
-    settings: Callable[[tuple[int, int]], list[Setting]], bound: Callable[[np.ndarray, Setting], float]
+    settings: Callable[[tuple[int, int]], list[Setting]], bound: Callable[[Spectra, int], tuple[float, float]]
 ) -> Callable[[Spectra, int, Cost], list[Floor]]:
     def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
         """The largest state within the budget holds all the others."""
         here = [s for s in settings(spectra.shape) if getattr(s, cost) <= budget]
-        if not here:
-            return []
-        floor = spectra.relative([bound(matrix, here[-1]) for matrix in spectra.matrices])
-        return [Floor(here[-1], max(floor - spectra.rounding, 0.0), floor)]
+        return [Floor(here[-1], *bound(spectra, here[-1].choices["rank"]))] if here else []
 
     return floors
 
@@ -118,6 +136,7 @@ semiseparable = Family(
     scope="size of the state",
     floors=floors_of(causal_settings, causal_bound),
     one_cost=True,
+    by_ranks=True,
 )
 quasiseparable = Family(
     "quasiseparable",
@@ -128,4 +147,5 @@ quasiseparable = Family(
     scope="size of the two states",
     floors=floors_of(both_settings, both_bound),
     one_cost=True,
+    by_ranks=True,
 )

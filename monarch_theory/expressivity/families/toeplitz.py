@@ -47,5 +47,30 @@ def with_means(matrix: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.asarray((whole / counts)[label].astype(matrix.dtype))
 
 
-toeplitz = Family("toeplitz", "Toeplitz", "folklore", toeplitz_settings, toeplitz_fit, scope="diagonals")
-circulant = Family("circulant", "circulant", "folklore", circulant_settings, circulant_fit, scope="wrapped diagonals")
+def along_diagonals(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    """Every entry less the one before it on its diagonal."""
+    return matrix[1:, 1:] - matrix[:-1, :-1]
+
+
+def along_wrapped_diagonals(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    return matrix - np.roll(matrix, (1, 1), axis=(0, 1))
+
+
+toeplitz = Family(
+    "toeplitz",
+    "Toeplitz",
+    "folklore",
+    toeplitz_settings,
+    toeplitz_fit,
+    scope="diagonals",
+    vanishing=along_diagonals,
+)
+circulant = Family(
+    "circulant",
+    "circulant",
+    "folklore",
+    circulant_settings,
+    circulant_fit,
+    scope="wrapped diagonals",
+    vanishing=along_wrapped_diagonals,
+)

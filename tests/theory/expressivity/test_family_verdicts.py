@@ -326,3 +326,18 @@ def test_a_minimum_over_a_grid_is_caught(name):
         if examine_family(read_matrix(matrix), narrow, parameters).member is False:
             return
     pytest.fail("no member is lost by it")
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "terms"),
+    [((4, 4, 4), (4, 4, 4), 3), ((2,) * 5, (2,) * 5, 2), ((3, 2, 4), (4, 2, 3), 3)],
+)
+def test_sums_above_order_two_are_told_apart(inputs, outputs, terms, factor):
+    """Terms no more than the sides of the blocks: alternating least squares alone stop a hundredth away."""
+    d = seeded(np.random.default_rng(terms))
+    d.sparse = False
+    kind = MonarchClass(inputs, outputs, Convention.DAO)
+    matrix = sum(factor**k * d.train(kind) for k in range(terms))
+    family = family_of(f"monarch-{kind.order}", matrix.shape)
+    assert examine_family(read_matrix(matrix), family, terms * kind.parameters).member is True
