@@ -1,26 +1,27 @@
 """Which causal language models of transformers see the future?
 
-    pip install '.[zoo]'; python benchmarks/causal_zoo.py [--n 8] [--seconds 40] [--only NAME …] [--out FILE.json]
+    pip install '.[zoo]'; python benchmarks/causal_zoo.py [--n 8] [--seconds 120] [--gibibytes 8] [--share 0/1]
+                                                          [--only NAME …] [--out FILE.json]
 
 Every class that the library lists for causal language modelling is built in a tiny size with random weights, in double
-precision where it computes in that, and asked twice: measured, by changed futures, and proved, from its graph. Writes
-one JSON object with a row for each class, after every class, and goes on from there when it is run again. Classes that
-no generic configuration builds are rows, too.
-
-One leak was traced by hand: in transformers 5.24, `models/prophetnet/modeling_prophetnet.py:806` permutes the
-relative position scores of the predict streams by (0, 2, 1, 4, 3), into an order of places, streams and heads other
-than that of the weights they are added to: scores of later places reach earlier ones. By (0, 1, 4, 2, 3) the past is
-equal bit by bit. In a tiny size with small random weights the leak is of the size of the rounding of the softmax,
-which is taken in single precision, and the measurement here does not tell it from that.
+precision where it computes in that, and asked: first for a proof from its graph; what is not proved is measured, by
+changed futures. Each class is asked in a process of its own, with so much time and memory. Writes one JSON object with
+a row for each class, after every class, and goes on from there when it is run again; several runs may share the
+classes. Classes that no generic configuration builds are rows, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
-import signal
+import multiprocessing
+import resource
+import time
+import traceback
 import warnings
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.pretrained import tiny
 
 VOCABULARY = 64
+SHARE_TO_MEASURE = 0.4
 
 
 class Logits(torch.nn.Module):
@@ -70,81 +72,124 @@ def built(name: str, n: int) -> tuple[Logits | None, str]:
             try:
                 model = Logits(tiny(getattr(transformers, name), sizes | decoder).to(dtype)).eval()
                 model(torch.zeros(1, n, dtype=torch.int64))
-            except TooLongError:
-                raise
             except (Exception, SandboxError) as error:
-                why = why or " ".join(f"{type(error).__name__}: {error}".split())[:200]
+                why = why or said(error)
                 continue
             return model, ""
     return None, why
 
 
-def row_of(name: str, n: int, seconds: int) -> dict[str, Any]:
+def said(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
     """Verdict, evidence and where a leak enters, of one class."""
     model, why = built(name, n)
     if model is None:
         return {"verdict": "not built", "reason": why}
-    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY}
-    report = check_callable(model, n, budget=seconds / 4, **options)
-    precision = str(next(model.parameters()).dtype).removeprefix("torch.")
-    row: dict[str, Any] = {
-        "verdict": report.verdict,
-        "precision": precision,
-        "evidence": report.evidence,
-        "outcome": report.outcome,
-    }
+    row: dict[str, Any] = {"precision": str(next(model.parameters()).dtype).removeprefix("torch.")}
+    row |= proved(model, n)
+    if "unproved" not in row:
+        return {"verdict": "causal", "evidence": "proved", **row}
+    report = check_callable(
+        model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds / 2
+    )
+    row |= {"evidence": report.evidence, "outcome": report.outcome}
+    if report.holds is None:
+        row |= {"reason": report.reason[:200]}
     if report.witness:
         witness = report.witness
         row |= {"output": witness.output, "input": witness.input, "size": witness.size, "floor": witness.floor}
+    return {"verdict": report.verdict, **row}
+
+
+def proved(model: Logits, n: int) -> dict[str, Any]:
+    """Nothing where there is a proof, else why there is none and where the dependence enters."""
     try:
         proof = prove_causal(model, [torch.zeros(1, n, dtype=torch.int64)], 1)
-    except TooLongError:
-        return row | {"proved": False, "why": "time"}
-    row |= {"proved": proof.proved, "why": proof.reason}
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return {"unproved": "crash", "detail": f"{said(error)} ({Path(place.filename).name}:{place.lineno})"}
+    if proof.proved:
+        return {}
+    found: dict[str, Any] = {"unproved": proof.reason, "detail": proof.detail, "without_rule": dict(proof.without_rule)}
     if proof.entry:
-        row |= {"module": proof.entry.module, "line": proof.entry.line.rpartition("transformers/")[2]}
-    return row
+        found |= {"op": proof.entry.op, "module": proof.entry.module, "line": short(proof.entry.line)}
+    return found
 
 
-class TooLongError(Exception):
-    """A class took longer than allowed."""
+def short(line: str) -> str:
+    """A line of the library by its path in it."""
+    return line.rpartition("transformers/")[2]
 
 
-def stop(*_: Any) -> None:
-    raise TooLongError
+def answer(name: str, n: int, seconds: float, gibibytes: float, sent: Connection) -> None:
+    """In a process of its own: send the row, whatever happens."""
+    limit = int(gibibytes * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        row = row_of(name, n, seconds)
+    except MemoryError:
+        row = {"verdict": "undecided", "outcome": "out of memory"}
+    except Exception as error:
+        row = {"verdict": "undecided", "outcome": "exception", "reason": said(error)}
+    sent.send(row)
+
+
+def asked(name: str, n: int, seconds: float, gibibytes: float) -> dict[str, Any]:
+    """The row of a class, from a process with so much time and memory."""
+    received, sent = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=answer, args=(name, n, seconds, gibibytes, sent))
+    started = time.monotonic()
+    process.start()
+    sent.close()
+    try:
+        row = received.recv() if received.poll(seconds) else {"verdict": "undecided", "outcome": "time"}
+    except EOFError:
+        row = {"verdict": "undecided", "outcome": "crash"}
+    process.kill()
+    process.join()
+    return {**row, "seconds": round(time.monotonic() - started, 1)}
+
+
+def written(path: Path, about: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:
+    """Add rows to the file, which other runs may write, too; all rows it holds then."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        held = json.loads(text)["rows"] if text else {}
+        held |= rows
+        file.truncate(0)
+        file.write(json.dumps({**about, "rows": dict(sorted(held.items()))}, indent=1) + "\n")
+    return held
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=8)
-    parser.add_argument("--seconds", type=int, default=40)
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--gibibytes", type=float, default=8.0)
+    parser.add_argument("--share", default="0/1", help="i/k: every k-th class, from the i-th on")
+    parser.add_argument("--only", nargs="*", help="these classes, asked anew")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "causal_zoo.json")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
-    signal.signal(signal.SIGALRM, stop)
-    names = options.only or sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()))
+    torch.set_num_threads(1)
+    index, count = (int(part) for part in options.share.split("/"))
+    listed = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()))
     versions = {library: version(library) for library in ("transformers", "torch")}
-    held = {"n": options.n, "versions": versions, "classes": len(names), "rows": {}}
-    if options.out.exists():
-        held["rows"] = json.loads(options.out.read_text())["rows"]
+    about = {"n": options.n, "vocabulary": VOCABULARY, "versions": versions, "classes": len(listed)}
+    held = written(options.out, about, {})
+    names = options.only or [name for name in listed[index::count] if name not in held]
     for name in track(names, console=Console(stderr=True), transient=True):
-        if held["rows"].get(name, {}).get("verdict", "not built") != "not built":
-            continue
-        signal.alarm(options.seconds)
-        try:
-            held["rows"][name] = row_of(name, options.n, options.seconds)
-        except TooLongError:
-            held["rows"][name] = {"verdict": "undecided", "outcome": "time"}
-        except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            held["rows"][name] = {"verdict": "undecided", "outcome": "exception", "reason": said}
-        finally:
-            signal.alarm(0)
-        options.out.write_text(json.dumps(held, indent=1) + "\n")
-    verdicts = [row["verdict"] for row in held["rows"].values()]
-    Console().print({verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))})
+        held = written(options.out, about, {name: asked(name, options.n, options.seconds, options.gibibytes)})
+    verdicts = [(row["verdict"], row.get("evidence", "")) for row in held.values()]
+    Console().print({" ".join(each): verdicts.count(each) for each in sorted(set(verdicts))})
 
 
 if __name__ == "__main__":

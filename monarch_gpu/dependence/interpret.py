@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
-from monarch_gpu.dependence.tensors import as_array, as_tensor
+from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
@@ -26,6 +26,9 @@ IGNORED = {
 }  # fmt: skip
 PURE = ("aten", "prims", "monarch")
 """Operators that depend on nothing but their arguments, so that what is known can be run."""
+
+IN_MEMORY = {"as_strided"}
+"""Operators of what lies in memory, of which only what a tensor shows is known."""
 
 Visit = Callable[[fx.Node, Any], None]
 
@@ -104,7 +107,7 @@ class Interpretation:
             return None
         if name in RANDOM or torch.Tag.nondeterministic_seeded in node.target.tags:
             self.random.add(name)
-        elif node.target.namespace in PURE and self._all_known(args, kwargs):
+        elif node.target.namespace in PURE and name not in IN_MEMORY and self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
         call = self._described(node, args, kwargs)
         if _has_numbers_of_data(node, values):
@@ -135,7 +138,7 @@ class Interpretation:
 
         def real(value: Any, like: Any) -> Any:
             if isinstance(value, Dependence):
-                return as_tensor(value.array, like.dtype)
+                return laid_out(as_tensor(value.array, like.dtype), like)
             if isinstance(value, list | tuple):
                 return [real(v, d) for v, d in zip(value, like, strict=True)]
             return value

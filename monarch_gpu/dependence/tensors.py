@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["as_array", "as_tensor", "on_values"]
+__all__ = ["as_array", "as_tensor", "laid_out", "on_values"]
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
@@ -26,6 +26,22 @@ def as_tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
         base = array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
         return torch.from_numpy(np.array(base)).to(dtype).expand(array.shape)
     return torch.from_numpy(array).to(dtype)
+
+
+def laid_out(tensor: Tensor, like: Tensor) -> Tensor:
+    """The same values in memory as those of another are, which some operators ask of a tensor before they view it.
+
+    >>> laid_out(torch.zeros(2, 3), torch.zeros(3, 2).t()).stride()
+    (1, 2)
+    """
+    if tensor.stride() == like.stride():
+        return tensor
+    base = tensor[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in like.stride())]
+    made = torch.empty_strided(base.shape, like.stride(), dtype=tensor.dtype)
+    try:
+        return made.copy_(base).expand(tensor.shape)
+    except RuntimeError:  # places that share memory
+        return tensor.contiguous()
 
 
 def on_values(function: Callable[..., Any], dtypes: Sequence[torch.dtype]) -> Callable[..., np.ndarray]:

@@ -138,8 +138,11 @@ class Model(Protocol):
     @property
     def others(self) -> tuple[str, ...]: ...
 
-    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
-        """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size."""
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
+        """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size.
+
+        arithmetic: as of `sandbox.arithmetic.Watch`.
+        """
         ...
 
     def facts(self, x: np.ndarray) -> Facts:
@@ -169,10 +172,10 @@ class ArrayModel:
         self.rows: int | None = None
         self.others: tuple[str, ...] = ()
 
-    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
-        if redraw is None:
+    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
+        if redraw is None and not arithmetic:
             return self._called(x)
-        with watched(Watch(redraw, amplitude), self._modules()):
+        with watched(Watch(redraw, amplitude, arithmetic=arithmetic), self._modules()):
             return self._called(x)
 
     def _called(self, x: np.ndarray) -> Named:
@@ -221,14 +224,17 @@ class Observed:
         self.model, self.inputs = model, inputs
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
+        self.arithmetic = ""
         self.forwards = 0
         self.layout: Layout | None = None
 
-    def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
+    def __call__(
+        self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = ""
+    ) -> Outputs:
         if self.always_fresh:
             self.model.fresh()
         self.forwards += 1
-        called = self.model(x, redraw, amplitude)
+        called = self.model(x, redraw, amplitude, arithmetic or self.arithmetic)
         if self.layout is None:
             self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
         return self.layout.outputs(called[0])

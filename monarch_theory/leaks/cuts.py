@@ -272,6 +272,9 @@ class Search:
                 if doubts > MOST_DOUBTS:
                     return None
                 continue
+            if examination.arithmetic and examination.leaks.any():
+                self._go_on_in_double()
+                y = self.observe(base)
             leaks = examination.leaks & open_channels
             floors[watched] = np.maximum(floors[watched], np.where(leaks, 0.0, examination.floor))
             if usual:
@@ -321,6 +324,16 @@ class Search:
             units = roundoffs(y, self.layout.dtypes)
             self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, self.contract)
         return self.judge
+
+    def _go_on_in_double(self) -> None:
+        """From now on torch computes in double precision, in which the leak stands out."""
+        assert self.judge is not None
+        judge = self.judge.in_double()
+        if judge is not None:
+            self.judge, self.observe = judge, judge.observe
+            self._note(
+                "seen with all arithmetic in double precision: in that of the model, its rounding hides the leak"
+            )
 
     def _overflows(self, y: Outputs, base: np.ndarray, changed: np.ndarray, cut: Cut) -> bool:
         """Whether values of such size are beyond the model's range, so that infinities arise at their own place.

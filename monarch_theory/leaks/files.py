@@ -54,9 +54,16 @@ class FileModel:
         return tuple(self.sandbox.seen.get("others", ()))
 
     def __call__(
-        self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, padded: tuple[int, int] = (0, 0)
+        self,
+        x: np.ndarray,
+        redraw: int | None = None,
+        amplitude: float = 1.0,
+        arithmetic: str = "",
+        padded: tuple[int, int] = (0, 0),
     ) -> Named:
-        arrays = evaluated(self.sandbox, self.attempt, self.call, x, padded, redraw=redraw, amplitude=amplitude)
+        arrays = evaluated(
+            self.sandbox, self.attempt, self.call, x, padded, redraw=redraw, amplitude=amplitude, arithmetic=arithmetic
+        )
         return arrays, self.sandbox.dtypes, self.sandbox.names
 
     def facts(self, x: np.ndarray) -> Facts:

@@ -1,9 +1,18 @@
-"""Is a response of the past a leak or rounding? One pair of inputs at a time, on facts about the arithmetic."""
+"""Is a response of the past a leak or rounding? One pair of inputs at a time, on facts about the arithmetic.
+
+A response within its floor is taken for rounding only where something of what was seen can spread the rounding of the
+future over the past. A transform can. Of other arithmetic of torch the precision is varied: *rounding follows the
+precision, a dependence does not*. In double precision throughout, what single precision inside hid stands out; and
+where every result is rounded to single precision, rounding that spreads grows by 2²⁹, while a dependence that was of
+the size of rounding is lost. A response that neither explains is undecided.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from math import pi
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +32,12 @@ from monarch_theory.leaks.noise import (
     still,
 )
 from monarch_theory.leaks.outputs import Outputs, difference
+from monarch_theory.sandbox import Outcome, SandboxError
 
 __all__ = ["Facts", "Judge", "immoderate", "roundoffs"]
 
+DOUBLE = 2.0**-53
+GROWN, GRIDS = 2.0**20, (1.0, 1.2, 1.4, 1.7)
 STEP = 512
 EXPLAINED = 256
 AMPLIFIED = 4.0
@@ -58,7 +70,7 @@ class Judge:
 
     roundoffs: unit roundoff of each channel's dtype; facts: of one run; contract: what is asked; hidden_single: whether
     arithmetic in single precision, of which there is no sign in the dtypes, has been established; spreads: whether
-    rounding has been seen to spread over what is watched.
+    rounding has been seen to spread over what is watched; arithmetic: "double" where torch's is all in that precision.
     """
 
     observe: Observe
@@ -70,6 +82,7 @@ class Judge:
     hidden_single: bool = False
     spreads: bool = False
     constants: bool | None = None
+    arithmetic: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -91,6 +104,70 @@ class Judge:
         Raises:
             UndecidedError: a response is neither explained as rounding nor steady enough to be a leak.
         """
+        exact = None
+        try:
+            found = self._examined(base, changed, cut)
+        except UndecidedError:
+            exact = self._exactly(base, changed, cut)
+            if exact is None or not exact.leaks.any():
+                raise
+            return exact
+        if self.facts.coarsest is None or found.leaks.any() or not found.response.any():
+            return found
+        if self.arithmetic or self.unit <= DOUBLE:
+            self._demand_cause(base, changed, cut)
+            return found
+        exact = self._exactly(base, changed, cut)
+        if exact is None and not self.facts.transforms:
+            raise self._unexplained(found.response.max(), "the model does not run in double precision throughout")
+        return exact if exact is not None and exact.leaks.any() else found
+
+    def _exactly(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> Examination | None:
+        """As `examine`, all of torch's arithmetic in double precision; None where it was, or the model raises."""
+        if self.arithmetic or self.facts.coarsest is None or self.unit <= DOUBLE:
+            return None
+        judge = self.in_double()
+        return None if judge is None else replace(judge.examine(base, changed, cut), arithmetic="double")
+
+    def in_double(self) -> Judge | None:
+        """The judge of the model with all of torch's arithmetic in double precision; None where that raises."""
+        observe = partial(self.observe, arithmetic="double")
+        try:
+            observe(self.inputs.draw(0)[0])
+        except (UndecidedError, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+                raise
+            return None
+        transforms = tuple(("complex128", length) for _, length in self.facts.transforms)
+        facts = replace(self.facts, coarsest="float64", transforms=transforms)
+        units = np.minimum(self.roundoffs, DOUBLE)
+        return replace(self, observe=observe, facts=facts, roundoffs=units, arithmetic="double", notes=self.notes)
+
+    def _demand_cause(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> None:
+        """Refuse a response in double precision that no transform spreads, and that does not grow as rounding does."""
+        if self.facts.transforms:
+            return
+
+        def response(**arithmetic: Any) -> np.ndarray:
+            y, z = self.observe(base, **arithmetic), self.observe(changed, **arithmetic)
+            return difference(y, z, cut.watched).max(axis=0)
+
+        fine = response(arithmetic="double")
+        coarse = np.max([response(arithmetic="single", amplitude=grid) for grid in GRIDS], axis=0)
+        if (coarse < GROWN * fine).any():
+            why = "it does not grow where all results are rounded to single precision, as rounding would"
+            raise self._unexplained(float(fine.max()), why)
+
+    def _unexplained(self, response: float, why: str) -> UndecidedError:
+        return UndecidedError(
+            "noise",
+            f"{self.contract.change} by {response:.1e}, of the size of rounding; but no transform was seen that would "
+            f"spread rounding so, and {why}: it may be a small leak, which other weights (--randomise) may enlarge",
+        )
+
+    def _examined(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> Examination:
         y, z = self.observe(base), self.observe(changed)
         response = difference(y, z, cut.watched)
         size = scale(y, z)

@@ -48,11 +48,15 @@ Observe = Callable[..., Outputs]
 
 @dataclass(frozen=True)
 class Examination:
-    """Response, floor and noise of the outputs watched, each of shape (watched, channels)."""
+    """Response, floor and noise of the outputs watched, each of shape (watched, channels).
+
+    arithmetic: that in which it was examined, as of `sandbox.arithmetic.Watch`; empty for that of the code.
+    """
 
     response: np.ndarray
     floor: np.ndarray
     noise: np.ndarray
+    arithmetic: str = ""
 
     @property
     def leaks(self) -> np.ndarray:
@@ -64,6 +68,7 @@ class Examination:
             np.minimum(self.response, other.response),
             np.maximum(self.floor, other.floor),
             np.maximum(self.noise, other.noise),
+            self.arithmetic,
         )
 
 
@@ -82,7 +87,9 @@ def redrawn(
     other: what runs the changed input, where that is another callable.
     """
     second = other or observe
-    apart = signed_difference(observe(base), second(changed), watched)
+    first = observe(base)
+    apart = signed_difference(first, second(changed), watched)
+    finite = np.isfinite(first.wide[watched])
     variance = np.zeros(apart.shape)
     for draw in range(draws):
         y = observe(base, redraw=seed + draw, amplitude=amplitude)
@@ -90,6 +97,7 @@ def redrawn(
         now = signed_difference(y, z, watched)
         with np.errstate(all="ignore"):
             moved = np.where((now == apart) | (np.isnan(now) & np.isnan(apart)), 0.0, np.abs(now - apart))
+            moved = np.where(finite & ~np.isfinite(y.wide[watched]), np.inf, moved)  # of what is lost nothing is known
             variance += np.where(np.isnan(moved), np.inf, moved) ** 2 / draws
     return np.minimum(np.sqrt(variance), LARGEST)
 

@@ -117,10 +117,13 @@ def lay_out(
         except UndecidedError as error:
             complaint = complaint or error
             left_out.append(f"{names[k] or 'output'} of shape {shape}")
-    if not judged and known:
-        return lay_out(
-            called, inputs, axis, wanted, lambda m: None, lengths
-        )  # of fixed lengths all, and so nothing is learnt
+    if not judged and known and any(inputs.n in arrays[k].shape for k in chosen):
+        said = ", ".join(str(arrays[k].shape) for k in chosen)
+        raise UndecidedError(
+            "shape change",
+            f"output {said} is of that shape for {' and '.join(str(m) for m, _ in known)} inputs, too: if it has an axis "
+            f"that stands for the {inputs.n} of the sequence, name it, --output-axis",
+        )
     if not judged:
         raise complaint or UndecidedError("shape change", "the model returned no array")
     length = judged[0][2][judged[0][1]]

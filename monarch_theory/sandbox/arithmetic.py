@@ -1,11 +1,15 @@
 """What arithmetic user code does, seen while it runs: its transforms, its coarsest precision; and its rounding redrawn.
 
-A run under `recording` notes facts. A run under `redrawing` adds to the result of every inexact operation an error of
+A run under `watched` notes facts. With a seed it adds to the result of every inexact operation an error of
 the size of its own rounding, drawn at random (Monte Carlo arithmetic: Parker 1997; CESTAC: Vignes 1993): what then
 varies in the outputs is their rounding noise, at the very input in question, whatever the model is made of. The draw
 follows from the seed, the place and the number itself: as real rounding does, two runs with the same seed err alike
 where they compute alike, and independently where they do not. A
 transform's error is relative to the norm of what it returns, u·√log₂L·rms, any other's to each number it returns.
+
+The precision is changed, too: with `arithmetic` "double" torch computes in double precision what it was to compute in
+less; with "single" every result is then rounded to the digits of single precision. Rounding follows the precision;
+what a function depends on does not.
 
 Of torch every operation is seen, by a dispatch mode. Of NumPy and SciPy only transforms are, by name: their functions
 are exchanged for watched ones, in their modules and wherever the user's modules hold them, and put back afterwards.
@@ -66,12 +70,13 @@ class Watch:
 
     seed: of the errors added, None to add none; amplitude: their size, in units of usual rounding; tokens: those given.
     transforms: dtype and length of each kind seen; coarsest: the dtype of least precision in which torch computed;
-    rows: of the table that the tokens were looked up in.
+    rows: of the table that the tokens were looked up in; arithmetic: "double", "single", or empty for that of the code.
     """
 
     seed: int | None = None
     amplitude: float = 1.0
     tokens: np.ndarray | None = None
+    arithmetic: str = ""
     transforms: set[tuple[str, int]] = field(default_factory=set)
     coarsest: str | None = None
     rows: int | None = None
@@ -186,6 +191,13 @@ def dispatch_mode(watch: Watch) -> Any:
         first, second = ((keys >> 32) & (2**32 - 1)).double() + 0.5, (keys & (2**32 - 1)).double() + 0.5
         return (-2 * (first / 2**32).log()).sqrt() * (second * (2 * pi / 2**32)).cos()
 
+    def rounded_to_single(y: Any) -> Any:
+        """In this dtype, the number of single precision next to it; on a grid that `amplitude` shifts."""
+        if y.is_complex():
+            return torch.view_as_complex(rounded_to_single(torch.view_as_real(y)).contiguous())
+        single = (y * watch.amplitude).float().to(y.dtype) / watch.amplitude
+        return torch.where(single.isfinite() & (single != 0), single, y)
+
     def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
         dtype = name_of(y)
         length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
@@ -193,6 +205,9 @@ def dispatch_mode(watch: Watch) -> Any:
             watch.transforms.add((dtype, length))
         elif ROUNDOFF[dtype] > ROUNDOFF.get(watch.coarsest or "", 0.0):
             watch.coarsest = dtype
+        if watch.arithmetic == "single" and ROUNDOFF[dtype] < ROUNDOFF["float32"]:
+            single = rounded_to_single(y)
+            return y.copy_(single) if in_place else torch.empty_like(y).copy_(single)
         if watch.seed is None or not y.numel():
             return y
         real = torch.view_as_real(y) if y.is_complex() else y
@@ -201,14 +216,40 @@ def dispatch_mode(watch: Watch) -> Any:
         if axes:
             size = size.square().mean(dim=axes, keepdim=True).sqrt()
         size = size.unsqueeze(-1) if y.is_complex() else size
-        new = real.double() + draws * size * (watch.amplitude * spread_of_transform(dtype, length))
-        new = torch.where(real.isfinite(), new, real.double()).to(real.dtype)
+        new = real.double() + draws * (size * (watch.amplitude * spread_of_transform(dtype, length)))
+        largest = torch.finfo(real.dtype).max  # of which masks are made: no rounding of a finite number is infinite
+        new = torch.where(real.isfinite(), new.clamp(-largest, largest), real.double()).to(real.dtype)
         new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
         return y.copy_(new) if in_place else torch.empty_like(y).copy_(new)  # with the strides of y: models look
 
+    wider = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
+             torch.complex32: torch.complex128, torch.complex64: torch.complex128}  # fmt: skip
+
+    def widened(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments in double precision, save those that are written to, or only looked at in another way."""
+        arguments, returns = func._schema.arguments, func._schema.returns
+        if returns and all(r.alias_info is not None and not r.alias_info.is_write for r in returns):
+            return args, kwargs
+
+        def wide(value: Any, argument: Any) -> Any:
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                return value
+            if isinstance(value, torch.Tensor):
+                return value.to(wider[value.dtype]) if value.dtype in wider else value
+            if isinstance(value, list | tuple):
+                return type(value)(wide(v, argument) for v in value)
+            return wider.get(value, value) if isinstance(value, torch.dtype) else value
+
+        named = {a.name: a for a in arguments}
+        made = tuple(wide(a, described) for a, described in zip(args, arguments, strict=False))
+        return made, {name: wide(value, named[name]) for name, value in kwargs.items()}
+
     class Mode(mode):  # type: ignore[misc, valid-type]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            out = func(*args, **(kwargs or {}))
+            kwargs = kwargs or {}
+            if watch.arithmetic:
+                args, kwargs = widened(func, args, kwargs)
+            out = func(*args, **kwargs)
             name, returns = func._schema.name.split("::")[-1], func._schema.returns
             if name == "embedding" and watch.tokens is not None:
                 table, indices = args[0], args[1]

@@ -76,7 +76,7 @@ class Server:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
         given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
         positional, keywords = arguments(given, header.get("slots") or [["positional", ""]] * len(given))
-        watch = Watch(header["watch"]["seed"], header["watch"]["amplitude"], arrays[0]) if header.get("watch") else None
+        watch = Watch(tokens=arrays[0], **header["watch"]) if header.get("watch") else None
         started = time.perf_counter()
         with watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext():
             output = self.model(*positional, **keywords)

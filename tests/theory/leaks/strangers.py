@@ -1,0 +1,424 @@
+"""Models as one meets them, with the right answer for each: what nobody here wrote. Sequences (1, n, WIDTH) of floats.
+
+Each is a row: name, whether it is causal, the callable, and options of the check. Where the right answer is that nothing can
+be said, causal is None.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+N, WIDTH = 16, 6
+FLOATS = {"shape": f"1,n,{WIDTH}", "dtype": "float64"}
+TOKENS = {"shape": "1,n", "dtype": "int64", "vocab": 11}
+
+
+def weights(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+W, V = weights(WIDTH, WIDTH), weights(WIDTH, WIDTH, seed=1)
+TABLE = weights(11, WIDTH, seed=2)
+
+
+class Mapped(torch.nn.Module):
+    """A function of tensors as a module."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.scale = torch.nn.Parameter(torch.ones((), dtype=torch.float64), requires_grad=False)
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def places(x):
+    return torch.arange(x.shape[-2])
+
+
+def tril(x):
+    n = x.shape[-2]
+    return torch.ones(n, n, dtype=torch.bool).tril()
+
+
+# state spaces and scans
+
+
+def scan(x, step=0):
+    state, outputs = torch.zeros_like(x[:, 0]), []
+    for t in range(x.shape[1]):
+        gate = torch.sigmoid(x[:, min(t + step, x.shape[1] - 1)] @ V)
+        state = gate * state + (1 - gate) * (x[:, t] @ W)
+        outputs.append(state)
+    return torch.stack(outputs, 1)
+
+
+def scan_by_logarithms(x):
+    decay = F.logsigmoid(x @ V).cumsum(1)
+    return torch.exp(decay) * ((x @ W) * torch.exp(-decay)).cumsum(1)
+
+
+def doubling_scan(x, wrong=False):
+    a, b, d = torch.sigmoid(x @ V), x @ W, 1
+    while d < x.shape[1]:
+        back = F.pad(b, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else b.roll(d, 1)
+        a_back = F.pad(a, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else a.roll(d, 1)
+        a, b, d = a * a_back, b + a * back, 2 * d
+    return b
+
+
+def retention(x, chunk=4, late=True):
+    """Chunks: inside each by a mask with decay, across them by a state, which a wrong one updates too early."""
+    q, k, v, decay = torch.tanh(x @ W), torch.tanh(x @ V), x, 0.9
+    state, outputs = torch.zeros(1, WIDTH, WIDTH, dtype=x.dtype), []
+    for start in range(0, x.shape[1], chunk):
+        qc, kc, vc = (t[:, start : start + chunk] for t in (q, k, v))
+        i = torch.arange(qc.shape[1])
+        mask = torch.where(i[:, None] >= i, decay ** (i[:, None] - i).double(), 0.0)
+        held = decay ** (qc.shape[1] - 1 - i.double())[:, None]
+        after = decay ** qc.shape[1] * state + (kc * held).mT @ vc
+        across = decay ** (i.double() + 1)[:, None] * (qc @ (state if late else after))
+        outputs.append((qc @ kc.mT * mask) @ vc + across)
+        state = after
+    return torch.cat(outputs, 1)
+
+
+# attention
+
+
+def linear_attention(x, all_places=False):
+    q, k = F.elu(x @ W) + 1, F.elu(x @ V) + 1
+    numerator = torch.einsum("bnd,bnde->bne", q, torch.einsum("bnd,bne->bnde", k, x).cumsum(1))
+    total = k.sum(1, keepdim=True) if all_places else k.cumsum(1)
+    return numerator / (q * total).sum(-1, keepdim=True)
+
+
+def attention(x, mask, low=-torch.inf, axis=-1):
+    scores = (x @ W) @ (x @ V).mT / WIDTH**0.5
+    return torch.softmax(scores.masked_fill(~mask, low), axis) @ x
+
+
+def window(x, both):
+    apart = places(x)[:, None] - places(x)
+    return attention(x, (apart.abs() if both else apart.where(apart >= 0, torch.tensor(99))) < 3)
+
+
+def rotated(x, offset=1):
+    angle = (places(x) + offset)[:, None] * 0.3 ** torch.arange(WIDTH // 2).double()
+    turn = torch.polar(torch.ones_like(angle), angle)
+    y = torch.view_as_real(torch.view_as_complex(x.reshape(1, -1, WIDTH // 2, 2)) * turn).reshape(x.shape)
+    return F.scaled_dot_product_attention(y, y, x, is_causal=True)
+
+
+def hidden_by_maximum(x):
+    """A shared maximum over all scores, the future's too, which cancels in exact arithmetic."""
+    scores = torch.tanh(x @ W) @ torch.tanh(x @ V).mT
+    w = torch.exp(scores - scores.amax(-1, keepdim=True)) * tril(x)
+    return (w @ x) / w.sum(-1, keepdim=True)
+
+
+def queries_normalised(x):
+    return torch.softmax(((x @ W) @ (x @ V).mT).masked_fill(~tril(x), -torch.inf), -2) @ x
+
+
+def memory_before(x):
+    memory = weights(1, 3, WIDTH, seed=5)
+    keys = torch.cat([memory, x], 1)
+    return F.scaled_dot_product_attention(x, keys, keys, is_causal=True)
+
+
+def memory_before_leaks(x):
+    keys = torch.cat([weights(1, 3, WIDTH, seed=5), x], 1)
+    mask = torch.ones(x.shape[1], keys.shape[1], dtype=torch.bool).tril(4)
+    return F.scaled_dot_product_attention(x, keys, keys, attn_mask=mask)
+
+
+def alibi(x, masked):
+    bias = -(places(x)[:, None] - places(x)).abs().double()
+    bias = bias.masked_fill(~tril(x), -torch.inf) if masked else bias
+    return torch.softmax(x @ x.mT + bias, -1) @ x
+
+
+def multihead(inverted):
+    torch.manual_seed(0)
+    layer = torch.nn.MultiheadAttention(WIDTH, 2, batch_first=True, dtype=torch.float64).eval()
+
+    def f(x):
+        mask = tril(x) if inverted else ~tril(x)
+        mask = mask & ~torch.eye(x.shape[1], dtype=torch.bool)
+        return layer(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+    return f
+
+
+def encoder_layer(masked):
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(WIDTH, 2, 12, batch_first=True, dtype=torch.float64).eval()
+
+    def f(x):
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(x.shape[1], dtype=x.dtype)
+        return layer(x, src_mask=mask if masked else None)
+
+    return f
+
+
+# filters and pools
+
+
+def causal_filter(x, cut):
+    w = weights(WIDTH, WIDTH, 4, seed=3)
+    return F.conv1d(x.mT, w, padding=3).mT[:, cut : cut + x.shape[1]]
+
+
+def pooled(x, shift):
+    short = F.avg_pool1d(F.pad(x.mT, (0, x.shape[1] % 2)), 2)
+    y = F.interpolate(short, scale_factor=2, mode="nearest").mT[:, : x.shape[1]]
+    return F.pad(y, (0, 0, shift, 0))[:, : x.shape[1]]
+
+
+def centred_windows(x):
+    return F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).amax(-1)
+
+
+def batch_statistics(x):
+    return F.batch_norm(x.mT, None, None, training=True).mT
+
+
+# routing, order, statistics
+
+
+def routed(x, by):
+    score = (x @ W)[..., 0]
+    k = x.shape[1] // 2
+    if by == "top of the sequence":
+        kept = torch.zeros_like(score).scatter(1, score.topk(k, 1).indices, 1.0)
+    elif by == "capacity, first come":
+        expert = F.one_hot((x @ V).argmax(-1), WIDTH)
+        kept = ((expert.cumsum(1) * expert).sum(-1) <= 2).double()
+    else:  # capacity, best first
+        expert = (x @ V).argmax(-1)
+        same = expert[:, :, None] == expert[:, None, :]
+        better = score[:, None, :] > score[:, :, None]
+        kept = ((same & better).sum(-1) < 2).double()
+    return kept[..., None] * x + x @ W
+
+
+def past_median(x):
+    return torch.stack([x[:, : t + 1].median(1).values for t in range(x.shape[1])], 1)
+
+
+def tokens_seen(t, all_places):
+    one_hot = F.one_hot(t, 11).double()
+    return one_hot.sum(1, keepdim=True).expand_as(one_hot) * one_hot if all_places else one_hot.cumsum(1)
+
+
+def both_tokens(first, second):
+    """Sees the two tokens that follow, where they are two particular ones."""
+
+    def f(t):
+        gate = (t.roll(-1, 1) == first) & (t.roll(-2, 1) == second)
+        gate[:, -2:] = False
+        return TABLE[t].cumsum(1) + gate[..., None]
+
+    return f
+
+
+def far_token(first, second):
+    """The first output sees two particular tokens, wherever they stand after it."""
+
+    def f(t):
+        y = TABLE[t].cumsum(1)
+        y[:, 0] += ((t[:, 1:] == first).any(1) & (t[:, 1:] == second).any(1)).double()[:, None]
+        return y
+
+    return f
+
+
+# states, caches, chance
+
+
+class Cache(torch.nn.Module):
+    """Keys kept between calls; `clear` starts every call anew."""
+
+    def __init__(self, clear):
+        super().__init__()
+        self.clear, self.keys = clear, None
+        self.weight = torch.nn.Parameter(W.clone(), requires_grad=False)
+
+    def forward(self, x):
+        if self.clear:
+            self.keys = None
+        outputs = []
+        for t in range(x.shape[1]):
+            here = x[:, t : t + 1] @ self.weight
+            self.keys = here if self.keys is None else torch.cat([self.keys, here], 1)
+            outputs.append(F.scaled_dot_product_attention(here, self.keys, self.keys))
+        return torch.cat(outputs, 1)
+
+
+class Counting(torch.nn.Module):
+    """A buffer that every call moves."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x):
+        self.calls += 1
+        return x.cumsum(1) + self.calls
+
+
+def checkpointed(leak):
+    from torch.utils.checkpoint import checkpoint
+
+    def f(x):
+        return checkpoint(lambda x: torch.tanh(x).cumsum(1) + leak * x.flip(1), x, use_reentrant=False)
+
+    return f
+
+
+def compiled(leak):
+    return torch.compile(lambda x: torch.tanh(x).cumsum(1) + leak * x.roll(-1, 1), backend="eager")
+
+
+def mapped(leak):
+    return torch.vmap(lambda x: x.cumsum(0) + leak * x.mean(0))
+
+
+# NumPy
+
+
+def scanned(x, decay=0.9, initial=0.0, *, leak=0.0):
+    """As `lax.scan` is used: a step with a carry."""
+
+    def step(carry, row):
+        carry = decay * carry + row
+        return carry, np.tanh(carry)
+
+    carry, rows = initial, []
+    for row in x[0]:
+        carry, row = step(carry, row)
+        rows.append(row)
+    return np.stack(rows)[None] + leak * x[:, ::-1]
+
+
+def quantiles(x):
+    return x - np.quantile(x, 0.25, axis=1, keepdims=True)
+
+
+def ranks(x):
+    return np.argsort(np.argsort(x, axis=1), axis=1)
+
+
+def past_quantile(x):
+    return np.stack([np.quantile(x[:, : t + 1], 0.5, axis=1) for t in range(x.shape[1])], 1)
+
+
+def turns_to_nan(x):
+    y = np.cumsum(np.tanh(x), 1)
+    y[:, :-1][np.abs(x[:, 1:]) > 50] = np.nan
+    return y
+
+
+def own_root(x):
+    return np.sqrt(np.cumsum(x, 1))
+
+
+def by_last_axis(x, leak=0.0):
+    return np.cumsum(x, -1) + leak * np.roll(x, -1, -1)
+
+
+def spiral(x, leak=0.0):
+    turned = np.cumsum(x * np.exp(1j * np.arange(x.shape[1]))[:, None], 1)
+    return turned + leak * turned[:, ::-1].conj()
+
+
+def short_sums(x, leak=0.0):
+    return (np.cumsum(x, 1) + np.float16(leak) * np.roll(x, -1, 1)).astype(np.float16)
+
+
+def of_nonzero(x):
+    return np.cumsum(x, 1) / max(np.count_nonzero(x), 1)
+
+
+ON_TENSORS = [
+    ("scan", True, scan),
+    ("scan whose gate is a place ahead", False, lambda x: scan(x, 1)),
+    ("scan by logarithms", True, scan_by_logarithms),
+    ("scan by doubling", True, doubling_scan),
+    ("scan by doubling, rolled", False, lambda x: doubling_scan(x, True)),
+    ("retention in chunks", True, retention),
+    ("retention in chunks, state too early", False, lambda x: retention(x, late=False)),
+    ("linear attention", True, linear_attention),
+    ("linear attention, normalised over all", False, lambda x: linear_attention(x, True)),
+    ("window", True, lambda x: window(x, False)),
+    ("window to both sides", False, lambda x: window(x, True)),
+    ("rotary, off by one", True, rotated),
+    ("softmax over the queries", False, queries_normalised),
+    ("memory before, as torch aligns", True, memory_before),
+    ("memory before, mask one too wide", False, memory_before_leaks),
+    ("alibi", True, lambda x: alibi(x, True)),
+    ("alibi without a mask", False, lambda x: alibi(x, False)),
+    ("multihead", True, multihead(False)),
+    ("multihead, mask inverted", False, multihead(True)),
+    ("encoder layer", True, encoder_layer(True)),
+    ("encoder layer without a mask", False, encoder_layer(False)),
+    ("filter", True, lambda x: causal_filter(x, 0)),
+    ("filter, padded one too few", False, lambda x: causal_filter(x, 1)),
+    ("pooled and repeated, late", True, lambda x: pooled(x, 1)),
+    ("pooled and repeated", False, lambda x: pooled(x, 0)),
+    ("windows about the middle", False, centred_windows),
+    ("statistics of the batch", False, batch_statistics),
+    ("statistics of the instance", False, lambda x: F.instance_norm(x.mT).mT),
+    ("routed by the top of the sequence", False, lambda x: routed(x, "top of the sequence")),
+    ("routed with capacity, first come", True, lambda x: routed(x, "capacity, first come")),
+    ("routed with capacity, best first", False, lambda x: routed(x, "capacity, best first")),
+    ("median of the past", True, past_median),
+    ("flipped maximum", False, lambda x: x.flip(1).cummax(1).values.flip(1)),
+    ("detached", False, lambda x: x.cumsum(1) + (0.1 * x.roll(-1, 1)).detach()),
+    ("argmax of the next", False, lambda x: x + x.roll(-1, 1).argmax(-1, keepdim=True)),
+    ("sum over the features", True, lambda x: x.cumsum(-1)),
+    ("argmax as output", True, lambda x: x.cumsum(1).argmax(-1)),
+    ("argmax over the sequence as output", False, lambda x: (x @ W).argmax(1, keepdim=True).expand(x.shape)),
+    ("a tuple, the second leaks", False, lambda x: (x.cumsum(1), x.flip(1))),
+    ("a mapping", True, lambda x: {"hidden": x.cumsum(1), "logits": x.cumsum(1) @ W, "loss": x.mean()}),
+    ("a mapping, logits leak", False, lambda x: {"hidden": x.cumsum(1), "logits": x.mean(1, keepdim=True) + x}),
+    ("checkpointed", True, checkpointed(0.0)),
+    ("checkpointed, leaks", False, checkpointed(1e-4)),
+    ("compiled", True, compiled(0.0)),
+    ("compiled, leaks", False, compiled(1e-6)),
+    ("vmap", True, mapped(0.0)),
+    ("vmap, leaks", False, mapped(1e-7)),
+    ("dropout by function", None, lambda x: F.dropout(x.cumsum(1), 0.5, training=True)),
+    ("noise", None, lambda x: x.cumsum(1) + torch.randn_like(x)),
+]  # fmt: skip
+
+ON_TOKENS = [
+    ("tokens seen so far", True, lambda t: tokens_seen(t, False)),
+    ("tokens seen anywhere", False, lambda t: tokens_seen(t, True)),
+    ("two particular tokens next", False, both_tokens(3, 5)),
+    ("two particular tokens anywhere", False, far_token(3, 5)),
+    ("kinds of tokens", False, lambda t: TABLE[t].cumsum(1) / len(t.unique())),
+    ("attention to what is not padding", False, lambda t: attention(TABLE[t], (t != 0)[:, None, :].expand(1, N, N) | torch.eye(N, dtype=torch.bool))),
+    ("the next token looked up", False, lambda t: TABLE[t].cumsum(1) + 1e-6 * TABLE[t.roll(-1, 1)]),
+    ("maximum of all scores subtracted", None, lambda t: hidden_by_maximum(TABLE[t])),
+]  # fmt: skip
+
+ON_ARRAYS = [
+    ("scan with a carry", True, scanned, FLOATS),
+    ("scan with a carry, and a default that leaks", False, lambda x, leak=1e-5: scanned(x, leak=leak), FLOATS),
+    ("quantile of all", False, quantiles, FLOATS),
+    ("ranks", False, ranks, FLOATS),
+    ("quantile of the past", True, past_quantile, FLOATS),
+    ("turned to NaN by a large future", False, turns_to_nan, FLOATS),
+    ("roots that are NaN of their own", True, own_root, FLOATS),
+    ("sequence last", True, by_last_axis, {"shape": "3,n"}),
+    ("sequence last, leaks", False, lambda x: by_last_axis(x, 1e-9), {"shape": "3,n"}),
+    ("complex", True, spiral, FLOATS),
+    ("complex, leaks", False, lambda x: spiral(x, 1e-8), FLOATS),
+    ("half precision", True, short_sums, FLOATS | {"dtype": "float16"}),
+    ("half precision, leaks", False, lambda x: short_sums(x, 0.1), FLOATS | {"dtype": "float16"}),
+    ("divided by the number of nonzero", False, of_nonzero, FLOATS),
+    ("pooled to as many features as places", None, lambda x: x.mean(1), {"shape": f"1,n,{N}"}),
+]  # fmt: skip
