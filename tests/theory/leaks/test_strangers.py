@@ -6,7 +6,15 @@ pytest.importorskip("torch")
 
 from monarch_theory.leaks import check_callable
 from tests.theory.leaks.strangers import (
-    FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, WIDTH, Cache, Counting, Mapped, N,
+    FLOATS,
+    ON_ARRAYS,
+    ON_TENSORS,
+    ON_TOKENS,
+    TOKENS,
+    Cache,
+    Counting,
+    Mapped,
+    N,
 )  # fmt: skip
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
