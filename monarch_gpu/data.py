@@ -330,6 +330,17 @@ class Images(Task):
     held_back: tuple[np.ndarray, np.ndarray]
     digest: str = ""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.training[0].shape[1:]
+        return height, width
+
+    @property
+    def labels(self) -> int:
+        """How many labels there are: one more than the largest."""
+        return 1 + max(int(labels.max(initial=0)) for _, labels in (self.training, self.held_back))
+
     def batch(self, rng: np.random.Generator, size: int, validation: bool = False) -> Batch:
         images, labels = self.held_back if validation else self.training
         return as_batch(images, labels, rng.integers(len(labels), size=size))
@@ -358,8 +369,14 @@ def images_of(folder: Path) -> Images:
         if images.ndim != 3 or labels.shape != images.shape[:1]:
             got = f"{images.shape} and {labels.shape}"
             raise ValueError(f"{folder}: expected images (count, height, width) and labels (count,), got {got}")
+        if not images.size:
+            raise ValueError(f"{folder}: expected images in {part}-images-idx3-ubyte, got none")
         parts.append((images, labels))
     training, held_back = parts
+    if training[0].shape[1:] != held_back[0].shape[1:]:
+        raise ValueError(
+            f"{folder}: expected images of one size, got {training[0].shape[1:]}, {held_back[0].shape[1:]}"
+        )
     digests = b"".join(sha256(array.tobytes()).digest() for part in parts for array in part)
     return Images(training, held_back, sha256(digests).hexdigest())
 

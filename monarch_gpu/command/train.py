@@ -20,7 +20,7 @@ from monarch_theory.command.progress import Advance, progress
 
 if TYPE_CHECKING:
     from monarch_gpu.configs import Config
-    from monarch_gpu.data import Task
+    from monarch_gpu.data import Images, Task
     from monarch_gpu.pretrained import Pretrained
     from monarch_gpu.tokenizer import Tokenizer
     from monarch_gpu.train import Curve, Training
@@ -36,7 +36,10 @@ def train(
     architecture: str = typer.Option("monarch-mixer", help="monarch-mixer, or transformer for the baseline."),
     out: str = typer.Option("", help="Directory of the checkpoint; a run that is there is resumed. Default: in runs/."),
     data: Annotated[
-        Path | None, typer.Option(help="Text: a file or a directory. With --finetune bert: labelled lines of JSON.")
+        Path | None,
+        typer.Option(
+            help="Text: a file or a directory. Of vit: IDX images. With --finetune bert: labelled lines of JSON."
+        ),
     ] = None,
     validation: Annotated[
         Path | None, typer.Option(help="The same, for validation. Default: a tenth of --data is held back.")
@@ -57,7 +60,7 @@ def train(
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
     as_json: bool = typer.Option(False, "--json", help="Print the curve, or the evaluation, as one JSON object."),
 ) -> None:
-    """Train a model: gpt and bert on text, by default the source of Python's standard library, vit on digits.
+    """Train a model: gpt and bert on text, by default Python's standard library, vit on images, by default digits.
 
     Fine-tune a classifier: monarch train bert --finetune MODEL --data labelled.jsonl, of lines {"text": …, "label": …}
     or {"input_ids": […], "label": …}; its tokenizer is the one beside MODEL. When done, --out holds the checkpoint, and
@@ -145,8 +148,9 @@ class Given:
                 raise ValueError(f"{name}: expected --data with it, got none")
         if task and data is not None:
             raise ValueError("task: expected no --data with it, got a path")
-        if model == "vit" and data is not None:
-            raise ValueError("data: expected no data for vit, which learns digits, got a path")
+        for name, value in (("validation", validation), ("tokenizer", tokenizer), ("finetune", finetune)):
+            if model == "vit" and value is not None:
+                raise ValueError(f"{name}: expected none for vit, got {value}")
 
     def all(self) -> tuple[Config, Task | None, Pretrained | None]:
         """Configuration, task (None for the usual one), and the model to start from."""
@@ -156,6 +160,8 @@ class Given:
             return *made_up(self.task, configuration(self.model, self.preset, self.architecture)), None
         if self.data is None:
             return configuration(self.model, self.preset, self.architecture), None, None
+        if self.model == "vit":
+            return *self.images(configuration(self.model, self.preset, self.architecture)), None
         if self.finetune is None:
             tokenizer = self.read_tokenizer()
             config = configuration(self.model, self.preset, self.architecture)
@@ -177,7 +183,9 @@ class Given:
         """What an evaluation runs over, in words."""
         if self.task:
             return f"the validation set of {self.task}"
-        return "what is held back of the usual data" if self.data is None else f"all of {self.data}"
+        if self.data is None:
+            return "what is held back of the usual data"
+        return f"the test images of {self.data}" if self.model == "vit" else f"all of {self.data}"
 
     def tokenizer_file(self) -> Path | None:
         """The tokenizer's file: the one asked for, or the one beside the model to start from."""
@@ -203,6 +211,34 @@ class Given:
             raise ValueError(f"{self.tokenizer_file()}: expected a token [MASK] or <mask>, got none")
         return text_of(config, corpus, tokenizer.vocabulary, tokenizer.mask)
 
+    def images(self, config: Config) -> tuple[Config, Task]:
+        """A folder of images as a task; a preset by name is made for images of their size and number of labels."""
+        from monarch_gpu.configs import ViTConfig
+        from monarch_gpu.data import images_of
+
+        assert self.data is not None and isinstance(config, ViTConfig)
+        task = images_of(self.data)
+        height, width = task.size
+        if self.preset.endswith(".json"):
+            fit_images(config, task)
+            return config, task
+        if height != width or height % config.patch_size:
+            raise ValueError(f"data: expected square images in patches of {config.patch_size}, got {height}×{width}")
+        patches = (height // config.patch_size) ** 2
+        made = replace(
+            config, image_size=height, max_position_embeddings=patches, num_channels=1, num_labels=task.labels
+        )
+        return made, task
+
+    def images_for(self, config: Config) -> Task:
+        """The folder of images as a task for a model that is there."""
+        from monarch_gpu.data import images_of
+
+        assert self.data is not None
+        task = images_of(self.data)
+        fit_images(config, task)
+        return task
+
     def labelled(self, config: Any, names: tuple[str, ...] = (), all_held_back: bool = False) -> Any:
         """The labelled lines as a task."""
         from monarch_gpu.data import labelled_of
@@ -219,6 +255,17 @@ class Given:
                 raise ValueError("tokenizer: expected --tokenizer FILE, or one beside the model, got none")
             tokenizer = BYTES
         return labelled_of(config, entries, tokenizer, held, names, all_held_back)
+
+
+def fit_images(config: Config, task: Images) -> None:
+    """Refuse images that the model is not for."""
+    from monarch_gpu.configs import ViTConfig
+
+    assert isinstance(config, ViTConfig)
+    (height, width), size = task.size, config.image_size
+    if (height, width, 1) != (size, size, config.num_channels) or task.labels > config.num_labels:
+        wanted = f"{size}×{size} images, {config.num_channels} channels, at most {config.num_labels} labels"
+        raise ValueError(f"data: expected {wanted}, got {height}×{width}, 1 channel, {task.labels} labels")
 
 
 def configuration(model: str, preset: str, architecture: str) -> Config:
@@ -294,6 +341,8 @@ def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) ->
         task: Task = made_up(given.task, config)[1]
     elif given.data is None:
         task = task_of(config)
+    elif given.model == "vit":
+        task = given.images_for(config)
     elif getattr(config, "head", "") == "classification":
         task = given.labelled(config, label_names(directory, config.num_labels), all_held_back=True)
     else:

@@ -242,7 +242,8 @@ def test_bad_data_are_named(here, tmp_path):
         ([*gpt, "--data", tmp_path / "binary"], "binary: expected text in UTF-8"),
         ([*gpt, "--validation", tmp_path / "short"], "validation: expected --data with it"),
         ([*gpt, "--data", here / "text", "--validation", tmp_path / "short"], "tokens held back for validation, got 5"),
-        (["vit", "--data", here / "text", *out], "data: expected no data for vit"),
+        (["vit", "--data", here / "text", *out], "train-images-idx3-ubyte: "),
+        (["vit", "--data", here / "text", "--tokenizer", tmp_path / "none", *out], "tokenizer: expected none for vit"),
         ([*gpt, "--data", here / "text", "--tokenizer", tmp_path / "none"], "expected a tokenizer's file, got none"),
         (["gpt", "--finetune", here / "encoder", "--data", here / "text"], "finetune: expected a gpt, got a bert"),
         ([*tune, "--data", tmp_path / "unlabelled"], "text 1: label: expected an integer of at least 0, got None"),
@@ -257,3 +258,18 @@ def test_bad_data_are_named(here, tmp_path):
         (["gpt", "--evaluate", "--out", here / "encoder"], "out: expected a gpt, got a bert"),
     ):
         assert message in told(*arguments), message
+
+
+def test_a_folder_of_images_trains_a_vit_of_their_size(tmp_path):
+    from idx_files import write_images
+
+    images = tmp_path / "images"
+    images.mkdir()
+    write_images(images, 6, 6)
+    out = ["vit", "--data", images, "--out", tmp_path / "out"]
+    assert "validation loss" in run("train", *out, "--steps", "2", "--batch", "2").output
+    assert "accuracy" in run("train", *out, "--evaluate", "--batch", "2").output
+    write_images(images, 8, 8)
+    assert "data: expected 6×6 images" in told(*out, "--evaluate")
+    write_images(images, 6, 5)
+    assert "data: expected square images in patches of 2, got 6×5" in told(*out, "--steps", "2")

@@ -8,21 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from idx_files import idx, write_images  # noqa: E402
+
 from monarch_gpu.data import images_of  # noqa: E402
-
-
-def idx(array: np.ndarray) -> bytes:
-    axes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return bytes([0, 0, 8, array.ndim]) + axes + array.tobytes()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 7), ("t10k", 3)):
-        pixels, labels = rng.integers(256, size=(count, 4, 5), dtype=np.uint8), np.arange(count, dtype=np.uint8)
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(pixels))
-        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+    write_images(tmp_path, 4, 5)
     return tmp_path
 
 
