@@ -33,10 +33,12 @@ extensions = [
     "mathml",
     "notebooks",
     "play",
+    "printed",
     "proof_statements",
     "reference_pages",
+    "slides",
 ]
-exclude_patterns = ["_build", "_extensions", "play/*"]
+exclude_patterns = ["_build", "_extensions", "play/*", "slides/*"]
 
 html_theme = "furo"
 html_title = "Monarch Mixer toolkit"

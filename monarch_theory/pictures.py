@@ -29,7 +29,9 @@ __all__ = [
     "RED",
     "block_diagonal",
     "causality",
+    "coloured",
     "digit_paths",
+    "draw_mask",
     "factors",
     "mask",
     "matrices",
@@ -173,7 +175,12 @@ def staircase(monarch: Monarch, n: int | None = None, title: str = "degrees of t
 
 
 def coloured(present: np.ndarray) -> np.ndarray:
-    """0 where nothing arrives, 1 where a past or present input does, 2 where a future one does."""
+    """0 where nothing arrives, 1 where a past or present input does, 2 where a future one does.
+
+    >>> coloured(np.array([[True, True], [False, True]]))
+    array([[1, 2],
+           [0, 1]])
+    """
     future = np.triu(np.ones(present.shape, dtype=bool), k=1)
     return np.where(present, np.where(future, 2, 1), 0)
 
@@ -198,7 +205,13 @@ def causality(named: dict[str, MonarchOperator] | MonarchOperator, height: float
 
 
 def draw_mask(axis: Axes, mask: np.ndarray, title: str = "") -> None:
-    """One mask of 0, 1, 2: nothing, allowed, a leak."""
+    """One mask of 0, 1, 2: nothing, allowed, a leak; output i down, input j across.
+
+    >>> _, axis = subplots(figsize=(2, 2))
+    >>> draw_mask(axis, np.tri(3), "causal")
+    >>> axis.get_title()
+    'causal'
+    """
     from matplotlib.colors import ListedColormap
 
     axis.imshow(mask, cmap=ListedColormap(["#ffffff", BLUE, RED]), vmin=0, vmax=2)

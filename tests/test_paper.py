@@ -28,6 +28,20 @@ def test_it_is_two_pages_with_the_sections_the_journal_asks_for():
     assert "State of the field" in sections and sections[-1] == "References"
 
 
+def test_it_is_built_and_two_pages(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
+    for module in ("sphinx", "markdown_it", "pybtex", "latex2mathml", "playwright"):
+        pytest.importorskip(module, reason="needs the documentation tools: pip install '.[docs]'")
+    import printed
+
+    page = printed.paper()
+    assert "[@" not in page and page.count("<li>") == len(set(re.findall(r"@([\w-]+)", BODY)))
+    if printed.chromium() is None:
+        pytest.skip("it is built, and not printed: needs the Debian package `chromium`")
+    (tmp_path / "paper.html").write_text(page, encoding="utf-8")
+    assert printed.printed(tmp_path / "paper.html", tmp_path / "paper.pdf") == 2
+
+
 def test_every_citation_resolves():
     entries = set(re.findall(r"^@\w+\{([\w-]+),$", (ROOT / "docs" / "references.bib").read_text(), flags=re.MULTILINE))
     cited = set(re.findall(r"@([\w-]+)", BODY))

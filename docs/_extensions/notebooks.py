@@ -108,7 +108,7 @@ def citations(found: re.Match[str]) -> str:
 def citation(entry: Entry) -> str:
     """Names and year, linked to the paper where it has an address."""
     names = [" ".join(person.last_names).replace("{\\'e}", "é") for person in entry.persons["author"]]
-    short = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    short = f"{names[0]} et al." if len(names) > 2 or "others" in names else " and ".join(names)
     text = f"{short} {entry.fields['year']}"
     if "eprint" in entry.fields:
         return f"[{text}](https://arxiv.org/abs/{entry.fields['eprint']})"

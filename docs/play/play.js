@@ -91,8 +91,6 @@ function fromAddress() {
 
 /* ---- pictures --------------------------------------------------------------------------------------------------- */
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
 function hue(value) {
   if (value === 0) return colour("--blank");
   return `hsl(${((360 * shown.F.logarithm[value]) / (shown.q - 1) + 215) % 360} 62% 60%)`;
@@ -103,46 +101,6 @@ const asPower = (value) => {
   const log = shown.F.logarithm[value];
   return value !== 0 && log % step === 0 ? ` = ω^${log / step}` : "";
 };
-
-/* A matrix on a canvas: `at` gives colours, `read` the sentence for the cell that the arrow keys or the pointer are at. */
-function draw(canvas, rows, columns, at, read, output) {
-  const scale = Math.max(1, Math.floor(512 / Math.max(rows, columns)));
-  [canvas.width, canvas.height] = [columns * scale, rows * scale];
-  const pen = canvas.getContext("2d");
-  const gap = scale >= 12 ? 1 : 0;
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      pen.fillStyle = at(i, j);
-      pen.fillRect(j * scale, i * scale, scale - gap, scale - gap);
-    }
-  }
-  const cursor = canvas.cursor && canvas.cursor[0] < rows && canvas.cursor[1] < columns ? canvas.cursor : null;
-  canvas.cursor = cursor ?? [0, 0];
-  if (cursor && document.activeElement === canvas) {
-    pen.strokeStyle = colour("--gold");
-    pen.lineWidth = Math.max(2, scale / 8);
-    pen.strokeRect(cursor[1] * scale, cursor[0] * scale, scale, scale);
-  }
-  const move = (i, j) => {
-    canvas.cursor = [Math.min(Math.max(i, 0), rows - 1), Math.min(Math.max(j, 0), columns - 1)];
-    output.textContent = read(...canvas.cursor);
-    draw(canvas, rows, columns, at, read, output);
-  };
-  canvas.onkeydown = (event) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    move(canvas.cursor[0] + step[0], canvas.cursor[1] + step[1]);
-  };
-  canvas.onpointermove = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const i = Math.floor(((event.clientY - box.top) / box.height) * rows);
-    const j = Math.floor(((event.clientX - box.left) / box.width) * columns);
-    if (i >= 0 && j >= 0 && i < rows && j < columns) output.textContent = read(i, j);
-  };
-  canvas.onfocus = () => move(...canvas.cursor);
-  canvas.onblur = () => draw(canvas, rows, columns, at, read, output);
-}
 
 function showDense() {
   const { N, matrix } = shown;

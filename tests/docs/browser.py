@@ -95,3 +95,40 @@ def complaints(browser: Any, address: str, name: str) -> list[str]:
             found.append(f"{excess} px too wide at {width}")
     page.close()
     return [f"{name}: {complaint}" for complaint in found]
+
+
+TOO_TALL = """
+async () => {
+  const found = [];
+  for (const slide of Reveal.getSlides()) {
+    const { h, v } = Reveal.getIndices(slide);
+    Reveal.slide(h, v);
+    await new Promise((done) => requestAnimationFrame(done));
+    const { width, height } = Reveal.getConfig();
+    if (slide.scrollHeight > height || slide.scrollWidth > width) {
+      const words = slide.textContent.trim().slice(0, 40);
+      found.push(`slide ${h}.${v} is ${slide.scrollWidth} by ${slide.scrollHeight}: ${words}`);
+    }
+    for (const image of slide.querySelectorAll("img")) {
+      if (!image.complete || !image.naturalWidth) found.push(`slide ${h}.${v} misses ${image.getAttribute("src")}`);
+      if (!image.alt.trim()) found.push(`slide ${h}.${v}: no alternative text`);
+    }
+  }
+  return found;
+}
+"""
+"""Slides that do not fit, and pictures that are not there."""
+
+
+def deck_complaints(browser: Any, file: Path) -> list[str]:
+    """Everything wrong with a deck that is opened from its folder, with no network."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith(("file:", "data:")) or found.append(f"asks {asked.url}"))
+    page.goto(file.resolve().as_uri(), wait_until="load")
+    page.wait_for_function("Reveal.isReady()")
+    found += page.evaluate(TOO_TALL)
+    page.close()
+    return [f"{file.name}: {complaint}" for complaint in found]

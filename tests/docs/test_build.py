@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browser import CHROMIUM, complaints, served
+from browser import CHROMIUM, complaints, deck_complaints, served
 
 DOCS = Path(__file__).parents[2] / "docs"
 for module in ("sphinx", "furo", "myst_nb", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
     pytest.importorskip(module, reason="needs the documentation tools: pip install '.[docs]'")
 pytest.importorskip("torch", reason="the lesson on the M2 layer runs torch")
+
+from printed import sides  # noqa: E402
 
 
 def sphinx(*options: str, source: Path = DOCS) -> None:
@@ -71,26 +73,24 @@ def loaded_from_outside(pages: dict[Path, Page]) -> list[tuple[str, str]]:
 
 
 def read_by_a_browser(folder: Path) -> list[str]:
-    """What Chromium has against any page written by hand, and against a few of the others."""
+    """What Chromium has against any page but those of modules, of which it reads two, and against any deck."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
     if CHROMIUM is None:
         pytest.skip("all but what a browser sees was checked: needs the Debian package `chromium`")
     names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.html"))]
-    by_hand = [
-        name for name in names if not re.match("_static|_modules|play/|gallery/|reference/(generated|proofs)", name)
-    ]
-    others = ["reference/generated/monarch_theory.monarch.html", "reference/proofs/index.html", "gallery/index.html"]
+    own = [name for name in names if not re.match(r"_static|_modules|play/|slides/|reference/generated", name)]
+    others = ["reference/generated/monarch_theory.monarch.html", "reference/generated/monarch_theory.gallery.html"]
+    decks = sorted((folder / "slides").glob("*.html"))
     with served(folder) as address, playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        found = [complaint for name in by_hand + others for complaint in complaints(chromium, address, name)]
+        found = [complaint for name in own + others for complaint in complaints(chromium, address, name)]
         for words in ("causality", "convolution"):
             first = first_result(chromium, address, words)
             found += [] if first.startswith("lessons/") else [f"a search for {words} finds {first} before any lesson"]
-        sheet = chromium.new_page()
-        sheet.goto(f"{address}/cheat-sheet.html")
-        sides = len(re.findall(rb"/Type\s*/Page\b(?!s)", sheet.pdf(prefer_css_page_size=True)))
-        found += [] if sides <= 2 else [f"the cheat sheet prints on {sides} pages"]
+        found += [complaint for deck in decks for complaint in deck_complaints(chromium, deck)]
         chromium.close()
+    for file in ("cheat-sheet.pdf", "paper.pdf"):
+        found += [] if sides((folder / file).read_bytes()) == 2 else [f"{file} is not two pages"]
     return found
 
 
@@ -120,6 +120,8 @@ def test_the_documentation(tmp_path: Path) -> None:
     assert set(lessons) == {file.stem for file in (DOCS / "lessons").glob("*.md")} - {"index"}
     assert all(page.equations > 5 for page in lessons.values())
     assert all(f"../notebooks/{name}.ipynb" in page.links for name, page in lessons.items())
+    assert all(f"../slides/{name}.html" in page.links for name, page in lessons.items())
+    assert {file.stem for file in (tmp_path / "slides").glob("*.html")} == set(lessons)
     assert all({"../symbols.html", "../glossary.html"} <= set(page.links) for page in lessons.values())
     assert read_by_a_browser(tmp_path) == []
 

@@ -1,6 +1,7 @@
 """What pages say about outputs is checked while they are built, and so are pictures; what changed runs again."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 pytest.importorskip("myst_nb", reason="needs the documentation tools: pip install '.[docs]'")
+
+WRITTEN = ("_build", "generated", "proofs", "commands", "gallery")
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if not set(WRITTEN) & set(page.relative_to(DOCS).parts)]
 
 PAGE = """---
 file_format: mystnb
@@ -75,3 +79,18 @@ def test_pages_that_read_prose_are_run_each_time():
         if page.parent.name not in ("generated", "proofs") and "```{code-cell}" in text:
             reads = '.md").read_text' in text
             assert not reads or "execution_mode: force" in text, page
+
+
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+SILENT = {"how-to/train-a-model.md": 'shell("monarch train gpt --preset tiny --steps 2 --out $RUN")'}
+"""Commands that print nothing but progress."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_what_is_printed_is_expected_and_nothing_is_shown_that_was_not_run(page):
+    text = page.read_text(encoding="utf-8")
+    silent = SILENT.get(str(page.relative_to(DOCS)))
+    for cell in CELL.findall(text):
+        if re.search(r"^ *(print|shell)\(", cell, flags=re.MULTILINE) and not (silent and silent in cell):
+            assert ":expect:" in cell, cell
+    assert "```console" not in text and "\n$ monarch" not in text, "expected shell(…), got output that was copied"

@@ -1,7 +1,8 @@
-"""The page to play with, in a real headless Chromium: Python's own numbers, by keyboard, and on a phone."""
+"""The pages to play with, in a real headless Chromium: Python's own numbers, by keyboard, and on a phone."""
 
 import functools
 import itertools
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def opened(browser: Any, address: str, choice: str = "", width: int = 1000) -> Iterator[Any]:
+def opened(browser: Any, address: str, choice: str = "", width: int = 1000, file: str = "index.html") -> Iterator[Any]:
     """The page with no console message, no error, and no request to another host by the time it is closed."""
     page = browser.new_page(viewport={"width": width, "height": 800})
     complaints: list[str] = []
@@ -54,7 +55,7 @@ def opened(browser: Any, address: str, choice: str = "", width: int = 1000) -> I
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
     page.on("request", lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url))
-    page.goto(f"{address}/index.html#{choice}")
+    page.goto(f"{address}/{file}#{choice}")
     yield page
     page.close()
     assert complaints == []
@@ -223,3 +224,106 @@ def test_the_comparison_can_fail(browser: Any, address: str) -> None:
         numbers = page.evaluate("numbers()")
     numbers["coefficients"][0][0][1] = (numbers["coefficients"][0][0][1] + 1) % numbers["q"]
     assert (operator_of(numbers).M0.dense() != np.array(numbers["matrix"])).any()
+
+
+GRAPHS = [
+    "",
+    "n=8&contract=window&layers=window.0.-_window.1.-",
+    "n=6&contract=causal&layers=causal.0.-_all.1.1",
+    "n=8&contract=causal&layers=ahead.0.-_back.1.-_causal.2.0",
+    "n=4&contract=strict&layers=own.0.-.7310_reversed.1.0_pointwise.0.2",
+    "n=12&contract=blocks&layers=blocks.0.0_blocks.1.-_blocks.2.1",
+    "n=16&contract=causal&layers=pointwise.0.-_back.0.1_back.2.2_window.1.3_causal.4.4_pointwise.5.-",
+]
+
+
+def reached(numbers: dict[str, Any]) -> np.ndarray:
+    """What the last layer may depend on, from the masks and connections alone."""
+    seen = [np.eye(numbers["n"], dtype=bool)]
+    for layer, mask in zip(numbers["choice"]["layers"], numbers["masks"], strict=True):
+        through = np.array(mask, dtype=int) @ seen[layer["reads"]] > 0
+        seen.append(through if layer["adds"] is None else through | seen[layer["adds"]])
+    return seen[-1]
+
+
+@pytest.mark.parametrize("choice", GRAPHS)
+def test_what_may_leak_is_what_the_masks_say(
+    browser: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(browser, address, choice, file="graph.html") as page:
+        numbers = page.evaluate("numbers()")
+        whole = np.array(numbers["whole"])
+        np.testing.assert_array_equal(whole, reached(numbers))
+        np.testing.assert_array_equal(numbers["leaks"], np.argwhere(whole & ~np.array(numbers["allowed"])).tolist())
+        for i, j in np.argwhere(whole)[::3].tolist():  # every way it tells is one that the masks allow
+            steps = page.evaluate(f"way(shown.seen.length - 1, {i}, {j})")
+            assert steps[0] == [len(numbers["masks"]), i] and steps[-1] == [0, j]
+            for (node, to), (before, start) in itertools.pairwise(steps):
+                layer = numbers["choice"]["layers"][node - 1]
+                read = before == layer["reads"] and numbers["masks"][node - 1][to][start]
+                assert read or (before == layer["adds"] and start == to)
+    exec(compile(numbers["python"], "<page>", "exec"), {})
+    printed = capsys.readouterr().out.strip()
+    assert printed.startswith("holds" if not numbers["leaks"] else "may leak")
+    if numbers["leaks"]:
+        i, j = numbers["leaks"][0]
+        assert printed == f"may leak: output {i} may see input {j}, {len(numbers['leaks'])} in all"
+        assert f"output {i} may see input {j}: a leak" in numbers["sentence"]
+
+
+def test_a_graph_is_drawn_by_keyboard(browser: Any, address: str) -> None:
+    with opened(browser, address, "n=4&contract=causal&layers=causal.0.-", file="graph.html") as page:
+        assert page.inner_text("#verdict").startswith("holds")
+        focused = set()
+        for _ in itertools.repeat(None, 20):
+            page.keyboard.press("Tab")
+            focused.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        assert {"n", "contract", "kind-1", "reads-1", "adds-1", "mask-1", "add", "whole", "copy", "python"} <= focused
+        page.focus("#mask-1")
+        for key in ("ArrowRight", "ArrowRight", " "):
+            page.keyboard.press(key)
+        assert page.inner_text("#cell-1") == "output 0 reads position 2 of the input"
+        assert page.inner_text("#verdict").startswith("may leak (causal: j ≤ i): output 0 may see input 2: a leak")
+        assert page.locator("#paths").get_attribute("aria-label") == "The way layer 1 at 0 ← input 2"
+        page.keyboard.press("Enter")
+        assert page.inner_text("#verdict").startswith("holds")
+        page.focus("#add")
+        page.keyboard.press("Enter")
+        assert page.evaluate("choice.layers.length") == 2
+        page.select_option("#kind-2", "reversed")
+        page.select_option("#adds-2", "0")
+        assert page.inner_text("#verdict").startswith("may leak")
+        page.get_by_role("button", name="Remove layer 1").click()
+        assert page.evaluate("choice.layers.map(({ reads, adds }) => [reads, adds])") == [[0, 0]]
+        page.focus("#whole")
+        assert page.inner_text("#whole-cell").startswith("output 0 may see input 0")
+
+
+@pytest.mark.parametrize("file", ["index.html", "graph.html"])
+def test_everything_that_can_be_reached_has_a_name(browser: Any, address: str, file: str) -> None:
+    """What a screen reader says of each control and picture, from the browser's own accessibility tree."""
+    with opened(browser, address, file=file) as page:
+        names = page.evaluate("""() => [...document.querySelectorAll('select, input, button, canvas, svg, [tabindex]')]
+            .map((e) => [e.id, e.getAttribute('aria-label') || (e.labels?.[0] ?? e).textContent.trim()])
+            .filter(([, name]) => !name)""")
+        assert names == []
+        tree = page.locator("body").aria_snapshot()
+        assert not [
+            line for line in tree.splitlines() if re.search(r"- (combobox|button|slider|textbox|spinbutton)$", line)
+        ]
+
+
+@pytest.mark.parametrize(
+    "choice", ["", "n=16&layers=all.0.-_all.1.-_all.2.-_all.3.-_all.4.-_all.5.-", "n=2&layers=own.0.-"]
+)
+def test_a_phone_shows_a_graph_without_scrolling_sideways(browser: Any, address: str, choice: str) -> None:
+    with opened(browser, address, choice, width=320, file="graph.html") as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize(
+    "broken", ["n=99&contract=x&layers=<b>", "layers=own.0.-.zz", "layers=causal.9.9_nothing.0.0", "n=4&layers="]
+)
+def test_a_broken_address_of_a_graph_falls_back(browser: Any, address: str, broken: str) -> None:
+    with opened(browser, address, broken, file="graph.html") as page:
+        assert page.inner_text("#verdict").startswith("holds (causal: j ≤ i)")

@@ -95,6 +95,16 @@ def test_lessons_and_exercises_agree():
         assert f":pyobject: {row.name}\n" in asked[number]
 
 
+@pytest.mark.parametrize("page", sorted(set(LESSONS.glob("*.md")) - {LESSONS / "index.md"}), ids=lambda page: page.stem)
+def test_what_an_answer_by_hand_says_is_checked_below_it(page):
+    """A hidden cell stands below each, and the build asserts what it is expected to print."""
+    exercises = re.split(r"(?=^:{3,}\{admonition\} Exercise)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    by_hand = [text for text in exercises if re.match(r":+\{admonition\} Exercise \d+$", text, flags=re.MULTILINE)]
+    assert by_hand
+    for text in by_hand:
+        assert re.search(r"^```\{code-cell\} ipython3\n:tags: \[hide-cell\]\n:expect: ", text, flags=re.MULTILINE), text
+
+
 def test_there_are_forty_exercises_of_three_kinds():
     text = "\n".join(page.read_text(encoding="utf-8") for page in LESSONS.glob("*.md"))
     kinds = re.findall(r"^:+\{admonition\} Exercise \d+(, to program|, open|)$", text, flags=re.MULTILINE)
