@@ -1,7 +1,6 @@
 """The mutants are faults in what is decided, one each, and not in what is only said."""
 
 import ast
-
 from pathlib import Path
 
 from mutate import SURVIVORS, TARGETS, known, mutants, place
