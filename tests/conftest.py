@@ -1,11 +1,39 @@
-"""What the tests share can be imported by name; and a busy machine is no fault of what is tested on it."""
+"""What the tests share can be imported by name; a busy machine is no fault of what is tested on it; torch at hand."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from zygote import Zygote
+
+from monarch_theory.sandbox.process import Sandbox
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    process = Zygote()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def torch_at_hand(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the sandbox are forked from a process that has imported torch; see `zygote`."""
+    start = Sandbox._start
+
+    def forked(sandbox: Sandbox, reads: int, writes: int) -> Any:
+        if type(sandbox) is not Sandbox:  # kernels, which need the memory of their process as it was
+            return start(sandbox, reads, writes)
+        return zygote.start(reads, writes, sandbox.memory)
+
+    monkeypatch.setattr(Sandbox, "_start", forked)

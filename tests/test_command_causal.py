@@ -153,6 +153,7 @@ def test_vocabulary_is_named(folder):
     assert (report["dtype"], status) == ("int64", 0)
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 @pytest.mark.parametrize(
     ("target", "options", "verdict", "outcome"),
     [
@@ -177,6 +178,7 @@ def test_torch(folder, target, options, verdict, outcome):
     assert (report["verdict"], report["outcome"]) == (verdict, outcome), report
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 def test_zero_parameters_are_named(folder):
     pytest.importorskip("torch")
     report, _ = ask_json(folder, "torch_model.py:Branch", "--shape", "1,n,4", "--n", "16")

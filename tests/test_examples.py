@@ -52,6 +52,7 @@ def test_claim(target, options, verdict):
     assert (report["verdict"], status) == (verdict, ["causal", "not causal", "undecided"].index(verdict)), report
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 @pytest.mark.parametrize(("target", "options", "verdict"), TORCH_CLAIMS)
 def test_torch_claim(target, options, verdict):
     pytest.importorskip("torch")

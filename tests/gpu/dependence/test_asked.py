@@ -22,6 +22,8 @@ from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.proofs import with_proof
 from monarch_theory.sandbox.tracing import entry
 
+pytestmark = pytest.mark.usefixtures("torch_at_hand")
+
 MODELS = '''
 import numpy as np
 import torch

@@ -1,0 +1,165 @@
+"""A process that has torch, and forks for each child of the sandbox: importing torch takes longer than what is asked.
+
+A test that uses the fixture `torch_at_hand` runs user code as before, in a process of its own with the limits and the
+loop of the sandbox; only the start of the process differs. Tests whose subject that is do without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["Forked", "Zygote"]
+
+LARGEST = 1 << 17
+"""Bytes of a message: an environment at most."""
+
+
+class Zygote:
+    """The process, from the tests' side."""
+
+    def __init__(self) -> None:
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-P", __file__, str(theirs.fileno())]
+        self.process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+        theirs.close()
+        self.ended: dict[int, int] = {}
+        self.started: list[int] = []
+
+    def start(self, reads: int, writes: int, memory: float | None) -> Forked:
+        """A child of the sandbox that takes requests from one descriptor and answers on the other."""
+        heard, says = os.pipe()
+        asked = {"memory": memory or 0, "folder": os.getcwd(), "environment": dict(os.environ)}
+        try:
+            socket.send_fds(self.ours, [json.dumps(asked).encode()], [reads, writes, says])
+        finally:
+            os.close(says)
+        while not self.started:
+            self.listen(None)
+        return Forked(self.started.pop(), self, os.fdopen(heard, "rb"))
+
+    def listen(self, seconds: float | None) -> None:
+        """Take in what the process tells within that time: which child it started, and how one ended."""
+        if select.select([self.ours], [], [], seconds)[0]:
+            told = json.loads(self.ours.recv(LARGEST) or b"{}")
+            if not told:
+                raise RuntimeError("the process that forks has ended")
+            if "status" in told:
+                self.ended[told["pid"]] = told["status"]
+            else:
+                self.started.append(told["pid"])
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.ours.close()
+
+
+class Forked:
+    """One child, with what the sandbox asks of a `Popen`."""
+
+    stderr = None
+
+    def __init__(self, pid: int, zygote: Zygote, stdout: IO[bytes]) -> None:
+        self.pid, self.zygote, self.stdout = pid, zygote, stdout
+
+    def poll(self) -> int | None:
+        self.zygote.listen(0)
+        return self.zygote.ended.get(self.pid)
+
+    def wait(self, timeout: float | None = None) -> int:
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.pid not in self.zygote.ended:
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                raise subprocess.TimeoutExpired("a forked child", timeout or 0)
+            self.zygote.listen(left)
+        return self.zygote.ended[self.pid]
+
+
+def main(orders: socket.socket) -> None:
+    """Import what children need, then fork one at each order, and tell how each ended."""
+    preload()
+    wakes, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    while True:
+        ready = select.select([orders, wakes], [], [])[0]
+        if wakes in ready:
+            os.read(wakes, 64)
+            for pid, status in ends():
+                orders.send(json.dumps({"pid": pid, "status": status}).encode())
+        if orders in ready:
+            text, given, _, _ = socket.recv_fds(orders, LARGEST, 3)
+            if not text:
+                return
+            child = os.fork()
+            if not child:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for descriptor in (orders.fileno(), wakes, woken):
+                    os.close(descriptor)
+                become(json.loads(text), *given)
+            os.setpgid(child, child)
+            for descriptor in given:
+                os.close(descriptor)
+            orders.send(json.dumps({"pid": child}).encode())
+
+
+def preload() -> None:
+    """What a child would import: torch, and by one proof of next to nothing what torch itself imports late."""
+    import torch
+
+    from monarch_gpu.dependence.asked import asked
+    from monarch_theory.leaks.contracts import causal
+    from monarch_theory.sandbox import child  # noqa: F401
+
+    layer = torch.nn.Linear(2, 2).double().eval()
+    x = torch.ones(1, 3, 2, dtype=torch.float64)
+    asked(layer, [x], {}, [x], 1, causal(3).as_plain(), False)
+
+
+def ends() -> list[tuple[int, int]]:
+    """Children that ended, with their exit codes, minus the signal where one ended them."""
+    found = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if not pid:
+            return found
+        found.append((pid, os.waitstatus_to_exitcode(status)))
+
+
+def become(asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
+    """Be a child of the sandbox from now on; what user code prints goes where it is heard."""
+    from monarch_theory.sandbox.child import Server
+    from monarch_theory.sandbox.serving import serve
+
+    os.dup2(says, 1)
+    os.dup2(says, 2)
+    os.close(says)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    beside = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:0] = [folder for folder in beside if folder not in sys.path]
+    try:
+        serve(Server(), "the model", [str(reads), str(writes), str(asked["memory"])])
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    main(socket.socket(fileno=int(sys.argv[1])))
