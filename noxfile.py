@@ -38,7 +38,7 @@ def install_coq(session: nox.Session) -> None:
     """Coq and its libraries for the proofs, where we may install; elsewhere their tests skip and say why."""
     if shutil.which("coqc") or not shutil.which("apt-get") or os.geteuid() != 0:
         return
-    libraries = ["libcoq-mathcomp-algebra", "libcoq-mathcomp-multinomials"]
+    libraries = ["libcoq-mathcomp-algebra", "libcoq-mathcomp-multinomials", "libcoq-flocq"]
     install = ["apt-get", "install", "-y", "--no-install-recommends", "coq", *libraries]
     # exit code 100 is apt's for a package index out of reach; every other test still runs
     session.run("apt-get", "update", external=True, success_codes=[0, 100])

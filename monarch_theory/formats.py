@@ -18,6 +18,8 @@ __all__ = [
 class Format:
     """A binary floating-point format.
 
+    Theorem: `proofs/ieee_formats`.
+
     Attributes:
         name: as torch names it.
         precision: bits of the significand, the hidden one included.
@@ -54,7 +56,12 @@ class Format:
     @property
     def underflow(self) -> float:
         """Largest error that rounding to zero may make: hardware may flush subnormals, but not those of float16."""
-        return self.smallest_subnormal if self.exponent_min > -126 else 2.0**self.exponent_min
+        return self.flushed or self.smallest_subnormal
+
+    @property
+    def flushed(self) -> float:
+        """What may become zero where hardware flushes: numbers below the least normal one; none of float16."""
+        return 0.0 if self.exponent_min > -126 else 2.0**self.exponent_min
 
     @property
     def largest(self) -> float:

@@ -38,8 +38,15 @@ COQ_PREFIX = "MonarchProofs"
 LIBRARIES = {
     "mathcomp": ("From mathcomp Require Import all_ssreflect ssralg matrix mxpoly.", "libcoq-mathcomp-algebra"),
     "SsrMultinomials": ("From SsrMultinomials Require Import mpoly.", "libcoq-mathcomp-multinomials"),
+    "Flocq": ("From Flocq Require Import Core.", "libcoq-flocq"),
 }
 """Libraries of Coq: a line that needs each, and Debian's name for it."""
+
+AXIOMS_OF_REALS = frozenset((
+    "ClassicalDedekindReals.sig_forall_dec", "ClassicalDedekindReals.sig_not_dec", "Classical_Prop.classic",
+    "FunctionalExtensionality.functional_extensionality_dep",
+))  # fmt: skip
+"""What Coq's own real numbers rest on; a file that asks for them by name may, and says so. No other axiom is taken."""
 
 
 class CannotRunError(RuntimeError):
@@ -236,15 +243,17 @@ class CoqVerdict:
     """What Coq said of one file.
 
     Attributes:
-        checked: compiled, every `Print Assumptions` answered "Closed under the global context", and every theorem and
-            corollary of the file was asked about.
+        checked: compiled, every `Print Assumptions` answered "Closed under the global context", or with axioms of Coq's
+            real numbers where the file asks for these, and every theorem and corollary of the file was asked about.
         theorems: names asked about.
+        axioms: of the real numbers, that it rests on.
         problem: why not, when not.
         rechecked: whether coqchk, which trusts neither tactics nor the compiler, read the compiled proofs again.
     """
 
     checked: bool
     theorems: tuple[str, ...] = ()
+    axioms: tuple[str, ...] = ()
     problem: str = ""
     rechecked: bool = False
 
@@ -397,6 +406,7 @@ def _coqc(folder: Path, file: str) -> tuple[bool, str]:
 _THEOREM = re.compile(r"^\s*(?:Theorem|Corollary)\s+(\w+)", flags=re.MULTILINE)
 _ASKED = re.compile(r"^\s*Print Assumptions\s+(\w+)\s*\.", flags=re.MULTILINE)
 _UNPROVED = re.compile(r"\b(?:Admitted|admit|Axiom|Axioms|Parameter|Parameters|Conjecture)\b")
+_REALS = re.compile(r"^From Coq Require Import [^.]*\bReals\b", flags=re.MULTILINE)
 _COMMENT = re.compile(r"\(\*.*?\*\)", flags=re.DOTALL)
 
 
@@ -407,10 +417,15 @@ def _verdict(source: str, compiled: bool, output: str) -> CoqVerdict:
     asked = tuple(_ASKED.findall(source))
     silent = sorted(set(_THEOREM.findall(source)) - set(asked))
     if silent or not asked:
-        return CoqVerdict(False, asked, f"no Print Assumptions for {', '.join(silent) or 'any theorem'}")
+        problem = f"no Print Assumptions for {', '.join(silent) or 'any theorem'}"
+        return CoqVerdict(False, asked, problem=problem)
     unproved = _UNPROVED.search(source)
     if unproved:
-        return CoqVerdict(False, asked, f"contains {unproved[0]}")
-    if output.count("Closed under the global context") != len(asked):
-        return CoqVerdict(False, asked, f"rests on axioms: {output.strip()}")
-    return CoqVerdict(True, asked)
+        return CoqVerdict(False, asked, problem=f"contains {unproved[0]}")
+    # an answer is a line of its own; under "Axioms:" each begins a line, and what it says is indented
+    answers = re.findall(r"^(?:Closed under the global context|Axioms:)$", output, flags=re.MULTILINE)
+    named = re.findall(r"^([^\W\d][\w.']*)(?= :|$)", output, flags=re.MULTILINE)
+    allowed = AXIOMS_OF_REALS if _REALS.search(source) else frozenset()
+    if len(answers) != len(asked) or not allowed.issuperset(named):
+        return CoqVerdict(False, asked, problem=f"rests on axioms: {output.strip()}")
+    return CoqVerdict(True, asked, tuple(sorted(set(named))))

@@ -29,7 +29,7 @@ NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "border_rank", "causality_characterisation", "causality_sufficient", "certificates", "conditioning", "cost",
-    "dft_is_monarch", "entry_formula", "interpolation", "main_text_condition",
+    "dft_is_monarch", "entry_formula", "ieee_formats", "interpolation", "main_text_condition",
     "multivariate_evaluation", "optimal_projection", "product_modulo", "product_order_causality", "rank_one_slices",
     "rebased_convolution", "rounding", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
@@ -84,11 +84,23 @@ def test_a_proof_whose_library_is_absent_is_not_run_and_named(monkeypatch):
     assert without_library(FOLDER, names) == {names[0]: "libcoq-mathcomp-multinomials is not installed"}
 
 
+REALS = "Theorem t (x : R) : (x = x \\/ x <> x)%R. destruct (Req_dec x x); auto. Qed. Print Assumptions t."
 NOTHING_PROVED = [
+    (f"Require Import Reals. {REALS}", "axioms"),
     ("Theorem t : 1 = 2. Admitted. Print Assumptions t.", "contains Admitted"),
     ("Axiom a : 1 = 2. Theorem t : 1 = 2. exact a. Qed. Print Assumptions t.", "contains Axiom"),
     (
         "Require Import Classical. Theorem t (P : Prop) : P \\/ ~ P. exact (classic P). Qed. Print Assumptions t.",
+        "axioms",
+    ),
+    (
+        "From Coq Require Import Reals Lra. Axiom a : (1 < 0)%R. Theorem t : (1 < 0)%R. exact a. Qed. "
+        "Print Assumptions t.",
+        "contains Axiom",
+    ),
+    (
+        "From Coq Require Import Reals Description. Theorem t (P : nat -> Prop) : (exists! x, P x) -> {x | P x}. "
+        "exact (@constructive_definite_description nat P). Qed. Print Assumptions t.",
         "axioms",
     ),
     ("Theorem t : 1 = 1. reflexivity. Qed.", "no Print Assumptions"),
@@ -99,12 +111,16 @@ NOTHING_PROVED = [
 
 @NEEDS_COQ
 def test_coq_files_that_prove_nothing_are_refused(tmp_path):
-    """All in one run of Coq, each for its own reason."""
+    """All in one run of Coq, each for its own reason; and one that rests on the real numbers, which is said."""
     names = [f"faulty_{k}" for k in range(len(NOTHING_PROVED))]
-    for name, (source, _) in zip(names, NOTHING_PROVED, strict=True):
+    sources = {name: source for name, (source, _) in zip(names, NOTHING_PROVED, strict=True)}
+    sources["reals"] = f"From Coq Require Import Reals. {REALS}"
+    for name, source in sources.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "theorem.v").write_text(source.replace(". ", ".\n"))
-    verdicts = check_with_coq(tmp_path, names, ignore)
+    verdicts = check_with_coq(tmp_path, list(sources), ignore)
+    assert verdicts["reals"].checked and set(verdicts["reals"].axioms) <= proving.AXIOMS_OF_REALS
+    assert verdicts["reals"].axioms
     for name, (_, problem) in zip(names, NOTHING_PROVED, strict=True):
         assert not verdicts[name].checked and problem in verdicts[name].problem
 
@@ -155,6 +171,9 @@ FAULTS = {
     "dft_is_monarch": ("monarch_theory.fourier_matrix.vandermonde", _reversed_rows),
     "entry_formula": ("monarch_theory.monarch.reversal", _no_reversal),
     "free_parameters": ("monarch_theory.causality.CausalMonarch.scalings", _nothing),
+    "ieee_formats": (
+        "monarch_theory.formats.Format.smallest_subnormal", lambda original: property(lambda self: 2.0**-149)
+    ),
     "interpolation": ("monarch_theory.monarch.reversal", _no_reversal),
     "largest_degree": ("monarch_theory.causality.decide", _says(False)),
     "main_text_condition": ("monarch_theory.causality.paper_condition", _holds),

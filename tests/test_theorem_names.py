@@ -30,6 +30,38 @@ def test_docstrings_name_their_theorem(name, theorem):
     assert f"proofs/{theorem}" in (named(name).__doc__ or "")
 
 
+def coq_names(folder: str) -> set[str]:
+    """Theorems and corollaries of a folder's Coq file."""
+    source = (PROOFS / folder / "theorem.v").read_text(encoding="utf-8")
+    return set(re.findall(r"^\s*(?:Theorem|Corollary)\s+(\w+)", source, flags=re.MULTILINE))
+
+
+def theorems_named(text: str) -> list[tuple[str, str]]:
+    """(folder, theorem) for each `proofs/FOLDER`, `theorem` … and `theorem` of a text."""
+    listed = re.findall(r"`proofs/(\w+)`,((?:\s*(?:,|and)?\s*`\w+`)+)", text)
+    return [(folder, name) for folder, names in listed for name in re.findall(r"`(\w+)`", names)]
+
+
+def test_theorems_that_docstrings_name_are_in_the_coq_file():
+    root = PROOFS.parent
+    sources = [f for folder in ("monarch_theory", "monarch_gpu") for f in (root / folder).rglob("*.py")]
+    found = {pair for f in sources for pair in theorems_named(f.read_text(encoding="utf-8"))}
+    assert {("rounding", "inner_underflow"), ("ieee_formats", "nearest_sum")} <= found
+    assert {(folder, name) for folder, name in found if name not in coq_names(folder)} == set()
+    assert theorems_named("`proofs/a`, `b`, `c` and `d`. `proofs/e`") == [("a", "b"), ("a", "c"), ("a", "d")]
+
+
+def test_theorems_that_a_statement_names_are_in_its_coq_file():
+    for statement in PROOFS.glob("*/statement.md"):
+        status = re.search(r"\*\*Status:\*\*(.*?)\n\n", statement.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert status
+        if (statement.parent / "theorem.v").exists():
+            here = coq_names(statement.parent.name)
+            everywhere = here | {f.name for f in PROOFS.iterdir()}
+            assert set(re.findall(r"`(\w+)`", status[1])) <= everywhere, statement
+            assert set(re.findall(r"`(\w+)`", status[1])) & here, statement
+
+
 def test_every_statement_names_something():
     assert {theorem for _, theorem in PAIRS} == {p.parent.name for p in PROOFS.glob("*/statement.md")}
 

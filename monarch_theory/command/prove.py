@@ -119,6 +119,7 @@ def _row(
         if verdict is None
         else {
             "theorems": list(verdict.theorems),
+            "axioms": list(verdict.axioms),
             "problem": verdict.problem or None,
             "rechecked": verdict.rechecked,
         },

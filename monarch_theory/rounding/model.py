@@ -78,6 +78,8 @@ class ErrorModel:
     def growth(self, n: int, *, complex_values: bool = False) -> float:
         """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.
 
+        Theorems: `proofs/rounding`, `inner_underflow`, `complex_part` and `complex_modulus`.
+
         Complex: a real or imaginary part is a sum of 2n real products, which gives √2 γ_2n in modulus. By three real
         products, T₁ = A₁B₁, T₂ = A₂B₂, T₃ = (A₁ + A₂)(B₁ + B₂), the imaginary part T₃ − T₁ − T₂ is off by at most
         2γ_(n+2) + γ_n + 4u(1 + γ_n) ≤ 4γ_(n+4) times |A||B|, as |A₁| + |A₂| ≤ √2|A|, and the real part by γ_(n+1):
@@ -93,6 +95,19 @@ class ErrorModel:
         if complex_values and self.normwise and n:
             bound = max(bound, 5 * gamma(count + 4, u))
         return bound + (1 + bound) * self.operand_error if n else bound
+
+    def underflow(self, n: int, *, complex_values: bool = False) -> float:
+        """What the underflow of n products and of their n − 1 sums may come to: (2n − 1)(1 + u)^(n−1) η.
+
+        Theorem: `proofs/rounding`, `inner_underflow`.
+
+        Complex: each part is a sum of 2n products, which gives √2 of that in modulus (`complex_modulus`).
+        """
+        if not n:
+            return 0.0
+        terms, factor = (2 * n, sqrt(2)) if complex_values else (n, 1.0)
+        grown = 1 + gamma(terms - 1, self.accumulation.unit_roundoff)
+        return factor * (2 * terms - 1) * grown * self.accumulation.underflow
 
     @property
     def operand_error(self) -> float:

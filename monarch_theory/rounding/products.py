@@ -37,7 +37,7 @@ def monarch_multiply_bound(
 ) -> np.ndarray:
     """Elementwise bound on the error of M applied along the last axis of `x`, shape (…, outputs), float64.
 
-    Theorem: `proofs/rounding`, for real scalars and without underflow.
+    Theorem: `proofs/rounding`, `rounding_underflow`.
 
     Inputs are taken as exact: round them to `storage` first. Where a value may leave the range of a format, infinity.
 

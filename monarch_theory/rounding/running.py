@@ -75,7 +75,10 @@ def representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.n
 
 
 def store(state: Running, target: Format) -> Running:
-    """The state rounded once to a format. Values that may exceed its range get an infinite bound."""
+    """The state rounded once to a format. Values that may exceed its range get an infinite bound.
+
+    Theorems: `proofs/ieee_formats`, `nearest_model`, `faithful_model` and `flushed_model`.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         moduli = np.abs(state.value) + state.error
         rounding = target.unit_roundoff * moduli + target.underflow
@@ -101,7 +104,8 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
         total = moduli + carried
         grain = None if left.grain is None or state.grain is None else left.grain + state.grain
         accumulation = model.accumulation
-        rounding = model.growth(n, complex_values=complex_values) * total + 2 * n * accumulation.underflow
+        rounding = model.growth(n, complex_values=complex_values) * total
+        rounding = rounding + model.underflow(n, complex_values=complex_values)
         largest = total
         if model.normwise and total.size and n:
             both = a.max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
@@ -154,7 +158,10 @@ def _read_whole(state: Running, model: ErrorModel) -> bool:
 
 
 def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
-    """Elementwise product, rounded once in the accumulation format."""
+    """Elementwise product, rounded once in the accumulation format.
+
+    Theorems: `proofs/ieee_formats`, `nearest_model`; `proofs/rounding`, `complex_part`.
+    """
     value = a.value * b.value
     complex_values = value.dtype.kind == "c"
     with np.errstate(over="ignore", invalid="ignore"):
@@ -162,18 +169,24 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
         carried = np.nan_to_num(carried, nan=inf, posinf=inf)
         moduli = np.abs(a.value) * np.abs(b.value) + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
-        rounding = model.growth(1, complex_values=complex_values) * moduli + 2 * model.accumulation.underflow
+        rounding = model.growth(1, complex_values=complex_values) * moduli
+        rounding = rounding + model.underflow(1, complex_values=complex_values)
         exact = representable(2 * moduli, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
         error = carried + np.where(exact, 0.0, rounding)
     return Running(value, error, grain)
 
 
 def add(a: Running, b: Running, model: ErrorModel) -> Running:
-    """Elementwise sum, rounded once in the accumulation format."""
+    """Elementwise sum, rounded once in the accumulation format.
+
+    Theorem: `proofs/ieee_formats`, `nearest_sum`.
+
+    Sums of two numbers of a format do not underflow, but hardware may flush them to zero.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         moduli = np.abs(a.value) + np.abs(b.value) + a.error + b.error
         grain = None if a.grain is None or b.grain is None else min(a.grain, b.grain)
-        rounding = model.accumulation.unit_roundoff * moduli
+        rounding = model.accumulation.unit_roundoff * moduli + model.accumulation.flushed
         error = a.error + b.error + np.where(representable(moduli, grain, model.accumulation), 0.0, rounding)
     return Running(a.value + b.value, error, grain)
 
@@ -188,7 +201,7 @@ def matmul_bound(
 ) -> np.ndarray:
     """Elementwise bound on the error of the (batched) product a @ b, stored in `storage`.
 
-    Theorem: `proofs/rounding`, for real scalars and without underflow.
+    Theorem: `proofs/rounding`, `inner_underflow`; the format's own rounding is that of `proofs/ieee_formats`.
 
     >>> a = np.full((1, 3), 1 / 3)
     >>> float(matmul_bound(a, a.T, "float64")[0, 0]) < 5 * 2.0**-53

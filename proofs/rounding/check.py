@@ -11,10 +11,11 @@ from monarch_theory.proving import Instance
 
 Growth = Callable[[int, Fraction], Fraction]
 
-SIZES = "100 programs of up to 7 operations over Q, u = 1/2 … 2⁻²⁴; attained; γ to n = 10⁶"
+SIZES = "100 programs of up to 7 operations over Q, u = 1/2 … 2⁻²⁴; attained; γ to n = 10⁵; 60 inner products underflow"
 MUTATIONS: dict[str, dict] = {
     "one rounding fewer": {"growth": lambda m, u: (1 + u) ** max(m - 1, 0) - 1},
     "roundings only add up": {"growth": lambda m, u: m * u},
+    "sums do not underflow": {"underflows": lambda n: n},
     "a product meets no more roundings than its worse factor": {"of_product": max},
 }
 
@@ -30,7 +31,9 @@ class Computed:
 
 
 def instances(
-    growth: Growth = lambda m, u: (1 + u) ** m - 1, of_product: Callable[[int, int], int] = lambda m, k: m + k
+    growth: Growth = lambda m, u: (1 + u) ** m - 1,
+    of_product: Callable[[int, int], int] = lambda m, k: m + k,
+    underflows: Callable[[int], int] = lambda n: 2 * n - 1,
 ) -> list[Instance]:
     rng = np.random.default_rng(0)
     cases = []
@@ -38,9 +41,35 @@ def instances(
         u = Fraction(1, 2 ** int(rng.integers(1, 25)))
         done = _program(u, int(rng.integers(1, 8)), int(rng.integers(2**31)), of_product, upward=number % 2 == 0)
         cases.append(Instance(f"program {number}, u = {u}", lambda d=done, u=u: _within(d, growth(d.m, u))))
-    for n in (1, 2, 10, 1000, 10**6):
+    for n in (1, 2, 10, 1000, 10**5):
         cases.append(Instance(f"gamma({n}) of the package", lambda n=n: _gamma(n), "measured"))
+    for number in range(60):
+        n, u, eta = 1 + number % 6, Fraction(1, 2 ** (1 + number % 5)), Fraction(1, 3)
+        cases.append(
+            Instance(
+                f"inner product {number} of {n} terms that all underflow upward",
+                lambda n=n, u=u, e=eta: _inner(n, u, e) <= growth(n, u) * n + underflows(n) * (1 + u) ** (n - 1) * e,
+            )
+        )
+    for number in range(20):
+        cases.append(Instance(f"complex product {number}", lambda k=number: _complex(k)))
     return cases
+
+
+def _inner(n: int, u: Fraction, eta: Fraction) -> Fraction:
+    """Error of a sum of n products 1 · 1, one after the other, every rounding and every underflow upward."""
+    total = 1 + u + eta
+    for _ in range(n - 1):
+        total = (total + 1 + u + eta) * (1 + u) + eta
+    return total - n
+
+
+def _complex(seed: int) -> bool:
+    """|a||c| + |b||d| ≤ |a + ib||c + id|, squared, and attained where the vectors of moduli are parallel."""
+    a, b, c, d = (Fraction(int(x)) for x in np.random.default_rng(seed).integers(-9, 10, 4))
+    modulus = (a * a + b * b) * (c * c + d * d)
+    parallel = (abs(a) * abs(a) + abs(b) * abs(b)) ** 2 == (a * a + b * b) ** 2
+    return (abs(a) * abs(c) + abs(b) * abs(d)) ** 2 <= modulus and parallel
 
 
 def _program(

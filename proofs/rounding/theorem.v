@@ -1,5 +1,5 @@
-(** Rounding errors in the model fl(x op y) = (x op y)(1 + d), |d| <= u, without underflow: a sum by any tree, an inner
-    product, and what one factor after another adds up to. Over any ordered field. *)
+(** Rounding errors in the model fl(x op y) = (x op y)(1 + d) + e, |d| <= u, |e| <= eta: a sum by any tree, an inner
+    product, real or complex, and what one factor after another adds up to. Over any ordered field. *)
 From mathcomp Require Import all_ssreflect order ssralg ssrnum.
 
 Set Implicit Arguments.
@@ -157,6 +157,174 @@ move=> program room; have [le near] := rounding_bound program.
 by apply: le_trans near _; apply: ler_wpmul2r; rewrite ?(near_ge0 le) ?growth_gamma.
 Qed.
 
+(** With underflow: every operation may be off by e besides, |e| <= eta, and E bounds what comes of that. *)
+
+Section Underflow.
+
+Variable eta : R.
+Hypothesis eta_ge0 : 0 <= eta.
+
+Inductive computes_eta : nat -> R -> R -> R -> R -> Prop :=
+  | ExactE x : computes_eta 0 x x `|x| 0
+  | RoundedE c x y : `|y - x| <= growth c * `|x| -> computes_eta c x y `|x| 0
+  | StoredE m x y X E d e : computes_eta m x y X E -> `|d| <= u -> `|e| <= eta ->
+      computes_eta m.+1 x (y * (1 + d) + e) X (E * (1 + u) + eta)
+  | PlusE m m' x y X E x' y' X' E' d e : computes_eta m x y X E -> computes_eta m' x' y' X' E' ->
+      `|d| <= u -> `|e| <= eta ->
+      computes_eta (maxn m m').+1 (x + x') ((y + y') * (1 + d) + e) (X + X') ((E + E') * (1 + u) + eta)
+  | TimesE m m' x y X E x' y' X' E' d e : computes_eta m x y X E -> computes_eta m' x' y' X' E' ->
+      `|d| <= u -> `|e| <= eta ->
+      computes_eta (m + m').+1 (x * x') (y * y' * (1 + d) + e) (X * X')
+        ((E * ((1 + u) ^+ m' * X') + E' * ((1 + u) ^+ m * X) + E * E') * (1 + u) + eta).
+
+(** One more rounding, with what was off in the absolute. *)
+Lemma round_once_eta x y bound n E d e : `|x| <= bound -> `|y - x| <= growth n * bound + E -> `|d| <= u -> `|e| <= eta ->
+  `|y * (1 + d) + e - x| <= growth n.+1 * bound + (E * (1 + u) + eta).
+Proof.
+move=> le_x near small_d small_e; have -> : y * (1 + d) + e - x = (y - x) * (1 + d) + x * d + e.
+  by rewrite mulrBl mulrDr mulr1 [x * (1 + d)]mulrDr mulr1 opprD addrA subrK addrAC.
+apply: le_trans (ler_norm_add _ _) _; rewrite addrA; apply: ler_add => //.
+apply: le_trans (ler_norm_add _ _) _; rewrite !normrM.
+have le_1d : `|1 + d| <= 1 + u by apply: le_trans (ler_norm_add _ _) _; rewrite normr1 ler_add2l.
+apply: le_trans (ler_add (ler_pmul _ _ near le_1d) (ler_pmul _ _ le_x small_d)) _ => //.
+rewrite (_ : growth n.+1 = growth n * (1 + u) + u); last by rewrite /growth exprSr mulrBl mul1r opprD addrA subrK.
+by rewrite mulrDl mulrDl -!addrA [_ + bound * u]addrC (mulrC bound) mulrAC !addrA.
+Qed.
+
+Lemma power_growth m : (1 + u) ^+ m = growth m + 1.
+Proof. by rewrite /growth subrK. Qed.
+
+Lemma product_error (g g' X X' E E' : R) :
+  (g * X + E) * (g' * X' + E') + (g * X + E) * X' + X * (g' * X' + E')
+  = ((g + 1) * (g' + 1) - 1) * (X * X') + (E * ((g' + 1) * X') + E' * ((g + 1) * X) + E * E').
+Proof.
+have whole P P' : P * P' + P * X' + X * P' = (P + X) * (P' + X') - X * X' by rewrite mulrDl !mulrDr addrA addrK.
+have up h (Y e : R) : h * Y + e + Y = (h + 1) * Y + e by rewrite mulrDl mul1r addrAC.
+rewrite whole !up; move: (g + 1) (g' + 1) => a a'.
+rewrite mulrDl !mulrDr mulrACA (mulrC (a * X) E') mulrBl mul1r -!addrA; congr (_ + _).
+by rewrite addrCA [RHS]addrCA; congr (_ + _); rewrite addrA addrC.
+Qed.
+
+Theorem rounding_underflow m x y X E :
+  computes_eta m x y X E -> [/\ `|x| <= X, 0 <= E & `|y - x| <= growth m * X + E].
+Proof.
+have base_ge0 : 0 <= 1 + u by apply: le_trans ler01 base_ge1.
+elim=> {m x y X E} [x|c x y near|m x y X E d e _ [le E_ge0 near] small_d small_e|
+    m m' x y X E x' y' X' E' d e _ [le E_ge0 near] _ [le' E'_ge0 near'] small_d small_e|
+    m m' x y X E x' y' X' E' d e _ [le E_ge0 near] _ [le' E'_ge0 near'] small_d small_e].
+- by split=> //; rewrite subrr normr0 addr0 mulr_ge0 ?growth_ge0.
+- by rewrite addr0.
+- split=> //; last exact: round_once_eta.
+  by apply: addr_ge0 => //; apply: mulr_ge0.
+- have sum : `|x + x'| <= X + X' by apply: le_trans (ler_norm_add _ _) _; apply: ler_add.
+  split=> //; first by do 2?[apply: addr_ge0 => //; apply: mulr_ge0 => //].
+  apply: round_once_eta => //; rewrite opprD addrACA; apply: le_trans (ler_norm_add _ _) _.
+  rewrite mulrDr addrACA; apply: ler_add.
+    apply: le_trans near _; rewrite ler_add2r.
+    by apply: ler_wpmul2r; rewrite ?(near_ge0 le) // growth_le ?leq_maxl.
+  apply: le_trans near' _; rewrite ler_add2r.
+  by apply: ler_wpmul2r; rewrite ?(near_ge0 le') // growth_le ?leq_maxr.
+- have X_ge0 := near_ge0 le; have X'_ge0 := near_ge0 le'.
+  have product : `|x * x'| <= X * X' by rewrite normrM ler_pmul.
+  have power_ge0 k : 0 <= (1 + u) ^+ k by apply: exprn_ge0.
+  split=> //; first by do 2?[apply: addr_ge0 => //; apply: mulr_ge0 => //]; do !apply: addr_ge0; do !apply: mulr_ge0.
+  apply: round_once_eta => //.
+  have -> : y * y' - x * x' = (y - x) * (y' - x') + (y - x) * x' + x * (y' - x').
+    by rewrite mulrBr subrK mulrBl mulrBr addrA subrK.
+  apply: le_trans (ler_norm_add _ _) _.
+  apply: le_trans (ler_add (ler_norm_add _ _) (lexx _)) _; rewrite !normrM.
+  set a := `|y - x| in near *; set a' := `|y' - x'| in near' *.
+  apply: (@le_trans _ _ ((growth m * X + E) * (growth m' * X' + E') + (growth m * X + E) * X' + X * (growth m' * X' + E'))).
+    by apply: ler_add; [apply: ler_add|]; apply: ler_pmul; rewrite ?normr_ge0.
+  by rewrite product_error -!power_growth -exprD.
+Qed.
+
+(** An inner product, of products summed in any order: n products and n - 1 sums may underflow. *)
+Inductive inner : Type := Product of R & R & R & R | Sum of inner & inner & R & R.
+
+Fixpoint inner_exact t : R := match t with Product a b _ _ => a * b | Sum s t _ _ => inner_exact s + inner_exact t end.
+Fixpoint inner_computed t : R :=
+  match t with
+  | Product a b d e => a * b * (1 + d) + e
+  | Sum s t d e => (inner_computed s + inner_computed t) * (1 + d) + e
+  end.
+Fixpoint inner_absolute t : R :=
+  match t with Product a b _ _ => `|a| * `|b| | Sum s t _ _ => inner_absolute s + inner_absolute t end.
+Fixpoint terms t : nat := match t with Product _ _ _ _ => 1 | Sum s t _ _ => terms s + terms t end.
+Fixpoint bounded t : Prop :=
+  match t with
+  | Product _ _ d e => `|d| <= u /\ `|e| <= eta
+  | Sum s t d e => [/\ bounded s, bounded t, `|d| <= u & `|e| <= eta]
+  end.
+
+Lemma terms_gt0 t : (0 < terms t)%N.
+Proof. by elim: t => //= s IH t _ _ _; rewrite addn_gt0 IH. Qed.
+
+Lemma inner_computes t : bounded t -> exists m E,
+  [/\ computes_eta m (inner_exact t) (inner_computed t) (inner_absolute t) E, (m <= terms t)%N &
+      E <= (terms t).*2.-1%:R * (1 + u) ^+ (terms t).-1 * eta].
+Proof.
+elim: t => [a b d e [small_d small_e]|s IHs t IHt d e [/IHs [m [E [run le_m le_E]]] /IHt [m' [E' [run' le_m' le_E']]]
+    small_d small_e]] /=.
+  exists 1%N; exists ((0 * ((1 + u) ^+ 0 * `|b|) + 0 * ((1 + u) ^+ 0 * `|a|) + 0 * 0) * (1 + u) + eta); split=> //.
+    by apply: (TimesE (m := 0) (m' := 0)) => //; apply: ExactE.
+  by rewrite !mul0r !addr0 mul0r add0r expr0 !mul1r.
+exists (maxn m m').+1; exists ((E + E') * (1 + u) + eta); split; first exact: PlusE.
+  rewrite gtn_max; apply/andP; split.
+    by apply: leq_ltn_trans le_m _; rewrite -[X in (X < _)%N]addn0 ltn_add2l terms_gt0.
+  by apply: leq_ltn_trans le_m' _; rewrite -[X in (X < _)%N]add0n ltn_add2r terms_gt0.
+have [h eh] : exists h, terms s = h.+1 by exists (terms s).-1; rewrite prednK ?terms_gt0.
+have [k ek] : exists k, terms t = k.+1 by exists (terms t).-1; rewrite prednK ?terms_gt0.
+move: le_E le_E'; rewrite eh ek !addSn !addnS !doubleS /= => le_E le_E'.
+set B := (1 + u) ^+ (h + k).+1.
+have B_ge1 : 1 <= B by rewrite exprn_ege1 // base_ge1.
+have grow c l : (l <= h + k)%N -> c%:R * (1 + u) ^+ l * eta * (1 + u) <= c%:R * B * eta.
+  move=> le; rewrite mulrAC -!mulrA; apply: ler_wpmul2l; first exact: ler0n.
+  by rewrite mulrA -exprSr; apply: ler_wpmul2r => //; apply: ler_weexpn2l => //; apply: base_ge1.
+apply: (@le_trans _ _ ((h.*2.+1)%:R * B * eta + (k.*2.+1)%:R * B * eta + B * eta)).
+  rewrite mulrDl; apply: ler_add; last by rewrite -[X in X <= _]mul1r ler_wpmul2r.
+  have step x y : x <= y -> x * (1 + u) <= y * (1 + u) by move=> le; rewrite ler_wpmul2r ?(le_trans ler01 base_ge1).
+  by apply: ler_add; [apply: le_trans (step _ _ le_E) (grow _ _ _) | apply: le_trans (step _ _ le_E') (grow _ _ _)];
+    rewrite ?leq_addr ?leq_addl.
+rewrite -[X in _ + X * _]mul1r -!mulrDl; do 2!apply: ler_wpmul2r => //; first exact: le_trans ler01 B_ge1.
+by rewrite -[X in _ + X]/(1%:R) -!natrD ler_nat doubleD !addSn !addnS addn0.
+Qed.
+
+Theorem inner_underflow t : bounded t ->
+  `|inner_computed t - inner_exact t|
+    <= growth (terms t) * inner_absolute t + (terms t).*2.-1%:R * (1 + u) ^+ (terms t).-1 * eta.
+Proof.
+move=> /inner_computes [m [E [run le_m le_E]]]; have [le E_ge0 near] := rounding_underflow run.
+by apply: le_trans near _; apply: ler_add => //; apply: ler_wpmul2r; rewrite ?growth_le ?(near_ge0 le).
+Qed.
+
+End Underflow.
+
+(** Complex values: a part of (a + ib)(c + id) is an inner product of two terms, of moduli no more than that of the
+    product, and two parts that are off by B make a modulus of at most B sqrt 2. *)
+Lemma sqr_sum (x y : R) : (x + y) ^+ 2 = x ^+ 2 + y ^+ 2 + (x * y) *+ 2.
+Proof. by rewrite sqrrD addrAC. Qed.
+
+Theorem complex_part (a b c d s : R) :
+  0 <= s -> s ^+ 2 = (a ^+ 2 + b ^+ 2) * (c ^+ 2 + d ^+ 2) -> `|a| * `|c| + `|b| * `|d| <= s.
+Proof.
+move=> s_ge0 modulus; rewrite -ler_sqr ?nnegrE ?addr_ge0 ?mulr_ge0 // modulus.
+have -> : (a ^+ 2 + b ^+ 2) * (c ^+ 2 + d ^+ 2)
+    = (`|a| * `|c| + `|b| * `|d|) ^+ 2 + (`|a| * `|d| - `|b| * `|c|) ^+ 2.
+  rewrite sqr_sum sqrrB !exprMn !real_normK ?num_real // mulrDl !mulrDr.
+  set p := a ^+ 2 * c ^+ 2; set q := a ^+ 2 * d ^+ 2; set r := b ^+ 2 * c ^+ 2; set t := b ^+ 2 * d ^+ 2.
+  have -> : `|a| * `|c| * (`|b| * `|d|) = `|a| * `|d| * (`|b| * `|c|) by rewrite mulrACA [RHS]mulrACA (mulrC `|c|).
+  by set w := _ *+ 2; rewrite -[RHS]addrA (addrA w) (addrC w) subrK [RHS]addrACA (addrC t).
+by rewrite ler_addl sqr_ge0.
+Qed.
+
+Theorem complex_modulus (x y B : R) : `|x| <= B -> `|y| <= B -> x ^+ 2 + y ^+ 2 <= (B ^+ 2) *+ 2.
+Proof.
+have square z : `|z| <= B -> z ^+ 2 <= B ^+ 2.
+  by move=> le; rewrite -[z ^+ 2]real_normK ?num_real // ler_sqr ?nnegrE // (le_trans (normr_ge0 _) le).
+by move=> /square le_x /square le_y; rewrite mulr2n ler_add.
+Qed.
+
 End Rounding.
 
 Print Assumptions growth_gamma.
@@ -164,3 +332,7 @@ Print Assumptions sum_by_tree.
 Print Assumptions sum_by_any_tree.
 Print Assumptions rounding_bound.
 Print Assumptions rounding_gamma.
+Print Assumptions rounding_underflow.
+Print Assumptions inner_underflow.
+Print Assumptions complex_part.
+Print Assumptions complex_modulus.
