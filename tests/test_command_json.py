@@ -33,6 +33,8 @@ ANSWERS = [
     ("express matrix.npy --search 2 --png picture.png", 0),
     ("express matrix.npy --family low-rank --parameters 20", 1),
     ("express noise.npy --exact", 1),
+    ("express noise.npy --exact --family toeplitz --parameters 7 ", 1),
+    ("express matrix.npy --family gs --write f.safetensors --torch layers.py", 2),
     ("express some.npz", 0),
     ("atlas --size 4", 0),
     ("check model.py:multiply --op block-diagonal-multiply --cases 6 --max-size 8", 0),

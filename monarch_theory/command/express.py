@@ -33,6 +33,7 @@ from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
 from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
+from monarch_theory.expressivity.torch_source import torch_source
 from monarch_theory.sandbox import Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
@@ -62,6 +63,7 @@ def express(
     compare_all: Annotated[bool, typer.Option("--compare", help="every family on this one matrix")] = False,
     calibration: Annotated[Path | None, typer.Option(help="FILE.npy of inputs (samples, inputs), to weigh by")] = None,
     write: Annotated[Path | None, typer.Option(help="save the factors found, as FILE.safetensors")] = None,
+    torch: Annotated[Path | None, typer.Option(help="save torch modules that multiply by them, as FILE.py")] = None,
     png: Annotated[Path | None, typer.Option(help="draw where the error sits")] = None,
     certificate: Annotated[Path | None, typer.Option(help="write what decided it exactly, for monarch recheck")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
@@ -76,6 +78,7 @@ def express(
         _refuse_idle(family, parameters, chosen, {"--search": search})
         check_picture(png)
         check_file(write, "--write")
+        _check_torch(torch, write)
         check_file(certificate, "--certificate")
         if certificate is not None and (family != "monarch" or compare_all or Path(source).suffix in SUFFIXES):
             raise ValueError("--certificate: expected one matrix and --family monarch")
@@ -86,13 +89,13 @@ def express(
             _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
             with progress("reading"):
                 found_alone = read_source(source, size, seed, timeout)
-            _compare(source, {found_alone.name: found_alone}, {}, calibration, write, as_json)
+            _compare(source, {found_alone.name: found_alone}, {}, calibration, (write, torch), as_json)
             return
         if Path(source).suffix in SUFFIXES:
             _refuse_beside_checkpoint(
                 source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
             )
-            _checkpoint(source, calibration, write, as_json)
+            _checkpoint(source, calibration, (write, torch), as_json)
             return
         with progress("reading"):
             matrix = read_source(source, size, seed, timeout, memory or None)
@@ -123,7 +126,7 @@ def express(
         if png is not None:
             known["png"] = str(png)
         if write is not None:
-            known["written"] = _write_one(write, matrix, found, family)
+            known |= _save({matrix.name: _member(matrix, found, family)}, (write, torch))
         written = _certificate(matrix, found) if certificate is not None else None
     except (ValueError, TypeError, SandboxError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
@@ -189,8 +192,36 @@ def _refuse_beside_checkpoint(
         raise ValueError(f"{given[0]}: expected one matrix and one family, got all of {source}")
 
 
-def _write_one(path: Path, matrix: Matrix, found: Examination, family: str) -> str:
-    """Save the factors of one member in the precision of the matrix; the path."""
+Files = tuple[Path | None, Path | None]
+"""Where the factors go, and the text of their torch modules."""
+
+
+def _check_torch(torch: Path | None, write: Path | None) -> None:
+    """Can the module be written, beside the factors that it loads?
+
+    Raises:
+        ValueError: it cannot.
+    """
+    check_file(torch, "--torch")
+    if torch is not None and torch.suffix != ".py":
+        raise ValueError(f"--torch: expected FILE.py, got {torch}")
+    if torch is not None and (write is None or write.parent.resolve() != torch.parent.resolve()):
+        raise ValueError(f"--torch: expected --write FILE.safetensors in the same folder, got {write}")
+
+
+def _save(members: dict[str, Member], files: Files) -> dict[str, str]:
+    """Write factors, and modules where asked; the paths by key."""
+    factors, module = files
+    assert factors is not None
+    write_members(factors, members)
+    if module is None:
+        return {"written": str(factors)}
+    module.write_text(torch_source(members, factors.name), encoding="utf-8")
+    return {"written": str(factors), "module": str(module)}
+
+
+def _member(matrix: Matrix, found: Examination, family: str) -> Member:
+    """What was found, in the precision of the matrix."""
     if found.projection is not None:
         parts: tuple[Part, ...] = (Train.of(found.projection.train),)
         member = Member(matrix.shape, family, found.setting, parts)
@@ -198,8 +229,7 @@ def _write_one(path: Path, matrix: Matrix, found: Examination, family: str) -> s
         assert found.fitted is not None
         other, setting, values = found.fitted
         member = other.member(values, setting)
-    write_members(path, {matrix.name: member.cast(matrix.values.dtype)})
-    return str(path)
+    return member.cast(matrix.values.dtype)
 
 
 def _compare(
@@ -207,7 +237,7 @@ def _compare(
     matrices: dict[str, Matrix],
     left_out: dict[str, str],
     calibration: Path | None,
-    write: Path | None,
+    files: Files,
     as_json: bool,
 ) -> None:
     """Every family on every matrix, and the factors of the nearest written."""
@@ -223,20 +253,19 @@ def _compare(
     if not found:
         raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
     known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
-    if write is not None:
+    if files[0] is not None:
         stored = {}
         for one in found:
             best, place = one.worth_trying, one.worth_writing
             place = best if best is not None and best.choice is not None else place
             if place is not None:
                 stored[one.name] = one.member(place).cast(matrices[one.name].values.dtype)
-        write_members(write, stored)
-        known["written"] = str(write)
+        known |= _save(stored, files)
     covered = f"{len(found)} matrices, {len(left_out)} arrays left out"
     say(Answer("compared", "measured", covered, 0, known), as_json, lambda: print(comparison_text(found, left_out)))
 
 
-def _checkpoint(source: str, calibration: Path | None, write: Path | None, as_json: bool) -> None:
+def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bool) -> None:
     """Compare all matrices of a file."""
     with progress("reading"):
         stored = read_checkpoint(Path(source))
@@ -244,7 +273,7 @@ def _checkpoint(source: str, calibration: Path | None, write: Path | None, as_js
     left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
     if not matrices:
         raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
-    _compare(source, matrices, left_out, calibration, write, as_json)
+    _compare(source, matrices, left_out, calibration, files, as_json)
 
 
 def read_source(source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY) -> Matrix:

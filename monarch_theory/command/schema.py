@@ -103,6 +103,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         search?              object: what the search for an order of rows and columns found
         png?                 string: where the picture goes
         written?             string: where the factors go
+        module?              string: where the torch modules that multiply by them go
         matrices?            array: of a whole checkpoint, each matrix with its families
         left_out?            object: arrays that are no matrix, and why
         summary?             array: the comparison in sentences

@@ -10,6 +10,7 @@ import numpy as np
 
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.parts import Blocks, Part, low_rank_train
 from monarch_theory.expressivity.spectra import Corner, Spectra
 
 __all__ = ["diagonal_plus_low_rank"]
@@ -42,16 +43,29 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    diagonal, low = fitted(matrix, setting)
+    return np.diag(diagonal) + low
+
+
+def parts(matrix: np.ndarray, setting: Setting) -> tuple[Part, ...]:
+    diagonal, low = fitted(matrix, setting)
+    found = (Blocks({"blocks": diagonal[:, None, None]}),)
+    rank = setting.choices["rank"]
+    return (*found, low_rank_train(low, rank)) if rank else found
+
+
+def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """(diagonal, low-rank part) of the best turn."""
     rank = setting.choices["rank"]
     diagonal, least = np.diag(matrix), np.inf
-    near = np.diag(diagonal)
+    near = diagonal, np.zeros_like(matrix)
     for turn in range(TURNS if rank else 0):
         low = truncate(matrix - np.diag(diagonal), rank)
         diagonal = np.diag(matrix - low)
         error = float(np.linalg.norm(matrix - low - np.diag(diagonal)))
         settled = error >= least * (1 - (SETTLED if turn < 20 else SHRINKS))
         if error < least:
-            near, least = low + np.diag(diagonal), error
+            near, least = (diagonal, low), error
         if settled:
             break
     return near
@@ -67,4 +81,5 @@ diagonal_plus_low_rank = Family(
     floors=floors,
     one_cost=True,
     by_ranks=True,
+    parts=parts,
 )

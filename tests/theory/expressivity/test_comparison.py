@@ -116,3 +116,18 @@ def test_one_matrix_over_all_families_with_calibration(tmp_path):
     ]:
         answer = run(tmp_path / "one.npy", *arguments)
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_the_torch_module_goes_beside_the_factors(tmp_path):
+    weights = np.random.default_rng(0).standard_normal((8, 12)).astype(np.float32)
+    np.savez(tmp_path / "w.npz", **{"a.weight": weights})
+    files = ["--write", tmp_path / "f.safetensors", "--torch", tmp_path / "layers.py", "--json"]
+    for source, options in ((tmp_path / "w.npz", []), (f"{tmp_path / 'w.npz'}:a.weight", ["--family", "gs"])):
+        answer = run(source, *options, *files)
+        assert json.loads(answer.stdout)["module"] == str(tmp_path / "layers.py")
+        text = (tmp_path / "layers.py").read_text()
+        compile(text, "layers.py", "exec")
+        assert "'f.safetensors'" in text and "a.weight" in text
+    for wrong in (["--torch", tmp_path / "layers.py"], [*files[:3], tmp_path / "layers.txt"]):
+        answer = run(tmp_path / "w.npz", *wrong)
+        assert answer.exit_code == 2 and "--torch: expected" in answer.stderr
