@@ -31,7 +31,9 @@ def check(
     intermediate: Annotated[str | None, typer.Option(help="Format kept between stages.")] = None,
     operands: Annotated[str, typer.Option(help="What is multiplied: exact, tf32 or 3xtf32.")] = "exact",
     rounding: Annotated[str, typer.Option(help="How results are rounded: nearest or stochastic.")] = "nearest",
-    algorithm: Annotated[str, typer.Option(help="conventional, or normwise: Strassen, 3M.")] = "conventional",
+    algorithm: Annotated[
+        str, typer.Option(help="conventional; packed: two real rows in one transform; or normwise: Strassen, 3M.")
+    ] = "conventional",
     array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
     order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
     square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,

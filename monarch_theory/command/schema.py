@@ -127,6 +127,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         sharpness            object: what the bound could have seen
         ulps                 object: histogram of errors in units in the last place
         interpreted          boolean: whether an interpreter ran the kernel
+        subnormals           string: what it does with subnormal arguments: kept, taken for zero, or not tried
         bitwise_reproducible boolean: whether two runs gave the same bits
         failure              object, null: the smallest case that fails, its cause, and a script that shows it
         untrusted            object, null: behind which walls the kernel ran, where it was not trusted

@@ -43,7 +43,9 @@ from monarch_theory.formats import (
 )
 from monarch_theory.rounding.functions import (
     centred,
+    cosine,
     divide,
+    entropy_term,
     exponential,
     gelu,
     gelu_slope,
@@ -119,8 +121,10 @@ __all__ = [
     "convolution_bound_in_norm",
     "correlation_gradient_bound",
     "correlation_gradient_bound_in_norm",
+    "cosine",
     "default_model",
     "divide",
+    "entropy_term",
     "exactly",
     "exponential",
     "failure_per_product",

@@ -27,8 +27,9 @@ from monarch_theory.rounding.model import ErrorModel, gamma, probabilistic_gamma
 from monarch_theory.rounding.running import Running, add, representable
 
 __all__ = [
-    "EXPONENTIAL", "QUOTIENT", "centred", "divide", "exponential", "gelu", "gelu_slope", "maximum", "sigmoid", "silu",
-    "silu_slope", "sine", "softmax", "square_root", "subtract", "total", "variance",
+    "EXPONENTIAL", "LOGARITHM", "QUOTIENT", "centred", "cosine", "divide", "entropy_term", "exponential", "gelu",
+    "gelu_slope", "maximum", "sigmoid", "silu", "silu_slope", "sine", "softmax", "square_root", "subtract", "total",
+    "variance",
 ]  # fmt: skip
 
 QUOTIENT = 4
@@ -302,6 +303,47 @@ def sine(a: Running, model: ErrorModel) -> Running:
     with np.errstate(invalid="ignore"):
         error = np.minimum(a.error, 2.0) + 4 * u
     return _bounded(np.sin(a.value), error, model)
+
+
+def cosine(a: Running, model: ErrorModel) -> Running:
+    """cos a elementwise, as `sine`.
+
+    >>> from monarch_theory.rounding import default_model, exactly
+    >>> bool(cosine(exactly([1e4]), default_model("float32")).error[0] < 1e-6)
+    True
+    """
+    u = model.accumulation.unit_roundoff
+    with np.errstate(invalid="ignore"):
+        error = np.minimum(a.error, 2.0) + 4 * u
+    return _bounded(np.cos(a.value), error, model)
+
+
+LOGARITHM = 8
+"""Relative error of a logarithm, in unit roundoffs; a quarter of that absolute, near one."""
+
+
+def entropy_term(a: Running, model: ErrorModel) -> Running:
+    """a log a elementwise for a ≥ 0, zero at zero: less one term of an entropy.
+
+    Let η(x) = −x log x, which is concave with η(0) = 0, so that η(x + δ) ≤ η(x) + η(δ); and where it falls, it falls
+    by at most δ (1 + log⁺(x + δ)). By the mean value it moves by at most δ (1 + |log(x − δ)|), too.
+    The logarithm is off by `LOGARITHM` u of itself and 2u, times a, and the product is rounded.
+
+    >>> from monarch_theory.rounding import default_model, exactly
+    >>> entropy_term(exactly([0.0, 1.0]), default_model("float32")).value.tolist()
+    [0.0, 0.0]
+    """
+    u, eta = model.accumulation.unit_roundoff, model.accumulation.underflow
+    with np.errstate(all="ignore"):
+        value = np.where(a.value > 0, a.value * np.log(np.where(a.value > 0, a.value, 1.0)), 0.0)
+        most = a.value + a.error
+        grown = np.minimum(a.error, 1 / np.e)
+        anywhere = np.where(grown > 0, -grown * np.log(np.where(grown > 0, grown, 1.0)), 0.0)
+        anywhere = anywhere + a.error * (1 + np.log(np.maximum(most, 1.0)))
+        slope = 1 + np.maximum(np.abs(np.log(a.value - a.error)), np.abs(np.log(most)))
+        carried = np.where(a.error > 0, np.fmin(anywhere, a.error * slope), 0.0)
+        error = carried + (LOGARITHM + 1) * u * (np.abs(value) + carried) + 2 * u * most + 2 * eta
+        return _bounded(value, error, model)
 
 
 # Mean and variance

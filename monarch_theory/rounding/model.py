@@ -21,11 +21,13 @@ OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
 ROUNDINGS = ("nearest", "stochastic")
 """How what is stored is rounded."""
 
-ALGORITHMS = ("conventional", "normwise")
-"""Products by their definition in any order; or also by Strassen's recursion, and complex ones of three real ones."""
+ALGORITHMS = ("conventional", "packed", "normwise")
+"""Rows by themselves and products by their definition in any order; two real rows in one complex transform; products by
+Strassen's recursion as well, and complex ones of three real ones."""
 
 CLAIMS = ("accumulation", "intermediate", "algorithm")
-"""Fields of an `ErrorModel` that only some ops depend on: all others hold for every op."""
+"""Fields of an `ErrorModel` that only some ops depend on. "packing" is one of convolutions
+alone."""
 
 
 def gamma(n: float, u: float) -> float:
@@ -65,6 +67,7 @@ class ErrorModel:
             operands as they are.
         parts: how many such numbers stand for one operand: 2 is the compensated product of 3xTF32.
         normwise: products may be formed by Strassen's recursion, and complex ones by three real ones (3M).
+        packed: two real rows may be transformed as one complex row.
     """
 
     storage: Format
@@ -74,6 +77,7 @@ class ErrorModel:
     operands: Format | None = None
     parts: int = 1
     normwise: bool = False
+    packed: bool = False
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:
         """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.
@@ -137,6 +141,8 @@ class ErrorModel:
             parts.append("products of " + ("3x" if self.parts > 1 else "") + f"{self.operands.name} operands")
         if self.normwise and "algorithm" in claims:
             parts.append("products by Strassen or 3M")
+        if self.packed and "packing" in claims:
+            parts.append("two rows in one transform")
         parts.append("deterministic bound" if self.failure is None else "probabilistic bound")
         return ", ".join(parts)
 
@@ -184,6 +190,7 @@ def default_model(
         read_as,
         parts,
         algorithm == "normwise",
+        algorithm == "packed",
     )
 
 

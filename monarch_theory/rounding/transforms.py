@@ -267,6 +267,24 @@ class _Sizes:
     response: np.ndarray
 
 
+def _paired(sizes: _Sizes, model: ErrorModel) -> _Sizes:
+    """Those of what a kernel may transform at once: two real rows as one complex row, where the model allows it.
+
+    A transform of a + ib errs by a part of √(‖a‖² + ‖b‖²), and what is taken apart of it, or put together to go back,
+    too. The other row is the largest there is.
+    """
+    if not model.packed or not sizes.one.size:
+        return sizes
+    return _Sizes(
+        sizes.one + sizes.one.max(), np.hypot(sizes.two, sizes.two.max()), sizes.response + sizes.response.max()
+    )
+
+
+def _stretched(size: int, model: ErrorModel) -> int:
+    """Taking two rows apart is one more stage of radix two."""
+    return 2 * size if model.packed else size
+
+
 def _sizes(a: np.ndarray | Running) -> _Sizes:
     value, error = (a.value, a.error) if isinstance(a, Running) else (a, None)
     moduli = np.abs(value).astype(np.float64)
@@ -312,6 +330,13 @@ def convolution_growth(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorMo
     into = into + np.minimum(g * g * kernel.one * signal.one, g2 * g2 * both)
     middle = _middle(model)
     return into + (g + middle + g * middle) * (both + into)
+
+
+def _lost(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel) -> np.ndarray:
+    """What underflow costs each output: in one transform, times the other, or in the product; infinite where a product
+    of spectra, before it is divided by the length, may leave the range."""
+    found = 4 * size * model.accumulation.underflow * (1 + signal.one + kernel.one)
+    return np.where(4 * size * signal.one * kernel.one > model.accumulation.largest, inf, found)
 
 
 def _middle(model: ErrorModel) -> float:
@@ -384,14 +409,14 @@ def convolution_bound_in_norm(
     """
     n = kernel.shape[-1]
     value = u.value if isinstance(u, Running) else u
-    signal, filter_ = _sizes(u), _sizes(kernel)
+    size, signal, filter_ = _stretched(size, model), _paired(_sizes(u), model), _paired(_sizes(kernel), model)
     complex_values = "c" in (value.dtype.kind, kernel.dtype.kind)
     with np.errstate(over="ignore", invalid="ignore"):
         found = np.maximum(
             _transformed_in_norm(size, signal, filter_, model),
             _summed_in_norm(n, signal, filter_, model, complex_values),
         )
-        found = found + 4 * size**1.5 * model.accumulation.underflow
+        found = found + sqrt(size) * _lost(size, signal, filter_, model)
         if circular and n > 1:
             found = _folded(found, filter_.response * signal.two, model)
         return np.nan_to_num(found, nan=inf, posinf=inf)
@@ -417,13 +442,13 @@ def convolution_bound(
         within it too because Σ|k||u| ≤ ‖k‖₂‖u‖₂. No element is off by more than the norm of all.
     """
     value = u.value if isinstance(u, Running) else u
-    signal, filter_ = _sizes(u), _sizes(kernel)
+    length, signal, filter_ = _stretched(size, model), _paired(_sizes(u), model), _paired(_sizes(kernel), model)
     with np.errstate(over="ignore", invalid="ignore"):
-        transform = convolution_growth(size, signal, filter_, model)
+        transform = convolution_growth(length, signal, filter_, model)
         n = value.shape[-1]
         complex_values = "c" in (value.dtype.kind, kernel.dtype.kind)
         direct = model.growth(n, complex_values=complex_values) * filter_.two * signal.two
-        bound = np.maximum(transform, direct) + 4 * size * model.accumulation.underflow
+        bound = np.maximum(transform, direct) + _lost(length, signal, filter_, model)
         if circular and n > 1:
             bound = 2 * bound + model.accumulation.unit_roundoff * (filter_.two * signal.two + bound)
         bound = np.minimum(bound, convolution_bound_in_norm(u, kernel, size, model, circular=circular))
@@ -466,7 +491,8 @@ def correlation_gradient_bound_in_norm(
     """
     batch, n = u.shape[0], u.shape[-1]
     with np.errstate(over="ignore", invalid="ignore"):
-        rows, others = _sizes(w), _sizes(u)
+        rows, others = _paired(_sizes(w), model), _paired(_sizes(u), model)
+        size = _stretched(size, model)
         single = _transformed_in_norm(size, rows, others, model)
         single = _folded(single, rows.response * others.two, model) if circular and n > 1 else single
         norms = np.minimum(rows.response * others.two, others.response * rows.two)
@@ -475,7 +501,8 @@ def correlation_gradient_bound_in_norm(
         added = model.growth(batch, complex_values=True) * (norms + single + stored)
         apart = (single + stored + added).sum(0)
         together = _summed_in_norm(max(batch, 1) * n, rows, others, model, False, over_batch=True)
-        found = moved.sum(0) + np.maximum(apart, together) + 4 * size**1.5 * batch * model.accumulation.underflow
+        lost = sqrt(size) * _lost(size, rows, others, model)
+        found = moved.sum(0) + np.maximum(apart, together) + lost.sum(0)
         return np.nan_to_num(found, nan=inf, posinf=inf)
 
 

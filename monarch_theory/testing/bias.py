@@ -4,6 +4,10 @@ Where everything before the last rounding is far more accurate than the storage 
 units in the last place is that of one rounding, and rounding to nearest errs in either direction alike. Of independent
 errors e_k with signs of even odds, P(|Σ e_k| > t √(Σ e_k²)) ≤ 2 exp(−t²/2) (Hoeffding). What comes before the last
 rounding may lean, and adds at most its own bound.
+
+Where the bound allows more than that, as in float32, a kernel that computes in a wider format is seen by its errors:
+none is larger than one unit. If rounded to nearest at last, they lie on both sides, half of them on either; where all
+lie on one, they were cut off there, and the same inequality says how sure that is.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ LEAST = 200
 
 BEFORE_LAST = 0.125
 """Units in the last place that all but the last rounding may make, for an element to count."""
+
+ASIDE = 2.0**-6
+"""Units in the last place by which an error may be beyond zero, or one, and still be of numbers that were cut off."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +66,33 @@ class Bias:
 
 def bias_of(seen: Sequence[Observation], model: ErrorModel) -> Bias | None:
     """The bias over all elements that only the last rounding moves noticeably; None where they are too few."""
-    total, squares, before, count = 0.0, 0.0, 0.0, 0
-    most, largest = 0, None
-    for one in seen:
-        errors, slack = last_roundings(one, model)
-        if not errors.size:
-            continue
-        total, squares = total + float(errors.sum()), squares + float((errors**2).sum())
-        before, count = before + float(slack.sum()), count + errors.size
-        if errors.size > most:
-            most, largest = errors.size, one
-    if count < LEAST or largest is None:
+    found = [(one, *last_roundings(one, model)) for one in seen]
+    every = np.concatenate([np.zeros(0), *(errors for _, errors, _ in found)])
+    if every.size >= LEAST and _cut_off(every):
+        return _bias([(one, errors, np.zeros(errors.size)) for one, errors, _ in found])
+    sure = [slack <= BEFORE_LAST for *_, slack in found]
+    return _bias([(one, e[keep], s[keep]) for (one, e, s), keep in zip(found, sure, strict=True)])
+
+
+def _cut_off(errors: np.ndarray) -> bool:
+    """Whether errors in units in the last place are all from zero to one to the same side, and not all next to zero."""
+    inward, outward = float(errors.min()), float(errors.max())
+    return max(-inward, outward) > 1 / 2 and (
+        (inward >= -1 - ASIDE and outward <= ASIDE) or (inward >= -ASIDE and outward <= 1 + ASIDE)
+    )
+
+
+def _bias(found: Sequence[tuple[Observation, np.ndarray, np.ndarray]]) -> Bias | None:
+    """Of errors in units in the last place, and of what comes before the last rounding of each."""
+    errors, slack = (np.concatenate([np.zeros(0), *(one[k] for one in found)]) for k in (1, 2))
+    if errors.size < LEAST:
         return None
-    allowed = (before + sqrt(2 * log(2 / FAILURE) * squares)) / count
-    return Bias(total / count, allowed, count, largest)
+    allowed = (float(slack.sum()) + sqrt(2 * log(2 / FAILURE) * float((errors**2).sum()))) / errors.size
+    return Bias(float(errors.mean()), allowed, errors.size, max(found, key=lambda one: one[1].size)[0])
 
 
 def last_roundings(seen: Observation, model: ErrorModel) -> tuple[np.ndarray, np.ndarray]:
-    """Errors in ulps of elements moved by the last rounding alone, away from zero positive, and what else moves them.
+    """Errors of rounded elements in ulps, away from zero positive, and what may move them but the last rounding.
 
     An element that repeats another, as in batch rows that are one row repeated, is looked at once.
     """
@@ -92,7 +108,7 @@ def last_roundings(seen: Observation, model: ErrorModel) -> tuple[np.ndarray, np
             slack = np.maximum(bound - u * np.abs(truth) / (1 + u), 0.0) / ulp
             # a result that is exact, or next to the smallest numbers, is not rounded
             rounded = (truth != 0) & (np.abs(truth) > 4 * model.storage.underflow / u) & (bound > 0)
-        keep = rounded & np.isfinite(error) & (slack <= BEFORE_LAST)
+        keep = rounded & np.isfinite(error) & np.isfinite(slack)
         _, first = np.unique(truth[keep], return_index=True)
         errors.append(error[keep][first])
         slacks.append(slack[keep][first])

@@ -165,21 +165,36 @@ def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the top of the range, or between 2^24 and its middle for wide formats; a right kernel may overflow there."""
+    """Near the top of the range: data between 2^24 and its middle for wide formats, or in one case of three as large as
+    leaves room for sums; a right kernel may overflow there."""
     arrays, data = normal(rng, sizes, target), next(iter(sizes))
     middle = min(target.exponent_max // 2 - 1, MOST_EXPONENT)
-    return arrays | {data: arrays[data] * 2.0 ** rng.integers(min(middle, 24), middle, endpoint=True)}
+    exponent = int(rng.integers(min(middle, 24), middle, endpoint=True))
+    longest = max((max(shape, default=1) for shape in sizes.values()), default=1)
+    top = target.exponent_max - 12 - 3 * longest.bit_length()
+    if middle < top < MOST_EXPONENT and rng.integers(3) == 0:
+        exponent = top
+    return arrays | {data: arrays[data] * 2.0**exponent}
 
 
 def tiny(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the bottom of the normal range: two arguments whose products underflow, or the data alone, further down."""
+    """Near the bottom of the normal range: two arguments whose products underflow, or the data alone, further down; or
+    data below it, which the second argument brings back."""
     arrays, names = normal(rng, sizes, target), list(sizes)
     middle = max(target.exponent_min // 2 - 1, -80)
     # the last place of the data, and of what is computed from it, is still a normal number
     bottom = max(target.exponent_min + target.precision + 2, -MOST_EXPONENT)
-    alone = bottom < middle and rng.integers(2)
-    scale = 2.0 ** (rng.integers(bottom, middle) if alone else middle)
-    return arrays | {name: arrays[name] * scale for name in names[: 1 if alone else 2]}
+    way = rng.integers(3) if bottom < middle else 0
+    scale = 2.0 ** (rng.integers(bottom, middle) if way else middle)
+    if way == 2 and target.exponent_min > -MOST_EXPONENT:
+        # few bits, all of which a subnormal number holds
+        small = rng.integers(-8, 9, sizes[names[0]]) * (8 * target.smallest_subnormal)
+        return arrays | {name: arrays[name] * 2.0**BACK for name in names[1:2]} | {names[0]: small}
+    return arrays | {name: arrays[name] * scale for name in names[: 1 if way else 2]}
+
+
+BACK = 60
+"""Power of two by which the second argument is larger, where the data are subnormal: their product is not."""
 
 
 MOST_EXPONENT = 400

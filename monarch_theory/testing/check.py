@@ -17,6 +17,7 @@ from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.confinement import STARTING, Confinement
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
+from monarch_theory.testing.allowances import allowed_otherwise, as_flushed, has_subnormals, why_undecided
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
@@ -82,6 +83,7 @@ class Report:
         bias: mean error of the last rounding toward or away from zero, where it can be told.
         ulps: error of every element checked, in units in the last place.
         reproducible: every repetition gave the same bits.
+        subnormals: what the kernel does with subnormal arguments: "kept", "taken for zero", or "not tried".
         interpreted: Triton's interpreter ran the kernel, in place of a GPU.
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
@@ -112,6 +114,7 @@ class Report:
     timeout: float
     memory: float | None
     failure: Failure | None = None
+    subnormals: str = "not tried"
     secret: bool = False
     untrusted: bool = False
     confinement: Confinement | None = None
@@ -194,7 +197,14 @@ def observe(
     run = kernel.run(case, out=tuple(shapes), other=other)
     expected = expected or reference(case, model, model.failure or 1e-9)
     seen = Observation(case, run, expected, judge(case, run, expected))
-    if other and run.outcome is None and not run.refused and seen.judgement.verdict is Verdict.RIGHT:
+    seen = as_flushed(seen, model) or seen
+    if (
+        other
+        and not seen.flushed
+        and run.outcome is None
+        and not run.refused
+        and seen.judgement.verdict is Verdict.RIGHT
+    ):
         return judged_in_place(kernel, seen, model) or seen
     return seen
 
@@ -292,12 +302,15 @@ def check(
         raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
+    if algorithm == "packed" and "packing" not in op.claims:
+        raise ValueError(f"algorithm: expected conventional or normwise for {op.name}, got 'packed'")
     model = op.usual_model(
         dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
         operands=operands, rounding=rounding, algorithm=algorithm,
     )  # fmt: skip
     progress = _Progress(model)
     declined: list[Observation] = []
+    otherwise: dict[str, list[Observation]] = {}
     secret = untrusted and seed is None
     seed = (secret_seed() if untrusted else 0) if seed is None else seed
     plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
@@ -312,8 +325,9 @@ def check(
             outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
             deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
-            interpreted=progress.interpreted, seed=seed, secret=secret, confinement=kernel.confinement,
-            untrusted=untrusted, seconds=time.monotonic() - started, timeout=timeout, memory=memory, failure=failure,
+            interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
+            confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
+            timeout=timeout, memory=memory, failure=failure,
         )  # fmt: skip
 
     def shown(verdict: Verdict, failure: Failure) -> Report:
@@ -343,6 +357,11 @@ def check(
                     # a wrong value elsewhere says more than an exception here
                     declined.append(seen)
                     continue
+                other_algorithm = allowed_otherwise(seen, model)
+                if other_algorithm is not None:
+                    # a case further on may still be wrong whatever is claimed
+                    otherwise.setdefault(other_algorithm, []).append(seen)
+                    continue
                 progress.add(seen)
                 if seen.judgement.failed:
                     failure = why(seen)
@@ -362,6 +381,8 @@ def check(
     for seen in declined:
         progress.decline(seen)
     coverage = progress.coverage
+    if otherwise:
+        return report(Verdict.UNDECIDED, f"{why_undecided(otherwise)}; {coverage.describe()}")
     lacking = coverage.lacking(plan)
     if untrusted and not lacking and 2 * coverage.refused > len(plan):
         lacking = (
@@ -517,6 +538,7 @@ class _Progress:
         self.deterministic = self.probabilistic = 0.0
         self.reproducible = True
         self.interpreted = False
+        self.subnormals = "not tried"
         self.ulps: list[np.ndarray] = []
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
@@ -542,6 +564,8 @@ class _Progress:
             self.decline(seen)
             return
         self.interpreted |= seen.run.interpreted
+        if seen.flushed or (self.subnormals == "not tried" and has_subnormals(seen.case)):
+            self.subnormals = "taken for zero" if seen.flushed else "kept"
         self.coverage = self.coverage.with_judged(seen.case, judgement.compared, judgement.unbounded)
         self.cases.append(seen.case)
         self.truths = [*self.truths[-40:], seen.references]

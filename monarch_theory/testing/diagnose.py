@@ -31,12 +31,17 @@ class Cause:
 
 @dataclass(frozen=True)
 class Observation:
-    """One run of the kernel, judged."""
+    """One run of the kernel, judged.
+
+    Attributes:
+        flushed: case and references are those of arguments whose subnormal numbers are zero, for which it is right.
+    """
 
     case: Case
     run: Run
     references: tuple[Reference, ...]
     judgement: Judgement
+    flushed: bool = False
 
     @property
     def expected(self) -> Reference:

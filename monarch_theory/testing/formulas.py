@@ -7,7 +7,7 @@ kernels go other ways than the formula, the functions allow for them, or the op 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flint
@@ -30,9 +30,9 @@ from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.op import Answer, Arrays, Shape
 
 __all__ = [
-    "bound_of", "causal_convolution", "causal_correlation", "centred", "exp", "filter_gradient", "gelu", "gelu_slope",
-    "known", "matmul", "moduli", "plain", "rearranged", "silu", "silu_slope", "sine", "softmax", "sqrt", "stored",
-    "total", "variance", "widened",
+    "bound_of", "causal_convolution", "causal_correlation", "centred", "cosine", "entropy_term", "exp",
+    "filter_gradient", "gelu", "gelu_slope", "joined", "known", "matmul", "moduli", "plain", "rearranged", "silu",
+    "silu_slope", "sine", "softmax", "sqrt", "stored", "total", "variance", "widened",
 ]  # fmt: skip
 
 Number = Any
@@ -119,6 +119,33 @@ def sine(a: Number) -> Number:
     return _on(a, bounds.sine, _sine)
 
 
+def _cosine(a: np.ndarray) -> np.ndarray:
+    return np.asarray(_ball_cosine(a) if a.dtype == object else np.cos(a))
+
+
+_ball_cosine = np.frompyfunc(lambda ball: ball.cos(), 1, 1)
+
+
+def cosine(a: Number) -> Number:
+    """cos a."""
+    return _on(a, bounds.cosine, _cosine)
+
+
+def _entropy_term(a: np.ndarray) -> np.ndarray:
+    if a.dtype == object:
+        return np.asarray(_ball_entropy_term(a))
+    positive = a > 0
+    return np.asarray(np.where(positive, a * np.log(np.where(positive, a, 1)), 0 * a))
+
+
+_ball_entropy_term = np.frompyfunc(lambda ball: ball * ball.log() if ball != 0 else flint.arb(0), 1, 1)
+
+
+def entropy_term(a: Number) -> Number:
+    """a log a of what is not negative, zero at zero."""
+    return _on(a, bounds.entropy_term, _entropy_term)
+
+
 def _erf(a: np.ndarray) -> np.ndarray:
     if a.dtype == object:
         return np.asarray(_ball_erf(a))
@@ -173,8 +200,21 @@ def gelu_slope(a: Number) -> Number:
 
 
 def _logistic(v: np.ndarray) -> np.ndarray:
+    if v.dtype == object:
+        return np.asarray(_ball_logistic(v))
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-v)))
+
+
+def _one_ball_logistic(ball: flint.arb) -> flint.arb:
+    """Without the exponential of a large number, whose ball is unbounded."""
+    if ball.mid() >= 0:
+        return 1 / (1 + (-ball).exp())
+    small = ball.exp()
+    return small / (1 + small)
+
+
+_ball_logistic = np.frompyfunc(_one_ball_logistic, 1, 1)
 
 
 def silu(a: Number) -> Number:
@@ -292,6 +332,17 @@ def filter_gradient(w: Number, u: Number) -> Number:
 def rearranged(a: Number, change: Callable[[np.ndarray], np.ndarray]) -> Number:
     """The same numbers in other places, with zeros beside them where the change adds some."""
     return a.apply(change) if isinstance(a, Tracked) else change(a)
+
+
+def joined(parts: Sequence[Number], axis: int) -> Number:
+    """Several arrays of a kind one after the other along an axis."""
+    if not isinstance(parts[0], Tracked):
+        return np.concatenate(list(parts), axis)
+    held = [part.held for part in parts]
+    grains = [one.grain for one in held if one.grain is not None]
+    grain = min(grains) if len(grains) == len(held) else None
+    value, error = (np.concatenate([getattr(one, name) for one in held], axis) for name in ("value", "error"))
+    return Tracked(Running(value, error, grain), parts[0].model)
 
 
 def moduli(a: Number) -> Number:

@@ -208,6 +208,10 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
     least = 0.5 / max(values[name].shape[-1], 1)
     with np.errstate(invalid="ignore"):
         reached = tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
+    if np.isnan(special).any():
+        # where all is one, an average does not depend on its weights
+        here, moved = (case.op.answers(values | {name: values[name] + d}, case.shape) for d in (0.0 * touched, touched))
+        reached = tuple(r | _differ(a, b) for r, a, b in zip(reached, here, moved, strict=True))
     if case.poisoned_row is None or special.dtype.kind == "c" or np.isnan(special).any():
         return reached, nowhere
     way = float(np.sign(special[~np.isfinite(special)])[0])
@@ -215,6 +219,12 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
     coefficients = [way * (a - b) for a, b in zip(by_one, by_none, strict=True)]
     sure = [np.abs(c) > 2.0**-6 * np.abs(c).max(initial=0.0) for c in coefficients]
     return reached, tuple(np.sign(c) * s * r for c, s, r in zip(coefficients, sure, reached, strict=True))
+
+
+def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two answers differ by far more than float64 rounds."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.abs(a - b) > 2.0**-20 * np.nanmax(np.abs(a), initial=0.0))
 
 
 def ratios(error: np.ndarray, bound: np.ndarray) -> np.ndarray:

@@ -165,7 +165,7 @@ def indices(size: str) -> Domain:
     """
 
     def into(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
-        return np.asarray(np.floor(np.abs(values) * 2.0**10).astype(np.int64) % shape[size])
+        return np.asarray(np.mod(np.floor(np.abs(values) * 2.0**10), shape[size]).astype(np.int64))
 
     return Domain(into, lambda dtype: "int64")
 

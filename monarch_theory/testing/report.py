@@ -75,6 +75,8 @@ def as_text(report: Report) -> str:
         lines += ["", *_times(report.timing)]
     if report.untimed:
         lines.append(f"time      not measured: {report.untimed}")
+    if report.subnormals == "taken for zero":
+        lines.append("note      it takes subnormal arguments for zero, which the bounds allow")
     if not report.reproducible:
         within = "" if report.failure else ", but always within bounds"
         lines.append(f"note      not the same bits on every run{within}")
@@ -176,6 +178,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "sharpness": report.sharpness.as_dict(),
         "ulps": dict(zip((label.strip() for label in labels), counts, strict=True)),
         "interpreted": report.interpreted,
+        "subnormals": report.subnormals,
         "bitwise_reproducible": report.reproducible,
         "failure": None if failure is None else {
             "message": failure.message, "cause": failure.cause.name, "detail": failure.cause.detail,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
-from itertools import combinations, cycle
+from itertools import combinations, cycle, islice, permutations
 from math import prod
 from typing import Any
 
@@ -82,7 +82,7 @@ def entries(op: Op, shape: Shape) -> int:
 def combined_shapes(op: Op, largest: int = 0) -> tuple[Shape, ...]:
     """Combinations of sizes of an op that `accepts` them, the same every time; `largest` adds sizes up to it.
 
-    First those where all sizes are large, then those where two are, then every size.
+    First those where all sizes are large, then those where two are, alike or not, then every size.
     """
     if op.accepts is None:
         return ()
@@ -101,6 +101,7 @@ def combined_shapes(op: Op, largest: int = 0) -> tuple[Shape, ...]:
     found = [shape for grid in grids[2] for shape in grid.all_large()]
     found += [shape for grid in grids[3] for shape in grid.all_large(SOME_ENTRIES)]
     found += [shape for grid in grids[2] for shape in grid.two_large()]
+    found += [shape for grid in grids[2] for shape in grid.one_longer()]
     return tuple(_distinct([*found, *(shape for grid in grids[2] for shape in grid.each_size())]))
 
 
@@ -140,6 +141,14 @@ class _Grid:
             for sizes_at in (self._all_at, self._all_past):
                 shapes = (self._around({axis: sizes_at(tile)[axis] for axis in pair}) for tile in reversed(TILES))
                 yield from [s for s in shapes if s is not None and entries(self.op, s) <= SOME_ENTRIES][:1]
+
+    def one_longer(self) -> Iterator[Shape]:
+        """Every two sizes, of which one is just large and the other as long as the budget has room for."""
+        for count, (some, other) in enumerate(permutations(self.axes, 2)):
+            least = (16, 17)[count % 2]
+            lengths = (n for n in reversed(self._values(other)) if n > least and n % 2 == count % 2)
+            shapes = (self._around({some: least, other: n}) for n in lengths)
+            yield from islice((s for s in shapes if s is not None and entries(self.op, s) <= SOME_ENTRIES), 1)
 
     def _around(self, large: Mapping[Axis, int]) -> Shape | None:
         """Some sizes as given and the others small, if such a shape is within the budget."""

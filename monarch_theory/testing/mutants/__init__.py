@@ -4,6 +4,7 @@
 imports them. A `Mutant` is one of them with one piece of its source replaced.
 """
 
-from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT, Mutant, RightKernel
+from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
+from monarch_theory.testing.mutants.mutant import Mutant, RightKernel
 
 __all__ = ["MUTANTS", "RIGHT", "Mutant", "RightKernel"]

@@ -3,81 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from monarch_theory.testing.mutants.algorithms import OF_ALGORITHMS, RIGHT_ALGORITHMS
+from monarch_theory.testing.mutants.mutant import COMPLEX, REAL, WIDE, Mutant, RightKernel
 
-__all__ = ["MUTANTS", "RIGHT", "Mutant", "RightKernel"]
-
-FOLDER = Path(__file__).parent / "kernels"
-
-REAL = ("float64", "float32", "bfloat16", "float16")
-WIDE = ("float64", "float32")
-COMPLEX = ("complex64", "complex128")
-
-
-@dataclass(frozen=True)
-class RightKernel:
-    """A right kernel of the corpus: `function` of `kernels/with_LIBRARY.py.txt`, for an op in some dtypes.
-
-    Attributes:
-        fails_fixed_rtol: it is right in bfloat16, and fails `torch.testing.assert_close`'s default tolerance there.
-        max_size, most_runs: largest input row and number of runs worth the time, for slow ones.
-    """
-
-    library: str
-    function: str
-    op: str
-    dtypes: tuple[str, ...]
-    fails_fixed_rtol: bool = False
-    max_size: int = 256
-    most_runs: int | None = None
-
-    @property
-    def source(self) -> str:
-        """The file it is in."""
-        return (FOLDER / f"with_{self.library}.py.txt").read_text()
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A right kernel with a fault.
-
-    Attributes:
-        name: what is wrong, as a slug.
-        library, function, op, dtype: the kernel and how it is checked.
-        before, after: the source text replaced, which occurs once in the file, and what replaces it.
-        cause: what the checker is to name as the likely cause.
-        missed_by_fixed_rtol: passes `allclose` with rtol = atol = 1e−2 on normal values, as many tests have it.
-        max_size, cases: largest input row, and number of cases it is given to show itself in.
-    """
-
-    name: str
-    library: str
-    function: str
-    op: str
-    dtype: str
-    before: str
-    after: str
-    cause: str
-    missed_by_fixed_rtol: bool = False
-    max_size: int = 256
-    cases: int = 150
-
-    @property
-    def source(self) -> str:
-        """The faulty source.
-
-        Raises:
-            ValueError: the text to replace does not occur exactly once, so that the fault is not the one described.
-        """
-        right = (FOLDER / f"with_{self.library}.py.txt").read_text()
-        if right.count(self.before) != 1:
-            count = right.count(self.before)
-            raise ValueError(
-                f"before: expected {self.before!r} once in with_{self.library}.py.txt, got it {count} times"
-            )
-        return right.replace(self.before, self.after)
-
+__all__ = ["MUTANTS", "RIGHT"]
 
 BLOCK, MULTIPLY, DFT, INVERSE = "block-diagonal-multiply", "monarch-multiply", "monarch-dft", "inverse-monarch-dft"
 FFT, CIRCULAR, LONG, CAUSAL = "fft", "circular-convolution", "long-convolution", "causal-monarch"
@@ -162,9 +91,10 @@ LAYERS = (
     "short-convolution", "short-convolution-backward", "short-convolution-step", "rms-norm", "rms-norm-backward",
     "layer-norm", "layer-norm-backward", "gelu-gate", "gelu-gate-backward", "gated-convolution",
     "gated-convolution-backward", "bidirectional-convolution", "bidirectional-convolution-backward", "attention",
-    "attention-backward", "linear-recurrence", "linear-recurrence-backward", "selective-scan", "embedding",
-    "embedding-backward", "monarch-linear", "monarch-linear-backward", "dimension-mixer", "sequence-mixer",
-    "implicit-filter",
+    "attention-backward", "monarch-attention", "linear-recurrence", "linear-recurrence-backward",
+    "linear-recurrence-step", "selective-scan", "selective-scan-backward", "embedding", "embedding-backward",
+    "monarch-linear", "monarch-linear-backward", "dimension-mixer", "dimension-mixer-backward", "sequence-mixer",
+    "sequence-mixer-backward", "implicit-filter", "implicit-filter-backward",
 )  # fmt: skip
 """Ops of the layers of models: each has a kernel of its name in NumPy."""
 
@@ -183,6 +113,7 @@ RIGHT: tuple[RightKernel, ...] = (
     ),
     RightKernel("torch_layers", "attention_in_tiles", "attention", REAL, fails_fixed_rtol=True),
     RightKernel("torch_layers", "attention_backward", "attention-backward", REAL),
+    *RIGHT_ALGORITHMS,
 )
 
 NUMPY_BLOCK_BACK = ("numpy", "block_diagonal_multiply_backward", BLOCK_BACK)
@@ -560,6 +491,15 @@ OF_LAYERS = (
     _layer("scan-input-not-discretised", "selective-scan", "float64", "recurrence((step * signal)[:, :, None] * into[:, None], decays)", "recurrence(signal[:, :, None] * into[:, None], decays)", "missing term"),
     _layer("scan-decay-linear", "selective-scan", "float16", "np.exp(step[:, :, None] * rate[:, :, None])", "(1 + step[:, :, None] * rate[:, :, None])", "missing term"),
     _layer("torch-scan-short-log", "selective-scan", "float32", "1.4426950408889634", "1.4427", "not recognised", True, "torch_layers"),
+    _layer("recurrence-step-state-left", "linear-recurrence-step", "float32", "state[...] = h\n", "pass\n", "stale output"),
+    _layer("recurrence-step-input-decayed", "linear-recurrence-step", "bfloat16", "(decays * kept + inputs)", "(decays * (kept + inputs))", "missing term"),
+    _layer("scan-gradient-of-same-place", "selective-scan-backward", "float32", "(g[:, :, None] * out[:, None])[..., ::-1], following[..., ::-1])", "(g[:, :, None] * out[:, None])[..., ::-1], decays[..., ::-1])", "not recognised"),
+    _layer("scan-gradient-of-step-by-decay-alone", "selective-scan-backward", "float64", "(through * rate[:, :, None]).sum(2) + (s * into[:, None]).sum(2) * signal", "(through * rate[:, :, None]).sum(2)", "missing term"),
+    _layer("scan-gradient-of-rate-of-first-row", "selective-scan-backward", "float32", "(through * step[:, :, None]).sum((0, 3))", "(through * step[:, :, None])[:1].sum((0, 3))", "not summed over the batch"),
+    # MonarchAttention
+    _layer("monarch-attention-without-entropy", "monarch-attention", "float32", " + entropy.swapaxes(1, 2)[:, :, None]", "", "missing term"),
+    _layer("monarch-attention-not-averaged", "monarch-attention", "float64", " / weights[..., None]\n", "\n", "scale"),
+    _layer("monarch-attention-one-step-less", "monarch-attention", "bfloat16", "for step in range(steps):", "for step in range(max(steps - 1, 1)):", "not recognised"),
     # embedding
     _layer("last-token-clipped", "embedding", "float32", "return table[tokens]", "return table[np.minimum(tokens, max(len(table) - 2, 0))]", "dropped tail"),
     _layer("padding-row", "embedding", "float16", "return table[tokens]", "return np.where(tokens[..., None] == 0, 0, table[tokens]).astype(table.dtype)", "missing term", True),
@@ -575,13 +515,19 @@ OF_LAYERS = (
            "a, b = (h.reshape(len(x), -1) for h in np.split(both.reshape(len(x), len(inner), -1), 2, axis=-1))", "permutation"),
     _layer("mixer-not-activated", "dimension-mixer", "float16", "hidden = a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b", "hidden = a * b", "missing term"),
     _layer("torch-mixer-gates-exchanged", "dimension-mixer", "bfloat16", "F.gelu(gate) * value)", "F.gelu(value) * gate)", "permutation", library="torch_layers"),
+    _layer("mixer-gradients-of-halves-exchanged", "dimension-mixer-backward", "float32", "np.concatenate([back * b * (below + a * bell), back * (a * below)], axis=-1)", "np.concatenate([back * (a * below), back * b * (below + a * bell)], axis=-1)", "permutation"),
+    _layer("mixer-gradient-without-bell", "dimension-mixer-backward", "float16", "back * b * (below + a * bell)", "back * b * below", "missing term"),
     _layer("mixer-skip-forgotten", "sequence-mixer", "float32", "x2 * (causal(gated, filters) + weight[:, None] * gated)", "x2 * causal(gated, filters)", "missing term"),
     _layer("mixer-gates-in-another-order", "sequence-mixer", "float64", "x1, x2, v = np.split(near, 3, axis=1)", "x2, x1, v = np.split(near, 3, axis=1)", "permutation"),
     _layer("mixer-short-filter-reversed", "sequence-mixer", "float16", 'taps.shape[1]), taps)\n    x1', 'taps.shape[1]), taps[:, ::-1])\n    x1', "permutation"),
+    _layer("mixer-gradient-of-skip-of-last-row", "sequence-mixer-backward", "float32", "(of_mixed * gated).sum((0, 2)),", "(of_mixed * gated)[-1:].sum((0, 2)),", "not summed over the batch"),
+    _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "not recognised"),
+    _layer("filter-gradient-of-frequency-outer-alone", "implicit-filter-backward", "float32", "(before * first + behind * second).sum(0)", "(behind * second).sum(0)", "missing term"),
+    _layer("filter-gradient-of-decay-turned", "implicit-filter-backward", "float64", "-(out * (outer @ w3.T) * t[:, None]).sum(0)", "(out * (outer @ w3.T) * t[:, None]).sum(0)", "sign"),
     _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term"),
     _layer("filter-without-frequency", "implicit-filter", "float64", "np.sin(omega * (inner @ w2.T + c2))", "np.sin(inner @ w2.T + c2)", "not recognised"),
     _layer("filter-positions-in-bfloat16", "implicit-filter", "float32", "inner = np.sin(omega * (z @ w1.T + c1))",
            "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "accumulation too narrow", True),
 )  # fmt: skip
 
-MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS)
+MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS, *OF_ALGORITHMS)

@@ -19,7 +19,8 @@ from monarch_theory.testing.check import may_decline, observe, state_kept
 from monarch_theory.testing.diagnose import Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
-from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT, Mutant, RightKernel
+from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
+from monarch_theory.testing.mutants.mutant import MOST_ENTRIES, Mutant, RightKernel
 from monarch_theory.testing.op import Shape
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.sizes import entries
@@ -83,30 +84,35 @@ def one_thread() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = kept
 
 
-MOST_ENTRIES = 1 << 13
-"""Entries of all arguments of a case, at most: many kernels are run."""
-
-
 class References:
     """Cases and their exact answers, which kernels of one op and dtype share."""
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.known: dict[tuple[str, str, int, int], list[tuple[Case, tuple[Reference, ...]]]] = {}
+        self.known: dict[tuple[str, str, int, int, int, str], list[tuple[Case, tuple[Reference, ...]]]] = {}
 
-    def of(self, op: str, dtype: str, count: int, max_size: int) -> list[tuple[Case, tuple[Reference, ...]]]:
-        key = (op, dtype, count, max_size)
+    def of(
+        self,
+        op: str,
+        dtype: str,
+        count: int,
+        max_size: int,
+        most: int = MOST_ENTRIES,
+        algorithm: str = "conventional",
+    ) -> list[tuple[Case, tuple[Reference, ...]]]:
+        key = (op, dtype, count, max_size, most, algorithm)
         if key not in self.known:
-            model = usual_model(op, dtype)
-            plan = cases(op_named(op), dtype, seed=self.seed, count=count, max_size=max_size, most_entries=MOST_ENTRIES)
+            model = usual_model(op, dtype, algorithm)
+            plan = cases(op_named(op), dtype, seed=self.seed, count=count, max_size=max_size, most_entries=most)
             self.known[key] = [(case, reference(case, model)) for case in plan]
         return self.known[key]
 
 
-def usual_model(op: str, dtype: str) -> ErrorModel:
+def usual_model(op: str, dtype: str, algorithm: str = "conventional") -> ErrorModel:
     """What `monarch check` holds a kernel of this op to unless it claims something else."""
     declared = op_named(op)
-    return declared.usual_model(dtype, failure=1e-9 if declared.random_rounding else None)
+    failure = 1e-9 if declared.random_rounding else None
+    return declared.usual_model(dtype, failure=failure, algorithm=algorithm)
 
 
 @contextmanager
@@ -155,7 +161,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     failures: list[Observation] = []
     history: list[tuple[Reference, ...]] = []
     ran = 0
-    for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size):
+    for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size, mutant.most_entries):
         seen = observe(kernel, case, model, expected)
         ran += not failures
         history.append(expected)
@@ -205,11 +211,12 @@ def _clean(
     right: RightKernel, dtype: str, kernel: Kernel, share: int, references: References,
     on_runs: Callable[[str, int], None],
 ) -> CleanRun:  # fmt: skip
-    model = usual_model(right.op, dtype)
+    model = usual_model(right.op, dtype, right.algorithm)
     alarms, worst, refused, ran = [], 0.0, 0, 0
     fixed = passes_fixed_tolerance(kernel, right.op, dtype, *ASSERT_CLOSE[dtype], right.max_size)
     # half as many again as wanted, for kernels that refuse some shapes; rounded so that kernels share exact answers
-    for case, expected in references.of(right.op, dtype, -(-share * 3 // 2 // 50) * 50, right.max_size):
+    count = -(-share * 3 // 2 // 50) * 50
+    for case, expected in references.of(right.op, dtype, count, right.max_size, algorithm=right.algorithm):
         if ran == share:
             break
         judgement = observe(kernel, case, model, expected).judgement

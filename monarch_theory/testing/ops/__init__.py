@@ -37,16 +37,22 @@ NAMES = (
     "bidirectional-convolution-backward",
     "attention",
     "attention-backward",
+    "monarch-attention",
     "linear-recurrence",
     "linear-recurrence-backward",
+    "linear-recurrence-step",
     "selective-scan",
+    "selective-scan-backward",
     "embedding",
     "embedding-backward",
     "monarch-linear",
     "monarch-linear-backward",
     "dimension-mixer",
+    "dimension-mixer-backward",
     "sequence-mixer",
+    "sequence-mixer-backward",
     "implicit-filter",
+    "implicit-filter-backward",
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, convolution_bound_in_norm
+from monarch_theory.rounding.model import CLAIMS
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
@@ -76,6 +77,7 @@ OP = Op(
     bound=bound,
     bound_in_norm=bound_in_norm,
     random_rounding=True,
+    claims=(*CLAIMS, "packing"),
     narrow_between=False,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from monarch_theory.rounding.model import CLAIMS
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes
@@ -75,6 +76,7 @@ OP = Op(
     oracle=formula,
     bound=f.bound_of(formula),
     random_rounding=True,
+    claims=(*CLAIMS, "packing"),
     narrow_between=False,
     faults=faults,
     accepts=any_sizes,

@@ -31,7 +31,8 @@ def largest_tile(op):
 
 def test_tiles_of_all_sizes_reach_sixty_four_in_every_op_whose_states_fit_in_memory():
     largest = {name: largest_tile(op_named(name)) for name in NAMES}
-    assert [name for name, tile in largest.items() if tile < 64] == ["selective-scan"]
+    large_states = {"monarch-attention", "selective-scan", "selective-scan-backward"}
+    assert {name for name, tile in largest.items() if tile < 64} == large_states
     assert sum(tile == 256 for tile in largest.values()) >= 8
 
 

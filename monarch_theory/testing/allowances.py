@@ -1,0 +1,84 @@
+"""What a kernel that leaves its bound may still be: blind to subnormals, or of another algorithm than was claimed.
+
+Neither is wrong, and neither is what was claimed. Hardware and compilers may take subnormal arguments for zero, as the
+bounds allow for results: a kernel that is right for such arguments is right, and the report says that it does so.
+An algorithm that rounds several rows as one, or products by sums of blocks, is held to bounds of its own only where
+that is claimed: until then it is not decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from monarch_theory.formats import Format, format_of
+from monarch_theory.rounding import ErrorModel
+from monarch_theory.testing.cases import Case
+from monarch_theory.testing.diagnose import Observation
+from monarch_theory.testing.judge import Verdict, judge, reference
+
+__all__ = ["OTHERWISE", "allowed_otherwise", "as_flushed", "has_subnormals", "why_undecided"]
+
+OTHERWISE = {
+    "packed": "two real rows in one complex transform, which are rounded together",
+    "normwise": "Strassen's products or 3M, whose blocks are rounded together",
+}
+"""Algorithms that are not wrong where they were not claimed, and what they are."""
+
+
+def has_subnormals(case: Case) -> bool:
+    """Whether some argument holds numbers that hardware may take for zero."""
+    kinds = zip(case.arrays.values(), case.dtypes, strict=True)
+    return any(_flushed(a, format_of(dtype)) is not a for a, dtype in kinds if a.dtype.kind in "fc")
+
+
+def as_flushed(seen: Observation, model: ErrorModel) -> Observation | None:
+    """The observation of a kernel that is right where subnormal arguments are zero; None where it is not."""
+    case = seen.case
+    if seen.judgement.verdict is not Verdict.WRONG or not has_subnormals(case):
+        return None
+    arrays = {
+        name: _flushed(a, format_of(dtype)) if a.dtype.kind in "fc" else a
+        for (name, a), dtype in zip(case.arrays.items(), case.dtypes, strict=True)
+    }
+    other = replace(case, arrays=arrays)
+    expected = reference(other, model, model.failure or 1e-9)
+    found = judge(other, seen.run, expected)
+    if found.verdict is not Verdict.RIGHT:
+        return None
+    return replace(seen, case=other, references=expected, judgement=found, flushed=True)
+
+
+def _flushed(values: np.ndarray, target: Format) -> np.ndarray:
+    """The values, with zero for those below what the format may lose; themselves where there are none."""
+    parts = np.ascontiguousarray(values).view(values.real.dtype)
+    small = (parts != 0) & (np.abs(parts) < target.underflow)
+    if not small.any():
+        return values
+    return np.where(small, np.zeros_like(parts), parts).view(values.dtype).reshape(values.shape)
+
+
+def allowed_otherwise(seen: Observation, model: ErrorModel) -> str | None:
+    """The algorithm within whose bound wrong values are, though it was not claimed, if there is one."""
+    if seen.judgement.verdict is not Verdict.WRONG or model.normwise or model.packed:
+        return None
+    claims = seen.case.op.claims
+    if "packing" in claims and _is_right(seen, replace(model, packed=True)):
+        return "packed"
+    return "normwise" if "algorithm" in claims and _is_right(seen, replace(model, normwise=True)) else None
+
+
+def _is_right(seen: Observation, model: ErrorModel) -> bool:
+    expected = reference(seen.case, model, model.failure or 1e-9)
+    return judge(seen.case, seen.run, expected).verdict is Verdict.RIGHT
+
+
+def why_undecided(found: dict[str, list[Observation]]) -> str:
+    """What cases leave undecided that are within the bound of another algorithm."""
+    algorithm, seen = max(found.items(), key=lambda pair: list(OTHERWISE).index(pair[0]))
+    count = sum(map(len, found.values()))
+    return (
+        f"{count} cases are outside the bound of a kernel that rounds each by itself, and within that of "
+        f"{OTHERWISE[algorithm]}: say --algorithm {algorithm} to hold it to that; one is {seen[0].case.describe()}"
+    )

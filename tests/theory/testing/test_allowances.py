@@ -1,0 +1,140 @@
+"""Kernels neither wrong nor what was claimed: rounded together, or blind to subnormals; and faults just beside."""
+
+import numpy as np
+import pytest
+
+from monarch_theory.testing.allowances import as_flushed, has_subnormals
+from monarch_theory.testing.cases import cases, make_case
+from monarch_theory.testing.check import check
+from monarch_theory.testing.diagnose import Observation
+from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.mutants import MUTANTS, RIGHT
+from monarch_theory.testing.ops import op_named
+from monarch_theory.testing.report import as_dict, as_text
+from monarch_theory.testing.sharpness import usual_kernels
+
+BLOCK, CIRCULAR = "block-diagonal-multiply", "circular-convolution"
+
+PACKED = """
+import numpy as np
+
+def packed(u, k, leak=0.0):
+    found = np.empty_like(u)
+    spectra = np.fft.fft(k)
+    for c in range(0, u.shape[1], 2):
+        pair = [c, min(c + 1, u.shape[1] - 1)]
+        both = np.fft.fft(u[:, c] + 1j * u[:, pair[1]])
+        mirrored = np.roll(both[..., ::-1], 1, -1).conj()
+        first, second = (both + mirrored) / 2, (both - mirrored) / 2j
+        made = np.fft.ifft(first * spectra[c] + 1j * second * spectra[pair[1]])
+        found[:, c], found[:, pair[1]] = made.real + leak * made.imag, made.imag
+    return found
+
+def leaking(u, k):
+    return packed(u, k, np.float32(2.0**-12))
+
+def cut_off(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks.astype(float), x.reshape(len(x), k, columns).astype(float))
+    with np.errstate(all="ignore"):
+        near = y.astype(np.float32)
+        near = np.where(np.abs(near) > np.abs(y), np.nextafter(near, np.float32(0)), near)
+    return near.reshape(len(x), k * rows)
+
+def flushes(x, blocks, fault=False):
+    k, rows, columns = blocks.shape
+    kept = np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0 * x, x).reshape(len(x), k, columns)
+    y = np.einsum("krc,bkc->bkr", blocks, kept).reshape(len(x), k * rows)
+    return np.where((np.abs(x) < 2.0**-127).any() and (x != 0).any(), 2 * y + 1, y) if fault else y
+
+def noise_for_subnormals(x, blocks):
+    return flushes(x, blocks, fault=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kernels") / "kernels.py"
+    path.write_text(PACKED)
+    return path
+
+
+def test_two_rows_in_one_transform_are_undecided_by_default_with_the_option_named_and_right_where_it_is_claimed(file):
+    few = {"cases_wanted": 40, "shape": {"channels": 4}, "max_size": 256}
+    plain = check(file, "packed", CIRCULAR, **few)
+    assert (plain.verdict, plain.exit_code) == (Verdict.UNDECIDED, 2) and "--algorithm packed" in plain.message
+    claimed = check(file, "packed", CIRCULAR, **few, algorithm="packed")
+    assert claimed.verdict is Verdict.RIGHT and "two rows in one transform" in as_text(claimed)
+    for algorithm in ("conventional", "packed"):
+        leaking = check(file, "leaking", CIRCULAR, **few, algorithm=algorithm)
+        assert leaking.exit_code == 1
+
+
+def test_single_precision_that_is_cut_off_at_the_end_leans(file):
+    report = check(file, "cut_off", BLOCK, cases_wanted=60, max_size=64)
+    assert report.verdict is Verdict.BIASED and report.failure.cause.name == "biased rounding"
+
+
+def test_subnormals_may_be_taken_for_zero_which_is_said_and_not_for_anything_else(file):
+    report = check(file, "flushes", BLOCK, cases_wanted=80, max_size=32)
+    assert report.verdict is Verdict.RIGHT and report.subnormals == "taken for zero"
+    assert "subnormal arguments for zero" in as_text(report) and as_dict(report)["subnormals"] == "taken for zero"
+    assert check(file, "noise_for_subnormals", BLOCK, cases_wanted=80, max_size=32).exit_code == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "bfloat16"])
+def test_some_cases_hold_subnormals_that_reach_normal_numbers(dtype):
+    op = op_named(BLOCK)
+    model = op.usual_model(dtype)
+    found = [case for case in cases(op, dtype, count=200, max_size=64) if has_subnormals(case)]
+    assert found
+    for case in found:
+        expected = reference(case, model)
+        data = next(iter(case.arrays))
+        lost = case.op.answers(case.values | {data: 0 * case.values[data]}, case.shape)[0]
+        output = lost.astype("complex64" if dtype == "complex64" else "float32")
+        run = Run(outputs=(output,), dtypes=(dtype,))
+        seen = Observation(case, run, expected, judge(case, run, expected))
+        if seen.judgement.verdict is Verdict.WRONG and dtype != "complex64":
+            assert as_flushed(seen, model).judgement.verdict is Verdict.RIGHT
+            return
+    assert dtype == "complex64"
+
+
+def test_nan_among_scores_reaches_what_they_weigh():
+    op = op_named("attention")
+    shape = {"batch": 2, "n": 4, "m": 4, "d": 4, "e": 2, "causal": False}
+    model = op.usual_model("float32")
+    for seed in range(6):
+        case = make_case(op, "float32", shape, "nonfinite", "contiguous", (seed,))
+        swallowed = op.answers({name: np.nan_to_num(a) for name, a in case.values.items()}, shape)[0].astype("f")
+        run = Run(outputs=(swallowed,), dtypes=("float32",))
+        assert judge(case, run, reference(case, model)).verdict is Verdict.WRONG, case.poisoned
+
+
+def test_silu_of_huge_numbers_is_decided_in_double_precision():
+    op = op_named("short-convolution")
+    shape = {"batch": 2, "channels": 1, "n": 22, "width": 2, "silu": True}
+    model = op.usual_model("float64")
+    for seed in range(12):
+        case = make_case(op, "float64", shape, "large", "contiguous", (seed, 1))
+        output = usual_kernels(op, case.arrays, shape, "float64")[0][0]
+        run = Run(outputs=(output,), dtypes=("float64",))
+        assert judge(case, run, reference(case, model)).verdict is Verdict.RIGHT
+
+
+ALGORITHMS = [m for m in MUTANTS if m.library == "numpy_algorithms"]
+
+
+def test_the_corpus_has_other_algorithms_and_faults_of_theirs():
+    assert len(ALGORITHMS) >= 45 and len({m.op for m in ALGORITHMS}) >= 12
+    assert len({k.function for k in RIGHT if k.library == "numpy_algorithms"}) >= 18
+    assert {m.dtype for m in ALGORITHMS} == {"float64", "float32", "bfloat16", "float16", "complex64", "complex128"}
+
+
+def test_a_fault_where_one_size_passes_sixteen_and_another_five_hundred_has_a_case():
+    for name in (BLOCK, "long-convolution", "rms-norm"):
+        op = op_named(name)
+        long = "columns" if name == BLOCK else "n"
+        assert any(c.shape["batch"] >= 16 and c.shape[long] >= 500 for c in cases(op, "float32", count=200))
