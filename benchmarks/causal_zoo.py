@@ -38,6 +38,8 @@ from monarch_theory.sandbox.pretrained import tiny
 
 VOCABULARY = 64
 SHARE_TO_MEASURE = 0.4
+EXPERTS = "batched_mm"
+"""How mixtures of experts compute: each token by its own experts' weights, which a graph of fixed sizes can say."""
 
 
 class Logits(torch.nn.Module):
@@ -70,7 +72,10 @@ def built(name: str, n: int) -> tuple[Logits | None, str]:
         for dtype in (torch.float64, torch.float32):
             torch.manual_seed(0)
             try:
-                model = Logits(tiny(getattr(transformers, name), sizes | decoder).to(dtype)).eval()
+                made = tiny(getattr(transformers, name), sizes | decoder)
+                if made._can_set_experts_implementation():
+                    made.set_experts_implementation(EXPERTS)
+                model = Logits(made.to(dtype)).eval()
                 model(torch.zeros(1, n, dtype=torch.int64))
             except (Exception, SandboxError) as error:
                 why = why or said(error)

@@ -4,10 +4,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from monarch_theory.leaks import check_callable
-from tests.theory.leaks.strangers import (
-    FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, WIDTH, Cache, Counting, Mapped, N,
-)  # fmt: skip
+from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, Cache, Counting, Mapped, N  # noqa: E402
+
+from monarch_theory.leaks import check_callable  # noqa: E402
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
