@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, Cache, Counting, Mapped, N  # noqa: E402
+from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, Cache, Counting, Mapped, N
 
-from monarch_theory.leaks import check_callable  # noqa: E402
+from monarch_theory.leaks import check_callable
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
