@@ -192,6 +192,11 @@ def written(path: Path, about: dict[str, Any], rows: dict[str, Any]) -> dict[str
     return held
 
 
+def is_open(name: str, held: dict[str, Any]) -> bool:
+    """Whether nothing is decided of a class so far."""
+    return name not in held or held[name]["verdict"] in ("not built", "undecided")
+
+
 def verdict_of(row: dict[str, Any]) -> str:
     """The verdict, and on what evidence."""
     if row["verdict"] != "causal":
@@ -265,9 +270,9 @@ def main() -> None:
     versions = {library: version(library) for library in ("transformers", "torch")}
     about = {"n": options.n, "vocabulary": VOCABULARY, "versions": versions, "classes": len(listed)}
     held = written(options.out, about, {})
-    names = options.only or [name for name in listed[index::count] if name not in held]
+    names = options.only or [name for name in listed[index::count] if is_open(name, held)]
     for name in track(names, console=Console(stderr=True), transient=True):
-        if options.only or name not in written(options.out, about, {}):
+        if options.only or is_open(name, written(options.out, about, {})):
             written(options.out, about, {name: asked(name, options.n, options.seconds, options.gibibytes)})
     report(json.loads(options.out.read_text()), Console())
 
