@@ -117,12 +117,14 @@ def lay_out(
         except UndecidedError as error:
             complaint = complaint or error
             left_out.append(f"{names[k] or 'output'} of shape {shape}")
+    if not judged and known and all(for_one_length(arrays[k].shape, inputs) for k in chosen):
+        return lay_out(called, inputs, axis, wanted, lambda m: None, lengths)
     if not judged and known and any(inputs.n in arrays[k].shape for k in chosen):
         said = ", ".join(str(arrays[k].shape) for k in chosen)
         raise UndecidedError(
             "shape change",
-            f"output {said} is of that shape for {' and '.join(str(m) for m, _ in known)} inputs, too: if it has an axis "
-            f"that stands for the {inputs.n} of the sequence, name it, --output-axis",
+            f"output {said} is of that shape for {' and '.join(str(m) for m, _ in known)} inputs, too: if one axis "
+            f"stands for the {inputs.n} of the sequence, name it, --output-axis",
         )
     if not judged:
         raise complaint or UndecidedError("shape change", "the model returned no array")
@@ -130,6 +132,16 @@ def lay_out(
     left_out += [f"{name} of shape {shape}" for _, at, shape, _, name in judged if shape[at] != length]
     indices, axes, shapes, kept, called_names = zip(*(j for j in judged if j[2][j[1]] == length), strict=True)
     return Layout(indices, axes, shapes, kept, called_names, tuple(left_out), len(arrays), length)
+
+
+def for_one_length(shape: tuple[int, ...], inputs: Inputs) -> bool:
+    """Whether an output whose shape no length of input changes is that of a model written for this very length.
+
+    Not where it may as well be pooled: where axes are missing, tokens have no values, or another axis is as long.
+    """
+    before = inputs.shape[: inputs.axis + 1]
+    whole = len(shape) > len(inputs.shape) or (len(shape) == len(inputs.shape) and not inputs.integer)
+    return whole and shape[: len(before)] == before and inputs.shape.count(inputs.n) == 1
 
 
 def index_of(wanted: str, names: tuple[str, ...]) -> int:

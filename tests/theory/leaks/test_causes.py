@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monarch_theory.leaks import check_callable
+from monarch_theory.leaks import check_callable, check_file
 from monarch_theory.leaks.inputs import Inputs
 from monarch_theory.leaks.judge import Judge
 from monarch_theory.leaks.noise import LARGEST, redrawn
@@ -110,6 +110,30 @@ def test_a_leak_of_the_size_of_rounding_inside_is_found_and_nothing_else_is(kind
     assert asked(kind(0.0)).verdict == "causal"
     report = asked(kind(leak))
     assert report.verdict == "not causal" and report.witness.output < report.witness.input, report
+
+
+FILE = """
+import torch
+class Island(torch.nn.Module):
+    def __init__(self, leak=1e-8):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.leak = torch.nn.Embedding(16, 8), leak
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        scores = x @ x.mT + torch.full((x.shape[-2],) * 2, -torch.inf).triu(1)
+        scores = scores + self.leak * x.roll(-1, -2)[..., :1] * torch.arange(x.shape[-2])
+        return torch.softmax(scores, -1, dtype=torch.float32).to(x.dtype) @ x
+"""
+
+
+@pytest.mark.parametrize(("leak", "verdict"), [(0.0, "causal"), (1e-8, "not causal")])
+def test_the_same_of_a_file(tmp_path, leak, verdict):
+    file = tmp_path / "island.py"
+    file.write_text(FILE)
+    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY, "init": f'{{"leak": {leak}}}', "budget": 4.0}
+    report = check_file(file, "Island", N, **options)
+    assert report.verdict == verdict, report
 
 
 def test_what_nothing_explains_is_undecided(monkeypatch):

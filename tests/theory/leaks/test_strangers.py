@@ -4,18 +4,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, Cache, Counting, Mapped, N
+
 from monarch_theory.leaks import check_callable
-from tests.theory.leaks.strangers import (
-    FLOATS,
-    ON_ARRAYS,
-    ON_TENSORS,
-    ON_TOKENS,
-    TOKENS,
-    Cache,
-    Counting,
-    Mapped,
-    N,
-)  # fmt: skip
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 

@@ -1,12 +1,12 @@
 """Models as one meets them, with the right answer for each: what nobody here wrote. Sequences (1, n, WIDTH) of floats.
 
-Each is a row: name, whether it is causal, the callable, and options of the check. Where the right answer is that nothing can
-be said, causal is None.
+Each is a row: name, whether it is causal, the callable, and options of the check. Where the right answer is that
+nothing can be said, causal is None.
 """
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 N, WIDTH = 16, 6
 FLOATS = {"shape": f"1,n,{WIDTH}", "dtype": "float64"}
@@ -55,15 +55,15 @@ def scan(x, step=0):
 
 
 def scan_by_logarithms(x):
-    decay = F.logsigmoid(x @ V).cumsum(1)
+    decay = functional.logsigmoid(x @ V).cumsum(1)
     return torch.exp(decay) * ((x @ W) * torch.exp(-decay)).cumsum(1)
 
 
 def doubling_scan(x, wrong=False):
     a, b, d = torch.sigmoid(x @ V), x @ W, 1
     while d < x.shape[1]:
-        back = F.pad(b, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else b.roll(d, 1)
-        a_back = F.pad(a, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else a.roll(d, 1)
+        back = functional.pad(b, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else b.roll(d, 1)
+        a_back = functional.pad(a, (0, 0, d, 0))[:, : x.shape[1]] if not wrong else a.roll(d, 1)
         a, b, d = a * a_back, b + a * back, 2 * d
     return b
 
@@ -88,7 +88,7 @@ def retention(x, chunk=4, late=True):
 
 
 def linear_attention(x, all_places=False):
-    q, k = F.elu(x @ W) + 1, F.elu(x @ V) + 1
+    q, k = functional.elu(x @ W) + 1, functional.elu(x @ V) + 1
     numerator = torch.einsum("bnd,bnde->bne", q, torch.einsum("bnd,bne->bnde", k, x).cumsum(1))
     total = k.sum(1, keepdim=True) if all_places else k.cumsum(1)
     return numerator / (q * total).sum(-1, keepdim=True)
@@ -108,7 +108,7 @@ def rotated(x, offset=1):
     angle = (places(x) + offset)[:, None] * 0.3 ** torch.arange(WIDTH // 2).double()
     turn = torch.polar(torch.ones_like(angle), angle)
     y = torch.view_as_real(torch.view_as_complex(x.reshape(1, -1, WIDTH // 2, 2)) * turn).reshape(x.shape)
-    return F.scaled_dot_product_attention(y, y, x, is_causal=True)
+    return functional.scaled_dot_product_attention(y, y, x, is_causal=True)
 
 
 def hidden_by_maximum(x):
@@ -125,13 +125,13 @@ def queries_normalised(x):
 def memory_before(x):
     memory = weights(1, 3, WIDTH, seed=5)
     keys = torch.cat([memory, x], 1)
-    return F.scaled_dot_product_attention(x, keys, keys, is_causal=True)
+    return functional.scaled_dot_product_attention(x, keys, keys, is_causal=True)
 
 
 def memory_before_leaks(x):
     keys = torch.cat([weights(1, 3, WIDTH, seed=5), x], 1)
     mask = torch.ones(x.shape[1], keys.shape[1], dtype=torch.bool).tril(4)
-    return F.scaled_dot_product_attention(x, keys, keys, attn_mask=mask)
+    return functional.scaled_dot_product_attention(x, keys, keys, attn_mask=mask)
 
 
 def alibi(x, masked):
@@ -168,21 +168,21 @@ def encoder_layer(masked):
 
 def causal_filter(x, cut):
     w = weights(WIDTH, WIDTH, 4, seed=3)
-    return F.conv1d(x.mT, w, padding=3).mT[:, cut : cut + x.shape[1]]
+    return functional.conv1d(x.mT, w, padding=3).mT[:, cut : cut + x.shape[1]]
 
 
 def pooled(x, shift):
-    short = F.avg_pool1d(F.pad(x.mT, (0, x.shape[1] % 2)), 2)
-    y = F.interpolate(short, scale_factor=2, mode="nearest").mT[:, : x.shape[1]]
-    return F.pad(y, (0, 0, shift, 0))[:, : x.shape[1]]
+    short = functional.avg_pool1d(functional.pad(x.mT, (0, x.shape[1] % 2)), 2)
+    y = functional.interpolate(short, scale_factor=2, mode="nearest").mT[:, : x.shape[1]]
+    return functional.pad(y, (0, 0, shift, 0))[:, : x.shape[1]]
 
 
 def centred_windows(x):
-    return F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).amax(-1)
+    return functional.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).amax(-1)
 
 
 def batch_statistics(x):
-    return F.batch_norm(x.mT, None, None, training=True).mT
+    return functional.batch_norm(x.mT, None, None, training=True).mT
 
 
 # routing, order, statistics
@@ -194,7 +194,7 @@ def routed(x, by):
     if by == "top of the sequence":
         kept = torch.zeros_like(score).scatter(1, score.topk(k, 1).indices, 1.0)
     elif by == "capacity, first come":
-        expert = F.one_hot((x @ V).argmax(-1), WIDTH)
+        expert = functional.one_hot((x @ V).argmax(-1), WIDTH)
         kept = ((expert.cumsum(1) * expert).sum(-1) <= 2).double()
     else:  # capacity, best first
         expert = (x @ V).argmax(-1)
@@ -209,8 +209,12 @@ def past_median(x):
 
 
 def tokens_seen(t, all_places):
-    one_hot = F.one_hot(t, 11).double()
+    one_hot = functional.one_hot(t, 11).double()
     return one_hot.sum(1, keepdim=True).expand_as(one_hot) * one_hot if all_places else one_hot.cumsum(1)
+
+
+def not_padding(t):
+    return attention(TABLE[t], (t != 0)[:, None, :] | torch.eye(t.shape[1], dtype=torch.bool))
 
 
 def both_tokens(first, second):
@@ -253,7 +257,7 @@ class Cache(torch.nn.Module):
         for t in range(x.shape[1]):
             here = x[:, t : t + 1] @ self.weight
             self.keys = here if self.keys is None else torch.cat([self.keys, here], 1)
-            outputs.append(F.scaled_dot_product_attention(here, self.keys, self.keys))
+            outputs.append(functional.scaled_dot_product_attention(here, self.keys, self.keys))
         return torch.cat(outputs, 1)
 
 
@@ -342,6 +346,11 @@ def of_nonzero(x):
     return np.cumsum(x, 1) / max(np.count_nonzero(x), 1)
 
 
+def written_for_one_length(x):
+    spectra = np.fft.rfft(x, 2 * N) * np.fft.rfft(np.ones(N), 2 * N)
+    return np.fft.irfft(spectra, 2 * N)[:N]
+
+
 ON_TENSORS = [
     ("scan", True, scan),
     ("scan whose gate is a place ahead", False, lambda x: scan(x, 1)),
@@ -370,7 +379,7 @@ ON_TENSORS = [
     ("pooled and repeated", False, lambda x: pooled(x, 0)),
     ("windows about the middle", False, centred_windows),
     ("statistics of the batch", False, batch_statistics),
-    ("statistics of the instance", False, lambda x: F.instance_norm(x.mT).mT),
+    ("statistics of the instance", False, lambda x: functional.instance_norm(x.mT).mT),
     ("routed by the top of the sequence", False, lambda x: routed(x, "top of the sequence")),
     ("routed with capacity, first come", True, lambda x: routed(x, "capacity, first come")),
     ("routed with capacity, best first", False, lambda x: routed(x, "capacity, best first")),
@@ -390,7 +399,7 @@ ON_TENSORS = [
     ("compiled, leaks", False, compiled(1e-6)),
     ("vmap", True, mapped(0.0)),
     ("vmap, leaks", False, mapped(1e-7)),
-    ("dropout by function", None, lambda x: F.dropout(x.cumsum(1), 0.5, training=True)),
+    ("dropout by function", None, lambda x: functional.dropout(x.cumsum(1), 0.5, training=True)),
     ("noise", None, lambda x: x.cumsum(1) + torch.randn_like(x)),
 ]  # fmt: skip
 
@@ -400,7 +409,7 @@ ON_TOKENS = [
     ("two particular tokens next", False, both_tokens(3, 5)),
     ("two particular tokens anywhere", False, far_token(3, 5)),
     ("kinds of tokens", False, lambda t: TABLE[t].cumsum(1) / len(t.unique())),
-    ("attention to what is not padding", False, lambda t: attention(TABLE[t], (t != 0)[:, None, :].expand(1, N, N) | torch.eye(N, dtype=torch.bool))),
+    ("attention to what is not padding", False, not_padding),
     ("the next token looked up", False, lambda t: TABLE[t].cumsum(1) + 1e-6 * TABLE[t.roll(-1, 1)]),
     ("maximum of all scores subtracted", None, lambda t: hidden_by_maximum(TABLE[t])),
 ]  # fmt: skip
@@ -421,4 +430,8 @@ ON_ARRAYS = [
     ("half precision, leaks", False, lambda x: short_sums(x, 0.1), FLOATS | {"dtype": "float16"}),
     ("divided by the number of nonzero", False, of_nonzero, FLOATS),
     ("pooled to as many features as places", None, lambda x: x.mean(1), {"shape": f"1,n,{N}"}),
+    ("pooled to as many classes as places", None, lambda x: x.mean(1) @ np.ones((WIDTH, N)), FLOATS),
+    ("tokens pooled to as many classes as places", None, lambda t: np.eye(11)[t].mean(1) @ np.ones((11, N)), TOKENS),
+    ("written for one length", True, written_for_one_length, {"shape": "n"}),
+    ("written for one length, leaks", False, lambda x: written_for_one_length(x)[::-1].copy(), {"shape": "n"}),
 ]  # fmt: skip
