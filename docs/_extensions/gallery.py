@@ -11,7 +11,7 @@ from monarch_theory.gallery import GALLERY, Picture, write
 HEADER = """# Figures
 
 Pictures to project or to print. `monarch picture` lists them, and one command writes each, wherever the package is
-installed.
+installed. Each [lesson](../lessons/index.md) has slides, too.
 """
 
 
