@@ -332,14 +332,9 @@ def plain(text: str) -> str:
 
 
 def display(lines: list[str]) -> str:
-    """Indented lines as one equation; lines that begin with a relation are set below it."""
+    """Indented lines as one equation, which a page breaks before relations where it has to."""
     rows = [latex(atoms(re.sub(r" {2,}", f" {WIDE} ", line.strip()))).replace(WIDE, r"\quad ") for line in lines]
-    if len(rows) == 1:
-        return f"$$\n{rows[0]}\n$$"
-    first, equals, rest = rows[0].rpartition("=")
-    below = [f"& {row}" for row in rows[1:]]
-    body = " \\\\ ".join([f"{first}& {equals}{rest}", *below])
-    return f"$$\n\\begin{{array}}{{rl}} {body} \\end{{array}}\n$$"
+    return f"$$\n{' '.join(rows)}\n$$"
 
 
 def converted(text: str) -> str:

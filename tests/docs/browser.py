@@ -14,6 +14,12 @@ WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+SCROLLING = """
+() => [...document.querySelectorAll("div.math")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `an equation of ${e.scrollWidth} px: ${e.textContent.trim().slice(0, 40)}`)
+"""
+"""Equations that have to be scrolled."""
+
 UNREADABLE = """
 () => {
   const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
@@ -93,6 +99,7 @@ def complaints(browser: Any, address: str, name: str) -> list[str]:
         excess = page.evaluate(TOO_WIDE)
         if excess > 0:
             found.append(f"{excess} px too wide at {width}")
+        found += [f"{equation} at {width}" for equation in page.evaluate(SCROLLING)]
     page.close()
     return [f"{name}: {complaint}" for complaint in found]
 
