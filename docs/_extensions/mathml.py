@@ -35,7 +35,7 @@ def mathml(latex: str, display: str) -> str:
 
 
 def broken(latex: str) -> Iterator[str]:
-    """The pieces of an equation, each but the first from a relation on that stands in no bracket.
+    """The pieces of an equation, each but the first from a relation or from words on that stand in no bracket.
 
     >>> list(broken(r"M_{i=0} = [a = b] x \\le 1"))
     ['M_{i=0} ', '= [a = b] x ', '\\\\le 1']
@@ -43,7 +43,7 @@ def broken(latex: str) -> Iterator[str]:
     depth, piece = 0, ""
     for token in TOKEN.findall(latex):
         depth += (token in OPENING) - (token in CLOSING)
-        if token in RELATIONS and depth == 0 and piece.strip():
+        if (token in RELATIONS or token == r"\text") and depth == 0 and piece.strip():
             yield piece
             piece = ""
         piece += token
