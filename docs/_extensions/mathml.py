@@ -5,7 +5,7 @@ where there is room, and each begins with the relation before which a mathematic
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from docutils import nodes
@@ -56,10 +56,15 @@ def whole(latex: str) -> bool:
     return r"\begin" in latex or r"\left" in latex
 
 
+def line(pieces: Iterable[str], display: str) -> str:
+    """Pieces beside one another, between which a line may end."""
+    return "<wbr>".join(mathml(piece, display) for piece in pieces)
+
+
 def visit_inline(translator, node: nodes.math) -> None:
     latex = node.astext()
     pieces = [latex] if len(latex) < LONG or whole(latex) else list(broken(latex))
-    translator.body.append("<wbr>".join(mathml(piece, "inline") for piece in pieces))
+    translator.body.append(line(pieces, "inline"))
     raise nodes.SkipNode
 
 
@@ -70,8 +75,8 @@ def visit_block(translator, node: nodes.math_block) -> None:
     if whole(latex):
         body = mathml(latex, "block")
     else:
-        parts = [list(broken(part)) for part in QUAD.split(latex) if part.strip()]
-        body = " &emsp; ".join(" ".join(mathml(piece, "styled") for piece in part) for part in parts)
+        parts = [line(broken(part), "styled") for part in QUAD.split(latex) if part.strip()]
+        body = " &emsp; ".join(f'<span class="part">{part}</span>' for part in parts)
     translator.body.append(f"{number}{body}</div>\n")
     raise nodes.SkipNode
 
