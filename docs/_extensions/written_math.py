@@ -244,6 +244,8 @@ def group(pieces: list[tuple[str, str]], place: int) -> tuple[str, int]:
         end = place
         while end < len(pieces) and pieces[end][0] == "letter" and end - place < 3:
             end += 1
+        while end < len(pieces) and pieces[end][0] == "prime":  # of the index: δ_p' is δ_{p'}
+            end += 1
         return latex(pieces[place:end]), end
     return latex([pieces[place]]), place + 1
 
