@@ -239,7 +239,10 @@ def group(pieces: list[tuple[str, str]], place: int) -> tuple[str, int]:
     if kind == "open":
         end = closing(pieces, place)
         body = latex(pieces[place + 1 : end])
-        return (body if value == "{" else f"({body})"), end + 1
+        return body if value in "{(" else f"{value}{body}]", end + 1
+    if value in "−+" and place + 1 < len(pieces):  # 2^−p
+        body, end = group(pieces, place + 1)
+        return latex([pieces[place]]) + body, end
     if kind == "letter":
         end = place
         while end < len(pieces) and pieces[end][0] == "letter" and end - place < 3:
