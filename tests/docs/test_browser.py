@@ -1,7 +1,7 @@
 """The browser's checks of a page can fail: each fault of a bad page is named, and a good page has none."""
 
 import pytest
-from browser import CHROMIUM, complaints, served
+from browser import CHROMIUM, complaints, narrow_complaints, served
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package `chromium`, which is not installed")
@@ -23,8 +23,12 @@ def test_each_fault_is_named_and_a_good_page_has_none(tmp_path):
     with served(tmp_path) as address, sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         good, bad = (complaints(chromium, address, name) for name in ("good.html", "bad.html"))
+        narrow = narrow_complaints(chromium, address, ["good.html", "bad.html"])
         chromium.close()
     assert good == []
+    assert {complaint.partition(": ")[0] for complaint in narrow} == {"bad.html"}
+    for part in ("px too wide at 390", "broken", "asks http", "no alternative text"):
+        assert any(part in complaint for complaint in narrow)
     wanted = (
         "Grey on white",
         "White on light grey",
