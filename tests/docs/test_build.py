@@ -73,7 +73,7 @@ def loaded_from_outside(pages: dict[Path, Page]) -> list[tuple[str, str]]:
 
 
 def read_by_a_browser(folder: Path) -> list[str]:
-    """What Chromium has against any page or deck; of those of modules, which look alike, all but two on a phone alone."""
+    """What Chromium has against any page or deck; pages of modules look alike, and all but two are read on a phone."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
     if CHROMIUM is None:
         pytest.skip("all but what a browser sees was checked: needs the Debian package `chromium`")
