@@ -5,19 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from written_math import inline
 
 from monarch_theory.gallery import GALLERY, Picture, write
 
 HEADER = """# Figures
 
 Pictures to project or to print. `monarch picture` lists them, and one command writes each, wherever the package is
-installed.
+installed. Each [lesson](../lessons/index.md) has slides, too.
 """
 
 
 def entry(name: str, row: Picture) -> Iterator[str]:
     """One picture: what it is, itself, how to have it, and the code that draws it."""
-    yield f"## {row.title}\n\n{row.text}\n"
+    yield f"## {row.title}\n\n{inline(' '.join(row.text.split()))}\n"
     yield f"```{{image}} {name}.svg\n:alt: {row.shows}\n:class: figure-to-project\n```\n"
     yield f"{{download}}`SVG <{name}.svg>` · {{download}}`PDF <{name}.pdf>` · `monarch picture {name} {name}.pdf`\n"
     yield f"````{{dropdown}} The code\n```python\n{inspect.getsource(row.draw)}```\n````\n"

@@ -124,6 +124,8 @@ def deck(page: str, name: str) -> str:
         raise ValueError(f"{name}: expected a page with an article and a title")
     for useless in article.select("a.headerlink, button, .copybtn"):
         useless.decompose()
+    for within in article.select('a[href^="#"]'):
+        within.unwrap()  # what it points at may be on no slide
     for pointed in article.find_all(id=True):
         del pointed["id"]
     title = article.h1.decode_contents()

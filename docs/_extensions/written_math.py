@@ -239,10 +239,15 @@ def group(pieces: list[tuple[str, str]], place: int) -> tuple[str, int]:
     if kind == "open":
         end = closing(pieces, place)
         body = latex(pieces[place + 1 : end])
-        return (body if value == "{" else f"({body})"), end + 1
+        return body if value in "{(" else f"{value}{body}]", end + 1
+    if value in "−+" and place + 1 < len(pieces):  # 2^−p
+        body, end = group(pieces, place + 1)
+        return latex([pieces[place]]) + body, end
     if kind == "letter":
         end = place
         while end < len(pieces) and pieces[end][0] == "letter" and end - place < 3:
+            end += 1
+        while end < len(pieces) and pieces[end][0] == "prime":  # of the index: δ_p' is δ_{p'}
             end += 1
         return latex(pieces[place:end]), end
     return latex([pieces[place]]), place + 1
@@ -332,14 +337,9 @@ def plain(text: str) -> str:
 
 
 def display(lines: list[str]) -> str:
-    """Indented lines as one equation; lines that begin with a relation are set below it."""
+    """Indented lines as one equation, which a page breaks before relations where it has to."""
     rows = [latex(atoms(re.sub(r" {2,}", f" {WIDE} ", line.strip()))).replace(WIDE, r"\quad ") for line in lines]
-    if len(rows) == 1:
-        return f"$$\n{rows[0]}\n$$"
-    first, equals, rest = rows[0].rpartition("=")
-    below = [f"& {row}" for row in rows[1:]]
-    body = " \\\\ ".join([f"{first}& {equals}{rest}", *below])
-    return f"$$\n\\begin{{array}}{{rl}} {body} \\end{{array}}\n$$"
+    return f"$$\n{' '.join(rows)}\n$$"
 
 
 def converted(text: str) -> str:

@@ -14,6 +14,12 @@ WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+SCROLLING = """
+() => [...document.querySelectorAll("div.math")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `an equation of ${e.scrollWidth} px: ${e.textContent.trim().slice(0, 40)}`)
+"""
+"""Equations that have to be scrolled."""
+
 UNREADABLE = """
 () => {
   const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
@@ -76,13 +82,35 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def complaints(browser: Any, address: str, name: str) -> list[str]:
-    """Everything wrong with the page `name` below `address`, at both widths and in both colour schemes."""
-    page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
-    found: list[str] = []
+def listened(browser: Any, allowed: str, found: list[str], width: int = WIDTHS[0], height: int = 900) -> Any:
+    """A new page; errors, and requests to addresses that do not begin with `allowed`, are put into `found`."""
+    page = browser.new_page(viewport={"width": width, "height": height})
     page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "data:")) or found.append(f"asks {asked.url}"))
+    page.on("request", lambda asked: asked.url.startswith((allowed, "data:")) or found.append(f"asks {asked.url}"))
+    return page
+
+
+def narrow_complaints(browser: Any, address: str, names: list[str]) -> list[str]:
+    """What is wrong at the width of a phone with pages of one kind, whose colours are those of any of them."""
+    found: list[str] = []
+    told: list[str] = []
+    page = listened(browser, address, found, width=WIDTHS[-1])
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        excess = page.evaluate(TOO_WIDE)
+        found += [f"{excess} px too wide at {WIDTHS[-1]}"] if excess > 0 else []
+        found += [f"no alternative text: {source}" for source in page.evaluate(NAMELESS)]
+        told += [f"{name}: {complaint}" for complaint in found]
+        found.clear()
+    page.close()
+    return told
+
+
+def complaints(browser: Any, address: str, name: str) -> list[str]:
+    """Everything wrong with the page `name` below `address`, at both widths and in both colour schemes."""
+    found: list[str] = []
+    page = listened(browser, address, found)
     page.goto(f"{address}/{name}", wait_until="load")
     found += [f"no alternative text: {source}" for source in page.evaluate(NAMELESS)]
     for scheme in SCHEMES:
@@ -93,6 +121,7 @@ def complaints(browser: Any, address: str, name: str) -> list[str]:
         excess = page.evaluate(TOO_WIDE)
         if excess > 0:
             found.append(f"{excess} px too wide at {width}")
+        found += [f"{equation} at {width}" for equation in page.evaluate(SCROLLING)]
     page.close()
     return [f"{name}: {complaint}" for complaint in found]
 
@@ -122,11 +151,8 @@ async () => {
 
 def deck_complaints(browser: Any, file: Path) -> list[str]:
     """Everything wrong with a deck that is opened from its folder, with no network."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
     found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith(("file:", "data:")) or found.append(f"asks {asked.url}"))
+    page = listened(browser, "file:", found, height=800)
     page.goto(file.resolve().as_uri(), wait_until="load")
     page.wait_for_function("Reveal.isReady()")
     found += page.evaluate(TOO_TALL)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browser import CHROMIUM, complaints, deck_complaints, served
+from browser import CHROMIUM, complaints, deck_complaints, narrow_complaints, served
 
 DOCS = Path(__file__).parents[2] / "docs"
 for module in ("sphinx", "furo", "myst_nb", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
@@ -73,17 +73,19 @@ def loaded_from_outside(pages: dict[Path, Page]) -> list[tuple[str, str]]:
 
 
 def read_by_a_browser(folder: Path) -> list[str]:
-    """What Chromium has against any page but those of modules, of which it reads two, and against any deck."""
+    """What Chromium has against any page or deck; pages of modules look alike, and all but two are read on a phone."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
     if CHROMIUM is None:
         pytest.skip("all but what a browser sees was checked: needs the Debian package `chromium`")
     names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.html"))]
     own = [name for name in names if not re.match(r"_static|_modules|play/|slides/|reference/generated", name)]
     others = ["reference/generated/monarch_theory.monarch.html", "reference/generated/monarch_theory.gallery.html"]
+    modules = [name for name in names if name.startswith("reference/generated/") and name not in others]
     decks = sorted((folder / "slides").glob("*.html"))
     with served(folder) as address, playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         found = [complaint for name in own + others for complaint in complaints(chromium, address, name)]
+        found += narrow_complaints(chromium, address, modules)
         for words in ("causality", "convolution"):
             first = first_result(chromium, address, words)
             found += [] if first.startswith("lessons/") else [f"a search for {words} finds {first} before any lesson"]

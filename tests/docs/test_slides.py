@@ -16,7 +16,7 @@ SLIDES = Path(__file__).parents[2] / "docs" / "slides"
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 PAGE = """<html><article><section id="a"><h1>A lesson<a class="headerlink" href="#a">#</a></h1>
 <p>Symbols · glossary</p><p>It opens with <math><mi>N</mi></math>. More.</p>
-<section><h2>One</h2><p>First? Second.</p><div class="math"><math><mi>x</mi></math></div>
+<section><h2>One</h2><p>First <a href="#a">(1)</a>? Second.</p><div class="math"><math><mi>x</mi></math></div>
 <div class="admonition theorem"><p class="admonition-title">Theorem: it holds (proved)</p><p>So.</p></div>
 <div class="cell"><div class="cell_input"><pre>draw()</pre></div>
 <div class="cell_output"><img src="PICTURE" alt="a dot"></div></div>
@@ -31,7 +31,7 @@ def test_a_deck_has_what_a_lecturer_shows():
     assert made.count("<section") == 6  # a title; a stack of text, theorem, picture and code
     for shown in (
         "It opens with <math>",
-        "<p>First?</p>",
+        "<p>First (1)?</p>",
         "it holds (proved)",
         'alt="a dot"',
         "<pre>1 + 1</pre><pre>2</pre>",
@@ -49,7 +49,7 @@ def test_a_deck_opens_from_a_folder_and_a_bad_one_is_seen(tmp_path):
     shutil.copytree(SLIDES, tmp_path / "slides")
     (tmp_path / "_static").symlink_to(SLIDES.parent / "_static")
     good = deck(PAGE, "lesson")
-    bad = good.replace(PICTURE, "nowhere.png").replace("<p>First?</p>", "<p>First?</p>" + "<p>long</p>" * 60)
+    bad = good.replace(PICTURE, "nowhere.png").replace("<p>First (1)?</p>", "<p>First?</p>" + "<p>long</p>" * 60)
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         found = {}

@@ -23,6 +23,7 @@ def test_all_mathematics_of_a_statement_is_set(statement):
     assert equations
     for equation in equations:
         assert "\\" not in convert(equation), equation
+        assert not re.search(r"[_^]\{[-+]?\}|[_^](?!\{)", re.sub(r"\\[a-z]+", "x", equation)), equation
         words = re.sub(r"\\(?:text|operatorname|mathbb|begin|end)\{[^}]*\}|\\[a-z]+", " ", equation)
         assert not re.search(r"[a-z]{4,}", words), equation
     _, _, below = page.partition("\n")  # the title is also a name in lists and stays as it is
@@ -38,6 +39,8 @@ def test_all_mathematics_of_a_statement_is_set(statement):
         ("the N-th root, M1's basis, a A^T", "the $N$-th root, $M_{1}$'s basis, a $A^{T}$"),
         ("`code_x` and *Only if* n ≥ 2:", r"`code_x` and *Only if* $n \ge 2$:"),
         ("(a polynomial of degree 3)", "(a polynomial of degree 3)"),
+        ("(1 + u)^m' X' and δ_p'", r"$(1 + u)^{m'} X'$ and $\delta _{p'}$"),
+        ("u = 2^−p and 2^(k + 1)", r"$u = 2^{-p}$ and $2^{k + 1}$"),
         ("rank n − 1 span Z^{n+1}", "rank $n - 1$ span $Z^{n+1}$"),
         ("GL(N, F_2) and deg f_k ≤ √(p − 1)", r"$\operatorname{GL}(N, F_{2})$ and $\deg \, f_{k} \le \sqrt{p - 1}$"),
     ],
