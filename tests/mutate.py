@@ -39,6 +39,7 @@ TARGETS = {
         "tests/theory/leaks/test_callables.py",
     ],
     "monarch_theory/testing/truth.py": [
+        "tests/theory/testing/test_truth.py",
         "tests/theory/testing/test_oracle.py",
         "tests/theory/testing/test_judge.py",
         "tests/theory/testing/test_coverage.py::test_large_answers_are_enclosed",
