@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import flint
 import numpy as np
 import pytest
 
@@ -71,3 +72,39 @@ def test_what_the_kernel_may_not_change_is_computed_in_the_wide_format(case):
             continue
         truth.enclosed_answer(op, case.values, case.shape, wide)
         assert set(seen.pop().values()) == {np.dtype(dtype)}
+
+
+def test_indices_stay_what_they_are():
+    op = op_named("embedding")
+    case = next(c for c in cases(op, op.dtypes()[0], count=20) if entries(op, c.shape) > 8)
+    kinds = {name: array.dtype.kind for name, array in case.values.items()}
+    assert "i" in kinds.values()
+    seen = []
+    spied = replace(op, oracle=lambda a, s: seen.append({k: v.dtype.kind for k, v in a.items()}) or op.oracle(a, s))
+    truth.enclosed_answer(spied, case.values, case.shape, FLOAT64)
+    assert seen == [kinds]
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="NumPy has no wider format than float64 here")
+@pytest.mark.parametrize("name", ["long-convolution", "monarch-dft"])
+def test_an_enclosure_is_the_wide_answer_in_two_parts(name):
+    op = op_named(name)
+    dtype = next(d for d in op.dtypes() if d in ("float64", "complex128"))
+    case = next(c for c in cases(op, dtype, count=30) if c.family == "normal" and entries(op, c.shape) > 8)
+    held = {k: a.astype({"f": np.longdouble, "c": np.clongdouble}[a.dtype.kind]) for k, a in case.values.items()}
+    found = truth.enclosed_answer(op, case.values, case.shape, truth.EXTENDED)
+    for one, wide in zip(found, op.answers(held, case.shape), strict=True):
+        assert one.high.dtype == one.low.dtype == dtype
+        assert (np.abs(one.high.astype(wide.dtype) + one.low - wide) <= 2.0**-100 * np.abs(wide)).all()
+        assert one.low.any() and (np.abs(one.low) <= 2.0**-52 * np.abs(one.high)).all()
+
+
+def test_an_answer_that_has_been_rounded_is_refused(case):
+    for strange in (1.5, np.float64(2), "3"):
+        answer = np.array([strange, 1], dtype=object)
+        op = replace(OP, oracle=lambda a, s, answer=answer: answer)
+        with pytest.raises(ValueError, match=f"exact numbers for exact ones, got {type(strange).__name__}"):
+            truth._exact(op, case.values, case.shape)
+    exact = np.array([1, flint.arb(2), flint.acb(3)], dtype=object)
+    (found,) = truth._exact(replace(OP, oracle=lambda a, s: exact), case.values, case.shape)
+    assert found.high.tolist() == [1, 2, 3]
