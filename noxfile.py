@@ -17,14 +17,18 @@ def tests(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """The long tests: every mutant, every Coq file, the documentation built, faults of the compiled kernel."""
+    """The long tests: every mutant, every Coq file, the documentation built, faults of the compiled kernel.
+
+    And those of random examples once more, with more of them.
+    """
     install(session)
-    session.run("pytest", "-n", "2", "-m", "long", *session.posargs)
+    marked = ["-m", "long or hypothesis", "--hypothesis-profile", "thorough"]
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *marked, *session.posargs)
 
 
 def install(session: nox.Session) -> None:

@@ -63,8 +63,8 @@ def certify(
         progress: called with (layers done, layers in all), the whole model counting as one.
 
     >>> from monarch_gpu.configs import GPTConfig
-    >>> small = GPTConfig(hidden_size=8, intermediate_size=16, num_hidden_layers=2, vocab_size=7)
-    >>> certify(GPTForCausalLM(small), 8).verdict
+    >>> small = GPTConfig(hidden_size=8, intermediate_size=16, num_hidden_layers=1, vocab_size=7)
+    >>> certify(GPTForCausalLM(small), 4).verdict
     'causal'
     """
     width = model.config.hidden_size

@@ -14,7 +14,9 @@ from zygote import Zygote
 
 from monarch_theory.sandbox.process import Sandbox
 
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("busy", max_examples=40, **BUSY)
+settings.register_profile("thorough", max_examples=200, **BUSY)
 settings.load_profile("busy")
 
 

@@ -39,6 +39,7 @@ TARGETS = {
         "tests/theory/leaks/test_callables.py",
     ],
     "monarch_theory/testing/truth.py": [
+        "tests/theory/testing/test_truth.py",
         "tests/theory/testing/test_oracle.py",
         "tests/theory/testing/test_judge.py",
         "tests/theory/testing/test_coverage.py::test_large_answers_are_enclosed",
@@ -115,7 +116,7 @@ class Replace(ast.NodeTransformer):
 
 def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
     """(line, what changed, tree) of every mutant; annotations, decorators and what errors say are left alone."""
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     idle: set[ast.AST] = set()
     for node in ast.walk(tree):
         for kind in ("annotation", "returns"):
@@ -129,7 +130,7 @@ def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
         if node in idle:
             continue
         for new in variants(node):
-            shown = f"{first_line(node)}  →  {first_line(new)}"
+            shown = f"{first_line(node)}  →  {first_line(new)}  in  {lines[node.lineno - 1].strip()}"  # type: ignore[attr-defined]
             yield node.lineno, shown, mutated(source, node, new)  # type: ignore[attr-defined]
 
 

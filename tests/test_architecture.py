@@ -18,22 +18,28 @@ def rooms():
     return module
 
 
-def test_no_rooms_import_one_another_in_a_circle(rooms):
-    floors = rooms.floors(rooms.arrows())
+@pytest.fixture(scope="module")
+def arrows(rooms):
+    """Which room imports which; every file is read for it."""
+    return rooms.arrows()
+
+
+def test_no_rooms_import_one_another_in_a_circle(rooms, arrows):
+    floors = rooms.floors(arrows)
     level = {room: k for k, floor in enumerate(floors) for room in floor}
-    assert all(level[below] < level[room] for room, to in rooms.arrows().items() for below in to)
+    assert all(level[below] < level[room] for room, to in arrows.items() for below in to)
     with pytest.raises(ValueError, match="cycle"):
         rooms.floors({"a": {"b"}, "b": {"a"}})
 
 
-def test_the_reference_stands_without_the_implementations(rooms):
-    theory = {room: to for room, to in rooms.arrows().items() if room.startswith("monarch_theory")}
+def test_the_reference_stands_without_the_implementations(arrows):
+    theory = {room: to for room, to in arrows.items() if room.startswith("monarch_theory")}
     assert theory and not any(below.startswith("monarch_gpu") for to in theory.values() for below in to)
 
 
-def test_the_table_of_rooms_is_what_the_imports_say(rooms):
+def test_the_table_of_rooms_is_what_the_imports_say(rooms, arrows):
     page = rooms.PAGE.read_text(encoding="utf-8")
-    assert page == rooms.written(page, rooms.table(rooms.arrows())), "run python docs/_extensions/rooms.py"
+    assert page == rooms.written(page, rooms.table(arrows)), "run python docs/_extensions/rooms.py"
 
 
 def test_the_picture_leaves_out_only_what_follows(rooms):

@@ -39,13 +39,24 @@ def ignore(done: int, total: int) -> None:
     """A progress display that shows nothing."""
 
 
+LONG = ("causality_characterisation", "causality_sufficient", "largest_degree", "main_text_condition")
+"""Whose many instances take seconds."""
+
+
 @pytest.fixture(params=PROOFS, ids=lambda proof: proof.name)
 def proof(request):
     return request.param
 
 
-def test_statement_holds_and_its_false_variants_are_refused(proof):
-    result = run_check(proof, ignore)
+@pytest.fixture(params=[pytest.param(p, marks=pytest.mark.long if p.name in LONG else ()) for p in PROOFS],
+                ids=lambda proof: proof.name)  # fmt: skip
+def checked(request):
+    """A proof whose instances are decided."""
+    return request.param
+
+
+def test_statement_holds_and_its_false_variants_are_refused(checked):
+    result = run_check(checked, ignore)
     assert result.holds, (result.failures, result.accepted)
     assert result.refused
 
@@ -201,8 +212,8 @@ FAULTS = {
 """For each check, a fault it must see: the attribute that is replaced, and by what."""
 
 
-def test_check_sees_a_fault(proof, monkeypatch):
-    _sees(proof, *FAULTS[proof.name], monkeypatch)
+def test_check_sees_a_fault(checked, monkeypatch):
+    _sees(checked, *FAULTS[checked.name], monkeypatch)
 
 
 def _split_zero_alone(original):

@@ -280,6 +280,7 @@ print(kept, refused)
 """
 
 
+@pytest.mark.long
 def test_no_write_of_two_processes_is_lost(tmp_path):
     """Of every write that was not refused there is a checkpoint."""
     path = tmp_path / "checkpoint.safetensors"

@@ -233,6 +233,7 @@ def test_two_processes_give_the_losses_of_one(parallel, tmp_path):
         assert torch.equal(tensor, tensors[name]), name
 
 
+@pytest.mark.long
 def test_the_loss_goes_down(tmp_path):
     """Within 200 steps, below the entropy of single bytes: it has begun to use the context."""
     training = Training(steps=200, batch=8, learning_rate=1e-2, evaluate_every=200, checkpoint_every=200)

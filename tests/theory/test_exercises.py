@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import Answer, asked
 
 from monarch_theory.exercises import EXERCISES, grade
 
@@ -111,17 +110,17 @@ def test_there_are_forty_exercises_of_three_kinds():
     assert len(kinds) >= 40 and all(kinds.count(kind) >= 9 for kind in ("", ", to program", ", open"))
 
 
-def test_the_command(tmp_path):
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "monarch_theory.command", "exercise", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+def test_the_command(tmp_path, monkeypatch):
+    def run(*arguments: str) -> Answer:
+        return asked("exercise", *arguments)
 
+    monkeypatch.chdir(tmp_path)
     listed = run()
-    assert listed.returncode == 0 and all(number in listed.stdout for number in EXERCISES)
+    assert listed.exit_code == 0 and all(number in listed.stdout for number in EXERCISES)
     right = run("4.3", str(SOLUTIONS), "--json")
-    assert right.returncode == 0 and json.loads(right.stdout)["verdict"] == "right"
+    assert right.exit_code == 0 and json.loads(right.stdout)["verdict"] == "right"
     (tmp_path / "wrong.py").write_text(MISTAKES["4.3"])
     wrong = run("4.3", "wrong.py")
-    assert wrong.returncode == 1 and "given n = [1], m = [1]: expected [1], got [2]" in wrong.stdout
+    assert wrong.exit_code == 1 and "given n = [1], m = [1]: expected [1], got [2]" in wrong.stdout
     for arguments in (["9.9", "wrong.py"], ["4.3"], ["4.3", "absent.py"]):
-        assert run(*arguments).returncode == 2, arguments
+        assert run(*arguments).exit_code == 2, arguments

@@ -344,7 +344,7 @@ def small(n, **changes):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("n, transform", [(64, "fft"), (1024, "monarch")])
+@pytest.mark.parametrize("n, transform", [(64, "fft"), pytest.param(1024, "monarch", marks=pytest.mark.long)])
 def test_m2_gpt_is_proved_and_is_not_without_padding(n, transform):
     config = small(n, transform=transform)
     whole = prove_causal(GPTForCausalLM(config).eval(), [tokens(n)], 1)

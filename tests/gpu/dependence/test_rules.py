@@ -307,6 +307,7 @@ def test_no_node_of_a_function_moves_but_as_claimed(functions):
     assert not named(functions.disagreements(), list(CASES))
 
 
+@pytest.mark.long
 def test_no_node_of_a_function_moves_but_as_claimed_undecomposed(whole_functions):
     assert not named(whole_functions.disagreements(), list(CASES))
 
@@ -323,6 +324,7 @@ UNREACHED = {
 """Other names of operators that are exercised, which decompositions leave in some versions of PyTorch only."""
 
 
+@pytest.mark.long
 def test_every_row_is_exercised(functions, whole_functions, layers):
     rest = set(table.RULES) - functions.ops - whole_functions.ops - layers.ops - set(table.POINTWISE) - UNREACHED
     assert not rest, " ".join(sorted(rest))

@@ -53,7 +53,9 @@ def multiply_on_host(
 
 
 @needs_compiler
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "complex64"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "bfloat16", *(pytest.param(d, marks=pytest.mark.long) for d in ("float64", "complex64"))]
+)
 def test_the_product_on_the_host_is_within_its_bound(dtype: str, hold_to_reference: Any) -> None:
     def run(x: np.ndarray, right: np.ndarray, left: np.ndarray) -> np.ndarray:
         stored = bits if dtype == "bfloat16" else lambda a: a.astype(dtype)
@@ -112,8 +114,8 @@ def small_product() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ("right", "wrong", "report"),
     [
         ("a0 < n0; ++a0", "a0 <= n0; ++a0", "heap-buffer-overflow"),
-        ("element < n1 * tile", "element <= n1 * tile", "heap-buffer-overflow"),
-        ("if (column >= batch) continue;", "", "heap-buffer-overflow"),
+        pytest.param("element < n1 * tile", "element <= n1 * tile", "heap-buffer-overflow", marks=pytest.mark.long),
+        pytest.param("if (column >= batch) continue;", "", "heap-buffer-overflow", marks=pytest.mark.long),
     ],
 )
 def test_an_index_error_is_caught(right: str, wrong: str, report: str) -> None:
@@ -123,6 +125,7 @@ def test_an_index_error_is_caught(right: str, wrong: str, report: str) -> None:
         multiply_on_host(*small_product(), "multiply_float32", text=text.replace(right, wrong))
 
 
+@pytest.mark.long
 @needs_compiler
 def test_a_missing_barrier_is_a_reported_race_and_the_kernel_itself_has_none() -> None:
     # more threads than columns in a tile: with fewer, no thread reads what another wrote

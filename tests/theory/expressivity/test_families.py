@@ -183,7 +183,13 @@ def test_gs_matrices_hold_every_monarch_matrix_of_order_two():
             assert smallest_error(next(f for f in FAMILIES if f.name == "gs"), member, 160) < 1e-12
 
 
-@pytest.mark.parametrize("family", families_for((16, 16)), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(f, marks=pytest.mark.long if f is monarch_plus_low_rank else (), id=f.name)
+        for f in families_for((16, 16))
+    ],
+)
 def test_floors_are_below_every_member_met(family):
     """Fits of other matrices, best scaled, are members; and the floor of a member is zero, to rounding."""
     matrix = np.exp(RNG.standard_normal((16, 16)))

@@ -228,8 +228,8 @@ def test_a_nan_that_does_not_come_out_is_shown_by_the_script(tmp_path):
 def test_an_op_of_ones_own_is_one_short_file(tmp_path):
     path = tmp_path / "own.py"
     path.write_text(OWN_OP)
-    assert check(path, "right", f"{path}:OP", "bf16", cases_wanted=30).verdict is Verdict.RIGHT
-    report = check(path, "wrong", f"{path}:OP", "float32", cases_wanted=30)
+    assert check(path, "right", f"{path}:OP", "bf16", cases_wanted=12).verdict is Verdict.RIGHT
+    report = check(path, "wrong", f"{path}:OP", "float32", cases_wanted=12)
     assert report.verdict is Verdict.WRONG and report.failure.smallest.case.shape == {"batch": 1, "n": 1}
     with pytest.raises(ValueError, match="to define an Op named right"):
         op_from(f"{path}:right")

@@ -24,10 +24,13 @@ def uses_the_sandbox_in_vain(x, blocks):
     with Sandbox("/nonexistent/inner.py", "f") as inner:
         inner.load()
 
+BEGUN = []
+
 def uses_the_sandbox(x, blocks):
-    """For a batch of one: a child takes its time."""
+    """Once, as a child takes its time."""
     try:
-        if len(x) == 1:
+        if not BEGUN:
+            BEGUN.append(True)
             uses_the_sandbox_in_vain(x, blocks)
     except SandboxError:
         pass
@@ -94,7 +97,7 @@ def test_an_outcome_of_ours_raised_by_a_kernel_is_its_exception(file, tmp_path, 
     ("name", "verdict"),
     [
         ("right", Verdict.RIGHT),
-        ("uses_the_sandbox_in_vain", Verdict.EXCEPTION),
+        pytest.param("uses_the_sandbox_in_vain", Verdict.EXCEPTION, marks=pytest.mark.long),
         ("uses_the_sandbox", Verdict.RIGHT),
         ("only_empty", Verdict.UNDECIDED),
         ("only_single_numbers", Verdict.UNDECIDED),

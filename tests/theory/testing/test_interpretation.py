@@ -65,13 +65,8 @@ def path(tmp_path_factory) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
-    ("name", "verdict"),
-    [
-        ("scaled", Verdict.RIGHT),
-        ("truncated", Verdict.WRONG),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "verdict"), [("scaled", Verdict.RIGHT), ("truncated", Verdict.WRONG)])
 def test_kernels_in_bfloat16_are_judged_as_on_a_gpu(path, name, verdict):
     report = check(path, name, "block-diagonal-multiply", "bf16", cases_wanted=16, max_size=40, timeout=60.0)
     assert report.verdict is verdict, as_text(report)
