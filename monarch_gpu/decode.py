@@ -55,6 +55,8 @@ def block_sizes(length: int, base: int) -> list[int]:
 class OnlineConvolution:
     """Causal convolution of a signal that arrives bit by bit, in float32 or better; outputs have the dtype of inputs.
 
+    Theorem: `proofs/relaxed_convolution`, `relaxed_convolution`, `in_time` and `cost`.
+
     Args:
         kernel: (channels, length), the lags 0 … length − 1.
         batch: signals at once.

@@ -59,7 +59,7 @@ class Operations:
 class Monarch:
     """A Monarch matrix of any order, any mixed radix, square or rectangular blocks, over any domain.
 
-    Theorem: `proofs/entry_formula`.
+    Theorems: `proofs/entry_formula`; `proofs/orthogonal_blocks`.
 
     Args:
         factors: p arrays; factor k has shape (∏_{l<k} m_l · ∏_{l>k} n_l, m_k, n_k), its blocks in C order of the digits

@@ -11,14 +11,17 @@ PAIRS = [
     (name, statement.parent.name)
     for statement in sorted(PROOFS.glob("*/statement.md"))
     for listed in re.findall(r"\*\*Rests on it:\*\*(.*?)\n\n", statement.read_text(), flags=re.DOTALL)
-    for name in re.findall(r"`(monarch_theory[\w.]+)`", listed)
+    for name in re.findall(r"`(monarch_(?:theory|gpu)[\w.]+)`", listed)
 ]
 
 
 def named(path: str) -> object:
     """What a dotted path stands for: an attribute before a submodule of the same name."""
-    found: object = import_module("monarch_theory")
-    for part in path.split(".")[1:]:
+    package, *parts = path.split(".")
+    if package == "monarch_gpu":
+        pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    found: object = import_module(package)
+    for part in parts:
         if not hasattr(found, part):
             import_module(f"{found.__name__}.{part}")  # type: ignore[attr-defined]
         found = getattr(found, part)

@@ -110,7 +110,7 @@ def membership_of(
 ) -> Membership:
     """Whether `matrix` is in `kind`: exactly in exact domains, measured in floating point.
 
-    Theorem: `proofs/rank_one_slices`.
+    Theorems: `proofs/rank_one_slices`, `proofs/coarser_radices`.
 
     In floating point the question is whether some member lies within the error that the entries carry anyway:
     ‖A − M‖_F ≤ (accuracy + rounding of the residual)·‖A‖_F + what underflow loses. It is answered no only when the

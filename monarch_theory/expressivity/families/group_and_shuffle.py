@@ -3,7 +3,8 @@
 L has k_L blocks, R has k_R, and the inner dimension s is dealt out evenly, so each block of the k_L × k_R grid has rank
 at most s/(k_L k_R), and any such matrix is in the class: one SVD a block is optimal. P_L and P_R say which rows and
 columns make a block: contiguous ones, or every k-th. Monarch matrices of order 2 are the case of inner blocks of rank
-one. The orthogonal parametrisation, which the paper trains, is not imposed here.
+one, and `proofs/orthogonal_blocks` says which of them are orthogonal. The orthogonal parametrisation, which the paper
+trains, is not imposed here.
 """
 
 from collections.abc import Iterator
