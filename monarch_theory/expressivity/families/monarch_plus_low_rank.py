@@ -11,7 +11,7 @@ from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
 from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.paths import Path, floor_of, least_cost, longest_order, paths
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import near_member, project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -94,11 +94,11 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     if rank == 0:
         return project(matrix, kind).dense(), np.zeros_like(matrix)
     best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
-    for start in (matrix - project(matrix, kind).dense(), matrix):
+    for start in (matrix - near_member(matrix, kind), matrix):
         rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
         for turn in range(10 * TURNS):
-            structured = project(matrix - low, kind).dense()
+            structured = near_member(matrix - low, kind)
             rest = matrix - structured
             # the best columns for these rows, then the best rows for those columns: never worse, and no SVD
             columns = np.linalg.qr(rest @ rows)[0]  # (outputs, r)
