@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
@@ -129,6 +129,13 @@ def least(shape: tuple[int, int]) -> int:
     return least_cost(shape, orders_of(shape)) or 0
 
 
+def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+    """Two stages of radices as equal as can be, and the rest for the rank."""
+    kind = MonarchClass(balanced_radices(shape[1], 2), balanced_radices(shape[0], 2))
+    rank = min((budget - kind.parameters) // sum(shape), min(shape) - 1)
+    return setting(kind, rank) if rank >= 0 else None
+
+
 monarch_plus_low_rank = Family(
     "monarch-plus-low-rank",
     "Monarch + low rank",
@@ -142,4 +149,5 @@ monarch_plus_low_rank = Family(
     parts=parts,
     scales_columns=True,
     by_ranks=True,
+    largest=largest,
 )
