@@ -37,6 +37,8 @@ ANSWERS = [
     ("express matrix.npy --family gs --write f.safetensors --torch layers.py", 2),
     ("express some.npz", 0),
     ("atlas --size 4", 0),
+    ("choose --inputs 12 --outputs 18 --hardware h100", 0),
+    ("choose --in 8 --out 8 --budget 0.5 --batch 2 --measure", 0),
     ("check model.py:multiply --op block-diagonal-multiply --cases 6 --max-size 8", 0),
     ("check model.py:wrong --op block-diagonal-multiply --cases 6 --max-size 8", 1),
     ("check-op long-convolution --dtype float32 --cases 4", 0),

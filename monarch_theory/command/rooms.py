@@ -54,8 +54,8 @@ class Room:
 ROOMS = tuple(
     Room(name.replace("_", "-"), f"{__package__}.{name}", name)
     for name in (
-        "causal", "recheck", "express", "atlas", "check", "check_op", "mutants", "campaign", "prove", "exercise",
-        "picture",
+        "causal", "recheck", "express", "choose", "atlas", "check", "check_op", "mutants", "campaign", "prove",
+        "exercise", "picture",
     )
 )  # fmt: skip
 """The subcommands of this package, in the order a reader wants them."""

@@ -108,6 +108,15 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         left_out?            object: arrays that are no matrix, and why
         summary?             array: the comparison in sentences
     """),
+    "choose": _fields("""
+        shape        array: outputs and inputs
+        budget       integer: most parameters
+        batch        integer: inputs that one multiply takes
+        hardware     object: of the least times, its format and where its numbers are from
+        dense        object: the dense layer's parameters, least time and measured seconds
+        choices      array: each family with its setting, costs, least time and measured seconds, fastest first
+        left_out     array: families with nothing within the budget
+    """),
     "atlas": _fields("""
         n            integer: size of the targets
         seed         integer: of the random targets

@@ -24,7 +24,7 @@ __all__ = ["polish", "polish_sum", "product"]
 Cores = list[np.ndarray]
 SWEEPS = 40
 MORE_SWEEPS = 400  # while what is left of the squared norm keeps shrinking, as it does towards a member
-SETTLED = 1e-5  # share of the squared norm captured that a sweep adds
+SETTLED = 1e-4  # share of the squared norm captured that a sweep adds
 SHRINKS = 0.02  # share of the squared norm left that a sweep takes away, where it goes on
 NEARLY = 1e-8  # share of the squared norm left below which it is known from the residual alone
 RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
@@ -52,7 +52,7 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     if max(kind.ranks) > 1:
         raise ValueError(f"rank: expected 1 for products entry by entry, got {kind.rank}")
     factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
-    whole = tensor.reshape(kind.shape)
+    whole = _stacked(tensor, kind)
     total = float(_square(whole).sum())
     captured, left = 0.0, total
     for sweep in range(MORE_SWEEPS):
@@ -72,14 +72,23 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
     """The digit tensor of a member whose bonds are of width one, axes (i_0, …, i_{p−1}, a_0, …, a_{p−1})."""
     factors = [factor[None] for factor in _factors(cores, kind)]
-    return _dense(factors, kind).reshape(kind.output_radices + kind.input_radices)
+    dense = _dense(factors, kind).transpose(0, 2, 3, 1)  # (i_0, i_1 …, a_0, a_1 …)
+    return dense.reshape(kind.output_radices + kind.input_radices)
+
+
+def _stacked(tensor: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    """A digit tensor as a matrix for every i_0 and a_1 …, shape (i_0, a_1 …, i_1 …, a_0): what stage 0 contracts."""
+    m, n = kind.output_radices[0], kind.input_radices[0]
+    rest, after = prod(kind.output_radices[1:]), prod(kind.input_radices[1:])
+    return np.ascontiguousarray(tensor.reshape(m, rest, n, after).transpose(0, 3, 1, 2))
 
 
 def _dense(factors: Cores, kind: MonarchClass) -> np.ndarray:
-    """The sum as a matrix of digits, shape (i_0 … i_{p−1}, a_0 … a_{p−1})."""
-    terms, _, m, _, after = factors[0].shape
-    first = _suffixes(factors, kind.output_radices)[0].reshape(terms, m, -1, 1, after) * factors[0][:, 0][:, :, None]
-    return np.asarray(first.sum(0).reshape(kind.shape))
+    """The sum, as `_stacked`."""
+    suffix = _suffixes(factors, kind.output_radices)[0]  # (t, i_0, i_1 …, a_1 …)
+    if len(suffix) == 1:  # an outer product, which is no work for BLAS
+        return suffix[0].transpose(0, 2, 1)[..., None] * factors[0][0, 0].transpose(0, 2, 1)[:, :, None]
+    return np.asarray(suffix.transpose(1, 3, 2, 0) @ factors[0][:, 0].transpose(1, 3, 0, 2))
 
 
 def _factors(cores: Cores, kind: MonarchClass) -> Cores:
@@ -95,20 +104,26 @@ def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
     """Solve for one stage after another, in place; ‖T‖² less the squared distance at the end."""
     suffixes = _suffixes(factors, rows)
     terms = len(factors[0])
-    state = whole[None]  # T contracted with the conjugates of each term's factors before
+    state = whole  # T contracted with the conjugates of each term's factors before
     grams = np.ones((terms, terms, 1, *factors[0].shape[3:]))  # Σ conj(P_t) P_u, (t, u, i_0 … i_{k−1}, a_k, a_{k+1} …)
     captured = 0.0
     for k, factor in enumerate(factors):
         _, before, m, n, after = factor.shape
         rest = prod(rows[k + 1 :])
-        state = state.reshape(-1, before, m, rest, n, after)
         suffix = suffixes[k].reshape(terms, before, m, rest, after)
-        found = np.einsum("timqna,timqa->timna", state, suffix.conj())
+        if k == 0:  # all of T, once for all terms: a product of matrices
+            found = (suffix[:, 0].conj().transpose(1, 3, 0, 2) @ whole).transpose(2, 0, 3, 1)[:, None]
+        else:
+            state = state.reshape(terms, before, m, rest, n, after)
+            found = np.einsum("timqna,timqa->timna", state, suffix.conj())
         weight = grams[:, :, :, None] * _gram(suffix, 3)[:, :, :, :, None]  # (t, u, before, m, n, after)
         factors[k] = solved = _solve(weight, found, factor)
         image = np.einsum("tuimna,uimna->timna", weight, solved)
         captured = float((solved.conj() * (2 * found - image)).real.sum())
-        state = np.einsum("timqna,timna->timqa", state, solved.conj())
+        if k == 0:
+            state = np.ascontiguousarray((whole @ solved[:, 0].conj().transpose(1, 3, 2, 0)).transpose(3, 0, 2, 1))
+        else:
+            state = np.einsum("timqna,timna->timqa", state, solved.conj())
         grams = (solved.conj()[:, None] * solved[None] * grams[:, :, :, None]).sum(4)  # (t, u, before, m, after)
         if k + 1 < len(factors):
             grams = grams.reshape(terms, terms, before * m, factors[k + 1].shape[3], -1)

@@ -39,7 +39,7 @@ from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_s
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "operation_roundoff", "project", "project_batch", "project_sum"]
+__all__ = ["Projection", "near_member", "operation_roundoff", "project", "project_batch", "project_sum"]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -188,17 +188,32 @@ def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[Blo
         return (project(matrix, kind if terms == 1 else replace(kind, rank=terms)).train,)
     scale, domain = power_of_two(matrix), read_matrix(matrix).field
     tensor = rest = kind.digit_tensor(matrix / matrix.dtype.type(scale))
-    start = []
+    found, parts = [], []
     for _ in range(terms):
-        start.append(product(_descend(rest, kind, _Steps(None, kind.order))[0], kind))
-        rest = rest - start[-1]
+        found.append(_near(rest, kind))
+        parts.append(product(found[-1], kind))
+        rest = rest - parts[-1]
     told = separate(tensor, kind, terms)
     if told is not None:
-        near = [product(_descend(term, kind, _Steps(None, kind.order))[0], kind) for term in told]
-        start = _nearer(tensor, start, near)
-    # a member is its own projection
-    found = polish_sum(tensor, [_descend(term, kind, _Steps(None, kind.order))[0] for term in start], kind)
-    return tuple(BlockTensorTrain(_scaled(cores, scale), kind, domain) for cores in found)
+        nearer = _nearer(tensor, parts, [product(_near(term, kind), kind) for term in told])
+        found = [_near(term, kind) for term in nearer]
+    return tuple(BlockTensorTrain(_scaled(cores, scale), kind, domain) for cores in polish_sum(tensor, found, kind))
+
+
+def near_member(matrix: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    """`project(matrix, kind).dense()` for floating-point matrices of ordinary size that need no bounds; sooner done.
+
+    For order two the first singular vectors of each slice come from its Gram matrix, good to half of the digits where
+    the first two singular values are alike, and to nearly all where the slice is nearly of rank one.
+    """
+    if kind.order != 2:
+        return project(matrix, kind).dense()
+    return BlockTensorTrain(tuple(_near(kind.digit_tensor(matrix), kind)), kind, read_matrix(matrix).field).dense()
+
+
+def _near(tensor: np.ndarray, kind: MonarchClass) -> list[np.ndarray]:
+    """Cores to start from."""
+    return _descend(tensor, kind, _Steps(None, kind.order), quick=True)[0]
 
 
 def _nearer(tensor: np.ndarray, one: list[np.ndarray], other: list[np.ndarray]) -> list[np.ndarray]:
@@ -223,31 +238,56 @@ def _project(
         train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
         return Projection(train, norm * scale, 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
     tensor = tensor / scale
-    report = _Steps(progress, 3 * p - 4 if p > 2 else 1)
+    report = _Steps(progress, 3 * p - 3 if p > 2 else 1)
     rounding = _rounding(kind, norm, operation_roundoff(domain))
-    cores, errors = _descend(tensor, kind, report)
-    distance, tail = _root(errors), sqrt(float(errors[0].sum()))
-    slice_errors = errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
-    if p > 2:
-        splits = range(1, p - 1)
-        tail = max(tail, *(_tail(tensor_slices(tensor, p, k), kind.ranks[k + 1], report.step()) for k in splits))
-        backward, errors = _ascend(tensor, kind, report)
-        if _root(errors) < distance:
-            cores, distance = backward, _root(errors)
-    if p > 2 and max(kind.ranks) == 1:
-        if distance > rounding:
-            cores = polish(tensor, cores, kind)
-        squares = np.abs(tensor - product(cores, kind)).astype(float) ** 2
-        distance = sqrt(float(squares.sum()))
-        slice_errors = squares.sum((*range(1, p), p))
+    cores, tail, errors = (_split_once if p == 2 else _split_often)(tensor, kind, report, rounding)
+    distance = sqrt(float(errors.sum()))
     return Projection(
         BlockTensorTrain(_scaled(cores, scale), kind, domain),
         norm * scale,
         distance * scale,
         tail * scale,
         rounding * scale,
-        slice_errors / norm**2 if norm else slice_errors,
+        errors / norm**2 if norm else errors,
     )
+
+
+Split = tuple[list[np.ndarray], float, np.ndarray]
+"""Cores, the distance that no member is below, and the squared residual of every slice of split 0."""
+
+
+def _split_once(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float) -> Split:
+    """Order 2: the nearest."""
+    cores, errors = _descend(tensor, kind, report)
+    return cores, _root(errors), errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
+
+
+def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float) -> Split:
+    """Order above 2: the nearer of both directions, polished where the rank is one.
+
+    What is polished begins quickly; where it does not end below what the proof promises, it begins again, with care.
+    """
+    p = kind.order
+    tails = [_tail(tensor_slices(tensor, p, k), kind.ranks[k + 1], report.step()) for k in range(p - 1)]
+    if max(kind.ranks) > 1:
+        ends = [_descend(tensor, kind, report), _ascend(tensor, kind, report)]
+        cores, errors = min(ends, key=lambda end: _root(end[1]))
+        near = kind.digit_tensor(BlockTensorTrain(tuple(cores), kind).dense())
+        return cores, max(tails), _residual(tensor, near, kind)
+    for quick in (True, False):
+        ends = [_descend(tensor, kind, report, quick=quick), _ascend(tensor, kind, report, quick=quick)]
+        cores, errors = min(ends, key=lambda end: _root(end[1]))
+        cores = polish(tensor, cores, kind) if _root(errors) > rounding else cores
+        left = _residual(tensor, product(cores, kind), kind)
+        if left.sum() <= (hypot(*tails) + rounding) ** 2:
+            break
+    return cores, max(tails), left
+
+
+def _residual(tensor: np.ndarray, near: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    """Squared, over every slice of split 0, shape (i_0, a_1, …, a_{p−1})."""
+    squares = np.abs(tensor - near).astype(float) ** 2
+    return np.asarray(squares.sum((*range(1, kind.order), kind.order)))
 
 
 def _root(errors: list[np.ndarray]) -> float:
@@ -255,24 +295,28 @@ def _root(errors: list[np.ndarray]) -> float:
     return hypot(*(sqrt(float(error.sum())) for error in errors))
 
 
-def _descend(tensor: np.ndarray, kind: MonarchClass, report: _Steps) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _descend(
+    tensor: np.ndarray, kind: MonarchClass, report: _Steps, *, quick: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Truncate split 0, 1, …: cores, and the squared residuals of every slice at each."""
     cores, errors, state = [], [], tensor
     for k in range(kind.order - 1):
         # axes (i_0 … i_{p-1}, a_0 … a_{p-1}) with a_0 … a_{k-1} of size one and the bond inside a_k
         slices = tensor_slices(state, kind.order, k)
-        left, right, error = _truncate(slices, kind.ranks[k + 1], report.step())
+        left, right, error = _truncate(slices, kind.ranks[k + 1], report.step(), quick=quick)
         cores.append(core_of_split(right, kind, k))
         errors.append(error)
         state = remaining(left, kind, k)
     return [*cores, last_core(state, kind)], errors
 
 
-def _ascend(tensor: np.ndarray, kind: MonarchClass, report: _Steps) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _ascend(
+    tensor: np.ndarray, kind: MonarchClass, report: _Steps, *, quick: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Truncate split p − 2, …, 0: the transpose has the stages in the opposite order."""
     p, rows, columns = kind.order, kind.output_radices, kind.input_radices
     turned = MonarchClass(rows[::-1], columns[::-1], kind.convention, kind.rank)
-    found, errors = _descend(tensor.transpose(range(2 * p)[::-1]), turned, report)
+    found, errors = _descend(tensor.transpose(range(2 * p)[::-1]), turned, report, quick=quick)
     cores = []
     for k, core in enumerate(reversed(found)):
         # (a_{p-1} … a_{k+1}, i_{k-1} … i_0, a_k, bond before stage k, bond after it, i_k)
@@ -316,7 +360,7 @@ class _Steps:
 
         def report(fraction: float) -> None:
             if self.progress is not None:
-                self.progress((done + fraction) / self.passes)
+                self.progress(min((done + fraction) / self.passes, 1.0))
 
         return report
 
@@ -327,8 +371,13 @@ def _chunks(count: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-def _truncate(slices: np.ndarray, rank: int, report: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Best rank-r factors of every slice: left (s, rows, r), right (s, r, columns) orthonormal, squared residuals."""
+def _truncate(
+    slices: np.ndarray, rank: int, report: Progress, *, quick: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Best rank-r factors of every slice: left (s, rows, r), right (s, r, columns) orthonormal, squared residuals.
+
+    Quickly, they come from the Gram matrices of the slices, and are best to half of the digits.
+    """
     count, rows, columns = slices.shape
     left = np.empty((count, rows, rank), slices.dtype)
     right = np.empty((count, rank, columns), slices.dtype)
@@ -336,7 +385,7 @@ def _truncate(slices: np.ndarray, rank: int, report: Progress) -> tuple[np.ndarr
 
     def one(piece: slice) -> int:
         block = slices[piece]
-        vectors = np.linalg.svd(block, full_matrices=False)[2][:, :rank]
+        vectors = _leading(block, rank) if quick else np.linalg.svd(block, full_matrices=False)[2][:, :rank]
         image = block @ vectors.conj().swapaxes(1, 2)
         residual = block - image @ vectors
         left[piece], right[piece] = image, vectors
@@ -345,6 +394,15 @@ def _truncate(slices: np.ndarray, rank: int, report: Progress) -> tuple[np.ndarr
 
     _in_threads(one, count, rows * columns, report)
     return left, right, errors
+
+
+def _leading(slices: np.ndarray, rank: int) -> np.ndarray:
+    """The `rank` first right singular vectors of every slice, shape (s, rank, columns)."""
+    adjoint = slices.conj().swapaxes(1, 2)
+    if slices.shape[2] <= slices.shape[1]:
+        return np.linalg.eigh(adjoint @ slices)[1][..., : -rank - 1 : -1].conj().swapaxes(1, 2)
+    image = adjoint @ np.linalg.eigh(slices @ adjoint)[1][..., : -rank - 1 : -1]
+    return np.linalg.qr(image)[0].conj().swapaxes(1, 2)
 
 
 def _tail(slices: np.ndarray, rank: int, report: Progress) -> float:

@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
 from monarch_theory.expressivity.families.monarch_orders import radices_of, worth_fitting
 from monarch_theory.expressivity.parts import Train
@@ -65,6 +65,14 @@ def least(shape: tuple[int, int]) -> int:
     return least_cost(shape, orders_of(shape)) or 0
 
 
+def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+    """Two stages of radices as equal as can be, and the widest bond that the budget buys."""
+    rows, columns = balanced_radices(shape[0], 2), balanced_radices(shape[1], 2)
+    one = MonarchClass(columns, rows).parameters
+    rank = min(budget // one, widest(rows, columns))
+    return setting(MonarchClass(columns, rows, rank=rank)) if rank else None
+
+
 block_tensor_train = Family(
     "block-tensor-train",
     "block tensor train",
@@ -78,4 +86,5 @@ block_tensor_train = Family(
     parts=parts,
     scales_columns=True,
     by_ranks=True,
+    largest=largest,
 )

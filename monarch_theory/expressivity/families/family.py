@@ -116,6 +116,8 @@ class Family:
         scales_columns: whether a member with its columns multiplied by any numbers is one of the same setting.
         holds_low_rank: whether every matrix of rank r is a member at the same cost, so that truncated SVD is one fit.
         by_ranks: whether `floors` knows the matrices by `Spectra.tails` alone, so that exact ranks decide as well.
+        largest: (shape, budget) → the setting of many that one would take with so many parameters, None where there is
+            none; the one with most parameters unless given.
         vanishing: (matrix, setting) → numbers that are all zero for members and for nothing else, in the scalars of the
             matrix; None where there are no such numbers.
     """
@@ -134,6 +136,7 @@ class Family:
     scales_columns: bool = False
     holds_low_rank: bool = False
     by_ranks: bool = False
+    largest: Callable[[tuple[int, int], int], Setting | None] | None = None
     vanishing: Callable[[np.ndarray, Setting], np.ndarray] | None = None
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:

@@ -8,6 +8,7 @@ trains, is not imposed here.
 """
 
 from collections.abc import Iterator
+from math import gcd, log
 
 import numpy as np
 
@@ -78,6 +79,15 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
     return (Train.of(project(dealt, MonarchClass(*radices, convention, rank)).train, regroup),)
 
 
+def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+    """As many blocks on both sides, about the square root of them, shuffled; and the largest inner blocks."""
+    shared = divisors(gcd(*shape))
+    blocks = min(shared, key=lambda k: abs(log(k * k / gcd(*shape))))
+    grid = Slicing(blocks, blocks, (1 < blocks < shape[0], 1 < blocks < shape[1]))
+    rank = min(budget // setting(shape, grid, 1).parameters, ranks(shape, grid))
+    return setting(shape, grid, rank) if rank else None
+
+
 group_and_shuffle = Family(
     "gs",
     "GS-matrices",
@@ -91,4 +101,5 @@ group_and_shuffle = Family(
     scales_columns=True,
     holds_low_rank=True,
     by_ranks=True,
+    largest=largest,
 )

@@ -7,6 +7,7 @@ butterfly. As in the paper no permutation stands at the ends: the DFT is near on
 """
 
 from collections.abc import Iterator
+from math import gcd, log
 
 import numpy as np
 
@@ -57,6 +58,13 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
     return (Train.of(project(matrix, setting.choices["kind"]).train),)
 
 
+def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+    """a₂ = d₁ about the square root of what both sides share, and the largest rank."""
+    blocks = min(divisors(gcd(*shape)), key=lambda k: abs(log(k * k / gcd(*shape))))
+    rank = min(budget // setting(shape, blocks, blocks, 1).parameters, shape[0] // blocks, shape[1] // blocks)
+    return setting(shape, blocks, blocks, rank) if rank else None
+
+
 kronecker_sparse = Family(
     "kronecker-sparse",
     "Kronecker-sparse pair",
@@ -70,4 +78,5 @@ kronecker_sparse = Family(
     scales_columns=True,
     holds_low_rank=True,
     by_ranks=True,
+    largest=largest,
 )

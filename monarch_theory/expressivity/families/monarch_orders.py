@@ -11,7 +11,7 @@ from math import sqrt
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.paths import Path, least_cost, paths
@@ -41,6 +41,11 @@ def monarch(order: int) -> Family:
 
         return sums(found)
 
+    def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+        """Radices as equal as can be, and as many terms as the budget buys."""
+        kind = MonarchClass(balanced_radices(shape[1], order), balanced_radices(shape[0], order))
+        return setting(kind, budget // kind.parameters) if kind.parameters <= budget else None
+
     return Family(
         f"monarch-{order}",
         f"Monarch, order {order}",
@@ -54,6 +59,7 @@ def monarch(order: int) -> Family:
         parts=parts,
         scales_columns=True,
         by_ranks=True,
+        largest=largest,
     )
 
 

@@ -5,13 +5,13 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
 from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.paths import Path, floor_of, least_cost, longest_order, paths
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import near_member, project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -94,11 +94,11 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     if rank == 0:
         return project(matrix, kind).dense(), np.zeros_like(matrix)
     best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
-    for start in (matrix - project(matrix, kind).dense(), matrix):
+    for start in (matrix - near_member(matrix, kind), matrix):
         rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
         for turn in range(10 * TURNS):
-            structured = project(matrix - low, kind).dense()
+            structured = near_member(matrix - low, kind)
             rest = matrix - structured
             # the best columns for these rows, then the best rows for those columns: never worse, and no SVD
             columns = np.linalg.qr(rest @ rows)[0]  # (outputs, r)
@@ -129,6 +129,13 @@ def least(shape: tuple[int, int]) -> int:
     return least_cost(shape, orders_of(shape)) or 0
 
 
+def largest(shape: tuple[int, int], budget: int) -> Setting | None:
+    """Two stages of radices as equal as can be, and the rest for the rank."""
+    kind = MonarchClass(balanced_radices(shape[1], 2), balanced_radices(shape[0], 2))
+    rank = min((budget - kind.parameters) // sum(shape), min(shape) - 1)
+    return setting(kind, rank) if rank >= 0 else None
+
+
 monarch_plus_low_rank = Family(
     "monarch-plus-low-rank",
     "Monarch + low rank",
@@ -142,4 +149,5 @@ monarch_plus_low_rank = Family(
     parts=parts,
     scales_columns=True,
     by_ranks=True,
+    largest=largest,
 )

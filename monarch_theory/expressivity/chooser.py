@@ -1,0 +1,155 @@
+"""Which structured layer of a given size and budget would multiply fastest: counts, arithmetic, and a clock.
+
+Parameters and multiplications are counted. A *least time* is arithmetic on a row of `HARDWARE`: no multiply is faster
+than its operations at the peak, nor than reading its factors and inputs once and writing its outputs once. Real code is
+slower, small blocks most of all, so where it matters, `seconds_of` takes the time of the multiply itself on this
+machine, in NumPy. None of this says which family comes near your weights: `comparison` does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from monarch_theory.expressivity.families import Family, Setting, families_for
+from monarch_theory.expressivity.parts import Member
+
+__all__ = ["HARDWARE", "Choice", "Hardware", "choices", "dense_seconds", "least_time", "this_machine"]
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a machine can do at best.
+
+    Attributes:
+        name, source: of the row.
+        format: of the numbers.
+        bytes: of one number.
+        flops: operations a second, a multiplication and an addition being two.
+        bandwidth: bytes a second between memory and processor.
+    """
+
+    name: str
+    source: str
+    format: str
+    bytes: int
+    flops: float
+    bandwidth: float
+
+
+HARDWARE = {
+    row.name: row
+    for row in (
+        Hardware("a100", "NVIDIA A100 80GB SXM data sheet, dense", "bfloat16", 2, 312e12, 2.039e12),
+        Hardware("h100", "NVIDIA H100 80GB SXM data sheet, dense", "bfloat16", 2, 989.4e12, 3.35e12),
+        Hardware("h200", "NVIDIA H200 SXM data sheet, dense", "bfloat16", 2, 989.5e12, 4.8e12),
+    )
+}
+"""Machines by name, with the numbers of their makers; "cpu" is `this_machine`, measured when it is asked for."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One family at its largest setting within the budget.
+
+    Attributes:
+        family, setting: which.
+        least: seconds of one batch that arithmetic allows.
+        seconds: measured here; None where it was not, or the family does not write its members down.
+    """
+
+    family: Family
+    setting: Setting
+    least: float
+    seconds: float | None = None
+
+
+def this_machine() -> Hardware:
+    """The processor as it is now: one product of 1024 × 1024 matrices, and a copy of 64 MiB, in float32.
+
+    >>> this_machine().flops > 0
+    True
+    """
+    square = np.ones((1024, 1024), np.float32)
+    block = np.ones(2**24, np.float32)
+    product, copy = _best(lambda: square @ square), _best(block.copy)
+    return Hardware("cpu", "measured on this machine just now", "float32", 4, 2 * 1024**3 / product, 2**27 / copy)
+
+
+def least_time(shape: tuple[int, int], parameters: int, multiplications: int, batch: int, machine: Hardware) -> float:
+    """Seconds below which no multiply of a batch can be: operations at the peak, every number moved once.
+
+    >>> least_time((1024, 1024), 1024**2, 1024**2, 4096, HARDWARE["h100"]) * 1e6  # microseconds
+    8.6...
+    """
+    moved = (parameters + batch * sum(shape)) * machine.bytes
+    return max(2 * multiplications * batch / machine.flops, moved / machine.bandwidth)
+
+
+def choices(
+    shape: tuple[int, int], budget: int, batch: int, machine: Hardware, *, measured: bool = False
+) -> tuple[list[Choice], list[str]]:
+    """(every family that has a setting within the budget, fastest first; the names of those that have none).
+
+    Args:
+        shape: (outputs, inputs).
+        budget: most parameters.
+        batch: columns that one multiply takes.
+        measured: take the time of each on this machine, of float32 factors; families without factors come last.
+
+    >>> found, none = choices((64, 64), 1024, 16, HARDWARE["h100"])
+    >>> all(choice.setting.parameters <= 1024 for choice in found), "circulant" in {c.family.name for c in found}
+    (True, True)
+    """
+    found, none = [], []
+    for family in families_for(shape):
+        setting = largest(family, shape, budget)
+        if setting is None:
+            none.append(family.name)
+            continue
+        least = least_time(shape, setting.parameters, setting.multiplications, batch, machine)
+        seconds = _seconds(family, setting, shape, batch) if measured else None
+        found.append(Choice(family, setting, least, seconds))
+    return sorted(found, key=lambda c: (c.seconds is None, c.seconds or 0.0, c.least, c.setting.parameters)), none
+
+
+def largest(family: Family, shape: tuple[int, int], budget: int) -> Setting | None:
+    """The family's own choice, or of all settings within the budget the one with most parameters; of equals, the one
+    with fewest multiplications."""
+    if family.largest is not None:
+        return family.largest(shape, budget)
+    within = (setting for setting in family.settings(shape) if setting.parameters <= budget)
+    return max(within, key=lambda setting: (setting.parameters, -setting.multiplications), default=None)
+
+
+def dense_seconds(shape: tuple[int, int], batch: int) -> float:
+    """Seconds of the dense product, in float32, on this machine."""
+    rng = np.random.default_rng(0)
+    matrix, x = rng.random(shape, np.float32), rng.random((shape[1], batch), np.float32)
+    return _best(lambda: matrix @ x)
+
+
+def _seconds(family: Family, setting: Setting, shape: tuple[int, int], batch: int) -> float | None:
+    """Of one multiply of a member near noise; None where the family does not write its members down."""
+    if family.parts is None:
+        return None
+    rng = np.random.default_rng(0)
+    member: Member = family.member(rng.random(shape) + 0.5, setting).cast(np.dtype(np.float32))
+    x = rng.random((shape[1], batch), np.float32)
+    return _best(lambda: member.multiply(x))
+
+
+def _best(work: Callable[[], object]) -> float:
+    """Least seconds of some runs, after one that does not count."""
+    work()
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
