@@ -6,7 +6,12 @@
     @given(monarchs(max_size=24).flatmap(lambda M: tuples(just(M), vectors(M))))
     def test_multiply_is_the_dense_product(pair): ...
 
-Everything shrinks to size 1, order 1, zeros and ones.
+And the calls of a kernel, as `monarch check` makes them:
+
+    @given(op_cases("long-convolution", "bfloat16"))
+    def test_my_convolution(case): ...  # case.arrays, case.shape, case.op.options(case.shape)
+
+Everything shrinks to size 1, order 1, zeros and ones; calls to the smallest shape and plain layouts.
 """
 
 from collections.abc import Sequence
@@ -32,8 +37,11 @@ from monarch_theory.domains import (
     Symbolic,
 )
 from monarch_theory.monarch import Convention, Monarch, block_counts
+from monarch_theory.testing.cases import FAMILIES, LAYOUTS, Case, make_case, selected_shapes
+from monarch_theory.testing.op import Op, Shape
+from monarch_theory.testing.ops import op_named
 
-__all__ = ["EXACT_DOMAINS", "arrays", "batches", "monarchs", "radices", "scalars", "vectors"]
+__all__ = ["EXACT_DOMAINS", "arrays", "batches", "monarchs", "op_cases", "radices", "scalars", "vectors"]
 
 EXACT_DOMAINS: tuple[Domain, ...] = (INTEGERS, RATIONALS, PrimeField(97))
 """The exact domains that are cheap enough to be the default."""
@@ -166,6 +174,38 @@ def monarchs(
         return Monarch(tuple(blocks), domain, draw(st.sampled_from(tuple(conventions))))
 
     return draw_monarch()
+
+
+def op_cases(
+    op: str | Op, dtype: str = "float32", *, max_size: int = 64, nonfinite: bool = False
+) -> st.SearchStrategy[Case]:
+    """Calls of a kernel of an op, by name or as an `Op`, in a dtype: a shape, a family of values, a layout and a seed.
+
+    The layout is data: `case.arrays` are contiguous, and `case.layouts` names how each is to lie in memory.
+
+    Args:
+        max_size: entries of a row of the first argument, at most.
+        nonfinite: one NaN or infinity among the arguments is drawn, too.
+
+    Raises:
+        ValueError: no such op, or a dtype it is not checked in.
+
+    >>> from hypothesis import find
+    >>> find(op_cases("rms-norm"), lambda case: case.shape["n"] > 2).describe()
+    'batch 0, n 3; normal values, contiguous, float32'
+    """
+    declared = op_named(op) if isinstance(op, str) else op
+    if dtype not in declared.dtypes():
+        raise ValueError(f"dtype: expected one of {', '.join(declared.dtypes())} for {declared.name}, got {dtype!r}")
+    shapes = selected_shapes(declared, max_size=max_size, most_entries=1 << 12)
+    families = [name for name in FAMILIES if nonfinite or name != "nonfinite"]
+
+    def made(shape: Shape, family: str, layout: str, seed: int) -> Case:
+        return make_case(declared, dtype, shape, family, layout, (seed,))
+
+    return st.builds(
+        made, st.sampled_from(shapes), st.sampled_from(families), st.sampled_from(LAYOUTS), st.integers(0, 2**16)
+    )
 
 
 def invertible_matrices(domain: Domain, n: int) -> st.SearchStrategy[np.ndarray]:

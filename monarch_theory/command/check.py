@@ -35,6 +35,7 @@ def check(
         str, typer.Option(help="conventional; packed: two real rows in one transform; or normwise: Strassen, 3M.")
     ] = "conventional",
     array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
+    layout: Annotated[str | None, typer.Option(help="Called as by fly, m2, flash-fft-conv or causal-conv1d.")] = None,
     order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
     square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,
     powers_of_two: Annotated[bool, typer.Option("--powers-of-two", help="Only sizes that are powers of two.")] = False,
@@ -76,7 +77,7 @@ def check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
                 face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
                 operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted, timed=time, peer=peer,
-                on_case=advance,
+                layout=layout, on_case=advance,
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),
             )  # fmt: skip
     except ValueError as error:

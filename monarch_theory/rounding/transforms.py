@@ -32,7 +32,13 @@ not as energy.
 Where data are constant, roundings are not random: while a sum is within one power of two, adding c to it makes the same
 error every time, at most half a unit in the last place. Over the last power of two, half of n additions, that is
 n u/4 of the sum, and over the one before at most an eighth of it more, as its error is at most a half of its own unit
-and the next power's is then at most a quarter of the next: so n u/3 is added for n terms, in every stage.
+and the next power's is then at most a quarter of the next: so n u/3 is added for n terms, in every stage. In a direct
+sum it is added for the share of terms that are equal in both factors, or for all where they differ by less than a few
+units in the last place of the sum: a product of two numbers, one of which is like no other, has low bits of its own.
+
+**Lengths of convolutions.** Whoever may choose the length does not choose one with a prime factor above 256 and sum it
+directly. Libraries transform such a length by Bluestein's algorithm: three transforms of a length they choose. Its
+error is bounded above for a transform; inside a convolution it is measured, not derived, to be within the bound.
 """
 
 from __future__ import annotations
@@ -69,6 +75,9 @@ LARGEST_BUTTERFLY = 7
 LARGEST_PRIME = 13
 """The largest prime factor for which libraries sum stages; beyond it they may turn to Bluestein's algorithm."""
 
+LARGEST_DIRECT = 256
+"""The largest radix of a stage that is summed directly, where a kernel may choose the length it transforms at."""
+
 SYSTEMATIC = 1 / 3
 """Unit roundoffs by which every addition may be off to the same side, beside the final sum, where data are constant."""
 
@@ -101,8 +110,18 @@ def _prime_factors(size: int) -> list[int]:
 
 
 def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
+    """Those of a length, or where a kernel may choose one from `size` on, of it and of the next power of two.
+
+    Nobody who may choose sums a thousand terms directly: a length with such a prime factor is not taken for one.
+    """
     size = max(size, 1)
-    return _fast_stages(size, padded=padded), _stages(balanced_radices(size)), _stages(_prime_factors(size))
+    own = (balanced_radices(size), tuple(_prime_factors(size)))
+    if padded:
+        own = (
+            *(radices for radices in own if max(radices) <= LARGEST_DIRECT),
+            balanced_radices(1 << (size - 1).bit_length()),
+        )
+    return _fast_stages(size, padded=padded), *map(_stages, own)
 
 
 def _table_error(model: ErrorModel) -> float:
@@ -260,11 +279,16 @@ def _bluestein_in_norm(x: np.ndarray, model: ErrorModel) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """How large sequences along the last axis are, each (…, 1): ‖a‖₁, ‖a‖₂ and the largest |Σ_j a_j z^j|, |z| = 1."""
+    """How large sequences along the last axis are, each (…, 1): ‖a‖₁, ‖a‖₂ and the largest |Σ_j a_j z^j|, |z| = 1.
+
+    And how alike their entries: the share of moduli that another one has, too, and their deviation beside ‖a‖₁.
+    """
 
     one: np.ndarray
     two: np.ndarray
     response: np.ndarray
+    repeated: np.ndarray | float = 1.0
+    spread: np.ndarray | float = 0.0
 
 
 def _paired(sizes: _Sizes, model: ErrorModel) -> _Sizes:
@@ -291,7 +315,22 @@ def _sizes(a: np.ndarray | Running) -> _Sizes:
     response = largest_response(value)
     if error is not None:
         moduli, response = moduli + error, response + error.sum(-1, keepdims=True)
-    return _Sizes(moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True)), response)
+    one, two = moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True))
+    repeated, spread = _alike(moduli)
+    return _Sizes(one, two, response, repeated, spread)
+
+
+def _alike(moduli: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of entries that come more than once, and the standard deviation beside the sum, (…, 1) each."""
+    n = moduli.shape[-1]
+    if n < 2:
+        return np.ones((*moduli.shape[:-1], 1)), np.zeros((*moduli.shape[:-1], 1))
+    ordered = np.sort(moduli, -1)
+    twice = ordered[..., 1:] == ordered[..., :-1]
+    again = np.concatenate([twice[..., :1], twice[..., 1:] | twice[..., :-1], twice[..., -1:]], -1)
+    total = moduli.sum(-1, keepdims=True)
+    deviation = moduli.std(-1, keepdims=True)
+    return again.mean(-1, keepdims=True), deviation / np.where(total > 0, total, 1)
 
 
 OVERSAMPLING = 32
@@ -387,9 +426,19 @@ def _summed_in_norm(
         sure = gamma(additions, model.accumulation.unit_roundoff) * largest * (sqrt(2) if complex_values else 1.0)
     if model.failure is not None and not model.normwise:
         energy = (2 if complex_values else 1) * (products + additions * largest**2)
-        steady = count * SYSTEMATIC * _u(model) * largest
+        share = np.minimum(_steady(signal, model), _steady(kernel, model))
+        steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0) if over_batch else share)
         sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(additions * _u(model), 1.0)))
     return np.asarray(sure + model.operand_error * young)
+
+
+APART = 32
+"""Units in the last place of a sum by which its terms must differ for their roundings to be alike by chance alone."""
+
+
+def _steady(sizes: _Sizes, model: ErrorModel) -> np.ndarray:
+    """The share of terms that may be rounded the same way every time: equal ones, or all that hardly differ."""
+    return np.where(np.asarray(sizes.spread) > APART * _u(model), sizes.repeated, 1.0)
 
 
 def _u(model: ErrorModel) -> float:

@@ -24,6 +24,7 @@ from monarch_theory.testing.coverage import Coverage, Patience
 from monarch_theory.testing.diagnose import Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.layouts import in_layout
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
@@ -256,6 +257,7 @@ def check(
     explained: bool = True,
     timed: bool = False,
     peer: str | None = None,
+    layout: str | None = None,
     on_case: Callable[[int, int], None] = lambda done, total: None,
     **restrictions: Any,
 ) -> Report:
@@ -278,6 +280,7 @@ def check(
             on cases nobody can know, and at last from a plain script; without the walls needed there is no verdict.
         explained: look for the smallest failing case, its cause and a script that shows it.
         timed: measure the time of a kernel that was found right, beside `peer`, a right one as FILE.py:NAME.
+        layout: the library as whose function the kernel is called (`monarch_theory.testing.layouts`).
         on_case: called with (cases done, cases in all).
         restrictions: `max_size`, `order`, `square`, `powers_of_two`, `shape`: what the kernel promises to take.
 
@@ -286,6 +289,7 @@ def check(
     """
     started = time.monotonic()
     op = op_from(op) if isinstance(op, str) else op
+    op = op if layout is None else in_layout(op, layout)
     dtype = dtype_named(dtype, op)
     bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
     if face not in FACES:

@@ -3,12 +3,14 @@
 from math import prod
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.domains import COMPLEX64, FLOAT32, FLOAT64, INTEGERS, RATIONALS, SYMBOLIC, Cyclotomic, PrimeField
 from monarch_theory.monarch import Convention
-from monarch_theory.strategies import arrays, batches, monarchs, radices, vectors
+from monarch_theory.strategies import arrays, batches, monarchs, op_cases, radices, vectors
+from monarch_theory.testing.cases import LAYOUTS
 
 EVERY_DOMAIN = (INTEGERS, RATIONALS, PrimeField(17), Cyclotomic(8), SYMBOLIC, FLOAT32, FLOAT64, COMPLEX64)
 
@@ -44,3 +46,18 @@ def test_fixed_radices_and_conventions(matrix):
 @given(arrays(FLOAT32, (2, 2)))
 def test_floats_are_in_their_domain(a):
     assert a.dtype == np.float32 and np.isfinite(a).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(op_cases("long-convolution", "float32", nonfinite=True), op_cases("embedding", "bfloat16"))
+def test_calls_of_ops_are_those_of_a_check(convolution, lookup):
+    for case in (convolution, lookup):
+        shapes = {name: a.shape for name, a in case.arrays.items()}
+        assert shapes == {name: tuple(size) for name, size in case.op.arguments(case.shape).items()}
+        assert len(case.layouts) == len(case.arrays) and all(layout in LAYOUTS for layout in case.layouts)
+    assert lookup.poisoned is None and lookup.arrays["tokens"].dtype == np.int64
+
+
+def test_a_dtype_an_op_is_not_checked_in_is_refused():
+    with pytest.raises(ValueError, match="dtype: expected one of float64, float32, bfloat16, float16 for rms-norm"):
+        op_cases("rms-norm", "complex64")

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from monarch_theory.rounding import ErrorModel, default_model
+from monarch_theory.testing.bias import bias_of
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.check import may_decline, observe, state_kept
 from monarch_theory.testing.diagnose import Observation, diagnose
@@ -159,17 +160,23 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     if mutant.cause not in ("hang", "crash", "out of memory"):
         fixed = passes_fixed_tolerance(kernel, mutant.op, mutant.dtype, 1e-2, 1e-2, mutant.max_size)
     failures: list[Observation] = []
+    telling: list[Observation] = []
     history: list[tuple[Reference, ...]] = []
     ran = 0
     for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size, mutant.most_entries):
         seen = observe(kernel, case, model, expected)
         ran += not failures
         history.append(expected)
+        if not failures and case.family in ("normal", "graded") and seen.judgement.index is not None:
+            telling.append(seen)
         if seen.judgement.failed and not (seen.judgement.verdict is Verdict.EXCEPTION and may_decline(seen)):
             failures.append(seen)
             if seen.judgement.verdict not in OF_VALUES or len(failures) == 6:
                 break
     if not failures:
+        found = bias_of(telling, model)
+        if found is not None and found.significant:
+            return Caught(mutant, Verdict.BIASED, "biased rounding", found.describe(), ran, fixed)
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
     cause = diagnose(failures, history, model)
     if cause.name == "not recognised":

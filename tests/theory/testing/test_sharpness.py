@@ -167,3 +167,19 @@ def test_a_claim_whose_bound_exceeds_the_answer_is_undecided():
         decided[between] = not found.undecided_shapes
         assert between == "float32" or "exceeds the answer itself for y at batch 2" in found.why_undecided()
     assert decided == {"bf16": False, "float32": True}
+
+
+def test_long_convolutions_are_held_to_lengths_that_a_kernel_would_choose():
+    """2n − 1 is a prime: a direct sum of so many terms would be allowed errors of half the answer."""
+    n, rng = 4096, np.random.default_rng(0)
+    u, k = rng.standard_normal((2, 1, n))
+    bound = float(convolution_bound_in_norm(u, k, 2 * n - 1, SINGLE)[0, 0])
+    assert bound < 5e-4 * np.linalg.norm(np.fft.irfft(np.fft.rfft(u, 2 * n) * np.fft.rfft(k, 2 * n), 2 * n)[0, :n])
+    # where all terms are alike, roundings add up, and right sums come near the bound
+    u = k = np.full((1, n), np.float32(0.1))
+    sums = np.zeros((1, n), np.float32)
+    for lag in range(n):
+        sums[:, lag:] = sums[:, lag:] + k[:, lag, None] * u[:, : n - lag]
+    truth = np.float64(np.float32(0.1)) ** 2 * np.arange(1, n + 1)
+    given = u.astype(float), k.astype(float), 2 * n - 1, SINGLE
+    assert 0.2 < used(np.abs(sums - truth), convolution_bound(*given), convolution_bound_in_norm(*given)[:, 0]) <= 1
