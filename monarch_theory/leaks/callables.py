@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -163,10 +164,10 @@ class Model(Protocol):
 
 
 class ArrayModel:
-    """A callable of this process, from an array to an array."""
+    """A callable of this process, from an array to an array; `restart` forgets what it has gathered, where it can."""
 
-    def __init__(self, function: Callable[[Any], Any]):
-        self.function = function
+    def __init__(self, function: Callable[[Any], Any], restart: Callable[[], None] | None = None):
+        self.function, self.restart = function, restart
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
@@ -200,7 +201,10 @@ class ArrayModel:
         return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
 
     def fresh(self, seed: int | None = None) -> bool:
-        return False
+        if self.restart is None:
+            return False
+        self.restart()
+        return True
 
     def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
         return ""
@@ -315,15 +319,16 @@ def check_callable(
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
         inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
         inputs, contract = agreed(inputs, contract, lookahead)
+        restart = None
         if is_module(function):
-            function, notes = on_tensors(function, dtype)
+            function, restart, notes = on_tensors(function, dtype)
         elif carrier_of(dtype) != dtype:
             raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
-        output=output, output_axis=output_axis, map_size=map_size, progress=progress,
+        ArrayModel(function, restart), inputs, budget=budget, accept_partial=accept_partial, contract=contract,
+        stride=stride, output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
 
@@ -358,8 +363,10 @@ def is_module(function: Any) -> bool:
     return torch is not None and isinstance(function, torch.nn.Module)
 
 
-def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]]:
-    """A torch module of this process as a function of arrays, and what is to be said of it: it is left as it is.
+def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], Callable[[], None] | None, list[str]]:
+    """A torch module of this process as a function of arrays, what starts it afresh, and what is to be said of it.
+
+    It is left as it is: copies are asked. Where there can be none, the module itself is, and nothing starts it afresh.
 
     Raises:
         UndecidedError: it is in training mode, and random in it.
@@ -373,11 +380,20 @@ def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]
     zeros = tuple(all_zero(module))
     notes = [f"all-zero parameters were left as they are, and hide what they multiply: {few(zeros)}"] if zeros else []
 
+    copies = [module]
+
+    def restart() -> None:
+        copies[0] = deepcopy(module)
+
     def f(x: np.ndarray) -> Any:
         with torch.no_grad():
-            return module(to_face(x, "torch", dtype))
+            return copies[0](to_face(x, "torch", dtype))
 
-    return f, notes
+    try:
+        restart()
+    except Exception:  # whatever the copying of user code raises
+        return f, None, notes
+    return f, restart, notes
 
 
 def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:
@@ -505,12 +521,19 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
 
 
 def unchanged(observe: Observed, inputs: Inputs) -> bool:
-    """Whether the model, after all its calls, still gives what it gives when fresh."""
-    base, _ = inputs.draw(0)
-    late = observe(base)
-    if observe.model.restart_seconds >= LONG_RESTART or not observe.model.fresh():
-        return True
-    return same_to_rounding(late, observe(base), observe)
+    """Whether the model, after all its calls, still gives what it gives when fresh.
+
+    Also of an input that begins as others did: what is kept by the beginning of an input shows there.
+    """
+    base, donor = inputs.draw(0)
+    begins_alike = inputs.splice(base, donor, (inputs.n + 1) // 2)
+    late = [observe(x) for x in (base, begins_alike)]
+    for x, before in zip((base, begins_alike), late, strict=True):
+        if observe.model.restart_seconds >= LONG_RESTART or not observe.model.fresh():
+            return True
+        if not same_to_rounding(before, observe(x), observe):
+            return False
+    return True
 
 
 def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
