@@ -31,13 +31,14 @@ from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
 from monarch_theory.sandbox.loading import random_submodules
-from monarch_theory.sandbox.parameters import all_zero, own_dtype
+from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
 LONG_RESTART = 3.0
 LONGEST = 300.0
 SPARE = 3.0
+LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
 UNDECIDED = "undecided"
@@ -164,10 +165,18 @@ class Model(Protocol):
 
 
 class ArrayModel:
-    """A callable of this process, from an array to an array; `restart` forgets what it has gathered, where it can."""
+    """A callable of this process, from an array to an array.
 
-    def __init__(self, function: Callable[[Any], Any], restart: Callable[[], None] | None = None):
-        self.function, self.restart = function, restart
+    restart: forgets what it has gathered, where it can; precise: the callable in double precision, where it is another.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        restart: Callable[[], None] | None = None,
+        precise: Callable[[Any], Any] | None = None,
+    ):
+        self.function, self.restart, self.precise = function, restart, precise or function
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
@@ -175,14 +184,14 @@ class ArrayModel:
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         if redraw is None and not arithmetic:
-            return self._called(x)
+            return self._called(x, self.function)
         with watched(Watch(redraw, amplitude, arithmetic=arithmetic), self._modules()):
-            return self._called(x)
+            return self._called(x, self.precise if arithmetic else self.function)
 
-    def _called(self, x: np.ndarray) -> Named:
+    def _called(self, x: np.ndarray, function: Callable[[Any], Any]) -> Named:
         given = x.copy()
         with np.errstate(all="ignore"):
-            returned = self.function(given)
+            returned = function(given)
             arrays, dtypes, names = named_arrays(returned)
         self.others = tuple(no_arrays(returned))
         if given.tobytes() != x.tobytes():
@@ -197,7 +206,7 @@ class ArrayModel:
 
     def facts(self, x: np.ndarray) -> Facts:
         with watched(Watch(), self._modules()) as watch:
-            self._called(x)
+            self._called(x, self.function)
         return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
 
     def fresh(self, seed: int | None = None) -> bool:
@@ -319,16 +328,17 @@ def check_callable(
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
         inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
         inputs, contract = agreed(inputs, contract, lookahead)
-        restart = None
         if is_module(function):
-            function, restart, notes = on_tensors(function, dtype)
+            model, notes = of_module(function, dtype)
         elif carrier_of(dtype) != dtype:
             raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
+        else:
+            model = ArrayModel(function)
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function, restart), inputs, budget=budget, accept_partial=accept_partial, contract=contract,
-        stride=stride, output=output, output_axis=output_axis, map_size=map_size, progress=progress,
+        model, inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
+        output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
 
@@ -363,10 +373,11 @@ def is_module(function: Any) -> bool:
     return torch is not None and isinstance(function, torch.nn.Module)
 
 
-def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], Callable[[], None] | None, list[str]]:
-    """A torch module of this process as a function of arrays, what starts it afresh, and what is to be said of it.
+def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
+    """A torch module of this process, and what is to be said of it.
 
-    It is left as it is: copies are asked. Where there can be none, the module itself is, and nothing starts it afresh.
+    It is left as it is: copies are asked. Where there can be none, or only large ones, the module itself is asked, and
+    nothing starts it afresh.
 
     Raises:
         UndecidedError: it is in training mode, and random in it.
@@ -389,11 +400,17 @@ def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], Callable[
         with torch.no_grad():
             return copies[0](to_face(x, "torch", dtype))
 
+    def precise(x: np.ndarray) -> Any:
+        with torch.no_grad(), held_in_double(copies[0]):
+            return copies[0](in_double(to_face(x, "torch", dtype)))
+
+    if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > LARGEST_COPY:
+        return ArrayModel(f, None, precise), notes
     try:
         restart()
     except Exception:  # whatever the copying of user code raises
-        return f, None, notes
-    return f, restart, notes
+        return ArrayModel(f, None, precise), notes
+    return ArrayModel(f, restart, precise), notes
 
 
 def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:
