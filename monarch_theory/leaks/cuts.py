@@ -156,6 +156,11 @@ class Search:
         self.rounds = 0
 
     def run(self) -> dict[int, Found]:
+        """As `_run`; floors of the largest numbers are infinite, and no warning."""
+        with np.errstate(over="ignore"):
+            return self._run()
+
+    def _run(self) -> dict[int, Found]:
         """For each array that leaks, by its index, the first pair found.
 
         Raises:
@@ -345,6 +350,9 @@ class Search:
         """
         if not immoderate(self.inputs, changed):
             return False
+        if immoderate(self.inputs, base):  # the past alone may have come near the end of the range
+            self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
+            return True
 
         def lost(places: np.ndarray, watched: Places) -> tuple[bool, Outputs]:
             z = self.observe(self.inputs.put(base, changed, places))
