@@ -34,10 +34,10 @@ from rich.table import Table
 from monarch_gpu.dependence import prove_causal
 from monarch_theory.leaks import check_callable
 from monarch_theory.sandbox import SandboxError
-from monarch_theory.sandbox.pretrained import tiny
+from monarch_theory.sandbox.pretrained import has, tiny
 
 VOCABULARY = 64
-SHARE_TO_MEASURE = 0.4
+SHARE_TO_MEASURE = 0.1
 EXPERTS = "batched_mm"
 """How mixtures of experts compute: each token by its own experts' weights, which a graph of fixed sizes can say."""
 
@@ -65,7 +65,15 @@ SIZES: tuple[dict[str, Any], ...] = (
 )
 """Names of configurations that some classes need beside the usual tiny ones, tried in order."""
 
-OWN: dict[str, dict[str, Any]] = {}
+EXPERTS_OF_FOUR = {
+    "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 2,
+}  # fmt: skip
+ROPE = {"rope_type": "default", "rope_theta": 1e4}
+OWN: dict[str, dict[str, Any]] = {
+    "CohereCompassForCausalLM": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": ROPE}},
+    "DeepseekV2ForCausalLM": LATENT | EXPERTS_OF_FOUR,
+    "Dots1ForCausalLM": EXPERTS_OF_FOUR,
+}
 """What single classes need."""
 
 EXPLAINED = {
@@ -87,7 +95,7 @@ def built(name: str, n: int) -> tuple[Logits | None, str]:
     usual = kind.config_class()
     decoder = {"is_decoder": True} if getattr(usual, "is_decoder", None) is False else {}
     for sizes in [OWN[name]] if name in OWN else SIZES:
-        own = {key: size for key, size in sizes.items() if name in OWN or hasattr(usual, key)}
+        own = {key: size for key, size in sizes.items() if name in OWN or has(usual, key)}
         for dtype in (torch.float64, torch.float32):
             torch.manual_seed(0)
             try:
@@ -116,9 +124,7 @@ def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
     row |= proved(model, n)
     if "unproved" not in row:
         return {"verdict": "causal", "evidence": "proved", **row}
-    report = check_callable(
-        model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds / 2
-    )
+    report = check_callable(model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds)
     row |= {"evidence": report.evidence, "outcome": report.outcome}
     if report.holds is None:
         row |= {"reason": report.reason[:200]}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -30,13 +31,14 @@ from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
 from monarch_theory.sandbox.loading import random_submodules
-from monarch_theory.sandbox.parameters import all_zero, own_dtype
+from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
 LONG_RESTART = 3.0
 LONGEST = 300.0
 SPARE = 3.0
+LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
 UNDECIDED = "undecided"
@@ -163,10 +165,18 @@ class Model(Protocol):
 
 
 class ArrayModel:
-    """A callable of this process, from an array to an array."""
+    """A callable of this process, from an array to an array.
 
-    def __init__(self, function: Callable[[Any], Any]):
-        self.function = function
+    restart: forgets what it has gathered, where it can; precise: the callable in double precision, where it is another.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        restart: Callable[[], None] | None = None,
+        precise: Callable[[Any], Any] | None = None,
+    ):
+        self.function, self.restart, self.precise = function, restart, precise or function
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
@@ -174,14 +184,14 @@ class ArrayModel:
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         if redraw is None and not arithmetic:
-            return self._called(x)
+            return self._called(x, self.function)
         with watched(Watch(redraw, amplitude, arithmetic=arithmetic), self._modules()):
-            return self._called(x)
+            return self._called(x, self.precise if arithmetic else self.function)
 
-    def _called(self, x: np.ndarray) -> Named:
+    def _called(self, x: np.ndarray, function: Callable[[Any], Any]) -> Named:
         given = x.copy()
         with np.errstate(all="ignore"):
-            returned = self.function(given)
+            returned = function(given)
             arrays, dtypes, names = named_arrays(returned)
         self.others = tuple(no_arrays(returned))
         if given.tobytes() != x.tobytes():
@@ -196,11 +206,14 @@ class ArrayModel:
 
     def facts(self, x: np.ndarray) -> Facts:
         with watched(Watch(), self._modules()) as watch:
-            self._called(x)
+            self._called(x, self.function)
         return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
 
     def fresh(self, seed: int | None = None) -> bool:
-        return False
+        if self.restart is None:
+            return False
+        self.restart()
+        return True
 
     def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
         return ""
@@ -317,13 +330,15 @@ def check_callable(
         dtype = inputs.dtype
         inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):
-            function, notes = on_tensors(function, dtype)
+            model, notes = of_module(function, dtype)
         elif carrier_of(dtype) != dtype:
             raise UndecidedError("bad input", f"dtype: NumPy has no {dtype}")
+        else:
+            model = ArrayModel(function)
     except UndecidedError as error:
         return Report(UNDECIDED, "none", error.message, error.outcome, seed=seed)
     report = check_model(
-        ArrayModel(function), inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
+        model, inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
         output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
@@ -359,8 +374,11 @@ def is_module(function: Any) -> bool:
     return torch is not None and isinstance(function, torch.nn.Module)
 
 
-def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]]:
-    """A torch module of this process as a function of arrays, and what is to be said of it: it is left as it is.
+def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
+    """A torch module of this process, and what is to be said of it.
+
+    It is left as it is: copies are asked. Where there can be none, or only large ones, the module itself is asked, and
+    nothing starts it afresh.
 
     Raises:
         UndecidedError: it is in training mode, and random in it.
@@ -374,11 +392,26 @@ def on_tensors(module: Any, dtype: str) -> tuple[Callable[[Any], Any], list[str]
     zeros = tuple(all_zero(module))
     notes = [f"all-zero parameters were left as they are, and hide what they multiply: {few(zeros)}"] if zeros else []
 
+    copies = [module]
+
+    def restart() -> None:
+        copies[0] = deepcopy(module)
+
     def f(x: np.ndarray) -> Any:
         with torch.no_grad():
-            return module(to_face(x, "torch", dtype))
+            return copies[0](to_face(x, "torch", dtype))
 
-    return f, notes
+    def precise(x: np.ndarray) -> Any:
+        with torch.no_grad(), held_in_double(copies[0]):
+            return copies[0](in_double(to_face(x, "torch", dtype)))
+
+    if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > LARGEST_COPY:
+        return ArrayModel(f, None, precise), notes
+    try:
+        restart()
+    except Exception:  # whatever the copying of user code raises
+        return ArrayModel(f, None, precise), notes
+    return ArrayModel(f, restart, precise), notes
 
 
 def assert_causal(function: Callable[[Any], Any], n: int, **options: Any) -> Report:
@@ -506,12 +539,19 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
 
 
 def unchanged(observe: Observed, inputs: Inputs) -> bool:
-    """Whether the model, after all its calls, still gives what it gives when fresh."""
-    base, _ = inputs.draw(0)
-    late = observe(base)
-    if observe.model.restart_seconds >= LONG_RESTART or not observe.model.fresh():
-        return True
-    return same_to_rounding(late, observe(base), observe)
+    """Whether the model, after all its calls, still gives what it gives when fresh.
+
+    Also of an input that begins as others did: what is kept by the beginning of an input shows there.
+    """
+    base, donor = inputs.draw(0)
+    begins_alike = inputs.splice(base, donor, (inputs.n + 1) // 2)
+    late = [observe(x) for x in (base, begins_alike)]
+    for x, before in zip((base, begins_alike), late, strict=True):
+        if observe.model.restart_seconds >= LONG_RESTART or not observe.model.fresh():
+            return True
+        if not same_to_rounding(before, observe(x), observe):
+            return False
+    return True
 
 
 def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:

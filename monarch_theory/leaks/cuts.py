@@ -156,6 +156,11 @@ class Search:
         self.rounds = 0
 
     def run(self) -> dict[int, Found]:
+        """As `_run`; floors of the largest numbers are infinite, and no warning."""
+        with np.errstate(over="ignore"):
+            return self._run()
+
+    def _run(self) -> dict[int, Found]:
         """For each array that leaks, by its index, the first pair found.
 
         Raises:
@@ -166,9 +171,11 @@ class Search:
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
         for kind in kinds[1:]:
             self._round(self.inputs.futures(kind), preview, self.limit / 4, usual, least=1)
-        for magnitude in self.inputs.magnitudes:
-            if self._round(self.inputs.of_size(magnitude), preview[:LEAST], self.limit / 4, usual, least=1) is None:
-                break
+        for loud in (False, True):  # the past, too: a mask of finite numbers holds as long as scores are smaller
+            for magnitude in self.inputs.magnitudes:
+                futures = self.inputs.of_size(magnitude, magnitude if loud else 1.0)
+                if self._round(futures, preview[:LEAST], self.limit / 4, usual, least=1) is None:
+                    break
         if self.thorough:
             self._round(self.inputs.futures(kinds[0]), rest, self._spent() + self.limit, usual)
             for kind in (*kinds[1:], *self.inputs.further_kinds):
@@ -343,6 +350,9 @@ class Search:
         """
         if not immoderate(self.inputs, changed):
             return False
+        if immoderate(self.inputs, base):  # the past alone may have come near the end of the range
+            self._note(f"values of size {float(np.abs(changed).max()):.0e} are beyond the model's own range: left out")
+            return True
 
         def lost(places: np.ndarray, watched: Places) -> tuple[bool, Outputs]:
             z = self.observe(self.inputs.put(base, changed, places))
@@ -383,8 +393,9 @@ class Search:
         if examination is None:
             self.worst = Rounding(max(self.worst.response, largest), self.worst.floor, self.worst.noise)
             return
-        floor = np.median(examination.floor, axis=0) / size
-        noise = np.median(examination.noise, axis=0) / size
+        with np.errstate(all="ignore"):
+            floor = np.median(examination.floor, axis=0) / size
+            noise = np.median(examination.noise, axis=0) / size
         touched = self._open & (response > 0).any(axis=0)
         if (usual or self.inputs.half) and len(response) >= self.inputs.n // 2 and touched.any():
             with np.errstate(all="ignore"):

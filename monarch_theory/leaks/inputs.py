@@ -187,13 +187,15 @@ class Inputs:
         base = self._values("wide" if kind in ("wide", "negative", "constant") else "normal", rng, self.shape)
         return Futures(self, kind, self.rounded(base), self.rounded(self._values(kind, rng, self.doubled)))
 
-    def of_size(self, magnitude: float) -> Futures:
-        """A unit base and futures of one magnitude, signs and mantissas mixed."""
+    def of_size(self, magnitude: float, past: float = 1.0) -> Futures:
+        """Futures of one magnitude, signs and mantissas mixed, after a past of another."""
         rng = np.random.default_rng([self.seed, int(np.log10(magnitude)) + 1000])
-        base = self._values("normal", rng, self.shape)
+        with np.errstate(over="ignore"):
+            base = past * self._values("normal", rng, self.shape)
         mantissa = np.where(rng.random(self.doubled) < 0.5, 1.0, rng.uniform(1, 2, self.doubled))
         pool = mantissa * magnitude * rng.choice([-1.0, 1.0], self.doubled)
-        return Futures(self, f"size {magnitude:.0e}", self.rounded(base), self.rounded(pool))
+        kind = f"size {magnitude:.0e}" if past == 1.0 else f"size {magnitude:.0e} throughout"
+        return Futures(self, kind, self.rounded(base), self.rounded(pool))
 
     @property
     def doubled(self) -> tuple[int, ...]:

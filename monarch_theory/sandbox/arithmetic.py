@@ -47,6 +47,8 @@ TRANSFORMS = frozenset(
     for suffix in ("", "2", "n")
 )
 
+OWN_TRANSFORM = "monarch::fourier"
+
 # torch operations whose floating results are copies or selections of what they were given, or are no results at all
 EXACT = frozenset((
     "abs", "arange", "argmax", "argmin", "bucketize", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone",
@@ -198,6 +200,12 @@ def dispatch_mode(watch: Watch) -> Any:
         single = (y * watch.amplitude).float().to(y.dtype) / watch.amplitude
         return torch.where(single.isfinite() & (single != 0), single, y)
 
+    def axes_of_transform(func: Any, args: Any) -> list[int]:
+        """Over which axes an operator transforms, torch's or this project's; none where it is no transform."""
+        if func._schema.name == OWN_TRANSFORM:
+            return [0]
+        return list(args[1]) if func._schema.name.startswith("aten::_fft_") else []
+
     def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
         dtype = name_of(y)
         length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
@@ -271,7 +279,7 @@ def dispatch_mode(watch: Watch) -> Any:
                 if isinstance(y, torch.Tensor) and y.layout == torch.strided and name_of(y) in ROUNDOFF:
                     if writes and torch.Tag.inplace_view in func.tags:
                         continue
-                    new = redrawn(y, list(args[1]) if name.startswith("_fft_") else [], writes)
+                    new = redrawn(y, axes_of_transform(func, args), writes)
                     outs[k] = y if writes else new
             return tuple(outs) if several else outs[0]
 

@@ -17,7 +17,14 @@ from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
-from monarch_theory.sandbox.parameters import all_zero, fill_parameter, own_dtype, redraw_parameters
+from monarch_theory.sandbox.parameters import (
+    all_zero,
+    fill_parameter,
+    held_in_double,
+    in_double,
+    own_dtype,
+    redraw_parameters,
+)
 from monarch_theory.sandbox.serving import Answer, serve
 
 __all__ = ["Server"]
@@ -75,10 +82,15 @@ class Server:
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
         given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
-        positional, keywords = arguments(given, header.get("slots") or [["positional", ""]] * len(given))
+        precise = bool(header.get("watch") and header["watch"]["arithmetic"])
+        called_with = [in_double(g) for g in given] if precise else given
+        positional, keywords = arguments(called_with, header.get("slots") or [["positional", ""]] * len(given))
         watch = Watch(tokens=arrays[0], **header["watch"]) if header.get("watch") else None
         started = time.perf_counter()
-        with watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext():
+        with (
+            held_in_double(self.model) if precise else contextlib.nullcontext(),
+            watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext(),
+        ):
             output = self.model(*positional, **keywords)
         seconds = time.perf_counter() - started
         if not all(same_bits(g, a) for g, a in zip(given, arrays, strict=True)):

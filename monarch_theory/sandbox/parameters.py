@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from monarch_theory.sandbox import loading
 from monarch_theory.sandbox.bridge import torch_or_none
 
-__all__ = ["all_zero", "fill_parameter", "own_dtype", "redraw_parameters", "trainable"]
+__all__ = ["all_zero", "fill_parameter", "held_in_double", "in_double", "own_dtype", "redraw_parameters", "trainable"]
 
 
 def own_dtype(model: Any) -> str | None:
@@ -33,6 +35,30 @@ def trainable(model: Any) -> dict[str, Any]:
 def all_zero(model: Any) -> dict[str, Any]:
     """Those that hold nothing but zeros."""
     return {name: p for name, p in trainable(model).items() if p.numel() and not p.detach().any()}
+
+
+def in_double(value: Any) -> Any:
+    """A tensor of numbers with a point in double precision; anything else as it is."""
+    torch = torch_or_none()
+    if torch is None or not isinstance(value, torch.Tensor):
+        return value
+    if value.is_complex():
+        return value.to(torch.complex128)
+    return value.double() if value.is_floating_point() else value
+
+
+@contextmanager
+def held_in_double(model: Any) -> Iterator[None]:
+    """Hold the parameters and buffers of the torch modules in `model` in double precision, and then as they were."""
+    tensors = [t for _, module in loading.torch_modules(model) for t in (*module.parameters(), *module.buffers())]
+    before = {id(t): (t, t.data) for t in tensors}
+    try:
+        for tensor, data in before.values():
+            tensor.data = in_double(data)
+        yield
+    finally:
+        for tensor, data in before.values():
+            tensor.data = data
 
 
 def redraw_parameters(model: Any, size: float, seed: int) -> None:

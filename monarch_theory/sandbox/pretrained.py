@@ -14,7 +14,7 @@ from typing import Any
 
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
-__all__ = ["TINY", "is_class", "is_folder", "of_folder", "tiny"]
+__all__ = ["TINY", "has", "is_class", "is_folder", "of_folder", "tiny"]
 
 CONFIG = "config.json"
 TINY: dict[str, Any] = {
@@ -53,7 +53,7 @@ def tiny(model: Any, given: Any = None) -> Callable[..., Any]:
         raise SandboxError(Outcome.EXCEPTION, f"init: expected an object of the configuration's names, got {given}")
     try:
         usual = model.config_class()
-        sizes = {name: size for name, size in TINY.items() if getattr(usual, name, None) is not None}
+        sizes = {name: size for name, size in TINY.items() if has(usual, name)}
         alone = {name: size for name, size in sizes.items() if takes(model.config_class, name, size)}
         made = model(model.config_class(**(alone | (given or {}))))
     except Exception as error:
@@ -62,6 +62,14 @@ def tiny(model: Any, given: Any = None) -> Callable[..., Any]:
             Outcome.EXCEPTION, f"{model.__name__} could not be built in a tiny size, --init sets others: {said}"
         ) from error
     return made.eval()
+
+
+def has(config: Any, name: str) -> bool:
+    """Whether a configuration has a value by this name: of some, layers have their own, and asking raises."""
+    try:
+        return getattr(config, name, None) is not None
+    except Exception:
+        return False
 
 
 def takes(config: Any, name: str, size: Any) -> bool:

@@ -1,12 +1,16 @@
 """The benchmarks compare what they say they compare."""
 
 import importlib.util
+import io
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from monarch_gpu.counts import parameters
@@ -68,3 +72,43 @@ def test_without_a_gpu_the_command_for_it_says_so():
     done = subprocess.run([sys.executable, BENCHMARKS / "gpu" / "run.py"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "gpu: device: expected an NVIDIA GPU that torch sees, got none\n"
+
+
+def test_a_class_of_the_zoo_has_a_limit_of_time_and_its_crash_is_a_row(monkeypatch):
+    zoo = load("causal_zoo")
+    ends = {"time": lambda *_: time.sleep(60), "crash": lambda *_: os._exit(3), "out of memory": too_much}
+    for outcome, row_of in ends.items():
+        monkeypatch.setattr(zoo, "row_of", row_of)
+        row = zoo.asked("Any", 8, 1.0, 64.0)
+        assert (row["verdict"], row["outcome"]) == ("undecided", outcome)
+
+
+def too_much(*_):
+    raise MemoryError
+
+
+def test_the_zoo_goes_on_where_it_stopped_and_tells_what_it_found(tmp_path):
+    zoo, file = load("causal_zoo"), tmp_path / "zoo.json"
+    about = {"n": 8, "versions": {"transformers": "5"}}
+    proved = {"verdict": "causal", "evidence": "proved"}
+    leaks = {
+        "verdict": "not causal",
+        "evidence": "measured",
+        "output": 0,
+        "input": 1,
+        "unproved": "dependence",
+        "line": "a.py:3",
+    }
+    zoo.written(file, about, {"First": proved})
+    held = zoo.written(file, about, {"Second": leaks, "Third": {"verdict": "not built", "reason": "sizes"}})
+    assert [zoo.is_open(name, held) for name in ("First", "Second", "Third", "Fourth")] == [False, False, True, True]
+    console = Console(width=120, record=True, file=io.StringIO())
+    zoo.report(json.loads(file.read_text()), console)
+    said = console.export_text()
+    assert "1 causal, proved, 1 not built, 1 not causal" in said and "0 ← 1" in said and "a.py:3" in said
+
+
+def test_sides_are_right_wrong_or_open():
+    peers = load("causal_peers")
+    row = {"keeps": False, "found": {"a": {"answer": False}, "b": {"answer": True}, "c": {"answer": None}}}
+    assert [peers.right(row, who) for who in "abc"] == ["right", "WRONG", "–"]

@@ -136,6 +136,30 @@ def test_the_same_of_a_file(tmp_path, leak, verdict):
     assert report.verdict == verdict, report
 
 
+class Strict(torch.nn.Module):
+    """In single precision, and particular about the dtypes it is given; sums that cancel."""
+
+    def __init__(self, leak):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.leak = torch.nn.Linear(WIDTH, WIDTH), leak
+
+    def forward(self, x):
+        if x.dtype != self.layer.weight.dtype:
+            raise TypeError(f"expected {self.layer.weight.dtype}, got {x.dtype}")
+        y = self.layer(x)
+        return y.sum(-2, keepdim=True) - (y.flip(-2).cumsum(-2).flip(-2) - y) + self.leak * torch.tanh(later(y))
+
+
+@pytest.mark.parametrize(("leak", "verdict"), [(0.0, "causal"), (1e-7, "not causal")])
+def test_a_module_in_single_precision_is_held_in_double_while_it_is_asked(leak, verdict):
+    module = Strict(leak).eval()
+    before = module.layer.weight.detach().clone()
+    report = check_callable(module, N, shape=f"1,n,{WIDTH}", budget=2.0)
+    assert report.verdict == verdict, report
+    assert module.layer.weight.dtype == torch.float32 and torch.equal(module.layer.weight, before)
+
+
 def test_what_nothing_explains_is_undecided(monkeypatch):
     report = asked(small_and_bounded(1e-17))
     assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "noise", 2)

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, Cache, Counting, Mapped, N
+from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, ByFirst, Cache, Counting, Mapped, N
 
 from monarch_theory.leaks import check_callable
 
@@ -30,7 +30,18 @@ def test_functions_of_arrays(name, causal, function, options):
 
 
 @pytest.mark.parametrize(
-    ("module", "verdict"), [(Cache(True), "causal"), (Cache(False), "undecided"), (Counting(), "undecided")]
+    ("module", "verdict"),
+    [
+        (Cache(True), "causal"),
+        (Cache(False), "causal"),
+        (Counting(), "causal"),
+        (ByFirst(0.0), "causal"),
+        (ByFirst(1.0), "not causal"),
+    ],
+    ids=["cache cleared", "cache kept", "counting", "kept by the first place", "kept by the first place, leaks"],
 )
 def test_models_that_keep_state(module, verdict):
-    assert check_callable(module.eval(), N, budget=1.0, **FLOATS).verdict == verdict
+    """Each call is the first of a copy; the module itself is left as it is."""
+    report = check_callable(module.eval(), N, budget=1.0, **FLOATS)
+    assert report.verdict == verdict, report
+    assert getattr(module, "keys", None) is None and not getattr(module, "calls", 0) and not getattr(module, "kept", {})
