@@ -40,13 +40,17 @@ def broken(latex: str) -> Iterator[str]:
     >>> list(broken(r"M_{i=0} = [a = b] x \\le 1"))
     ['M_{i=0} ', '= [a = b] x ', '\\\\le 1']
     """
-    depth, piece = 0, ""
+    depth, piece, words = 0, "", False
     for token in TOKEN.findall(latex):
         depth += (token in OPENING) - (token in CLOSING)
         if (token in RELATIONS or token == r"\text") and depth == 0 and piece.strip():
             yield piece
             piece = ""
+        words = words or (token == r"\text" and depth == 0)
         piece += token
+        if words and token == "}" and depth == 0:
+            yield piece
+            piece, words = "", False
     if piece.strip():
         yield piece
 

@@ -16,6 +16,7 @@ from mathml import broken, mathml, whole
         (r"\sum_{j \le i} x_j \le [c = d] \ell", [r"\sum_{j \le i} x_j ", r"\le [c = d] \ell"]),
         (r"\left(a\right) + \lfloor x = y \rfloor", [r"\left(a\right) + \lfloor x = y \rfloor"]),
         (r"a \in \mathbb{Q} \lt b", ["a ", r"\in \mathbb{Q} ", r"\lt b"]),
+        (r"f \text{ of the digits } a \dots", ["f ", r"\text{ of the digits }", r" a \dots"]),
         (r"f(x) \leqslant 1", [r"f(x) \leqslant 1"]),
     ],
 )
