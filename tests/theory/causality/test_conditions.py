@@ -16,7 +16,7 @@ from monarch_theory.causality import (
     sufficient_condition,
     triangular_condition,
 )
-from monarch_theory.causality.conditions import basis_degrees
+from monarch_theory.causality.conditions import Failure, basis_degrees
 from monarch_theory.domains import FLOAT64, RATIONALS, Cyclotomic, NoRootOfUnityError, PrimeField, prime_with_root
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, random_monarch
@@ -222,3 +222,10 @@ def test_other_conventions_order_their_columns_differently():
     for convention in (Convention.DAO, Convention.DAO_TRANSPOSED):
         with pytest.raises(ValueError, match="matrix: expected convention M2"):
             sufficient_condition(Monarch(fourier((2, 2), FIELD).factors, FIELD, convention))
+
+
+def test_a_failure_says_where_it_is():
+    where = str(Failure("minimum degree", 1, (2, 0), 3, "4"))
+    assert where == "minimum degree at stage 1, digits (2, 0): found 3, expected 4"
+    assert str(Failure("minimum degree", 0, (2, 0), 3, "4")).startswith("minimum degree at stage 0, digits (2, 0)")
+    assert str(Failure("degree", -1, (5,), 6, "5")) == "degree at column 5: found 6, expected 5"
