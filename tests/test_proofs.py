@@ -29,10 +29,10 @@ NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "border_rank", "causality_characterisation", "causality_sufficient", "certificates", "coarser_radices",
-    "conditioning", "cost", "dft_is_monarch", "entry_formula", "ieee_formats", "interpolation",
-    "main_text_condition", "multivariate_evaluation", "optimal_projection", "orthogonal_blocks", "product_modulo",
-    "product_order_causality", "rank_one_slices", "rebased_convolution", "relaxed_convolution", "rounding",
-    "transpose", "univariate_view", "unpadded_causality",
+    "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
+    "largest_degree", "main_text_condition", "multivariate_evaluation", "optimal_projection", "orthogonal_blocks",
+    "product_modulo", "product_order_causality", "rank_one_slices", "rebased_convolution", "relaxed_convolution",
+    "rounding", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from monarch_theory.proving import Instance
 SIZES = "symbolic N = 4; every factorisation and n at N ≤ 16 over F_q; N = 64"
 MUTATIONS: dict[str, dict] = {
     "u_j reaches output i through the filter e_(i−j+1)": {"shift": 1},
+    "u_j reaches output i through the filter e_(i−j−1)": {"shift": -1},
     "three matrices: minimum degrees asked of the filter's side": {"ordered": "M1"},
     "degrees up to one above the caps": {"above": 1},
 }
@@ -32,6 +33,7 @@ MUTATIONS: dict[str, dict] = {
 
 def instances(shift: int = 0, ordered: str = "M2", above: int = 0) -> list[Instance]:
     cases = [Instance("generic coefficients, N = 4, symbolic", lambda: _generic(shift))]
+    cases.append(Instance("monomials, N = 8: nothing but the filter e_(i−j) serves", lambda: _monomials(shift)))
     for size, n in [(4, 2), (6, 3), (8, 3), (8, 8)]:
         about = f"three matrices, minimum degrees on the signal's side alone, N = {size}, n = {n}"
         cases.append(Instance(about, lambda s=size, n=n: _one_side_ordered(s, n, ordered)))
@@ -75,6 +77,14 @@ def _generic(shift: int) -> bool:
     places = [(i, j, i - j + shift) for i in (0, 1) for j in range(i + 1)]
     reached = all(tensor(i, j, k) != field.zero for i, j, k in places if k < 2)
     return reached and tensor(0, 1, 0) == tensor(0, 1, 1) == field.zero
+
+
+def _monomials(shift: int) -> bool:
+    """q_j = Z^j: T[i, j, j'] is not zero at j' = i − j + shift alone."""
+    field = PrimeField(prime_with_root(8))
+    tensor = MonarchOperator(CausalMonarch((2, 4)).monomial(field)).tensor()
+    i, j, filtered = np.indices(tensor.shape)
+    return bool(((tensor != 0) == (filtered == i - j + shift)).all())
 
 
 def _member(radices: tuple[int, ...], domain: Domain, n: int | None = None) -> bool:

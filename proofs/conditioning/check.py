@@ -18,6 +18,7 @@ MEASURED = [(4, 4), (8, 8), (12, 12), (4, 4, 4), (2,) * 7, (3, 5, 7)]
 SIZES = "F·D·C exact, p ≤ 3, N ≤ 24; cond₂ in complex128 to N = 576, p ≤ 7"
 MUTATIONS: dict[str, dict] = {
     "((1 + ρ)/(1 − ρ))^(p/2)": {"exponent": lambda p: p / 2},
+    "(1/(1 − ρ))^p": {"gain": lambda rho: 1 / (1 - rho)},
     "(1 + ρ)/(1 − ρ) at every order": {"exponent": lambda p: 1},
     "((1 + ρ/2)/(1 − ρ/2))^p": {"gain": lambda rho: (1 + rho / 2) / (1 - rho / 2)},
 }

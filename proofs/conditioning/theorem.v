@@ -1,7 +1,7 @@
 (** The algebra of the condition bound: a product of p factors U (1 + E), with |E| <= rho < 1 and U of condition 1, has
     condition at most ((1 + rho) / (1 - rho))^p, and differs from the product of the U by at most (1 + rho)^p - 1 of
     the product of their norms. For any norm that is submultiplicative, over any ordered field. *)
-From mathcomp Require Import all_ssreflect order ssralg ssrnum matrix mxalgebra.
+From mathcomp Require Import all_ssreflect order ssralg ssrnum matrix poly mxalgebra.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -9,6 +9,27 @@ Unset Printing Implicit Defensive.
 
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
+
+(** The blocks: values of polynomials of degree below b, at w^(i M + I), are a DFT of length b, a diagonal of roots, and
+    the coefficients, which are triangular in the causal family. *)
+Theorem blocks_factor (F : fieldType) (w : F) b M I (f : 'I_b -> {poly F}) : (forall a, (size (f a) <= b)%N) ->
+  \matrix_(i < b, a < b) (f a).[w ^+ (i * M + I)]
+  = (\matrix_(i < b, c < b) (w ^+ M) ^+ (i * c)) *m diag_mx (\row_c w ^+ (I * c)) *m (\matrix_(c < b, a < b) (f a)`_c).
+Proof.
+move=> small; apply/matrixP => i a; rewrite mxE [RHS]mxE (horner_coef_wide _ (small a)).
+apply: eq_bigr => c _; rewrite mul_mx_diag !mxE mulrC; congr (_ * _).
+by rewrite -!exprM -exprD mulnDl; congr (w ^+ (_ + _)%N); rewrite mulnAC mulnA (mulnC _ M) -mulnA.
+Qed.
+
+(** Coefficients from Y^a on make the last of these lower triangular; monic ones, with ones on its diagonal. *)
+Theorem coefficients_triangular (F : fieldType) b (f : 'I_b -> {poly F}) :
+  (forall a : 'I_b, (forall e, (e < a)%N -> (f a)`_e = 0) /\ (f a)`_a = 1) ->
+  is_trig_mx (\matrix_(c < b, a < b) (f a)`_c) /\ \det (\matrix_(c < b, a < b) (f a)`_c) = 1.
+Proof.
+move=> starts; have trig : is_trig_mx (\matrix_(c < b, a < b) (f a)`_c).
+  by apply/is_trig_mxP => c a lt; rewrite mxE; have [zero _] := starts a; apply: zero.
+split=> //; rewrite det_trig // big1 // => a _; rewrite mxE; exact: (starts a).2.
+Qed.
 
 Section Condition.
 
@@ -124,5 +145,7 @@ Qed.
 
 End Condition.
 
+Print Assumptions blocks_factor.
+Print Assumptions coefficients_triangular.
 Print Assumptions condition_bound.
 Print Assumptions distance_bound.

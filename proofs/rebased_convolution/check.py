@@ -15,6 +15,7 @@ RADICES = [(2, 2), (2, 3), (3, 2), (2, 4), (4, 2), (2, 2, 2), (3, 3), (3, 4), (4
 
 SIZES = "Q(ζ_N) to N = 6, F_q to N = 64, p ≤ 4; density of two operators to N = 16, of three matrices to N = 9"
 MUTATIONS: dict[str, dict] = {
+    "their products have one dimension more": {"dimension": lambda n: n * (n - 1) // 2 + 2},
     "Toeplitz(k) in place of Toeplitz(C k)": {"filtered": lambda C, k: k},
     "two operators are dense in all lower triangular matrices": {"dimension": lambda n: n * (n + 1) // 2},
     "the diagonal is (C k)_i": {"diagonal": lambda c: c},

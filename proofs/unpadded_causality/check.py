@@ -15,6 +15,7 @@ from monarch_theory.proving import Instance
 SIZES = "all products over F_2 for n ≤ 3; DFT to n = 8; all of GL(N, F_2) for N ≤ 4; F_q to N = 12"
 MUTATIONS: dict[str, dict] = {
     "a convolution needs N ≥ 2n": {"needed": lambda n: 2 * n},
+    "a convolution needs N ≥ 2n − 2 and no more": {"needed": lambda n: 2 * n - 2},
     "a convolution needs N ≥ n + 1 and no more": {"needed": lambda n: n + 1},
     "without padding some u_j with j ≤ i does not reach output i": {"reach": False},
     "without padding M itself is lower triangular": {"orders": lambda rows: [tuple(rows)]},
@@ -58,6 +59,8 @@ def instances(
 
 def _products_suffice(n: int, count: int) -> bool:
     """Whether `count` products α(k)·β(u) over F_2 span Σ_j k_{i−j} u_j, i < n: every choice of them, as n²-bit sets."""
+    if count < 0:
+        return False
     forms = range(1, 2**n)
     bits = [[(a >> x & 1) & (b >> y & 1) for x in range(n) for y in range(n)] for a in forms for b in forms]
     products = np.array(bits) @ (1 << np.arange(n * n))
@@ -72,6 +75,8 @@ def _products_suffice(n: int, count: int) -> bool:
 
 
 def _dft_convolves(n: int, size: int) -> bool:
+    if size < n:
+        return False
     field = PrimeField(prime_with_root(size))
     i, j, k = np.indices((n, n, n))
     return field.equal(MonarchOperator(fourier((size,), field), n=n).tensor(), (j + k == i).astype(np.int64))
