@@ -3,7 +3,9 @@
     python benchmarks/family_cost.py [--sizes 256,512,1024] [--families gs,kronecker] [--json FILE]
 
 A random matrix is asked of each family by itself, at the parameters of an order-2 Monarch matrix: nothing decomposed
-for one family helps another. Seconds are of the processor, over all threads. Beside them stands one SVD of the matrix.
+for one family helps another. Seconds are of the processor, over all threads; on a machine that is shared they are more
+than on an idle one, so the load stands beside them. Beside the families stands one SVD of the matrix. FILE keeps what
+it has of other sizes and families, and is written after each.
 """
 
 import argparse
@@ -32,16 +34,17 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(n: int, names: list[str]) -> dict[str, float]:
-    """CPU seconds of every family at size n."""
+def measure(n: int, names: list[str], keep: Callable[[str, float], None]) -> None:
+    """CPU seconds of every family at size n, kept as they come."""
     matrix = np.exp(np.random.default_rng(n).standard_normal((n, n)) / 4)  # positive, as attention is
-    found = {} if SVD not in names and names else {SVD: seconds_of(lambda: np.linalg.svd(matrix))}
+    if SVD in names or not names:
+        keep(SVD, seconds_of(lambda: np.linalg.svd(matrix)))
     for family in families_for((n, n)):
         if names and family.name not in names:
             continue
-        found[family.name] = seconds_of(lambda f=family: f.nearest(Spectra.of([matrix]), even_budget((n, n))))
-        print(f"{n:6} {family.name:24} {found[family.name]:8.2f} s", flush=True)
-    return found
+        seconds = seconds_of(lambda f=family: f.nearest(Spectra.of([matrix]), even_budget((n, n))))
+        print(f"{n:6} {family.name:24} {seconds:8.2f} s", flush=True)
+        keep(family.name, seconds)
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
@@ -64,7 +67,9 @@ def report(found: dict, console: Console) -> None:
         cells = (f"{found['seconds'][n][name]:.2f}" if name in found["seconds"][n] else "–" for n in sizes)
         table.add_row(name, *cells, f"{found['exponents'][name]:.2f}" if name in found["exponents"] else "–")
     console.print(table)
-    console.print("CPU seconds, over all threads")
+    loads = [load for table in found["load"].values() for load in table.values()]
+    shared = f"; {min(loads)} to {max(loads)} processes wanted the {found['cores']} cores" if loads else ""
+    console.print(f"CPU seconds, over all threads{shared}")
 
 
 def draw(found: dict) -> Figure:
@@ -90,15 +95,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     names = arguments.families.split(",") if arguments.families else []
-    tables = {int(n): measure(int(n), names) for n in arguments.sizes.split(",")}
-    found = {
-        "cores": os.cpu_count(),
-        "seconds": {str(n): table for n, table in tables.items()},
-        "exponents": exponents(tables),
-    }
+    found: dict = {"cores": os.cpu_count(), "load": {}, "seconds": {}, "exponents": {}}
+    if arguments.json and arguments.json.is_file():
+        found |= json.loads(arguments.json.read_text())
+    for size in arguments.sizes.split(","):
+
+        def keep(name: str, seconds: float, size: str = size) -> None:
+            found["seconds"].setdefault(size, {})[name] = seconds
+            found["load"].setdefault(size, {})[name] = round(os.getloadavg()[0], 1)
+            found["exponents"] = exponents({int(n): table for n, table in found["seconds"].items()})
+            if arguments.json:
+                arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+        measure(int(size), names, keep)
     report(found, Console())
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

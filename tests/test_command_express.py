@@ -120,12 +120,12 @@ def test_other_families(saved, family, least, status):
 
 
 def test_a_family_that_comes_near_but_not_within_its_bound_is_undecided(saved):
-    """A sum of two butterflies, fitted one after the other: not found, and not refuted either."""
+    """A sum of more terms than its blocks have columns, fitted one by one: not found, and not refuted either."""
     rng = np.random.default_rng(0)
-    path = saved(sum(random_monarch((2, 2, 4), FLOAT64, rng).dense() for _ in range(2)))
-    facts = json.loads(run(path, "--family", "monarch-3", "--parameters", 256, "--json").stdout)
+    path = saved(sum(random_monarch((2, 4, 4), FLOAT64, rng).dense() for _ in range(3)))
+    facts = json.loads(run(path, "--family", "monarch-3", "--parameters", 960, "--json").stdout)
     assert facts["member"] is None and facts["lower_bound"] < 1e-14 < facts["distance"]
-    output = run(path, "--family", "monarch-3", "--parameters", 256).output
+    output = run(path, "--family", "monarch-3", "--parameters", 960).output
     assert (
         "no member found, and none ruled out" in output and "no bound is known for members of any choice of" in output
     )

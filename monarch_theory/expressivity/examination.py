@@ -50,7 +50,7 @@ class Examination:
         member: in the class or not; None where rounding, or a heuristic fit, leaves it open.
         evidence: "exact" or "measured".
         distance: relative Frobenius distance of `approximation`.
-        lower_bound: no member is relatively nearer; `distance` where the fit is optimal, 0 where nothing is known.
+        lower_bound: no member is relatively nearer, rounding taken off; 0 where nothing is known.
         threshold: relative distance that counts as none: what rounding of the entries surely explains.
         limit: relative distance beyond which rounding of the entries cannot explain it.
         parameters: scalars stored for the approximation.
@@ -131,7 +131,7 @@ def examine_monarch(
         )
     settled = answer.member is True and answer.evidence == "exact"
     # the bound is itself rounded: less that, it is one
-    floor = projection.distance if projection.optimal else max(projection.lower_bound - projection.rounding, 0.0)
+    floor = max(projection.lower_bound - projection.rounding, 0.0)
     convention = kind.convention.name.lower().replace("_", "-")
     return Examination(
         answer.member,

@@ -19,7 +19,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
 
-__all__ = ["separate"]
+__all__ = ["factors_of", "separate"]
 
 SEED = 0  # of the combination, which almost any would do for
 WORST = 1e-9  # of a block that is not singular: its least singular value over its largest
@@ -48,15 +48,19 @@ def separate(tensor: np.ndarray, kind: MonarchClass, terms: int) -> list[np.ndar
     shape = (prod(outer), prod(rows[1:-1]), prod(columns[1:-1]), rows[-1], columns[0])
     blocks = tensor.transpose(axes).reshape(shape)
     try:
-        parts = _parts(blocks, terms)
+        heads, scales, tails = factors_of(blocks, terms)
     except np.linalg.LinAlgError:
         return None
+    parts = np.einsum("oimt,oiat,oatn->toiamn", heads, scales, tails)
     spread = (part.reshape(*outer, *inner, rows[-1], columns[0]) for part in parts)
     return [part.transpose(np.argsort(axes)) for part in spread]
 
 
-def _parts(blocks: np.ndarray, terms: int) -> np.ndarray:
-    """The terms' blocks, shape (terms, outer, I, A, rows, columns).
+def factors_of(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """V, shape (outer, I, rows, terms), D, shape (outer, I, A, terms), and U, shape (outer, A, terms, columns).
+
+    Args:
+        blocks: X, shape (outer, I, A, rows, columns).
 
     Raises:
         numpy.linalg.LinAlgError: a decomposition that does not converge.
@@ -82,7 +86,7 @@ def _parts(blocks: np.ndarray, terms: int) -> np.ndarray:
     theirs = column @ np.linalg.pinv(ours[every, at[1]])[:, None]  # V_I D_{IA'}
     scales = np.einsum("oixt,oiaxy,oayt->oiat", *(np.linalg.pinv(theirs).swapaxes(-1, -2), core, np.linalg.pinv(ours)))
     heads, tails = left @ theirs, ours @ right  # (outer, I, m, T) and (outer, A, T, n)
-    return np.asarray(np.einsum("oimt,oiat,oatn->toiamn", heads, scales, tails), blocks.dtype)
+    return heads.astype(blocks.dtype), scales.astype(blocks.dtype), tails.astype(blocks.dtype)
 
 
 def _conditions(core: np.ndarray) -> np.ndarray:

@@ -150,7 +150,9 @@ def test_every_family_stands_in_the_atlas_at_equal_parameters_and_at_equal_flops
     for cost in COSTS:
         for name, _ in found.families:
             entry = found.best("attention", name, cost)
-            assert entry is not None and 0 < entry.error < 1, (name, cost)
+            # the two Monarch matrices of a product store half as much again as one
+            fits = name != "monarch-product"
+            assert (entry is not None and 0 < entry.error < 1) == fits, (name, cost)
         assert monarch_plus_low_rank.within((64, 64), found.budget, cost=cost)
 
 

@@ -20,7 +20,7 @@ from monarch_theory.expressivity.families.family import Floor
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
-from monarch_theory.monarch import Convention, block_counts
+from monarch_theory.monarch import Convention, block_counts, random_monarch
 
 SIDES = (4, 6, 8, 9, 12, 15, 16, 18)
 SCALES = (1.0, -3.0, 1e-300, 1e300, 2.0**-1060)
@@ -182,7 +182,15 @@ def diagonal_plus_low_rank_member(d):
     return np.diag(d.entries(n)) + d.entries(n, rank) @ d.entries(rank, n), n + 2 * n * rank
 
 
+def product_member(d):
+    inner, outer = d.radices(2)
+    left, middle, right = (d.entries(inner, inner, outer, outer) for _ in range(3))
+    blocks = left[0][:, None] @ (np.eye(outer) * middle[..., :1, :].swapaxes(-1, -2)) @ right[0]
+    return blocks.transpose(2, 0, 3, 1).reshape(inner * outer, -1), 2 * inner * outer**2 + inner**2 * outer
+
+
 RECIPES = {
+    "monarch-product": product_member,
     "low-rank": low_rank_member,
     "kronecker": kronecker_member,
     "block-diagonal": block_diagonal_member,
@@ -274,7 +282,10 @@ def test_every_family_has_a_recipe():
     assert named <= set(RECIPES)
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "monarch-attention"])
+UNBOUNDED = ("monarch-attention", "monarch-product")  # the one asks for probabilities; of the other no bound is known
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in UNBOUNDED])
 def test_noise_is_told_that_it_is_none(name):
     """The verdict that never refuses is no verdict."""
     matrix = np.random.default_rng(0).standard_normal((16, 16))
@@ -341,3 +352,16 @@ def test_sums_above_order_two_are_told_apart(inputs, outputs, terms, factor):
     matrix = sum(factor**k * d.train(kind) for k in range(terms))
     family = family_of(f"monarch-{kind.order}", matrix.shape)
     assert examine_family(read_matrix(matrix), family, terms * kind.parameters).member is True
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+@pytest.mark.parametrize("seed", range(3))
+def test_products_of_two_monarch_matrices_are_found_as_the_convention_multiplies_them(seed, factor):
+    """M₁ M₂* by the package's own matrices, whose digits the family does not read."""
+    rng = np.random.default_rng(seed)
+    one, two = (random_monarch((3, 4), FLOAT64, rng).dense() * factor for _ in range(2))
+    matrix = one @ two.conj().T
+    family = family_of("monarch-product", matrix.shape)
+    assert examine_family(read_matrix(matrix), family, family.smallest(matrix.shape)).member is not False
+    budget = max(setting.parameters for setting in family.settings(matrix.shape))
+    assert examine_family(read_matrix(matrix), family, budget).member is True

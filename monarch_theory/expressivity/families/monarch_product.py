@@ -1,0 +1,110 @@
+"""Products M₁ M₂* of two Monarch matrices of order 2, the matrix of a layer with one Monarch on each side (Dao 2022).
+
+In radices (b₀, b₁), with the inner digit the least significant, block (y₀, x₀) of the matrix is L_{y₀} diag(d_{y₀x₀})
+R_{x₀} (`recovery`, which is exact and says where the factors are unique). For one factor after another the nearest
+matrix is a least-squares problem, so the error never rises; of the two starts, one tells exact products and those near
+them apart by eigenvectors (`separation`). No bound is known that no member is below.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monarch_theory.expressivity.classes import factorisations
+from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.separation import factors_of
+
+__all__ = ["monarch_product"]
+
+TURNS = 200
+SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away: at first, and where it goes on
+RIDGE = 1e-14  # of the trace: what nothing depends on stays as it was
+
+Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""L, shape (y₀, y₁, z); d, shape (y₀, x₀, z); R, shape (x₀, z, x₁)."""
+
+
+def settings(shape: tuple[int, int]) -> Iterator[Setting]:
+    """Every two radices above one; the two diagonals in the middle are one."""
+    for inner, outer in factorisations(shape[0], 2) if shape[0] == shape[1] else []:
+        cost = 2 * inner * outer**2 + inner**2 * outer
+        choices = {"inner": inner, "outer": outer}
+        yield Setting(f"radices {inner}·{outer}", cost, cost, "heuristic", choices, 2 * outer + 1)
+
+
+def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    inner, outer = setting.choices["inner"], setting.choices["outer"]
+    blocks = matrix.reshape(outer, inner, outer, inner).transpose(1, 3, 0, 2)  # (y₀, x₀, y₁, x₁)
+    found = [polished(blocks, start) for start in starts(blocks)]
+    near = min((product(factors) for factors in found), key=lambda near: float(np.linalg.norm(blocks - near)))
+    return near.transpose(2, 0, 3, 1).reshape(matrix.shape).astype(matrix.dtype)
+
+
+def starts(blocks: np.ndarray) -> Iterator[Factors]:
+    """Bases of the rows and the columns of blocks; and eigenvectors, where they can be had."""
+    inner, _, outer, _ = blocks.shape
+    left = np.linalg.svd(blocks.transpose(0, 2, 1, 3).reshape(inner, outer, -1), full_matrices=False)[0]
+    right = np.linalg.svd(blocks.transpose(1, 0, 2, 3).reshape(inner, -1, outer), full_matrices=False)[2]
+    yield left, seen(blocks, left, right), right
+    try:
+        heads, scales, tails = factors_of(blocks[None], outer)
+    except np.linalg.LinAlgError:
+        return
+    if all(np.isfinite(part).all() for part in (heads, scales, tails)):
+        yield heads[0], scales[0], tails[0]
+
+
+def polished(blocks: np.ndarray, factors: Factors) -> Factors:
+    """Factors no farther, where turns no longer gain."""
+    best, least = factors, np.inf
+    for turn in range(TURNS):
+        error = float(np.linalg.norm(blocks - product(factors)))
+        settled = error >= least * (1 - (SETTLED if turn < TURNS // 4 else SHRINKS))
+        if error < least:
+            best, least = factors, error
+        if settled or error == 0:
+            break
+        factors = turned(blocks, factors)
+    return best
+
+
+def turned(blocks: np.ndarray, factors: Factors) -> Factors:
+    """L, then R, then d, each the best for the other two."""
+    left, scales, right = factors
+    after = scales[..., None] * right  # (y₀, x₀, z, x₁)
+    systems, known = ((after.conj() @ side.swapaxes(2, 3)).sum(1) for side in (after, blocks))
+    left = solved(systems, known, left.swapaxes(1, 2)).swapaxes(1, 2)
+    before = left[:, None] * scales[:, :, None]  # (y₀, x₀, y₁, z)
+    systems, known = ((before.conj().swapaxes(2, 3) @ side).sum(0) for side in (before, blocks))
+    right = solved(systems, known, right)
+    ours, theirs = left.conj().swapaxes(1, 2) @ left, right.conj() @ right.swapaxes(1, 2)  # (·, z, w)
+    return left, solved(ours[:, None] * theirs, seen(blocks, left, right)[..., None], scales[..., None])[..., 0], right
+
+
+def seen(blocks: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Every column of L and row of R against every block, shape (y₀, x₀, z)."""
+    return np.asarray(((left.conj().swapaxes(1, 2)[:, None] @ blocks) * right.conj()).sum(-1))
+
+
+def solved(systems: np.ndarray, known: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Solutions of Hermitian systems, not far from what was."""
+    ridge = RIDGE * np.einsum("...zz->...", systems).real[..., None, None] + np.finfo(float).tiny
+    return np.asarray(np.linalg.solve(systems + ridge * np.eye(systems.shape[-1]), known + ridge * before))
+
+
+def product(factors: Factors) -> np.ndarray:
+    """The blocks, shape (y₀, x₀, y₁, x₁)."""
+    left, scales, right = factors
+    return np.asarray((left[:, None] * scales[:, :, None]) @ right)
+
+
+monarch_product = Family(
+    "monarch-product",
+    "product M M*",
+    "Dao et al. 2022",
+    settings,
+    fit,
+    scope="choice of two radices above one",
+    one_cost=True,
+    scales_columns=True,
+)
