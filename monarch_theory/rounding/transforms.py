@@ -427,7 +427,7 @@ def _summed_in_norm(
     if model.failure is not None and not model.normwise:
         energy = (2 if complex_values else 1) * (products + additions * largest**2)
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
-        steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0) if over_batch else share)
+        steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
         sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(additions * _u(model), 1.0)))
     return np.asarray(sure + model.operand_error * young)
 

@@ -529,6 +529,11 @@ def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shap
             again = observe(kernel, other, model)
             if again.judgement.verdict in (seen.judgement.verdict, Verdict.UNSTABLE):
                 found.append(again)
+    if seen.judgement.verdict is Verdict.WRONG:
+        # where nothing is to be rounded, errors are none of rounding
+        exact = make_case(case.op, case.dtype, case.shape, "integers", "contiguous", (*case.seed, 78))
+        again = observe(kernel, exact, model)
+        found += [again] if again.judgement.verdict is Verdict.WRONG else []
     return found
 
 

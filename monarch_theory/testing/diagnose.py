@@ -136,9 +136,9 @@ def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
     """A dropped tail, where all failures are one."""
     if failures[0].judgement.verdict is Verdict.NAN:
         return Cause("NaN", failures[0].judgement.message)
-    # of one or two elements, half of the faults there are wrong a tail
+    # of one or two elements, half of the faults there are wrong a tail; what is dropped is as large as the answer
     larger = [f for f in failures if f.computed.size > 2]
-    tail = bool(larger) and all(map(_is_tail, larger))
+    tail = bool(larger) and all(_is_tail(f) and _far_off(f) for f in larger)
     return Cause("dropped tail" if tail else otherwise, _where((larger or list(failures))[0]))
 
 
@@ -308,6 +308,8 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
         if not narrower or not all(_rounds_as_in(target, f, model) for f in inside):
             continue
         roundings, terms = _roundings(target, inside)
+        if roundings < FEW_ROUNDINGS:
+            continue
         way = f"instead of {model.accumulation.name}"
         if roundings <= MANY_ROUNDINGS:
             detail = f"the errors are those of accumulating or keeping values in {target.name} {way}"
@@ -335,6 +337,9 @@ def _multiple_of_answer(telling: Sequence[Observation]) -> float:
         total += float(np.vdot(error, error).real)
     return explained / total if total else 0.0
 
+
+FEW_ROUNDINGS = 1 / 8
+"""Errors so far below one rounding of the terms of an answer are none of that format, which has room for them."""
 
 MANY_ROUNDINGS = 6.0
 """Root-mean-square errors beyond so many roundings of the terms of an answer are of sums, or of fewer bits."""
@@ -393,6 +398,13 @@ def _stands_out(found: np.ndarray) -> bool:
 
 def _wrong_elements(seen: Observation) -> np.ndarray:
     return np.asarray(seen.expected.excess(seen.expected.truth.error(seen.computed)) > 1)
+
+
+def _far_off(seen: Observation) -> bool:
+    """Whether the wrong elements are off by a good part of what they should be, or are no numbers."""
+    wrong = _wrong_elements(seen)
+    error = seen.expected.truth.error(seen.computed)[wrong]
+    return not np.isfinite(error).all() or _rms(error) >= FAR_BELOW * _rms(seen.expected.truth.high[wrong])
 
 
 def _is_tail(seen: Observation) -> bool:

@@ -183,3 +183,13 @@ def test_long_convolutions_are_held_to_lengths_that_a_kernel_would_choose():
     truth = np.float64(np.float32(0.1)) ** 2 * np.arange(1, n + 1)
     given = u.astype(float), k.astype(float), 2 * n - 1, SINGLE
     assert 0.2 < used(np.abs(sums - truth), convolution_bound(*given), convolution_bound_in_norm(*given)[:, 0]) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_batch_has_bounds(name):
+    op = op_named(name)
+    shape = next(s for s in selected_shapes(op, max_size=64) if s["batch"] == 0)
+    for algorithm in ("conventional", "packed"):
+        model = op.usual_model(op.dtypes()[0], failure=1e-9 if op.random_rounding else None, algorithm=algorithm)
+        case = make_case(op, op.dtypes()[0], shape, "normal", "contiguous", (0,))
+        assert len(reference(case, model)) == len(op.outputs(shape))
