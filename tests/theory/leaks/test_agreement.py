@@ -78,11 +78,11 @@ class Masked(ArrayModel):
         super().__init__(lambda x: f(x, np.ones(len(x))))
         self.with_mask = f
 
-    def __call__(self, x, redraw=None, amplitude=1.0, padded=(0, 0)):
+    def __call__(self, x, redraw=None, amplitude=1.0, arithmetic="", padded=(0, 0)):
         mask = np.ones(len(x))
         mask[: padded[0]] = 0
         mask[len(x) - padded[1] :] = 0
-        return ArrayModel(lambda x: self.with_mask(x, mask))(x, redraw, amplitude)
+        return ArrayModel(lambda x: self.with_mask(x, mask))(x, redraw, amplitude, arithmetic)
 
 
 def mean_of_unmasked(x, mask):
