@@ -24,7 +24,7 @@ RIGHT_ALGORITHMS = (
     RightKernel(LIBRARY, "circular_in_blocks", CIRCULAR, REAL),
     RightKernel(LIBRARY, "two_channels_at_once", CIRCULAR, REAL, algorithm="packed"),
     RightKernel(LIBRARY, "in_overlapping_pieces", LONG, REAL),
-    RightKernel(LIBRARY, "short_by_winograd", "short-convolution", REAL),
+    RightKernel(LIBRARY, "short_by_winograd", "short-convolution", REAL, algorithm="normwise"),
     RightKernel(LIBRARY, "layer_norm_by_welford", "layer-norm", REAL),
     RightKernel(LIBRARY, "rms_norm_in_tiles", "rms-norm", REAL),
     RightKernel(LIBRARY, "rms_norm_gradients", "rms-norm-backward", REAL),

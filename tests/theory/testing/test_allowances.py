@@ -162,3 +162,13 @@ def test_small_faults_are_neither_rounding_nor_a_tail(tmp_path, name, op):
     path.write_text(SMALL_FAULTS)
     report = check(path, name, op, cases_wanted=40, max_size=64)
     assert report.exit_code == 1 and report.failure.cause.name in ("not recognised", "scale")
+
+
+def test_winograds_short_convolution_is_undecided_by_default_and_right_where_it_is_claimed(tmp_path):
+    right = next(k for k in RIGHT if k.function == "short_by_winograd")
+    path = tmp_path / "winograd.py"
+    path.write_text(right.source)
+    few = {"cases_wanted": 60, "max_size": 64, "shape": {"width": 3}}
+    plain = check(path, right.function, right.op, "float64", **few)
+    assert plain.verdict is Verdict.UNDECIDED and "--algorithm normwise" in plain.message
+    assert check(path, right.function, right.op, "float64", algorithm="normwise", **few).verdict is Verdict.RIGHT
