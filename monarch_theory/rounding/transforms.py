@@ -115,7 +115,7 @@ def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
     Nobody who may choose sums a thousand terms directly: a length with such a prime factor is not taken for one.
     """
     size = max(size, 1)
-    own = (balanced_radices(size), tuple(_prime_factors(size)))
+    own: tuple[tuple[int, ...], ...] = (tuple(balanced_radices(size)), tuple(_prime_factors(size)))
     if padded:
         own = (
             *(radices for radices in own if max(radices) <= LARGEST_DIRECT),
