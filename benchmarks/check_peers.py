@@ -322,8 +322,14 @@ def main() -> None:
     for name, default in (("mutants", 24), ("right", 16), ("exploits", 10), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--again", metavar="NAME", help="ask about this kernel of FILE alone, and put it in its place")
     asked = parser.parse_args()
-    found = measure(sample(asked.mutants, asked.right, asked.exploits, asked.seed), asked.seed)
+    kernels = sample(asked.mutants, asked.right, asked.exploits, asked.seed)
+    found = measure([k for k in kernels if asked.again in (None, k["name"])], asked.seed)
+    if asked.again is not None:
+        kept = json.loads(asked.json.read_text())
+        again = {k["name"]: k for k in found["kernels"]}
+        found = {**kept, "kernels": [again.get(k["name"], k) for k in kept["kernels"]]}
     if asked.json is not None:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")
     report(found, Console(width=132))

@@ -66,7 +66,8 @@ class ErrorModel:
         operands: format whose numbers are multiplied in place of the operands (cut or rounded to it), or None for the
             operands as they are.
         parts: how many such numbers stand for one operand: 2 is the compensated product of 3xTF32.
-        normwise: products may be formed by Strassen's recursion, and complex ones by three real ones (3M).
+        normwise: products may be formed by Strassen's recursion, complex ones by three real ones (3M), and short
+            convolutions by Winograd's products of sums.
         packed: two real rows may be transformed as one complex row.
     """
 
@@ -140,7 +141,7 @@ class ErrorModel:
         if self.operands is not None:
             parts.append("products of " + ("3x" if self.parts > 1 else "") + f"{self.operands.name} operands")
         if self.normwise and "algorithm" in claims:
-            parts.append("products by Strassen or 3M")
+            parts.append("products by Strassen, 3M or Winograd")
         if self.packed and "packing" in claims:
             parts.append("two rows in one transform")
         parts.append("deterministic bound" if self.failure is None else "probabilistic bound")

@@ -115,7 +115,7 @@ def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
     Nobody who may choose sums a thousand terms directly: a length with such a prime factor is not taken for one.
     """
     size = max(size, 1)
-    own: tuple[tuple[int, ...], ...] = (balanced_radices(size), tuple(_prime_factors(size)))
+    own: tuple[tuple[int, ...], ...] = (tuple(balanced_radices(size)), tuple(_prime_factors(size)))
     if padded:
         own = (
             *(radices for radices in own if max(radices) <= LARGEST_DIRECT),
@@ -132,7 +132,7 @@ def _table_error(model: ErrorModel) -> float:
 def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
     """G with |ŷ_i − y_i| ≤ G ‖x‖₁ for a DFT in stages of the given radices.
 
-    Theorem: `proofs/rounding`, `rounding_bound`, for real scalars.
+    Theorem: `proofs/rounding`, for real scalars and without underflow.
 
     Every output is Σ_j x_j times p DFT entries and p − 1 twiddles, all of modulus one and each from a table; stage k
     sums b_k terms and stores its result. The roundings along any path multiply up to 1 + G.

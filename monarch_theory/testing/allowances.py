@@ -22,7 +22,7 @@ __all__ = ["OTHERWISE", "allowed_otherwise", "as_flushed", "has_subnormals", "wh
 
 OTHERWISE = {
     "packed": "two real rows in one complex transform, which are rounded together",
-    "normwise": "Strassen's products or 3M, whose blocks are rounded together",
+    "normwise": "Strassen's products, 3M or Winograd's, whose parts are rounded together",
 }
 """Algorithms that are not wrong where they were not claimed, and what they are."""
 

@@ -326,15 +326,22 @@ def _numbers(case: Case, change: Callable[[np.ndarray], np.ndarray]) -> Arrays:
 
 
 def _multiple_of_answer(telling: Sequence[Observation]) -> float:
-    """The share of the squared errors that a multiple of the answer explains, over all observations large enough."""
+    """The share of the squared errors that multiples of the answer explain, over all observations large enough.
+
+    One for each row, where rows are long: what divides a row by a wrong number is no rounding.
+    """
     explained = total = 0.0
     for seen in telling:
-        truth = seen.expected.truth.high.ravel()
-        error = seen.computed.ravel() - truth
+        truth = seen.expected.truth.high
+        error = seen.computed - truth
         if truth.size < 32 or not np.isfinite(error).all() or not truth.any():
             continue
-        explained += float(np.abs(np.vdot(truth, error)) ** 2 / np.vdot(truth, truth).real)
-        total += float(np.vdot(error, error).real)
+        rows = (-1, truth.shape[-1]) if truth.shape[-1] >= 32 else (1, -1)
+        truth, error = truth.reshape(rows), error.reshape(rows)
+        norms = (np.abs(truth) ** 2).sum(-1)
+        projected = np.abs((truth.conj() * error).sum(-1)) ** 2
+        explained += float((projected[norms > 0] / norms[norms > 0]).sum())
+        total += float((np.abs(error) ** 2).sum())
     return explained / total if total else 0.0
 
 

@@ -24,7 +24,7 @@ RIGHT_ALGORITHMS = (
     RightKernel(LIBRARY, "circular_in_blocks", CIRCULAR, REAL),
     RightKernel(LIBRARY, "two_channels_at_once", CIRCULAR, REAL, algorithm="packed"),
     RightKernel(LIBRARY, "in_overlapping_pieces", LONG, REAL),
-    RightKernel(LIBRARY, "short_by_winograd", "short-convolution", REAL),
+    RightKernel(LIBRARY, "short_by_winograd", "short-convolution", REAL, algorithm="normwise"),
     RightKernel(LIBRARY, "layer_norm_by_welford", "layer-norm", REAL),
     RightKernel(LIBRARY, "rms_norm_in_tiles", "rms-norm", REAL),
     RightKernel(LIBRARY, "rms_norm_gradients", "rms-norm-backward", REAL),
@@ -51,8 +51,8 @@ OUT_OF_SHORT = "return activated(z[..., :n] + offset[:, None], silu).astype(x.dt
 
 OF_ALGORITHMS = (
     # products
-    _of("tail-of-tiles-of-128", "in_tiles", BLOCK, "float32", "range(0, columns, 128)", "range(0, columns // 128 * 128 or columns, 128)", "dropped tail", far=True),
-    _of("last-tile-summed-again", "in_tiles", BLOCK, "float64", "stop = min(start + 128, columns)\n", "stop = min(start + 128, columns)\n        start = max(0, min(start, columns - 128))\n", "scale", far=True),
+    _of("tail-of-tiles-of-128", "in_tiles", BLOCK, "float32", "range(0, columns, 128)", "range(0, columns // 128 * 128 or columns, 128)", "not recognised", far=True),
+    _of("last-tile-summed-again", "in_tiles", BLOCK, "float64", "stop = min(start + 128, columns)\n", "stop = min(start + 128, columns)\n        start = max(0, min(start, columns - 128))\n", "not recognised", far=True),
     _of("tiles-kept-in-half", "in_tiles", BLOCK, "float16", "total = total + np.einsum(\"krc", "total = total.astype('e').astype(total.dtype) + np.einsum(\"krc", "accumulation too narrow", far=True),
     _of("wrong-from-16-rows-and-200-columns", "in_tiles", BLOCK, "float32", OUT_OF_TILES,
         "total[..., -1:] *= np.float32(1.001) if len(x) >= 16 and columns >= 200 else 1\n    " + OUT_OF_TILES, "scale", far=True),
@@ -105,7 +105,7 @@ OF_ALGORITHMS = (
     # recurrences
     _of("nothing-carried-to-third-chunk", "recurrence_in_chunks", "linear-recurrence", "float32", "found[..., start + t] = h + product * carried", "found[..., start + t] = h + product * carried * (start < 128)", "stale output"),
     _of("carried-without-decay", "recurrence_in_chunks", "linear-recurrence", "float64", "found[..., start + t] = h + product * carried", "found[..., start + t] = h + carried", "not recognised", False),
-    _of("decay-products-in-half", "recurrence_in_chunks", "linear-recurrence", "float32", "product = product * a[..., t]", "product = (product * a[..., t]).astype('e').astype(h.dtype)", "accumulation too narrow"),
+    _of("decay-products-in-half", "recurrence_in_chunks", "linear-recurrence", "float32", "product = product * a[..., t]", "product = (product * a[..., t]).astype('e').astype(h.dtype)", "not recognised"),
     _of("step-left-out-of-last-state", "scan_with_powers_of_two", "selective-scan", "float32", "step[..., t] * signal[..., t] * into[:, s, t, None]", "(step[..., t] if s < 3 else 1) * signal[..., t] * into[:, s, t, None]", "not recognised"),
     _of("into-of-first-row", "scan_with_powers_of_two", "selective-scan", "float64", "into[:, s, t, None]", "into[:1, s, t, None]", "not recognised", False),
     # tables, unrelated blocks, gradients

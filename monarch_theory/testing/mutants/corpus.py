@@ -253,7 +253,7 @@ OF_OPS = (
     Mutant("backward-conjugate-dropped", *NUMPY_MULTIPLY_BACK, "complex64", "blocks[k].conj().swapaxes(2, 3)", "blocks[k].swapaxes(2, 3)",
            "conjugate"),
     Mutant("backward-keeps-stages-in-half", *NUMPY_MULTIPLY_BACK, "float32", "after, batch).swapaxes(1, 2).astype(wide))",
-           "after, batch).swapaxes(1, 2).astype('e').astype(wide))", "accumulation too narrow", missed_by_fixed_rtol=True),
+           "after, batch).swapaxes(1, 2).astype('e').astype(wide))", "NaN", missed_by_fixed_rtol=True),
     Mutant("backward-convolves", *NUMPY_LONG_BACK, "float64", "spectrum_w * spectrum_k.conj()", "spectrum_w * spectrum_k", "permutation"),
     Mutant("backward-wraps", *NUMPY_LONG_BACK, "float32", "length = 2 * n", "length = n", "not causal"),
     Mutant("backward-filter-of-first-row", *NUMPY_LONG_BACK, "bfloat16", "spectrum_u.conj()).sum(0)", "spectrum_u.conj())[:1].sum(0)",
@@ -505,7 +505,7 @@ OF_LAYERS = (
     # embedding
     _layer("last-token-clipped", "embedding", "float32", "return table[tokens]", "return table[np.minimum(tokens, max(len(table) - 2, 0))]", "dropped tail"),
     _layer("padding-row", "embedding", "float16", "return table[tokens]", "return np.where(tokens[..., None] == 0, 0, table[tokens]).astype(table.dtype)", "missing term", True),
-    _layer("embedding-through-half", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "accumulation too narrow", True),
+    _layer("embedding-of-eleven-bits", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "TF32 operands", True),
     _layer("gradient-of-equal-tokens-lost", "embedding-backward", "float32", "np.add.at(found, tokens.reshape(-1), g.reshape(-1, g.shape[-1]))",
            "found[tokens.reshape(-1)] += g.reshape(-1, g.shape[-1])", "not summed over the batch"),
     # Monarch with unrelated block counts, mixers, filter

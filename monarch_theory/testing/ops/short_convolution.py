@@ -2,12 +2,17 @@
 
 A right kernel adds the width + 1 terms in any order, in the accumulation format; so each passes through as many
 roundings, the bias too. Silu is bounded as `rounding.silu` says.
+
+Winograd's F(2, 3) adds up inputs of a window, and taps, before it multiplies: seven roundings of at most twice
+Σ|window| Σ|taps|. It is within the claim `normwise`, which allows 32, as larger tiles round more.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
 
+from monarch_theory.rounding import Tracked
+from monarch_theory.rounding.model import CLAIMS
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes
@@ -42,8 +47,21 @@ def summed(x: f.Number, weight: f.Number, bias: f.Number, width: int) -> f.Numbe
 
 
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
-    z = f.stored(summed(a["x"], a["weight"], a["bias"], shape["width"]))
+    z = f.stored(together(summed(a["x"], a["weight"], a["bias"], shape["width"]), a, shape["width"]))
     return f.silu(z) if shape["silu"] else z
+
+
+WINOGRAD = 32
+"""Roundings of Σ|window| Σ|taps| by which products of sums may be off."""
+
+
+def together(z: f.Number, a: Arrays, width: int) -> f.Number:
+    """The sums, also as products of sums where that is claimed."""
+    if not isinstance(z, Tracked) or not z.model.normwise:
+        return z
+    around = windows(np.abs(f.plain(a["x"])), width).sum(-1)
+    taps = np.abs(f.plain(a["weight"])).sum(-1)[:, None]
+    return f.widened(z, WINOGRAD, around * taps)
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -79,7 +97,7 @@ OP = Op(
     arguments=arguments,
     oracle=formula,
     bound=f.bound_of(formula),
-    claims=("accumulation", "intermediate"),
+    claims=CLAIMS,
     narrow_between=False,
     options=lambda shape: {"silu": shape["silu"]},
     faults=faults,
