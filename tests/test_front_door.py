@@ -162,7 +162,10 @@ def test_ctrl_c_during_work_is_one_line(tmp_path):
     touch = f"pathlib.Path({str(started)!r}).touch()"
     body = f"import pathlib, time\n\ndef slow(x):\n    {touch}\n    time.sleep(0.5)\n    return x\n"
     (tmp_path / "model.py").write_text(body)
-    command = [sys.executable, "-m", "monarch_theory.command", "causal", "model.py:slow", "--n", "64"]
+    # a shell has what it runs in the background ignore Ctrl-C, and so the tests, if that is where they run
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from monarch_theory.command import main; main()"
+    command = [sys.executable, "-c", code, "causal", "model.py:slow", "--n", "64"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while not started.exists() and time.monotonic() < end:

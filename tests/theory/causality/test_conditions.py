@@ -229,3 +229,27 @@ def test_a_failure_says_where_it_is():
     assert where == "minimum degree at stage 1, digits (2, 0): found 3, expected 4"
     assert str(Failure("minimum degree", 0, (2, 0), 3, "4")).startswith("minimum degree at stage 0, digits (2, 0)")
     assert str(Failure("degree", -1, (5,), 6, "5")) == "degree at column 5: found 6, expected 5"
+
+
+def test_bounds_are_asked_up_to_where_they_are_said():
+    F = fourier((8,), PrimeField(17))
+    assert triangular_condition(F, F, F, n=1).holds
+    swapped = Monarch((F.factors[0][:, :, [1, 0, 2, 3, 4, 5, 6, 7]],), F.domain)  # q²_1 = 1
+    failures = triangular_condition(F, F, swapped).failures
+    assert [(f.hypothesis, f.stage) for f in failures] == [("M2: minimum degree of q_j", -1)]
+    for radices in ((2, 4), (4, 2)):
+        with pytest.raises(ValueError, match="expected order 2 with N = b²"):
+            paper_condition(fourier(radices, PrimeField(17)))
+    late = paper_condition(fourier((4, 4), PrimeField(97))).failures
+    assert late and not any("degree of r_j for j < N/2" in failure.hypothesis for failure in late)
+    stages = {f.hypothesis: f.stage for f in paper_condition(monomials((4, 4), {(0, (1, 1), 0): 1})).failures}
+    assert stages["minimum degree of r_j is ⌊j/√N⌋"] == 0
+
+
+def test_the_box_of_an_odd_radix_is_rounded_up():
+    matrix = monomials((3,), {(0, (1,), 2): 1})
+    assert product_order_condition(monomials((3,))).holds and product_order_condition(matrix, (1,)).holds
+    assert not product_order_condition(matrix).holds and not product_order_condition(matrix, (2,)).holds
+    for support in ((1, 1), (4,)):
+        with pytest.raises(ValueError, match="support: expected one bound for each radix"):
+            product_order_condition(matrix, support)
