@@ -232,7 +232,8 @@ def why(name: str, row: dict[str, Any]) -> str:
 
 def report(found: dict[str, Any], console: Console) -> None:
     """All that is proved in one line, everything else in a table."""
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in counted(found).items()))
+    asked_for = f"{len(found['rows'])} of {found['classes']} classes asked: "
+    console.print(asked_for + ", ".join(f"{count} {verdict}" for verdict, count in counted(found).items()))
     proved = [name for name, row in found["rows"].items() if row.get("evidence") == "proved"]
     console.print(f"\nproved causal at n = {found['n']}, for all inputs and all weights: {', '.join(proved)}\n")
     table = Table("class", "verdict", "pair", "evidence, or why there is none")
