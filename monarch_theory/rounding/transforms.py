@@ -132,7 +132,7 @@ def _table_error(model: ErrorModel) -> float:
 def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
     """G with |ŷ_i − y_i| ≤ G ‖x‖₁ for a DFT in stages of the given radices.
 
-    Theorem: `proofs/rounding`, for real scalars and without underflow.
+    Theorem: `proofs/rounding`, `rounding_bound`, for real scalars.
 
     Every output is Σ_j x_j times p DFT entries and p − 1 twiddles, all of modulus one and each from a table; stage k
     sums b_k terms and stores its result. The roundings along any path multiply up to 1 + G.
