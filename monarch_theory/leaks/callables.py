@@ -37,7 +37,7 @@ __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal
 
 LONG_RESTART = 3.0
 LONGEST = 300.0
-SPARE = 3.0
+SPARE, LEAST_SPARE = 3.0, 0.5
 LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
@@ -461,7 +461,7 @@ def check_model(
         blind = blind_outputs(observe, inputs, notes)
         while True:
             left = longest if budget is None else max(budget - (time.monotonic() - started), budget / 4)
-            spare = SPARE if budget is None else left / 4
+            spare = SPARE if budget is None else max(left / 4, LEAST_SPARE)
             assert observe.layout is not None
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
@@ -625,6 +625,19 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
                 f"{contract.yes if plain else 'kept'} at {tested} of {total} cuts, not all: {reason}, --accept-partial "
                 "takes this for an answer"
             )
+    kinds, everywhere = len(inputs.kinds) + len(inputs.further_kinds), len(search.everywhere)
+    if tested == total and everywhere < kinds:
+        search.notes.append(
+            f"of {kinds} kinds of values {everywhere} {'was' if everywhere == 1 else 'were'} tried at every cut, the "
+            "others at a few; a larger --budget tries more"
+        )
+    if search.hurried and not accept_partial and outcome is None:
+        verdict, outcome = UNDECIDED, "partial"
+        reason = (
+            f"{contract.yes if plain else 'kept'} where it was asked, but the time was up before other kinds of future "
+            f"had been tried at all cuts, as they are where nothing else runs: {reason}; a larger --budget tries them, "
+            "--accept-partial takes this for an answer"
+        )
     if constant:
         reason = f"constant: the output never changed with the input; {reason}"
     return with_counts(Report(verdict, evidence, reason, outcome), search, model)

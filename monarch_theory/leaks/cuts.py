@@ -119,12 +119,16 @@ class Search:
     Args:
         observe: from an input, and a seed `redraw` to redraw rounding with, to outputs.
         facts: from an input to what is seen of the arithmetic of a run on it.
-        limit: seconds for the round over all cuts; `extra` for more rounds with other kinds of values.
+        limit: seconds for the round over all cuts, and for those with other kinds of values.
+        extra: seconds of the model's own time, every call as quick as the quickest was, for those with other kinds:
+            how far they go does not depend on what else the machine does.
         contract: what each output may depend on; its cuts are tested.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
 
     shown: two inputs for each pair found, which show it.
+    everywhere: kinds of values that were tried at all cuts.
+    hurried: `limit` was over before `extra` was.
     """
 
     observe: Observe
@@ -147,6 +151,9 @@ class Search:
     shown: dict[tuple[int, int | None], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     size: np.ndarray | None = None
     grows: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
+    quickest: float = np.inf
+    everywhere: list[str] = field(default_factory=list)
+    hurried: bool = False
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
@@ -178,10 +185,9 @@ class Search:
                     break
         if self.thorough:
             self._round(self.inputs.futures(kinds[0]), rest, self._spent() + self.limit, usual)
-            for kind in (*kinds[1:], *self.inputs.further_kinds):
-                if len(self.tested) == len(order):
-                    cuts = rest if kind in kinds else order
-                    self._round(self.inputs.futures(kind), cuts, self.extra, usual, go_on=self._has_time)
+            if len(self.tested) == len(order):
+                self.everywhere.append(kinds[0])
+                self._further(order, rest, usual)
         if self.doubt and not self.found:
             raise self.doubt
         if not self.found and self.coarse > COARSEST_FLOOR:
@@ -208,9 +214,26 @@ class Search:
     def _spent(self) -> float:
         return time.monotonic() - self.started
 
-    def _has_time(self) -> bool:
-        """For more than is needed: what is cheap in time, or few runs beside those needed."""
-        return self._spent() < self.extra or self.runs < RUNS_PER_CUT * self.inputs.n
+    def _further(self, order: list[Cut], rest: list[Cut], usual: np.ndarray | None) -> None:
+        """The other kinds of values, at all cuts, as long as that is cheap."""
+        end = self._spent() + self.limit
+
+        def cheap() -> bool:
+            if self.runs < RUNS_PER_CUT * self.inputs.n:
+                return True
+            if self.runs * self.quickest > self.extra:
+                return False
+            self.hurried = self.hurried or self._spent() > end
+            return not self.hurried
+
+        for kind in (*self.inputs.kinds[1:], *self.inputs.further_kinds):
+            if not cheap():
+                return
+            self._round(
+                self.inputs.futures(kind), rest if kind in self.inputs.kinds else order, 0.0, usual, go_on=cheap
+            )
+            if cheap():
+                self.everywhere.append(kind)
 
     @property
     def _open(self) -> np.ndarray:
@@ -311,8 +334,10 @@ class Search:
     def _observed(self, x: np.ndarray, kind: str) -> Outputs | None:
         """The outputs, or None where the model raises: then nothing is called causal."""
         self.runs += 1
+        start = time.monotonic()
         try:
             y = self.observe(x)
+            self.quickest = min(self.quickest, time.monotonic() - start)
         except (UndecidedError, MemoryError):
             raise
         except Exception as error:

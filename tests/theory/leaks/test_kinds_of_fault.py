@@ -259,6 +259,34 @@ def test_runs_per_cut_when_nothing_leaks():
     assert report.verdict == "causal" and report.forwards <= 1.5 * 1024
 
 
+def test_a_busy_machine_makes_no_verdict():
+    calls = []
+
+    def rarely_quick(x):
+        calls.append(x)
+        time.sleep(0.02 * (len(calls) > 20))
+        return np.cumsum(x)
+
+    report = check_callable(rarely_quick, 24, budget=0.6)
+    assert (report.verdict, report.outcome) == ("undecided", "partial"), report.reason
+    assert "the time was up before" in report.reason
+    calls.clear()
+    report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
+    assert report.verdict == "causal"
+    assert any(note.startswith("of 19 kinds of values") for note in report.notes)
+
+
+def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
+    def rare(x):
+        y = np.cumsum(x)
+        y[23] += 1e-3 * (np.abs(x[24]) > 20) * np.modf(1e5 * x[24])[0]
+        return y
+
+    report = check_callable(rare, 64, budget=0.05)
+    assert report.verdict != "causal"
+    assert check_callable(rare, 64).verdict == "not causal"
+
+
 def test_assert_causal():
     assert_causal(np.cumsum, N)
     with pytest.raises(AssertionError, match="not causal: output 0 changes by"):
