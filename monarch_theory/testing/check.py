@@ -17,7 +17,14 @@ from monarch_theory.rounding import ErrorModel
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.confinement import STARTING, Confinement
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
-from monarch_theory.testing.allowances import allowed_otherwise, as_flushed, has_subnormals, why_undecided
+from monarch_theory.testing.allowances import (
+    allowed_otherwise,
+    as_flushed,
+    has_subnormals,
+    right_on_simple,
+    simple_cases,
+    why_undecided,
+)
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
@@ -362,7 +369,10 @@ def check(
                     declined.append(seen)
                     continue
                 other_algorithm = allowed_otherwise(seen, model)
-                if other_algorithm is not None:
+                if other_algorithm is not None and all(
+                    right_on_simple(observe(kernel, simple, model), model, other_algorithm)
+                    for simple in simple_cases(case)
+                ):
                     # a case further on may still be wrong whatever is claimed
                     otherwise.setdefault(other_algorithm, []).append(seen)
                     continue

@@ -53,6 +53,25 @@ def noise_for_subnormals(x, blocks):
 """
 
 
+WIDE = """
+import numpy as np
+
+def shifted(x):
+    return np.fft.fft(x).astype(x.dtype) + np.complex64(x.shape[1] == 8192)
+
+def scaled(x):
+    return np.fft.fft(x).astype(x.dtype) * np.complex64(1 + 1e-3 * (x.shape[1] == 8192))
+"""
+
+
+@pytest.mark.parametrize("name", ["shifted", "scaled"])
+def test_a_fault_within_the_wide_bound_of_another_algorithm_is_wrong(tmp_path, name):
+    path = tmp_path / "wide.py"
+    path.write_text(WIDE)
+    report = check(path, name, "fft", "complex64", cases_wanted=4, shape={"batch": 1, "size": 8192}, explained=False)
+    assert report.verdict is Verdict.WRONG, report.message
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("kernels") / "kernels.py"
