@@ -31,7 +31,7 @@ def shell(command: str, status: int = 0, until: str = "") -> None:
 def folded(line: str) -> str:
     """A sentence too long for the page goes on below, indented; what is drawn or set in columns stays as it is."""
     start = len(line) - len(line.lstrip())
-    columns = re.search(r"\S {3,}\S.* {3,}\S", line)
-    if len(line) <= WIDTH or start > WIDTH // 2 or columns or any("\u2500" <= character <= "\u259f" for character in line):
+    columns = start > WIDTH // 2 or re.search(r"\S {3,}\S.* {3,}\S", line)
+    if len(line) <= WIDTH or columns or any("\u2500" <= character <= "\u259f" for character in line):
         return line
     return "\n".join(wrap(line, WIDTH, initial_indent=" " * start, subsequent_indent=" " * (start + 4)))
