@@ -1,5 +1,6 @@
 """What the tests share can be imported by name; a busy machine is no fault of what is tested on it; torch at hand."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from zygote import Zygote
 
 from monarch_theory.sandbox.process import Sandbox
+
+for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(forced, None)  # which some machines set for all they run, and which make a file look like a terminal
 
 BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=40, **BUSY)

@@ -174,7 +174,7 @@ def test_vocabulary_is_named(folder):
 def test_torch(folder, target, options, verdict, outcome):
     pytest.importorskip("torch")
     proof = [] if verdict == "causal" else ["--no-proof"]  # a proof cannot change a no
-    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "16", "--budget", "2")
+    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "16", "--budget", "8")
     assert (report["verdict"], report["outcome"]) == (verdict, outcome), report
 
 

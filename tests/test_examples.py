@@ -57,7 +57,7 @@ def test_claim(target, options, verdict):
 def test_torch_claim(target, options, verdict):
     pytest.importorskip("torch")
     proof = "" if verdict == "causal" else "--no-proof"  # a proof cannot change a no
-    report, status = ask(target, f"{options} --n 32 --budget 2 {proof}")
+    report, status = ask(target, f"{options} --n 32 --budget 8 {proof}")
     assert (report["verdict"], status) == (verdict, ["causal", "not causal", "undecided"].index(verdict)), report
     if target.endswith(":training"):
         assert report["outcome"] == "training mode" and ".eval()" in report["reason"]

@@ -38,6 +38,8 @@ __all__ = ["Found", "Search", "spread_order"]
 PREVIEW = 6
 LEAST = 2
 RUNS_PER_CUT = 1.4
+PATIENCE = 20.0
+"""How many times longer than by its quickest calls a model may take before its time is up."""
 COARSEST_FLOOR = 0.01
 MOST_DOUBTS = 3
 FOREIGN = 4.0
@@ -128,7 +130,7 @@ class Search:
 
     shown: two inputs for each pair found, which show it.
     everywhere: kinds of values that were tried at all cuts.
-    hurried: `limit` was over before `extra` was.
+    hurried: the clock was over, `PATIENCE` times `extra` or `limit`, before `extra` was.
     """
 
     observe: Observe
@@ -216,7 +218,7 @@ class Search:
 
     def _further(self, order: list[Cut], rest: list[Cut], usual: np.ndarray | None) -> None:
         """The other kinds of values, at all cuts, as long as that is cheap."""
-        end = self._spent() + self.limit
+        end = self._spent() + max(self.limit, PATIENCE * self.extra)
 
         def cheap() -> bool:
             if self.runs < RUNS_PER_CUT * self.inputs.n:

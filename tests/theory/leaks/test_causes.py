@@ -92,7 +92,7 @@ def small_and_bounded(leak):
 
 
 def asked(mix, **options):
-    return check_callable(Model(mix).eval(), N, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=2.0, **options)
+    return check_callable(Model(mix).eval(), N, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=8.0, **options)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ class Island(torch.nn.Module):
 def test_the_same_of_a_file(tmp_path, leak, verdict):
     file = tmp_path / "island.py"
     file.write_text(FILE)
-    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY, "init": f'{{"leak": {leak}}}', "budget": 4.0}
+    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY, "init": f'{{"leak": {leak}}}', "budget": 8.0}
     report = check_file(file, "Island", N, **options)
     assert report.verdict == verdict, report
 
@@ -155,7 +155,7 @@ class Strict(torch.nn.Module):
 def test_a_module_in_single_precision_is_held_in_double_while_it_is_asked(leak, verdict):
     module = Strict(leak).eval()
     before = module.layer.weight.detach().clone()
-    report = check_callable(module, N, shape=f"1,n,{WIDTH}", budget=2.0)
+    report = check_callable(module, N, shape=f"1,n,{WIDTH}", budget=8.0)
     assert report.verdict == verdict, report
     assert module.layer.weight.dtype == torch.float32 and torch.equal(module.layer.weight, before)
 

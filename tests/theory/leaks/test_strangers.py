@@ -13,19 +13,19 @@ VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
 @pytest.mark.parametrize(("name", "causal", "function"), ON_TENSORS, ids=[row[0] for row in ON_TENSORS])
 def test_models_of_floats(name, causal, function):
-    report = check_callable(Mapped(function).eval(), N + 1, budget=1.0, **FLOATS)
+    report = check_callable(Mapped(function).eval(), N + 1, budget=6.0, **FLOATS)
     assert report.verdict == VERDICT[causal], report
 
 
 @pytest.mark.parametrize(("name", "causal", "function"), ON_TOKENS, ids=[row[0] for row in ON_TOKENS])
 def test_models_of_tokens(name, causal, function):
-    report = check_callable(Mapped(function).eval(), N, budget=1.0, **TOKENS)
+    report = check_callable(Mapped(function).eval(), N, budget=6.0, **TOKENS)
     assert report.verdict == VERDICT[causal], report
 
 
 @pytest.mark.parametrize(("name", "causal", "function", "options"), ON_ARRAYS, ids=[row[0] for row in ON_ARRAYS])
 def test_functions_of_arrays(name, causal, function, options):
-    report = check_callable(function, N, budget=1.0, **options)
+    report = check_callable(function, N, budget=6.0, **options)
     assert report.verdict == VERDICT[causal], report
 
 
@@ -42,6 +42,6 @@ def test_functions_of_arrays(name, causal, function, options):
 )
 def test_models_that_keep_state(module, verdict):
     """Each call is the first of a copy; the module itself is left as it is."""
-    report = check_callable(module.eval(), N, budget=1.0, **FLOATS)
+    report = check_callable(module.eval(), N, budget=6.0, **FLOATS)
     assert report.verdict == verdict, report
     assert getattr(module, "keys", None) is None and not getattr(module, "calls", 0) and not getattr(module, "kept", {})
