@@ -297,8 +297,9 @@ def report(found: dict[str, Any], console: Console) -> None:
 
 def draw(found: dict[str, Any]) -> Figure:
     """Shares of wrong ones that passed and of right ones that were blamed."""
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.subplots()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3), layout="constrained")
     names = [who for who in (OURS, *PEERS) if who not in found["absent"]]
     rows = {
         "wrong ones passed": [counts(found, who, "mutant", "passed") for who in names],
