@@ -277,9 +277,14 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
     names = tuple(FAMILIES)
     plan = []
+    told: set[tuple[str, Any]] = set()
     for i, shape in enumerate(_planned(op, count, restrictions)):
-        families = TELLING if entries(op, shape) > AGAIN else names
-        plan.append((shape, families[i % len(families)], TURNS[i % len(TURNS)], (seed, i)))
+        family = names[i % len(names)]
+        # a size that no case has yet is not met with values that hide what is wrong there
+        if entries(op, shape) > AGAIN or (family in BLIND and not told.issuperset(shape.items())):
+            family = TELLING[i % len(TELLING)]
+        told |= set() if family in BLIND else shape.items()
+        plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     for shape, family, layout, own_seed in sorted(plan, key=lambda p: entries(op, p[0])):
         yield make_case(op, dtype, shape, family, layout, own_seed)
 
@@ -326,6 +331,9 @@ AGAIN = 1 << 12
 
 TELLING = ("normal", "integers", "graded")
 """Families that show a wrong value anywhere."""
+
+BLIND = ("zeros", "impulse", "large")
+"""Families whose answers are mostly zero, or whose bounds have room for much: there a wrong value may not show."""
 
 
 def _spread(shapes: list[Shape], count: int) -> list[Shape]:
