@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -276,7 +277,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
     names = tuple(FAMILIES)
-    plan = []
+    plan: list[Planned] = []
     told: set[tuple[str, Any]] = set()
     for i, shape in enumerate(_planned(op, count, restrictions)):
         family = names[i % len(names)]
@@ -285,8 +286,25 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
             family = TELLING[i % len(TELLING)]
         told |= set() if family in BLIND else shape.items()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
+    _lend(op, plan)
     for shape, family, layout, own_seed in sorted(plan, key=lambda p: entries(op, p[0])):
         yield make_case(op, dtype, shape, family, layout, own_seed)
+
+
+Planned = tuple[Shape, str, str, tuple[int, ...]]
+
+
+def _lend(op: Op, plan: list[Planned]) -> None:
+    """Give each blind family that has no case one whose sizes all come again with values that tell."""
+    seen = Counter(size for shape, family, *_ in plan if family not in BLIND for size in shape.items())
+    for family in BLIND:
+        if any(own == family for _, own, *_ in plan):
+            continue
+        for k, (shape, own, layout, seed) in enumerate(plan):
+            if own in TELLING and entries(op, shape) <= AGAIN and all(seen[size] > 1 for size in shape.items()):
+                plan[k] = (shape, family, layout, seed)
+                seen.subtract(shape.items())
+                break
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
