@@ -149,6 +149,6 @@ def test_where_walls_are_missing_nothing_is_right(honest, monkeypatch):
 def test_state_has_a_name_and_a_script_that_was_run(tmp_path, name):
     path = tmp_path / "kernel.py"
     path.write_text(next(one.source for one in EXPLOITS if one.name == name))
-    report = check(path, "kernel", "block-diagonal-multiply", cases_wanted=12, untrusted=True)
+    report = check(path, "kernel", "block-diagonal-multiply", cases_wanted=12, untrusted=True, seed=1)
     expected = ("stale output" if name == "hands_out_one_buffer" else "state kept between calls", True)
     assert report.exit_code == 1 and (report.failure.cause.name, report.failure.reproduced) == expected
