@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import torch
 
+from benchmarks.bert_throughput import config_of
 from monarch_gpu.bert import BertForMaskedLM
-from monarch_gpu.configs import BertConfig
 from monarch_gpu.ops import torch as torch_ops
 from monarch_theory.digits import balanced_radices
 
@@ -101,21 +100,16 @@ TABLES: dict[str, Callable[[str, int, int, torch.dtype], Candidates]] = {
 }
 
 
-def bert_config(model: str, n: int, layers: int, width: int) -> BertConfig:
-    """BERT-base or M2-BERT of its widths, with positions up to n."""
-    config = BertConfig(
-        max_position_embeddings=n, num_hidden_layers=layers, hidden_size=width, intermediate_size=4 * width,
-        num_attention_heads=width // 64,
-    )  # fmt: skip
-    return replace(config, architecture="transformer") if model == "BERT, SDPA" else replace(config, transform="fft")
+MODELS = {"BERT, SDPA": "bert", "M2-BERT, torch.fft": "m2-bert fft"}
+"""The models of a table, as `bert_throughput` names them."""
 
 
 def bert_row(device: str, n: int, tokens: int, layers: int, width: int, training: bool, seconds: float) -> Row:
     """Milliseconds of a call on about `tokens` tokens under bf16 autocast, and the peak of the device's memory."""
     row: Row = {"n": n, "mode": "training" if training else "forward"}
-    for name in ("BERT, SDPA", "M2-BERT, torch.fft"):
+    for name, model in MODELS.items():
         torch.manual_seed(0)
-        network = BertForMaskedLM(bert_config(name, n, layers, width)).bert.to(device).train(training)
+        network = BertForMaskedLM(config_of(model, n, layers, width)).bert.to(device).train(training)
         ids = torch.randint(1000, (max(1, tokens // n), n), device=device)
 
         def call(network: torch.nn.Module = network, ids: torch.Tensor = ids) -> None:

@@ -209,15 +209,6 @@ function showWhole() {
   draw(canvas, n, n, at, read, find("whole-cell"));
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function shape(name, attributes, text) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 /* Every position of every node a dot; the way from input j to output i in full. */
 function showPaths(i, j) {
   const { n, whole, seen, leaks } = shown;

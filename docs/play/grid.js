@@ -1,4 +1,4 @@
-/* Matrices as cells on a canvas, which the arrow keys and the pointer read out. */
+/* Matrices as cells on a canvas, which the arrow keys and the pointer read out, and shapes of a drawing. */
 "use strict";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -54,4 +54,13 @@ function draw(canvas, rows, columns, at, read, output, press = null) {
   };
   canvas.onfocus = () => move(...canvas.cursor);
   canvas.onblur = () => draw(canvas, rows, columns, at, read, output, press);
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function shape(name, attributes, text) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
 }

@@ -157,15 +157,6 @@ function showMask() {
   draw(canvas, n, n, at, read, find("mask-cell"));
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function shape(name, attributes, text) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function showStaircase() {
   const { N, n, b, p, degrees } = shown;
   const svg = find("staircase");
