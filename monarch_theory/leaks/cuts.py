@@ -231,10 +231,8 @@ class Search:
         for kind in (*self.inputs.kinds[1:], *self.inputs.further_kinds):
             if not cheap():
                 return
-            self._round(
-                self.inputs.futures(kind), rest if kind in self.inputs.kinds else order, 0.0, usual, go_on=cheap
-            )
-            if cheap():
+            cuts = rest if kind in self.inputs.kinds else order
+            if self._round(self.inputs.futures(kind), cuts, 0.0, usual, go_on=cheap) is not None and cheap():
                 self.everywhere.append(kind)
 
     @property
