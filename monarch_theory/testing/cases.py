@@ -166,14 +166,18 @@ def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the top of the range: data between 2^24 and its middle for wide formats, or in one case of three as large as
-    leaves room for sums; a right kernel may overflow there."""
+    """Data far above one, in one of three ways: below 2^24, where exponentials overflow and bounds still tell; from there
+    to the middle of the range, whose squares are large; as large as leaves room for sums, where a right kernel may
+    overflow."""
     arrays, data = normal(rng, sizes, target), next(iter(sizes))
     middle = min(target.exponent_max // 2 - 1, MOST_EXPONENT)
-    exponent = int(rng.integers(min(middle, 24), middle, endpoint=True))
     longest = max((max(shape, default=1) for shape in sizes.values()), default=1)
     top = target.exponent_max - 12 - 3 * longest.bit_length()
-    if middle < top < MOST_EXPONENT and rng.integers(3) == 0:
+    edge, way = min(middle, 24), rng.integers(3)
+    exponent = int(
+        rng.integers(min(middle, 7), edge, endpoint=True) if way else rng.integers(edge, middle, endpoint=True)
+    )
+    if way == 2 and middle < top < MOST_EXPONENT:
         exponent = top
     return arrays | {data: arrays[data] * 2.0**exponent}
 
@@ -272,7 +276,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     >>> from monarch_theory.testing.ops import op_named
     >>> first = next(cases(op_named("block-diagonal-multiply"), "float32", count=20))
     >>> first.describe()
-    'batch 1, blocks 2, rows 2, columns 2; normal values, x contiguous, blocks expanded, float32'
+    'batch 1, blocks 2, rows 2, columns 2; impulse values, x contiguous, blocks expanded, float32'
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
@@ -286,7 +290,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
             family = TELLING[i % len(TELLING)]
         told |= set() if family in BLIND else shape.items()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
-    _lend(op, plan)
+    _lend(op, plan, seed)
     for shape, family, layout, own_seed in sorted(plan, key=lambda p: entries(op, p[0])):
         yield make_case(op, dtype, shape, family, layout, own_seed)
 
@@ -294,17 +298,24 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
 Planned = tuple[Shape, str, str, tuple[int, ...]]
 
 
-def _lend(op: Op, plan: list[Planned]) -> None:
-    """Give each blind family that has no case one whose sizes all come again with values that tell."""
+LENT = 40
+"""Of so many cases, at least one of every blind family."""
+
+
+def _lend(op: Op, plan: list[Planned], seed: int) -> None:
+    """Give each blind family its share of the cases: those whose sizes all come again with values that tell."""
     seen = Counter(size for shape, family, *_ in plan if family not in BLIND for size in shape.items())
+    order = np.random.default_rng(seed).permutation(len(plan)).tolist()
     for family in BLIND:
-        if any(own == family for _, own, *_ in plan):
-            continue
-        for k, (shape, own, layout, seed) in enumerate(plan):
-            if own in TELLING and entries(op, shape) <= AGAIN and all(seen[size] > 1 for size in shape.items()):
-                plan[k] = (shape, family, layout, seed)
-                seen.subtract(shape.items())
+        wanting = -(-len(plan) // LENT) - sum(own == family for _, own, *_ in plan)
+        for k in order:
+            shape, own, *rest = plan[k]
+            if wanting <= 0:
                 break
+            if own in TELLING and entries(op, shape) <= AGAIN and all(seen[size] > 1 for size in shape.items()):
+                plan[k] = (shape, family, *rest)
+                seen.subtract(shape.items())
+                wanting -= 1
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:

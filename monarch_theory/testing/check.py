@@ -379,7 +379,7 @@ def check(
                 progress.add(seen)
                 if seen.judgement.failed:
                     failure = why(seen)
-                    return shown(seen.judgement.verdict, failure)
+                    return shown(failure.smallest.judgement.verdict, failure)
             on_case(len(plan), len(plan))
             unexpected = [s for s in declined if not may_decline(s) or not progress.coverage.cases]
             if unexpected:
@@ -490,6 +490,9 @@ def explain(
     if cause.name != "stale output" and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or cause
+        if changing.judgement.verdict is Verdict.UNSTABLE and cause.name != STATE:
+            # wrong twice in a row by chance: the same call came out otherwise again
+            final = replace(final, judgement=replace(final.judgement, verdict=Verdict.UNSTABLE))
     return Failure(final.judgement.message, cause, seen, final)
 
 

@@ -479,7 +479,7 @@ OF_LAYERS = (
            "accumulation too narrow", True, "torch_layers", "attention_in_tiles"),
     _layer("last-tile-of-keys-skipped", "attention", "float64", "range(0, k.shape[1], 4)", "range(0, k.shape[1] // 4 * 4 or 1, 4)",
            "not recognised", True, "torch_layers", "attention_in_tiles"),
-    _layer("no-maximum-subtracted", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores)", "NaN"),
+    _layer("no-maximum-subtracted", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores)", "NaN", True),
     _layer("attention-gradient-without-sum", "attention-backward", "float32", "p * (dp - (p * dp).sum(-1, keepdims=True))", "p * dp", "missing term"),
     _layer("attention-gradient-not-scaled", "attention-backward", "float64", "keepdims=True)) * g.dtype.type(scale)", "keepdims=True))", "scale"),
     # recurrences

@@ -1,5 +1,7 @@
 """Every verdict, from runs made up to deserve it; no process is started."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,22 @@ def test_ulps_count_units_of_the_result():
     step = np.nextafter(RIGHT, np.float32(np.inf))
     found = ulps(step, EXPECTED, "float32")
     assert found.shape == (8,) and (np.abs(found) <= 1.5).all() and (found > 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_family_has_its_share_of_cases(name):
+    op = op_named(name)
+    found = Counter(c.family for c in cases(op, op.dtypes()[0], seed=9))
+    assert min(found[family] for family in FAMILIES) >= 5, found
+
+
+def test_large_values_are_some_moderate_and_some_huge():
+    op = op_named("attention")
+    tops = [
+        np.abs(c.arrays["q"]).max() for c in cases(op, "float32", seed=2) if c.family == "large" and c.arrays["q"].size
+    ]
+    # products of hundreds, whose exponentials overflow, and data whose squares nearly do
+    assert min(tops) < 2.0**24 < max(tops)
 
 
 @pytest.mark.parametrize("name", NAMES)
