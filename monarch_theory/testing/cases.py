@@ -166,9 +166,9 @@ def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Data far above one, in one of three ways: below 2^24, where exponentials overflow and bounds still tell; from there
-    to the middle of the range, whose squares are large; as large as leaves room for sums, where a right kernel may
-    overflow."""
+    """Data far above one, in one of three ways: below 2^24, where exponentials overflow and bounds still tell; from
+    there to the middle of the range, whose squares are large; as large as leaves room for sums, where a right kernel
+    may overflow."""
     arrays, data = normal(rng, sizes, target), next(iter(sizes))
     middle = min(target.exponent_max // 2 - 1, MOST_EXPONENT)
     longest = max((max(shape, default=1) for shape in sizes.values()), default=1)
