@@ -1,6 +1,7 @@
 """How fast is M2-BERT beside BERT, at which length does it begin to win, and how much memory does each take?
 
     python benchmarks/bert_throughput.py [--lengths 512,1024,4096] [--layers 12] [--mode both] [--png P.png] [--json]
+        [--keep FILE]
 
 Tokens per second of a forward and of a training step (forward and backward), batch chosen so that every call sees about
 `--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT; BERT's attention is torch's
@@ -8,7 +9,8 @@ Tokens per second of a forward and of a training step (forward and backward), ba
 follow each other. Denormal numbers are flushed to zero for every model: gelu of a very negative gate is one, and a
 processor multiplies them many times slower. The best of `--repeats` calls counts. Beside them: the ratio of operation
 counts, what this machine gives a plain matrix product and a copy, and how many processes wanted a processor at each
-cell (the system's load of the last minute): above the number of threads, something else ran.
+cell (the system's load of the last minute): above the number of threads, something else ran. With `--keep`, every cell
+is written down when it is measured, and a second run with the same options goes on where the first stopped.
 """
 
 import json
@@ -115,6 +117,7 @@ def main(
     threads: int = 2,
     cpu_time: bool = typer.Option(False, "--cpu-time", help="Count processor seconds; wants --threads 1."),
     png: Path | None = None,
+    keep: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
     one: str = typer.Option("", hidden=True),
 ) -> None:
@@ -128,17 +131,24 @@ def main(
     cells = [(how, n, model) for how in modes for n in sizes for model in chosen]
     options = ["--layers", layers, "--width", width, "--tokens", tokens, "--repeats", repeats, "--threads", threads]
     options += ["--cpu-time"] if cpu_time else []
-    rows = []
+    allocator = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
+    setting = {"layers": layers, "width": width, "threads": threads, "cpu time": cpu_time, "allocator": allocator}
+    of_calls = {"tokens": tokens, "repeats": repeats}
+    known, rows = kept(keep, setting | of_calls), []
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("measuring", total=len(cells))
         for how, n, model in cells:
+            bar.advance(task)
+            if (how, n, model) in known:
+                rows.append(known[how, n, model])
+                continue
             command = [sys.executable, __file__, "--one", f"{model},{n},{how}", *map(str, options)]
             run = subprocess.run(command, capture_output=True, text=True)
             result = json.loads(run.stdout) if run.returncode == 0 else {"failed": run.returncode}
             rows.append({"mode": how, "n": n, "model": model, **result})
-            bar.advance(task)
-    allocator = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
-    setting = {"layers": layers, "width": width, "threads": threads, "cpu time": cpu_time, "allocator": allocator}
+            if keep and run.returncode == 0:
+                with keep.open("a") as file:
+                    print(json.dumps({"setting": setting | of_calls, "row": rows[-1]}), file=file)
     found = {**setting, "machine": machine(threads), "rows": rows}
     if png:
         draw(found).savefig(png, dpi=130)
@@ -146,6 +156,15 @@ def main(
         print(json.dumps(found))
     else:
         report(found, Console())
+
+
+def kept(file: Path | None, setting: dict) -> dict[tuple[str, int, str], dict]:
+    """Cells that an earlier run with this setting measured, by mode, length and model."""
+    if file is None or not file.exists():
+        return {}
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = [line["row"] for line in lines if line["setting"] == setting]
+    return {(row["mode"], row["n"], row["model"]): row for row in rows}
 
 
 def column(rows: list[dict], how: str, model: str, sizes: list[int], key: str) -> list[float]:
