@@ -22,8 +22,9 @@ def pages() -> list[Path]:
 
 def read_by_people() -> list[Path]:
     """Pages, statements with their checks, docstrings and messages."""
-    code = [*(ROOT / "monarch_theory").rglob("*.py"), *(ROOT / "monarch_gpu").rglob("*.py"), *ROOT.glob("proofs/*/check.py")]
-    return [*pages(), *ROOT.glob("proofs/*/statement.md"), *code, ROOT / "README.md", ROOT / "paper" / "paper.md"]
+    code = [file for package in ("monarch_theory", "monarch_gpu") for file in (ROOT / package).rglob("*.py")]
+    proofs = [*ROOT.glob("proofs/*/statement.md"), *ROOT.glob("proofs/*/check.py")]
+    return [*pages(), *proofs, *code, ROOT / "README.md", ROOT / "paper" / "paper.md"]
 
 
 def test_digits_have_one_name():
@@ -70,16 +71,20 @@ WITHOUT = {"published-model": "it states no theorem: it is about what names and 
 """Lessons without a theorem in a box, each with its reason."""
 
 
+def boxes(text: str) -> set[str]:
+    """The theorems that a page quotes in boxes."""
+    return set(re.findall(r"^:{3,}\{theorem\} (\w+) ", text, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.stem)
 def test_theorems_stand_in_boxes(page):
     """The box of a lesson leads to the statement, the proof and Coq; what a lesson links to is boxed in some lesson."""
     text = page.read_text(encoding="utf-8")
-    boxed = set(re.findall(r"^:{3,}\{theorem\} (\w+) ", text, flags=re.MULTILINE))
+    boxed = boxes(text)
     assert bool(boxed) != (page.stem in WITHOUT)
     assert all((ROOT / "proofs" / name / "statement.md").exists() for name in boxed)
     linked = set(re.findall(r"reference/proofs/(\w+)\.md", text)) - {"index"}
-    everywhere = {name for other in LESSONS for name in re.findall(r"\{theorem\} (\w+) ", other.read_text(encoding="utf-8"))}
-    assert linked <= everywhere
+    assert linked <= {name for other in LESSONS for name in boxes(other.read_text(encoding="utf-8"))}
 
 
 def test_each_lesson_leads_to_symbols_and_glossary():
