@@ -97,3 +97,17 @@ def test_every_symbol_has_a_meaning_and_both_papers_have_a_column():
     rows = re.findall(r"^\| (\S.*?) \| (.*?) \|", text, flags=re.MULTILINE)
     assert len(rows) > 30 and all(meaning.strip() for _, meaning in rows)
     assert "| Fu et al. | Dao et al. |" in text
+
+
+def test_the_table_of_theorems_leads_to_the_lessons_that_quote_them():
+    numbered = re.findall(r"^([a-z0-9-]+)$", (ROOT / "docs" / "lessons" / "index.md").read_text(), flags=re.MULTILINE)
+    rows = re.findall(
+        r"^\| .* \| ([^|]*) \| \[(\w+)\]\(proofs/\w+\.md\) \|$",
+        (ROOT / "docs" / "reference" / "theorems.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    assert {name for _, name in rows} == {statement.parent.name for statement in ROOT.glob("proofs/*/statement.md")}
+    for page, name in rows:
+        led = re.findall(r"\[lesson (\d+)\]\(\.\./lessons/([\w-]+)\.md\)", page)
+        assert all(numbered[int(number) - 1] == lesson for number, lesson in led), page
+        assert {path.stem for path in LESSONS if name in boxes(path.read_text(encoding="utf-8"))} <= {x for _, x in led}
