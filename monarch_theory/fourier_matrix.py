@@ -31,7 +31,7 @@ def fourier(radices: Sequence[int], domain: Domain = COMPLEX128) -> Monarch:
     Theorem: `proofs/dft_is_monarch`.
 
     Stage k carries the twiddle ω^((i_0 … i_k)·a_k), whose exponent reads the output digits known so far: in the
-    univariate view f_k = Y_k^(a_k), and for order 2, ℓ_{j0} = Z^{j0} and r_j = Y^{j1}.
+    univariate view f_k = Y_k^(a_k), and for order 2, ℓ_{a_1} = Z^{a_1} and r_j = Y^{a_0}.
 
     Raises:
         NoRootOfUnityError: the domain has no primitive N-th root of unity.

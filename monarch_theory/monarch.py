@@ -7,8 +7,8 @@ reversed: the digit i_0 produced first is the least significant digit of the out
 
     M[i, j] = ∏_k B_k[i_0 … i_{k-1}, a_{k+1} … a_{p-1}][i_k, a_k]                              (entry formula)
 
-For p = 2 and square blocks this is THEORY §1, M = P L P R P: the digits of j are (a_0, a_1) = (j1, j0), those of i are
-(i_1, i_0) = (t, s), B_0 = R[j0][s, j1] and B_1 = L[s][t, j0].
+For p = 2 and square blocks this is THEORY §1, M = P L P R P: the digits of j are (a_0, a_1), those of i are
+(i_1, i_0), B_0 = R[a_1][i_0, a_0] and B_1 = L[i_0][i_1, a_1].
 """
 
 from __future__ import annotations

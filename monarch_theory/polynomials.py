@@ -5,7 +5,7 @@ first. Factor k of the entry formula depends on the input digits a_k … a_{p-1}
 for each (a_k, …, a_{p-1}) it holds the values of one polynomial f_k, and column j of M those of q_j = f_0 ⋯ f_{p-1}:
 
 * **multivariate**: f_k is a polynomial in X_0 … X_k, X_l evaluated at ω_{m_l}^{i_l}, and products are taken modulo
-  (X_0^{m_0} − 1, …, X_{p-1}^{m_{p-1}} − 1). For order 2, Y = X_0 and X = X_1; f_0 is r_j and f_1 is ℓ_{j0}.
+  (X_0^{m_0} − 1, …, X_{p-1}^{m_{p-1}} − 1). For order 2, Y = X_0 and X = X_1; f_0 is r_j and f_1 is ℓ_{a_1}.
 * **univariate**: with M_k = m_0 ⋯ m_k and N = M_{p-1}, f_k is a polynomial of degree below M_k in Y_k = Z^(N/M_k), Z
   evaluated at ω_N^i, and products are taken modulo Z^N − 1; Y_k at i is ω_{M_k}^(i mod M_k): i_0 … i_k alone.
 

@@ -78,7 +78,7 @@ TABLE = [
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[1][:30])
 def test_what_the_table_calls_proved_has_a_folder(row):
-    _, _, evidence, _, link = row
+    _, _, evidence, _, _, link = row
     folder = re.search(r"\(proofs/(\w+)\.md\)", link)
     if folder is None:
         assert "proved" not in evidence and "machine-checked" not in evidence

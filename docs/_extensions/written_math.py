@@ -120,6 +120,8 @@ def kind_of(value: str, before: list[tuple[str, str]]) -> str:
         return "close"
     if value == "'" and before and before[-1][0] in ("letter", "lowered", "raised", "close"):
         return "prime"
+    if value == "'" and len(before) > 1 and before[-1][0] == "number" and before[-2][0] == "index":
+        return "prime"  # i_0'
     if value == "*" and before and before[-1][0] == "letter":
         return "star"
     return "symbol" if value in SYMBOLS or value == "|" else "mark"

@@ -1,6 +1,6 @@
 """Degree conditions for causality: each says which hypothesis fails and where.
 
-A condition is about the univariate polynomials f_k of `monarch_theory.polynomials` (for order 2, ℓ_{j0} = f_1 and
+A condition is about the univariate polynomials f_k of `monarch_theory.polynomials` (for order 2, ℓ_{a_1} = f_1 and
 r_j = f_0) or, for the product order, the multivariate ones. Degrees are decided exactly, in the domain of the matrix.
 """
 
@@ -244,11 +244,11 @@ def paper_condition(matrix: Monarch) -> Condition:
         raise ValueError(f"matrix: expected order 2 with N = b², got radices {matrix.input_radices}")
     b = matrix.input_radices[0]
     profile = degree_profile(matrix)
-    j1, j0 = np.indices((b, b))
-    early = j1 * b + j0 < b * b // 2
+    a0, a1 = np.indices((b, b))
+    early = a0 * b + a1 < b * b // 2
     failures: list[Failure] = []
     failures += _failures("minimum degree of ℓ_{m(j)} is m(j)", 1, profile.minimum[1], np.arange(b), np.equal, "{}")
-    failures += _failures("minimum degree of r_j is ⌊j/√N⌋", 0, profile.minimum[0], j1, np.equal, "{}")
+    failures += _failures("minimum degree of r_j is ⌊j/√N⌋", 0, profile.minimum[0], a0, np.equal, "{}")
     half = (b + 1) // 2  # an integer is below b/2 exactly when it is below ⌈b/2⌉
     used = early.any(axis=0)
     limits = np.where(used, half, b * b), np.where(early, half, b * b)
@@ -266,7 +266,7 @@ def product_order_condition(matrix: Monarch, support: Sequence[int] | None = Non
     Hypotheses, for the multivariate f_k: every exponent of X_k is at least a_k, the coefficient of X_k^{a_k} alone is
     not zero, degrees in X_l summed over the stages stay below m_l, and, on the box a_l < `support[l]`, below m_l/2.
 
-    The box is needed in every digit: padding to j < N/2 pads the top digit only, and with ℓ_{j0} = X^{j0}, b = 2,
+    The box is needed in every digit: padding to j < N/2 pads the top digit only, and with ℓ_{a_1} = X^{a_1}, b = 2,
     already X·X = 1 leaks input 1 into output 0.
 
     Args:

@@ -23,7 +23,7 @@ _BUTTERFLY = np.array([[1, 1], [1, -1]])
 
 
 def degree_too_high() -> MonarchOperator:
-    """Raising deg r_j to b/2 breaks causality, N = 4: r_j = 1 + Y for j1 = 0, every other polynomial a monomial.
+    """Raising deg r_j to b/2 breaks causality, N = 4: r_j = 1 + Y for a_0 = 0, every other polynomial a monomial.
 
     Theorem: `proofs/largest_degree`.
 
@@ -95,7 +95,7 @@ def pointwise() -> MonarchOperator:
 
 
 def only_top_digit_padded() -> MonarchOperator:
-    """Bivariate degrees do not give a causal map under padding to n = N/2, N = 4: ℓ_{j0} = X^{j0}, r_j = Y^{j1}.
+    """Bivariate degrees do not give a causal map under padding to n = N/2, N = 4: ℓ_{a_1} = X^{a_1}, r_j = Y^{a_0}.
 
     Theorem: `proofs/product_order_causality`.
 

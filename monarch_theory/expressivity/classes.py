@@ -3,7 +3,7 @@
 Group the stages of an order-p Monarch matrix into 0 … k and k+1 … p−1. In the entry formula the first group reads
 (i_0 … i_k; a_0 … a_{p-1}) and the second (i_0 … i_{p-1}; a_{k+1} … a_{p-1}). Hold the digits that both read fixed: what
 is left of M is a *slice*, with rows (i_{k+1} … i_{p-1}) and columns (a_0 … a_k), and it has rank at most one. These are
-the slices of *split* k; for order 2 the only split gives THEORY §1, A[(·, s), (·, j0)].
+the slices of *split* k; for order 2 the only split gives THEORY §1, A[(·, i_0), (·, a_1)].
 """
 
 from __future__ import annotations

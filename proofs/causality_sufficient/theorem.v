@@ -267,36 +267,36 @@ End OrderP.
 
 Section Order2.
 
-(** THEORY 4, order 2, N = b0 b1, n = N / 2, b0 even: mindeg l_{j0} = j0, deg l_{j0} <= b1 - 1, mindeg r_j = j1,
-    deg r_j <= b0/2 - 1 for j < N/2 and <= b0 - 1 otherwise. Here b0 = 2 h and b1 = b; q_j = l_{j0}(Z) r_j(Z^b). *)
+(** THEORY 4, order 2, N = b0 b1, n = N / 2, b0 even: mindeg l_{a1} = a1, deg l_{a1} <= b1 - 1, mindeg r_j = a0,
+    deg r_j <= b0/2 - 1 for j < N/2 and <= b0 - 1 otherwise. Here b0 = 2 h and b1 = b; q_j = l_{a1}(Z) r_j(Z^b). *)
 Variables (F : fieldType) (h b : nat) (w : F).
 Let N := (h.*2 * b)%N.
 Hypothesis primitive : N.-primitive_root w.
 Variables (l : 'I_b -> {poly F}) (r : 'I_h.*2 -> 'I_b -> {poly F}).
-Hypothesis l_low : forall j0 : 'I_b, trailing j0 (l j0).
-Hypothesis l_high : forall j0, (size (l j0) <= b)%N.
-Hypothesis r_low : forall (j1 : 'I_h.*2) j0, trailing j1 (r j1 j0).
-Hypothesis r_high : forall j1 j0, (size (r j1 j0) <= if (j1 < h)%N then h else h.*2)%N.
+Hypothesis l_low : forall a1 : 'I_b, trailing a1 (l a1).
+Hypothesis l_high : forall a1, (size (l a1) <= b)%N.
+Hypothesis r_low : forall (a0 : 'I_h.*2) a1, trailing a0 (r a0 a1).
+Hypothesis r_high : forall a0 a1, (size (r a0 a1) <= if (a0 < h)%N then h else h.*2)%N.
 
 Definition q (j : 'I_N) : {poly F} := l (digits.low j) * (r (digits.high j) (digits.low j) \Po 'X^b).
 
 Lemma q_low (j : 'I_N) : trailing j (q j).
 Proof.
-case: (join_split j) => j1 [j0 ->]; rewrite /q high_join low_join /= addnC.
-by apply: trailing_mul => //; apply: trailing_comp => //; apply: leq_ltn_trans (ltn_ord j0).
+case: (join_split j) => a0 [a1 ->]; rewrite /q high_join low_join /= addnC.
+by apply: trailing_mul => //; apply: trailing_comp => //; apply: leq_ltn_trans (ltn_ord a1).
 Qed.
 
 Lemma q_high (j : 'I_N) : (size (q j) <= if (digits.high j < h)%N then h * b else N)%N.
 Proof.
-case: (join_split j) => j1 [j0 ->]; rewrite /q high_join low_join.
+case: (join_split j) => a0 [a1 ->]; rewrite /q high_join low_join.
 apply: leq_trans (size_mul_leq _ _) _.
-have step d : (0 < d)%N -> (size (r j1 j0) <= d)%N -> ((size (l j0) + size (r j1 j0 \Po 'X^b)).-1 <= d * b)%N.
-  move=> d_pos le_d; have := size_comp_poly_leq (r j1 j0) 'X^b; rewrite size_polyXn /= => le_comp.
-  have le_r : (size (r j1 j0 \Po 'X^b) <= (d.-1 * b).+1)%N.
+have step d : (0 < d)%N -> (size (r a0 a1) <= d)%N -> ((size (l a1) + size (r a0 a1 \Po 'X^b)).-1 <= d * b)%N.
+  move=> d_pos le_d; have := size_comp_poly_leq (r a0 a1) 'X^b; rewrite size_polyXn /= => le_comp.
+  have le_r : (size (r a0 a1 \Po 'X^b) <= (d.-1 * b).+1)%N.
     by apply: leq_trans le_comp _; rewrite ltnS leq_mul2r -!subn1 leq_sub2r ?orbT.
-  rewrite -subn1; apply: leq_trans (leq_sub2r 1 (leq_add (l_high j0) le_r)) _.
+  rewrite -subn1; apply: leq_trans (leq_sub2r 1 (leq_add (l_high a1) le_r)) _.
   by rewrite addnS subn1 /= -mulSn prednK.
-have := r_high j1 j0; have pos := leq_ltn_trans (leq0n _) (ltn_ord j1).
+have := r_high a0 a1; have pos := leq_ltn_trans (leq0n _) (ltn_ord a0).
 case: ifP => [lt_h|_] le; apply: step => //.
 by apply: leq_ltn_trans lt_h.
 Qed.

@@ -1,6 +1,6 @@
 (** The discrete Fourier transform is a Monarch matrix of any order and radices, over any commutative ring with w^N = 1.
 
-    Order 2: w^(i j) = w^(i j0) (w^b1)^(s j1), i = t b0 + s, j = j1 b1 + j0: l_{j0} = Z^j0 and r_j = Y^j1. *)
+    Order 2: w^(i j) = w^(i a1) (w^b1)^(s a0), i = t b0 + s, j = a0 b1 + a1: l_{a1} = Z^a1 and r_j = Y^a0. *)
 From mathcomp Require Import all_ssreflect ssralg matrix.
 From Coq Require Import Arith ArithRing.
 From MonarchProofs Require Import foundations.digits foundations.monarch entry_formula.theorem.

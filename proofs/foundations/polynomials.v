@@ -1,6 +1,6 @@
 (** The univariate basis polynomials q_j = f_0(Y_0) ... f_{p-1}(Y_{p-1}), Y_k = Z^(N / M_k), M_k = m_0 ... m_k.
 
-    f_k depends on the input digits a_k ... a_{p-1}. For order 2, f_0 = r_j and f_1 = l_{j0}: q_j = l_{j0}(Z) r_j(Z^b). *)
+    f_k depends on the input digits a_k ... a_{p-1}. For order 2, f_0 = r_j and f_1 = l_{a1}: q_j = l_{a1}(Z) r_j(Z^b). *)
 From mathcomp Require Import all_ssreflect ssralg poly.
 From MonarchProofs Require Import foundations.digits foundations.monarch.
 

@@ -43,7 +43,7 @@ def instances(exceptional: Callable[[tuple[int, ...]], bool] = _odd_then_two) ->
         cases.append(Instance(about, lambda r=radices: _exception(r) == exceptional(r)))
     for h in (1, 2, 3, 4):
         for b in (2, 3, 4):
-            about = f"one monomial raised, N = {2 * h} · {b}: r_j = Y^j1 + cY^(b0/2), or ℓ = Z^j0 + cZ^b1"
+            about = f"one monomial raised, N = {2 * h} · {b}: r_j = Y^a_0 + cY^(b_0/2), or ℓ = Z^a_1 + cZ^b_1"
             cases.append(Instance(about, lambda h=h, b=b: _one_raised(2 * h, b)))
     for radices, n in [((2, 2, 2), 2), ((2, 2, 2), 3), ((3, 3), 3), ((4, 4), 5), ((3, 4), 4)]:
         about = f"n = {n} below ⌈N/2⌉, {radices}: caps for ⌈N/2⌉ serve, since products still do not wrap"
@@ -88,14 +88,14 @@ def _one_raised(b0: int, b1: int) -> bool:
     """All monomials but one, which gets a term one above its cap: every choice leaks but r_0 = 1 + cY^h."""
     field, h = PrimeField(prime_with_root(b0 * b1)), b0 // 2
     monomials = basis_polynomials(CausalMonarch((b0, b1)).monomial(field), View.UNIVARIATE).coefficients
-    for j1, j0 in np.ndindex(h, b1):
+    for a0, a1 in np.ndindex(h, b1):
         r = monomials[0].copy()
-        r[j1, j0, h] += 3
-        if _causal((r, monomials[1]), (b0, b1), field) != (j1 == 0 and j0 == 0):
+        r[a0, a1, h] += 3
+        if _causal((r, monomials[1]), (b0, b1), field) != (a0 == 0 and a1 == 0):
             return False
-    for j0 in range(b1):
+    for a1 in range(b1):
         ell = monomials[1].copy()
-        ell[j0, b1] += 3
+        ell[a1, b1] += 3
         if _causal((monomials[0], ell), (b0, b1), field):
             return False
     return True

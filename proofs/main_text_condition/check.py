@@ -58,13 +58,13 @@ def _clash(b: int) -> bool:
 
 
 def _repaired(b: int, more: int) -> bool:
-    """deg ℓ_{j0} ≤ b − 1, deg r_j ≤ ⌈b/2⌉ − 1 + more for j < N/2, coefficients random in between: causal."""
+    """deg ℓ_{a_1} ≤ b − 1, deg r_j ≤ ⌈b/2⌉ − 1 + more for j < N/2, coefficients random in between: causal."""
     field, rng = _field(b), np.random.default_rng(0)
     member = CausalMonarch((b, b)).random(field, rng)
     r, ell = (stage.copy() for stage in basis_polynomials(member, View.UNIVARIATE).coefficients)
-    for j1, j0 in np.ndindex(b, b):
-        if more and j1 * b + j0 < b * b // 2:
-            r[j1, j0, (b + 1) // 2 - 1 + more] = rng.integers(1, field.q)
+    for a0, a1 in np.ndindex(b, b):
+        if more and a0 * b + a1 < b * b // 2:
+            r[a0, a1, (b + 1) // 2 - 1 + more] = rng.integers(1, field.q)
     matrix = BasisPolynomials((r, ell), (b, b), field, View.UNIVARIATE).to_monarch()
     within = sufficient_condition(matrix).holds or bool(more)
     return within and decide(MonarchOperator(matrix), route="every filter").causal

@@ -18,13 +18,13 @@ CASES: list[tuple[tuple[int, ...], tuple[int, ...], bool]] = [
 
 SIZES = "symbolic N = 4; Q(ζ) to N = 9; F_q to N = 64, p ≤ 5, rectangular too"
 MUTATIONS: dict[str, dict] = {
-    "(M u)[(t, s)] is the value at (x_s, y_t)": {"point": lambda t, s: (s, t)},
+    "(M u)[(i_1, i_0)] is the value at (x_{i_0}, y_{i_1})": {"point": lambda i1, i0: (i0, i1)},
     "u is read with its digits reversed": {"index": lambda j: (0, 2, 1, 3)[j]},
 }
 
 
 def instances(
-    point: Callable[[int, int], tuple[int, int]] = lambda t, s: (t, s), index: Callable[[int], int] = lambda j: j
+    point: Callable[[int, int], tuple[int, int]] = lambda i1, i0: (i1, i0), index: Callable[[int], int] = lambda j: j
 ) -> list[Instance]:
     rng = np.random.default_rng(0)
     cases = [Instance("generic blocks (2, 2) at generic distinct points, symbolic", lambda: _generic(point, index))]
@@ -38,21 +38,21 @@ def instances(
 
 
 def _generic(point: Callable[[int, int], tuple[int, int]], index: Callable[[int], int]) -> bool:
-    """Order 2 on any grid of distinct points (x_t, y_s), as the machine-checked theorem has it."""
+    """Order 2 on any grid of distinct points (x_{i_1}, y_{i_0}), as the machine-checked theorem has it."""
     R, L = (np.array(sympy.symbols(f"{name}:8")).reshape(2, 2, 2) for name in "RL")
     x, y = sympy.symbols("x:2"), sympy.symbols("y:2")
     X, Y = sympy.symbols("X Y")
     u = sympy.symbols("u:4")
     total = 0
     for j in range(4):
-        j1, j0 = divmod(j, 2)
-        in_y = [sympy.interpolate([(y[s], L[s, t, j0]) for s in range(2)], Y) for t in range(2)]
-        ell = sympy.interpolate([(x[t], in_y[t]) for t in range(2)], X)
-        total += u[index(j)] * ell * sympy.interpolate([(y[s], R[j0, s, j1]) for s in range(2)], Y)
+        a0, a1 = divmod(j, 2)
+        in_y = [sympy.interpolate([(y[i0], L[i0, i1, a1]) for i0 in range(2)], Y) for i1 in range(2)]
+        ell = sympy.interpolate([(x[i1], in_y[i1]) for i1 in range(2)], X)
+        total += u[index(j)] * ell * sympy.interpolate([(y[i0], R[a1, i0, a0]) for i0 in range(2)], Y)
     image = Monarch((R, L), SYMBOLIC) @ np.array(u)
-    places = {(t, s): point(t, s) for t in range(2) for s in range(2)}
-    values = {(t, s): total.subs({X: x[tx], Y: y[sy]}) for (t, s), (tx, sy) in places.items()}
-    return all(sympy.cancel(values[t, s] - image[2 * t + s]) == 0 for t, s in places)
+    places = {(i1, i0): point(i1, i0) for i1 in range(2) for i0 in range(2)}
+    values = {(i1, i0): total.subs({X: x[tx], Y: y[sy]}) for (i1, i0), (tx, sy) in places.items()}
+    return all(sympy.cancel(values[i1, i0] - image[2 * i1 + i0]) == 0 for i1, i0 in places)
 
 
 def _holds(matrix: Monarch, u: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-(** Monarch product = multivariate evaluation. Order 2: columns are values of l_{j0}(X, Y) r_j(Y) on the grid of points
+(** Monarch product = multivariate evaluation. Order 2: columns are values of l_{a1}(X, Y) r_j(Y) on the grid of points
     (x_t, y_s), polynomials in X with coefficients in Y. Order p: of f_0(X_0) f_1(X_0, X_1) ... f_{p-1}(X_0 ... X_{p-1}).
     Any distinct points will do, roots of unity among them. *)
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra.
@@ -38,7 +38,7 @@ case: (join_split j) => a0 [a1 ->]; rewrite entry_order2 !mxE /at_point /basis2 
 by rewrite !hornerM hornerC.
 Qed.
 
-(** M u evaluates u(X, Y) = sum u_j l_{j0}(X, Y) r_j(Y). *)
+(** M u evaluates u(X, Y) = sum u_j l_{a1}(X, Y) r_j(Y). *)
 Theorem monarch_evaluates (u : 'cV[F]_(n0 * n1)) t s :
   (monarch2 L B *m u) (join t s) 0 = at_point (\sum_j (u j 0)%:P *: basis2 j) t s.
 Proof.
@@ -95,7 +95,7 @@ move/polyP /(_ k); rewrite !coef_poly; case: ltnP => // le _.
 by rewrite !nth_default ?size_poly0 ?(leq_trans small) ?(leq_trans small') // (leq_trans _ le).
 Qed.
 
-(** Main theorem: every order-2 Monarch matrix is such an evaluation, with reduced l_{j0} and deg r_j < m0. *)
+(** Main theorem: every order-2 Monarch matrix is such an evaluation, with reduced l_{a1} and deg r_j < m0. *)
 Theorem monarch_is_evaluation n0 n1 (L : 'I_m0 -> 'M[F]_(m1, n1)) (B : 'I_n1 -> 'M[F]_(m0, n0)) :
   exists l : 'I_n1 -> {poly {poly F}}, exists r : 'I_n0 -> 'I_n1 -> {poly F},
     [/\ forall a1, reduced2 (l a1), forall a0 a1, (size (r a0 a1) <= m0)%N

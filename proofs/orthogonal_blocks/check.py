@@ -49,9 +49,9 @@ def _is_orthogonal(matrix: np.ndarray) -> bool:
 
 
 def _scaled_back(radices: tuple[int, int], power: int) -> bool:
-    """B_a[s, ·] times λ(a, s) > 0, L_s[·, a] divided by it, and both scaled by ‖B_a[s, ·]‖ to `power`."""
+    """R_{a_1}[i_0, ·] times λ(a_1, i_0) > 0, L_{i_0}[·, a_1] divided by it; both then by the norm to `power`."""
     rng = np.random.default_rng(1)
-    B, L = _orthogonal_blocks(radices, rng).factors  # (a_1, s, a_0), (s, t, a_1)
+    B, L = _orthogonal_blocks(radices, rng).factors  # (a_1, i_0, a_0), (i_0, i_1, a_1)
     scale = RATIONALS.array(rng.integers(1, 9, B.shape[:2]))
     inverse = RATIONALS.reciprocal
     B, L = B * scale[..., None], L / scale.T[:, None]

@@ -40,15 +40,15 @@ def instances(
 
 
 def _generic() -> bool:
-    """Order 2, b = 2: ℓ_{j0}(Z)·r_j(Z²) at the powers of i, from interpolation by SymPy alone."""
+    """Order 2, b = 2: ℓ_{a_1}(Z)·r_j(Z²) at the powers of i, from interpolation by SymPy alone."""
     R, L = (np.array(sympy.symbols(f"{name}:8")).reshape(2, 2, 2) for name in "RL")
     Z = sympy.Symbol("Z")
     dense = Monarch((R, L), SYMBOLIC).dense()
     points = [sympy.I**i for i in range(4)]
     for j in range(4):
-        j1, j0 = divmod(j, 2)
-        ell = sympy.interpolate([(points[i], L[i % 2, i // 2, j0]) for i in range(4)], Z)
-        r = sympy.interpolate([((-1) ** s, R[j0, s, j1]) for s in range(2)], Z)
+        a0, a1 = divmod(j, 2)
+        ell = sympy.interpolate([(points[i], L[i % 2, i // 2, a1]) for i in range(4)], Z)
+        r = sympy.interpolate([((-1) ** i0, R[a1, i0, a0]) for i0 in range(2)], Z)
         q = ell * r.subs(Z, Z**2)
         if any(sympy.expand(q.subs(Z, points[i]) - dense[i, j]) != 0 for i in range(4)):
             return False

@@ -91,16 +91,16 @@ move=> one; rewrite [in RHS](divp_eq p ('X^N - 1)) hornerD hornerM hornerD horne
 by rewrite -exprM mulnC exprM one expr1n subrr mulr0 add0r.
 Qed.
 
-(** Order 2 in the notation of the paper: input j = j1 b1 + j0, output i = t b0 + s, and
-    M[i, j] = q_j(w^i), q_j(Z) = l_{j0}(Z) r_j(Z^b1). *)
+(** Order 2, written out: input j = a0 b1 + a1, output i = t b0 + s, and
+    M[i, j] = q_j(w^i), q_j(Z) = l_{a1}(Z) r_j(Z^b1). *)
 Corollary order2 b0 b1 (l : 'I_b1 -> {poly F}) (r : 'I_b0 -> 'I_b1 -> {poly F}) :
   w ^+ (b1 * b0) = 1 ->
-  forall t s j1 j0,
-    monarch2 (fun s => \matrix_(t, j0) (l j0).[w ^+ (join t s : 'I_(b1 * b0))])
-             (fun j0 => \matrix_(s, j1) (r j1 j0).[(w ^+ b1) ^+ s]) (join t s) (join j1 j0)
-    = (l j0 * (r j1 j0 \Po 'X^b1)).[w ^+ (join t s : 'I_(b1 * b0))].
+  forall t s a0 a1,
+    monarch2 (fun s => \matrix_(t, a1) (l a1).[w ^+ (join t s : 'I_(b1 * b0))])
+             (fun a1 => \matrix_(s, a0) (r a0 a1).[(w ^+ b1) ^+ s]) (join t s) (join a0 a1)
+    = (l a1 * (r a0 a1 \Po 'X^b1)).[w ^+ (join t s : 'I_(b1 * b0))].
 Proof.
-move=> one t s j1 j0; rewrite entry_order2 !mxE hornerM horner_comp hornerXn; congr (_ * _.[_]).
+move=> one t s a0 a1; rewrite entry_order2 !mxE hornerM horner_comp hornerXn; congr (_ * _.[_]).
 by have := @stage_point b1 b0 1 t s 0; rewrite !muln1 !addn0 => -> //; rewrite exprM.
 Qed.
 

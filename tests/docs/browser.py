@@ -20,6 +20,20 @@ SCROLLING = """
 """
 """Equations that have to be scrolled."""
 
+UNFIT = """
+async () => {
+  await document.fonts.ready;
+  const shipped = [...document.fonts].some((f) => f.family.includes("STIX Two Math") && f.status === "loaded");
+  const split = [...document.querySelectorAll(".highlight pre, .cell_output pre")]
+    .filter((e) => getComputedStyle(e).whiteSpace !== "pre");
+  return [
+    ...(document.querySelector("math") && !shipped ? ["equations in another font than the one shipped"] : []),
+    ...split.map((e) => `rows may be split: ${e.textContent.trim().slice(0, 30)}`),
+  ];
+}
+"""
+"""Equations that are not in the font that is shipped, and code or tables whose rows a narrow page would split."""
+
 UNREADABLE = """
 () => {
   const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
@@ -45,11 +59,12 @@ UNREADABLE = """
     if (style.visibility === "hidden" || !element.getClientRects().length) continue;
     const ground = behind(element);
     if (!ground) continue;
-    const pair = [luminance(over(parse(style.color), ground)), luminance(ground)].sort((a, b) => b - a);
+    const colour = element instanceof SVGElement ? style.fill : style.color;
+    const pair = [luminance(over(parse(colour), ground)), luminance(ground)].sort((a, b) => b - a);
     const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
     const size = parseFloat(style.fontSize), bold = Number(style.fontWeight) >= 700;
     if (ratio < (size >= 24 || (bold && size >= 18.66) ? 3 : 4.5)) {
-      const name = `${element.tagName.toLowerCase()}.${element.className} ${style.color} on ${ground.map(Math.round)}`;
+      const name = `${element.tagName.toLowerCase()}.${element.className} ${colour} on ${ground.map(Math.round)}`;
       found.set(name, `${name} (${ratio.toFixed(2)}): ${walker.currentNode.textContent.trim().slice(0, 30)}`);
     }
   }
@@ -91,39 +106,29 @@ def listened(browser: Any, allowed: str, found: list[str], width: int = WIDTHS[0
     return page
 
 
-def narrow_complaints(browser: Any, address: str, names: list[str]) -> list[str]:
-    """What is wrong at the width of a phone with pages of one kind, whose colours are those of any of them."""
+def complaints(browser: Any, address: str, names: list[str]) -> list[str]:
+    """Everything wrong with the pages `names` below `address`, at both widths and in both colour schemes."""
     found: list[str] = []
     told: list[str] = []
-    page = listened(browser, address, found, width=WIDTHS[-1])
+    page = listened(browser, address, found)
     for name in names:
+        page.set_viewport_size({"width": WIDTHS[0], "height": 900})
         page.goto(f"{address}/{name}", wait_until="load")
-        excess = page.evaluate(TOO_WIDE)
-        found += [f"{excess} px too wide at {WIDTHS[-1]}"] if excess > 0 else []
         found += [f"no alternative text: {source}" for source in page.evaluate(NAMELESS)]
+        found += page.evaluate(UNFIT)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found += [f"{scheme}: {text}" for text in page.evaluate(UNREADABLE)]
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            excess = page.evaluate(TOO_WIDE)
+            if excess > 0:
+                found.append(f"{excess} px too wide at {width}")
+            found += [f"{equation} at {width}" for equation in page.evaluate(SCROLLING)]
         told += [f"{name}: {complaint}" for complaint in found]
         found.clear()
     page.close()
     return told
-
-
-def complaints(browser: Any, address: str, name: str) -> list[str]:
-    """Everything wrong with the page `name` below `address`, at both widths and in both colour schemes."""
-    found: list[str] = []
-    page = listened(browser, address, found)
-    page.goto(f"{address}/{name}", wait_until="load")
-    found += [f"no alternative text: {source}" for source in page.evaluate(NAMELESS)]
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found += [f"{scheme}: {text}" for text in page.evaluate(UNREADABLE)]
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        excess = page.evaluate(TOO_WIDE)
-        if excess > 0:
-            found.append(f"{excess} px too wide at {width}")
-        found += [f"{equation} at {width}" for equation in page.evaluate(SCROLLING)]
-    page.close()
-    return [f"{name}: {complaint}" for complaint in found]
 
 
 TOO_TALL = """
@@ -155,6 +160,8 @@ def deck_complaints(browser: Any, file: Path) -> list[str]:
     page = listened(browser, "file:", found, height=800)
     page.goto(file.resolve().as_uri(), wait_until="load")
     page.wait_for_function("Reveal.isReady()")
+    found += page.evaluate(UNREADABLE)  # of the first slide
     found += page.evaluate(TOO_TALL)
+    found += page.evaluate(UNREADABLE)  # and of the last
     page.close()
     return [f"{file.name}: {complaint}" for complaint in found]

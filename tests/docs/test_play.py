@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import complaints
 
 from monarch_theory.causality import MonarchOperator, decide, degree_caps
 from monarch_theory.causality.conditions import basis_degrees, degree_profile
@@ -297,6 +298,12 @@ def test_a_graph_is_drawn_by_keyboard(browser: Any, address: str) -> None:
         assert page.evaluate("choice.layers.map(({ reads, adds }) => [reads, adds])") == [[0, 0]]
         page.focus("#whole")
         assert page.inner_text("#whole-cell").startswith("output 0 may see input 0")
+
+
+def test_both_pages_fit_and_can_be_read(browser: Any, address: str) -> None:
+    """At the width of a desk and of a phone, light and dark: contrast, overflow, errors, requests."""
+    shown = "graph.html#n=8&contract=causal&layers=causal.0.-_all.1.1"  # with a leak, and so with its colours
+    assert complaints(browser, address, ["index.html", "graph.html", shown]) == []
 
 
 @pytest.mark.parametrize("file", ["index.html", "graph.html"])

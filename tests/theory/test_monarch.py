@@ -54,13 +54,13 @@ def test_dense_is_the_entry_formula(matrix):
 
 
 def test_order_two_is_theory_section_one():
-    """M[(t,s),(j1,j0)] = L_s[t,j0]·R_{j0}[s,j1], and M = P L P R P with the stride permutation P."""
+    """M[(i_1, i_0), (a_0, a_1)] = L_{i_0}[i_1, a_1] · R_{a_1}[i_0, a_0], and M = P L P R P with the stride P."""
     b = 3
     matrix = random_monarch((b, b), INTEGERS, np.random.default_rng(0))
     R, L = matrix.factors
     dense = matrix.dense().reshape(b, b, b, b)
-    for t, s, j1, j0 in np.ndindex(b, b, b, b):
-        assert dense[t, s, j1, j0] == L[s, t, j0] * R[j0, s, j1]
+    for i1, i0, a0, a1 in np.ndindex(b, b, b, b):
+        assert dense[i1, i0, a0, a1] == L[i0, i1, a1] * R[a1, i0, a0]
     P = np.eye(b * b, dtype=int)[reversal((b, b))].astype(object)
     diag = lambda blocks: INTEGERS.array(np.block([[blocks[i] if i == j else np.zeros((b, b), object)  # noqa: E731
                                                     for j in range(b)] for i in range(b)]))  # fmt: skip

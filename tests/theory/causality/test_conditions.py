@@ -86,8 +86,8 @@ def test_caps_are_one_choice_of_several():
 
 def test_theory_caps_for_order_two():
     caps = degree_caps((8, 8))
-    j1 = np.arange(8)
-    assert (caps[0] == np.where(j1 < 4, 3, 7)[:, None]).all() and (caps[1] == 7).all()
+    a0 = np.arange(8)
+    assert (caps[0] == np.where(a0 < 4, 3, 7)[:, None]).all() and (caps[1] == 7).all()
 
 
 @pytest.mark.parametrize(

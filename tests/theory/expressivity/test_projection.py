@@ -185,7 +185,7 @@ def test_rounding_includes_the_conversion_of_exact_entries(entry):
 
 def test_slice_errors_say_where_the_error_sits():
     member = random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense()
-    member[5, 6] += 1.0  # i = 5: s = i0 = 1; j = 6: j0 = a1 = 2
+    member[5, 6] += 1.0  # i = 5: i_0 = 1; j = 6: a_1 = 2
     errors = project(member, MonarchClass((4, 4))).slice_errors
     assert np.unravel_index(errors.argmax(), errors.shape) == (1, 2)
     errors[1, 2] = 0
