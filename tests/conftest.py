@@ -26,15 +26,33 @@ settings.load_profile("busy")
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
+    process = Zygote(torch=False)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def torch_zygote() -> Iterator[Zygote]:
     pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    process = Zygote()
+    process = Zygote(torch=True)
     yield process
     process.stop()
 
 
 @pytest.fixture
-def torch_at_hand(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children of the sandbox are forked from a process that has imported torch; see `zygote`."""
+def child_at_hand(zygote: Zygote, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the sandbox are forked from a process that has imported NumPy and no torch; see `zygote`."""
+    if "torch_at_hand" not in request.fixturenames:
+        fork_from(zygote, monkeypatch)
+
+
+@pytest.fixture
+def torch_at_hand(torch_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the sandbox are forked from a process that has imported torch."""
+    fork_from(torch_zygote, monkeypatch)
+
+
+def fork_from(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
     start = Sandbox._start
 
     def forked(sandbox: Sandbox, reads: int, writes: int) -> Any:

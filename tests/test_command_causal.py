@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from monarch_theory.command.causal import causal
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 app = typer.Typer()
 app.command()(causal)
 

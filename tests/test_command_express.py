@@ -11,6 +11,8 @@ from command_line import asked
 from monarch_theory.domains import FLOAT64
 from monarch_theory.monarch import random_monarch
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 
 def run(*arguments, command="express"):
     return asked(command, *arguments)

@@ -1,7 +1,8 @@
-"""A process that has torch, and forks for each child of the sandbox: importing torch takes longer than what is asked.
+"""A process that has imported what children of the sandbox import, and forks for each: that takes longer than the rest.
 
-A test that uses the fixture `torch_at_hand` runs user code as before, in a process of its own with the limits and the
-loop of the sandbox; only the start of the process differs. Tests whose subject that is do without it.
+A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, runs that code as before,
+in a process of its own with the limits and the loop of the sandbox; only the start of the process differs. Tests whose
+subject that is do without it.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ LARGEST = 1 << 17
 class Zygote:
     """The process, from the tests' side."""
 
-    def __init__(self) -> None:
+    def __init__(self, torch: bool) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-P", __file__, str(theirs.fileno())]
+        command = [sys.executable, "-P", __file__, str(theirs.fileno()), "torch" if torch else "numpy"]
         self.process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self.ended: dict[int, int] = {}
@@ -85,9 +86,9 @@ class Forked:
         return self.zygote.ended[self.pid]
 
 
-def main(orders: socket.socket) -> None:
+def main(orders: socket.socket, library: str) -> None:
     """Import what children need, then fork one at each order, and tell how each ended."""
-    preload()
+    preload_torch() if library == "torch" else preload()
     wakes, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
@@ -116,6 +117,12 @@ def main(orders: socket.socket) -> None:
 
 
 def preload() -> None:
+    """What a child would import that reads a model or a matrix of NumPy's."""
+    from monarch_theory.command import user_matrix, user_operator  # noqa: F401
+    from monarch_theory.sandbox import child  # noqa: F401
+
+
+def preload_torch() -> None:
     """What a child would import: torch, and by one proof of next to nothing what torch itself imports late."""
     import torch
 
@@ -162,4 +169,4 @@ def become(asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

@@ -7,6 +7,8 @@ import pytest
 from monarch_theory.leaks.files import check_file
 from monarch_theory.sandbox import SandboxError, pretrained
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 LAYERS = """
 import numpy as np
 from . import setting
