@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from command_line import asked
 
-pytestmark = pytest.mark.usefixtures("child_at_hand")
+pytestmark = pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
