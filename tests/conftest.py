@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from zygote import Zygote
 
 from monarch_theory.sandbox.process import Sandbox
+from monarch_theory.testing.kernel import KernelProcess
 
 for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
     os.environ.pop(forced, None)  # which some machines set for all they run, and which make a file look like a terminal
@@ -26,20 +27,52 @@ settings.load_profile("busy")
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
+    process = Zygote("numpy")
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def torch_zygote() -> Iterator[Zygote]:
     pytest.importorskip("torch", reason="the extra `torch` is not installed")
-    process = Zygote()
+    process = Zygote("torch")
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def kernel_zygote() -> Iterator[Zygote]:
+    process = Zygote("kernel", KernelProcess.environment)
     yield process
     process.stop()
 
 
 @pytest.fixture
-def torch_at_hand(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children of the sandbox are forked from a process that has imported torch; see `zygote`."""
-    start = Sandbox._start
+def child_at_hand(zygote: Zygote, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the sandbox are forked from a process that has imported NumPy and no torch; see `zygote`."""
+    if "torch_at_hand" not in request.fixturenames:
+        fork_from(zygote, Sandbox, monkeypatch)
+
+
+@pytest.fixture
+def kernel_at_hand(kernel_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that call kernels, whose new memory holds patterns, are forked from one that has not called any."""
+    fork_from(kernel_zygote, KernelProcess, monkeypatch)
+
+
+@pytest.fixture
+def torch_at_hand(torch_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the sandbox are forked from a process that has imported torch."""
+    fork_from(torch_zygote, Sandbox, monkeypatch)
+
+
+def fork_from(zygote: Zygote, kind: type[Sandbox], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes of exactly this kind be forked; those of others, as behind walls, start as they do."""
+    start = kind._start
 
     def forked(sandbox: Sandbox, reads: int, writes: int) -> Any:
-        if type(sandbox) is not Sandbox:  # kernels, which need the memory of their process as it was
+        if type(sandbox) is not kind:
             return start(sandbox, reads, writes)
-        return zygote.start(reads, writes, sandbox.memory)
+        return zygote.start(reads, writes, sandbox.memory, sandbox.environment)
 
-    monkeypatch.setattr(Sandbox, "_start", forked)
+    monkeypatch.setattr(kind, "_start", forked)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from monarch_theory.command.causal import causal
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 app = typer.Typer()
 app.command()(causal)
 
@@ -185,6 +187,7 @@ def test_zero_parameters_are_named(folder):
     assert "out.weight" in report["reason"] and "hidden by zero-initialised parameters" in report["evidence"]
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 def test_the_vocabulary_is_that_of_the_embedding(folder):
     pytest.importorskip("torch")
     report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16")

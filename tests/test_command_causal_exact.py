@@ -5,6 +5,8 @@ import json
 import pytest
 from command_line import asked, conforms
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 FILE = """
 import numpy as np
 from monarch_theory.causality import CausalMonarch, MonarchOperator

@@ -9,6 +9,8 @@ from command_line import conforms
 
 from monarch_theory.testing.mutants import corpus
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 FILE = Path(__file__).parent / "theory" / "testing" / "misbehaving_kernels.py"
 BLOCK = ["--op", "block-diagonal-multiply"]
 

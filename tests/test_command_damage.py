@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from command_line import asked
 
+pytestmark = pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
     "empty": lambda path: path.write_bytes(b""),

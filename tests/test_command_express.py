@@ -11,6 +11,8 @@ from command_line import asked
 from monarch_theory.domains import FLOAT64
 from monarch_theory.monarch import random_monarch
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 
 def run(*arguments, command="express"):
     return asked(command, *arguments)
@@ -217,15 +219,14 @@ def test_low_rank_members(saved):
 
 
 def test_python_source(tmp_path):
-    file, others = tmp_path / "model.py", tmp_path / "others.py"
-    others.write_text(  # whose imports take long, and of which few are asked
-        "import numpy as np\nimport scipy.sparse, sympy\n"
-        "from scipy.sparse.linalg import aslinearoperator\n"
-        "from monarch_theory.domains import PrimeField\n"
-        "from monarch_theory.monarch import identity_blocks\n"
-        "operator = aslinearoperator(np.fft.fft(np.eye(16)))\n"
-        "sparse = scipy.sparse.eye_array(9)\n"
-        "symbols = sympy.Matrix(4, 4, lambda i, j: sympy.Symbol('a'))\n"
+    file, sparse, symbols, modular = (tmp_path / f"{name}.py" for name in ("model", "sparse", "symbols", "modular"))
+    sparse.write_text(  # what takes long to import stands apart, and is run for what is asked of it
+        "import numpy as np\nimport scipy.sparse\nfrom scipy.sparse.linalg import aslinearoperator\n"
+        "operator = aslinearoperator(np.fft.fft(np.eye(16)))\nsparse = scipy.sparse.eye_array(9)\n"
+    )
+    symbols.write_text("import sympy\nsymbols = sympy.Matrix(4, 4, lambda i, j: sympy.Symbol('a'))\n")
+    modular.write_text(
+        "from monarch_theory.domains import PrimeField\nfrom monarch_theory.monarch import identity_blocks\n"
         "modular = identity_blocks((2, 2), PrimeField(97))\n"
     )
     file.write_text(
@@ -244,10 +245,10 @@ def test_python_source(tmp_path):
         "masked = np.ma.array(np.eye(4), mask=np.eye(4))\n"
     )
     assert run(f"{file}:A").exit_code == 0
-    assert run(f"{others}:operator").exit_code == 0
+    assert run(f"{sparse}:operator").exit_code == 0
     assert run(f"{file}:build", "--convention", "dao").exit_code == 0
     assert run(f"{file}:total", "--size", 16).exit_code == 1
-    assert run(f"{others}:sparse", "--convention", "dao").exit_code == 0
+    assert run(f"{sparse}:sparse", "--convention", "dao").exit_code == 0
     facts = json.loads(run(f"{file}:thirds", "--convention", "dao", "--json").stdout)
     assert facts["member"] is True and facts["evidence"] == "exact"
     for name, message in [
@@ -256,7 +257,7 @@ def test_python_source(tmp_path):
         ("mixed", "mixed: expected exact scalars in an array of objects, got float"),
         ("masked", "masked: expected no masked entries, got 4 of 16"),
     ]:
-        answer = run(f"{others if name in ('symbols', 'modular') else file}:{name}")
+        answer = run(f"{dict(symbols=symbols, modular=modular).get(name, file)}:{name}")
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
     answer = run(f"{file}:A", "--size", 16)
     assert answer.exit_code == 2 and "--size: expected none, as A is a matrix" in answer.stderr

@@ -14,6 +14,8 @@ from monarch_theory.command import door
 from monarch_theory.command.rooms import rooms
 from monarch_theory.command.schema import COMMON, FIELDS, REFUSAL, json_schema
 
+pytestmark = pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
+
 MODEL = """
 import numpy as np
 

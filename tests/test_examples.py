@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from monarch_theory.command.causal import causal
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 app = typer.Typer()

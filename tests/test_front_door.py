@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -140,6 +141,31 @@ def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("redirection", "line", "code", "said"),
+    [
+        ("<&-", "causal model.py:future --n 4", 1, ""),
+        (">&-", "causal model.py:future --n 4", 1, ""),
+        ("2>&-", "nonsense --json", 2, ""),
+        ("<&- >&- 2>&-", "causal model.py:future --n 4", 1, ""),
+        ("2>/dev/full", "nonsense", 2, ""),
+        (">/dev/full", "causal model.py:future --n 4", 2, "standard output: expected room for the answer, got "),
+        (">/dev/full", "causal model.py:future --n 4 --json", 2, "standard output: expected room for the answer, got "),
+        (">/dev/full", "--version", 2, "standard output: expected room for the answer, got "),
+    ],
+)
+def test_no_answer_depends_on_a_stream_that_is_closed_or_full(redirection, line, code, said, tmp_path):
+    if "/dev/full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    (tmp_path / "model.py").write_text("def future(x): return x[::-1]\n")
+    command = f"{shlex.quote(sys.executable)} -m monarch_theory.command {line} {redirection}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == bool(said), done
+    if "--json" in line and ">/dev/full" not in redirection:
+        assert json.loads(done.stdout)["exit_code"] == code
 
 
 def test_stopping_is_one_line_whenever_it_comes():
@@ -284,11 +310,18 @@ def test_every_name_of_the_library_is_where_it_says():
         ("CausalMonarch", ("scipy", "sympy", "typer", "torch", "matplotlib")),
         ("check_callable", ("scipy", "sympy", "flint", "typer", "torch", "matplotlib")),
         ("check_kernel", ("sympy", "typer", "torch", "matplotlib")),
-        ("is_member", ("typer", "torch", "matplotlib")),
+        ("is_member", ("sympy", "typer", "torch", "matplotlib")),
     ],
 )
 def test_a_name_of_the_library_loads_what_it_needs(used, left_out):
     code = f"import sys, monarch_theory as mt; mt.{used}; print([m for m in {left_out} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["express", "choose", "atlas", "user_matrix", "user_operator", "causal_exact"])
+def test_a_command_about_matrices_loads_no_algebra_of_symbols_before_it_is_used(command):
+    heavy = ("sympy", "torch", "matplotlib", "hypothesis")
+    code = f"import sys, monarch_theory.command.{command}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 

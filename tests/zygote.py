@@ -1,7 +1,8 @@
-"""A process that has torch, and forks for each child of the sandbox: importing torch takes longer than what is asked.
+"""A process that has imported what children of the sandbox import, and forks for each: that takes longer than the rest.
 
-A test that uses the fixture `torch_at_hand` runs user code as before, in a process of its own with the limits and the
-loop of the sandbox; only the start of the process differs. Tests whose subject that is do without it.
+A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, or `kernel_at_hand`, runs
+that code as before, in a process of its own with the limits and the loop of the sandbox; only the start of the process
+differs. Tests whose subject that is do without it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 __all__ = ["Forked", "Zygote"]
@@ -26,18 +29,22 @@ LARGEST = 1 << 17
 class Zygote:
     """The process, from the tests' side."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-P", __file__, str(theirs.fileno())]
-        self.process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", __file__, str(theirs.fileno()), kind],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
         theirs.close()
         self.ended: dict[int, int] = {}
         self.started: list[int] = []
 
-    def start(self, reads: int, writes: int, memory: float | None) -> Forked:
+    def start(self, reads: int, writes: int, memory: float | None, environment: dict[str, str]) -> Forked:
         """A child of the sandbox that takes requests from one descriptor and answers on the other."""
         heard, says = os.pipe()
-        asked = {"memory": memory or 0, "folder": os.getcwd(), "environment": dict(os.environ)}
+        asked = {"memory": memory or 0, "folder": os.getcwd(), "environment": {**os.environ, **environment}}
         try:
             socket.send_fds(self.ours, [json.dumps(asked).encode()], [reads, writes, says])
         finally:
@@ -85,9 +92,9 @@ class Forked:
         return self.zygote.ended[self.pid]
 
 
-def main(orders: socket.socket) -> None:
+def main(orders: socket.socket, kind: str) -> None:
     """Import what children need, then fork one at each order, and tell how each ended."""
-    preload()
+    {"numpy": preload, "torch": preload_torch, "kernel": preload_kernel}[kind]()
     wakes, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
@@ -108,7 +115,7 @@ def main(orders: socket.socket) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for descriptor in (orders.fileno(), wakes, woken):
                     os.close(descriptor)
-                become(json.loads(text), *given)
+                become(kind, json.loads(text), *given)
             os.setpgid(child, child)
             for descriptor in given:
                 os.close(descriptor)
@@ -116,6 +123,17 @@ def main(orders: socket.socket) -> None:
 
 
 def preload() -> None:
+    """What a child would import that reads a model or a matrix of NumPy's."""
+    from monarch_theory.command import user_matrix, user_operator  # noqa: F401
+    from monarch_theory.sandbox import child  # noqa: F401
+
+
+def preload_kernel() -> None:
+    """What a child would import that calls kernels, whose memory is filled with patterns from the start."""
+    from monarch_theory.testing import kernel_server  # noqa: F401
+
+
+def preload_torch() -> None:
     """What a child would import: torch, and by one proof of next to nothing what torch itself imports late."""
     import torch
 
@@ -141,9 +159,8 @@ def ends() -> list[tuple[int, int]]:
         found.append((pid, os.waitstatus_to_exitcode(status)))
 
 
-def become(asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
+def become(kind: str, asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
     """Be a child of the sandbox from now on; what user code prints goes where it is heard."""
-    from monarch_theory.sandbox.child import Server
     from monarch_theory.sandbox.serving import serve
 
     os.dup2(says, 1)
@@ -155,11 +172,23 @@ def become(asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
     beside = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:0] = [folder for folder in beside if folder not in sys.path]
     try:
-        serve(Server(), "the model", [str(reads), str(writes), str(asked["memory"])])
+        server, what = served(kind)
+        serve(server, what, [str(reads), str(writes), str(asked["memory"])])
     finally:
         os._exit(1)
 
 
+def served(kind: str) -> tuple[Any, str]:
+    """What a child of the kind holds between requests, and what messages call it."""
+    if kind == "kernel":
+        from monarch_theory.testing.kernel_server import KernelServer
+
+        return KernelServer(), "the kernel"
+    from monarch_theory.sandbox.child import Server
+
+    return Server(), "the model"
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

@@ -9,11 +9,13 @@ __all__ = ["main"]
 def main() -> None:
     """Console entry point: run what the command line asks for and exit with its answer."""
     try:
+        from monarch_theory.command.streams import open_all
+
+        open_all()
         from monarch_theory.command.door import on_terminate, run
 
         signal.signal(signal.SIGTERM, on_terminate)
         code = run(sys.argv[1:])
-        sys.stdout.flush()
     except KeyboardInterrupt:
         # before the door stands, while Python still imports
         sys.stderr.write("monarch: stopped\n")

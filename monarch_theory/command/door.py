@@ -11,16 +11,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import metadata
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import typer
 
 from monarch_theory.command.answer import NOTHING, Answer
-from monarch_theory.command.harmless import encodable, harmless
+from monarch_theory.command.harmless import harmless
 from monarch_theory.command.ranges import check_number
 from monarch_theory.command.rooms import Room, rooms
+from monarch_theory.command.streams import Forgiving, Patient, UnwrittenError
 
 __all__ = ["app_for", "run"]
 
@@ -46,33 +47,50 @@ def run(arguments: list[str]) -> int:
     where = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]
     name = f"monarch {arguments[0]}" if arguments and not arguments[0].startswith("-") else "monarch"
-    patient = Patient(sys.stdout)
-    with redirect_stdout(patient):
+    out = Patient(sys.stdout)
+    with redirect_stdout(out), redirect_stderr(Forgiving(sys.stderr)):
         try:
-            app = app_for(arguments)
-            if COMPLETION in os.environ:
-                app()
-            command = typer.main.get_command(app)
-            hold_numbers(command)
-            with command.make_context("monarch", list(arguments)) as context:
-                command.invoke(context)
-            return 0
-        except typer.Exit as ended:
-            if ended.exit_code and not patient.spoke:  # a machine that asked is told, too
-                return told(name, "no answer", "", arguments, ended.exit_code)
-            return ended.exit_code
-        except SystemExit as ended:
-            return 0 if ended.code in (0, None) else UNDECIDED
-        except Terminated:
-            return told(name, "stopped", "stopped by SIGTERM", arguments, TERMINATED)
-        except KeyboardInterrupt as stop:
-            return told(name, "stopped", str(stop) or "stopped", arguments, STOPPED)
-        except BrokenPipeError:
+            code = answered(name, arguments, where, out)
+            out.flush()
+            return code
+        except UnwrittenError as error:
+            print(f"{name}: standard output: expected room for the answer, got {error}", file=sys.stderr, flush=True)
             return UNDECIDED
-        except Exception as error:
-            if where and not hasattr(error, "format_message"):
-                traceback.print_exc()
-            return told(name, *why(error, where), arguments)
+
+
+def answered(name: str, arguments: list[str], where: bool, out: Patient) -> int:
+    """The exit code of one command line; `where`: a crash shows where it happened.
+
+    Raises:
+        UnwrittenError: standard output did not take the answer.
+    """
+    try:
+        app = app_for(arguments)
+        if COMPLETION in os.environ:
+            app()
+        command = typer.main.get_command(app)
+        hold_numbers(command)
+        with command.make_context("monarch", list(arguments)) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as ended:
+        if ended.exit_code and not out.spoke:  # a machine that asked is told, too
+            return told(name, "no answer", "", arguments, ended.exit_code)
+        return ended.exit_code
+    except SystemExit as ended:
+        return 0 if ended.code in (0, None) else UNDECIDED
+    except Terminated:
+        return told(name, "stopped", "stopped by SIGTERM", arguments, TERMINATED)
+    except KeyboardInterrupt as stop:
+        return told(name, "stopped", str(stop) or "stopped", arguments, STOPPED)
+    except BrokenPipeError:
+        return UNDECIDED
+    except UnwrittenError:
+        raise
+    except Exception as error:
+        if where and not hasattr(error, "format_message"):
+            traceback.print_exc()
+        return told(name, *why(error, where), arguments)
 
 
 def why(error: Exception, shown: bool) -> tuple[str, str]:
@@ -113,40 +131,6 @@ def hold_numbers(command: Any) -> None:
     for each in command.commands.values():
         for parameter in each.params:
             parameter.callback = checked(parameter)
-
-
-class Patient:
-    """Standard output that never fails: a reader may leave early, an encoding may lack a character, a name hide codes.
-
-    What is written after the reader left goes nowhere. What a terminal would obey or an encoding cannot hold is spelled
-    out. So a verdict is printed whatever it quotes.
-    """
-
-    def __init__(self, stream: TextIO):
-        self.stream = stream
-        self.spoke = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-    def write(self, text: str) -> int:
-        self.spoke = True
-        shown = encodable(
-            harmless(text, coloured=self.stream.isatty() or bool(os.environ.get("FORCE_COLOR"))),
-            getattr(self.stream, "encoding", None),
-        )
-        return self._patiently(lambda: self.stream.write(shown) and len(text), len(text))
-
-    def flush(self) -> None:
-        self._patiently(self.stream.flush, None)
-
-    def _patiently(self, act: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return act()
-        except BrokenPipeError:
-            # the interpreter flushes once more as it ends, and would complain
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-            return otherwise
 
 
 def app_for(arguments: list[str]) -> typer.Typer:

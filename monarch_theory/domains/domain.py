@@ -32,6 +32,7 @@ class Domain(ABC):
     dtype: np.dtype
     exact: ClassVar[bool] = True
     is_field: ClassVar[bool] = True
+    of_expressions: ClassVar[bool] = False
 
     @abstractmethod
     def scalar(self, value: Any) -> Any:

@@ -19,6 +19,7 @@ class Symbolic(Domain):
 
     name = "symbolic"
     dtype = np.dtype(object)
+    of_expressions = True
 
     def scalar(self, value: Any) -> sympy.Expr:
         if isinstance(value, flint.fmpq):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,6 @@ from typing import Any
 
 import flint
 import numpy as np
-import sympy
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
@@ -20,7 +20,6 @@ from monarch_theory.domains import (
     FLOAT64,
     INTEGERS,
     RATIONALS,
-    SYMBOLIC,
     Cyclotomic,
     Domain,
     Floating,
@@ -115,7 +114,7 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
     if isinstance(domain, Floating) and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name}: expected finite entries, got {array[row, column]} at ({row}, {column})")
-    if domain is SYMBOLIC:
+    if domain.of_expressions:
         _check_symbolic(array, name)
     return Matrix(array, domain, name, stored)
 
@@ -143,7 +142,7 @@ def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
     if isinstance(source, LinearOperator):
         check_linear(source.matmat, source.shape[1], name, dtype=source.dtype)
         source = source @ np.eye(source.shape[1], dtype=source.dtype)
-    if isinstance(source, sympy.MatrixBase):
+    if isinstance(source, _sympy_kinds("MatrixBase")):
         source = np.array(source.tolist(), dtype=object)
     try:
         array = source.toarray() if issparse(source) else np.asarray(source)
@@ -152,6 +151,12 @@ def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
     except TypeError as error:  # a tensor of scalars that NumPy lacks
         raise TypeError(f"{name}: expected scalars that NumPy has, got {error}") from None
     return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))), stored
+
+
+def _sympy_kinds(name: str) -> Any:
+    """A class of SymPy as `isinstance` takes it: where SymPy is not loaded there is no value of it."""
+    library = sys.modules.get("sympy")
+    return () if library is None else getattr(library, name)
 
 
 def _widened(array: np.ndarray, stored: Format | None) -> tuple[np.ndarray, Format | None]:
@@ -194,6 +199,8 @@ def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *,
 
 def _check_symbolic(array: np.ndarray, name: str) -> None:
     """SymPy takes infinities and rounded numbers for numbers; neither is exact."""
+    import sympy
+
     for (row, column), entry in np.ndenumerate(array):
         if entry.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
             raise ValueError(f"{name}: expected finite entries, got {entry} at ({row}, {column})")
@@ -216,7 +223,9 @@ def _domain_of(source: np.ndarray, name: str) -> Domain:
         raise TypeError(f"{name}: expected exact scalars in an array of objects, got {rounded[0]}")
     if any(issubclass(kind, CyclotomicNumber) for kind in kinds):
         return Cyclotomic(next(entry.n for entry in source.flat if isinstance(entry, CyclotomicNumber)))
-    if any(issubclass(kind, sympy.Basic) for kind in kinds):
+    if any(issubclass(kind, _sympy_kinds("Basic")) for kind in kinds):
+        from monarch_theory.domains import SYMBOLIC
+
         return SYMBOLIC
     if all(issubclass(kind, int | np.integer | flint.fmpz) for kind in kinds):
         return INTEGERS
@@ -259,7 +268,7 @@ def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tup
             raise ValueError(f"{name}: expected entries below 1.8e308, to be measured in float64") from None
     if isinstance(domain, Cyclotomic):
         return domain.embed(matrix), COMPLEX128
-    if domain is SYMBOLIC and not any(entry.free_symbols for entry in matrix.flat):
+    if domain.of_expressions and not any(entry.free_symbols for entry in matrix.flat):
         return np.array([complex(entry) for entry in matrix.flat]).reshape(matrix.shape), COMPLEX128
     raise TypeError(f"{name}: expected numbers with a distance, got scalars of {domain}")
 

@@ -15,9 +15,8 @@ from math import gcd, prod, sqrt
 from typing import Any, Literal
 
 import numpy as np
-import sympy
 
-from monarch_theory.domains import INTEGERS, RATIONALS, SYMBOLIC, Domain, Floating
+from monarch_theory.domains import INTEGERS, RATIONALS, Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import dyadic, read_matrix
 from monarch_theory.expressivity.projection import (
@@ -293,10 +292,12 @@ def _decide_exactly(
         if refutation is None:
             continue
         # an expression such as sin² + cos² − 1 is zero without looking so; only a number tells that it is not
-        if domain is not SYMBOLIC or refutation.minor.equals(0) is False:
+        if not domain.of_expressions or refutation.minor.equals(0) is False:
             return Membership(False, "exact", kind, refutation=refutation)
         if simplified:
             return Membership(None, "exact", kind)
+        import sympy
+
         simpler = np.array([sympy.simplify(entry) for entry in array.flat], dtype=object).reshape(array.shape)
         return _decide_exactly(simpler, domain, kind, name, progress, simplified=True)
     return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))

@@ -22,6 +22,7 @@ import numpy as np
 from monarch_theory.sandbox import pretrained
 from monarch_theory.sandbox.bridge import torch_or_none
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.shortage import forget_errors, ran_short
 
 __all__ = [
     "faces",
@@ -106,16 +107,16 @@ def imported(module_name: str, root: str) -> ModuleType:
         for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
             del sys.modules[name]
     importlib.invalidate_caches()
+    forget_errors()
     try:
         return importlib.import_module(module_name)
-    except MemoryError:
-        raise
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise SandboxError(Outcome.FILE_MISSING, f"{module_name}: no such file or module") from error
         raise SandboxError(Outcome.IMPORT_ERROR, quoted(error)) from error
     except Exception as error:
-        raise SandboxError(Outcome.IMPORT_ERROR, quoted(error)) from error
+        outcome = Outcome.OUT_OF_MEMORY if ran_short(error) else Outcome.IMPORT_ERROR
+        raise SandboxError(outcome, quoted(error)) from error
 
 
 def is_library(module: ModuleType) -> bool:
@@ -145,13 +146,12 @@ def run_file(path: str) -> ModuleType:
         raise SandboxError(Outcome.IMPORT_ERROR, f"{path}: expected a Python file, named *.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    forget_errors()
     try:
         spec.loader.exec_module(module)
-    except MemoryError:
-        raise
     except Exception as error:
-        short = any(words in str(error) for words in ("allocate memory", "failed to map segment"))
-        raise SandboxError(Outcome.OUT_OF_MEMORY if short else Outcome.IMPORT_ERROR, quoted(error, path)) from error
+        outcome = Outcome.OUT_OF_MEMORY if ran_short(error) else Outcome.IMPORT_ERROR
+        raise SandboxError(outcome, quoted(error, path)) from error
     return module
 
 

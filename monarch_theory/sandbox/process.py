@@ -22,6 +22,7 @@ import monarch_theory
 from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.shortage import ENDED
 
 __all__ = ["Described", "Sandbox"]
 
@@ -274,7 +275,7 @@ class Sandbox:
         self._listener.join(timeout=1.0)
         said = b"".join(self._heard).decode(errors="replace").strip().splitlines()
         last = f"; it last said: {said[-1][:200]}" if said else ""
-        if any(word in line for line in said[-5:] for word in ("bad_alloc", "MemoryError", "out of memory")):
+        if status == ENDED:
             return SandboxError(Outcome.OUT_OF_MEMORY, f"{doing}: the process ran out of memory{last}")
         if status is None:
             return SandboxError(Outcome.CRASH, f"{doing}: the process closed its connection{last}")

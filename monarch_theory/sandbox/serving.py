@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dis
 import os
 import resource
 import signal
@@ -19,13 +18,13 @@ import numpy as np
 from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.loading import quoted
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
+from monarch_theory.sandbox.shortage import ENDED, forget_errors, ran_short, tell_by_status
 
 __all__ = ["Answer", "Serves", "UserCodeError", "serve", "user_code"]
 
 Answer = tuple[dict[str, Any], tuple[np.ndarray, ...]]
 
 PACKAGE = Path(__file__).parents[1]
-RAISES = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
 
 
 class Serves(Protocol):
@@ -49,6 +48,7 @@ def serve(server: Serves, what: str, arguments: list[str] | None = None) -> None
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if gibibytes:
         limit_memory(gibibytes)
+    tell_by_status()
     requests, own = os.fdopen(incoming, "rb"), os.getpid()
     # bound before user code runs, which could otherwise put methods of its own in place of the server's
     actions = {name: getattr(server, name) for name in dir(server) if not name.startswith("_")}
@@ -60,7 +60,10 @@ def serve(server: Serves, what: str, arguments: list[str] | None = None) -> None
         return data
 
     while True:
-        header, arrays = wire.receive(read)
+        try:
+            header, arrays = wire.receive(read)
+        except MemoryError:
+            os._exit(ENDED)
         reply = answer(server, actions, what, header, arrays)
         if os.getpid() != own:
             os._exit(0)  # user code forked, and this is the copy
@@ -75,6 +78,7 @@ def answer(
     server: Serves, actions: dict[str, Any], what: str, header: dict[str, Any], arrays: tuple[np.ndarray, ...]
 ) -> Answer:
     """What was asked, or the outcome of what went wrong."""
+    forget_errors()
     try:
         return actions[header["do"]](header, arrays)
     except UserCodeError as error:
@@ -113,6 +117,7 @@ def user_code(what: str, path: str) -> Iterator[None]:
     Raises:
         UserCodeError: user code raised anything.
     """
+    forget_errors()
     try:
         yield
     except BaseException as error:
@@ -121,9 +126,10 @@ def user_code(what: str, path: str) -> Iterator[None]:
 
 def ending(error: BaseException, what: str, path: str) -> tuple[Outcome, str]:
     """The outcome that something raised amounts to, and a line about it."""
+    short = ran_short(error)
     if isinstance(error, SystemExit):
         return Outcome.EXIT, f"{what} called sys.exit: {quoted(error, path)}"
-    return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else Outcome.EXCEPTION, quoted(error, path)
+    return Outcome.OUT_OF_MEMORY if short else Outcome.EXCEPTION, quoted(error, path)
 
 
 def passed_through_user_code(error: BaseException) -> bool:
@@ -138,25 +144,6 @@ def encoded(reply: Answer) -> bytes:
         return wire.encode(*reply)
     except MemoryError:
         return wire.encode({"outcome": "OUT_OF_MEMORY", "message": "no memory left to return the output"})
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed.
-
-    Python, NumPy and CUDA have a type for it. Torch's allocator on the host has none: its error is a bare RuntimeError,
-    which counts where native code raised it, not a line of Python that could say anything.
-    """
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return type(error) is RuntimeError and not raised_in_python(error) and "DefaultCPUAllocator" in str(error)
-
-
-def raised_in_python(error: BaseException) -> bool:
-    """Whether a `raise` statement raised it, and not a call into native code."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return place is None or place.tb_frame.f_code.co_code[place.tb_lasti] in RAISES
 
 
 def die_with_parent() -> None:

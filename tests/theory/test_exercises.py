@@ -9,6 +9,8 @@ from command_line import Answer, asked
 
 from monarch_theory.exercises import EXERCISES, grade
 
+pytestmark = pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
+
 LESSONS = Path(__file__).parents[2] / "docs" / "lessons"
 SOLUTIONS = LESSONS / "solutions.py"
 

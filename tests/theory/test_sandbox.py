@@ -1,6 +1,7 @@
 """What crosses between the processes, and how each ending is told from the others."""
 
 import json
+from ctypes.util import find_library
 
 import numpy as np
 import pytest
@@ -29,6 +30,23 @@ def corrupts(x):
         try: os.write(descriptor, b"z" * 8)
         except OSError: pass
     return x
+def only_says_so(x):
+    print("MemoryError: std::bad_alloc, out of memory", flush=True); os.abort()
+def raises_words(x): raise RuntimeError("DefaultCPUAllocator: out of memory, std::bad_alloc")
+def native_words(x): return np.empty(3).reshape(np.zeros(2, int), order="out of memory")
+def maps(x):
+    import mmap; mmap.mmap(-1, 1 << 46)
+def throws(x):
+    import ctypes; ctypes.CDLL("libstdc++.so.6")["_ZSt17__throw_bad_allocv"]()
+def throws_in_a_thread(x):
+    import ctypes, threading
+    threading.Thread(target=ctypes.CDLL("libstdc++.so.6")["_ZSt17__throw_bad_allocv"]).start(); time.sleep(20)
+def throws_something_else(x):
+    import ctypes; ctypes.CDLL("libstdc++.so.6")["_ZSt20__throw_length_errorPKc"](b"std::bad_alloc")
+"""
+
+SHORT = """
+raise ImportError("failed to map segment from shared object: cannot allocate memory")
 """
 
 
@@ -90,6 +108,37 @@ def test_outcomes(file, name, outcome):
         model.load()
         model.evaluate(np.zeros(3))
     assert caught.value.outcome is outcome
+
+
+LIBSTDCXX = find_library("stdc++")
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("only_says_so", Outcome.CRASH),
+        ("raises_words", Outcome.EXCEPTION),
+        ("native_words", Outcome.EXCEPTION),
+        ("maps", Outcome.OUT_OF_MEMORY),
+        ("throws", Outcome.OUT_OF_MEMORY),
+        ("throws_in_a_thread", Outcome.OUT_OF_MEMORY),
+        ("throws_something_else", Outcome.CRASH),
+    ],
+)
+def test_memory_is_short_where_an_allocation_failed_and_not_where_words_say_so(file, name, outcome):
+    if name.startswith("throws") and LIBSTDCXX is None:
+        pytest.skip("there is no libstdc++")
+    with Sandbox(file, name, timeout=20) as model, pytest.raises(SandboxError) as caught:
+        model.load()
+        model.evaluate(np.zeros(3))
+    assert caught.value.outcome is outcome, caught.value
+
+
+def test_a_file_that_speaks_of_memory_has_not_run_short_of_it(tmp_path):
+    (tmp_path / "model.py").write_text(SHORT)
+    with Sandbox(tmp_path / "model.py", "f", timeout=20) as model, pytest.raises(SandboxError) as caught:
+        model.load()
+    assert caught.value.outcome is Outcome.IMPORT_ERROR
 
 
 def test_writing_over_the_connection_is_a_crash(file):

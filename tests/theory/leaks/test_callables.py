@@ -10,6 +10,8 @@ from monarch_theory.leaks.cuts import spread_order
 from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.inputs import Inputs
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 N = 40
 

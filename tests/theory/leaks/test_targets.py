@@ -7,6 +7,8 @@ import pytest
 from monarch_theory.leaks.files import check_file
 from monarch_theory.sandbox import SandboxError, pretrained
 
+pytestmark = pytest.mark.usefixtures("child_at_hand")
+
 LAYERS = """
 import numpy as np
 from . import setting
@@ -117,6 +119,7 @@ def test_a_folder_needs_the_library(package, monkeypatch):
         pretrained.of_folder(str(package))
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 def test_a_class_of_a_library_is_built_in_a_tiny_size():
     pytest.importorskip("transformers")
     report = check_file("transformers", "GPT2LMHeadModel", 8, shape="1,n", output="logits", init='{"n_layer": 1}')

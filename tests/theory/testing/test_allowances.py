@@ -14,6 +14,8 @@ from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text
 from monarch_theory.testing.sharpness import usual_kernels
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 BLOCK, CIRCULAR = "block-diagonal-multiply", "circular-convolution"
 
 PACKED = """

@@ -17,6 +17,8 @@ from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.oracle import exact_answer
 from monarch_theory.testing.report import as_dict, as_text, script
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 # those of layers are no polynomials, and have a test of their own
 BACKWARD = [name for name in NAMES if name.endswith("-backward") and name not in LAYERS]
 BLOCK = "block-diagonal-multiply-backward"

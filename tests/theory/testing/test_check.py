@@ -15,6 +15,8 @@ from monarch_theory.testing.judge import Verdict, reference
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text, draw, histogram, script
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 FILE = Path(__file__).parent / "misbehaving_kernels.py"
 BLOCK = "block-diagonal-multiply"
 

@@ -11,6 +11,8 @@ from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.report import as_text
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 CHANGES = {
     "accumulation": {"accumulation": "float16"},
     "intermediate": {"intermediate": "float16"},

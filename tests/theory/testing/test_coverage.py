@@ -7,6 +7,8 @@ from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 BLOCK = "block-diagonal-multiply"
 
 KERNELS = '''

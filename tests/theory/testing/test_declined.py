@@ -5,6 +5,8 @@ import pytest
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 KERNELS = '''
 import numpy as np
 

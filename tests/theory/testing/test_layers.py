@@ -17,6 +17,8 @@ from monarch_theory.testing.oracle import balls
 from monarch_theory.testing.report import script
 from monarch_theory.testing.sharpness import TELLING, Sharpness
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 BACKWARD = [name for name in LAYERS if name.endswith("-backward")]
 
 

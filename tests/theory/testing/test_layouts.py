@@ -9,6 +9,8 @@ from monarch_theory.testing.layouts import LAYOUTS, in_layout
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import script
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 KERNELS = """
 import numpy as np
 

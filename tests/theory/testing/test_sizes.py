@@ -15,6 +15,8 @@ from monarch_theory.testing.sizes import (
     with_sizes,
 )
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 BLOCK = "block-diagonal-multiply"
 
 
