@@ -302,7 +302,11 @@ def test_python_source(tmp_path):
         (np.eye(8) * 1j, ["--family", "low-rank", "--exact"], "--exact: expected integers, fractions or real floats"),
         (1j * np.eye(4), ["--family", "monarch-attention"], "expected positive real entries"),
         (np.eye(4), ["--accuracy", "1"], "accuracy: expected a number in [0, 1)"),
-        (np.eye(4), ["--order", "3", "--radices", "2,1,2", "--search", "5"], "order: expected 2 for the permutation"),
+        (
+            np.eye(4),
+            ["--order", "3", "--radices", "2,1,2", "--search", "5"],
+            "--search: expected order 2 for the permutation search",
+        ),
         (np.eye(8), ["--order", "2", "--radices", "2,2,2"], "--order: expected 3, one stage for each of the radices"),
         (np.eye(7), ["--family", "low-rank"], "--parameters: expected a budget, as no Monarch class sets it"),
         (np.ones((2, 4, 4)), [], "expected a matrix with rows and columns, got shape (2, 4, 4)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
+from monarch_theory.domains import INTEGERS, RATIONALS, Floating
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import Comparison, compare
@@ -29,11 +31,13 @@ from monarch_theory.expressivity.examination import (
     family_named,
     neighbours,
 )
+from monarch_theory.expressivity.families import Family
 from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
 from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.expressivity.torch_source import torch_source
+from monarch_theory.monarch import Convention
 from monarch_theory.sandbox import Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
@@ -77,7 +81,7 @@ def express(
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         _refuse_idle(family, parameters, chosen, {"--search": search})
         check_picture(png)
-        check_file(write, "--write")
+        _check_write(write)
         _check_torch(torch, write)
         check_file(certificate, "--certificate")
         if certificate is not None and (family != "monarch" or compare_all or Path(source).suffix in SUFFIXES):
@@ -103,19 +107,25 @@ def express(
         def chosen_class() -> MonarchClass:
             return _class(matrix.shape, order, radices, output_radices, convention, rank)
 
+        if family == "monarch":
+            kind, other, budget = chosen_class(), None, 0
+        else:
+            other = family_named(family, matrix.shape)
+            try:
+                budget = chosen_class().parameters if parameters is None else parameters
+            except ValueError as error:
+                raise ValueError(f"--parameters: expected a budget, as no Monarch class sets it: {error}") from error
+        if write is not None and (reason := _unwritable(matrix, other)):
+            raise ValueError(f"--write: {reason}")
+        if certificate is not None:
+            _check_certificate(matrix, kind, exact)
+        if search and kind.order != 2:
+            raise ValueError(f"--search: expected order 2 for the permutation search, got {kind.order}")
         around: list[Neighbour] = []
         with progress("fitting") as report:
-            if family == "monarch":
-                kind = chosen_class()
+            if other is None:
                 found = examine_monarch(matrix, kind, exact=exact, accuracy=accuracy, progress=report)
             else:
-                try:
-                    budget = chosen_class().parameters if parameters is None else parameters
-                except ValueError as error:
-                    raise ValueError(
-                        f"--parameters: expected a budget, as no Monarch class sets it: {error}"
-                    ) from error
-                other = family_named(family, matrix.shape)
                 found = examine_family(matrix, other, budget, exact=exact, accuracy=accuracy, progress=report)
         if family == "monarch":
             with progress("trying the classes next to it") as report:
@@ -127,7 +137,6 @@ def express(
             known["png"] = str(png)
         if write is not None:
             known |= _save({matrix.name: _member(matrix, found, family)}, (write, torch))
-        written = _certificate(matrix, found) if certificate is not None else None
     except (ValueError, TypeError, SandboxError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
@@ -137,8 +146,7 @@ def express(
     answer = Answer(verdict, found.evidence, f"all {rows * columns} entries, {1 + len(around)} classes", code, known)
     say(answer, as_json, lambda: print(text(matrix, found, known)))
     write_to(png, lambda file: draw(matrix, found, file))
-    if written is not None:
-        write_to(certificate, lambda file: write_certificate(written, file))
+    write_to(certificate, lambda file: write_certificate(_certificate(matrix, found), file))
     raise typer.Exit(code)
 
 
@@ -146,14 +154,50 @@ def _certificate(matrix: Matrix, found: Examination) -> dict[str, Any]:
     """What decided it, as lists of integers.
 
     Raises:
-        ValueError: nothing was decided exactly, or not over the rational numbers or a prime field.
+        ValueError: nothing was decided.
     """
-    if found.membership is None or found.evidence != "exact":
+    assert found.membership is not None
+    entries, domain = dyadic(matrix.entries, matrix.domain)
+    return membership_certificate(entries, found.membership, domain)
+
+
+def _check_certificate(matrix: Matrix, kind: MonarchClass, exact: bool) -> None:
+    """Will the answer be one that certificates are written of?
+
+    Raises:
+        ValueError: it is measured, or the scalars or the class are not those of certificates.
+    """
+    domain = matrix.domain
+    if isinstance(domain, Floating) and not exact:
         raise ValueError(
             "--certificate: expected an exact answer; add --exact to read floats as the rationals they are"
         )
-    entries, domain = dyadic(matrix.entries, matrix.domain)
-    return membership_certificate(entries, found.membership, domain)
+    if domain not in (INTEGERS, RATIONALS) and not (isinstance(domain, Floating) and not domain.is_complex):
+        raise ValueError(f"--certificate: expected integers, fractions or real floats, got {domain}")
+    if kind.rank != 1 or kind.convention is not Convention.M2:
+        raise ValueError(
+            f"--certificate: expected --rank 1 and --convention m2, got {kind.rank} and {kind.convention.name.lower()}"
+        )
+
+
+def _check_write(write: Path | None) -> None:
+    """Can factors be written there?
+
+    Raises:
+        ValueError: there is no such folder, or the package that writes them is not installed.
+    """
+    check_file(write, "--write")
+    if write is not None and find_spec("safetensors") is None:
+        raise ValueError("--write: expected the package safetensors, which writes it, to be installed")
+
+
+def _unwritable(matrix: Matrix, family: Family | None = None) -> str:
+    """Why no factors of it can be saved; empty where they can."""
+    if matrix.field.is_complex:
+        return f"expected real entries, whose factors safetensors holds, got {matrix.domain}"
+    if family is not None and family.parts is None:
+        return f"expected a family that has factors to save, got {family.name}"
+    return ""
 
 
 def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
@@ -210,14 +254,15 @@ def _check_torch(torch: Path | None, write: Path | None) -> None:
 
 
 def _save(members: dict[str, Member], files: Files) -> dict[str, str]:
-    """Write factors, and modules where asked; the paths by key."""
+    """Write factors, and modules where asked; the paths by key. What could not be written is said: verdicts stand."""
     factors, module = files
-    assert factors is not None
-    write_members(factors, members)
-    if module is None:
-        return {"written": str(factors)}
-    module.write_text(torch_source(members, factors.name), encoding="utf-8")
-    return {"written": str(factors), "module": str(module)}
+    done: dict[str, str] = {}
+    if write_to(factors, lambda file: write_members(file, members)):
+        done["written"] = str(factors)
+    text = torch_source(members, factors.name) if factors is not None and module is not None else ""
+    if done and write_to(module, lambda file: file.write_text(text, encoding="utf-8")):
+        done["module"] = str(module)
+    return done
 
 
 def _member(matrix: Matrix, found: Examination, family: str) -> Member:
@@ -241,6 +286,9 @@ def _compare(
     as_json: bool,
 ) -> None:
     """Every family on every matrix, and the factors of the nearest written."""
+    unwritten = {name: _unwritable(matrix) for name, matrix in matrices.items()} if files[0] is not None else {}
+    if unwritten and all(unwritten.values()):
+        raise ValueError(f"--write: {next(iter(unwritten.values()))}")
     activations = None if calibration is None else read_source(str(calibration), 0, 0, 0.0).values
     found: list[Comparison] = []
     with progress("comparing families") as report:
@@ -254,15 +302,30 @@ def _compare(
         raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
     known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
     if files[0] is not None:
-        stored = {}
+        stored, instead = {}, {}
         for one in found:
             best, place = one.worth_trying, one.worth_writing
-            place = best if best is not None and best.choice is not None else place
-            if place is not None:
+            if best is not None and best.choice is not None:
+                place = best
+            elif best is not None and place is not None and not unwritten[one.name]:
+                instead[one.name] = f"{place.title} ({place.setting}), as {best.title} has no factors to save"
+            if place is None:
+                unwritten[one.name] = "expected a family within the budget that has factors to save, got none"
+            elif not unwritten[one.name]:
                 stored[one.name] = one.member(place).cast(matrices[one.name].values.dtype)
         known |= _save(stored, files)
+        known["not_written"] = {name: reason for name, reason in unwritten.items() if reason}
+        known["written_instead"] = instead
     covered = f"{len(found)} matrices, {len(left_out)} arrays left out"
-    say(Answer("compared", "measured", covered, 0, known), as_json, lambda: print(comparison_text(found, left_out)))
+    say(Answer("compared", "measured", covered, 0, known), as_json, lambda: print(_compared(found, left_out, known)))
+
+
+def _compared(found: list[Comparison], left_out: dict[str, str], known: dict[str, Any]) -> str:
+    """The comparison for a reader, and whose factors were not saved, or others than those of the nearest."""
+    lines = [comparison_text(found, left_out)]
+    lines += [f"not written: {name}: {reason}" for name, reason in known.get("not_written", {}).items()]
+    lines += [f"written of {name}: {what}" for name, what in known.get("written_instead", {}).items()]
+    return "\n".join(lines)
 
 
 def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bool) -> None:

@@ -37,11 +37,13 @@ def check_picture(path: Path | None, option: str = "--png") -> None:
         raise ValueError(f"{option}: expected a suffix among {', '.join(known)}, got {path}")
 
 
-def write(path: Path | None, act: Callable[[Path], object]) -> None:
-    """Write a file once the verdict is printed; where that fails, say so: the verdict stands."""
+def write(path: Path | None, act: Callable[[Path], object]) -> bool:
+    """Write a file once the verdict is known, and whether that was done; where it fails, say so: the verdict stands."""
     if path is None:
-        return
+        return False
     try:
         act(path)
     except (OSError, ValueError) as error:
         print(harmless(f"warning: {path} was not written: {error}"), file=sys.stderr)
+        return False
+    return True

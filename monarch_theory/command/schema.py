@@ -104,6 +104,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         png?                 string: where the picture goes
         written?             string: where the factors go
         module?              string: where the torch modules that multiply by them go
+        not_written?         object: matrices of a checkpoint whose factors were not saved, and why
+        written_instead?     object: matrices whose nearest family has no factors, and which were saved
         matrices?            array: of a whole checkpoint, each matrix with its families
         left_out?            object: arrays that are no matrix, and why
         summary?             array: the comparison in sentences

@@ -13,6 +13,7 @@ from math import isqrt
 
 import numpy as np
 
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import families_for
 from monarch_theory.expressivity.families.family import COSTS, Cost, Family, Nearest, Setting
 from monarch_theory.expressivity.families.monarch_orders import monarch
@@ -23,6 +24,7 @@ from monarch_theory.expressivity.spectra import Slicing, Spectra
 
 __all__ = ["Comparison", "Place", "column_weights", "compare", "even_budget"]
 
+LEAST_SIDE = 3  # up to here no two radices are above one
 LEAST_WEIGHT = 1e-6  # of a column, against the largest
 
 
@@ -115,12 +117,16 @@ class Comparison:
 
 
 def even_budget(shape: tuple[int, int]) -> int:
-    """N√M + M√N: what an order-2 Monarch matrix of M × N stores, were √M and √N whole and its radices.
+    """What an order-2 Monarch matrix of the most equal radices stores: that class is always within it.
 
-    >>> even_budget((64, 64)), even_budget((7, 7))
-    (1024, 36)
+    Where a side does not factor well, N√M + M√N, as if √M and √N were whole and the radices.
+
+    >>> even_budget((64, 64)), even_budget((12, 12)), even_budget((7, 7))
+    (1024, 84, 36)
     """
     rows, columns = shape
+    if not any(side <= LEAST_SIDE or is_awkward(side) for side in shape):
+        return MonarchClass(balanced_radices(columns, 2), balanced_radices(rows, 2)).parameters
     return isqrt(rows * columns**2) + isqrt(columns * rows**2)
 
 

@@ -252,6 +252,7 @@ def write_members(path: Path, members: Mapping[str, Member]) -> None:
         OSError: the file cannot be written.
     """
     try:
+        from safetensors import SafetensorError
         from safetensors.numpy import save_file
     except ImportError:
         raise ValueError(f"{path}: expected the package safetensors, which writes it, to be installed") from None
@@ -266,7 +267,10 @@ def write_members(path: Path, members: Mapping[str, Member]) -> None:
                 if array.dtype.kind == "c":
                     raise ValueError(f"{name}: expected real factors, which safetensors holds, got {array.dtype}")
                 arrays[f"{name}/{place}/{key}"] = np.ascontiguousarray(array)
-    save_file(arrays, path, metadata={INDEX: json.dumps(index)})
+    try:
+        save_file(arrays, path, metadata={INDEX: json.dumps(index)})
+    except SafetensorError as error:
+        raise OSError(f"{path}: expected a file that can be written ({error})") from error
 
 
 def read_members(path: Path) -> dict[str, Member]:

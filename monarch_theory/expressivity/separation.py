@@ -63,8 +63,17 @@ def factors_of(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, 
         blocks: X, shape (outer, I, A, rows, columns).
 
     Raises:
-        numpy.linalg.LinAlgError: a decomposition that does not converge.
+        numpy.linalg.LinAlgError: a decomposition that does not converge, or factors beyond what floats hold.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # quotients by what is nearly singular
+        found = _told(blocks, terms)
+    if not all(np.isfinite(part).all() for part in found):
+        raise np.linalg.LinAlgError("factors: expected finite numbers")
+    return found
+
+
+def _told(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`factors_of`, finite or not."""
     outer, _, _, m, n = blocks.shape
     wide = blocks.transpose(0, 1, 3, 2, 4).reshape(outer, -1, m, blocks.shape[2] * n)  # (outer, I, i, (A, a))
     tall = blocks.transpose(0, 2, 1, 3, 4).reshape(outer, -1, blocks.shape[1] * m, n)  # (outer, A, (I, i), a)

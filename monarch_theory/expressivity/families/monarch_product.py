@@ -35,8 +35,9 @@ def settings(shape: tuple[int, int]) -> Iterator[Setting]:
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     inner, outer = setting.choices["inner"], setting.choices["outer"]
     blocks = matrix.reshape(outer, inner, outer, inner).transpose(1, 3, 0, 2)  # (y₀, x₀, y₁, x₁)
-    found = [polished(blocks, start) for start in starts(blocks)]
-    near = min((product(factors) for factors in found), key=lambda near: float(np.linalg.norm(blocks - near)))
+    with np.errstate(over="ignore", invalid="ignore"):  # a start of huge factors is no start, and the other is one
+        found = [polished(blocks, start) for start in starts(blocks)]
+        near = min((product(factors) for factors in found), key=lambda near: float(np.linalg.norm(blocks - near)))
     return near.transpose(2, 0, 3, 1).reshape(matrix.shape).astype(matrix.dtype)
 
 
@@ -50,8 +51,7 @@ def starts(blocks: np.ndarray) -> Iterator[Factors]:
         heads, scales, tails = factors_of(blocks[None], outer)
     except np.linalg.LinAlgError:
         return
-    if all(np.isfinite(part).all() for part in (heads, scales, tails)):
-        yield heads[0], scales[0], tails[0]
+    yield heads[0], scales[0], tails[0]
 
 
 def polished(blocks: np.ndarray, factors: Factors) -> Factors:

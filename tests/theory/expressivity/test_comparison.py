@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 from command_line import asked
+from scipy.linalg import toeplitz
 
 from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import column_weights, compare
+from monarch_theory.expressivity.families import families_for
 from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.padding import is_awkward, next_size
 from monarch_theory.expressivity.parts import read_members
@@ -131,3 +134,82 @@ def test_the_torch_module_goes_beside_the_factors(tmp_path):
     for wrong in (["--torch", tmp_path / "layers.py"], [*files[:3], tmp_path / "layers.txt"]):
         answer = run(tmp_path / "w.npz", *wrong)
         assert answer.exit_code == 2 and "--torch: expected" in answer.stderr
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (12, 12), (24, 20), (12, 15), (32, 32), (48, 12)])
+def test_the_class_that_sets_the_budget_is_within_it(shape):
+    """A budget of N√M + M√N, whose roots are seldom whole, left the nearest Monarch matrix out of its own table."""
+    rows, columns = (balanced_radices(side, 2) for side in shape)
+    matrix = random_monarch(columns, FLOAT64, RNG, output_radices=rows).dense()
+    found = compare(read_matrix(matrix))
+    assert found.budget >= MonarchClass(columns, rows).parameters
+    assert found.of("monarch-2").distance < 1e-14
+
+
+def fitted_nothing(*_, **__):
+    raise AssertionError("it was refused after the work")
+
+
+FACTORLESS = [family.name for family in families_for((16, 16)) if family.parts is None]
+
+
+@pytest.mark.parametrize("family", FACTORLESS)
+def test_a_family_without_factors_is_refused_before_the_work(tmp_path, monkeypatch, family):
+    np.save(tmp_path / "one.npy", np.eye(16))
+    monkeypatch.setattr("monarch_theory.command.express.examine_family", fitted_nothing)
+    answer = run(tmp_path / "one.npy", "--family", family, "--parameters", 999, "--write", tmp_path / "f.safetensors")
+    assert answer.exit_code == 2 and answer.stdout == "" and answer.stderr.count("\n") == 1
+    assert f"--write: expected a family that has factors to save, got {family}" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--write", "f.safetensors"], "--write: expected real entries, whose factors safetensors holds, got complex"),
+        (["--certificate", "c.json"], "--certificate: expected an exact answer; add --exact"),
+        (["--certificate", "c.json", "--exact"], "--certificate: expected integers, fractions or real floats, got"),
+        (["--search", "5", "--order", "4"], "--search: expected order 2 for the permutation search, got 4"),
+    ],
+)
+def test_what_cannot_be_done_with_the_answer_is_refused_before_the_work(tmp_path, monkeypatch, options, message):
+    np.save(tmp_path / "one.npy", np.eye(16) * 1j)
+    monkeypatch.chdir(tmp_path)
+    for work in ("examine_monarch", "examine_family"):
+        monkeypatch.setattr(f"monarch_theory.command.express.{work}", fitted_nothing)
+    answer = run("one.npy", *options)
+    assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_certificates_are_of_one_class_only(tmp_path):
+    np.save(tmp_path / "one.npy", np.eye(16, dtype=int))
+    for options in (["--rank", 2], ["--convention", "dao"]):
+        answer = run(tmp_path / "one.npy", *options, "--certificate", tmp_path / "c.json")
+        assert answer.exit_code == 2 and "--certificate: expected --rank 1 and --convention m2" in answer.stderr
+
+
+def test_a_file_that_fails_keeps_the_verdict(tmp_path, monkeypatch):
+    """Found after the work, it is a warning: the verdict and its exit code stand."""
+
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("monarch_theory.command.express.write_members", full)
+    np.savez(tmp_path / "w.npz", a=np.eye(16))
+    np.save(tmp_path / "one.npy", np.eye(16))
+    for source, code in ((tmp_path / "one.npy", 1), (tmp_path / "w.npz", 0)):
+        answer = run(source, "--write", tmp_path / "f.safetensors", "--json")
+        assert answer.exit_code == code and "written" not in json.loads(answer.stdout)
+        assert "was not written: no space left" in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_a_checkpoint_says_what_it_did_not_write(tmp_path):
+    pytest.importorskip("safetensors")
+    circle = toeplitz(RNG.standard_normal(12), RNG.standard_normal(12))
+    np.savez(tmp_path / "w.npz", real=RNG.standard_normal((8, 8)), imaginary=np.eye(8) * 1j, circle=circle)
+    answer = run(tmp_path / "w.npz", "--write", tmp_path / "f.safetensors")
+    assert answer.exit_code == 0 and set(read_members(tmp_path / "f.safetensors")) == {"real", "circle"}
+    assert "not written: imaginary: expected real entries" in answer.output
+    assert "as Toeplitz has no factors to save" in answer.output
+    np.savez(tmp_path / "w.npz", imaginary=np.eye(8) * 1j)
+    answer = run(tmp_path / "w.npz", "--write", tmp_path / "f.safetensors")
+    assert answer.exit_code == 2 and "--write: expected real entries" in answer.stderr

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from scipy.linalg import block_diag, circulant, toeplitz
 
 from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity import separation
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.examination import examine_family
-from monarch_theory.expressivity.families import FAMILIES, families_for
+from monarch_theory.expressivity.families import FAMILIES, families_for, monarch_product
 from monarch_theory.expressivity.families.family import Floor
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
@@ -365,3 +366,17 @@ def test_products_of_two_monarch_matrices_are_found_as_the_convention_multiplies
     assert examine_family(read_matrix(matrix), family, family.smallest(matrix.shape)).member is not False
     budget = max(setting.parameters for setting in family.settings(matrix.shape))
     assert examine_family(read_matrix(matrix), family, budget).member is True
+
+
+def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
+    """Eigenvectors of what is nearly singular may lead to factors beyond what floats hold."""
+    tiny = np.random.default_rng(0).standard_normal((1, 3, 3, 4, 4)) * 1e-312
+    with pytest.raises(np.linalg.LinAlgError):
+        separation.factors_of(tiny, 4)
+    matrix, found = np.random.default_rng(0).standard_normal((12, 12)), monarch_product.starts
+    setting = next(iter(monarch_product.monarch_product.settings((12, 12))))
+    monkeypatch.setattr(
+        monarch_product, "starts", lambda blocks: [next(found(blocks)), [1e200 * part for part in next(found(blocks))]]
+    )
+    assert np.linalg.norm(matrix - monarch_product.fit(matrix, setting)) < np.linalg.norm(matrix)
+    assert not recwarn.list
