@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
+from monarch_theory.leaks.dependence.bounds import limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
@@ -38,6 +39,10 @@ Value = Dependence | Spectrum
 Rule = Callable[["Call"], Any]
 INTEGRAL = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 MOVED = 1 << 26
+MASK = -1e4
+"""Finite numbers up to this are a mask."""
+SMALL = 8
+"""Scores are supposed to be so many times smaller than the mask they meet."""
 
 
 class NoRuleError(Exception):
@@ -53,7 +58,7 @@ class Call:
         args, kwargs: as in the graph, tensors being abstract values.
         described: the tensors of each argument as the graph describes them, by place or by name.
         outputs: (shape, dtype) of every output.
-        floor: constants at or below it are taken for −∞; to find out whether a finite mask is what is missing.
+        suppose: the value, supposed to stay within a bound here; None where nothing may be supposed.
     """
 
     lattice: Lattice
@@ -62,7 +67,7 @@ class Call:
     kwargs: dict[str, Any]
     described: dict[int | str, Any]
     outputs: tuple[tuple[tuple[int, ...], torch.dtype], ...]
-    floor: float = -np.inf
+    suppose: Callable[[Dependence, float], Dependence] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,8 +96,6 @@ class Call:
         if dtype is not None:
             tensor = torch.as_tensor(tensor).to(dtype)
         array = as_array(tensor) if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
-        if array.dtype.kind == "f" and self.floor > -np.inf:
-            array = np.where(array <= self.floor, -np.inf, array)
         return constant(self.lattice, array)
 
     def values(self) -> list[Dependence]:
@@ -138,8 +141,8 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     if any(isinstance(a, Value) for a in call.kwargs.values()):
         raise NoRuleError("a tensor given by keyword")
     numbers = [0, 1] if absorbing and places in ([0], [1]) and len(call.args) > 1 else places
-    if absorbing == "sum" and call.kwargs.get("alpha", 1) != 1:
-        absorbing = "difference"
+    if absorbing in ("sum", "difference") and call.kwargs.get("alpha", 1) != 1:
+        absorbing = "combination"
     tensors = set(places)
 
     def run(*given: Any) -> Any:
@@ -150,8 +153,28 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
         return call.op(*args, **call.kwargs)
 
     dtypes = [call.dtype_of(k) if k in tensors else torch.float64 for k in numbers]
-    bounded = call.dtype in INTEGRAL
-    return pointwise(_operands(call, numbers), on_values(run, dtypes), absorbing, bounded)
+    operands = _operands(call, numbers)
+    if absorbing == "sum" and len(operands) == 2:
+        operands = _supposed(call, operands)
+    return pointwise(operands, on_values(run, dtypes), absorbing, call.dtype in INTEGRAL)
+
+
+def _supposed(call: Call, operands: Sequence[Dependence]) -> list[Dependence]:
+    """Operands of one element each: what meets a mask of finite values is supposed to stay small beside these."""
+    if call.suppose is None or not call.dtype.is_floating_point:
+        return list(operands)
+    masks = [mask for o in operands if (mask := _mask_value(o)) is not None]
+    if not masks:
+        return list(operands)
+    free = [not o.is_constant and o.bounds is None and _mask_value(o) is None for o in operands]
+    return [call.suppose(o, -max(masks) / SMALL) if f else o for o, f in zip(operands, free, strict=True)]
+
+
+def _mask_value(value: Dependence) -> float | None:
+    """The largest number of a mask among the known elements; None where there is none."""
+    known, values = np.broadcast_arrays(value.known, value.values)
+    found = values[known & (values <= MASK) & np.isfinite(values)] if values.dtype.kind == "f" else values[:0]
+    return float(found.max()) if found.size else None
 
 
 def elementwise(absorbing: str = "") -> Rule:
@@ -239,7 +262,10 @@ def _same(call: Call) -> Value:
         if call.described[0].dtype.is_complex and call.dtype.is_complex:
             return call.args[0]
         return _elementwise(call)
-    return call.args[0] if call.dtype == call.dtype_of(0) else _elementwise(call)
+    if call.dtype == call.dtype_of(0):
+        return call.args[0]
+    both = call.dtype.is_floating_point and call.dtype_of(0).is_floating_point
+    return _elementwise(call, "copy" if both else "")
 
 
 def _cast(call: Call, index: int) -> Dependence:
@@ -267,12 +293,12 @@ def _where(call: Call) -> Dependence:
     if len(call.args) != 3:
         raise NoRuleError("the places where a condition holds")
     condition, yes, no = _operands(call, range(3))
-    return choose(condition, yes, no)
+    return choose(condition, *_supposed(call, [yes, no]))
 
 
 def _masked_fill(call: Call) -> Dependence:
     x, mask = _operands(call, range(2))
-    return choose(mask, _cast(call, 2), x)
+    return choose(mask, *_supposed(call, [_cast(call, 2), x]))
 
 
 def _as_real(call: Call) -> Dependence:
@@ -398,10 +424,18 @@ def _repeat(call: Call) -> Value:
 
 
 def _cat(call: Call) -> Value:
-    tensors = [plain(t) for t in call.args[0]]
+    tensors = _beside([plain(t) for t in call.args[0]], call)
     if len(call.shape) > 1:  # an old exception: empty vectors go with any shape
         tensors = [t for t in tensors if t.shape != (0,)]
     return concatenate(tensors, axis_of(call.get(1, "dim", 0), len(call.shape)))
+
+
+def _beside(tensors: list[Dependence], call: Call) -> list[Dependence]:
+    """What stands beside scores of which something is supposed is supposed to be no larger, as attention sinks are."""
+    sizes = [float(limits(t)[1].max()) for t in tensors if t.bounds is not None]
+    if call.suppose is None or not sizes or not np.isfinite(max(sizes)) or max(sizes) <= 0:
+        return tensors
+    return [call.suppose(t, max(sizes)) if t.bounds is None and not t.is_constant else t for t in tensors]
 
 
 def _pad(call: Call) -> Dependence:
@@ -632,9 +666,11 @@ def _extremum(pairwise: str, neutral: float) -> Rule:
     def rule(call: Call) -> Any:
         if call.op._overloadname == "other":
             return _elementwise(call, pairwise)
+        x = call.value(0)
         if call.op._overloadname == "default":
-            return _reduced(call, call.value(0), axes_of(None, len(call.value(0).shape)), neutral)
-        return _spread(call, neutral)
+            return _reduced(call, x, axes_of(None, len(x.shape)), neutral)
+        largest = reduce(x, axes_of(_named(call, "dim"), len(x.shape)), True, None, neutral)
+        return [reshape(largest, call.shape), *_spread(call, neutral)[1:]]
 
     return rule
 
@@ -761,7 +797,8 @@ def _attention(call: Call) -> Any:
     boolean = mask is not None and described.dtype == torch.bool
     rows, columns = query.shape[-2], key.shape[-2]
     allowed = np.tri(rows, columns, dtype=bool) if causal else None
-    if (mask is None or mask.is_constant) and all(map(_finite, (query, key, value))):
+    size = None if mask is None or boolean or call.suppose is None else _mask_value(mask)
+    if size is None and (mask is None or mask.is_constant) and all(map(_finite, (query, key, value))):
         kept = np.ones((1, 1), bool) if allowed is None else allowed
         if mask is not None and (boolean or (not np.isnan(mask.values).any() and not np.isposinf(mask.values).any())):
             return attention(query, key, value, kept & (mask.values if boolean else mask.values != -np.inf))
@@ -769,6 +806,8 @@ def _attention(call: Call) -> Any:
             return attention(query, key, value, kept)
     scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
     minus = call.constant(-np.inf)
+    if size is not None and call.suppose is not None:
+        scores = call.suppose(scores, -size / SMALL)
     if allowed is not None:
         scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
