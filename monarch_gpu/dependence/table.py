@@ -140,7 +140,9 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     places = [k for k, a in enumerate(call.args) if isinstance(a, Value)]
     if any(isinstance(a, Value) for a in call.kwargs.values()):
         raise NoRuleError("a tensor given by keyword")
-    numbers = [0, 1] if absorbing and places in ([0], [1]) and len(call.args) > 1 else places
+    numbers = (
+        [0, 1] if absorbing not in ("", "copy", "tamed") and places in ([0], [1]) and len(call.args) > 1 else places
+    )
     if absorbing in ("sum", "difference") and call.kwargs.get("alpha", 1) != 1:
         absorbing = "combination"
     tensors = set(places)
@@ -480,11 +482,17 @@ def _moved(call: Call) -> Dependence:
 
 
 def _scatter(call: Call) -> Dependence:
-    """Values put along an axis at known places; at places that depend on the data, all of them along the axis."""
+    """Values put along an axis at known places; where these depend on the data, x or any value along the axis."""
     x, index, fill = call.value(0), call.value(2), call.args[3]
     source = plain(fill) if isinstance(fill, Value) else expand(call.constant(fill, call.dtype), index.shape)
     if not index.is_constant:
-        return _everything_along(call, [x, index, source])
+        axis = axis_of(call.args[1], len(call.shape))
+        one = tuple(1 if k == axis else size for k, size in enumerate(call.shape))
+        if any(v.shape[:axis] + v.shape[axis + 1 :] != one[:axis] + one[axis + 1 :] for v in (index, source) if one):
+            return _everything_along(call, [x, index, source])
+        same = source.is_constant and source.values.shape[axis] == 1  # one number along the axis
+        put = take(source, axis, [0]) if same and source.shape[axis] else mixed(source, (axis,), one)
+        return choose(bounded(mixed(index, (axis,), one)), put, x)
     size = prod(x.shape)
     if size + prod(source.shape) > MOVED:
         raise NoRuleError("too many elements to follow one by one")
@@ -1005,24 +1013,28 @@ def _fill(call: Call) -> Dependence:
     return expand(_cast(call, 1) if len(call.args) > 1 else call.constant(0, call.dtype), call.shape)
 
 
+TAMED = ("exp", "exp2", "expm1", "sigmoid", "tanh", "erf", "relu", "hardsigmoid", "atan")
+"""Functions that are finite at −∞."""
+
 POINTWISE = (
-    "abs", "acos", "acosh", "addcdiv", "addcmul", "angle", "asin", "asinh", "atan", "atan2", "atanh",
+    "softplus",     "abs", "acos", "acosh", "addcdiv", "addcmul", "angle", "asin", "asinh", "atan2", "atanh",
     "bitwise_left_shift", "bitwise_not", "bitwise_right_shift", "bitwise_xor", "ceil", "celu", "clamp", "clamp_max",
-    "clamp_min", "complex", "copysign", "cos", "cosh", "deg2rad", "digamma", "elu", "eq", "erf", "erfc", "erfinv",
-    "exp", "exp2", "expm1", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gcd", "ge",
-    "gelu", "gt", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "i0", "igamma",
+    "clamp_min", "complex", "copysign", "cos", "cosh", "deg2rad", "digamma", "elu", "eq", "erfc", "erfinv",
+    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gcd", "ge",
+    "gelu", "gt", "hardshrink", "hardswish", "hardtanh", "heaviside", "hypot", "i0", "igamma",
     "igammac", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "lcm", "ldexp", "le", "leaky_relu", "lerp",
     "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid_forward", "logaddexp", "logaddexp2", "logical_not",
     "logical_xor", "logit", "lt", "mish", "mvlgamma", "nan_to_num", "ne", "nextafter", "polar", "polygamma",
-    "positive", "pow", "rad2deg", "reciprocal", "relu", "relu6", "remainder", "round", "rsqrt", "selu", "sgn",
-    "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "special_bessel_j0",
+    "positive", "pow", "rad2deg", "reciprocal", "relu6", "remainder", "round", "rsqrt", "selu", "sgn",
+    "sign", "signbit", "silu", "sin", "sinc", "sinh", "softshrink", "special_bessel_j0",
     "special_bessel_j1", "special_entr", "special_erfcx", "special_i0e", "special_i1", "special_i1e",
-    "special_log_ndtr", "special_ndtri", "special_xlog1py", "sqrt", "square", "tan", "tanh", "threshold", "trunc",
+    "special_log_ndtr", "special_ndtri", "special_xlog1py", "sqrt", "square", "tan", "threshold", "trunc",
     "xlogy", "rsub", "real", "imag",
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **{name: elementwise() for name in POINTWISE},
+    **{name: elementwise("tamed") for name in TAMED},
     "mul": _product,
     "div": _quotient,
     "true_divide": _quotient,

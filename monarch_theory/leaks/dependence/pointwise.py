@@ -69,10 +69,12 @@ ABSORBING: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
     "minimum": (_minus, MINUS),
     "maximum": (_plus, FINITE),
     "copy": (_never, FINITE),
+    "tamed": (_never, FINITE),
 }
 """Which known values decide alone, and how infinite the other operands may be for that (NaN included in `ANY`).
 
-Of a quotient the numerator only, as nothing is divided by zero. A combination is a + αb, and a copy another format."""
+Of a quotient the numerator only, as nothing is divided by zero. A combination is a + αb, a copy another format, and
+a tamed function is finite at −∞, as exp is."""
 
 
 def filled(value: Dependence, fill: int = 0) -> np.ndarray:
@@ -102,7 +104,9 @@ def pointwise(
     if absorbing:
         known = known | _absorbed(operands, absorbing)
     level = max(o.infinite for o in operands)
-    if absorbing not in ("sum", "minimum", "") or (level == MINUS and absorbing == ""):
+    if absorbing == "tamed" and level == MINUS:
+        level = FINITE
+    elif absorbing not in ("sum", "minimum", "copy", "") or (level == MINUS and absorbing == ""):
         level = ANY if level else FINITE
     level = FINITE if bounded else max(level, _mixed(operands, known))
     if not known.any():

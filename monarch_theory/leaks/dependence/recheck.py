@@ -7,8 +7,8 @@ constant, a weight, an input) or the result of one step before it is used. A ste
 than its rule gives: D at least as large, K no more, no less infinite.
 
 On trust are: that the steps are those of the model's graph; the numbers that PyTorch computed from constants alone; and
-that integers and booleans are finite. A number that a rule itself gives (a product with 0, a sum with −∞, the softmax
-of −∞, whatever is moved) is checked.
+that integers and booleans are finite, and so a function that is called tamed where its argument is −∞. A number that a
+rule itself gives (a product with 0, a sum with −∞, the softmax of −∞, whatever is moved) is checked.
 
 A certificate of the third format holds under conditions, which its claim names: the step `suppose` takes for granted
 that the elements of a tensor are finite and within ±size. Then values have bounds as well (`B`, the least and the most
@@ -175,7 +175,9 @@ def pointwise(operands: Sequence[Value], evaluate: Any, absorbing: str, bounded:
                 alone = alone & ~(other.K & (other.V != other.V))
         K, forced = K | alone, forced | (alone & ~all_known)
     infinite = max(o.infinite for o in operands)
-    if infinite and absorbing not in ("sum", "minimum"):
+    if infinite == 1 and absorbing == "tamed":
+        infinite = 0
+    if infinite and absorbing not in ("sum", "minimum", "copy"):
         infinite = 2
     if any((nonfinite(o) & ~K).any() for o in operands):
         infinite = 2

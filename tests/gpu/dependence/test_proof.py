@@ -69,6 +69,13 @@ def topk_blocks(t, fill):
     return t + (w * whole) @ blocks
 
 
+def routed(t, chosen_by, values):
+    """Two of the channels of each token pass, as experts are chosen; attention after it, which needs finite numbers."""
+    top = chosen_by.topk(2, -1).indices
+    gate = torch.full_like(t, -torch.inf).scatter(-1, top, values.gather(-1, top)).sigmoid()
+    return F.scaled_dot_product_attention(gate * t, t, t, is_causal=True)
+
+
 def padding_of_data(t):
     keep = causal() & (t[..., 0] > -100)[:, None]
     return scores(t).masked_fill(~keep, -torch.inf).softmax(-1) @ t
@@ -151,6 +158,12 @@ LEAKING = {
     ),
     "a number of the data": lambda t: t * t.sum().item(),
     "a number computed on": lambda t: t + (t.sum().item() * 2 + 1),
+    "routed by the next token": lambda t: routed(t, t.roll(-1, 1), t),
+    "routed with the next token's weights": lambda t: routed(t, t, t.roll(-1, 1)),
+    "masked by the choice of a later token": lambda t: torch.zeros_like(t).scatter(
+        -1, t.roll(-1, 1).topk(2, -1).indices, -torch.inf
+    ).exp() * t,
+    "put at places along time": lambda t: torch.zeros_like(t).scatter(1, (t.abs() * 5).long() % N, t),
     "scatter": lambda t: torch.zeros_like(t).scatter_add(1, (t.abs() * 5).long() % N, t),
 }  # fmt: skip
 
@@ -162,6 +175,10 @@ CAUSAL = {
     "log of a mask": lambda t: attend(t, causal().double().log()),
     "by positions": lambda t: attend(t, torch.where(torch.arange(N) <= torch.arange(N)[:, None], 0.0, -torch.inf)),
     "padding by the data": padding_of_data,
+    "experts chosen by the token": lambda t: routed(t, t, t),
+    "channels masked by the token": lambda t: torch.zeros_like(t).scatter(
+        -1, t.topk(2, -1).indices, -torch.inf
+    ).softmax(-1) * t,
     "softmax by hand": online_softmax,
     "linear attention": lambda t: (scores(t) * causal()) @ t,
     "attention": lambda t: F.scaled_dot_product_attention(t, t, t, is_causal=True),
