@@ -4,10 +4,10 @@
                                                           [--only NAME …] [--out FILE.json]
 
 Every class that the library lists for causal language modelling is built in a tiny size with random weights, in double
-precision where it computes in that, and asked: first for a proof from its graph; what is not proved is measured, by
-changed futures. Each class is asked in a process of its own, with so much time and memory. Writes one JSON object with
-a row for each class, after every class, and goes on from there when it is run again; several runs may share the
-classes. Classes that no generic configuration builds are rows, too.
+precision where it computes in that, and asked: first for a proof from its graph; what is not proved, or only as long as
+scores stay within a bound, is measured, by changed futures. Each class is asked in a process of its own, with so much
+time and memory. Writes one JSON object with a row for each class, after every class, and goes on from there when it is
+run again; several runs may share the classes. Classes that no generic configuration builds are rows, too.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from zoo_sizes import NEEDED, OWN, SIZES
 
 from monarch_gpu.dependence import prove_causal
 from monarch_theory.leaks import check_callable
@@ -38,6 +39,7 @@ from monarch_theory.sandbox.pretrained import has, tiny
 
 VOCABULARY = 64
 SHARE_TO_MEASURE = 0.1
+PROVED = "proved"
 EXPERTS = "batched_mm"
 """How mixtures of experts compute: each token by its own experts' weights, which a graph of fixed sizes can say."""
 
@@ -52,29 +54,6 @@ class Logits(torch.nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         return self.model(tokens, use_cache=False).logits
 
-
-LATENT = {
-    "num_key_value_heads": 4, "head_dim": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "qk_head_dim": 16,
-    "v_head_dim": 8, "q_lora_rank": 16, "kv_lora_rank": 16, "n_group": 2, "topk_group": 2,
-}  # fmt: skip
-SIZES: tuple[dict[str, Any], ...] = (
-    {},
-    {"num_key_value_heads": 4},
-    LATENT,
-    {"num_key_value_heads": 4, "num_attention_heads": 4, "hidden_size": 64, "head_dim": 16, "state_size": 8},
-)
-"""Names of configurations that some classes need beside the usual tiny ones, tried in order."""
-
-EXPERTS_OF_FOUR = {
-    "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 2,
-}  # fmt: skip
-ROPE = {"rope_type": "default", "rope_theta": 1e4}
-OWN: dict[str, dict[str, Any]] = {
-    "CohereCompassForCausalLM": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": ROPE}},
-    "DeepseekV2ForCausalLM": LATENT | EXPERTS_OF_FOUR,
-    "Dots1ForCausalLM": EXPERTS_OF_FOUR,
-}
-"""What single classes need."""
 
 EXPLAINED = {
     "ProphetNetForCausalLM": "a bug: modeling_prophetnet.py:806 permutes the relative position scores of the predict "
@@ -117,13 +96,13 @@ def said(error: BaseException) -> str:
 
 def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
     """Verdict, evidence and where a leak enters, of one class."""
-    model, why = built(name, n)
+    model, why = (None, NEEDED[name]) if name in NEEDED else built(name, n)
     if model is None:
         return {"verdict": "not built", "reason": why}
     row: dict[str, Any] = {"precision": str(next(model.parameters()).dtype).removeprefix("torch.")}
     row |= proved(model, n)
     if "unproved" not in row:
-        return {"verdict": "causal", "evidence": "proved", **row}
+        return {"verdict": "causal", "evidence": PROVED, **row}
     report = check_callable(model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds)
     row |= {"evidence": report.evidence, "outcome": report.outcome}
     if report.holds is None:
@@ -144,6 +123,9 @@ def proved(model: Logits, n: int) -> dict[str, Any]:
     if proof.proved:
         return {}
     found: dict[str, Any] = {"unproved": proof.reason, "detail": proof.detail, "without_rule": dict(proof.without_rule)}
+    if proof.conditional:
+        found["within"] = min(condition.bound for condition in proof.conditions)
+        found["where"] = sorted({short(condition.entry.line) for condition in proof.conditions})
     if proof.entry:
         found |= {"op": proof.entry.op, "module": proof.entry.module, "line": short(proof.entry.line)}
     return found
@@ -207,7 +189,9 @@ def verdict_of(row: dict[str, Any]) -> str:
     """The verdict, and on what evidence."""
     if row["verdict"] != "causal":
         return str(row["verdict"])
-    return "causal, proved" if row["evidence"] == "proved" else "causal, measured"
+    if row["evidence"] == PROVED:
+        return "causal, proved"
+    return "causal, measured; proved under a condition" if "within" in row else "causal, measured"
 
 
 def counted(found: dict[str, Any]) -> dict[str, int]:
@@ -220,9 +204,13 @@ def why(name: str, row: dict[str, Any]) -> str:
     """What is to be said of a row beside its verdict."""
     if name in EXPLAINED and row["verdict"] == "not causal":
         return EXPLAINED[name]
+    if name in NEEDED and row["verdict"] == "not built":
+        return NEEDED[name]
     if row["verdict"] in ("not built", "undecided"):
         return str(row.get("reason") or row.get("outcome"))
     parts = [row.get("evidence", "").removeprefix("measured: ")]
+    if "within" in row:
+        return f"{parts[0]}; proved for scores within ±{row['within']:.2g} at {row['where'][0]}"
     if row.get("without_rule"):
         parts.append("no rule for " + ", ".join(row["without_rule"]))
     elif row.get("unproved"):
@@ -234,13 +222,13 @@ def report(found: dict[str, Any], console: Console) -> None:
     """All that is proved in one line, everything else in a table."""
     asked_for = f"{len(found['rows'])} of {found['classes']} classes asked: "
     console.print(asked_for + ", ".join(f"{count} {verdict}" for verdict, count in counted(found).items()))
-    proved = [name for name, row in found["rows"].items() if row.get("evidence") == "proved"]
+    proved = [name for name, row in found["rows"].items() if row.get("evidence") == PROVED]
     console.print(f"\nproved causal at n = {found['n']}, for all inputs and all weights: {', '.join(proved)}\n")
     table = Table("class", "verdict", "pair", "evidence, or why there is none")
     for name, row in found["rows"].items():
-        if row.get("evidence") != "proved":
+        if row.get("evidence") != PROVED:
             pair = f"{row['output']} ← {row['input']}" if "output" in row else ""
-            table.add_row(name, row["verdict"], pair, why(name, row))
+            table.add_row(name, verdict_of(row), pair, why(name, row))
     console.print(table)
 
 

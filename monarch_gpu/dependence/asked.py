@@ -33,8 +33,8 @@ def asked(
         certificate: whether to add the certificate of a proof; there are some where only the future is forbidden.
 
     Returns:
-        The fields of `Proof` by name, `entry` as module and line, and the certificate, if one is wanted and there is a
-        proof.
+        The fields of `Proof` by name, `entry` and the place of each condition as module and line, and the certificate,
+        if one is wanted and there is a proof, under a condition or without.
 
     >>> asked(lambda x: x.cumsum(0), (x := torch.zeros(8),), {}, [x], 0)["claim"]
     'causal at n = 8, for all finite inputs and all values of 0 weights, with 0 buffers and constants at their value'
@@ -48,6 +48,8 @@ def asked(
     proof = prove(model, args, axes, asked_for.name, asked_for.allowed, lattice, kwargs=kwargs)
     facts: dict[str, Any] = {
         "proved": proof.proved,
+        "conditional": proof.conditional,
+        "conditions": [{"module": c.entry.module, "line": c.entry.line, "bound": c.bound} for c in proof.conditions],
         "claim": proof.claim,
         "reason": proof.reason,
         "detail": proof.detail,
@@ -58,6 +60,6 @@ def asked(
         "pair": proof.pair,
         "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
     }
-    if certificate and proof.proved and asked_for.ordered:
+    if certificate and (proof.proved or proof.conditional) and asked_for.ordered:
         facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
     return facts

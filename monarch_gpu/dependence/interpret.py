@@ -5,15 +5,18 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
+from monarch_gpu.dependence.entries import Condition, described
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
 from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
+from monarch_theory.leaks.dependence.bounds import suppose
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
 from monarch_theory.leaks.dependence.value import bounded
@@ -44,19 +47,21 @@ class Interpretation:
     """One pass over a graph.
 
     Args:
-        floor: constants at or below it are taken for −∞.
+        supposing: whether scores that meet a mask of finite values are supposed to stay within a bound.
         visit: called with every node and its value, in order.
 
     Attributes:
         without_rule: operators that were taken to depend on everything, and why.
         random: operators that draw random numbers.
+        conditions: what was supposed.
     """
 
     lattice: Lattice
-    floor: float = -np.inf
+    supposing: bool = False
     visit: Visit = lambda node, value: None
     without_rule: dict[str, str] = field(default_factory=dict)
     random: set[str] = field(default_factory=set)
+    conditions: list[Condition] = field(default_factory=list)
 
     def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
         """The outputs, as the graph returns them; values are dropped where they are not used any more."""
@@ -86,10 +91,7 @@ class Interpretation:
 
     def constant(self, tensor: torch.Tensor) -> Dependence:
         """A tensor of which every element is known."""
-        array = as_array(tensor)
-        if array.dtype.kind == "f" and self.floor > -np.inf:
-            array = np.where(array <= self.floor, -np.inf, array)
-        return constant(self.lattice, array)
+        return constant(self.lattice, as_array(tensor))
 
     def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         args: Any = fx.map_arg(node.args, lambda n: values[n])
@@ -125,9 +127,15 @@ class Interpretation:
                 return [meta(b) for b in a]
             return a.meta.get("val") if isinstance(a, fx.Node) else None
 
-        described: dict[int | str, Any] = {k: meta(a) for k, a in enumerate(node.args)}
-        described |= {k: meta(a) for k, a in node.kwargs.items()}
-        return Call(self.lattice, node.target, args, kwargs, described, _outputs(node), self.floor)
+        found: dict[int | str, Any] = {k: meta(a) for k, a in enumerate(node.args)}
+        found |= {k: meta(a) for k, a in node.kwargs.items()}
+        supposed = partial(self._supposed, node) if self.supposing else None
+        return Call(self.lattice, node.target, args, kwargs, found, _outputs(node), supposed)
+
+    def _supposed(self, node: fx.Node, value: Dependence, bound: float) -> Dependence:
+        condition = Condition(described(node), bound)
+        self.conditions.append(condition)
+        return suppose(value, bound, condition.entry.place)
 
     def _all_known(self, args: Any, kwargs: Any) -> bool:
         return all(isinstance(v, Dependence) and v.is_constant for v in _tensors((*args, *kwargs.values())))

@@ -3,6 +3,9 @@
 The module is exported to a graph of ATen operators, and every element of every tensor in it is given a superset of the
 input positions it may depend on, by the rules of `monarch_theory.leaks.dependence`. If no output's set leaves what the
 contract allows, that is a proof. If one does, it is no disproof: the rules may have been too coarse.
+
+Where a mask of finite numbers is what is missing, there may be a proof under a condition: as long as the scores that it
+is added to stay within a bound, which is stated with the place in the model. That is never called proved.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
+from monarch_gpu.dependence.entries import Condition, Entry, described
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.table import Value, plain
 from monarch_theory.leaks.contracts import Contract, causal
@@ -38,32 +42,20 @@ WHOLE = (
 )  # fmt: skip
 """Operators kept whole, as they have rules of their own."""
 
-FINITE_MASK = -1e4
 SHARP = 2048
 PIECE = 1 << 22
+MASK = "finite mask"
 EXCLUDES = (
     "inputs that are not finite",
     "infinities and NaN that arise on the way, by overflow or division by zero, other than those a mask puts",
     "rounding: the claim is about the function over the real numbers",
 )
+UNDERFLOW = "weights of a softmax below e^-1000, which count as 0 as they do in every floating-point format"
+PROVED, CONDITIONALLY, NOT_PROVED = "proved", "proved under a condition", "not proved"
+PLACES = 3
+"""So many places of a condition are named in a sentence."""
 Allowed = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Whether output i may depend on input j, from arrays of i and j that broadcast."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where a dependence enters.
-
-    Attributes:
-        node: its name in the graph; op: the operator.
-        module: the path of the innermost module and its class; empty for the outermost.
-        line: file, line and text of the innermost line of a module's `forward`; empty where a function was given.
-    """
-
-    node: str
-    op: str
-    module: str
-    line: str
 
 
 @dataclass(frozen=True)
@@ -71,11 +63,13 @@ class Proof:
     """What the rules say about one module at one length.
 
     Attributes:
-        verdict: `proved` or `not proved`. The second is no statement that anything leaks.
+        verdict: `proved`, `proved under a condition` or `not proved`. The last is no statement that anything leaks.
+        conditions: under which it is proved. Without them it is not, as the fields that follow say.
         pair: the first output and the first forbidden input of it that could not be excluded.
         furthest: the latest such input of that output.
         entry: where that dependence enters.
-        reason: why nothing was proved, in a word: `dependence`, `finite mask`, `export`, `size`, `no output`.
+        reason: why nothing was proved, or not without a condition, in a word: `dependence`, `finite mask`, `export`,
+            `size`, `no output`.
         detail: the same in a sentence.
         outputs: the outputs that were judged; `unjudged` those without a sequence axis.
         without_rule: operators taken to depend on everything, and why.
@@ -87,6 +81,7 @@ class Proof:
     verdict: str
     n: int
     contract: str
+    conditions: tuple[Condition, ...] = ()
     pair: tuple[int, int] | None = None
     furthest: int | None = None
     entry: Entry | None = None
@@ -102,15 +97,32 @@ class Proof:
 
     @property
     def proved(self) -> bool:
-        """Whether the verdict is `proved`."""
-        return self.verdict == "proved"
+        """Whether the verdict is `proved`, without a condition."""
+        return self.verdict == PROVED
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is proved under a condition, and not without."""
+        return self.verdict == CONDITIONALLY
 
     @property
     def claim(self) -> str:
-        """What is proved, in a sentence."""
+        """What is proved, in a sentence, with the condition if there is one."""
         return (
-            f"{self.contract} at n = {self.n}, for all finite inputs and all values of {self.weights} weights, with "
-            f"{self.buffers} buffers and constants at their value"
+            f"{self.contract} at n = {self.n}, for all finite inputs and all values of {self.weights} weights"
+            f"{self._condition}, with {self.buffers} buffers and constants at their value"
+        )
+
+    @property
+    def _condition(self) -> str:
+        if not self.conditions:
+            return ""
+        places = list(dict.fromkeys(c.entry.place for c in self.conditions))
+        more = [f"{len(places) - PLACES} places more"] if len(places) > PLACES else []
+        bound = min(c.bound for c in self.conditions)
+        return (
+            f" for which the numbers that meet a mask of finite values stay within ±{bound:.3g} (at "
+            f"{'; '.join(places[:PLACES] + more)})"
         )
 
 
@@ -189,23 +201,28 @@ def prove(
     try:
         program = exported(module, given, named)
     except Exception as error:
-        return Proof("not proved", n, contract, reason="export", detail=_first_line(error))
+        return Proof(NOT_PROVED, n, contract, reason="export", detail=_first_line(error))
     if has_unknown_sizes(program.graph_module):
-        return Proof("not proved", n, contract, reason="size", detail="the size of some tensor depends on the data")
+        return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
     question = Question(program, tensors, axes, n, contract, allowed, output_axes)
     first = question.ask(lattice(n))
     if first.proved or first.reason != "dependence":
         return first
-    sharper = question.ask(sets(n)) if n <= SHARP and lattice is not sets else first
-    if sharper.proved:
-        return sharper
-    if question.ask(lattice(n), floor=FINITE_MASK).proved:
-        detail = (
-            f"a mask of finite values at or below {FINITE_MASK:g} gives small weights and not zeros; with -inf in "
-            "their place it would be proved"
-        )
-        return replace(sharper, reason="finite mask", detail=detail)
-    return sharper
+    kinds = [lattice, sets] if n <= SHARP and lattice is not sets else [lattice]
+    best = first if len(kinds) == 1 else question.ask(sets(n))
+    if best.proved:
+        return best
+    for kind in kinds:
+        found = question.ask(kind(n), supposing=True)
+        if found.conditional:
+            detail = (
+                "a mask of finite values gives weights that are 0 only where scores stay within a bound; with -inf in "
+                "their place there would be no condition"
+            )
+            return replace(found, pair=best.pair, furthest=best.furthest, entry=best.entry, reason=MASK, detail=detail)
+        if not found.conditions:
+            break
+    return best
 
 
 def certify_causal(
@@ -249,7 +266,7 @@ def certify(
     proof = prove(
         module, args, sequence_axes, contract.name, contract.allowed, latest, kwargs=kwargs, output_axes=output_axes
     )
-    if not proof.proved:
+    if not proof.proved and not proof.conditional:
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
     given, named = _distinct(args, kwargs)
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
@@ -257,7 +274,7 @@ def certify(
     question = Question(
         exported(module, given, named), tensors, axes, proof.n, contract.name, contract.allowed, output_axes
     )
-    return question.certificate(contract.stop)
+    return question.certificate(contract.stop, proof.conditional)
 
 
 def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -323,15 +340,20 @@ class Question:
     allowed: Allowed
     output_axes: Sequence[int | None] | None
 
-    def ask(self, lattice: Lattice, floor: float = -np.inf) -> Proof:
-        """One pass; where nothing is proved, a second that finds where the dependence enters."""
-        interpretation = Interpretation(lattice, floor)
+    def ask(self, lattice: Lattice, supposing: bool = False) -> Proof:
+        """One pass; where nothing is proved, a second that finds where the dependence enters.
+
+        Args:
+            supposing: whether scores that meet a mask of finite values are supposed to stay within a bound.
+        """
+        interpretation = Interpretation(lattice, supposing)
         outputs = self._outputs(interpretation.run(self.program.graph_module, self._inputs(interpretation)))
         judged = {name: _at_positions(value, axis) for name, value, axis in outputs if axis is not None}
         weights, buffers = self._counts()
         common: dict[str, Any] = {
             "n": self.n,
             "contract": self.contract,
+            "conditions": tuple(interpretation.conditions),
             "outputs": tuple(judged),
             "unjudged": tuple(name for name, _, axis in outputs if axis is None),
             "without_rule": interpretation.without_rule,
@@ -341,22 +363,25 @@ class Question:
         }
         if not judged:
             detail = f"no output has an axis of {self.n} positions"
-            return Proof("not proved", reason="no output", detail=detail, **common)
+            return Proof(NOT_PROVED, reason="no output", detail=detail, **common)
         found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
         if not found:
-            return Proof("proved", **common)
+            if not interpretation.conditions:
+                return Proof(PROVED, **common)
+            return Proof(CONDITIONALLY, excludes=(*EXCLUDES, UNDERFLOW), **common)
         (i, j, last), name = min(found)
-        entry = self._entry(lattice, floor, name, i, last)
+        entry = None if supposing else self._entry(lattice, name, i, last)
         detail = f"output {i} of {name} may depend on input {j}"
         return Proof(
             "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
         )
 
-    def certificate(self, stop: np.ndarray | None = None) -> dict[str, Any]:
+    def certificate(self, stop: np.ndarray | None = None, supposing: bool = False) -> dict[str, Any]:
         """Every rule that was applied, with its claims, in the lattice `latest`; of a graph that was proved.
 
         Args:
             stop: output i may depend on inputs 0 … stop[i] − 1, (n,); by default i + 1.
+            supposing: as in `ask`.
         """
         stop = causal(self.n).stop if stop is None else stop
         nodes: list[str] = []
@@ -365,7 +390,7 @@ class Question:
             def visit(node: fx.Node, value: Any) -> None:
                 nodes.extend([node.name] * (len(applied) - len(nodes)))
 
-            interpretation = Interpretation(latest(self.n), visit=visit)
+            interpretation = Interpretation(latest(self.n), supposing, visit)
             returned = interpretation.run(self.program.graph_module, self._inputs(interpretation))
             outputs = [(name, v, axis) for name, v, axis in self._outputs(returned) if axis is not None]
         nodes.extend(["output"] * (len(applied) - len(nodes)))
@@ -446,7 +471,7 @@ class Question:
                 return start + row, int(where[0]), int(where[-1])
         return None
 
-    def _entry(self, lattice: Lattice, floor: float, output: str, i: int, j: int) -> Entry | None:
+    def _entry(self, lattice: Lattice, output: str, i: int, j: int) -> Entry | None:
         """The node nearest the inputs at which something that belongs to i comes to depend on j."""
         carrying: set[fx.Node] = set()
 
@@ -455,7 +480,7 @@ class Question:
             if any(_carries(part, i, j) for part in parts if isinstance(part, Value)):
                 carrying.add(node)
 
-        interpretation = Interpretation(lattice, floor, visit)
+        interpretation = Interpretation(lattice, visit=visit)
         interpretation.run(self.program.graph_module, self._inputs(interpretation))
         nodes = list(self.program.graph_module.graph.nodes)
         reached = set(nodes[-1].all_input_nodes) & carrying
@@ -485,18 +510,3 @@ def _carries(value: Value, i: int, j: int) -> bool:
     else:
         terms = joined(signal, range(len(signal.shape)), keep=signal.home == i)
     return any(bool(signal.lattice.members(t.reshape(-1, t.shape[-1]))[:, j].any()) for t in terms)
-
-
-def described(node: fx.Node) -> Entry:
-    """A node as its operator, module and line."""
-    trace = node.meta.get("stack_trace") or ""
-    frames = [f for f in trace.split('File "') if '", line ' in f and not f.startswith(__file__)]
-    line = ""
-    if frames:
-        file, _, rest = frames[-1].partition('", line ')
-        number, _, text = rest.partition("\n")
-        line = f"{file}:{number.split(',')[0]}: {text.strip().splitlines()[0] if text.strip() else ''}"
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path, kind = stack[-1] if stack else ("", "")
-    name = kind if isinstance(kind, str) else kind.__name__
-    return Entry(node.name, str(node.target), f"{path} ({name.rpartition('.')[2]})" if path else name, line)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
+from monarch_theory.leaks.dependence.bounds import limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
@@ -38,6 +39,10 @@ Value = Dependence | Spectrum
 Rule = Callable[["Call"], Any]
 INTEGRAL = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 MOVED = 1 << 26
+MASK = -1e4
+"""Finite numbers up to this are a mask."""
+SMALL = 8
+"""Scores are supposed to be so many times smaller than the mask they meet."""
 
 
 class NoRuleError(Exception):
@@ -53,7 +58,7 @@ class Call:
         args, kwargs: as in the graph, tensors being abstract values.
         described: the tensors of each argument as the graph describes them, by place or by name.
         outputs: (shape, dtype) of every output.
-        floor: constants at or below it are taken for −∞; to find out whether a finite mask is what is missing.
+        suppose: the value, supposed to stay within a bound here; None where nothing may be supposed.
     """
 
     lattice: Lattice
@@ -62,7 +67,7 @@ class Call:
     kwargs: dict[str, Any]
     described: dict[int | str, Any]
     outputs: tuple[tuple[tuple[int, ...], torch.dtype], ...]
-    floor: float = -np.inf
+    suppose: Callable[[Dependence, float], Dependence] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,8 +96,6 @@ class Call:
         if dtype is not None:
             tensor = torch.as_tensor(tensor).to(dtype)
         array = as_array(tensor) if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
-        if array.dtype.kind == "f" and self.floor > -np.inf:
-            array = np.where(array <= self.floor, -np.inf, array)
         return constant(self.lattice, array)
 
     def values(self) -> list[Dependence]:
@@ -137,9 +140,11 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     places = [k for k, a in enumerate(call.args) if isinstance(a, Value)]
     if any(isinstance(a, Value) for a in call.kwargs.values()):
         raise NoRuleError("a tensor given by keyword")
-    numbers = [0, 1] if absorbing and places in ([0], [1]) and len(call.args) > 1 else places
-    if absorbing == "sum" and call.kwargs.get("alpha", 1) != 1:
-        absorbing = "difference"
+    numbers = (
+        [0, 1] if absorbing not in ("", "copy", "tamed") and places in ([0], [1]) and len(call.args) > 1 else places
+    )
+    if absorbing in ("sum", "difference") and call.kwargs.get("alpha", 1) != 1:
+        absorbing = "combination"
     tensors = set(places)
 
     def run(*given: Any) -> Any:
@@ -150,8 +155,28 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
         return call.op(*args, **call.kwargs)
 
     dtypes = [call.dtype_of(k) if k in tensors else torch.float64 for k in numbers]
-    bounded = call.dtype in INTEGRAL
-    return pointwise(_operands(call, numbers), on_values(run, dtypes), absorbing, bounded)
+    operands = _operands(call, numbers)
+    if absorbing == "sum" and len(operands) == 2:
+        operands = _supposed(call, operands)
+    return pointwise(operands, on_values(run, dtypes), absorbing, call.dtype in INTEGRAL)
+
+
+def _supposed(call: Call, operands: Sequence[Dependence]) -> list[Dependence]:
+    """Operands of one element each: what meets a mask of finite values is supposed to stay small beside these."""
+    if call.suppose is None or not call.dtype.is_floating_point:
+        return list(operands)
+    masks = [mask for o in operands if (mask := _mask_value(o)) is not None]
+    if not masks:
+        return list(operands)
+    free = [not o.is_constant and o.bounds is None and _mask_value(o) is None for o in operands]
+    return [call.suppose(o, -max(masks) / SMALL) if f else o for o, f in zip(operands, free, strict=True)]
+
+
+def _mask_value(value: Dependence) -> float | None:
+    """The largest number of a mask among the known elements; None where there is none."""
+    known, values = np.broadcast_arrays(value.known, value.values)
+    found = values[known & (values <= MASK) & np.isfinite(values)] if values.dtype.kind == "f" else values[:0]
+    return float(found.max()) if found.size else None
 
 
 def elementwise(absorbing: str = "") -> Rule:
@@ -239,7 +264,10 @@ def _same(call: Call) -> Value:
         if call.described[0].dtype.is_complex and call.dtype.is_complex:
             return call.args[0]
         return _elementwise(call)
-    return call.args[0] if call.dtype == call.dtype_of(0) else _elementwise(call)
+    if call.dtype == call.dtype_of(0):
+        return call.args[0]
+    both = call.dtype.is_floating_point and call.dtype_of(0).is_floating_point
+    return _elementwise(call, "copy" if both else "")
 
 
 def _cast(call: Call, index: int) -> Dependence:
@@ -267,12 +295,12 @@ def _where(call: Call) -> Dependence:
     if len(call.args) != 3:
         raise NoRuleError("the places where a condition holds")
     condition, yes, no = _operands(call, range(3))
-    return choose(condition, yes, no)
+    return choose(condition, *_supposed(call, [yes, no]))
 
 
 def _masked_fill(call: Call) -> Dependence:
     x, mask = _operands(call, range(2))
-    return choose(mask, _cast(call, 2), x)
+    return choose(mask, *_supposed(call, [_cast(call, 2), x]))
 
 
 def _as_real(call: Call) -> Dependence:
@@ -398,10 +426,18 @@ def _repeat(call: Call) -> Value:
 
 
 def _cat(call: Call) -> Value:
-    tensors = [plain(t) for t in call.args[0]]
+    tensors = _beside([plain(t) for t in call.args[0]], call)
     if len(call.shape) > 1:  # an old exception: empty vectors go with any shape
         tensors = [t for t in tensors if t.shape != (0,)]
     return concatenate(tensors, axis_of(call.get(1, "dim", 0), len(call.shape)))
+
+
+def _beside(tensors: list[Dependence], call: Call) -> list[Dependence]:
+    """What stands beside scores of which something is supposed is supposed to be no larger, as attention sinks are."""
+    sizes = [float(limits(t)[1].max()) for t in tensors if t.bounds is not None]
+    if call.suppose is None or not sizes or not np.isfinite(max(sizes)) or max(sizes) <= 0:
+        return tensors
+    return [call.suppose(t, max(sizes)) if t.bounds is None and not t.is_constant else t for t in tensors]
 
 
 def _pad(call: Call) -> Dependence:
@@ -446,11 +482,17 @@ def _moved(call: Call) -> Dependence:
 
 
 def _scatter(call: Call) -> Dependence:
-    """Values put along an axis at known places; at places that depend on the data, all of them along the axis."""
+    """Values put along an axis at known places; where these depend on the data, x or any value along the axis."""
     x, index, fill = call.value(0), call.value(2), call.args[3]
     source = plain(fill) if isinstance(fill, Value) else expand(call.constant(fill, call.dtype), index.shape)
     if not index.is_constant:
-        return _everything_along(call, [x, index, source])
+        axis = axis_of(call.args[1], len(call.shape))
+        one = tuple(1 if k == axis else size for k, size in enumerate(call.shape))
+        if any(v.shape[:axis] + v.shape[axis + 1 :] != one[:axis] + one[axis + 1 :] for v in (index, source) if one):
+            return _everything_along(call, [x, index, source])
+        same = source.is_constant and source.values.shape[axis] == 1  # one number along the axis
+        put = take(source, axis, [0]) if same and source.shape[axis] else mixed(source, (axis,), one)
+        return choose(bounded(mixed(index, (axis,), one)), put, x)
     size = prod(x.shape)
     if size + prod(source.shape) > MOVED:
         raise NoRuleError("too many elements to follow one by one")
@@ -632,9 +674,11 @@ def _extremum(pairwise: str, neutral: float) -> Rule:
     def rule(call: Call) -> Any:
         if call.op._overloadname == "other":
             return _elementwise(call, pairwise)
+        x = call.value(0)
         if call.op._overloadname == "default":
-            return _reduced(call, call.value(0), axes_of(None, len(call.value(0).shape)), neutral)
-        return _spread(call, neutral)
+            return _reduced(call, x, axes_of(None, len(x.shape)), neutral)
+        largest = reduce(x, axes_of(_named(call, "dim"), len(x.shape)), True, None, neutral)
+        return [reshape(largest, call.shape), *_spread(call, neutral)[1:]]
 
     return rule
 
@@ -761,7 +805,8 @@ def _attention(call: Call) -> Any:
     boolean = mask is not None and described.dtype == torch.bool
     rows, columns = query.shape[-2], key.shape[-2]
     allowed = np.tri(rows, columns, dtype=bool) if causal else None
-    if (mask is None or mask.is_constant) and all(map(_finite, (query, key, value))):
+    size = None if mask is None or boolean or call.suppose is None else _mask_value(mask)
+    if size is None and (mask is None or mask.is_constant) and all(map(_finite, (query, key, value))):
         kept = np.ones((1, 1), bool) if allowed is None else allowed
         if mask is not None and (boolean or (not np.isnan(mask.values).any() and not np.isposinf(mask.values).any())):
             return attention(query, key, value, kept & (mask.values if boolean else mask.values != -np.inf))
@@ -769,6 +814,8 @@ def _attention(call: Call) -> Any:
             return attention(query, key, value, kept)
     scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
     minus = call.constant(-np.inf)
+    if size is not None and call.suppose is not None:
+        scores = call.suppose(scores, -size / SMALL)
     if allowed is not None:
         scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
@@ -966,24 +1013,28 @@ def _fill(call: Call) -> Dependence:
     return expand(_cast(call, 1) if len(call.args) > 1 else call.constant(0, call.dtype), call.shape)
 
 
+TAMED = ("exp", "exp2", "expm1", "sigmoid", "tanh", "erf", "relu", "hardsigmoid", "atan")
+"""Functions that are finite at −∞."""
+
 POINTWISE = (
-    "abs", "acos", "acosh", "addcdiv", "addcmul", "angle", "asin", "asinh", "atan", "atan2", "atanh",
+    "softplus",     "abs", "acos", "acosh", "addcdiv", "addcmul", "angle", "asin", "asinh", "atan2", "atanh",
     "bitwise_left_shift", "bitwise_not", "bitwise_right_shift", "bitwise_xor", "ceil", "celu", "clamp", "clamp_max",
-    "clamp_min", "complex", "copysign", "cos", "cosh", "deg2rad", "digamma", "elu", "eq", "erf", "erfc", "erfinv",
-    "exp", "exp2", "expm1", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gcd", "ge",
-    "gelu", "gt", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "i0", "igamma",
+    "clamp_min", "complex", "copysign", "cos", "cosh", "deg2rad", "digamma", "elu", "eq", "erfc", "erfinv",
+    "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gcd", "ge",
+    "gelu", "gt", "hardshrink", "hardswish", "hardtanh", "heaviside", "hypot", "i0", "igamma",
     "igammac", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "lcm", "ldexp", "le", "leaky_relu", "lerp",
     "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid_forward", "logaddexp", "logaddexp2", "logical_not",
     "logical_xor", "logit", "lt", "mish", "mvlgamma", "nan_to_num", "ne", "nextafter", "polar", "polygamma",
-    "positive", "pow", "rad2deg", "reciprocal", "relu", "relu6", "remainder", "round", "rsqrt", "selu", "sgn",
-    "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "special_bessel_j0",
+    "positive", "pow", "rad2deg", "reciprocal", "relu6", "remainder", "round", "rsqrt", "selu", "sgn",
+    "sign", "signbit", "silu", "sin", "sinc", "sinh", "softshrink", "special_bessel_j0",
     "special_bessel_j1", "special_entr", "special_erfcx", "special_i0e", "special_i1", "special_i1e",
-    "special_log_ndtr", "special_ndtri", "special_xlog1py", "sqrt", "square", "tan", "tanh", "threshold", "trunc",
+    "special_log_ndtr", "special_ndtri", "special_xlog1py", "sqrt", "square", "tan", "threshold", "trunc",
     "xlogy", "rsub", "real", "imag",
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **{name: elementwise() for name in POINTWISE},
+    **{name: elementwise("tamed") for name in TAMED},
     "mul": _product,
     "div": _quotient,
     "true_divide": _quotient,

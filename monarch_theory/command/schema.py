@@ -67,7 +67,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         outputs      array: each array judged: name, shape, dtype, verdict, witness
         covered      string: which values were tried
         notes        array: what else a reader should know
-        proof        object, null: what came of the proof from the graph
+        proof        object, null: what came of the proof from the graph, with the conditions it holds under
         map          array, null: who sees whom, where it was asked for
     """),
     "recheck": _fields("""

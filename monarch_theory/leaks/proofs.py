@@ -1,7 +1,8 @@
 """A measured report and what the model's graph proves, put together.
 
 The proof is of the function over the real numbers, for finite inputs and intermediates, and all weights; what is
-measured is floating point, for the inputs tried. Each may say what the other can't.
+measured is floating point, for the inputs tried. Each may say what the other can't. A proof under a condition is a
+third thing: it settles nothing that the measurement left open, and stands beside it with its condition.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
     """
     contract = contract or causal(report.n)
     report = replace(report, proof={key: value for key, value in facts.items() if value not in (None, [], {}, "")})
+    if facts.get("conditional"):
+        return with_condition(report, facts, contract)
     if not facts["proved"]:
         return replace(report, notes=(*report.notes, *why_not(facts, report)))
     if report.witness is not None:
@@ -49,6 +52,26 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
         outcome=None,
         method="graph and perturbation",
         evidence=f"proved from the graph: {facts['claim']}; beside it, {report.evidence}",
+        notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
+    )
+
+
+def with_condition(report: Report, facts: dict[str, Any], contract: Contract) -> Report:
+    """The report, with a proof beside it that holds as long as scores stay within a bound.
+
+    What was measured decides. Where it agrees at all the cuts, both are named as evidence. A leak stands: values that
+    break the condition pass a mask of finite numbers, and they are values like others.
+    """
+    said = f"proved from the graph under a condition: {facts['claim']}"
+    if report.witness is not None:
+        beyond = "the leak is where that does not hold, or in the rounding"
+        return replace(report, notes=(*report.notes, *why_not(facts, report), f"{said}; {beyond}"))
+    if report.verdict != contract.yes or not same_outputs(report, facts, contract.n):
+        return replace(report, notes=(*report.notes, said))
+    return replace(
+        report,
+        method="graph and perturbation",
+        evidence=f"{said}; beside it, {report.evidence}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
 

@@ -20,6 +20,8 @@ from monarch_theory.leaks.dependence.value import Dependence
 __all__ = ["FORMAT", "certificate", "packed"]
 
 FORMAT = "monarch dependence certificate 2"
+CONDITIONAL = "monarch dependence certificate 3"
+"""One in which something is supposed."""
 RUN = "run"
 
 
@@ -39,7 +41,14 @@ class Writer:
 
     def number(self, value: Dependence) -> int:
         """The number of a value, which is written when it is first met."""
-        key = value.shape, tuple(map(id, value.terms)), id(value.known), id(value.values), value.infinite
+        key = (
+            value.shape,
+            tuple(map(id, value.terms)),
+            id(value.known),
+            id(value.values),
+            id(value.bounds),
+            value.infinite,
+        )
         if key not in self.numbers:
             self.numbers[key] = len(self.values)
             self.kept.append(value)  # so that no other array gets its identity
@@ -50,6 +59,7 @@ class Writer:
                     "known": packed(value.known),
                     "values": packed(value.values),
                     "infinite": value.infinite,
+                    **({} if value.bounds is None else {"bounds": packed(value.bounds)}),
                 }
             )
         return self.numbers[key]
@@ -90,5 +100,6 @@ def certificate(
         result = writer.argument(application.result)
         written.append({"rule": application.rule, "node": node, "arguments": arguments, "result": result})
     judged = [{"name": name, "value": writer.number(value), "axis": axis} for name, value, axis in outputs]
-    head = {"format": FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
+    supposed = any(application.rule == "suppose" for _, application in steps)
+    head = {"format": CONDITIONAL if supposed else FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
     return {**head, "values": writer.values, "steps": written, "outputs": judged}

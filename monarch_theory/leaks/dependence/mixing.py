@@ -3,7 +3,8 @@
 **Reduction.** A sum, maximum or any other function of all the elements along some axes depends on the union; what is
 known among them adds nothing. **Contraction.** Σ_j a_ij b_jk is a product and then a reduction: a term with a factor
 known to be zero is known, and so adds nothing. **Softmax.** A place known to be −∞ is 0 afterwards, unless the whole
-row is; any other depends on the row. **Scan.** A running sum, maximum or recurrence: the union of what came before.
+row is, and so is one that is beaten (`bounds`); any other depends on the rest of the row. **Scan.** A running sum,
+maximum or recurrence: the union of what came before.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from math import prod
 
 import numpy as np
 
+from monarch_theory.leaks.dependence.bounds import beaten, limits, with_limits
 from monarch_theory.leaks.dependence.movement import rehomed, reshape
 from monarch_theory.leaks.dependence.pointwise import Evaluate, filled, pointwise
 from monarch_theory.leaks.dependence.record import rule
@@ -49,11 +51,11 @@ def reduce(
 
     Args:
         evaluate: the function, from an array of values to one with size 1 along the axes; used where all are known.
-        neutral: an infinity that a finite element beats, as −∞ in a maximum.
+        neutral: an infinity that a finite element beats: −∞ says that it is a maximum, +∞ a minimum.
     """
     axes = tuple(axes)
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
-    terms = joined(value, axes)
+    terms = joined(value, axes, keep=_unbeaten(value, axes, neutral))
     known = np.zeros((1,) * len(shape), bool)
     values = np.zeros((1,) * len(shape))
     if evaluate is not None and 0 not in value.shape and value.known.all(axis=axes, keepdims=True).any():
@@ -63,9 +65,16 @@ def reduce(
     level = max(value.infinite, _infinities(value, axes, neutral, evaluate is not None))
     home = value.home if value.home is not None and all(value.home.shape[axis] == 1 for axis in axes) else None
     result = Dependence(value.lattice, shape, terms, shrunk(known), shrunk(values), level, home)
+    if neutral == -np.inf and value.bounds is not None and 0 not in value.shape:
+        result = with_limits(result, *(each.max(axis=axes, keepdims=True) for each in limits(value)))
     if keepdims:
         return result
     return reshape(result, tuple(size for axis, size in enumerate(value.shape) if axis not in axes))
+
+
+def _unbeaten(value: Dependence, axes: tuple[int, ...], neutral: float | None) -> np.ndarray | None:
+    """Which elements can be a maximum; None where nothing is said."""
+    return ~beaten(value, axes) if neutral == -np.inf and value.bounds is not None else None
 
 
 def _wide(a: np.ndarray, shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
@@ -107,7 +116,8 @@ def mixed(
     if home is not None and any(s != t and h > 1 for s, t, h in zip(shape, value.shape, home.shape, strict=True)):
         home = None
     nothing = np.zeros((1,) * len(shape))
-    return Dependence(value.lattice, shape, joined(value, axes), known, nothing, level, home)
+    terms = joined(value, axes, keep=_unbeaten(value, tuple(axes), neutral))
+    return Dependence(value.lattice, shape, terms, known, nothing, level, home)
 
 
 @rule
@@ -158,8 +168,10 @@ def softmax(value: Dependence, axis: int, log: bool = False) -> Dependence:
     if numbers.dtype.kind == "f":
         minus = value.known & np.isneginf(numbers)
         other = value.known & (np.isnan(numbers) | np.isposinf(numbers))
-    row = joined(value, (axis,))
+    low = np.zeros((1,) * len(value.shape), bool) if log else beaten(value, (axis,))
+    row = joined(value, (axis,), keep=~low)
     known = minus & ~minus.all(axis=axis, keepdims=True) if not other.any() else np.zeros(minus.shape, bool)
+    known = known | low
     zero = np.full((1,) * len(value.shape), -np.inf if log else 0.0)
     level = ANY if other.any() or minus.all(axis=axis).any() else FINITE
     return Dependence(value.lattice, value.shape, row, shrunk(known), zero, level, value.home)
@@ -208,7 +220,7 @@ def forget(value: Dependence) -> Dependence:
     nothing = np.zeros((1,) * len(value.shape))
     level = ANY if value.values.dtype.kind in "fc" and not np.isfinite(value.values).all() else value.infinite
     terms = merged(value.lattice, [dependences(value)])
-    return replace(value, terms=terms, known=nothing.astype(bool), values=nothing, infinite=level)
+    return replace(value, terms=terms, known=nothing.astype(bool), values=nothing, infinite=level, bounds=None)
 
 
 @rule

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from monarch_theory.leaks.dependence.bounds import limits
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
     Dependence,
@@ -143,7 +144,16 @@ def concatenate(values: Sequence[Dependence], axis: int) -> Dependence:
     numbers = np.zeros((1,) * len(shape)) if not kinds else _joined_arrays([v.values for v in values], values, axis)
     home = _joined_homes(values, shape, axis)
     level = max(v.infinite for v in values)
-    return Dependence(lattice, shape, merged(lattice, map(_shrunk_term, terms)), known, shrunk(numbers), level, home)
+    bounds = None
+    if any(v.bounds is not None for v in values):
+        bounds = _shrunk_term(_joined_arrays([_both_limits(v) for v in values], values, axis))
+    terms_of = merged(lattice, map(_shrunk_term, terms))
+    return Dependence(lattice, shape, terms_of, known, shrunk(numbers), level, home, bounds)
+
+
+def _both_limits(value: Dependence) -> np.ndarray:
+    """Least and most of each element, (…, 2)."""
+    return np.stack(np.broadcast_arrays(*limits(value)), -1)
 
 
 def _joined_homes(values: Sequence[Dependence], shape: Sequence[int], axis: int) -> np.ndarray | None:
@@ -196,4 +206,8 @@ def move(values: Sequence[Dependence], index: np.ndarray) -> Dependence:
     first = next((v for v in values if v.home is not None), None)
     home = first.home if first is not None and first.shape == index.shape else None
     terms = merged(lattice, [shrunk(term, keep_last=True)])
-    return Dependence(lattice, index.shape, terms, shrunk(known), shrunk(numbers), level, home)
+    bounds = None
+    if any(v.bounds is not None for v in values):
+        each = [np.broadcast_to(_both_limits(v), (*v.shape, 2)).reshape(-1, 2) for v in values]
+        bounds = shrunk(np.concatenate(each)[index], keep_last=True)
+    return Dependence(lattice, index.shape, terms, shrunk(known), shrunk(numbers), level, home, bounds)

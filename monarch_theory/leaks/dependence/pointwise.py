@@ -2,6 +2,7 @@
 
 **Pointwise.** f(a, b, …) at e depends on what its operands at e depend on; where all are known it is known. Some
 values decide alone: 0 in a product with what is finite, −∞ in a sum with what is not +∞, false in a conjunction.
+A few functions have bounds where their operands have some (`bounds`).
 **Selection.** Where the condition is known, the side it chooses; where it is not, condition and both sides.
 """
 
@@ -14,6 +15,7 @@ from math import prod
 
 import numpy as np
 
+from monarch_theory.leaks.dependence.bounds import BETWEEN, limits, with_limits
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import (
     ANY,
@@ -52,19 +54,27 @@ def _plus(values: np.ndarray) -> np.ndarray:
     return np.isposinf(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
 
 
+def _never(values: np.ndarray) -> np.ndarray:
+    return np.zeros(values.shape, bool)
+
+
 ABSORBING: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
     "product": (_zero, FINITE),
     "sum": (_minus, MINUS),
     "difference": (_infinite, FINITE),
+    "combination": (_infinite, FINITE),
     "quotient": (_zero, FINITE),
     "and": (_zero, ANY),
     "or": (_true, ANY),
     "minimum": (_minus, MINUS),
     "maximum": (_plus, FINITE),
+    "copy": (_never, FINITE),
+    "tamed": (_never, FINITE),
 }
 """Which known values decide alone, and how infinite the other operands may be for that (NaN included in `ANY`).
 
-Of a quotient the numerator only, as nothing is divided by zero."""
+Of a quotient the numerator only, as nothing is divided by zero. A combination is a + αb, a copy another format, and
+a tamed function is finite at −∞, as exp is."""
 
 
 def filled(value: Dependence, fill: int = 0) -> np.ndarray:
@@ -94,7 +104,9 @@ def pointwise(
     if absorbing:
         known = known | _absorbed(operands, absorbing)
     level = max(o.infinite for o in operands)
-    if absorbing not in ("sum", "minimum", "") or (level == MINUS and absorbing == ""):
+    if absorbing == "tamed" and level == MINUS:
+        level = FINITE
+    elif absorbing not in ("sum", "minimum", "copy", "") or (level == MINUS and absorbing == ""):
         level = ANY if level else FINITE
     level = FINITE if bounded else max(level, _mixed(operands, known))
     if not known.any():
@@ -102,7 +114,15 @@ def pointwise(
     else:
         values = _evaluated(operands, evaluate, known, fill=int(absorbing == "quotient"))
     terms = merged(lattice, (t for o in operands for t in _counting(o, known))) if not known.all() else ()
-    return Dependence(lattice, shape, terms, shrunk(known), values, level, _home(operands))
+    result = Dependence(lattice, shape, terms, shrunk(known), values, level, _home(operands))
+    if all(o.bounds is None for o in operands):
+        return result
+    if absorbing == "copy":
+        return with_limits(result, *limits(operands[0]))
+    if absorbing in BETWEEN and len(operands) == 2:
+        with np.errstate(invalid="ignore"):
+            return with_limits(result, *BETWEEN[absorbing](limits(operands[0]), limits(operands[1])))
+    return result
 
 
 def _evaluated(operands: Sequence[Dependence], evaluate: Evaluate, known: np.ndarray, fill: int) -> np.ndarray:
@@ -199,7 +219,12 @@ def choose(condition: Dependence, yes: Dependence, no: Dependence) -> Dependence
             terms += [masked(lattice, t, drop) if needed else t for t in side.terms]
     home = _home([yes, no] if not yes.is_constant else [no, yes])
     result = Dependence(lattice, shape, merged(lattice, terms), shrunk(known), values, level, home)
-    return replace(result, values=_settled(values, result.known))
+    result = replace(result, values=_settled(values, result.known))
+    if yes.bounds is None and no.bounds is None:
+        return result
+    (a, b), (c, d) = limits(yes), limits(no)
+    least = np.where(take_yes, a, np.where(take_no, c, np.minimum(a, c)))
+    return with_limits(result, least, np.where(take_yes, b, np.where(take_no, d, np.maximum(b, d))))
 
 
 def _let_in(side: Dependence, open_: np.ndarray) -> int:

@@ -7,8 +7,13 @@ constant, a weight, an input) or the result of one step before it is used. A ste
 than its rule gives: D at least as large, K no more, no less infinite.
 
 On trust are: that the steps are those of the model's graph; the numbers that PyTorch computed from constants alone; and
-that integers and booleans are finite. A number that a rule itself gives (a product with 0, a sum with −∞, the softmax
-of −∞, whatever is moved) is checked.
+that integers and booleans are finite, and so a function that is called tamed where its argument is −∞. A number that a
+rule itself gives (a product with 0, a sum with −∞, the softmax of −∞, whatever is moved) is checked.
+
+A certificate of the third format holds under conditions, which its claim names: the step `suppose` takes for granted
+that the elements of a tensor are finite and within ±size. Then values have bounds as well (`B`, the least and the most
+of each element), and an element that another of its row exceeds by `GAP` and a sixteenth of both has the weight 0 in a
+softmax, as e^−1000 is 0 in every floating-point format.
 """
 
 from __future__ import annotations
@@ -24,10 +29,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CertificateError", "recheck", "recheck_file"]
+__all__ = ["CONDITIONAL", "CertificateError", "recheck", "recheck_file"]
 
 FORMAT = "monarch dependence certificate 2"
+CONDITIONAL = "monarch dependence certificate 3"
 NOTHING = -1
+GAP = 1000.0
+NAMED = 160
 
 
 class CertificateError(Exception):
@@ -43,6 +51,7 @@ class Value:
     K: np.ndarray
     V: np.ndarray
     infinite: int = 0
+    B: np.ndarray | None = None
     forced: np.ndarray | None = None
     number: float = 0.0
 
@@ -75,10 +84,13 @@ def loaded(entry: dict[str, Any]) -> Value:
     terms = [array(t) for t in entry["terms"]]
     demand(all(fits(a, shape) for a in (known, values, *terms)), f"an array that does not fit {shape}")
     demand(known.dtype == bool, "known elements that are no booleans")
+    bounds = array(entry["bounds"]) if "bounds" in entry else None
+    if bounds is not None:
+        demand(bounds.shape[-1:] == (2,) and fits(bounds[..., 0], shape), f"bounds that do not fit {shape}")
     latest = np.full((1,) * len(shape), NOTHING, np.int32)
     for term in terms:
         latest = np.maximum(latest, term)
-    return Value(shape, np.where(known, NOTHING, latest), known, values, entry["infinite"])
+    return Value(shape, np.where(known, NOTHING, latest), known, values, entry["infinite"], bounds)
 
 
 def full(a: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -89,7 +101,8 @@ def lifted(v: Value, ndim: int) -> Value:
     def lift(a: np.ndarray) -> np.ndarray:
         return a.reshape((1,) * (ndim - a.ndim) + a.shape)
 
-    return Value((1,) * (ndim - len(v.shape)) + v.shape, lift(v.D), lift(v.K), lift(v.V), v.infinite)
+    B = None if v.B is None else v.B.reshape((1,) * (ndim + 1 - v.B.ndim) + v.B.shape)
+    return Value((1,) * (ndim - len(v.shape)) + v.shape, lift(v.D), lift(v.K), lift(v.V), v.infinite, B)
 
 
 def unknown(shape: Sequence[int], latest: int | np.ndarray = NOTHING, infinite: int = 0) -> Value:
@@ -106,6 +119,33 @@ def nonfinite(v: Value) -> np.ndarray:
 def level(*values: Value) -> int:
     """What a function of all the elements may be: anything, if a known infinity comes in."""
     return max(2 if nonfinite(v).any() else v.infinite for v in values)
+
+
+def limits(v: Value) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of each element."""
+    ones = np.full((1,) * len(v.shape), np.inf)
+    least, most = (-ones, ones) if v.B is None else (v.B[..., 0], v.B[..., 1])
+    if not v.V.size or v.V.dtype.kind not in "fiu":
+        return least, most
+    known, number = v.K & (v.V == v.V), v.V.astype(float)
+    return np.where(known, number, least), np.where(known, number, most)
+
+
+def within(v: Value, least: np.ndarray, most: np.ndarray) -> Value:
+    """The value with bounds; of infinity less itself nothing is said."""
+    least, most = np.where(least == least, least, -np.inf), np.where(most == most, most, np.inf)
+    v.B = np.stack(np.broadcast_arrays(least, most), -1)
+    return v
+
+
+def beaten(v: Value, axes: Sequence[int]) -> np.ndarray:
+    """Elements that another along the axes certainly exceeds by so much that their weight is 0."""
+    if v.B is None or v.infinite == 2 or 0 in v.shape or (nonfinite(v) & ~np.equal(v.V, -np.inf)).any():
+        return v.K & False
+    least, most = limits(v)
+    top = over(least, axes, np.maximum)
+    with np.errstate(invalid="ignore"):
+        return top - most >= GAP + (abs(top) + abs(most)) / 16
 
 
 def over(a: np.ndarray, axes: Sequence[int], function: np.ufunc) -> np.ndarray:
@@ -135,14 +175,33 @@ def pointwise(operands: Sequence[Value], evaluate: Any, absorbing: str, bounded:
                 alone = alone & ~(other.K & (other.V != other.V))
         K, forced = K | alone, forced | (alone & ~all_known)
     infinite = max(o.infinite for o in operands)
-    if infinite and absorbing not in ("sum", "minimum"):
+    if infinite == 1 and absorbing == "tamed":
+        infinite = 0
+    if infinite and absorbing not in ("sum", "minimum", "copy"):
         infinite = 2
     if any((nonfinite(o) & ~K).any() for o in operands):
         infinite = 2
     number = {"sum": -np.inf, "minimum": -np.inf, "maximum": np.inf, "or": 1.0}.get(absorbing, 0.0)
-    if absorbing == "difference":
+    if absorbing in ("difference", "combination"):
         forced = forced & False  # the sign is left to PyTorch
-    return Value(shape, np.where(K, NOTHING, D), K, np.zeros(0), 0 if bounded else infinite, forced, number)
+    infinite = 0 if bounded else infinite
+    result = Value(shape, np.where(K, NOTHING, D), K, np.zeros(0), infinite, None, forced, number)
+    return result if all(o.B is None for o in operands) else between(result, operands, absorbing)
+
+
+def between(result: Value, operands: Sequence[Value], absorbing: str) -> Value:
+    """The bounds of a sum, a difference, a minimum, a maximum or a copy; of other functions none."""
+    least, most = zip(*map(limits, operands), strict=True)
+    if absorbing == "copy":
+        return within(result, *least, *most)
+    if absorbing not in ("sum", "difference", "minimum", "maximum") or len(operands) != 2:
+        return result
+    if absorbing == "difference":
+        (a, c), (b, d) = least, most
+        least, most = (a, -d), (b, -c)
+    join = {"minimum": np.minimum, "maximum": np.maximum}.get(absorbing, np.add)
+    with np.errstate(invalid="ignore"):
+        return within(result, join(*least), join(*most))
 
 
 def decisive(o: Value, absorbing: str, index: int) -> np.ndarray:
@@ -153,8 +212,8 @@ def decisive(o: Value, absorbing: str, index: int) -> np.ndarray:
         return o.K & (o.V != 0 if o.V.dtype == bool else o.V == -1)
     if o.V.dtype.kind == "f" and absorbing in ("sum", "minimum"):
         return o.K & np.isneginf(o.V)
-    if o.V.dtype.kind == "f" and absorbing in ("difference", "maximum"):
-        return o.K & (np.isinf(o.V) if absorbing == "difference" else np.isposinf(o.V))
+    if o.V.dtype.kind == "f" and absorbing in ("difference", "combination", "maximum"):
+        return o.K & (np.isposinf(o.V) if absorbing == "maximum" else np.isinf(o.V))
     return o.K & False
 
 
@@ -172,7 +231,19 @@ def choose(condition: Value, yes: Value, no: Value) -> Value:
         if bad.any():
             only_minus = side.V.dtype.kind == "f" and not (bad & ~np.isneginf(side.V)).any()
             infinite = max(infinite, 1 if only_minus else 2)
-    return Value(shape, np.where(K, NOTHING, D), K, np.where(holds, y.V, n.V), infinite)
+    result = Value(shape, np.where(K, NOTHING, D), K, np.where(holds, y.V, n.V), infinite)
+    if y.B is None and n.B is None:
+        return result
+    (a, b), (e, f) = limits(y), limits(n)
+    least = np.where(takes_yes, a, np.where(takes_no, e, np.minimum(a, e)))
+    return within(result, least, np.where(takes_yes, b, np.where(takes_no, f, np.maximum(b, f))))
+
+
+def suppose(value: Value, size: float, where: str) -> Value:
+    demand(type(size) is float and 0 < size < np.inf, f"suppose: expected a positive size, got {size!r:.40}")
+    ones = np.full((1,) * len(value.shape), size)
+    result = within(Value(value.shape, value.D, value.K, value.V), -ones, ones)
+    return within(result, *limits(result))
 
 
 def reduce(value: Value, axes: Sequence[int], keepdims: bool, evaluate: Any, neutral: float | None) -> Value:
@@ -183,16 +254,23 @@ def reduce(value: Value, axes: Sequence[int], keepdims: bool, evaluate: Any, neu
         bad = bad & ~np.equal(value.V, neutral)
     infinite = 2 if bad.any() or (evaluate is None and (nonfinite(value) & K).any()) else value.infinite
     shape = tuple(1 if k in axes else s for k, s in enumerate(value.shape))
-    D = over(value.D, axes, np.maximum)
+    D = over(dropped(value, axes, neutral), axes, np.maximum)
     result = Value(shape, D, K, np.zeros(0), infinite)
+    if neutral == -np.inf and value.B is not None and 0 not in value.shape:  # a maximum
+        result = within(result, *(over(each, axes, np.maximum) for each in limits(value)))
     return result if keepdims else reshape(result, [s for k, s in enumerate(value.shape) if k not in axes])
+
+
+def dropped(value: Value, axes: Sequence[int], neutral: float | None) -> np.ndarray:
+    """D without the elements that cannot be the maximum, where it is one."""
+    return np.where(beaten(value, axes), NOTHING, value.D) if neutral == -np.inf else value.D
 
 
 def mixed(value: Value, axes: Sequence[int], shape: Sequence[int] | None, neutral: float | None) -> Value:
     bad = nonfinite(value)
     if neutral is not None:
         bad = bad & (~np.equal(value.V, neutral) | value.K.all(axis=tuple(axes), keepdims=True))
-    D = over(value.D, axes, np.maximum)
+    D = over(dropped(value, axes, neutral), axes, np.maximum)
     return unknown(value.shape if shape is None else shape, D, 2 if bad.any() else value.infinite)
 
 
@@ -213,8 +291,9 @@ def softmax(value: Value, axis: int, log: bool) -> Value:
     minus = value.K & (np.isneginf(value.V) if floating else False)
     other = value.K & ((np.isnan(value.V) | np.isposinf(value.V)) if floating else False)
     whole = minus.all(axis=axis, keepdims=True)
-    K = minus & ~whole & (not other.any())
-    D = np.where(K, NOTHING, over(value.D, [axis], np.maximum))
+    low = value.K & False if log else beaten(value, [axis])
+    K = (minus & ~whole & (not other.any())) | low
+    D = np.where(K, NOTHING, over(np.where(low, NOTHING, value.D), [axis], np.maximum))
     zero = np.full((1,) * len(value.shape), -np.inf if log else 0.0)
     return Value(value.shape, D, K, zero, 2 if other.any() or whole.any() else 0)
 
@@ -249,17 +328,24 @@ def window(value: Value, axis: int, taps: Sequence[int], size: int, step: int, s
 def moved(value: Value, shape: Sequence[int], move: Callable[[np.ndarray], np.ndarray]) -> Value:
     D, K = (move(full(a, value.shape)) for a in (value.D, value.K))
     V = move(full(value.V, value.shape)) if value.V.size else value.V  # left to PyTorch
-    return Value(tuple(shape), D, K, V, value.infinite)
+    return Value(tuple(shape), D, K, V, value.infinite, bounds_moved(value, move))
+
+
+def bounds_moved(value: Value, move: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
+    if value.B is None:
+        return None
+    return np.stack([move(full(value.B[..., k], value.shape)) for k in range(2)], -1)
 
 
 def permute(value: Value, order: Sequence[int]) -> Value:
     a, b, c = (x.transpose(order) for x in (value.D, value.K, value.V))
-    return Value(tuple(value.shape[k] for k in order), a, b, c, value.infinite)
+    B = None if value.B is None else value.B.transpose([*order, len(order)])
+    return Value(tuple(value.shape[k] for k in order), a, b, c, value.infinite, B)
 
 
 def expand(value: Value, shape: Sequence[int]) -> Value:
     v = lifted(value, len(shape))
-    return Value(tuple(shape), v.D, v.K, v.V, v.infinite)
+    return Value(tuple(shape), v.D, v.K, v.V, v.infinite, v.B)
 
 
 def reshape(value: Value, shape: Sequence[int]) -> Value:
@@ -282,12 +368,19 @@ def concatenate(values: Sequence[Value], axis: int) -> Value:
     values = [v for v in values if v.shape[axis]] or [values[0]]
     shape = tuple(sum(v.shape[axis] for v in values) if k == axis else s for k, s in enumerate(values[0].shape))
     D, K, V = (np.concatenate([full(getattr(v, name), v.shape) for v in values], axis) for name in "DKV")
-    return Value(shape, D, K, V, max(v.infinite for v in values))
+    B = None
+    if any(v.B is not None for v in values):
+        B = np.stack([np.concatenate([full(limits(v)[k], v.shape) for v in values], axis) for k in range(2)], -1)
+    return Value(shape, D, K, V, max(v.infinite for v in values), B)
 
 
 def move(values: Sequence[Value], index: np.ndarray) -> Value:
     D, K, V = (np.concatenate([full(getattr(v, name), v.shape).reshape(-1) for v in values])[index] for name in "DKV")
-    return Value(index.shape, D, K, V, max(v.infinite for v in values))
+    B = None
+    if any(v.B is not None for v in values):
+        flat = [np.concatenate([full(limits(v)[k], v.shape).reshape(-1) for v in values]) for k in range(2)]
+        B = np.stack([each[index] for each in flat], -1)
+    return Value(index.shape, D, K, V, max(v.infinite for v in values), B)
 
 
 def zeros_only(value: Value) -> Value:
@@ -359,7 +452,7 @@ RULES: dict[str, Callable[..., Any]] = {
     for f in (
         pointwise, choose, reduce, mixed, everything, scan, softmax, attention, window, permute, expand, reshape,
         broadcast, take, concatenate, move, zeros_only, forget, bounded, transform, inverse, collapse, reverse, scale,
-        add_spectra, multiply_spectra,
+        add_spectra, multiply_spectra, suppose,
     )
 }  # fmt: skip
 
@@ -373,6 +466,10 @@ def weaker(claim: Value, given: Value) -> None:
     if given.V.size:
         same = (claim.V == given.V) | ((claim.V != claim.V) & (given.V != given.V))
         demand((~claim.K | same).all(), "another number is claimed to be known than the rule gives")
+    if claim.B is not None:
+        (least, most), (lower, upper) = limits(given), (claim.B[..., 0], claim.B[..., 1])
+        own = ((lower <= claim.V) & (upper >= claim.V)) | (claim.V != claim.V)
+        demand(np.where(claim.K, own, (lower <= least) & (upper >= most)).all(), "narrower bounds than the rule gives")
     if given.forced is not None:
         right = claim.V != 0 if given.number == 1 else np.equal(claim.V, given.number)
         demand((~(claim.K & given.forced) | right).all(), "another number is claimed to be known than the rule gives")
@@ -384,7 +481,8 @@ def recheck(certificate: dict[str, Any]) -> str:
     Raises:
         CertificateError: one is not.
     """
-    demand(certificate.get("format") == FORMAT, f"format: expected {FORMAT!r}, got {certificate.get('format')!r}")
+    said = certificate.get("format")
+    demand(said in (FORMAT, CONDITIONAL), f"format: expected {FORMAT!r} or {CONDITIONAL!r}, got {said!r}")
     values = [loaded(entry) for entry in certificate["values"]]
     n = certificate["n"]
     demand(type(n) is int and n >= 1, f"n: expected a positive integer, got {n!r}")
@@ -406,7 +504,19 @@ def recheck(certificate: dict[str, Any]) -> str:
         latest = np.broadcast_to(value.D.max(axis=others, initial=NOTHING), (value.shape[axis],))
         demand(len(latest) == n, f"output {output['name']} has no axis of {n} positions")
         demand((latest < stop).all(), f"output {output['name']} may depend on a later input")
-    return claimed(stop)
+    supposed = [step["arguments"] for step in certificate["steps"] if step["rule"] == "suppose"]
+    demand((said == CONDITIONAL) == bool(supposed), f"suppose: expected in {CONDITIONAL!r} alone")
+    return claimed(stop) + "".join(condition(supposed))
+
+
+def condition(supposed: Sequence[dict[str, Any]]) -> list[str]:
+    """What is supposed, every place once with the least size, as the rest of a sentence."""
+    sizes: dict[str, float] = {}
+    for each in supposed:
+        place = " ".join(str(each["where"]).split())[:NAMED]
+        sizes[place] = min(each["size"], sizes.get(place, np.inf))
+    said = "; ".join(f"±{size:.3g} at {place}" for place, size in sizes.items())
+    return [f", on condition that numbers are finite and within {said}"] if sizes else []
 
 
 def claimed(stop: Sequence[int]) -> str:
@@ -451,6 +561,9 @@ def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: i
 
 def given(value: Value, n: int) -> None:
     """Demand that a value that no step gave is a constant, a weight or an input."""
+    if value.B is not None:
+        ones = np.full((1,) * len(value.shape), np.inf)
+        weaker(value, Value(value.shape, value.D, value.K, value.V, value.infinite, np.stack([-ones, ones], -1)))
     if value.K.all():
         return
     demand(not value.K.any() and value.infinite == 0, "a value that nothing gives")
@@ -469,6 +582,6 @@ def recheck_file(path: str | Path) -> str:
     """
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     said = document.get("format") if isinstance(document, dict) else None
-    if said != FORMAT:
-        raise ValueError(f"format: expected {FORMAT!r}, got {said!r}")
+    if said not in (FORMAT, CONDITIONAL):
+        raise ValueError(f"format: expected {FORMAT!r} or {CONDITIONAL!r}, got {said!r}")
     return recheck(document)

@@ -43,6 +43,8 @@ class Dependence:
         values: broadcastable to `shape`; counts only where known.
         infinite: what elements that are not known may be: `FINITE`, `MINUS` (finite or −∞), `ANY`.
         home: the position an element belongs to, for saying where a leak enters and for nothing else; −1 for none.
+        bounds: the least and the most of each element, (…, 2), broadcastable to `shape` with these behind; None where
+            nothing is said, as is so unless something was supposed (`bounds`).
     """
 
     lattice: Lattice
@@ -52,6 +54,7 @@ class Dependence:
     values: np.ndarray
     infinite: int = FINITE
     home: np.ndarray | None = None
+    bounds: np.ndarray | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -194,13 +197,18 @@ def reshaped(
 ) -> Dependence:
     """`move` applied to every array of the value; components are moved as a last axis that stays."""
     home = value.home if value.home is None or not rehome else move(value.home)
+
+    def behind(a: np.ndarray) -> np.ndarray:
+        return np.stack([move(a[..., c]) for c in range(a.shape[-1])], -1)
+
     return replace(
         value,
         shape=shape,
-        terms=tuple(np.stack([move(t[..., c]) for c in range(t.shape[-1])], -1) for t in value.terms),
+        terms=tuple(map(behind, value.terms)),
         known=move(value.known),
         values=move(value.values),
         home=home,
+        bounds=None if value.bounds is None else behind(value.bounds),
     )
 
 
@@ -210,14 +218,14 @@ def zeros_only(value: Dependence) -> Dependence:
     zero = value.known & (value.values == 0)
     nothing = np.zeros((1,) * len(value.shape))
     if (value.known == zero).all():
-        return replace(value, values=nothing)
+        return replace(value, values=nothing, bounds=None)
     finite = value.values.dtype.kind not in "fc" or not (value.known & ~np.isfinite(value.values)).any()
     terms = tuple(masked(value.lattice, t, value.known) for t in value.terms)
     level = value.infinite if finite else ANY
-    return replace(value, terms=terms, known=shrunk(zero), values=nothing, infinite=level)
+    return replace(value, terms=terms, known=shrunk(zero), values=nothing, infinite=level, bounds=None)
 
 
 @rule
 def bounded(value: Dependence) -> Dependence:
     """The value of integers or booleans, which are finite."""
-    return replace(value, infinite=FINITE)
+    return replace(value, infinite=FINITE, bounds=None)

@@ -51,6 +51,11 @@ class FiniteMask(Cumulative):
         mask = torch.full((x.shape[1], x.shape[1]), -1e9).triu(1)
         return (x @ x.transpose(1, 2) + mask.to(x)).softmax(-1) @ (self.weight * x)
 
+class LeastMask(Cumulative):
+    def forward(self, x):
+        mask = torch.full((x.shape[1], x.shape[1]), torch.finfo(x.dtype).min, dtype=x.dtype).triu(1)
+        return (x @ x.transpose(1, 2) + mask).softmax(-1) @ (self.weight * x)
+
 class Counting(Cumulative):
     """Every seventh call sees the future."""
 
@@ -136,6 +141,27 @@ def test_the_module_a_leak_enters_in_is_the_innermost_one(leaking):
 def test_a_finite_mask_is_no_proof_and_large_values_pass_it(models):
     report = asked(models, "FiniteMask")
     assert report.verdict == "not causal" and report.proof["reason"] == "finite mask"
+    assert report.proof["conditions"][0]["bound"] == 1.25e8 and not report.evidence.startswith("proved")
+    assert any("under a condition" in note and "±1.25e+08" in note for note in report.notes)
+
+
+def test_a_proof_under_a_condition_stands_beside_a_measurement_that_agrees(models, tmp_path):
+    file = tmp_path / "certificate.json"
+    report = asked(models, "LeastMask", certificate=file)
+    assert (report.verdict, report.exit_code) == ("causal", 0)
+    assert report.evidence.startswith("proved from the graph under a condition: causal at n = 8, for all finite inputs")
+    assert "stay within ±2.25e+307 (at " in report.evidence and "beside it, measured" in report.evidence
+    (condition,) = report.proof["conditions"]
+    assert condition["line"].startswith(f"{models}:") and not report.proof["proved"]
+    code, answer = recheck_command(file)
+    assert (code, answer["evidence"]) == (0, "proved under a condition")
+    assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
+
+
+def recheck_command(file):
+    done = subprocess.run([sys.executable, "-m", "monarch_theory.command", "recheck", str(file), "--json"],
+                          capture_output=True, text=True)  # fmt: skip
+    return done.returncode, json.loads(done.stdout)
 
 
 def test_more_than_causality_is_asked_of_the_graph_too(models):
@@ -233,6 +259,10 @@ FACTS = {
     ],
 )
 def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
+    under = with_proof(report, FACTS | {"proved": False, "conditional": True})
+    assert (under.verdict, under.outcome) == (report.verdict, report.outcome)
+    assert "under a condition: causal at n = 8" in " ".join((under.evidence, *under.notes))
+    assert under.evidence.startswith("proved from the graph under a condition") == (report.exit_code == 0)
     joined = with_proof(report, FACTS)
     assert joined.verdict == verdict
     if report.witness and verdict == "undecided":

@@ -69,6 +69,13 @@ def topk_blocks(t, fill):
     return t + (w * whole) @ blocks
 
 
+def routed(t, chosen_by, values):
+    """Two of the channels of each token pass, as experts are chosen; attention after it, which needs finite numbers."""
+    top = chosen_by.topk(2, -1).indices
+    gate = torch.full_like(t, -torch.inf).scatter(-1, top, values.gather(-1, top)).sigmoid()
+    return F.scaled_dot_product_attention(gate * t, t, t, is_causal=True)
+
+
 def padding_of_data(t):
     keep = causal() & (t[..., 0] > -100)[:, None]
     return scores(t).masked_fill(~keep, -torch.inf).softmax(-1) @ t
@@ -105,6 +112,7 @@ LEAKING = {
     "mean over time": lambda t: t - t.mean(1, keepdim=True),
     "mask built at run time": lambda t: scores(t).masked_fill((t[..., 0] < 0)[:, None], -torch.inf).softmax(-1) @ t,
     "mask of a large number": lambda t: attend(t, -1e9 * (~causal())),
+    "mask of a large number, filled in": lambda t: scores(t).masked_fill(~causal(), -1e9).softmax(-1) @ t,
     "mask of the smallest number": lambda t: attend(t, torch.zeros(N, N).masked_fill(~causal(), torch.finfo().min)),
     "cumsum of a flip": lambda t: t.flip(1).cumsum(1).flip(1),
     "mask after softmax": lambda t: (scores(t).softmax(-1) * causal()) @ t,
@@ -150,6 +158,12 @@ LEAKING = {
     ),
     "a number of the data": lambda t: t * t.sum().item(),
     "a number computed on": lambda t: t + (t.sum().item() * 2 + 1),
+    "routed by the next token": lambda t: routed(t, t.roll(-1, 1), t),
+    "routed with the next token's weights": lambda t: routed(t, t, t.roll(-1, 1)),
+    "masked by the choice of a later token": lambda t: torch.zeros_like(t).scatter(
+        -1, t.roll(-1, 1).topk(2, -1).indices, -torch.inf
+    ).exp() * t,
+    "put at places along time": lambda t: torch.zeros_like(t).scatter(1, (t.abs() * 5).long() % N, t),
     "scatter": lambda t: torch.zeros_like(t).scatter_add(1, (t.abs() * 5).long() % N, t),
 }  # fmt: skip
 
@@ -161,6 +175,10 @@ CAUSAL = {
     "log of a mask": lambda t: attend(t, causal().double().log()),
     "by positions": lambda t: attend(t, torch.where(torch.arange(N) <= torch.arange(N)[:, None], 0.0, -torch.inf)),
     "padding by the data": padding_of_data,
+    "experts chosen by the token": lambda t: routed(t, t, t),
+    "channels masked by the token": lambda t: torch.zeros_like(t).scatter(
+        -1, t.topk(2, -1).indices, -torch.inf
+    ).softmax(-1) * t,
     "softmax by hand": online_softmax,
     "linear attention": lambda t: (scores(t) * causal()) @ t,
     "attention": lambda t: F.scaled_dot_product_attention(t, t, t, is_causal=True),
@@ -266,7 +284,7 @@ def test_a_certificate_is_rechecked(certified):
     assert {step["rule"] for step in certified["steps"]} >= set(RULES) - {"everything", "forget"} - UNUSED
 
 
-UNUSED = {"add_spectra", "collapse", "scale", "reverse"}
+UNUSED = {"add_spectra", "collapse", "scale", "reverse", "suppose"}
 
 
 def number(step):
@@ -374,11 +392,129 @@ def test_a_mask_argument_is_taken_at_its_value_if_it_is_fixed():
     assert not prove_causal(model, [torch.zeros(1, N, D), mask], [1, None]).proved
 
 
-@pytest.mark.parametrize("name", ["mask of a large number", "mask of the smallest number"])
-def test_a_finite_mask_is_no_proof_and_is_named(name):
-    found = prove_causal(LEAKING[name], [torch.zeros(1, N, D)], 1)
-    assert (found.verdict, found.reason) == ("not proved", "finite mask")
-    assert "-inf" in found.detail
+LEAST = float(torch.finfo().min)
+
+
+def low(hidden, fill=LEAST):
+    return torch.zeros(N, N).masked_fill(hidden, fill)
+
+
+def with_sinks(t):
+    s = torch.cat([scores(t) + low(~causal()), t[..., :1].mean((0, 1), keepdim=True) * torch.ones(1, N, 1)], -1)
+    return (s - s.max(-1, keepdim=True).values).softmax(-1)[..., :N] @ t
+
+
+FINITE = {
+    "added": (lambda t: attend(t, low(~causal())), LEAST),
+    "a large number": (lambda t: attend(t, -1e9 * (~causal())), -1e9),
+    "an old library's": (lambda t: attend(t, low(~causal(), -1e4)), -1e4),
+    "chosen": (lambda t: torch.where(causal(), scores(t), -1e30).softmax(-1) @ t, -1e30),
+    "filled in": (lambda t: scores(t).masked_fill(~causal(), -1e30).softmax(-1) @ t, -1e30),
+    "twice": (lambda t: (scores(t).masked_fill(~causal(), -1e9) + low(~causal(), -1e9)).softmax(-1) @ t, -1e9),
+    "clamped": (lambda t: (scores(t) + low(~causal())).maximum(torch.tensor(LEAST)).softmax(-1) @ t, LEAST),
+    "in another format": (lambda t: (scores(t) + low(~causal(), -1e9)).float().softmax(-1).to(t.dtype) @ t, -1e9),
+    "in the operator": (lambda t: F.scaled_dot_product_attention(t, t, t, low(~causal()).to(t.dtype)), LEAST),
+    "its maximum taken off": (lambda t: online(scores(t) + low(~causal())) @ t, LEAST),
+}
+
+
+def online(s):
+    return (s - s.amax(-1, keepdim=True)).softmax(-1)
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_a_finite_mask_is_a_proof_under_a_condition_and_no_other(name):
+    function, mask = FINITE[name]
+    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1)
+    assert (found.verdict, found.reason, found.proved) == ("proved under a condition", "finite mask", False)
+    assert found.pair == (0, 1) and "-inf" in found.detail
+    assert [c.bound for c in found.conditions] == [pytest.approx(-mask / 8)] * len(found.conditions)
+    assert f"stay within ±{-mask / 8:.3g} (at " in found.claim and any("e^-1000" in e for e in found.excludes)
+
+
+OPEN = {
+    "a row with every place masked": lambda t: attend(t, low(~causal().tril(-1))),
+    "a row with every place filled": lambda t: scores(t).masked_fill(~causal().tril(-1), LEAST).softmax(-1) @ t,
+    "a place too many": lambda t: attend(t, low(~torch.ones(N, N).tril(1).bool())),
+    "small numbers": lambda t: attend(t, low(~causal(), -9e3)),
+    "by the data": lambda t: attend(t, torch.where(causal() & (t[..., 0] > 0)[:, None], 0.0, LEAST)),
+    "after the softmax": lambda t: (scores(t).softmax(-1) + low(~causal())) @ t,
+    "transposed": lambda t: attend(t, low(~causal().T)),
+    "a factor between": lambda t: (1e-9 * (scores(t) + low(~causal(), -1e9))).softmax(-1) @ t,
+    "the logarithm": lambda t: (scores(t) + low(~causal())).log_softmax(-1) @ t,
+    "sinks that see all": with_sinks,
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_a_condition_is_not_enough_for_what_leaks_within_it(name):
+    assert prove_causal(OPEN[name], [torch.zeros(1, N, D, dtype=torch.float64)], 1).verdict == "not proved"
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_within_its_condition_nothing_moves_bit_by_bit(name):
+    function, mask = FINITE[name]
+    generator = torch.Generator().manual_seed(0)
+    t = torch.randn(1, N, D, generator=generator, dtype=torch.float64)
+    size = min(-mask / 8, 1e30) ** 0.5 / 10  # of inputs, whose products are the scores
+    for scale in (1.0, size):
+        before = function(t * scale)
+        for i in range(N - 1):
+            changed = t.clone()
+            changed[:, i + 1 :] = torch.randn(1, N - 1 - i, D, generator=generator, dtype=torch.float64)
+            assert torch.equal(function(changed * scale)[:, : i + 1], before[:, : i + 1])
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """A certificate under a condition, as it is read from a file."""
+    both = Cases({name: function for name, (function, _) in FINITE.items()})
+    return json.loads(json.dumps(certify_causal(both, [torch.zeros(1, N, D, dtype=torch.float64)], 1)))
+
+
+def test_a_certificate_under_a_condition_is_rechecked_and_says_which(conditional):
+    said = recheck(conditional)
+    assert said.startswith(f"causal at n = {N}, on condition that numbers are finite and within ±")
+    assert "±1.25e+03 at " in said and "test_proof.py" in said  # the least of one line
+
+
+def test_forged_conditions_are_caught(conditional):
+    def refused(match, edit):
+        forged = copy.deepcopy(conditional)
+        edit(forged)
+        with pytest.raises(CertificateError, match=match):
+            recheck(forged)
+
+    def bounds_of(rule, least, most):
+        def edit(c):
+            step = next(s for s in c["steps"] if s["rule"] == rule and "bounds" in c["values"][number(s)])
+            ones = [1] * len(c["values"][number(step)]["shape"])
+            c["values"][number(step)]["bounds"] = packed(np.array([least, most]).reshape(*ones, 2))
+
+        return edit
+
+    def without_saying(c):
+        c["format"] = "monarch dependence certificate 2"
+
+    def infinite(c):
+        next(s for s in c["steps"] if s["rule"] == "suppose")["arguments"]["size"] = {"number": "inf"}
+
+    def beyond_the_mask(c):
+        for s in c["steps"]:
+            if s["rule"] == "suppose":
+                s["arguments"]["size"] *= 10
+
+    def unsupposed(c):
+        c["steps"] = [s for s in c["steps"] if s["rule"] != "suppose"]
+        without_saying(c)
+
+    for rule in ("suppose", "pointwise", "choose", "expand", "reduce"):
+        if any(s["rule"] == rule and "bounds" in conditional["values"][number(s)] for s in conditional["steps"]):
+            refused("narrower bounds", bounds_of(rule, -1.0, 1.0))
+    refused("suppose: expected in", without_saying)
+    refused("expected a positive size", infinite)
+    refused("narrower bounds", beyond_the_mask)
+    refused("nothing gives|narrower bounds", unsupposed)
 
 
 def test_a_leak_behind_zero_weights_is_not_proved():

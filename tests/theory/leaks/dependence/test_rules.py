@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.leaks.dependence import interval, latest, sets
+from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, suppose, with_limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
@@ -25,7 +26,7 @@ from monarch_theory.leaks.dependence.spectrum import (
     scale,
     transform,
 )
-from monarch_theory.leaks.dependence.value import Dependence, dependences
+from monarch_theory.leaks.dependence.value import ANY, Dependence, dependences
 
 N = 4
 RUNS = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -40,8 +41,11 @@ class Random(np.random.Generator):
         self.lattice = (sets, interval, latest)[seed % 3](N)
 
 
-def draw_value(rng, shape, numbers=NUMBERS, known=0.4):
-    """A random abstract value: up to two terms, compressed along some axes, some elements known."""
+BOUNDS = np.array([(-8.0, 8.0), (-40.0, -20.0), (-1e6 - 8, -1e6 + 8), (-np.inf, np.inf)])
+
+
+def draw_value(rng, shape, numbers=NUMBERS, known=0.4, bounded=0.0):
+    """A random abstract value: up to two terms, compressed along some axes, some elements known, some bounded."""
     lattice = rng.lattice
 
     def compressed():
@@ -54,7 +58,11 @@ def draw_value(rng, shape, numbers=NUMBERS, known=0.4):
         term = lattice.join(term, lattice.singletons()[rng.integers(0, N, around)])
         terms.append(np.where(rng.random((*around, 1)) < 0.3, np.array(lattice.bottom, lattice.dtype), term))
     mask = rng.random(compressed()) < known if rng.random() < 0.7 else np.zeros((1,) * len(shape), bool)
-    return Dependence(lattice, shape, tuple(terms), mask, rng.choice(numbers, compressed()))
+    drawn = Dependence(lattice, shape, tuple(terms), mask, rng.choice(numbers, compressed()))
+    if rng.random() >= bounded:
+        return drawn
+    between = rng.choice(BOUNDS, compressed(), p=(0.5, 0.1, 0.3, 0.1))
+    return with_limits(drawn, between[..., 0], between[..., 1])
 
 
 def members(value):
@@ -63,11 +71,23 @@ def members(value):
 
 
 def realised(value, rng):
-    """A function from N inputs to a tensor: known elements as they are, others functions of all they may depend on."""
+    """A function from N inputs to a tensor: known elements as they are, others functions of all they may depend on.
+
+    Those with bounds stay within.
+    """
     weights = rng.uniform(0.5, 1.5, (*value.shape, N)) * members(value)
     offset = rng.uniform(-1, 1, value.shape)
     known, values = np.broadcast_to(value.known, value.shape), np.broadcast_to(value.values, value.shape)
-    return lambda u: np.where(known, values, np.sin(weights @ u + offset) + 0.25 * (weights @ u))
+    least, most = (np.broadcast_to(a, value.shape) for a in limits(value))
+    free = np.isinf(least) | np.isinf(most)
+    least, most = np.where(free, 0.0, least), np.where(free, 0.0, most)
+
+    def function(u):
+        wave = np.sin(weights @ u + offset)
+        inside = np.clip(least + (most - least) * (wave + 1) / 2, least, most)
+        return np.where(known, values, np.where(free, wave + 0.25 * (weights @ u), inside))
+
+    return function
 
 
 INPUTS = np.array([0.3, -1.1, 0.8, 1.7])
@@ -85,6 +105,7 @@ def check(result, values, operation, rng, tolerance=1e-9):
     assert result.shape == before.shape
     known, claimed = np.broadcast_to(result.known, result.shape), members(result)
     numbers = np.broadcast_to(result.values, result.shape)
+    least, most = (-np.inf, np.inf) if result.bounds is None else np.moveaxis(result.bounds, -1, 0)
     for p in range(N):
         for change in (1.0, -2.5, 10.0):
             u = INPUTS.copy()
@@ -93,6 +114,7 @@ def check(result, values, operation, rng, tolerance=1e-9):
             moved = ~np.isclose(before, after, rtol=tolerance, atol=tolerance, equal_nan=True)
             assert not (moved & ~claimed[..., p]).any(), f"input {p} moves what is claimed not to depend on it"
             assert np.isclose(after[known], numbers[known], rtol=1e-9, atol=1e-9, equal_nan=True).all(), "known value"
+            assert ((least <= after) & (after <= most) | (after != after)).all(), "bounds"
 
 
 def value(rng, shape, **kwargs):
@@ -105,8 +127,9 @@ WITH_MINUS = np.array([0.0, 1.0, -np.inf])
 def binary(rng, absorbing, operation, numbers=NUMBERS, rule=pointwise):
     shapes = [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((1,), (2, 3))]
     left, right = shapes[rng.integers(len(shapes))]
-    a, b = value(rng, left, numbers=numbers), value(rng, right, numbers=numbers)
-    check(rule([a, b], operation, absorbing), [a, b], operation, rng)
+    a, b = (value(rng, shape, numbers=numbers, bounded=0.4) for shape in (left, right))
+    with np.errstate(invalid="ignore"):
+        check(rule([a, b], operation, absorbing), [a, b], operation, rng)
 
 
 def case_sum(rng, rule=pointwise):
@@ -163,40 +186,40 @@ def case_or(rng, rule=pointwise):
 
 def case_choose(rng, rule=choose):
     condition = truth(value(rng, (2, 3), known=0.7), rng)
-    yes, no = value(rng, (2, 3), numbers=WITH_MINUS), value(rng, (3,), numbers=WITH_MINUS)
+    yes, no = (value(rng, shape, numbers=WITH_MINUS, bounded=0.5) for shape in ((2, 3), (3,)))
     check(rule(condition, yes, no), [condition, yes, no], lambda c, a, b: np.where(c > 0, a, b), rng)
 
 
 def case_permute(rng, rule=permute):
-    a, order = value(rng, (2, 3, 2)), tuple(rng.permutation(3))
+    a, order = value(rng, (2, 3, 2), bounded=0.5), tuple(rng.permutation(3))
     check(rule(a, order), [a], lambda x: x.transpose(order), rng)
 
 
 def case_expand(rng, rule=expand):
-    a = value(rng, (3, 1))
+    a = value(rng, (3, 1), bounded=0.5)
     check(rule(a, (2, 3, 4)), [a], lambda x: np.broadcast_to(x, (2, 3, 4)), rng)
 
 
 def case_reshape(rng, rule=reshape):
     old, new = [((2, 6), (4, 3)), ((2, 3, 2), (6, 2)), ((4, 3), (2, 2, 3, 1)), ((1, 6), (2, 1, 3))][rng.integers(4)]
-    a = value(rng, old)
+    a = value(rng, old, bounded=0.5)
     check(rule(a, new), [a], lambda x: x.reshape(new), rng)
 
 
 def case_take(rng, rule=take):
-    a, axis = value(rng, (3, 4)), int(rng.integers(2))
+    a, axis = value(rng, (3, 4), bounded=0.5), int(rng.integers(2))
     indices = rng.integers(0, a.shape[axis], 5)
     check(rule(a, axis, indices), [a], lambda x: x.take(indices, axis), rng)
 
 
 def case_concatenate(rng, rule=concatenate):
     axis = int(rng.integers(2))
-    a, b, c = value(rng, (2, 2)), value(rng, (2, 2)), value(rng, (2, 2))
+    a, b, c = (value(rng, (2, 2), bounded=0.5) for _ in range(3))
     check(rule([a, b, c], axis), [a, b, c], lambda *x: np.concatenate(x, axis), rng)
 
 
 def case_move(rng, rule=move):
-    a, b = value(rng, (2, 3)), value(rng, (4,))
+    a, b = value(rng, (2, 3), bounded=0.5), value(rng, (4,), bounded=0.5)
     index = rng.integers(0, 10, (3, 5))
     check(rule([a, b], index), [a, b], lambda x, y: np.concatenate([x.ravel(), y.ravel()])[index], rng)
 
@@ -223,6 +246,34 @@ def case_reduce_maximum(rng, rule=reduce):
     check(rule(a, over, True, operation, -np.inf), [a], operation, rng)
 
 
+MASKED = np.array([0.0, -1e6, -np.inf])
+
+
+def case_reduce_bounded_maximum(rng, rule=reduce):
+    a, over = value(rng, (3, 4), numbers=MASKED, bounded=0.9), axes(rng)
+
+    def operation(x):
+        return x.max(axis=over, keepdims=True)
+
+    check(rule(a, over, True, operation, -np.inf), [a], operation, rng)
+
+
+def case_mixed_bounded_maximum(rng, rule=mixed):
+    a, axis = value(rng, (3, 4), numbers=MASKED[:2], bounded=0.9), int(rng.integers(2))
+
+    def place(x):
+        return x.argmax(axis, keepdims=True)
+
+    check(rule(a, (axis,), (1, 4) if axis == 0 else (3, 1), -np.inf), [a], place, rng)
+
+
+def case_suppose(rng, rule=suppose):
+    a = value(rng, (3, 4))
+    size = np.float64(rng.choice([8.0, 100.0]))
+    b = rule(a, float(size), "here")
+    check(b, [replace(b, bounds=suppose(a, float(size), "").bounds)], lambda x: x, rng)
+
+
 def case_mixed(rng, rule=mixed):
     a, axis = value(rng, (3, 4)), int(rng.integers(2))
     check(rule(a, (axis,)), [a], lambda x: np.sort(x, axis), rng)
@@ -246,6 +297,43 @@ def numpy_softmax(x, axis):
 def case_softmax(rng, rule=softmax):
     a, axis = value(rng, (3, 4), numbers=np.array([0.0, -np.inf])), int(rng.integers(2))
     check(rule(a, axis), [a], lambda x: numpy_softmax(x, axis), rng)
+
+
+def case_bounded_softmax(rng, rule=softmax):
+    a, axis = value(rng, (3, 4), numbers=MASKED, bounded=0.9), int(rng.integers(2))
+    result = rule(a, axis)
+    check(result, [a], lambda x: numpy_softmax(x, axis), rng)
+    for number in (np.float32, np.float64):  # zero bit by bit, where that is claimed
+        with np.errstate(all="ignore"):
+            found = numpy_softmax(realised(a, rng)(INPUTS).astype(number), axis)
+        zero = np.broadcast_to(result.known, result.shape)
+        assert ((found[zero] == 0) | np.isnan(found[zero])).all()
+
+
+def case_bounded_log_softmax(rng, rule=softmax):
+    a, axis = value(rng, (3, 4), numbers=MASKED[:2], bounded=0.9), int(rng.integers(2))
+    check(
+        rule(a, axis, True),
+        [a],
+        lambda x: (
+            x - x.max(axis, keepdims=True) - np.log(np.exp(x - x.max(axis, keepdims=True)).sum(axis, keepdims=True))
+        ),
+        rng,
+    )
+
+
+def case_copy(rng, rule=pointwise):
+    a = value(rng, (2, 3), numbers=np.array([0.0, -1e6]), bounded=0.8)
+    check(rule([a], lambda x: x, "copy"), [a], lambda x: x, rng)
+
+
+def case_combination(rng, rule=pointwise):
+    a, b = (value(rng, (2, 3), numbers=WITH_MINUS, bounded=0.5) for _ in range(2))
+
+    def operation(x, y):
+        return x - 3 * y
+
+    check(rule([a, b], operation, "combination"), [a, b], operation, rng)
 
 
 def case_log_softmax(rng, rule=softmax):
@@ -387,6 +475,25 @@ def in_place(rule):
     return lambda value_, *args, **kwargs: replace(rule(value_, *args, **kwargs), terms=value_.terms)
 
 
+def lowered(rule, by):
+    """A rule that takes too much for beaten: bounds of what it is given are off."""
+
+    def wrong(value_, *args, **kwargs):
+        least, most = limits(value_)
+        if value_.bounds is None:
+            return rule(value_, *args, **kwargs)
+        off = np.stack(np.broadcast_arrays(least, np.where(most < -10, most - by, most)), -1)
+        return rule(replace(value_, bounds=off), *args, **kwargs)
+
+    return wrong
+
+
+def masked_rows_give_nothing(value_, axis):
+    """A softmax that takes a low number for −∞, in a row of nothing else, too."""
+    low = np.broadcast_to(limits(value_)[1] < -1e5, value_.shape)
+    return softmax(replace(value_, known=value_.known | low, values=np.where(low, -np.inf, value_.values)), axis)
+
+
 def short_convolution(a, b):
     """Wraps are forgotten."""
     result = multiply_spectra(a, b)
@@ -415,6 +522,13 @@ WRONG = {
     "move": lambda values, index: move(values, index[:, ::-1]),
     "reduce": lambda v, over, keep, f: reduce(replace(v, terms=v.terms[:1]), over, keep, f),
     "reduce_maximum": lambda v, over, keep, f, neutral: reduce(without(v), over, keep, f, neutral),
+    "reduce_bounded_maximum": lowered(reduce, 2000),
+    "mixed_bounded_maximum": lowered(mixed, 2000),
+    "suppose": lambda v, size, where: suppose(v, size / 2, where),
+    "bounded_softmax": masked_rows_give_nothing,
+    "bounded_log_softmax": lambda v, axis, log: replace(softmax(v, axis), values=np.full((1, 1), -np.inf)),
+    "copy": lambda operands, f, absorbing: replace(pointwise(operands, f, "copy"), terms=()),
+    "combination": lambda operands, f, absorbing: pointwise(operands, f, "difference"),
     "mixed": in_place(mixed),
     "everything": dropping(everything),
     "scan": in_place(scan),
@@ -446,6 +560,27 @@ def test_brute_force_catches_a_wrong_rule(name):
         except AssertionError:
             caught += 1
     assert caught
+
+
+def test_weights_that_may_be_more_than_nothing_are_not_beaten():
+    """One number short of the gap, and a row in which nothing is certainly large."""
+    lattice = sets(N)
+    row = replace(draw_value(Random(0), (1, 3)), lattice=lattice, terms=(), known=np.zeros((1, 1), bool))
+
+    def of(*between):
+        return np.broadcast_to(beaten(with_limits(row, *np.array(between).T[:, None]), (1,)), (1, 3)).tolist()
+
+    assert of((0.0, 8.0), (-1200.0, -1100.0), (-1000.0, -990.0)) == [[False, True, False]]
+    assert of((-1e9, -1e9 + 8), (-1e9, -1e9 + 8), (-1e9 - 900, -1e9 - 900)) == [[False, False, False]]
+    assert of((-np.inf, 8.0), (-1e9, -1e9), (-1e9, -1e9)) == [[False, False, False]]
+    assert of((1e30, 1e30), (1e30 - 1e20, 1e30 - 1e20), (0.0, 0.0)) == [[False, False, True]]  # rounding may close it
+    assert not beaten(replace(with_limits(row, np.zeros((1, 1)), np.zeros((1, 1))), infinite=ANY), (1,)).any()
+
+
+def test_the_gap_is_beyond_every_format():
+    for number in (np.float16, np.float32, np.float64):
+        assert np.exp(number(-GAP)) == 0
+        assert np.exp(number(-GAP / 2)) == 0 or number is np.float64
 
 
 @pytest.mark.parametrize("lattice", [latest, interval, sets])

@@ -1,0 +1,56 @@
+"""Nodes of a graph as people find them: the operator, the module and the line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import fx
+
+__all__ = ["Condition", "Entry", "described"]
+
+EXPORTING = str(Path(__file__).with_name("proof.py"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place in a model, such as where a dependence enters.
+
+    Attributes:
+        node: its name in the graph; op: the operator.
+        module: the path of the innermost module and its class; empty for the outermost.
+        line: file, line and text of the innermost line of a module's `forward`; empty where a function was given.
+    """
+
+    node: str
+    op: str
+    module: str
+    line: str
+
+    @property
+    def place(self) -> str:
+        """Module and line; of a function, which has no lines here, the node."""
+        return f"{self.module}, {self.line}" if self.line else f"{self.node} ({self.op})"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """That the numbers which a mask of finite values meets at a place are finite and within ±`bound`."""
+
+    entry: Entry
+    bound: float
+
+
+def described(node: fx.Node) -> Entry:
+    """A node as its operator, module and line."""
+    trace = node.meta.get("stack_trace") or ""
+    frames = [f for f in trace.split('File "') if '", line ' in f and not f.startswith(EXPORTING)]
+    line = ""
+    if frames:
+        file, _, rest = frames[-1].partition('", line ')
+        number, _, text = rest.partition("\n")
+        line = f"{file}:{number.split(',')[0]}: {text.strip().splitlines()[0] if text.strip() else ''}"
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    name = kind if isinstance(kind, str) else kind.__name__
+    return Entry(node.name, str(node.target), f"{path} ({name.rpartition('.')[2]})" if path else name, line)
