@@ -19,6 +19,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +48,11 @@ def config_of(model: str, n: int, layers: int, width: int) -> BertConfig:
     return replace(config, transform=model.split()[1])
 
 
+def clock_of(cpu_time: bool) -> Callable[[], float]:
+    """Seconds of processor time, or of the wall."""
+    return time.process_time if cpu_time else time.perf_counter
+
+
 def cell(
     model: str, n: int, layers: int, width: int, mode: str, tokens: int, repeats: int, threads: int, cpu_time: bool
 ) -> dict:  # fmt: skip
@@ -71,7 +77,7 @@ def cell(
         network(ids).square().mean().backward()
         network.zero_grad()
 
-    clock = time.process_time if cpu_time else time.perf_counter
+    clock = clock_of(cpu_time)
     seconds = []
     for _ in range(repeats + 1):
         start = clock()
@@ -86,7 +92,7 @@ def cell(
     }
 
 
-def machine(threads: int) -> dict[str, float]:
+def machine(threads: int, clock: Callable[[], float]) -> dict[str, float]:
     """GFLOP/s of a float32 product of 1024 × 1024 matrices, and GB/s of a copy of 128 MiB, read and write counted."""
     import torch
 
@@ -97,9 +103,9 @@ def machine(threads: int) -> dict[str, float]:
     def best(run) -> float:
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = clock()
             run()
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
         return min(times)
 
     product, copy = best(lambda: a @ a), best(lambda: target.copy_(source))
@@ -149,7 +155,7 @@ def main(
             if keep and run.returncode == 0:
                 with keep.open("a") as file:
                     print(json.dumps({"setting": setting | of_calls, "row": rows[-1]}), file=file)
-    found = {**setting, "machine": machine(threads), "rows": rows}
+    found = {**setting, "machine": machine(threads, clock_of(cpu_time)), "rows": rows}
     if png:
         draw(found).savefig(png, dpi=130)
     if as_json:
@@ -220,7 +226,8 @@ def report(found: dict, console: Console) -> None:
     rates = f"{limits['GFLOP/s']:.0f} GFLOP/s in matrix products, {limits['GB/s']:.1f} GB/s copying"
     loads = [row["load"] for row in rows if "load" in row]
     load = f"; load {min(loads):.1f} to {max(loads):.1f}" if loads else ""
-    console.print(f"this machine: {rates}{load}")
+    clock = "; all in seconds of processor time" if found["cpu time"] else ""
+    console.print(f"this machine: {rates}{load}; threads {found['threads']}{clock}")
 
 
 def draw(found: dict) -> Figure:
