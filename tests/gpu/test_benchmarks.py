@@ -25,6 +25,12 @@ def load(name):
     return module
 
 
+@pytest.fixture(autouse=True)
+def beside_each_other(monkeypatch):
+    """Benchmarks import tables that lie beside them."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
 @pytest.mark.parametrize("task", ["gpt", "bert", "vit"])
 def test_the_baseline_has_equally_many_parameters(task):
     learning = load("learning")
