@@ -28,11 +28,11 @@ NO_COQ = why_no_coq()
 NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
-    "border_rank", "causality_characterisation", "causality_sufficient", "certificates", "coarser_radices",
-    "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
-    "largest_degree", "main_text_condition", "multivariate_evaluation", "optimal_projection", "orthogonal_blocks",
-    "product_modulo", "product_order_causality", "rank_one_slices", "rebased_convolution", "relaxed_convolution",
-    "rounding", "transpose", "univariate_view", "unpadded_causality",
+    "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient", "certificates",
+    "coarser_radices", "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters", "ieee_formats",
+    "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation", "optimal_projection",
+    "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters", "rank_one_slices",
+    "rebased_convolution", "relaxed_convolution", "rounding", "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -204,6 +204,7 @@ FAULTS = {
     "orthogonal_blocks": ("monarch_theory.monarch.Monarch.dense", lambda original: lambda self: 2 * original(self)),
     "product_modulo": ("monarch_theory.polynomials.multiply_modulo", _reversed_rows),
     "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
+    "random_filters": ("monarch_theory.causality.decide", _says(False)),
     "rank_one_slices": (
         "monarch_theory.expressivity.membership.membership_of",
         lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),

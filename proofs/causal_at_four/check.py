@@ -17,17 +17,27 @@ MUTATIONS: dict[str, dict] = {
     "14 components: 14q² + 2q − 1": {"count": lambda q: q**4 * (q - 1) ** 4 * (14 * q**2 + 2 * q - 1)},
     "15q² + 3q − 1": {"count": lambda q: q**4 * (q - 1) ** 4 * (15 * q**2 + 3 * q - 1)},
     "dimension 11": {"count": lambda q: q**5 * (q - 1) ** 4 * (15 * q**2 + 2 * q - 1)},
+    "(q − 1)³ factorisations of each": {"factorisations": lambda q: (q - 1) ** 3},
+    "q⁴(q − 1)⁴(q + 1)³ invertible ones": {"invertible": lambda q: q**4 * (q - 1) ** 4 * (q + 1) ** 3},
 }
 
 
 def instances(
     count: Callable = lambda q: q**4 * (q - 1) ** 4 * (15 * q**2 + 2 * q - 1),
+    factorisations: Callable = lambda q: (q - 1) ** 4,
+    invertible: Callable = lambda q: q**4 * (q - 1) ** 4 * (q + 1) ** 4,
 ) -> list[Instance]:
     q = sympy.Symbol("q")
-    cases = [Instance("the cases of the proof add up", lambda: sympy.expand(_cases(q) - count(q) * (q - 1) ** 4) == 0)]
+    cases = [
+        Instance("the cases of the proof add up", lambda: sympy.expand(_cases(q) - count(q) * factorisations(q)) == 0),
+        Instance("q = 3: factorisations of one matrix, one by one", lambda: _factorisations(3) == factorisations(3)),
+    ]
+    for number in (2, 3, 5):
+        about = f"q = {number}: invertible matrices"
+        cases.append(Instance(about, lambda n=number: len(_invertible(n)) ** 4 == invertible(n) * factorisations(n)))
     for number in (2, 3, 5, 7):
         about = f"q = {number}: through the invariants α, β of the blocks"
-        cases.append(Instance(about, lambda n=number: _through_invariants(n) == count(n) * (n - 1) ** 4))
+        cases.append(Instance(about, lambda n=number: _through_invariants(n) == count(n) * factorisations(n)))
     cases.append(Instance("q = 2: every Monarch matrix, decided one by one", lambda: _one_by_one() == count(2)))
     return cases
 
@@ -41,6 +51,20 @@ def _one_by_one() -> int:
         operator = MonarchOperator(Monarch((np.stack([R0, R1]), np.stack([L0, L1])), field))
         causal += decide(operator, route="every filter").causal
     return causal
+
+
+def _factorisations(q: int) -> int:
+    """Quadruples of invertible blocks that make one matrix: M[(t, s), (0, a)] M[(t, s), (1, a)] are outer products."""
+    rng = np.random.default_rng(0)
+    field, blocks = PrimeField(q), np.array([block[:4] for block in _invertible(q)]).reshape(-1, 2, 2)
+    L, R = rng.choice(blocks, 2), rng.choice(blocks, 2)
+    given = Monarch((R, L), field).dense()
+    columns = [(column, row) for column in product(range(q), repeat=2) for row in product(range(q), repeat=2)]
+    ways = 1
+    for s, a in product(range(2), repeat=2):  # slice (s, a) = column a of L_s times row s of R_a
+        part = given.reshape(2, 2, 2, 2)[:, s, :, a]
+        ways *= sum(field.equal(part, field.normal(np.outer(column, row))) for column, row in columns)
+    return ways
 
 
 def _invertible(q: int) -> list[tuple[int, int, int, int, int]]:

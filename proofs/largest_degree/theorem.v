@@ -1,5 +1,5 @@
 (** One polynomial raised: with q_j = Z^j + c Z^m among monomials, the operator leaks at output i = 2m mod N, if i < j and
-    the exponents 2j, m + j and 2m are different modulo N, and none is j. *)
+    the exponents 2j, m + j and 2m are different modulo N, and none is j. And the exceptions, where it does not. *)
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra.
 From MonarchProofs Require Import foundations.points foundations.operator.
 
@@ -77,5 +77,245 @@ Qed.
 
 End Raised.
 
+(** The exceptions: N = 2 B, B = 2 h + 1 odd, n = B, and the last polynomial for a = 1 is e Z + c Z^2. The polynomials of
+    the other stages, multiplied, make r_j(Z^2), of whatever order. *)
+
+Section Span.
+
+Variables (F : fieldType) (N : nat).
+Implicit Types (A : 'M[F]_N) (P : pred nat) (v : 'cV[F]_N).
+
+(** Combinations of those columns of A whose number is in P. *)
+Definition span A P v : Prop := exists2 c : 'cV_N, (forall i : 'I_N, ~~ P i -> c i 0 = 0) & v = A *m c.
+
+Lemma span0 A P : span A P 0.
+Proof. by exists 0; rewrite ?mulmx0 // => i _; rewrite mxE. Qed.
+
+Lemma span_add A P v v' : span A P v -> span A P v' -> span A P (v + v').
+Proof. by move=> [c out ->] [c' out' ->]; exists (c + c'); rewrite ?mulmxDr // => i no; rewrite mxE out // out' ?addr0. Qed.
+
+Lemma span_scale A P a v : span A P v -> span A P (a *: v).
+Proof. by move=> [c out ->]; exists (a *: c); rewrite ?scalemxAr // => i no; rewrite mxE out ?mulr0. Qed.
+
+Lemma span_sum A P I (s : seq I) (Q : pred I) f :
+  (forall i, Q i -> span A P (f i)) -> span A P (\sum_(i <- s | Q i) f i).
+Proof. by move=> all; elim/big_ind: _ => [|v v'|//]; [exact: span0 | exact: span_add]. Qed.
+
+Lemma span_column A P (i : 'I_N) : P i -> span A P (col i A).
+Proof.
+move=> yes; exists (delta_mx i 0); last by rewrite -colE.
+by move=> k no; rewrite mxE; case: eqP => // e; rewrite e yes in no.
+Qed.
+
+Lemma span_mono A (P P' : pred nat) v : (forall i, P i -> P' i) -> span A P v -> span A P' v.
+Proof. by move=> sub [c out ->]; exists c => // i no; apply: out; apply: contra no; apply: sub. Qed.
+
+(** x_s, when a x_s + (combination of later ones) is there and the later ones are. *)
+Lemma span_first A P v v' a : a != 0 -> span A P (a *: v + v') -> span A P v' -> span A P v.
+Proof.
+move=> nonzero whole rest; have -> : v = a^-1 *: (a *: v + v' + -1 *: v').
+  by rewrite scaleN1r addrK scalerA mulVf // scale1r.
+by apply: span_scale; apply: span_add => //; apply: span_scale.
+Qed.
+
+End Span.
+
+Lemma half_below m n : (m./2 < n)%N = (m < n.*2)%N.
+Proof. by rewrite !ltnNge geq_half_double. Qed.
+
+Section Exceptions.
+
+Variables (F : fieldType) (h : nat) (w a e c : F).
+Let B := h.*2.+1.
+Let N := B.*2.
+Hypothesis primitive : N.-primitive_root w.
+Hypotheses (a_nonzero : a != 0) (e_nonzero : e != 0).
+Variable r : 'I_N -> {poly F}.
+Hypothesis trails : forall (j : 'I_N) u, (u < j./2)%N -> (r j)`_u = 0.
+Hypothesis leads : forall j : 'I_N, (r j)`_(j./2) != 0.
+Hypothesis small : forall j, (size (r j) <= B)%N.
+Hypothesis capped : forall j : 'I_N, (j < B)%N -> (size (r j) <= h.+1 - odd j)%N.
+
+Definition exceptional : 'M[F]_N := \matrix_(l, j)
+  ((if odd j then e * w ^+ l + c * (w ^+ l) ^+ 2 else a) * (r j).[(w ^+ l) ^+ 2]).
+
+Let M := exceptional.
+Let power := @power F N w.
+
+(** What r_j(Z^2) is multiplied by, at Z^2u. *)
+Definition piece (j u : nat) : 'cV[F]_N := if odd j then e *: power u.*2.+1 + c *: power u.*2.+2 else a *: power u.*2.
+
+Lemma column_pieces (j : 'I_N) : col j M = \sum_(u < B) (r j)`_u *: piece j u.
+Proof.
+apply/colP => l; rewrite mxE mxE summxE (horner_coef_wide _ (small j)) mulr_sumr; apply: eq_bigr => u _.
+rewrite [RHS]mxE mulrCA; congr (_ * _); rewrite /piece.
+case: (odd j); rewrite !mxE; move: (w ^+ l) => x; rewrite -exprM mul2n // mulrDl -!mulrA.
+by rewrite !exprS.
+Qed.
+
+Lemma first_piece (j : 'I_N) : j./2 < B -> col j M = (r j)`_(j./2) *: piece j j./2 + \sum_(u < B | (j./2 < u)%N) (r j)`_u *: piece j u.
+Proof.
+move=> lt; rewrite column_pieces (bigD1 (Ordinal lt)) //=; congr (_ + _); rewrite big_mkcond [RHS]big_mkcond /=.
+apply: eq_bigr => u _; rewrite -val_eqE /=; have [less|less|same] //= := ltngtP u j./2.
+by rewrite trails // scale0r.
+Qed.
+
+Let half_lt (j : 'I_N) : (j./2 < B)%N.
+Proof. by rewrite half_below. Qed.
+
+Let lt_N d : (d < B)%N -> (d < N)%N.
+Proof. by move=> lt; apply: leq_trans lt _; rewrite /N -addnn leq_addr. Qed.
+
+(** Columns below n stay below n. *)
+Lemma capped_piece (P : pred nat) (A : 'M[F]_N) (j : 'I_N) u : (j < B)%N -> (j./2 < u)%N ->
+  (forall d, (j < d)%N -> (d < B)%N -> span A P (power d)) -> span A P ((r j)`_u *: piece j u).
+Proof.
+move=> lt_j lt_u later; have [le|lt] := leqP (h.+1 - odd j) u.
+  by rewrite nth_default ?scale0r; [exact: span0 | exact: leq_trans (capped lt_j) le].
+have above : (j < u.*2)%N by rewrite -half_below.
+apply: span_scale; rewrite /piece; move: lt; case: (odd j); last first.
+  by rewrite subn0 ltnS => le_u; apply: span_scale; apply: later; rewrite // /B ltnS leq_double.
+rewrite subn1 /= => less; have small_u : (u.*2.+2 < B)%N by rewrite /B ltnS -doubleS leq_double.
+apply: span_add; apply: span_scale; apply: later => //; [exact: leqW | exact: ltnW | exact: leqW (leqW above)].
+Qed.
+
+Lemma low_powers d : (d < B)%N -> span M (fun i => d <= i)%N (power d).
+Proof.
+move=> lt_d; have [k le_k] : exists k, (B - d <= k)%N by exists (B - d)%N.
+elim: k d lt_d le_k => [|k IH] d lt_d; first by rewrite leqn0 subn_eq0 leqNgt lt_d.
+move=> le_k; pose j : 'I_N := Ordinal (lt_N lt_d).
+have later d' : (j < d')%N -> (d' < B)%N -> span M (fun i => d <= i)%N (power d').
+  move=> lt lt'; apply: (span_mono (P := fun i => d' <= i)%N) => [i|]; first exact: leq_trans (ltnW lt).
+  by apply: IH => //; rewrite -ltnS; apply: leq_trans le_k; apply: ltn_sub2l.
+have whole : span M (fun i => d <= i)%N (col j M) by apply: span_column => /=.
+rewrite (first_piece (half_lt j)) in whole.
+have rest : span M (fun i => d <= i)%N (\sum_(u < B | (j./2 < u)%N) (r j)`_u *: piece j u).
+  by apply: span_sum => u lt_u; apply: capped_piece.
+have first := span_first (leads j) whole rest; move: first; rewrite /piece /=.
+have := odd_double_half d; case: (odd d) => /= eq; last first.
+  by rewrite add0n in eq; rewrite eq => first; apply: (span_first a_nonzero (v' := 0)); rewrite ?addr0 //; exact: span0.
+rewrite add1n in eq; rewrite eq => first; apply: (span_first e_nonzero first); apply: span_scale.
+have [lt|ge] := ltnP d.+1 B; first by apply: later.
+have : (d.+1 == B)%N by rewrite eqn_leq lt_d.
+by move=> /eqP [same]; have := congr1 odd eq; rewrite /= odd_double same odd_double.
+Qed.
+
+(** From n to 2 n - 2 the powers are combinations of columns from n on, the even ones first. *)
+Let later_columns (i : nat) : bool := (B <= i)%N.
+
+Lemma even_powers s : (h < s)%N -> (s < B)%N -> span M later_columns (power s.*2).
+Proof.
+move=> gt_s lt_s; have [k le_k] : exists k, (B - s <= k)%N by exists (B - s)%N.
+elim: k s gt_s lt_s le_k => [|k IH] s gt_s lt_s; first by rewrite leqn0 subn_eq0 leqNgt lt_s.
+move=> le_k; have in_N : (s.*2 < N)%N by rewrite /N ltn_double.
+pose j : 'I_N := Ordinal in_N.
+have whole : span M later_columns (col j M) by apply: span_column; rewrite /later_columns /= /B ltn_double.
+rewrite (first_piece (half_lt j)) in whole.
+have rest : span M later_columns (\sum_(u < B | (j./2 < u)%N) (r j)`_u *: piece j u).
+  apply: span_sum => u; rewrite /= doubleK => lt_u; rewrite /piece /= odd_double.
+  apply: span_scale; apply: span_scale; apply: IH => //; first exact: ltn_trans lt_u.
+  by rewrite -ltnS; apply: leq_trans le_k; apply: ltn_sub2l.
+have := span_first (leads j) whole rest; rewrite /piece /= odd_double doubleK => first.
+by apply: (span_first a_nonzero (v' := 0)); rewrite ?addr0 //; exact: span0.
+Qed.
+
+(** e Z^(2s+1) + c Z^(2s+2). *)
+Lemma odd_pieces s : (h <= s)%N -> (s < B)%N -> span M later_columns (e *: power s.*2.+1 + c *: power s.*2.+2).
+Proof.
+move=> ge_s lt_s; have [k le_k] : exists k, (B - s <= k)%N by exists (B - s)%N.
+elim: k s ge_s lt_s le_k => [|k IH] s ge_s lt_s; first by rewrite leqn0 subn_eq0 leqNgt lt_s.
+move=> le_k; have in_N : (s.*2.+1 < N)%N by rewrite /N ltn_Sdouble.
+pose j : 'I_N := Ordinal in_N.
+have half : j./2 = s by rewrite /= uphalf_double.
+have is_odd : odd j by rewrite /= odd_double.
+have whole : span M later_columns (col j M) by apply: span_column; rewrite /later_columns /= /B ltnS leq_double.
+rewrite (first_piece (half_lt j)) in whole.
+have rest : span M later_columns (\sum_(u < B | (j./2 < u)%N) (r j)`_u *: piece j u).
+  apply: span_sum => u; rewrite half => lt_u; rewrite /piece is_odd.
+  apply: span_scale; apply: IH => //; first exact: ltnW (leq_ltn_trans ge_s lt_u).
+  by rewrite -ltnS; apply: leq_trans le_k; apply: ltn_sub2l.
+by have := span_first (leads j) whole rest; rewrite /piece is_odd half.
+Qed.
+
+Lemma high_powers d : (B <= d)%N -> (d <= h.*2.*2)%N -> span M later_columns (power d).
+Proof.
+move=> ge_d le_d; have eq := odd_double_half d; move: eq ge_d le_d.
+move: d./2 => s <-; case: (odd d); rewrite ?add1n ?add0n /B; last first.
+  rewrite ltn_double leq_double => gt le; exact: even_powers.
+rewrite ltnS leq_double ltn_double => ge lt; have later := even_powers (leq_ltn_trans ge (ltnSn s)) _.
+apply: (span_first e_nonzero (odd_pieces ge (ltnW lt))); apply: span_scale.
+by rewrite -doubleS; apply: later.
+Qed.
+
+(** So all powers are combinations of columns, and M is invertible: the last power is w^(-l), next to w^(N l) = 1. *)
+Lemma all_powers d : (d < N)%N -> span M predT (power d).
+Proof.
+move=> lt_d; have [lt|ge] := ltnP d B; first exact: span_mono (low_powers lt).
+have [le|gt] := leqP d h.*2.*2; first exact: span_mono (high_powers ge le).
+have -> : d = h.*2.*2.+1.
+  by apply/eqP; rewrite eqn_leq gt andbT -ltnS -!doubleS.
+have lt_top : (h.*2 < B)%N by [].
+apply: (span_first e_nonzero (span_mono _ (odd_pieces _ lt_top))) => //; first by rewrite -addnn leq_addr.
+apply: span_scale; have -> : power h.*2.*2.+2 = power 0.
+  by rewrite /power -(power_mod primitive h.*2.*2.+2) -[h.*2.*2.+2]/N modnn.
+exact: span_mono (low_powers (ltn0Sn _)).
+Qed.
+
+Lemma exceptional_unit : M \in unitmx.
+Proof.
+have [X eX] : exists X : 'M_N, vandermonde (fun i : 'I_N => w ^+ i) = M *m X.
+  have [X eX] := fin_all_exists (fun d : 'I_N => let: ex_intro2 x _ e := all_powers (ltn_ord d) in ex_intro _ x e).
+  exists (\matrix_(i, d) X d i 0); apply/matrixP => i d; rewrite [LHS]mxE.
+  have /colP /(_ i) := eX d; rewrite [LHS]mxE => ->; rewrite [LHS]mxE [RHS]mxE.
+  by apply: eq_bigr => k _; congr (_ * _); rewrite [RHS]mxE.
+have : vandermonde (fun i : 'I_N => w ^+ i) \in unitmx by apply: vandermonde_unit; apply: powers_distinct primitive.
+by rewrite eX unitmx_mul => /andP [].
+Qed.
+
+(** A column j < n is a combination of Z^j ... Z^(n-1). *)
+Let V : 'M[F]_N := vandermonde (fun i : 'I_N => w ^+ i).
+
+Lemma column_low (j : 'I_N) : (j < B)%N -> span V (fun d => j <= d < B)%N (col j M).
+Proof.
+move=> lt_j; have step d : (j <= d)%N -> (d < B)%N -> span V (fun d => j <= d < B)%N (power d).
+  move=> le lt; have -> : power d = col (Ordinal (lt_N lt)) V by apply/colP => l; rewrite !mxE.
+  by apply: span_column => /=; rewrite le.
+have eq := odd_double_half j.
+rewrite (first_piece (half_lt j)); apply: span_add; last first.
+  by apply: span_sum => u lt_u; apply: capped_piece => // d /ltnW; apply: step.
+apply: span_scale; rewrite /piece; move: eq; case: ifP => is_odd; rewrite ?add0n ?add1n => eq; last first.
+  by apply: span_scale; apply: step; rewrite eq.
+have [lt|ge] := ltnP j.+1 B; last first.
+  have : (j.+1 == B)%N by rewrite eqn_leq lt_j.
+  by move=> /eqP [same]; have := congr1 odd eq; rewrite /= odd_double same odd_double.
+by apply: span_add; apply: span_scale; apply: step; rewrite eq.
+Qed.
+
+(** Main theorem on the exceptions. *)
+Theorem exceptional_causal : M \in unitmx /\ causal B M M M.
+Proof.
+split; first exact: exceptional_unit.
+apply/causal_tensor => i j j' lt_i lt_j lt_j' lt_ij; rewrite tensorE.
+have [x out ex] := column_low lt_j; have [x' out' ex'] := column_low lt_j'.
+have product : span M (fun i => j <= i)%N (\col_l (M l j' * M l j)).
+  have -> : \col_l (M l j' * M l j) = \sum_d \sum_d' (x d 0 * x' d' 0) *: power (d + d').
+    apply/colP => l; rewrite mxE summxE; have /colP /(_ l) := ex; have /colP /(_ l) := ex'; rewrite !mxE => -> ->.
+    rewrite mulrC mulr_suml; apply: eq_bigr => d _; rewrite mulr_sumr summxE; apply: eq_bigr => d' _.
+    by rewrite !mxE exprD mulrACA mulrC.
+  apply: span_sum => d _; apply: span_sum => d' _.
+  have [/andP [le_d lt_d]|no] := boolP (j <= d < B)%N; last by rewrite out // mul0r scale0r; exact: span0.
+  have [/andP [le_d' lt_d']|no] := boolP (j' <= d' < B)%N; last by rewrite out' // mulr0 scale0r; exact: span0.
+  apply: span_scale; have le_j : (j <= d + d')%N by apply: leq_trans le_d (leq_addr _ _).
+  have [lt|ge] := ltnP (d + d') B.
+    by apply: span_mono (low_powers lt) => k; apply: leq_trans.
+  apply: span_mono (high_powers ge _) => [k|]; first by apply: leq_trans (ltnW lt_j).
+  by rewrite -(addnn h.*2); apply: leq_add; rewrite -ltnS.
+have [y zero ->] := product; rewrite mulKmx ?exceptional_unit // zero // -ltnNge.
+exact: lt_ij.
+Qed.
+
+End Exceptions.
+
 Print Assumptions raised_tensor.
 Print Assumptions raised_leaks.
+Print Assumptions exceptional_causal.
