@@ -54,7 +54,7 @@ MOST_DOUBTS = 3
 """A round is given up after more responses that could be told neither from a leak nor from rounding."""
 
 FOREIGN = 4.0
-"""Noise of more than so many times what an output's own rounding explains is of the model's inside, and grows with it."""
+"""Noise of more than so many times what an output's own rounding explains is of its inside, and grows with it."""
 
 
 def spread_order(n: int) -> list[int]:
