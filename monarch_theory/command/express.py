@@ -210,13 +210,15 @@ def _check_torch(torch: Path | None, write: Path | None) -> None:
 
 
 def _save(members: dict[str, Member], files: Files) -> dict[str, str]:
-    """Write factors, and modules where asked; the paths by key."""
+    """Write factors, and modules where asked; the paths by key of what was written, for a verdict stands without."""
     factors, module = files
     assert factors is not None
-    write_members(factors, members)
-    if module is None:
+    if not write_to(factors, lambda file: write_members(file, members), (OSError,)):
+        return {}
+    if module is None or not write_to(
+        module, lambda file: file.write_text(torch_source(members, factors.name), encoding="utf-8"), (OSError,)
+    ):
         return {"written": str(factors)}
-    module.write_text(torch_source(members, factors.name), encoding="utf-8")
     return {"written": str(factors), "module": str(module)}
 
 

@@ -37,11 +37,15 @@ def check_picture(path: Path | None, option: str = "--png") -> None:
         raise ValueError(f"{option}: expected a suffix among {', '.join(known)}, got {path}")
 
 
-def write(path: Path | None, act: Callable[[Path], object]) -> None:
-    """Write a file once the verdict is printed; where that fails, say so: the verdict stands."""
+def write(
+    path: Path | None, act: Callable[[Path], object], fails: tuple[type[Exception], ...] = (OSError, ValueError)
+) -> bool:
+    """Write a file; where that fails, with one of `fails`, say so: the verdict stands. Whether it was written."""
     if path is None:
-        return
+        return False
     try:
         act(path)
-    except (OSError, ValueError) as error:
+        return True
+    except fails as error:
         print(harmless(f"warning: {path} was not written: {error}"), file=sys.stderr)
+        return False
