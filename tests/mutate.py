@@ -20,8 +20,9 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -114,8 +115,8 @@ class Replace(ast.NodeTransformer):
         return ast.copy_location(self.new, node) if node is self.old else self.generic_visit(node)
 
 
-def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
-    """(line, what changed, tree) of every mutant; annotations, decorators and what errors say are left alone."""
+def mutants(source: str) -> Iterator[tuple[int, str, Callable[[], ast.Module]]]:
+    """(line, what changed, what makes its tree) of each; annotations, decorators and what errors say are left alone."""
     tree, lines = ast.parse(source), source.splitlines()
     idle: set[ast.AST] = set()
     for node in ast.walk(tree):
@@ -131,7 +132,7 @@ def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
             continue
         for new in variants(node):
             shown = f"{first_line(node)}  →  {first_line(new)}  in  {lines[node.lineno - 1].strip()}"  # type: ignore[attr-defined]
-            yield node.lineno, shown, mutated(source, node, new)  # type: ignore[attr-defined]
+            yield node.lineno, shown, partial(mutated, source, node, new)  # type: ignore[attr-defined]
 
 
 def mutated(source: str, old: ast.AST, new: ast.AST) -> ast.Module:
@@ -245,7 +246,7 @@ def main() -> int:
         limit = 30 + 5 * (time.monotonic() - start)
         alive = 0
         for line, shown, tree in sorted(chosen, key=lambda mutant: mutant[0]):
-            if survives(path, tree, tests, limit):
+            if survives(path, tree(), tests, limit):
                 alive += 1
                 print(f"survives  {module}:{line}: {shown}", flush=True)
         told = f"{len(chosen) - alive} of {len(chosen)} mutants seen, {len(found)} there are, {listed} more listed"

@@ -9,6 +9,7 @@ import pytest
 from command_line import asked
 
 from monarch_theory.domains import FLOAT64
+from monarch_theory.expressivity import matrices
 from monarch_theory.monarch import random_monarch
 
 pytestmark = pytest.mark.usefixtures("child_at_hand")
@@ -216,6 +217,15 @@ def test_low_rank_members(saved):
     rng = np.random.default_rng(0)
     path = saved(np.outer(rng.standard_normal(7), rng.standard_normal(7)))
     assert run(path, "--family", "low-rank", "--parameters", 14).exit_code == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--family", "low-rank", "--parameters", 64)])
+def test_a_matrix_is_read_once(options, tmp_path, monkeypatch):
+    np.save(tmp_path / "matrix.npy", np.random.default_rng(0).standard_normal((16, 16)))
+    read, names = matrices._array, []
+    monkeypatch.setattr(matrices, "_array", lambda source, name: (names.append(name), read(source, name))[1])
+    assert run(tmp_path / "matrix.npy", *options).exit_code == 1
+    assert names == [str(tmp_path / "matrix.npy")]
 
 
 def test_python_source(tmp_path):

@@ -17,10 +17,10 @@ app = typer.Typer()
 app.command()(causal)
 
 CLAIMS = [
-    ("fft_convolution.py:padded", "--n 128", "causal"),
-    ("fft_convolution.py:padded", "--n 127 --dtype float32", "causal"),
-    ("fft_convolution.py:padded_single", "--n 128", "causal"),
-    ("fft_convolution.py:unpadded", "--n 128", "not causal"),
+    ("fft_convolution.py:padded", "--n 32", "causal"),
+    ("fft_convolution.py:padded", "--n 31 --dtype float32", "causal"),
+    ("fft_convolution.py:padded_single", "--n 32", "causal"),
+    ("fft_convolution.py:unpadded", "--n 32", "not causal"),
     ("monarch_mixers.py:causal", "--n 32", "causal"),
     ("monarch_mixers.py:naive", "--n 32", "not causal"),
     ("one_token_leak.py:leaky", "--n 256", "not causal"),

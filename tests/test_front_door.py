@@ -10,6 +10,7 @@ import sys
 import time
 from importlib import import_module
 
+import numpy as np
 import pytest
 from command_line import asked
 
@@ -166,6 +167,32 @@ def test_no_answer_depends_on_a_stream_that_is_closed_or_full(redirection, line,
     assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == bool(said), done
     if "--json" in line and ">/dev/full" not in redirection:
         assert json.loads(done.stdout)["exit_code"] == code
+
+
+NOWHERE = "/proc/nowhere"
+"""Where nobody may write, though the folder is there."""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder in which nobody may write")
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (f"express matrix.npy --write {NOWHERE}.safetensors", 0),
+        (f"express matrix.npy --exact --certificate {NOWHERE}.json", 0),
+        (f"express matrix.npy --png {NOWHERE}.png", 0),
+        (f"causal model.py:past --n 4 --png {NOWHERE}.png", 0),
+        (f"check model.py:multiply --op block-diagonal-multiply --cases 1 --script {NOWHERE}.py", 1),
+        (f"picture digits {NOWHERE}.svg", 2),
+    ],
+)
+@pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
+def test_a_verdict_stands_though_what_was_to_be_written_cannot(line, code, tmp_path, monkeypatch):
+    (tmp_path / "model.py").write_text("def past(x): return x\ndef multiply(x, blocks): return x\n")
+    np.save(tmp_path / "matrix.npy", np.ones((4, 4), int))
+    monkeypatch.chdir(tmp_path)
+    answer = asked(*line.split(), "--json")
+    assert answer.exit_code == code == json.loads(answer.stdout)["exit_code"], answer
+    assert NOWHERE in answer.stderr and answer.stderr.count("\n") == 1 and "fault" not in answer.stderr
 
 
 def test_stopping_is_one_line_whenever_it_comes():

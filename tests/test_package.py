@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,49 @@ def imports_of(file: Path) -> set[str]:
 @pytest.mark.parametrize("file", sorted((ROOT / "monarch_theory").rglob("*.py")), ids=lambda f: f.stem)
 def test_the_theory_never_imports_the_implementations(file):
     assert not imports_of(file) & {"torch", "cupy", "triton", "monarch_gpu"}
+
+
+def as_imported(text: str) -> set[str]:
+    """The modules of this project that a text imports from, as `import` and doctests have them."""
+    pattern = r"^\s*(?:>>> )?(?:from (monarch_\w+[\w.]*) import ([\w, ]+)|import (monarch_\w+[\w.]*))"
+    found = set()
+    for line in re.finditer(pattern, text, re.MULTILINE):
+        module, names = line[1] or line[3], [n.split(" as ")[0].strip() for n in (line[2] or "").split(",")]
+        modules = {f"{module}.{name}" for name in names if name and file_of(f"{module}.{name}")}
+        found |= modules or {module}
+    return found
+
+
+def file_of(module: str) -> Path | None:
+    """Where a module of this project is, if there is one of that name."""
+    place = ROOT / module.replace(".", "/")
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+def test_public_modules_are_few_listed_and_all_that_users_are_told_to_import():
+    listed = (ROOT / "docs" / "reference" / "public.txt").read_text().split()
+    assert listed == sorted(set(listed), key=lambda name: (name.startswith("monarch_gpu"), name)) and len(listed) < 60
+    for module in listed:
+        text = file_of(module).read_text()
+        assert "__all__" in text or len(ast.parse(text).body) == 1, f"{module}: expected __all__ or a docstring alone"
+    told = [ROOT / "README.md", ROOT / "docs" / "start.md", *(ROOT / "examples").rglob("*.py")]
+    told += [page for folder in ("how-to", "lessons") for page in (ROOT / "docs" / folder).rglob("*.md")]
+    for page in told:
+        internal = as_imported(page.read_text()) - set(listed)
+        assert not internal, f"{page.relative_to(ROOT)} imports {internal}, expected what public.txt lists"
+    line = "from monarch_theory.sandbox import wire, Sandbox\n>>> import monarch_theory as mt"
+    assert as_imported(line) == {"monarch_theory.sandbox.wire", "monarch_theory"}
+
+
+def test_every_session_of_nox_is_in_the_table_that_says_what_ci_runs():
+    tree = ast.parse((ROOT / "noxfile.py").read_text())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    sessions = {f.name for f in functions if any("session" in ast.unparse(d) for d in f.decorator_list)}
+    options = next(node for node in tree.body if ast.unparse(node).startswith("nox.options.sessions"))
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (yes|no) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert sessions and {name for name, _ in rows} == sessions
+    assert {name for name, ran in rows if ran == "yes"} == set(ast.literal_eval(options.value))
+    assert "python3 -m nox\n" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_importing_the_theory_loads_no_torch():

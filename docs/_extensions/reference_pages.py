@@ -1,4 +1,4 @@
-"""One reference page for every module there is, so that a new module cannot be forgotten."""
+"""One reference page for every module there is, so that a new module cannot be forgotten; it says which are public."""
 
 import ast
 from collections.abc import Iterator
@@ -8,6 +8,8 @@ from generated import write_pages
 from sphinx.application import Sphinx
 
 PACKAGES = ("monarch_theory", "monarch_gpu")
+PUBLIC = Path(__file__).parents[1] / "reference" / "public.txt"
+INTERNAL = "This module is internal: it may change, or be gone, in any version. :doc:`What is public <../index>`."
 
 
 def modules(root: Path) -> Iterator[tuple[str, Path]]:
@@ -27,8 +29,14 @@ def summary(file: Path) -> str:
     return docstring.split("\n\n")[0].replace("\n", " ").replace("`", "").replace("\\", "\\\\").replace("|", "\\|")
 
 
+def public() -> frozenset[str]:
+    """Names of the modules whose names change only as the changelog says."""
+    return frozenset(PUBLIC.read_text(encoding="utf-8").split())
+
+
 def page(name: str, children: list[tuple[str, Path]]) -> str:
-    lines = [name, "=" * len(name), "", f".. automodule:: {name}", ""]
+    note = [] if name in public() else [INTERNAL, ""]
+    lines = [name, "=" * len(name), "", *note, f".. automodule:: {name}", ""]
     if children:
         lines += [".. list-table::", "   :widths: 30 70", ""]
         for child, file in children:

@@ -34,6 +34,8 @@ def picture(
         raise typer.BadParameter("FILE: expected a name that ends in .svg, .pdf or .png, got nothing")
     try:
         write(name, file)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise typer.BadParameter(f"FILE: expected a file to write, got {file}: {error.strerror}") from error
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     say(Answer("written", "none", "1 picture", 0, {"file": str(file)}), as_json, lambda: print(f"written  {file}"))

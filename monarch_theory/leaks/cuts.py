@@ -36,13 +36,25 @@ from monarch_theory.sandbox import Outcome, SandboxError
 __all__ = ["Found", "Search", "spread_order"]
 
 PREVIEW = 6
+"""So many cuts, the first of the order that spreads them, are made with every kind of future."""
+
 LEAST = 2
+"""So many of these are made however little time there is, and with values of each size."""
+
 RUNS_PER_CUT = 1.4
+"""Further kinds of values are tried whatever they take, until the model ran so many times for each place."""
+
 PATIENCE = 20.0
 """How many times longer than by its quickest calls a model may take before its time is up."""
+
 COARSEST_FLOOR = 0.01
+"""Rounding above this share of the output could hide too much for the model to be called causal."""
+
 MOST_DOUBTS = 3
+"""A round is given up after more responses that could be told neither from a leak nor from rounding."""
+
 FOREIGN = 4.0
+"""Noise of more than so many times what an output's own rounding explains is of its inside, and grows with it."""
 
 
 def spread_order(n: int) -> list[int]:
