@@ -103,6 +103,16 @@ OWN: dict[str, dict[str, Any]] = {
         "attention_head_size": 8, "feed_forward_size": 64, "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [16, 16],
         "max_position_embeddings": 64, "num_attention_heads": 4,
     },
+    "XmodForCausalLM": {"languages": ["en_XX"], "default_language": "en_XX"},
+    "Zamba2ForCausalLM": {
+        "layers_block_type": ["linear_attention", "hybrid"], "mamba_d_state": 8, "chunk_size": 8, "mamba_headdim": 8,
+        "num_key_value_heads": 4, "use_mamba_kernels": False, "adapter_rank": 8,
+    },
+    "ZambaForCausalLM": {
+        "num_hidden_layers": 4, "layers_block_type": 2 * ["linear_attention", "hybrid"], "mamba_d_state": 4,
+        "mamba_dt_rank": 4, "num_key_value_heads": 4, "use_mamba_kernels": False, "attention_head_dim": 16,
+        "attention_hidden_size": 64,
+    },
 }  # fmt: skip
 """What single classes need."""
 

@@ -511,7 +511,7 @@ def test_forged_conditions_are_caught(conditional):
     for rule in ("suppose", "pointwise", "choose", "expand", "reduce"):
         if any(s["rule"] == rule and "bounds" in conditional["values"][number(s)] for s in conditional["steps"]):
             refused("narrower bounds", bounds_of(rule, -1.0, 1.0))
-    refused("suppose: expected in", without_saying)
+    refused("something is supposed", without_saying)
     refused("expected a positive size", infinite)
     refused("narrower bounds", beyond_the_mask)
     refused("nothing gives|narrower bounds", unsupposed)
