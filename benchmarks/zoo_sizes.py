@@ -60,7 +60,8 @@ OWN: dict[str, dict[str, Any]] = {
     "Dots3NoteForCausalLM": LATENT
     | EXPERTS
     | {
-        "num_attention_heads": 4, "per_layer_config": {}, "layer_types": ["sliding_attention", "indexed_attention"],
+        "num_attention_heads": 4, "head_dim": 16, "per_layer_config": {},
+        "layer_types": ["sliding_attention", "indexed_attention"],
         "mlp_layer_types": ["dense", "sparse"], "index_topk": 4, "index_head_dim": 8, "index_n_heads": 2,
         "shared_experts_intermediate_size": 32,
     },

@@ -45,7 +45,7 @@ def _graph_answer(file: Path) -> Answer:
     from monarch_theory.leaks.dependence.recheck import conditions, recheck_file
 
     reason = recheck_file(file)
-    evidence = "proved under a condition" if conditions(json.loads(file.read_bytes())) else "proved"
+    evidence = "conditional: proved where its condition holds" if conditions(json.loads(file.read_bytes())) else "proved"
     return Answer("right", evidence, "every step of the certificate", 0, {"reason": reason})
 
 

@@ -146,8 +146,8 @@ def beaten(v: Value, axes: Sequence[int]) -> np.ndarray:
         return v.K & False
     least, most = limits(v)
     top = over(least, axes, np.maximum)
-    with np.errstate(invalid="ignore"):
-        return top - most >= GAP + (abs(top) + abs(most)) / 16
+    with np.errstate(invalid="ignore", over="ignore"):
+        return top - most >= GAP + abs(top) / 16 + abs(most) / 16
 
 
 def over(a: np.ndarray, axes: Sequence[int], function: np.ufunc) -> np.ndarray:
@@ -202,7 +202,7 @@ def between(result: Value, operands: Sequence[Value], absorbing: str) -> Value:
         (a, c), (b, d) = least, most
         least, most = (a, -d), (b, -c)
     join = {"minimum": np.minimum, "maximum": np.maximum}.get(absorbing, np.add)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return within(result, join(*least), join(*most))
 
 

@@ -150,12 +150,14 @@ def test_a_proof_under_a_condition_stands_beside_a_measurement_that_agrees(model
     file = tmp_path / "certificate.json"
     report = asked(models, "LeastMask", certificate=file)
     assert (report.verdict, report.exit_code) == ("causal", 0)
-    assert report.evidence.startswith("proved from the graph under a condition: causal at n = 8, for all finite inputs")
-    assert "stay within ±2.25e+307 (at " in report.evidence and "beside it, measured" in report.evidence
+    assert report.evidence.startswith(
+        "measured: bit-identical; under a condition, proved from the graph: causal at n = 8"
+    )
+    assert "stay within ±2.25e+307 (at " in report.evidence
     (condition,) = report.proof["conditions"]
     assert condition["line"].startswith(f"{models}:") and not report.proof["proved"]
     code, answer = recheck_command(file)
-    assert (code, answer["evidence"]) == (0, "proved under a condition")
+    assert (code, answer["evidence"].split(":")[0]) == (0, "conditional")
     assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
 
 
@@ -294,8 +296,8 @@ FACTS = {
 def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
     under = with_proof(report, FACTS | {"proved": False, "conditional": True})
     assert (under.verdict, under.outcome) == (report.verdict, report.outcome)
-    assert "under a condition: causal at n = 8" in " ".join((under.evidence, *under.notes))
-    assert under.evidence.startswith("proved from the graph under a condition") == (report.exit_code == 0)
+    assert "under a condition, proved from the graph: causal at n = 8" in " ".join((under.evidence, *under.notes))
+    assert not under.evidence.startswith("proved") and ("condition" in under.evidence) == (report.exit_code == 0)
     joined = with_proof(report, FACTS)
     assert joined.verdict == verdict
     if report.witness and verdict == "undecided":

@@ -393,6 +393,7 @@ def test_a_mask_argument_is_taken_at_its_value_if_it_is_fixed():
 
 
 LEAST = float(torch.finfo().min)
+WIDE = torch.finfo(torch.float64).min
 
 
 def low(hidden, fill=LEAST):
@@ -414,6 +415,10 @@ FINITE = {
     "clamped": (lambda t: (scores(t) + low(~causal())).maximum(torch.tensor(LEAST)).softmax(-1) @ t, LEAST),
     "in another format": (lambda t: (scores(t) + low(~causal(), -1e9)).float().softmax(-1).to(t.dtype) @ t, -1e9),
     "in the operator": (lambda t: F.scaled_dot_product_attention(t, t, t, low(~causal()).to(t.dtype)), LEAST),
+    "of data, in the operator": (
+        lambda t: F.scaled_dot_product_attention(t, t, t, t[..., :1].transpose(1, 2).masked_fill(~causal(), WIDE)),
+        WIDE,
+    ),
     "its maximum taken off": (lambda t: online(scores(t) + low(~causal())) @ t, LEAST),
 }
 
