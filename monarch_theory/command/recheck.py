@@ -45,7 +45,8 @@ def _graph_answer(file: Path) -> Answer:
     from monarch_theory.leaks.dependence.recheck import conditions, recheck_file
 
     reason = recheck_file(file)
-    evidence = "conditional: proved where its condition holds" if conditions(json.loads(file.read_bytes())) else "proved"
+    supposed = conditions(json.loads(file.read_bytes()))
+    evidence = "conditional: proved where its condition holds" if supposed else "proved"
     return Answer("right", evidence, "every step of the certificate", 0, {"reason": reason})
 
 

@@ -406,7 +406,7 @@ def with_sinks(t):
 
 
 FINITE = {
-    "added": (lambda t: attend(t, low(~causal())), LEAST),
+    "added": (lambda t: attend(t + 1, low(~causal())), LEAST),
     "a large number": (lambda t: attend(t, -1e9 * (~causal())), -1e9),
     "an old library's": (lambda t: attend(t, low(~causal(), -1e4)), -1e4),
     "chosen": (lambda t: torch.where(causal(), scores(t), -1e30).softmax(-1) @ t, -1e30),
