@@ -106,8 +106,8 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "XmodForCausalLM": {"languages": ["en_XX"], "default_language": "en_XX"},
     "Zamba2ForCausalLM": {
-        "num_hidden_layers": 2, "layers_block_type": ["linear_attention", "hybrid"], "mamba_d_state": 8, "chunk_size": 8,
-        "mamba_headdim": 8, "num_key_value_heads": 4, "use_mamba_kernels": False, "adapter_rank": 8,
+        "num_hidden_layers": 2, "layers_block_type": ["linear_attention", "hybrid"], "mamba_d_state": 8,
+        "chunk_size": 8, "mamba_headdim": 8, "num_key_value_heads": 4, "use_mamba_kernels": False, "adapter_rank": 8,
     },
     "ZambaForCausalLM": {
         "num_hidden_layers": 4, "layers_block_type": 2 * ["linear_attention", "hybrid"], "mamba_d_state": 4,

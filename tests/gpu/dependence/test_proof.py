@@ -507,7 +507,7 @@ def test_forged_conditions_are_caught(conditional):
     def beyond_the_mask(c):
         for s in c["steps"]:
             if s["rule"] == "suppose":
-                s["arguments"]["size"] *= 10
+                s["arguments"]["size"] = min(10 * s["arguments"]["size"], 1.7e308)
 
     def unsupposed(c):
         c["steps"] = [s for s in c["steps"] if s["rule"] != "suppose"]
