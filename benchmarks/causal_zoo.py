@@ -185,6 +185,19 @@ def is_open(name: str, held: dict[str, Any]) -> bool:
     return name not in held or held[name]["verdict"] in ("not built", "undecided")
 
 
+UNDECIDED = {
+    "time": "there was no answer in the time it was given",
+    "crash": "its process ended without an answer",
+    "out of memory": "it did not fit in the memory it was given",
+}
+UNPROVED = {
+    "size": "no proof: the size of some tensor depends on the data",
+    "export": "no proof: it branches on the data, of which there is no graph",
+    "dependence": "no proof: the rules cannot exclude a dependence that enters",
+}
+"""Why nothing is decided, and why nothing is proved, in a sentence."""
+
+
 def verdict_of(row: dict[str, Any]) -> str:
     """The verdict, and on what evidence."""
     if row["verdict"] != "causal":
@@ -207,14 +220,15 @@ def why(name: str, row: dict[str, Any]) -> str:
     if name in NEEDED and row["verdict"] == "not built":
         return NEEDED[name]
     if row["verdict"] in ("not built", "undecided"):
-        return str(row.get("reason") or row.get("outcome"))
+        return str(row.get("reason") or UNDECIDED.get(row["outcome"], row["outcome"]))
     parts = [row.get("evidence", "").removeprefix("measured: ")]
     if "within" in row:
         return f"{parts[0]}; proved for scores within ±{row['within']:.2g} at {row['where'][0]}"
     if row.get("without_rule"):
         parts.append("no rule for " + ", ".join(row["without_rule"]))
     elif row.get("unproved"):
-        parts.append(f"{row['unproved']} at {row['line']}" if row.get("line") else str(row["detail"]))
+        at = f" at {row['line']}" if row.get("line") else ""
+        parts.append(UNPROVED.get(row["unproved"], str(row["detail"])) + at)
     return "; ".join(parts)
 
 

@@ -60,7 +60,8 @@ OWN: dict[str, dict[str, Any]] = {
     "Dots3NoteForCausalLM": LATENT
     | EXPERTS
     | {
-        "num_attention_heads": 4, "per_layer_config": {}, "layer_types": ["sliding_attention", "indexed_attention"],
+        "num_attention_heads": 4, "head_dim": 16, "per_layer_config": {},
+        "layer_types": ["sliding_attention", "indexed_attention"],
         "mlp_layer_types": ["dense", "sparse"], "index_topk": 4, "index_head_dim": 8, "index_n_heads": 2,
         "shared_experts_intermediate_size": 32,
     },
@@ -102,6 +103,16 @@ OWN: dict[str, dict[str, Any]] = {
         "is_decoder": True, "num_hidden_layers": 2, "attn_layers": ["local", "local"], "local_attn_chunk_length": 4,
         "attention_head_size": 8, "feed_forward_size": 64, "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [16, 16],
         "max_position_embeddings": 64, "num_attention_heads": 4,
+    },
+    "XmodForCausalLM": {"languages": ["en_XX"], "default_language": "en_XX"},
+    "Zamba2ForCausalLM": {
+        "num_hidden_layers": 2, "layers_block_type": ["linear_attention", "hybrid"], "mamba_d_state": 8,
+        "chunk_size": 8, "mamba_headdim": 8, "num_key_value_heads": 4, "use_mamba_kernels": False, "adapter_rank": 8,
+    },
+    "ZambaForCausalLM": {
+        "num_hidden_layers": 4, "layers_block_type": 2 * ["linear_attention", "hybrid"], "mamba_d_state": 4,
+        "mamba_dt_rank": 4, "num_key_value_heads": 4, "use_mamba_kernels": False, "attention_head_dim": 16,
+        "attention_hidden_size": 64,
     },
 }  # fmt: skip
 """What single classes need."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.proof import FIXED, certify, prove
+from monarch_gpu.dependence.proof import FIXED, NoCertificateError, certify, prove
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.dependence import interval, latest
 
@@ -30,7 +31,7 @@ def asked(
         contract: as `Contract.as_plain` gives it.
         args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
             taken at its value.
-        certificate: whether to add the certificate of a proof; there are some where only the future is forbidden.
+        certificate: whether to add the certificate of a proof; there are some where outputs may see inputs in a row.
 
     Returns:
         The fields of `Proof` by name, `entry` and the place of each condition as module and line, and the certificate,
@@ -60,6 +61,7 @@ def asked(
         "pair": proof.pair,
         "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
     }
-    if certificate and (proof.proved or proof.conditional) and asked_for.ordered:
-        facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
+    if certificate and (proof.proved or proof.conditional):
+        with suppress(NoCertificateError):
+            facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
     return facts

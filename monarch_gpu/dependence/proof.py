@@ -32,7 +32,7 @@ from monarch_theory.leaks.dependence.record import recording
 from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import joined
 
-__all__ = ["FIXED", "Entry", "Proof", "certify", "certify_causal", "prove", "prove_causal"]
+__all__ = ["FIXED", "Entry", "NoCertificateError", "Proof", "certify", "certify_causal", "prove", "prove_causal"]
 
 FIXED = "fixed"
 """An input that is taken at its value."""
@@ -126,6 +126,10 @@ class Proof:
         )
 
 
+class NoCertificateError(ValueError):
+    """What is proved, or was asked, is not of the kind that certificates are for."""
+
+
 class OfFunction(nn.Module):
     """A function as a module, which is what can be exported."""
 
@@ -205,13 +209,11 @@ def prove(
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
     question = Question(program, tensors, axes, n, contract, allowed, output_axes)
-    first = question.ask(lattice(n))
-    if first.proved or first.reason != "dependence":
-        return first
     kinds = [lattice, sets] if n <= SHARP and lattice is not sets else [lattice]
-    best = first if len(kinds) == 1 else question.ask(sets(n))
-    if best.proved:
-        return best
+    for kind in kinds:
+        best = question.ask(kind(n), locate=kind is kinds[-1])
+        if best.proved or best.reason != "dependence":
+            return best
     for kind in kinds:
         found = question.ask(kind(n), supposing=True)
         if found.conditional:
@@ -256,15 +258,18 @@ def certify(
     kwargs: Mapping[str, Any] | None = None,
     output_axes: Sequence[int | None] | None = None,
 ) -> dict[str, Any]:
-    """The certificate of a proof that a contract is kept which forbids the future alone, from some place on.
+    """The certificate of a proof that a contract is kept which allows every output inputs in a row.
 
     Raises:
-        ValueError: as `prove`, the contract is another, or there is no proof in the lattice `latest`.
+        NoCertificateError: the contract is another, or the proof needs whole sets of inputs.
+        ValueError: as `prove`, or there is no proof.
     """
-    if not contract.ordered:
-        raise ValueError(f"contract: expected one that allows every output the first inputs, got {contract.name}")
+    start, stop = contract.ends()
+    if start is None:
+        raise NoCertificateError(f"contract: expected one that allows inputs in a row, got {contract.name}")
+    lattice = latest if contract.ordered else interval
     proof = prove(
-        module, args, sequence_axes, contract.name, contract.allowed, latest, kwargs=kwargs, output_axes=output_axes
+        module, args, sequence_axes, contract.name, contract.allowed, lattice, kwargs=kwargs, output_axes=output_axes
     )
     if not proof.proved and not proof.conditional:
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
@@ -274,7 +279,10 @@ def certify(
     question = Question(
         exported(module, given, named), tensors, axes, proof.n, contract.name, contract.allowed, output_axes
     )
-    return question.certificate(contract.stop, proof.conditional)
+    found = question.ask(lattice(proof.n), proof.conditional)
+    if not found.proved and not found.conditional:
+        raise NoCertificateError(f"module: expected a proof in the lattice {lattice.__name__}, got {found.detail}")
+    return question.certificate(stop, proof.conditional, None if contract.ordered else start)
 
 
 def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -340,8 +348,8 @@ class Question:
     allowed: Allowed
     output_axes: Sequence[int | None] | None
 
-    def ask(self, lattice: Lattice, supposing: bool = False) -> Proof:
-        """One pass; where nothing is proved, a second that finds where the dependence enters.
+    def ask(self, lattice: Lattice, supposing: bool = False, locate: bool = False) -> Proof:
+        """One pass; where nothing is proved, a second that finds where the dependence enters, if that is wanted.
 
         Args:
             supposing: whether scores that meet a mask of finite values are supposed to stay within a bound.
@@ -370,18 +378,21 @@ class Question:
                 return Proof(PROVED, **common)
             return Proof(CONDITIONALLY, excludes=(*EXCLUDES, UNDERFLOW), **common)
         (i, j, last), name = min(found)
-        entry = None if supposing else self._entry(lattice, name, i, last)
+        entry = self._entry(lattice, name, i, last) if locate else None
         detail = f"output {i} of {name} may depend on input {j}"
         return Proof(
             "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
         )
 
-    def certificate(self, stop: np.ndarray | None = None, supposing: bool = False) -> dict[str, Any]:
-        """Every rule that was applied, with its claims, in the lattice `latest`; of a graph that was proved.
+    def certificate(
+        self, stop: np.ndarray | None = None, supposing: bool = False, start: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """Every rule that was applied, with its claims, of a graph that was proved.
 
         Args:
             stop: output i may depend on inputs 0 … stop[i] − 1, (n,); by default i + 1.
             supposing: as in `ask`.
+            start: and on none before start[i], (n,); then in the lattice `interval`, else in `latest`.
         """
         stop = causal(self.n).stop if stop is None else stop
         nodes: list[str] = []
@@ -390,12 +401,13 @@ class Question:
             def visit(node: fx.Node, value: Any) -> None:
                 nodes.extend([node.name] * (len(applied) - len(nodes)))
 
-            interpretation = Interpretation(latest(self.n), supposing, visit)
+            lattice = latest(self.n) if start is None else interval(self.n)
+            interpretation = Interpretation(lattice, supposing, visit)
             returned = interpretation.run(self.program.graph_module, self._inputs(interpretation))
             outputs = [(name, v, axis) for name, v, axis in self._outputs(returned) if axis is not None]
         nodes.extend(["output"] * (len(applied) - len(nodes)))
         claim = f"{self.contract} at n = {self.n}"
-        return certificate(list(zip(nodes, applied, strict=True)), outputs, self.n, claim, stop)
+        return certificate(list(zip(nodes, applied, strict=True)), outputs, self.n, claim, stop, start)
 
     def _inputs(self, interpretation: Interpretation) -> list[Any]:
         """The abstract value of every placeholder."""

@@ -174,8 +174,10 @@ def _supposed(call: Call, operands: Sequence[Dependence]) -> list[Dependence]:
 
 def _mask_value(value: Dependence) -> float | None:
     """The largest number of a mask among the known elements; None where there is none."""
+    if value.values.dtype.kind != "f":
+        return None
     known, values = np.broadcast_arrays(value.known, value.values)
-    found = values[known & (values <= MASK) & np.isfinite(values)] if values.dtype.kind == "f" else values[:0]
+    found = values[known & (values <= MASK) & np.isfinite(values)]
     return float(found.max()) if found.size else None
 
 

@@ -18,9 +18,9 @@ NOTHING = "nothing"
 class Answer:
     """An answer.
 
-    verdict: the command's own words, "undecided" where there is none; evidence: "proved", "exact", "measured" or
-    "none", and what more there is to say of it; coverage: what was compared, tried or read; exit_code: 0 yes, 1 no, 2
-    neither; facts: what else a machine may want, named in `schema`.
+    verdict: the command's own words, "undecided" where there is none; evidence: "proved", "conditional", "exact",
+    "measured" or "none", and what more there is to say of it; coverage: what was compared, tried or read; exit_code:
+    0 yes, 1 no, 2 neither; facts: what else a machine may want, named in `schema`.
     """
 
     verdict: str

@@ -42,11 +42,11 @@ def recheck(
 
 def _graph_answer(file: Path) -> Answer:
     """What the certificate of a graph proves, and whether under a condition."""
-    from monarch_theory.leaks.dependence.recheck import CONDITIONAL, recheck_file
+    from monarch_theory.leaks.dependence.recheck import conditions, recheck_file
 
     reason = recheck_file(file)
-    conditional = json.loads(file.read_bytes())["format"] == CONDITIONAL
-    evidence = "proved under a condition" if conditional else "proved"
+    supposed = conditions(json.loads(file.read_bytes()))
+    evidence = "conditional: proved where its condition holds" if supposed else "proved"
     return Answer("right", evidence, "every step of the certificate", 0, {"reason": reason})
 
 

@@ -27,7 +27,7 @@ def _fields(text: str) -> tuple[Field, ...]:
 
 COMMON = _fields("""
     verdict      string: the answer in the command's words; "undecided" where there is none
-    evidence     string: proved, exact, measured or none, and what more there is to say of it
+    evidence     string: proved, conditional, exact, measured or none, and what more there is to say of it
     coverage     string, object: what was compared, tried or read
     exit_code    integer: 0 yes, 1 no, 2 could not decide or could not run
 """)

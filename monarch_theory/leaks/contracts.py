@@ -123,6 +123,23 @@ class Contract:
         within = (self.start[i] <= j) & (j < self.stop[i])
         return within if self.mask is None else within & self.mask[i, j]
 
+    def ends(self) -> tuple[np.ndarray | None, np.ndarray]:
+        """Where each output's inputs begin, and the place after they end; no beginnings where some are not in a row.
+
+        >>> window(4, 2).ends()
+        (array([0, 0, 1, 2]), array([1, 2, 3, 4]))
+        """
+        if self.mask is None:
+            return self.start, self.stop
+        start, stop = np.zeros(self.n, np.int64), np.zeros(self.n, np.int64)
+        for i in range(self.n):
+            seen = np.flatnonzero(self.allowed(i, self.inputs))
+            if len(seen):
+                start[i], stop[i] = seen[0], seen[-1] + 1
+            if stop[i] - start[i] != len(seen):
+                return None, self.stop
+        return start, stop
+
     def forbidden(self, i: int) -> np.ndarray:
         """The inputs that output i may not see, ascending."""
         return np.flatnonzero(~self.allowed(i, self.inputs))

@@ -62,7 +62,7 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
     What was measured decides. Where it agrees at all the cuts, both are named as evidence. A leak stands: values that
     break the condition pass a mask of finite numbers, and they are values like others.
     """
-    said = f"proved from the graph under a condition: {facts['claim']}"
+    said = f"under a condition, proved from the graph: {facts['claim']}"
     if report.witness is not None:
         beyond = "the leak is where that does not hold, or in the rounding"
         return replace(report, notes=(*report.notes, *why_not(facts, report), f"{said}; {beyond}"))
@@ -71,7 +71,7 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
     return replace(
         report,
         method="graph and perturbation",
-        evidence=f"{said}; beside it, {report.evidence}",
+        evidence=f"{report.evidence}; {said}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
 

@@ -82,5 +82,5 @@ def beaten(value: Dependence, axes: Sequence[int]) -> np.ndarray:
         return none
     least, most = limits(value)
     top = least.max(axis=tuple(axes), keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return shrunk(top - most >= GAP + SIXTEENTH * (np.abs(top) + np.abs(most)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return shrunk(top - most >= GAP + SIXTEENTH * np.abs(top) + SIXTEENTH * np.abs(most))

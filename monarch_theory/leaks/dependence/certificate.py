@@ -1,7 +1,8 @@
 """A proof as a file: every value with its claim, and for every step the rule that gives it from others.
 
 The file holds no code and no names of operators that count: values, rules, and which outputs must depend on nothing
-later. `recheck` reads it with a program of its own. What it takes on trust is said there.
+later, or nothing earlier than some place either. `recheck` reads it with a program of its own. What it takes on trust
+is said there.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from monarch_theory.leaks.dependence.value import Dependence
 __all__ = ["FORMAT", "certificate", "packed"]
 
 FORMAT = "monarch dependence certificate 2"
-CONDITIONAL = "monarch dependence certificate 3"
-"""One in which something is supposed."""
+LATER = "monarch dependence certificate 3"
+"""One in which something is supposed, or that says what comes first of all that an output depends on."""
 RUN = "run"
 
 
@@ -34,7 +35,8 @@ def packed(array: np.ndarray) -> dict[str, Any]:
 class Writer:
     """Values by number; two with the same arrays and the same infinities are one."""
 
-    def __init__(self) -> None:
+    def __init__(self, both: bool) -> None:
+        self.both = both
         self.numbers: dict[tuple[Any, ...], int] = {}
         self.values: list[dict[str, Any]] = []
         self.kept: list[Dependence] = []
@@ -56,6 +58,7 @@ class Writer:
                 {
                     "shape": list(value.shape),
                     "terms": [packed(t[..., 0]) for t in value.terms],
+                    **({"reversed": [packed(t[..., 1]) for t in value.terms]} if self.both else {}),
                     "known": packed(value.known),
                     "values": packed(value.values),
                     "infinite": value.infinite,
@@ -87,19 +90,22 @@ def certificate(
     n: int,
     claim: str,
     stop: np.ndarray,
+    start: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """The certificate of a proof that output i depends on none but the first stop[i] inputs.
+    """The certificate of a proof that output i depends on none but the inputs start[i] … stop[i] − 1.
 
     Args:
-        steps: for each rule that was applied, the node of the graph it serves, in order; in the lattice `latest`.
+        steps: for each rule that was applied, the node of the graph it serves, in order; in the lattice `latest`, or
+            `interval` where there is a `start`.
         outputs: name, value and sequence axis.
     """
-    writer, written = Writer(), []
+    writer, written = Writer(start is not None), []
     for node, application in steps:
         arguments = {name: writer.argument(a) for name, a in application.arguments.items()}
         result = writer.argument(application.result)
         written.append({"rule": application.rule, "node": node, "arguments": arguments, "result": result})
     judged = [{"name": name, "value": writer.number(value), "axis": axis} for name, value, axis in outputs]
     supposed = any(application.rule == "suppose" for _, application in steps)
-    head = {"format": CONDITIONAL if supposed else FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
+    head = {"format": LATER if supposed or start is not None else FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
+    head |= {} if start is None else {"start": start.tolist()}
     return {**head, "values": writer.values, "steps": written, "outputs": judged}

@@ -120,7 +120,7 @@ def pointwise(
     if absorbing == "copy":
         return with_limits(result, *limits(operands[0]))
     if absorbing in BETWEEN and len(operands) == 2:
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return with_limits(result, *BETWEEN[absorbing](limits(operands[0]), limits(operands[1])))
     return result
 

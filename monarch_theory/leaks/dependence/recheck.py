@@ -10,7 +10,9 @@ On trust are: that the steps are those of the model's graph; the numbers that Py
 that integers and booleans are finite, and so a function that is called tamed where its argument is −∞. A number that a
 rule itself gives (a product with 0, a sum with −∞, the softmax of −∞, whatever is moved) is checked.
 
-A certificate of the third format holds under conditions, which its claim names: the step `suppose` takes for granted
+A certificate of the third format may say, too, what comes first of all that an output depends on: then every step is
+checked a second time with the positions counted from the end (`reversed`), as no rule but that for inputs knows which
+way they are counted. And it may hold under conditions, which its claim names: the step `suppose` takes for granted
 that the elements of a tensor are finite and within ±size. Then values have bounds as well (`B`, the least and the most
 of each element), and an element that another of its row exceeds by `GAP` and a sixteenth of both has the weight 0 in a
 softmax, as e^−1000 is 0 in every floating-point format.
@@ -29,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CONDITIONAL", "CertificateError", "recheck", "recheck_file"]
+__all__ = ["CertificateError", "conditions", "recheck", "recheck_file"]
 
 FORMAT = "monarch dependence certificate 2"
-CONDITIONAL = "monarch dependence certificate 3"
+LATER = "monarch dependence certificate 3"
 NOTHING = -1
 GAP = 1000.0
 NAMED = 160
@@ -78,10 +80,10 @@ def fits(a: np.ndarray, shape: Sequence[int]) -> bool:
     return a.ndim == len(shape) and all(s in (1, size) for s, size in zip(a.shape, shape, strict=True))
 
 
-def loaded(entry: dict[str, Any]) -> Value:
+def loaded(entry: dict[str, Any], terms_of: str) -> Value:
     shape = tuple(entry["shape"])
     known, values = array(entry["known"]), array(entry["values"])
-    terms = [array(t) for t in entry["terms"]]
+    terms = [array(t) for t in entry[terms_of]]
     demand(all(fits(a, shape) for a in (known, values, *terms)), f"an array that does not fit {shape}")
     demand(known.dtype == bool, "known elements that are no booleans")
     bounds = array(entry["bounds"]) if "bounds" in entry else None
@@ -144,8 +146,8 @@ def beaten(v: Value, axes: Sequence[int]) -> np.ndarray:
         return v.K & False
     least, most = limits(v)
     top = over(least, axes, np.maximum)
-    with np.errstate(invalid="ignore"):
-        return top - most >= GAP + (abs(top) + abs(most)) / 16
+    with np.errstate(invalid="ignore", over="ignore"):
+        return top - most >= GAP + abs(top) / 16 + abs(most) / 16
 
 
 def over(a: np.ndarray, axes: Sequence[int], function: np.ufunc) -> np.ndarray:
@@ -200,7 +202,7 @@ def between(result: Value, operands: Sequence[Value], absorbing: str) -> Value:
         (a, c), (b, d) = least, most
         least, most = (a, -d), (b, -c)
     join = {"minimum": np.minimum, "maximum": np.maximum}.get(absorbing, np.add)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return within(result, join(*least), join(*most))
 
 
@@ -240,7 +242,6 @@ def choose(condition: Value, yes: Value, no: Value) -> Value:
 
 
 def suppose(value: Value, size: float, where: str) -> Value:
-    demand(type(size) is float and 0 < size < np.inf, f"suppose: expected a positive size, got {size!r:.40}")
     ones = np.full((1,) * len(value.shape), size)
     result = within(Value(value.shape, value.D, value.K, value.V), -ones, ones)
     return within(result, *limits(result))
@@ -482,52 +483,74 @@ def recheck(certificate: dict[str, Any]) -> str:
         CertificateError: one is not.
     """
     said = certificate.get("format")
-    demand(said in (FORMAT, CONDITIONAL), f"format: expected {FORMAT!r} or {CONDITIONAL!r}, got {said!r}")
-    values = [loaded(entry) for entry in certificate["values"]]
-    n = certificate["n"]
+    demand(said in (FORMAT, LATER), f"format: expected {FORMAT!r} or {LATER!r}, got {said!r}")
+    n, stop, start = certificate["n"], certificate["stop"], certificate.get("start")
     demand(type(n) is int and n >= 1, f"n: expected a positive integer, got {n!r}")
-    stop = certificate["stop"]
-    right = isinstance(stop, list) and len(stop) == n and all(type(s) is int and 0 <= s <= n for s in stop)
-    demand(right, f"stop: expected {n} integers from 0 to {n}, got {stop!r:.60}")
+    for name, ends in (("stop", stop), *([] if start is None else [("start", start)])):
+        right = isinstance(ends, list) and len(ends) == n and all(type(s) is int and 0 <= s <= n for s in ends)
+        demand(right, f"{name}: expected {n} integers from 0 to {n}, got {ends!r:.60}")
+    supposed = conditions(certificate)
+    demand(said == LATER or (not supposed and start is None), f"format: expected {LATER!r} where something is supposed")
+    axes: dict[int, int] = {}
+    followed(certificate, "terms", Inputs(np.arange(n), axes), stop)
+    if start is not None:
+        followed(certificate, "reversed", Inputs(np.arange(n)[::-1], axes), [n - s for s in start])
+    return claimed(start, stop) + supposed
+
+
+@dataclass
+class Inputs:
+    """Where the positions of the inputs are counted from, and which axis of each input is the sequence."""
+
+    positions: np.ndarray
+    axes: dict[int, int]
+
+
+def followed(certificate: dict[str, Any], terms_of: str, inputs: Inputs, stop: Sequence[int]) -> None:
+    """Check every step, and that output i depends on no position from stop[i] on."""
+    values, n = [loaded(entry, terms_of) for entry in certificate["values"]], len(stop)
     derived: set[int] = set()
     for number, step in enumerate(certificate["steps"]):
         try:
-            check(step, values, derived, n)
+            check(step, values, derived, inputs)
         except CertificateError as error:
             raise CertificateError(f"step {number}, {step['rule']} at {step['node']}: {error}") from None
     demand(certificate["outputs"], "outputs: expected at least one, got none")
     for output in certificate["outputs"]:
         value, axis = values[output["value"]], output["axis"]
         if output["value"] not in derived:
-            given(value, n)
+            given(value, output["value"], inputs)
         others = tuple(k for k in range(len(value.shape)) if k != axis)
         latest = np.broadcast_to(value.D.max(axis=others, initial=NOTHING), (value.shape[axis],))
         demand(len(latest) == n, f"output {output['name']} has no axis of {n} positions")
-        demand((latest < stop).all(), f"output {output['name']} may depend on a later input")
-    supposed = [step["arguments"] for step in certificate["steps"] if step["rule"] == "suppose"]
-    demand((said == CONDITIONAL) == bool(supposed), f"suppose: expected in {CONDITIONAL!r} alone")
-    return claimed(stop) + "".join(condition(supposed))
+        which = "a later" if terms_of == "terms" else "an earlier"
+        demand((latest < stop).all(), f"output {output['name']} may depend on {which} input")
 
 
-def condition(supposed: Sequence[dict[str, Any]]) -> list[str]:
-    """What is supposed, every place once with the least size, as the rest of a sentence."""
+def conditions(certificate: dict[str, Any]) -> str:
+    """What is supposed, every place once with the least size, as the rest of a sentence; empty where nothing is."""
     sizes: dict[str, float] = {}
-    for each in supposed:
-        place = " ".join(str(each["where"]).split())[:NAMED]
-        sizes[place] = min(each["size"], sizes.get(place, np.inf))
+    for step in certificate["steps"]:
+        if step["rule"] == "suppose":
+            place, size = " ".join(str(step["arguments"]["where"]).split())[:NAMED], step["arguments"]["size"]
+            demand(type(size) is float and 0 < size < np.inf, f"suppose: expected a positive size, got {size!r:.40}")
+            sizes[place] = min(size, sizes.get(place, np.inf))
     said = "; ".join(f"±{size:.3g} at {place}" for place, size in sizes.items())
-    return [f", on condition that numbers are finite and within {said}"] if sizes else []
+    return f", on condition that numbers are finite and within {said}" if sizes else ""
 
 
-def claimed(stop: Sequence[int]) -> str:
+def claimed(start: Sequence[int] | None, stop: Sequence[int]) -> str:
     """What a certificate claims, in words that are ours: it may say what it likes of itself."""
     n, ahead = len(stop), stop[0] - 1
+    if start is not None:
+        ends = f"start = {', '.join(map(str, start))}, stop = {', '.join(map(str, stop))}"
+        return f"output i depends on inputs from start[i] to before stop[i] alone at n = {n}, {ends}"
     if all(s == min(i + 1 + ahead, n) for i, s in enumerate(stop)):
         return {0: "causal", -1: "strictly causal"}.get(ahead, f"causal with lookahead {ahead}") + f" at n = {n}"
     return f"output i depends on inputs before stop[i] alone at n = {n}, stop = {', '.join(map(str, stop))}"
 
 
-def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: int) -> None:
+def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], inputs: Inputs) -> None:
     """One step; its result counts as derived from then on."""
 
     def decoded(a: Any) -> Any:
@@ -541,7 +564,7 @@ def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: i
             return float(a["number"])
         number = a["value"] if "value" in a else a["spectrum"]
         if number not in derived:
-            given(values[number], n)
+            given(values[number], number, inputs)
         return values[number] if "value" in a else Spectrum(values[number], a["axis"])
 
     demand(step["rule"] in RULES, "no such rule")
@@ -559,19 +582,24 @@ def check(step: dict[str, Any], values: Sequence[Value], derived: set[int], n: i
     derived.add(number)
 
 
-def given(value: Value, n: int) -> None:
-    """Demand that a value that no step gave is a constant, a weight or an input."""
+def given(value: Value, number: int, inputs: Inputs) -> None:
+    """Demand that a value that no step gave is a constant, a weight or an input, the same from both ends."""
+    n = len(inputs.positions)
     if value.B is not None:
         ones = np.full((1,) * len(value.shape), np.inf)
         weaker(value, Value(value.shape, value.D, value.K, value.V, value.infinite, np.stack([-ones, ones], -1)))
     if value.K.all():
         return
     demand(not value.K.any() and value.infinite == 0, "a value that nothing gives")
-    if (value.D == NOTHING).all():
-        return
-    axes = [k for k, s in enumerate(value.D.shape) if s > 1] or [k for k, s in enumerate(value.shape) if s == n == 1]
-    demand(len(axes) >= 1 and value.shape[axes[0]] == n, "a value that nothing gives")
-    demand((value.D.reshape(-1) == np.arange(n)).all(), "a value that nothing gives")
+    axis = NOTHING
+    if not (value.D == NOTHING).all():
+        axes = [k for k, s in enumerate(value.D.shape) if s > 1] or [
+            k for k, s in enumerate(value.shape) if s == n == 1
+        ]
+        demand(len(axes) >= 1 and value.shape[axes[0]] == n, "a value that nothing gives")
+        demand((value.D.reshape(-1) == inputs.positions).all(), "a value that nothing gives")
+        axis = axes[0]
+    demand(inputs.axes.setdefault(number, axis) == axis, "an input that is another from the other end")
 
 
 def recheck_file(path: str | Path) -> str:
@@ -582,6 +610,6 @@ def recheck_file(path: str | Path) -> str:
     """
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     said = document.get("format") if isinstance(document, dict) else None
-    if said not in (FORMAT, CONDITIONAL):
-        raise ValueError(f"format: expected {FORMAT!r} or {CONDITIONAL!r}, got {said!r}")
+    if said not in (FORMAT, LATER):
+        raise ValueError(f"format: expected {FORMAT!r} or {LATER!r}, got {said!r}")
     return recheck(document)

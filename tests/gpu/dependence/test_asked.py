@@ -17,6 +17,7 @@ from monarch_gpu.dependence.asked import asked as of_graph
 from monarch_theory.leaks.callables import Judged, Report
 from monarch_theory.leaks.contracts import alone, blocks, causal, documents, masked, prefix, window
 from monarch_theory.leaks.cuts import Found
+from monarch_theory.leaks.dependence.certificate import packed
 from monarch_theory.leaks.dependence.recheck import CertificateError, recheck
 from monarch_theory.leaks.files import check_file
 from monarch_theory.leaks.proofs import with_proof
@@ -149,12 +150,14 @@ def test_a_proof_under_a_condition_stands_beside_a_measurement_that_agrees(model
     file = tmp_path / "certificate.json"
     report = asked(models, "LeastMask", certificate=file)
     assert (report.verdict, report.exit_code) == ("causal", 0)
-    assert report.evidence.startswith("proved from the graph under a condition: causal at n = 8, for all finite inputs")
-    assert "stay within ±2.25e+307 (at " in report.evidence and "beside it, measured" in report.evidence
+    assert report.evidence.startswith(
+        "measured: bit-identical; under a condition, proved from the graph: causal at n = 8"
+    )
+    assert "stay within ±2.25e+307 (at " in report.evidence
     (condition,) = report.proof["conditions"]
     assert condition["line"].startswith(f"{models}:") and not report.proof["proved"]
     code, answer = recheck_command(file)
-    assert (code, answer["evidence"]) == (0, "proved under a condition")
+    assert (code, answer["evidence"].split(":")[0]) == (0, "conditional")
     assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
 
 
@@ -187,6 +190,8 @@ class Sliding(Counted):
 
 PAIRS = np.tri(8, dtype=bool) & ~np.tri(8, k=-3, dtype=bool)
 X = torch.zeros(3, 8, 4)
+I = np.arange(8)  # noqa: E741
+PARITY = np.tri(8, dtype=bool) & ((I[:, None] - I) % 2 == 0)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +201,14 @@ X = torch.zeros(3, 8, 4)
         (Sliding(), window(8, 2), 1, False),
         (Sliding(), masked(8, PAIRS), 1, True),
         (Sliding(), masked(8, PAIRS.T), 1, False),
+        (
+            lambda x: x.reshape(3, 2, 4, 4).flip(2).reshape(3, 8, 4),
+            blocks(8, 4).within("a block", 4 * (I // 4)),
+            1,
+            True,
+        ),
+        (lambda x: x.reshape(3, 2, 4, 4).cumsum(2).reshape(3, 8, 4), documents(8, [0] * 4 + [1] * 4), 1, True),
+        (lambda x: x.reshape(3, 4, 2, 4).cumsum(1).reshape(3, 8, 4), masked(8, PARITY), 1, True),
         (Counted(), prefix(8, 3), 1, True),
         (Counted(), blocks(8, 4), 1, True),
         (Counted(), documents(8, [0] * 3 + [1] * 5), 1, False),
@@ -206,7 +219,17 @@ X = torch.zeros(3, 8, 4)
 def test_contracts_are_proved_and_what_breaks_them_is_not(module, contract, axis, proved):
     facts = of_graph(module, (X,), {}, [X], axis, contract.as_plain(), certificate=True)
     assert facts["proved"] is proved and contract.name in facts["claim"]
-    assert ("certificate" in facts) == (proved and contract.ordered)
+    assert ("certificate" in facts) == (proved and contract.ends()[0] is not None)
+    if "certificate" in facts:
+        held = json.loads(json.dumps(facts["certificate"]))
+        assert ("from start[i]" in recheck(held)) == (not contract.ordered)
+        with pytest.raises(CertificateError, match="a later input"):
+            recheck(held | {"stop": [stop - 1 for stop in held["stop"]]})
+        if not contract.ordered:
+            with pytest.raises(CertificateError, match="an earlier input"):
+                recheck(held | {"start": [start + 1 for start in held["start"]]})
+            with pytest.raises(CertificateError, match="something is supposed"):
+                recheck(held | {"format": "monarch dependence certificate 2"})
     if not proved:
         i, j = facts["pair"]
         assert not contract.allowed(np.array(i), np.array(j))
@@ -223,6 +246,18 @@ def test_a_certificate_holds_for_its_own_contract_alone():
     for wrong in ([8] * 7, "all", [9] * 8, None):
         with pytest.raises(CertificateError, match="stop: expected 8 integers"):
             recheck(held | {"stop": wrong})
+
+
+def test_an_input_from_both_ends_is_one_input():
+    """Along one axis for the first inputs and along another for the last, it would be two inputs."""
+    square = torch.zeros(8, 8)
+    facts = of_graph(lambda x: x.cumsum(0), (square,), {}, [square], 0, window(8, 8).within("all", 0).as_plain(), True)
+    held = json.loads(json.dumps(facts["certificate"]))
+    assert recheck(held | {"format": "monarch dependence certificate 3"}) == "causal at n = 8"
+    ends = {"format": "monarch dependence certificate 3", "start": [0] * 8}
+    turned = [{**v, "reversed": [packed(np.arange(8, dtype=np.int32)[::-1].reshape(1, 8))]} for v in held["values"]]
+    with pytest.raises(CertificateError, match="another from the other end"):
+        recheck(held | ends | {"values": turned})
 
 
 def test_other_contracts_of_a_file_are_proved_too(models):
@@ -261,8 +296,8 @@ FACTS = {
 def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
     under = with_proof(report, FACTS | {"proved": False, "conditional": True})
     assert (under.verdict, under.outcome) == (report.verdict, report.outcome)
-    assert "under a condition: causal at n = 8" in " ".join((under.evidence, *under.notes))
-    assert under.evidence.startswith("proved from the graph under a condition") == (report.exit_code == 0)
+    assert "under a condition, proved from the graph: causal at n = 8" in " ".join((under.evidence, *under.notes))
+    assert not under.evidence.startswith("proved") and ("condition" in under.evidence) == (report.exit_code == 0)
     joined = with_proof(report, FACTS)
     assert joined.verdict == verdict
     if report.witness and verdict == "undecided":

@@ -393,6 +393,7 @@ def test_a_mask_argument_is_taken_at_its_value_if_it_is_fixed():
 
 
 LEAST = float(torch.finfo().min)
+WIDE = torch.finfo(torch.float64).min
 
 
 def low(hidden, fill=LEAST):
@@ -405,7 +406,7 @@ def with_sinks(t):
 
 
 FINITE = {
-    "added": (lambda t: attend(t, low(~causal())), LEAST),
+    "added": (lambda t: attend(t + 1, low(~causal())), LEAST),
     "a large number": (lambda t: attend(t, -1e9 * (~causal())), -1e9),
     "an old library's": (lambda t: attend(t, low(~causal(), -1e4)), -1e4),
     "chosen": (lambda t: torch.where(causal(), scores(t), -1e30).softmax(-1) @ t, -1e30),
@@ -414,6 +415,10 @@ FINITE = {
     "clamped": (lambda t: (scores(t) + low(~causal())).maximum(torch.tensor(LEAST)).softmax(-1) @ t, LEAST),
     "in another format": (lambda t: (scores(t) + low(~causal(), -1e9)).float().softmax(-1).to(t.dtype) @ t, -1e9),
     "in the operator": (lambda t: F.scaled_dot_product_attention(t, t, t, low(~causal()).to(t.dtype)), LEAST),
+    "of data, in the operator": (
+        lambda t: F.scaled_dot_product_attention(t, t, t, t[..., :1].transpose(1, 2).masked_fill(~causal(), WIDE)),
+        WIDE,
+    ),
     "its maximum taken off": (lambda t: online(scores(t) + low(~causal())) @ t, LEAST),
 }
 
@@ -502,7 +507,7 @@ def test_forged_conditions_are_caught(conditional):
     def beyond_the_mask(c):
         for s in c["steps"]:
             if s["rule"] == "suppose":
-                s["arguments"]["size"] *= 10
+                s["arguments"]["size"] = min(10 * s["arguments"]["size"], 1.7e308)
 
     def unsupposed(c):
         c["steps"] = [s for s in c["steps"] if s["rule"] != "suppose"]
@@ -511,7 +516,7 @@ def test_forged_conditions_are_caught(conditional):
     for rule in ("suppose", "pointwise", "choose", "expand", "reduce"):
         if any(s["rule"] == rule and "bounds" in conditional["values"][number(s)] for s in conditional["steps"]):
             refused("narrower bounds", bounds_of(rule, -1.0, 1.0))
-    refused("suppose: expected in", without_saying)
+    refused("something is supposed", without_saying)
     refused("expected a positive size", infinite)
     refused("narrower bounds", beyond_the_mask)
     refused("nothing gives|narrower bounds", unsupposed)

@@ -355,7 +355,7 @@ def arguments(op, number):
     return given
 
 
-@pytest.mark.parametrize("name", table.POINTWISE)
+@pytest.mark.parametrize("name", (*table.POINTWISE, *table.TAMED))
 def test_pointwise_operators_are(name):
     """Run as they are, without a graph: an element of the result moves with that element of the operands alone."""
     tried = 0
@@ -382,6 +382,13 @@ def test_pointwise_operators_are(name):
                     same[1, 2] = True
                     assert same.all()
     assert tried
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_tamed_functions_are_finite_at_minus_infinity(dtype):
+    low = torch.tensor(-torch.inf, dtype=dtype)
+    assert not [name for name in table.TAMED if not getattr(aten, name).default(low).isfinite()]
+    assert not aten.log.default(low).isfinite() and not aten.silu.default(low).isfinite()  # that it would be seen
 
 
 def forgetful(rule):
