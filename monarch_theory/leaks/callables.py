@@ -441,11 +441,12 @@ def check_model(
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
+    preview: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """As `check_callable`, for a `Model` and its `Inputs`; without a `budget`, `longest` seconds at the most.
 
-    Parameters that are all zero hide what they multiply. They are drawn at random for the search over all cuts; as they
+    With `preview` a few cuts are tested with the usual kind of future alone. Parameters that are all zero hide what they multiply. They are drawn at random for the search over all cuts; as they
     are, a few cuts of each kind are tested.
     """
     started = time.monotonic()
@@ -466,7 +467,9 @@ def check_model(
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
-                return Search(observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress)
+                return Search(
+                    observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
+                )
 
             search = searched(not model.zeros)
             found = search.run()
@@ -649,9 +652,10 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
     if np.isinf(found.size):
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:
+        among = f", with {found.kind}" if found.kind in (futures.kind for futures in search.inputs.with_gaps) else ""
         reason = (
             f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
-            f"{found.change:.3g}; the noise floor there is {found.floor:.1e}"
+            f"{found.change:.3g}{among}; the noise floor there is {found.floor:.1e}"
         )
     evidence = "measured: response above the noise floor"
     if hidden:
