@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import combinations
 from math import pi
 from typing import Any
 
@@ -26,6 +27,7 @@ from monarch_theory.leaks.noise import (
     Observe,
     along_line,
     floor_factor,
+    mean_response,
     own_rounding,
     redrawn,
     scale,
@@ -48,7 +50,7 @@ FEWEST_SIGNS = 16
 STRONG = 1e3
 MOST_COLUMNS, MOST_STILL = 8, 0.25
 LEAST_LEFT = 1e-3
-MOST_ONE_SIDED, MOST_KEPT = 0.75, 0.9
+MOST_ONE_SIDED, MOST_KEPT, MOST_ALIKE = 0.75, 0.9, 0.9
 MODERATE, MODERATE_HALF = 1e4, 100.0
 
 
@@ -113,7 +115,10 @@ class Judge:
             if exact is None or not exact.leaks.any():
                 raise
             return exact
-        if self.facts.coarsest is None or found.leaks.any() or not found.response.any():
+        if found.leaks.any() or not found.response.any():
+            return found
+        if self.facts.coarsest is None:
+            self._demand_fluctuation(base, changed, cut)
             return found
         if self.arithmetic or self.unit <= DOUBLE:
             self._demand_cause(base, changed, cut)
@@ -163,6 +168,27 @@ class Judge:
                 return
         why = "it does not grow where all results are rounded to single precision, as rounding would"
         raise self._unexplained(float(fine.max()), why)
+
+    def _demand_fluctuation(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> None:
+        """Refuse a response within the floor, of arithmetic that is not seen, which rounding does not explain.
+
+        Rounding fluctuates about zero where inputs move by little; what stays is a dependence, or constants that were
+        rounded once and kept.
+        """
+        if self.facts.transforms or self.inputs.integer or self.inputs.half:
+            return
+        u = max(unit_roundoff(self.inputs.dtype), float(self.roundoffs.max()), SINGLE if self.hidden_single else 0.0)
+        past = min(STEP * u * max(self._swamped(base, changed, cut), 1.0), LONGEST_STEP)
+        rng = np.random.default_rng([self.seed, cut.number, 6])
+        mean, error = mean_response(self.observe, self.inputs, base, changed, cut, rng, STEP * u, past)
+        steady = mean > floor_factor(self.inputs, mean.size, False) * error
+        if not steady.any():
+            return
+        if self.constants is None:
+            self.constants = self._reach()
+        if not self.constants:
+            why = "it does not fluctuate as rounding does where inputs move by little"
+            raise self._unexplained(float(mean[steady].max()), why)
 
     def _unexplained(self, response: float, why: str) -> UndecidedError:
         return UndecidedError(
@@ -337,22 +363,28 @@ class Judge:
     def _reach(self) -> bool:
         """Whether changing one input alone moves nearly all outputs that may not see it, in either direction alike.
 
-        Asked of several inputs that most outputs may not see; a direct path would move these one way, or smoothly.
+        Asked of several inputs that most outputs may not see; a direct path would move these one way, or smoothly. A
+        factor for all of them would move them alike, whichever input it comes from; errors of constants do not.
         """
         base, n = self.inputs.draw(0)[0], self.inputs.n
         counts = np.array([len(self._blind(j)) for j in range(n)])
         most = np.lexsort((-np.arange(n), -counts))[: n // 4 + 1]
-        y, signs = self.observe(base), []
+        y, signs, ways = self.observe(base), [], []
         for j in most[:: -(-len(most) // MOST_COLUMNS)]:
             strong = self.inputs.rounded(STRONG * (1 + np.abs(base)))
             z, blind = self.observe(self.inputs.splice(base, strong, j, j + 1)), self._blind(int(j))
-            signs.append(np.sign((z.wide[blind] - y.wide[blind]).real))
+            moved = np.full(y.wide.shape, np.nan)
+            moved[blind] = (z.wide[blind] - y.wide[blind]).real
+            signs.append(np.sign(moved[blind]))
+            ways.append(moved)
         if sum(s.size for s in signs) < FEWEST_SIGNS:
             return False
         zeros = np.mean([float((s == 0).mean()) for s in signs])
         one_sided = np.mean([float(np.abs(s.mean(axis=0)).mean()) for s in signs])
         kept = np.mean([float((s[1:] * s[:-1]).mean()) for s in signs if len(s) > 1])
-        return bool(zeros <= MOST_STILL and one_sided < MOST_ONE_SIDED and kept < MOST_KEPT)
+        return bool(
+            zeros <= MOST_STILL and one_sided < MOST_ONE_SIDED and kept < MOST_KEPT and alike(ways) < MOST_ALIKE
+        )
 
     def _doubtful(self, response: float, noise: float) -> UndecidedError:
         return UndecidedError(
@@ -360,6 +392,20 @@ class Judge:
             f"{self.contract.change} by {response:.1e}, with noise of {noise:.1e}: more than rounding "
             "explains, so the model is unstable or not continuous",
         )
+
+
+def alike(ways: list[np.ndarray]) -> float:
+    """How much the ways in which several inputs move the outputs resemble each other: the median |cosine| of two.
+
+    Args:
+        ways: changes of the outputs, each (n, channels), NaN where they are not asked about.
+
+    >>> round(alike([np.array([[1.0], [2.0]]), np.array([[-2.0], [-4.0]])]), 6)
+    1.0
+    """
+    both = [(a[known], b[known]) for a, b in combinations(ways, 2) if (known := np.isfinite(a) & np.isfinite(b)).any()]
+    sizes = [(float(np.linalg.norm(a) * np.linalg.norm(b)), float(abs(np.vdot(a, b)))) for a, b in both]
+    return float(np.median([product / size for size, product in sizes if size] or [0.0]))
 
 
 def immoderate(inputs: Inputs, x: np.ndarray) -> bool:
