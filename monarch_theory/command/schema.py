@@ -63,6 +63,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         floor        number: the noise floor there
         noise        number: the noise measured there
         forwards     integer: runs of the model
+        calls_before integer: calls on another input that came before the one that leaks
         seconds      number: time taken
         outputs      array: each array judged: name, shape, dtype, verdict, witness
         covered      string: which values were tried

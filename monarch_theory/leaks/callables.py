@@ -40,6 +40,8 @@ LONGEST = 300.0
 SPARE, LEAST_SPARE = 3.0, 0.5
 LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
+LATER_CALLS, RESTARTS = 2, 20
+"""How many calls may come before the one asked about; how many restarts a look at a later call takes at least."""
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
 UNDECIDED = "undecided"
 
@@ -64,6 +66,7 @@ class Report:
     witness: the first leaking pair; cuts_tested of cuts_total; lookahead: places ahead that were allowed, −1 for strict
     causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
+    calls_before: how many calls on another input came before the one that leaks;
     covered: which values were tried; entry: the module in which a leak enters, where that is known.
     """
 
@@ -92,6 +95,7 @@ class Report:
     covered: str = ""
     notes: tuple[str, ...] = ()
     entry: str = ""
+    calls_before: int = 0
     proof: dict[str, Any] | None = None
     map: HeatMap | None = field(default=None, repr=False)
 
@@ -223,7 +227,10 @@ class ArrayModel:
 
 
 class Observed:
-    """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes."""
+    """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes.
+
+    calls_before: how many calls on one and the same input are made before each, of a model that remembers them.
+    """
 
     def __init__(
         self,
@@ -237,6 +244,7 @@ class Observed:
         self.model, self.inputs = model, inputs
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
+        self.calls_before = 0
         self.arithmetic = ""
         self.forwards = 0
         self.layout: Layout | None = None
@@ -246,6 +254,9 @@ class Observed:
     ) -> Outputs:
         if self.always_fresh:
             self.model.fresh()
+        for _ in range(self.calls_before):
+            self.forwards += 1
+            self.model(self.inputs.draw(0)[0])
         self.forwards += 1
         called = self.model(x, redraw, amplitude, arithmetic or self.arithmetic)
         if self.layout is None:
@@ -441,18 +452,21 @@ def check_model(
     output: str | None = None,
     output_axis: int | None = None,
     map_size: int = 0,
+    preview: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """As `check_callable`, for a `Model` and its `Inputs`; without a `budget`, `longest` seconds at the most.
 
-    Parameters that are all zero hide what they multiply. They are drawn at random for the search over all cuts; as they
-    are, a few cuts of each kind are tested.
+    With `preview` a few cuts are tested with the usual kind of future alone. Parameters that are all zero hide what
+    they multiply. They are drawn at random for the search over all cuts; as they are, a few cuts of each kind are
+    tested.
     """
     started = time.monotonic()
     contract = contract or causal(inputs.n)
     observe = Observed(model, inputs, output_axis, output, lengths_of(*stride))
     notes: list[str] = []
     search: Search | None = None
+    before = 0
     try:
         constant = settle_state(observe, inputs, notes)
         assert observe.layout is not None
@@ -466,7 +480,9 @@ def check_model(
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
-                return Search(observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress)
+                return Search(
+                    observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
+                )
 
             search = searched(not model.zeros)
             found = search.run()
@@ -480,7 +496,9 @@ def check_model(
             if observe.always_fresh or unchanged(observe, inputs):
                 break
             remember_state(observe, inputs, notes)
-        report = conclude(search, constant, accept_partial, model, hidden)
+        if observe.always_fresh and not search.found and not preview:
+            search, before = later_calls(observe, search, longest if budget is None else budget)
+        report = replace(conclude(search, constant, accept_partial, model, hidden), calls_before=before)
         if blind and report.holds:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
         if map_size and stride == (1, 0):
@@ -577,6 +595,28 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
     notes.append("the model keeps state between calls: each call was made on a freshly loaded one")
 
 
+def later_calls(observe: Observed, search: Search, longest: float) -> tuple[Search, int]:
+    """A search that found a leak after as many calls, always the same; else the one given, and 0."""
+    for before in range(1, LATER_CALLS + 1):
+        left = longest / 8
+        if observe.model.restart_seconds * RESTARTS > left:
+            search._note(f"only its first call was asked about, not what it does after {before}: it loads too slowly")
+            return search, 0
+        observe.calls_before = before
+        later = Search(
+            observe, search.facts, search.layout, search.inputs, left, 0.0, search.contract, preview=True,
+            notes=[f"so it is at call {before + 1}, each time on a fresh model, the calls before on another input"],
+        )  # fmt: skip
+        try:
+            if later.run():
+                return later, before
+        except UndecidedError as error:
+            search._note(f"what it does at call {before + 1} was not decided: {error.message}")
+        finally:
+            observe.calls_before = 0
+    return search, 0
+
+
 def same_to_rounding(y: Outputs, z: Outputs, observe: Observed) -> bool:
     """Equal, or apart by what the order of a threaded sum may change, channel by channel."""
     return y.same_bits(z) or bool((difference(y, z) <= 64 * observe.roundoff * scale(y, z)).all())
@@ -649,9 +689,10 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
     if np.isinf(found.size):
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:
+        among = f", with {found.kind}" if found.kind in (futures.kind for futures in search.inputs.with_gaps) else ""
         reason = (
             f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
-            f"{found.change:.3g}; the noise floor there is {found.floor:.1e}"
+            f"{found.change:.3g}{among}; the noise floor there is {found.floor:.1e}"
         )
     evidence = "measured: response above the noise floor"
     if hidden:

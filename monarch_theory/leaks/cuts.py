@@ -114,7 +114,9 @@ class Coverage:
         if self.inputs.integer:
             self.tokens[x.reshape(-1).astype(np.int64)] = True
             return
-        size = np.abs(x)
+        size = np.abs(x[np.isfinite(x)])
+        if not size.size:
+            return
         self.high = max(self.high, float(size.max()))
         self.low = min(self.low, float(np.min(size, where=size > 0, initial=np.inf)))
 
@@ -139,6 +141,7 @@ class Search:
         contract: what each output may depend on; its cuts are tested.
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
+        preview: test a few cuts with the usual kind alone.
 
     shown: two inputs for each pair found, which show it.
     everywhere: kinds of values that were tried at all cuts.
@@ -154,6 +157,7 @@ class Search:
     contract: Contract
     thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
+    preview: bool = False
     tested: set[int] = field(default_factory=set)
     identical: bool = True
     same_bits: bool = True
@@ -190,14 +194,12 @@ class Search:
         kinds, order = self.inputs.kinds, [self.contract.cuts[k - 1] for k in spread_order(self.total + 1)]
         preview, rest = order[:PREVIEW], order[PREVIEW:]
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
-        for kind in kinds[1:]:
-            self._round(self.inputs.futures(kind), preview, self.limit / 4, usual, least=1)
-        for loud in (False, True):  # the past, too: a mask of finite numbers holds as long as scores are smaller
-            for magnitude in self.inputs.magnitudes:
-                futures = self.inputs.of_size(magnitude, magnitude if loud else 1.0)
-                if self._round(futures, preview[:LEAST], self.limit / 4, usual, least=1) is None:
-                    break
-        if self.thorough:
+        if not self.preview:
+            self._few_of_each(preview, usual)
+            with np.errstate(invalid="ignore"):
+                for futures in self.inputs.with_gaps:
+                    self._round_with_gaps(futures, [*preview, *rest[:PREVIEW]])
+        if self.thorough and not self.preview:
             self._round(self.inputs.futures(kinds[0]), rest, self._spent() + self.limit, usual)
             if len(self.tested) == len(order):
                 self.everywhere.append(kinds[0])
@@ -211,6 +213,16 @@ class Search:
                 "coarse to call it causal (it is unstable, or needs more digits: ask again with another --dtype)",
             )
         return self.found
+
+    def _few_of_each(self, preview: list[Cut], usual: np.ndarray | None) -> None:
+        """The other kinds of values and sizes, at a few cuts."""
+        for kind in self.inputs.kinds[1:]:
+            self._round(self.inputs.futures(kind), preview, self.limit / 4, usual, least=1)
+        for loud in (False, True):  # the past, too: a mask of finite numbers holds as long as scores are smaller
+            for magnitude in self.inputs.magnitudes:
+                futures = self.inputs.of_size(magnitude, magnitude if loud else 1.0)
+                if self._round(futures, preview[:LEAST], self.limit / 4, usual, least=1) is None:
+                    break
 
     @property
     def total(self) -> int:
@@ -331,6 +343,81 @@ class Search:
                 self._accept(examination, response, y, z, usual, watched)
         self.rounds += 1
         return floors
+
+    def _round_with_gaps(self, futures: Futures, cuts: list[Cut]) -> None:
+        """Test cuts with NaN and infinities that stay where they are, on what of the past is finite.
+
+        Neither an exception nor a doubt counts here, since many models refuse such values, or are made for none.
+        """
+        y = self._tried(futures.base)
+        for done, cut in enumerate(cuts if y is not None else ()):
+            if not self._open.any() or (done and self._spent() > self.limit / 4):
+                return
+            donor = np.where(np.isfinite(futures.base), futures.donor(cut.place, cut.turn), futures.base)
+            changed = self.inputs.put(futures.base, donor, cut.changed)
+            z = self._tried(changed)
+            if y is None or z is None:
+                return
+            watched = np.arange(self.contract.n)[cut.watched]
+            finite = (np.isfinite(y.wide[watched]) & np.isfinite(z.wide[watched])).all(axis=1)
+            if not finite.any():
+                continue
+            self.coverage.add(futures.kind, changed)
+            within = replace(cut, watched=compact(watched[finite]))
+            if not difference(y, z, within.watched)[:, self._open].any():
+                continue
+            try:
+                examination = self._judge(changed, y).examine(futures.base, changed, within)
+            except UndecidedError:
+                self._note(f"with {futures.kind} a response could not be told from rounding")
+                return
+            leaks = examination.leaks & np.isfinite(examination.response) & self._open
+            if leaks.any():
+                self._locate_among_gaps(futures, y, changed, within, examination, leaks)
+
+    def _tried(self, x: np.ndarray) -> Outputs | None:
+        """The outputs; None where the model refuses values that are not finite."""
+        self.runs += 1
+        try:
+            return self.observe(x)
+        except (UndecidedError, MemoryError):
+            raise
+        except Exception as error:
+            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+                raise
+            self._note("it raises on NaN or infinities, which were not tried")
+            return None
+
+    def _locate_among_gaps(
+        self, futures: Futures, y: Outputs, changed: np.ndarray, cut: Cut, examination: Examination, leaks: np.ndarray
+    ) -> None:
+        """Of each array that leaks the first output, and the nearest input that must be changed to show it."""
+        places = np.arange(self.contract.n)[cut.watched]
+        for k, columns in enumerate(self._columns(y)):
+            if k in self.found or not leaks[:, columns].any():
+                continue
+            row = int(np.argmax(leaks[:, columns].any(axis=1)))
+            at = int(np.argmax(np.where(leaks[row, columns], examination.response[row, columns], 0.0)))
+            i, floor = int(places[row]), examination.floor[row, columns]
+            hidden = np.arange(self.inputs.n)[cut.changed]
+            nearest = hidden[np.argsort(np.abs(hidden - self.contract.place(i)), kind="stable")]
+            low, high = 1, len(nearest)
+            while low < high:
+                middle = (low + high) // 2
+                z = self.observe(self.inputs.put(futures.base, changed, np.sort(nearest[:middle])))
+                moved = difference(y, z)[i, columns]
+                low, high = (low, middle) if (np.isfinite(moved) & (moved > floor)).any() else (middle + 1, high)
+            size = float(examination.response[row, columns][at])
+            pair = i, int(nearest[low - 1])
+            self.shown[pair] = futures.base, self.inputs.put(futures.base, changed, nearest[:low])
+            apart = np.abs(inputs_wide(changed) - inputs_wide(futures.base))[self.inputs.places(pair[1], pair[1] + 1)]
+            change = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
+            self.found[k] = Found(*pair, size, float(floor[at]), change, self.layout.names[k], futures.kind)
+
+    def _columns(self, y: Outputs) -> list[slice]:
+        """The channels of each array."""
+        stops = np.cumsum([0, *(a.shape[1] for a in y.arrays)])
+        return [slice(int(start), int(stop)) for start, stop in pairwise(stops)]
 
     def _growth(self, y: Outputs, z: Outputs) -> np.ndarray:
         """How many times larger than in the usual round each channel is, (channels,): so do the floors that grow.
@@ -455,9 +542,7 @@ class Search:
         leaks: np.ndarray,
     ) -> None:
         """From a leak at one cut to the first leaking output of each array and the nearest input it sees."""
-        stops = np.cumsum([a.shape[1] for a in y.arrays])
-        for k, stop in enumerate(stops):
-            columns = slice(int(stop) - y.arrays[k].shape[1], int(stop))
+        for k, columns in enumerate(self._columns(y)):
             if k not in self.found and leaks[:, columns].any():
                 self.found[k] = Pair(self, futures, y, changed, cut, columns, self.layout.names[k]).found(examination)
 

@@ -233,6 +233,11 @@ def check_file(
             if proof is not None:
                 report = with_proof(report, proof.facts, contract)
                 report = replace(report, notes=(*report.notes, *proof.notes))
+            if report.holds and described.widened and model.attempt.double:
+                report = as_it_stands(
+                    report, model, inputs, described.widened, contract, left / 8 if budget is None else budget / 4,
+                    randomise, stride=stride, output=output, output_axis=output_axis,
+                )  # fmt: skip
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         return Report(UNDECIDED, "none", error.message, outcome, n=n, shape=template, dtype=dtype or "", seed=seed)
@@ -240,6 +245,37 @@ def check_file(
         reason = f"an input of shape {template} does not fit in memory here"
         return Report(UNDECIDED, "none", reason, "out of memory", n=n, shape=template, dtype=dtype or "", seed=seed)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def as_it_stands(
+    report: Report, model: FileModel, inputs: Inputs, own: str, contract: Contract, longest: float, randomise: float,
+    **options: Any,
+) -> Report:  # fmt: skip
+    """A report on a model held in double precision, with a look at it in its own: it may branch by dtype.
+
+    Kernels and masks are chosen by dtype, too. A few cuts are tested, since all were in double precision.
+
+    Args:
+        own: the dtype of its parameters; longest: seconds for it; randomise: as of `check_file`; options: as of
+            `check_model`.
+    """
+    try:
+        described = model.sandbox.load(double=False, randomise=randomise)
+        narrow = inputs if inputs.integer else replace(inputs, dtype=own)
+        attempt = Attempt(model.attempt.face, narrow.dtype, False)
+        other = FileModel(model.sandbox, attempt, model.call, described, model.rows)
+        other.zeros = ()  # what they hide is not to be looked for twice
+        found = check_model(other, narrow, longest=longest, contract=contract, preview=True, **options)
+    except SandboxError as error:
+        found = Report(UNDECIDED, "none", error.message, error.outcome.value)
+    forwards = report.forwards + found.forwards
+    if found.witness is None:
+        seen = "nothing was decided there" if found.outcome not in (None, "partial") else "it is so at a few cuts"
+        said = f"; {found.reason}" if found.outcome not in (None, "partial") else ""
+        return replace(report, forwards=forwards, notes=(*report.notes, f"as it stands, in {own}: {seen}{said}"))
+    note = f"this is the model as it stands, in {own}: held in double precision it is {report.verdict}"
+    notes = (*found.notes, note)
+    return replace(found, forwards=forwards, seconds=report.seconds + found.seconds, notes=notes, proof=report.proof)
 
 
 @dataclass(frozen=True)
@@ -317,13 +353,14 @@ def exact(dtype: str) -> bool:
 
 def attempts(described: Described, dtype: str | None) -> Iterator[Attempt]:
     """The ways to call a model, best first."""
-    holds = described.parameters is not None
-    floating = ["float64", described.parameters or "float32"]
+    own = described.widened or described.parameters
+    holds = own is not None
+    floating = ["float64", own or "float32"]
     for wanted in [dtype] if dtype else [*dict.fromkeys(floating), "int64"]:
         for face in described.faces:
             if holds and exact(wanted):
                 yield Attempt(face, wanted, True)
-            if not (holds and wanted == "float64" and described.parameters != "float64"):
+            if not (holds and wanted == "float64" and own != "float64"):
                 yield Attempt(face, wanted, False)
 
 

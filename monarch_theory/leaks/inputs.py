@@ -198,6 +198,25 @@ class Inputs:
         return Futures(self, kind, self.rounded(base), self.rounded(pool))
 
     @property
+    def with_gaps(self) -> tuple[Futures, ...]:
+        """Futures after a base of which half the places are NaN, or infinite: what fills gaps may fill them from ahead.
+
+        Their own places are to be kept: what is not finite spoils a causal past too, by 0·NaN under a mask, and alike
+        wherever it stands.
+        """
+        if self.integer:
+            return ()
+        gaps = (("NaN at fixed places", np.nan), ("infinities at fixed places", np.inf))
+        return tuple(self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(gaps))
+
+    def _with_gaps(self, kind: str, value: float, number: int) -> Futures:
+        rng = np.random.default_rng([self.seed, number])
+        along = (1,) * self.axis + (self.n,) + (1,) * (len(self.shape) - self.axis - 1)
+        lost, gaps = rng.random(along) < 0.5, value * rng.choice([-1.0, 1.0], along)
+        base = np.where(lost, gaps, self._values("normal", rng, self.shape))
+        return Futures(self, kind, self.rounded(base), self.rounded(self._values("normal", rng, self.doubled)))
+
+    @property
     def doubled(self) -> tuple[int, ...]:
         """The shape with the sequence twice as long."""
         return (*self.shape[: self.axis], 2 * self.n, *self.shape[self.axis + 1 :])

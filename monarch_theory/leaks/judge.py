@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import combinations
 from math import pi
 from typing import Any
 
@@ -26,6 +27,7 @@ from monarch_theory.leaks.noise import (
     Observe,
     along_line,
     floor_factor,
+    mean_response,
     own_rounding,
     redrawn,
     scale,
@@ -37,8 +39,9 @@ from monarch_theory.sandbox import Outcome, SandboxError
 __all__ = ["Facts", "Judge", "immoderate", "roundoffs"]
 
 DOUBLE = 2.0**-53
-GROWN, GRIDS = 2.0**20, (1.0, 1.2, 1.4, 1.7)
+GROWN, GRIDS = 2.0**20, tuple(1 + k * 0.6180339887 % 1 for k in range(24))
 STEP = 512
+LONGEST_STEP = 2.0**-4
 EXPLAINED = 256
 AMPLIFIED = 4.0
 UNMEASURED_HALF = 16
@@ -47,7 +50,7 @@ FEWEST_SIGNS = 16
 STRONG = 1e3
 MOST_COLUMNS, MOST_STILL = 8, 0.25
 LEAST_LEFT = 1e-3
-MOST_ONE_SIDED, MOST_KEPT = 0.75, 0.9
+MOST_ONE_SIDED, MOST_KEPT, MOST_ALIKE = 0.75, 0.9, 0.9
 MODERATE, MODERATE_HALF = 1e4, 100.0
 
 
@@ -112,7 +115,10 @@ class Judge:
             if exact is None or not exact.leaks.any():
                 raise
             return exact
-        if self.facts.coarsest is None or found.leaks.any() or not found.response.any():
+        if found.leaks.any() or not found.response.any():
+            return found
+        if self.facts.coarsest is None:
+            self._demand_fluctuation(base, changed, cut)
             return found
         if self.arithmetic or self.unit <= DOUBLE:
             self._demand_cause(base, changed, cut)
@@ -155,10 +161,34 @@ class Judge:
             return difference(y, z, cut.watched).max(axis=0)
 
         fine = response(arithmetic="double")
-        coarse = np.max([response(arithmetic="single", amplitude=grid) for grid in GRIDS], axis=0)
-        if (coarse < GROWN * fine).any():
-            why = "it does not grow where all results are rounded to single precision, as rounding would"
-            raise self._unexplained(float(fine.max()), why)
+        coarse = np.zeros_like(fine)
+        for grid in GRIDS:  # on some of which rounding comes out equal by chance, where few places are watched
+            coarse = np.maximum(coarse, response(arithmetic="single", amplitude=grid))
+            if (coarse >= GROWN * fine).all():
+                return
+        why = "it does not grow where all results are rounded to single precision, as rounding would"
+        raise self._unexplained(float(fine.max()), why)
+
+    def _demand_fluctuation(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> None:
+        """Refuse a response within the floor, of arithmetic that is not seen, which rounding does not explain.
+
+        Rounding fluctuates about zero where inputs move by little; what stays is a dependence, or constants that were
+        rounded once and kept.
+        """
+        if self.facts.transforms or self.inputs.integer or self.inputs.half:
+            return
+        u = max(unit_roundoff(self.inputs.dtype), float(self.roundoffs.max()), SINGLE if self.hidden_single else 0.0)
+        past = min(STEP * u * max(self._swamped(base, changed, cut), 1.0), LONGEST_STEP)
+        rng = np.random.default_rng([self.seed, cut.number, 6])
+        mean, error = mean_response(self.observe, self.inputs, base, changed, cut, rng, STEP * u, past)
+        steady = mean > floor_factor(self.inputs, mean.size, False) * error
+        if not steady.any():
+            return
+        if self.constants is None:
+            self.constants = self._reach()
+        if not self.constants:
+            why = "it does not fluctuate as rounding does where inputs move by little"
+            raise self._unexplained(float(mean[steady].max()), why)
 
     def _unexplained(self, response: float, why: str) -> UndecidedError:
         return UndecidedError(
@@ -222,6 +252,10 @@ class Judge:
         fine = self._line(base, changed, cut, noise, factor, STEP * u, 0)
         if fine.leaks.any():
             fine = fine.agreeing(self._line(base, changed, cut, noise, factor, STEP * u, 1))
+        swamped = self._swamped(base, changed, cut)
+        if fine.leaks.any() and swamped > 1:
+            h = min(STEP * u * swamped, LONGEST_STEP)
+            fine = fine.agreeing(self._line(base, changed, cut, noise, factor, h, 5, past_only=True))
         if not fine.leaks.any():
             unexplained = (response > factor * noise) & (fine.noise > EXPLAINED * u * size)
             if not unexplained.any():
@@ -281,14 +315,11 @@ class Judge:
         coarse = self._line(base, changed, cut, noise, factor, STEP * SINGLE, 2)
         if coarse.leaks.any():
             return fine.agreeing(coarse)
-        kept = np.delete(base, cut.changed, self.inputs.axis)
-        past = float(np.abs(kept).max(initial=0.0))
-        swamped = float(np.abs(changed).max()) / (past or 1.0)
-        h = min(STEP * SINGLE * max(swamped, 1.0), 2.0**-4)
+        h = min(STEP * SINGLE * max(self._swamped(base, changed, cut), 1.0), LONGEST_STEP)
         steady = self._line(base, changed, cut, noise, factor, h, 3, past_only=True)
         if steady.leaks.any():
             return fine.agreeing(steady)
-        if h < 2.0**-4:
+        if h < LONGEST_STEP:
             self.hidden_single = True
         if not self.hidden_single:
             raise self._doubtful(fine.response.max(), coarse.noise.max())
@@ -296,6 +327,16 @@ class Judge:
         if note not in self.notes:
             self.notes.append(note)
         return coarse
+
+    def _swamped(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> float:
+        """How many times larger than the inputs that stay those are that are changed.
+
+        Beside a large number the rounding of a small one is that of its place on the large one's grid. That place is
+        the same wherever the large one moves: only steps of the small one, as long as the grid is wide, stir it.
+        """
+        kept = np.delete(base, cut.changed, self.inputs.axis)
+        past = float(np.abs(kept).max(initial=0.0))
+        return max(float(np.abs(base).max()), float(np.abs(changed).max())) / (past or 1.0)
 
     def _table(self, u: float) -> float:
         """12πn·u: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and three take part."""
@@ -322,22 +363,28 @@ class Judge:
     def _reach(self) -> bool:
         """Whether changing one input alone moves nearly all outputs that may not see it, in either direction alike.
 
-        Asked of several inputs that most outputs may not see; a direct path would move these one way, or smoothly.
+        Asked of several inputs that most outputs may not see; a direct path would move these one way, or smoothly. A
+        factor for all of them would move them alike, whichever input it comes from; errors of constants do not.
         """
         base, n = self.inputs.draw(0)[0], self.inputs.n
         counts = np.array([len(self._blind(j)) for j in range(n)])
         most = np.lexsort((-np.arange(n), -counts))[: n // 4 + 1]
-        y, signs = self.observe(base), []
+        y, signs, ways = self.observe(base), [], []
         for j in most[:: -(-len(most) // MOST_COLUMNS)]:
             strong = self.inputs.rounded(STRONG * (1 + np.abs(base)))
             z, blind = self.observe(self.inputs.splice(base, strong, j, j + 1)), self._blind(int(j))
-            signs.append(np.sign((z.wide[blind] - y.wide[blind]).real))
+            moved = np.full(y.wide.shape, np.nan)
+            moved[blind] = (z.wide[blind] - y.wide[blind]).real
+            signs.append(np.sign(moved[blind]))
+            ways.append(moved)
         if sum(s.size for s in signs) < FEWEST_SIGNS:
             return False
         zeros = np.mean([float((s == 0).mean()) for s in signs])
         one_sided = np.mean([float(np.abs(s.mean(axis=0)).mean()) for s in signs])
         kept = np.mean([float((s[1:] * s[:-1]).mean()) for s in signs if len(s) > 1])
-        return bool(zeros <= MOST_STILL and one_sided < MOST_ONE_SIDED and kept < MOST_KEPT)
+        return bool(
+            zeros <= MOST_STILL and one_sided < MOST_ONE_SIDED and kept < MOST_KEPT and alike(ways) < MOST_ALIKE
+        )
 
     def _doubtful(self, response: float, noise: float) -> UndecidedError:
         return UndecidedError(
@@ -345,6 +392,20 @@ class Judge:
             f"{self.contract.change} by {response:.1e}, with noise of {noise:.1e}: more than rounding "
             "explains, so the model is unstable or not continuous",
         )
+
+
+def alike(ways: list[np.ndarray]) -> float:
+    """How much the ways in which several inputs move the outputs resemble each other: the median |cosine| of two.
+
+    Args:
+        ways: changes of the outputs, each (n, channels), NaN where they are not asked about.
+
+    >>> round(alike([np.array([[1.0], [2.0]]), np.array([[-2.0], [-4.0]])]), 6)
+    1.0
+    """
+    both = [(a[known], b[known]) for a, b in combinations(ways, 2) if (known := np.isfinite(a) & np.isfinite(b)).any()]
+    sizes = [(float(np.linalg.norm(a) * np.linalg.norm(b)), float(abs(np.vdot(a, b)))) for a, b in both]
+    return float(np.median([product / size for size, product in sizes if size] or [0.0]))
 
 
 def immoderate(inputs: Inputs, x: np.ndarray) -> bool:

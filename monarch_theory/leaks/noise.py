@@ -33,12 +33,23 @@ from monarch_theory.leaks.contracts import Cut
 from monarch_theory.leaks.inputs import Inputs, Places
 from monarch_theory.leaks.outputs import Outputs, difference
 
-__all__ = ["SINGLE", "Examination", "along_line", "floor_factor", "own_rounding", "redrawn", "scale", "still"]
+__all__ = [
+    "SINGLE",
+    "Examination",
+    "along_line",
+    "floor_factor",
+    "mean_response",
+    "own_rounding",
+    "redrawn",
+    "scale",
+    "still",
+]
 
 FAILURE_PROBABILITY = 1e-9
 CONSTANTS, ESTIMATE = 8.0, 2.0
 STEPS = 6
 DRAWS = 6
+MOVES = 16
 NEIGHBOURS = 8
 SINGLE = 2.0**-24
 LARGEST = float(np.finfo(np.float64).max)
@@ -168,6 +179,36 @@ def along_line(
         s = np.sqrt((np.abs(np.diff(D, n=3, axis=0)) ** 2).mean(axis=0) / 20)
         response = np.where(missing, np.inf, np.abs(D.mean(axis=0)))
     return response, np.minimum(pooled(np.nan_to_num(s, nan=LARGEST, posinf=LARGEST)), LARGEST)
+
+
+def mean_response(
+    observe: Observe,
+    inputs: Inputs,
+    base: np.ndarray,
+    changed: np.ndarray,
+    cut: Cut,
+    rng: np.random.Generator,
+    h: float,
+    past: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Size of the mean response of the outputs watched and its standard error, each (watched, channels).
+
+    Both inputs move at random, by relative steps of h, where they agree of `past`. Of an output that hardly moves, as
+    one that is saturated, nothing is to be learnt: its error is infinite.
+    """
+    samples, outputs = [], []
+    for _ in range(MOVES):
+        relative = rng.standard_normal(inputs.shape)
+        moves = 1 + inputs.put(past * relative, h * relative, cut.changed)
+        y, z = observe(inputs.rounded(base * moves)), observe(inputs.rounded(changed * moves))
+        samples.append(np.nan_to_num(signed_difference(y, z, cut.watched)))
+        outputs.append(y.wide[cut.watched])
+    values = 1 + (np.diff(np.sort(np.stack(outputs), axis=0), axis=0) != 0).sum(axis=0)
+    D = np.stack(samples)
+    with np.errstate(all="ignore"):
+        s = np.nan_to_num(np.abs(D - D.mean(axis=0)), posinf=1e150).max(axis=0) / 2
+        error = np.where(values > MOVES // 2, pooled(s) / sqrt(MOVES), np.inf)
+        return np.minimum(np.abs(D.mean(axis=0)), LARGEST), error
 
 
 def pooled(s: np.ndarray) -> np.ndarray:

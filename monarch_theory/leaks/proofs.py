@@ -35,6 +35,8 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
     if not facts["proved"]:
         return replace(report, notes=(*report.notes, *why_not(facts, report)))
     if report.witness is not None:
+        if report.calls_before:
+            return replace(report, notes=(*report.notes, f"of its first call the graph proves it {facts['claim']}"))
         if not isfinite(report.witness.size):
             return replace(report, notes=(*report.notes, f"for finite numbers the graph proves it {facts['claim']}"))
         reason = (
