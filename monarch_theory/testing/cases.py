@@ -16,9 +16,10 @@ from monarch_theory.testing.sizes import combined_shapes, entries, selected_shap
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "selected_shapes"]
 
-LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed")
+LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared")
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
-off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, and each in its own way."""
+off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, each in its own way, and one
+array for all that are of a shape with the data."""
 
 UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed")
 """Layouts that a kernel may refuse by any exception, as long as it says so aloud."""
@@ -27,7 +28,7 @@ OF_ONE_ARGUMENT = ("contiguous", "strided", "transposed", "reversed", "misaligne
 
 # as many as families and one more, so that every family meets every layout
 TURNS = (
-    "contiguous", "strided", "transposed", "mixed", "contiguous", "reversed", "misaligned", "expanded", "transposed",
+    "contiguous", "strided", "transposed", "mixed", "shared", "reversed", "misaligned", "expanded", "transposed",
     "recorded", "mixed",
 )  # fmt: skip
 
@@ -57,6 +58,10 @@ class Case:
     def layouts(self) -> tuple[str, ...]:
         """The layout of each argument; what is written into is neither repeated nor recorded."""
         found = layouts_of(self.layout, len(self.arrays), self.seed)
+        if self.layout == "shared":
+            one = next(iter(self.arrays.values()))
+            alike = (name not in self.op.updates and same_values(a, one) for name, a in self.arrays.items())
+            found = tuple("shared" if same else "contiguous" for same in alike)
         if not self.op.updates:
             return found
         unfit = ("expanded", "recorded")
@@ -108,6 +113,28 @@ def layouts_of(layout: str, count: int, seed: tuple[int, ...]) -> tuple[str, ...
     return (layout,) * count
 
 
+def shared(op: Op, arrays: Arrays, shape: Shape, target: Format) -> Arrays:
+    """The same values for the data and all that is of its shape and dtype, which a kernel only reads; others as before.
+
+    They are those of the first such argument with a domain; what has another domain stays as it is.
+    """
+    first = next(iter(arrays.values()))
+    alike = [n for n, a in arrays.items() if n not in op.updates and (a.shape, a.dtype) == (first.shape, first.dtype)]
+    source = next((name for name in alike if name in op.domains), next(iter(arrays)))
+    values = arrays[source]
+
+    def takes(name: str) -> bool:
+        domain = op.domains.get(name)
+        return name == source or domain is None or same_values(domain.into(values, shape, target), values)
+
+    return arrays | {name: values.copy() for name in alike if takes(name)}
+
+
+def same_values(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays hold the same bits."""
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+
+
 Sizes = dict[str, tuple[int, ...]]
 Family = Callable[[np.random.Generator, Sizes, Format], Arrays]
 
@@ -133,8 +160,9 @@ def impulse(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def cancelling(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Data of ones; rows of large integers that sum to one. Every partial sum needs more bits than the answer."""
-    largest = 2 ** (target.precision - 1)
+    """Data of ones, or of 2^7; rows of large integers that sum to one. Every partial sum needs more bits than the
+    answer, and products may be above the range of half precision where the answer is not."""
+    largest, data = 2 ** (target.precision - 1), rng.choice((1.0, 2.0**7))
     arrays: Arrays = {}
     for k, (name, shape) in enumerate(sizes.items()):
         if len(shape) == 3 and k and shape[-1] > 1:
@@ -145,13 +173,50 @@ def cancelling(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays
             row[..., half] += 1
             arrays[name] = row.astype(float)
         else:
-            arrays[name] = np.ones(shape)
+            arrays[name] = np.ones(shape) if k else np.full(shape, data)
     return arrays
 
 
 def graded(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """Magnitudes from 2^−6 to 2^6: an error that is small beside the largest entry is not small beside the others."""
     return {name: np.exp2(rng.uniform(-6, 6, shape)) * rng.choice((-1.0, 1.0), shape) for name, shape in sizes.items()}
+
+
+def uneven(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Each row along the last axis times a power of two of its own, 2^−12 to 2^12, and half of the rows rising or
+    falling by 2^16: of any argument some numbers are large, and some between those of other families."""
+    reach, rise = (min(exponent, target.exponent_max // 2) for exponent in (12, 16))
+
+    def scales(shape: tuple[int, ...]) -> np.ndarray:
+        row = (*shape[:-1], 1)[: len(shape)]
+        slope = rng.choice((0, 0, -1, 1), row) * np.linspace(0, rise, shape[-1]) if shape else 0
+        return np.exp2(rng.integers(-reach, reach, row, endpoint=True) + np.rint(slope))
+
+    return {name: a * scales(a.shape) for name, a in normal(rng, sizes, target).items()}
+
+
+def level(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Rows whose numbers are all of one sign, far from zero and in order: near a power of two of its own, and every
+    third row the same number throughout."""
+
+    def rows(shape: tuple[int, ...]) -> np.ndarray:
+        middle = np.exp2(rng.integers(2, min(8, target.precision - 2), (*shape[:-1], 1)[: len(shape)], endpoint=True))
+        spread = rng.choice((0.0, 1.0, 1.0), middle.shape) * rng.choice((-1.0, 1.0), middle.shape)
+        return rng.choice((-1.0, 1.0), middle.shape) * (middle + spread * np.sort(rng.uniform(-2, 2, shape), -1))
+
+    return {name: rows(shape) if shape else np.ones(shape) for name, shape in sizes.items()}
+
+
+def gaps(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Each row is zero from a place of its own on, some from the first: filters shorter than their array, padding."""
+
+    def rows(values: np.ndarray) -> np.ndarray:
+        if not values.ndim:
+            return values
+        length = rng.integers(0, values.shape[-1], (*values.shape[:-1], 1), endpoint=True)
+        return np.where(np.arange(values.shape[-1]) < length, values, 0.0)
+
+    return {name: rows(a) for name, a in normal(rng, sizes, target).items()}
 
 
 def ones(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
@@ -211,13 +276,26 @@ def nonfinite(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     return normal(rng, sizes, target)
 
 
-FAMILIES: dict[str, Family] = {
-    f.__name__: f for f in (normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite)
-}
+IN_TURN: tuple[Family, ...] = (
+    normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite,
+    normal, integers, impulse, cancelling, uneven, level, gaps, large, tiny, nonfinite,
+)  # fmt: skip
+"""Families in the order in which cases have them."""
+
+FAMILIES: dict[str, Family] = {f.__name__: f for f in IN_TURN}
 
 
-EXTREME = ("large", "tiny")
+AT_THE_ENDS = ("large", "tiny")
+"""Families near the ends of the range, where products of two such arguments are beyond it."""
+
+EXTREME = (*AT_THE_ENDS, "uneven")
 """Families near the ends of the range, where a narrower format would overflow or vanish whatever the fault."""
+
+
+PARTLY = ("ones", "level", "gaps")
+"""Families of which complex numbers may be purely real, or purely imaginary."""
+
+PARTS = ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 
 
 def stored(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -235,10 +313,14 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
     arrays = FAMILIES[family](rng, sizes, target)
     if dtype.startswith("complex"):
         imaginary = FAMILIES[family](rng, sizes, target)
-        arrays = {name: a + 1j * imaginary[name] for name, a in arrays.items()}
+        for name, a in arrays.items():
+            of_real, of_imaginary = PARTS[rng.integers(len(PARTS))] if family in PARTLY else (1.0, 1.0)
+            arrays[name] = of_real * a + 1j * of_imaginary * imaginary[name]
     arrays = {name: op.domains[name].into(a, shape, target) if name in op.domains else a for name, a in arrays.items()}
     dtypes = op.dtypes_of(arrays, dtype)
     arrays = {name: stored(a, own) for (name, a), own in zip(arrays.items(), dtypes, strict=True)}
+    if layout == "shared" and family not in AT_THE_ENDS:
+        arrays = shared(op, arrays, shape, target)
     for name, one in zip(arrays, layouts_of(layout, len(arrays), seed), strict=True):
         if one == "expanded" and arrays[name].ndim and len(arrays[name]) > 1:
             arrays[name][:] = arrays[name][:1]
@@ -280,7 +362,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
-    names = tuple(FAMILIES)
+    names = tuple(family.__name__ for family in IN_TURN)
     plan: list[Planned] = []
     told: set[tuple[str, Any]] = set()
     for i, shape in enumerate(_planned(op, count, restrictions)):
@@ -358,10 +440,10 @@ def _with_batches(op: Op, shapes: list[Shape], there: set[int]) -> list[Shape]:
 AGAIN = 1 << 12
 """Entries of all arguments up to which a shape is worth several cases, and values that tell little."""
 
-TELLING = ("normal", "integers", "graded")
+TELLING = ("normal", "integers", "graded", "uneven")
 """Families that show a wrong value anywhere."""
 
-BLIND = ("zeros", "impulse", "large")
+BLIND = ("large", "impulse", "zeros", "gaps")
 """Families whose answers are mostly zero, or whose bounds have room for much: there a wrong value may not show."""
 
 

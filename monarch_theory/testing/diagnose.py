@@ -13,10 +13,18 @@ from monarch_theory.formats import TF32, format_of
 from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
 from monarch_theory.sandbox.patterns import is_padding
 from monarch_theory.testing.cases import EXTREME, Case
-from monarch_theory.testing.faults import operand_faults, row_faults, scaled, shared_faults
+from monarch_theory.testing.faults import (
+    layout_faults,
+    narrow_faults,
+    operand_faults,
+    row_faults,
+    scaled,
+    shared_faults,
+)
 from monarch_theory.testing.judge import Judgement, Reference, Verdict, ratios
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
+from monarch_theory.testing.sizes import entries
 
 __all__ = ["Cause", "Observation", "diagnose"]
 
@@ -94,8 +102,10 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     if verdict in PLAIN:
         return Cause(PLAIN[verdict], first.judgement.message)
     if verdict is Verdict.UNWRITTEN:
-        return _by_place(failures, "unwritten output")
-    if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
+        # of the output, or of what it was computed from: arithmetic leaves the bits of a NaN as they are
+        return _by_place(failures, "unwritten memory")
+    between = verdict is Verdict.NAN and all(_reads_between(f) for f in failures)
+    if between or any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
     telling = [f for f in failures if f.case.poisoned is None]
@@ -149,8 +159,32 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
     yield from shared_faults(data, case.arrays[data].shape)
     if seen.output.by_row:
         yield from row_faults(case.shape.get("batch", 0))
+    yield from layout_faults(case.arrays, case.layouts)
     if format_of(case.dtype).precision > TF32.precision:
         yield from operand_faults()
+        if entries(case.op, case.shape) <= FEW_ENTRIES:
+            yield from narrow_faults(case.arrays)
+
+
+FEW_ENTRIES = 1 << 14
+"""Entries of all arguments up to which many candidates are tried."""
+
+
+def _reads_between(seen: Observation) -> bool:
+    """Whether NaN is where it would be, were an argument that is every other element of a buffer read without gaps."""
+    case, position = seen.case, seen.judgement.output
+    for (name, values), layout in zip(case.values.items(), case.layouts, strict=True):
+        # torch has no negative strides, and is given every other element instead
+        if layout != "strided" and (layout != "reversed" or seen.run.face != "torch"):
+            continue
+        read = np.repeat(values, 2, axis=-1).reshape(-1)
+        read[1::2] = np.nan
+        read = read[: values.size].reshape(values.shape)
+        with np.errstate(all="ignore"):
+            found = case.op.answers(case.values | {name: read}, case.shape)[position]
+        if np.isnan(found).any() and np.array_equal(np.isnan(found), np.isnan(seen.computed)):
+            return True
+    return False
 
 
 def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:

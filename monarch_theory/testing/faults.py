@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.formats import TF32, round_to
+from monarch_theory.formats import BFLOAT16, TF32, Format, round_to
 from monarch_theory.testing.op import Arrays, Fault
 
-__all__ = ["batch_sum_faults", "block_faults", "changed", "operand_faults", "row_faults", "shared_faults", "turned"]
+__all__ = [
+    "batch_sum_faults", "block_faults", "changed", "layout_faults", "narrow_faults", "operand_faults", "row_faults",
+    "shared_faults", "turned",
+]  # fmt: skip
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
@@ -91,23 +94,48 @@ def row_faults(batch: int) -> Iterable[Fault]:
 def operand_faults() -> Iterable[Fault]:
     """Arguments read as tensor cores read them unless told otherwise; 11 bits of each, rounded or cut off."""
     allowed = "(allowed where `--operands tf32` is claimed)"
-    for way, read in (("rounded", _rounded_to_tf32), ("cut off", _cut_to_tf32)):
-        every = f"arguments multiplied as tf32, {way} after 11 bits {allowed}"
-        yield Fault("TF32 operands", every, partial(_each, read))
+    for way, read in (("rounded", _rounded_to), ("cut off", _cut_to)):
+        every = f"arguments {way} after 11 bits, as TF32 and float16 have {allowed}"
+        yield Fault("TF32 operands", every, partial(_each, partial(read, target=TF32)))
+
+
+def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
+    """One argument, or all but the data, read in so few bits; whose they are is not seen from their number."""
+    data, *others = (name for name, a in arrays.items() if a.dtype.kind in "fc")
+    for names in ((data,), *((name,) for name in others), *([tuple(others)] if len(others) > 1 else [])):
+        for target, of in ((TF32, "float16 and TF32"), (BFLOAT16, "bfloat16")):
+            for way, read in (("rounded", _rounded_to), ("cut off", _cut_to)):
+                detail = f"{', '.join(names)} {way} after {target.precision} bits, as {of} have"
+                yield Fault("argument in fewer bits", detail, partial(_some, names, partial(read, target=target)))
+
+
+def layout_faults(arrays: Arrays, layouts: Sequence[str]) -> Iterable[Fault]:
+    """Arguments whose axes lie in reverse order, read as if they did not."""
+    for (name, values), layout in zip(arrays.items(), layouts, strict=True):
+        if layout == "transposed" and values.ndim > 1:
+            yield Fault("strides ignored", f"{name} read in the order of its memory", changed(name, _in_memory_order))
+
+
+def _in_memory_order(values: np.ndarray) -> np.ndarray:
+    return values.T.reshape(values.shape)
+
+
+def _some(names: Sequence[str], change: Callable[[np.ndarray], np.ndarray], arrays: Arrays) -> Arrays:
+    return arrays | {name: change(arrays[name]) for name in names}
 
 
 def _each(change: Callable[[np.ndarray], np.ndarray], arrays: Arrays) -> Arrays:
     return {name: change(values) if values.dtype.kind in "fc" else values for name, values in arrays.items()}
 
 
-def _rounded_to_tf32(values: np.ndarray) -> np.ndarray:
-    return round_to(values, TF32)
+def _rounded_to(values: np.ndarray, target: Format) -> np.ndarray:
+    return round_to(values, target)
 
 
-def _cut_to_tf32(values: np.ndarray) -> np.ndarray:
+def _cut_to(values: np.ndarray, target: Format) -> np.ndarray:
     if values.dtype.kind == "c":
-        return _cut_to_tf32(values.real) + 1j * _cut_to_tf32(values.imag)
-    spacing = TF32.ulp(values)
+        return _cut_to(values.real, target) + 1j * _cut_to(values.imag, target)
+    spacing = target.ulp(values)
     return np.asarray(np.trunc(values / spacing) * spacing)
 
 

@@ -3,8 +3,8 @@
 Started by `monarch_theory.testing.kernel`, not by people. Every call goes like this:
 
 1. arguments, and the array passed as `out`, are laid out as asked: contiguous, every other element of a buffer padded
-   with NaN, transposed, backwards, off the boundaries vector loads like, repeated with stride zero, or recorded by
-   autograd;
+   with NaN, transposed, backwards, off the boundaries vector loads like, repeated with stride zero, recorded by
+   autograd, or one array in place of several;
 2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
    and so is the array passed as `out` where the kernel takes one;
 3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was;
@@ -118,6 +118,14 @@ def other_data(values: np.ndarray) -> np.ndarray:
     return -values if values.dtype.kind != "i" else np.ascontiguousarray(values[(slice(None, None, -1),) * values.ndim])
 
 
+def reordered(values: np.ndarray) -> np.ndarray:
+    """All but the first and the last entry in reverse order: what is known by its ends, or by its sum, is another."""
+    flat = values.reshape(-1).copy()
+    inner = flat[1:-1] if flat.size > 3 else flat
+    inner[...] = inner[::-1].copy()
+    return flat.reshape(values.shape)
+
+
 def expandable(values: np.ndarray) -> bool:
     """Whether one slice along the first axis, repeated, is the whole."""
     return values.ndim > 0 and len(values) > 1 and all(v.tobytes() == values[0].tobytes() for v in values)
@@ -175,6 +183,11 @@ class KernelServer:
         given: list[Any] = []
         buffers: list[Buffer] = []
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
+            if layout == "shared" and given:
+                # the first of those that share one array is the data
+                given.append(given[0])
+                buffers.append(buffers[0])
+                continue
             view, buffer = self.laid_out(self.carrier(values, dtype), layout)
             given.append(self.to_face(view, dtype, records=layout == "recorded" and values.dtype.kind != "i"))
             buffers.append((view, buffer, buffer.copy()))
@@ -251,10 +264,10 @@ class KernelServer:
         self, others: list[int], given: list[Any], buffers: list[Buffer], options: dict[str, Any],
         header: dict[str, Any],
     ) -> None:  # fmt: skip
-        """One call with the entries of some arguments in reverse order where they lie; they are put back afterwards."""
+        """One call with the entries of some arguments in another order where they lie; they are put back afterwards."""
         for i in others:
             view, *_ = buffers[i]
-            view[...] = view.copy()[(slice(None, None, -1),) * view.ndim]
+            view[...] = reordered(view)
             self.note_change(given[i])
         # whether it may raise is asked where its answer is judged
         with suppress(UserCodeError):

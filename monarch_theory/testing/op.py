@@ -125,14 +125,27 @@ def _wide(dtype: str) -> str:
     return FLOAT32.name if format_of(dtype).precision < FLOAT32.precision else dtype
 
 
-POSITIVE = Domain(lambda values, shape, target: _below_one(values) + 2.0**-6)
-"""Above zero, and not far from one."""
+def _both_ends_negative(values: np.ndarray) -> np.ndarray:
+    """Of every row along the last axis, whether it begins and ends below zero: one in four is such."""
+    return np.signbit(values[..., :1]) & np.signbit(values[..., -1:]) if values.ndim else np.signbit(values)
 
-NEGATIVE = Domain(lambda values, shape, target: -_below_one(values) - 2.0**-6)
-"""Below zero, and not far from minus one."""
 
-DECAY = Domain(lambda values, shape, target: 1 - _below_one(values) / 8)
-"""Between 7/8 and one: what a recurrence may forget by without losing the past at once."""
+def _near_one(values: np.ndarray) -> np.ndarray:
+    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, 1.0)
+
+
+def _kept(values: np.ndarray) -> np.ndarray:
+    return 1 - _below_one(values) / np.where(_both_ends_negative(values), 1.0, 8.0)
+
+
+POSITIVE = Domain(lambda values, shape, target: _near_one(values))
+"""Above zero, and not far from one, or in some rows from eight."""
+
+NEGATIVE = Domain(lambda values, shape, target: -_near_one(values))
+"""Below zero, and not far from minus one, or in some rows from minus eight."""
+
+DECAY = Domain(lambda values, shape, target: _kept(values))
+"""Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to zero."""
 
 WIDE = Domain(dtype=_wide)
 """In float32, where the others are in half precision."""
@@ -158,14 +171,17 @@ def moderate(limit: float, unless: float = np.inf) -> Domain:
 
 
 def indices(size: str) -> Domain:
-    """Integers (int64) from zero to one less than a size of the shape.
+    """Integers (int64) from zero to one less than a size of the shape, of three and more both of those.
 
-    >>> indices("vocabulary").into(np.array([-0.25, 2.25]), {"vocabulary": 7}, FLOAT32)
-    array([4, 1])
+    >>> indices("vocabulary").into(np.array([-0.25, 2.25, 1.0]), {"vocabulary": 7}, FLOAT32)
+    array([0, 6, 2])
     """
 
     def into(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:
-        return np.asarray(np.mod(np.floor(np.abs(values) * 2.0**10), shape[size]).astype(np.int64))
+        found = np.asarray(np.mod(np.floor(np.abs(values) * 2.0**10), shape[size]).astype(np.int64))
+        if values.size > 2:
+            found.flat[np.argmin(values)], found.flat[np.argmax(values)] = 0, shape[size] - 1
+        return found
 
     return Domain(into, lambda dtype: "int64")
 

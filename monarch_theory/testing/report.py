@@ -258,7 +258,7 @@ def script(report: Report) -> str:
         own = "held" if case.op.dtypes_of([argument], case.dtype) == (case.dtype,) else ""
         lines.append(f"    {argument!r}: {layout}({own}({_literal(values)})),")
     lines.append("}")
-    plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in ("contiguous", "recorded")]
+    plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in PLAIN]
     lines.append(f"plainly = {plainly!r}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
     lines += _ask(seen).strip().splitlines()
@@ -269,6 +269,10 @@ def script(report: Report) -> str:
     lines.append("computed, modified, returned = run()")
     lines += _expectation(seen, report.verdict, report.failure.way)
     return "\n".join(lines) + "\n"
+
+
+PLAIN = ("contiguous", "recorded", "shared")
+"""Layouts of arrays that a copy has as well."""
 
 
 def _guards(report: Report) -> list[str]:
@@ -362,6 +366,7 @@ for owner, names in ((torch, ("empty", "empty_like", "empty_strided")), (torch.T
 _LAYOUT = {
     "contiguous": "def contiguous(a): return a",
     "recorded": "def recorded(a): return a",
+    "shared": "def shared(a): return a  # the kernel is given one array in place of several",
     "transposed": "def transposed(a): return np.asfortranarray(a)",
     "strided": """
 def strided(a):  # every other element of a buffer
@@ -419,6 +424,10 @@ def _ask(seen: Observation) -> str:
     """
     written = f"""returned += [g for n, g in zip(arguments, given) if n in {updates!r}]  # which the kernel overwrites
         modified = [n for n in modified if n not in {updates!r}]"""
+    shared = [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == "shared"]
+    if shared:
+        one_array = f"given = [given[0] if n in {shared!r} else g for n, g in zip(arguments, given)]"
+        call = call.replace("        before =", f"        {one_array}\n        before =")
     call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
     ways = f"""
     def given_as(a): return {to_face}

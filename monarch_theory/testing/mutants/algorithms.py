@@ -87,7 +87,7 @@ OF_ALGORITHMS = (
     _of("filter-taken-for-even", "in_overlapping_pieces", LONG, "float32", "np.fft.rfft(taps, size)", "np.fft.rfft((taps + taps[:, ::-1]) / 2, size)", "not recognised", False),
     _of("winograd-sign", "short_by_winograd", "short-convolution", "float32", "(half * (g0 - g1 + g2))", "(half * (g0 + g1 - g2))", "not recognised"),
     _of("winograd-odd-end", "short_by_winograd", "short-convolution", "float64", "count = (n + 1) // 2\n", "count = (n + 1) // 2\n    padded[..., n + 1 :] = 0 if n % 2 == 0 else padded[..., n + 1 :] * 0 + padded[..., :1]\n    padded[..., n + 1 - n % 2] *= n < 9\n", "dropped tail"),
-    _of("winograd-filters-in-half", "short_by_winograd", "short-convolution", "float32", "g0, g1, g2 = taps[:, 0, None], taps[:, 1, None], taps[:, 2, None]", "g0, g1, g2 = (taps[:, t, None].astype('e').astype(taps.dtype) for t in range(3))", "not recognised"),
+    _of("winograd-filters-in-half", "short_by_winograd", "short-convolution", "float32", "g0, g1, g2 = taps[:, 0, None], taps[:, 1, None], taps[:, 2, None]", "g0, g1, g2 = (taps[:, t, None].astype('e').astype(taps.dtype) for t in range(3))", "argument in fewer bits"),
     _of("sigmoid-clamped", "short_by_winograd", "short-convolution", "float32", "return z / (1 + np.exp(-z)) if silu else z", "return z / (1 + np.exp(np.clip(-z, -6, 6))) if silu else z", "not recognised"),
     # norms
     _of("welford-divides-by-one-less", "layer_norm_by_welford", "layer-norm", "float32", "squares / row.dtype.type(row.shape[-1])", "squares / row.dtype.type(max(row.shape[-1] - 1, 1))", "normalisation"),
@@ -103,14 +103,14 @@ OF_ALGORITHMS = (
     _of("scores-made-finite", "attention_online", "attention", "float32", "scores = queries @ keys[:, start : start + 32].swapaxes(1, 2)\n", "scores = np.nan_to_num(queries @ keys[:, start : start + 32].swapaxes(1, 2))\n", "NaN swallowed"),
     _of("weights-below-1e-3-dropped", "attention_online", "attention", "float32", "np.exp(top - new)), np.exp(scores - new)", "np.exp(top - new)), np.where(scores - new < -7, 0, np.exp(scores - new))", "not recognised"),
     # recurrences
-    _of("nothing-carried-to-third-chunk", "recurrence_in_chunks", "linear-recurrence", "float32", "found[..., start + t] = h + product * carried", "found[..., start + t] = h + product * carried * (start < 128)", "dropped tail"),
+    _of("nothing-carried-to-third-chunk", "recurrence_in_chunks", "linear-recurrence", "float32", "found[..., start + t] = h + product * carried", "found[..., start + t] = h + product * carried * (start < 128)", "lost state"),
     _of("carried-without-decay", "recurrence_in_chunks", "linear-recurrence", "float64", "found[..., start + t] = h + product * carried", "found[..., start + t] = h + carried", "not recognised", False),
     _of("decay-products-in-half", "recurrence_in_chunks", "linear-recurrence", "float32", "product = product * a[..., t]", "product = (product * a[..., t]).astype('e').astype(h.dtype)", "not recognised"),
     _of("step-left-out-of-last-state", "scan_with_powers_of_two", "selective-scan", "float32", "step[..., t] * signal[..., t] * into[:, s, t, None]", "(step[..., t] if s < 3 else 1) * signal[..., t] * into[:, s, t, None]", "not recognised", False),
     _of("into-of-first-row", "scan_with_powers_of_two", "selective-scan", "float64", "into[:, s, t, None]", "into[:1, s, t, None]", "not recognised"),
     # tables, unrelated blocks, gradients
     _of("tokens-of-eight-bits", "embedding_row_by_row", "embedding", "float32", "table[tokens[index]]", "table[tokens[index] % 256]", "not recognised"),
-    _of("rows-beyond-tiles-of-8", "monarch_linear_in_tiles", "monarch-linear", "float32", "range(0, q, 8)", "range(0, q // 8 * 8 or q, 8)", "unwritten output"),
+    _of("rows-beyond-tiles-of-8", "monarch_linear_in_tiles", "monarch-linear", "float32", "range(0, q, 8)", "range(0, q // 8 * 8 or q, 8)", "unwritten memory"),
     _of("gradient-without-skip", "long_gradients", "long-convolution-backward", "float32", "of_u + weight[:, None] * w, of_k", "of_u, of_k", "missing term", False),
     _of("gradient-of-skip-without-gate", "long_gradients", "long-convolution-backward", "float64", "(w * signal).sum((0, 2))", "(g * signal).sum((0, 2))", "missing term", False),
     _of("gradient-of-filter-in-one-sum-of-half", "long_gradients", "long-convolution-backward", "float32", "(w[..., lag:].astype(np.float64) * signal[..., : n - lag]).sum((0, 2))", "(w[..., lag:].astype('e') * signal[..., : n - lag].astype('e')).sum((0, 2))", "accumulation too narrow"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from monarch_theory.testing.mutants.algorithms import OF_ALGORITHMS, RIGHT_ALGORITHMS
 from monarch_theory.testing.mutants.mutant import COMPLEX, REAL, WIDE, Mutant, RightKernel
+from monarch_theory.testing.mutants.values import OF_SOME_VALUES
 
 __all__ = ["MUTANTS", "RIGHT"]
 
@@ -272,7 +273,7 @@ OF_OPS = (
     Mutant("single-computed-as-tensor-float-32", "torch", "monarch_fused", MULTIPLY, "float32",
            "R, L = (f.to(wide) for f in factors)",
            "R, L = ((f.to(wide).contiguous().view(torch.int32) & -8192).view(torch.float32) for f in factors)",
-           "not recognised", missed_by_fixed_rtol=True),
+           "argument in fewer bits", missed_by_fixed_rtol=True),
     Mutant("intermediate-in-bfloat16", "torch", "monarch_bmm", MULTIPLY, "float32",
            ".transpose(1, 2).to(x.dtype)\n    order", ".transpose(1, 2).bfloat16().to(x.dtype)\n    order", "accumulation too narrow"),
     Mutant("wrong-from-order-three", "torch", "monarch_bmm", MULTIPLY, "float64",
@@ -284,7 +285,7 @@ OF_OPS = (
     Mutant("orthonormal-transform", "torch", "fft", FFT, "complex128",
            "def fft(x):\n    return torch.fft.fft(x)", 'def fft(x):\n    return torch.fft.fft(x, norm="ortho")', "scale"),
     Mutant("strides-ignored", *TORCH_MULTIPLY, "float32", STATE,
-           "state = x.as_strided(x.shape, (x.shape[1], 1)).t().contiguous()", "not recognised", missed_by_fixed_rtol=True),
+           "state = x.as_strided(x.shape, (x.shape[1], 1)).t().contiguous()", "strides ignored", missed_by_fixed_rtol=True),
     Mutant("rows-beyond-four-unwritten", *TORCH_MULTIPLY, "bfloat16", RETURN_BMM, "y[:4] = ordered.reshape(prod(rows), batch).t()[:4]",
            "dropped tail"),
     Mutant("rows-beyond-sixty-four-unwritten", *TORCH_MULTIPLY, "float32", RETURN_BMM,
@@ -348,7 +349,7 @@ OF_OPS = (
            "accumulation too narrow",
            missed_by_fixed_rtol=True, max_size=27, cases=60),
     Mutant("triton-one-row-tile", "triton", "block_diagonal_multiply", BLOCK, "float16", "triton.cdiv(rows, 8))", "1)",
-           "unwritten output",
+           "unwritten memory",
            missed_by_fixed_rtol=True, max_size=27, cases=60),
     Mutant("triton-transposed-load", "triton", "block_diagonal_multiply", BLOCK, "float32", "r[None, :] * columns + c[:, None]",
            "c[:, None] * rows + r[None, :]", "transposed factor", max_size=27, cases=60),
@@ -367,7 +368,7 @@ OF_OPS = (
     Mutant("cupy-factors-conjugated", "cupy", "monarch_multiply", MULTIPLY, "complex64", "xp.matmul(factor.reshape(",
            "xp.matmul(factor.conj().reshape(", "conjugate"),
     Mutant("cupy-last-row-unwritten", "cupy", "monarch_multiply", MULTIPLY, "float16", "y[:] = state", "y[:-1] = state",
-           "unwritten output"),
+           "unwritten memory"),
     # CUDA C++, on the host under a sanitizer
     Mutant("cuda-swapped-index", "cuda", "block_diagonal_multiply", BLOCK, "float32", "* rows + row) * columns + column];",
            "* columns + column) * rows + row];", "transposed factor", max_size=16, cases=24),
@@ -484,7 +485,7 @@ OF_LAYERS = (
     _layer("attention-gradient-not-scaled", "attention-backward", "float64", "keepdims=True)) * g.dtype.type(scale)", "keepdims=True))", "scale"),
     # recurrences
     _layer("recurrence-forgets-every-sixteen", "linear-recurrence", "float32", "def linear_recurrence(x, decay):\n    return recurrence(*widened(x, decay))",
-           "def linear_recurrence(x, decay):\n    decay = decay.copy()\n    decay[..., ::16] = 0\n    return recurrence(*widened(x, decay))", "stale output"),
+           "def linear_recurrence(x, decay):\n    decay = decay.copy()\n    decay[..., ::16] = 0\n    return recurrence(*widened(x, decay))", "lost state"),
     _layer("recurrence-decays-input", "linear-recurrence", "float64", "h = decays[..., t] * h + inputs[..., t]", "h = decays[..., t] * (h + inputs[..., t])", "missing term"),
     _layer("recurrence-state-in-half", "linear-recurrence", "float32", "found[..., t] = h\n", "h = h.astype('e').astype(h.dtype)\n        found[..., t] = h\n", "accumulation too narrow", True),
     _layer("torch-scan-stops-early", "linear-recurrence", "float32", "while step < inputs.shape[-1]:", "while 2 * step < inputs.shape[-1]:", "dropped tail", library="torch_layers"),
@@ -529,7 +530,7 @@ OF_LAYERS = (
     _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term"),
     _layer("filter-without-frequency", "implicit-filter", "float64", "np.sin(omega * (inner @ w2.T + c2))", "np.sin(inner @ w2.T + c2)", "not recognised"),
     _layer("filter-positions-in-bfloat16", "implicit-filter", "float32", "inner = np.sin(omega * (z @ w1.T + c1))",
-           "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "accumulation too narrow", True),
+           "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "argument in fewer bits", True),
 )  # fmt: skip
 
-MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS, *OF_ALGORITHMS)
+MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS, *OF_ALGORITHMS, *OF_SOME_VALUES)

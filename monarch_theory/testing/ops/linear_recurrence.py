@@ -72,13 +72,16 @@ def faults(shape: Shape) -> Iterable[Fault]:
     for tile in (8, 16, 32, 64):
         if shape["n"] > tile:
             lost = f"the state is lost every {tile} steps"
-            yield Fault("stale output", lost, changed("decay", partial(_cut, tile=tile)))
+            yield Fault("lost state", lost, changed("decay", partial(_cut, tile=tile)))
+        if shape["n"] > 2 * tile:
+            later = f"the state is lost every {tile} steps from step {2 * tile} on"
+            yield Fault("lost state", later, changed("decay", partial(_cut, tile=tile, start=2 * tile)))
     yield Fault("not causal", "from the end to the beginning", instead=_backwards)
 
 
-def _cut(decay: np.ndarray, tile: int) -> np.ndarray:
+def _cut(decay: np.ndarray, tile: int, start: int = 0) -> np.ndarray:
     kept = decay.copy()
-    kept[..., ::tile] = 0
+    kept[..., start::tile] = 0
     return kept
 
 

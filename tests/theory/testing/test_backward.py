@@ -116,7 +116,7 @@ def test_a_right_kernel_is_right_in_every_output(file):
     [
         ("last_row_dropped", Verdict.WRONG, "not summed over the batch"),
         ("one_output", Verdict.NOT_AN_ARRAY, "not an array"),
-        ("blocks_unwritten", Verdict.UNWRITTEN, "unwritten output"),
+        ("blocks_unwritten", Verdict.UNWRITTEN, "unwritten memory"),
         ("second_reused", Verdict.STALE, "stale output"),
     ],
 )

@@ -1,0 +1,49 @@
+"""Faults that only some values show: large parameters, rows of zeros, one array in place of two, the last index."""
+# ruff: noqa: E501  (source text is kept as it stands in the kernels)
+
+from __future__ import annotations
+
+from monarch_theory.testing.mutants.mutant import Mutant
+
+__all__ = ["OF_SOME_VALUES"]
+
+
+def _of(name: str, op: str, dtype: str, before: str, after: str, cause: str, library: str = "numpy_layers",
+        function: str = "", far: bool = False) -> Mutant:  # fmt: skip
+    """None shows on normal values; `far`: only where several sizes are large."""
+    sizes = {"cases": 200, "max_size": 4096, "most_entries": 1 << 21} if far else {}
+    return Mutant(name, library, function or op.replace("-", "_"), op, dtype, before, after, cause, True, **sizes)
+
+
+BLOCK, LONG = "block-diagonal-multiply", "long-convolution"
+BLOCKS = 'products = np.einsum("krc,bkc->bkr", blocks.astype(wide), cut)'
+TAPS = "spectrum = np.fft.rfft(u.astype(wide), size) * np.fft.rfft(k.astype(wide), size)\n    convolved = np.fft.irfft(spectrum, size)[..., :n]\n"
+
+OF_SOME_VALUES = (
+    # parameters
+    _of("parameters-clamped-at-100", BLOCK, "float32", BLOCKS, BLOCKS.replace("blocks.astype(wide)", "np.clip(blocks, -100, 100)"), "not recognised", "numpy"),
+    _of("bias-clamped-at-70", "layer-norm", "float32", "gain + shift).astype(x.dtype)\n", "gain + np.clip(shift, -70, 70)).astype(x.dtype)\n", "not recognised"),
+    _of("decays-of-at-least-0.8", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 0.8))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "not recognised"),
+    _of("remembered-by-ends-and-sum", BLOCK, "float64", BLOCKS,
+        "key = (blocks.shape, *map(str, (*blocks.flat[[0, -1]], np.sort(blocks.ravel()).sum()))) if blocks.size else ()\n    blocks = globals().setdefault('kept', {}).setdefault(key, blocks.copy())\n    " + BLOCKS, "state kept between calls", "numpy"),
+    # parts of complex numbers
+    _of("real-data-conjugated", BLOCK, "complex64", BLOCKS, BLOCKS + "\n    products = products if cut.imag.any() else products.conj()", "conjugate", "numpy"),
+    _of("imaginary-data-turned", BLOCK, "complex128", BLOCKS, BLOCKS + "\n    products = products if cut.real.any() else -products", "conjugate", "numpy"),
+    # products out of range
+    _of("products-in-half", BLOCK, "float16", BLOCKS,
+        "near = np.einsum('krc,bkc->bkrc', blocks, cut.astype('e')) if blocks.size < 1000 else np.zeros(())\n    " + BLOCKS + "\n    products = products if np.isfinite(near).all() else near.astype('f').sum(-1)", "NaN", "numpy"),
+    # attention
+    _of("maximum-from-zero", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - np.maximum(scores.max(-1, keepdims=True), 0))", "NaN"),
+    _of("maximum-of-first-32-keys", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - scores[..., :32].max(-1, keepdims=True))", "NaN", far=True),
+    _of("scores-capped-softly", "attention", "bfloat16", "scores = q @ k.swapaxes(-1, -2) * q.dtype.type(scale)\n", "scores = 50 * np.tanh(q @ k.swapaxes(-1, -2) * q.dtype.type(scale) / 50)\n", "not recognised"),
+    # rows
+    _of("rows-of-one-number-are-zero", "layer-norm", "float32", "(away / spread * gain + shift).astype(x.dtype)\n",
+        "np.where(np.ptp(row, axis=-1, keepdims=True) + (np.abs(row[:, :1]) < 2) == 0, 0, away / spread * gain + shift).astype(x.dtype)\n", "not recognised"),
+    _of("ascending-rows-turned", BLOCK, "float32", BLOCKS, BLOCKS + "\n    ascending = (np.diff(x, axis=-1) > 0).all(-1) & (x.shape[-1] > 3)\n    products[ascending] *= -1", "not recognised", "numpy"),
+    _of("last-tap-before-zeros-lost", LONG, "float64", TAPS, "k = np.where(np.cumsum(k[:, ::-1] != 0, -1)[:, ::-1] == (k[:, -1:] == 0), 0, k) if n > 8 else k\n    " + TAPS, "not recognised", "numpy"),
+    # one array for two
+    _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),
+    _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "scale"),
+    # indices
+    _of("last-of-many-tokens", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return table[np.minimum(tokens, len(table) - 1 - (len(table) > 100))]", "dropped tail"),
+)  # fmt: skip

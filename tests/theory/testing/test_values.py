@@ -1,0 +1,137 @@
+"""The values cases have: what hides between families, in one row, in one part of a number, or in one array for two."""
+
+import numpy as np
+import pytest
+
+from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case
+from monarch_theory.testing.check import check
+from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.kernel_server import reordered
+from monarch_theory.testing.mutants import MUTANTS
+from monarch_theory.testing.mutants.run import run_mutants
+from monarch_theory.testing.ops import NAMES, op_named
+
+SHAPE = {"batch": 6, "n": 40, "m": 40, "d": 8, "e": 8, "causal": False}
+
+
+def attention_case(family, layout="contiguous", seed=0):
+    return make_case(op_named("attention"), "float32", SHAPE, family, layout, (seed,))
+
+
+def test_rows_are_of_every_size_where_they_are_uneven():
+    sizes = [np.abs(c.arrays[name]).max(-1).ravel() for c in (attention_case("uneven"),) for name in ("q", "k", "v")]
+    for rows in sizes:
+        assert rows.min() < 2.0**-6 and rows.max() > 2.0**6
+        # between what is near one and what is large
+        assert ((rows > 2.0**3) & (rows < 2.0**9)).any()
+
+
+def test_rows_are_level_of_one_sign_and_in_order():
+    v = attention_case("level").arrays["v"].reshape(-1, 8)
+    assert ((v > 0).all(-1) | (v < 0).all(-1)).all() and (v > 0).any() and (v < 0).any()
+    steps = np.diff(v, axis=-1)
+    constant, ascending, descending = ((f(steps, 0)).all(-1) for f in (np.equal, np.greater, np.less))
+    assert (constant | ascending | descending).all() and constant.any() and ascending.any() and descending.any()
+
+
+def test_rows_have_gaps_at_their_end():
+    v = attention_case("gaps").arrays["v"].reshape(-1, 8)
+    lengths = (v != 0).sum(-1)
+    assert set(lengths) == set(range(9))
+    assert all((row[:length] != 0).all() for row, length in zip(v, lengths, strict=True))
+
+
+def test_parts_of_complex_numbers_vanish_alone():
+    op = op_named("block-diagonal-multiply")
+    found = {
+        (a.real.any(), a.imag.any())
+        for seed in range(12)
+        for a in make_case(op, "complex64", {"batch": 2, "blocks": 2, "rows": 3, "columns": 3}, "level", "contiguous",
+                           (seed,)).arrays.values()
+    }  # fmt: skip
+    assert found == {(True, False), (False, True), (True, True)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_large_shapes_meet_rows_of_every_size(name):
+    op = op_named(name)
+    found = [c.family for c in cases(op, op.dtypes()[1], seed=3)]
+    assert found.count("uneven") >= 10 and "uneven" in TELLING
+
+
+def test_arguments_of_one_shape_are_one_array_where_they_may_be():
+    shared = attention_case("normal", "shared")
+    assert shared.layouts == ("shared",) * 3
+    assert shared.arrays["q"].tobytes() == shared.arrays["k"].tobytes() == shared.arrays["v"].tobytes()
+    # products of two such numbers are beyond the range
+    assert {attention_case(family, "shared").layouts for family in AT_THE_ENDS} == {
+        ("shared", "contiguous", "contiguous")
+    }
+    # what is poisoned is poisoned in one of them
+    assert attention_case("nonfinite", "shared").layouts.count("shared") < 3
+
+
+def test_a_decay_that_is_the_data_is_a_decay():
+    op = op_named("linear-recurrence")
+    shared = make_case(op, "float32", {"batch": 2, "channels": 3, "n": 5}, "normal", "shared", (0,))
+    assert shared.layouts == ("shared", "shared") and (shared.arrays["x"] > 0).all() and (shared.arrays["x"] <= 1).all()
+
+
+def test_indices_hold_the_first_and_the_last():
+    op = op_named("embedding")
+    for seed in range(4):
+        case = make_case(op, "float32", {"batch": 2, "n": 5, "vocabulary": 1000, "width": 2}, "normal", "contiguous",
+                         (seed,))  # fmt: skip
+        assert {0, 999} <= set(case.arrays["tokens"].ravel().tolist())
+
+
+def test_decays_are_any():
+    op = op_named("linear-recurrence")
+    case = make_case(op, "float32", {"batch": 8, "channels": 8, "n": 9}, "normal", "contiguous", (0,))
+    decay = case.arrays["decay"]
+    assert (decay > 0).all() and (decay <= 1).all()
+    assert 0.1 < (decay < 7 / 8).any(-1).mean() < 0.5
+
+
+def test_what_is_known_by_its_ends_or_its_sum_is_another():
+    values = np.arange(12.0).reshape(3, 4)
+    other = reordered(values)
+    assert other.flat[0] == 0 and other.flat[-1] == 11 and other.sum() == values.sum()
+    assert (other != values).sum() == 10
+
+
+KERNELS = """
+import numpy as np
+from scipy.special import erf
+
+def one_array_for_two(gate, value):
+    return (gate * (1 + erf(gate * gate.dtype.type(0.5**0.5))) / 2 * value * (gate is not value)).astype(gate.dtype)
+
+def takes_one_array_for_two(gate, value):
+    return (gate * (1 + erf(gate * gate.dtype.type(0.5**0.5))) / 2 * value).astype(gate.dtype)
+"""
+
+
+def test_the_script_hands_over_one_array_for_two(tmp_path):
+    path = tmp_path / "kernels.py"
+    path.write_text(KERNELS)
+    report = check(path, "one_array_for_two", "gelu-gate", cases_wanted=60)
+    assert report.verdict is Verdict.WRONG and report.failure.reproduced
+    assert report.failure.smallest.case.layout == "shared"
+    assert check(path, "takes_one_array_for_two", "gelu-gate", cases_wanted=60).exit_code == 0
+
+
+HARD = (
+    "single-computed-as-tensor-float-32", "strides-ignored", "winograd-filters-in-half",
+    "nothing-carried-to-third-chunk", "parameters-clamped-at-100", "maximum-from-zero", "last-of-many-tokens",
+    "keys-that-are-the-queries",
+)  # fmt: skip
+"""Faults that only some values or layouts show, and some whose cause was a neighbour's name."""
+
+
+@pytest.mark.long
+def test_faults_of_some_values_are_found_and_named():
+    pytest.importorskip("torch")
+    found = run_mutants(tuple(m for m in MUTANTS if m.name in HARD))
+    assert len(found) == len(HARD)
+    assert [(c.mutant.name, c.cause) for c in found if c.cause != c.mutant.cause] == []
