@@ -38,15 +38,14 @@ UNREADABLE = """
 () => {
   const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
   const over = ([r, g, b, a = 1], below) => [r, g, b].map((c, i) => c * a + below[i] * (1 - a));
-  const behind = (element) => {
-    const layers = [];
-    for (let e = element; e; e = e.parentElement) {
-      if (getComputedStyle(e).backgroundImage !== "none") return null;  // a picture: not decided here
-      layers.push(parse(getComputedStyle(e).backgroundColor));
-      const alpha = layers.at(-1)[3];
-      if (alpha === undefined || alpha === 1) break;
+  const grounds = new Map([[null, [255, 255, 255]]]);
+  const behind = (element) => {  // null over a picture, which is not decided here
+    if (!grounds.has(element)) {
+      const { backgroundImage, backgroundColor } = getComputedStyle(element), layer = parse(backgroundColor);
+      const below = (layer[3] ?? 1) === 1 ? [0, 0, 0] : behind(element.parentElement);
+      grounds.set(element, backgroundImage !== "none" || !below ? null : over(layer, below));
     }
-    return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
+    return grounds.get(element);
   };
   const light = (c) => { const s = c / 255; return s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
   const luminance = (c) => 0.2126 * light(c[0]) + 0.7152 * light(c[1]) + 0.0722 * light(c[2]);
