@@ -1,7 +1,7 @@
 """Best permutation search: a heuristic, and nothing more. It never makes the distance worse than the order given.
 
-Which row and column order brings a matrix nearest to a Monarch class is a combinatorial question with no known fast
-answer. Only which rows and which columns share a digit matters, not their order within.
+Which row and column order brings a matrix nearest to a Monarch class is NP-hard to say, with the radices part of the
+question (`proofs/best_permutation`). Only which rows and which columns share a digit matters, not their order within.
 
 A scrambled member of rank one gives its groups away: entries are L_{i0}[i1, a1] R_{a1}[i0, a0], so the quotient of two
 columns of one group depends on i0 alone, and takes one value on each group of rows. The two columns whose quotients
@@ -56,6 +56,8 @@ def search_permutations(
     progress: Callable[[float], None] | None = None,
 ) -> PermutedProjection:
     """Groups told from quotients of columns, then a hill climb over row and column swaps, `steps` of them.
+
+    Theorem: `proofs/best_permutation`, why it is a heuristic.
 
     Raises:
         ValueError: the class has another order than two, or `steps` is negative.
