@@ -118,6 +118,7 @@ def test_a_kernel_that_is_not_there_is_named(name, outcome):
 @pytest.fixture(scope="module")
 def once_with_torch(tmp_path_factory):
     """A process that has called a kernel of torch's, and is given others: importing torch takes longest."""
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     path = tmp_path_factory.mktemp("torch") / "first.py"
     path.write_text("from torch.fft import fft\n")
     with Kernel(path, "fft") as running:
