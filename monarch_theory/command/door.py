@@ -20,7 +20,7 @@ import typer
 from monarch_theory.command.answer import NOTHING, Answer
 from monarch_theory.command.harmless import harmless
 from monarch_theory.command.ranges import check_number
-from monarch_theory.command.rooms import Room, rooms
+from monarch_theory.command.rooms import ROOMS, Room, rooms
 from monarch_theory.command.streams import Forgiving, Patient, UnwrittenError
 
 __all__ = ["app_for", "run"]
@@ -134,9 +134,9 @@ def hold_numbers(command: Any) -> None:
 
 
 def app_for(arguments: list[str]) -> typer.Typer:
-    """The command line's parser: the subcommand it names is imported, of the others only the help is read."""
-    wanted = next((a for a in arguments if not a.startswith("-")), None)
+    """The command line's parser: the subcommand it begins with, alone; where it begins with none, the help of all."""
     completing = COMPLETION in os.environ
+    wanted = None if completing else room_named(arguments[0] if arguments else "")
     app = typer.Typer(
         name="monarch",
         no_args_is_help=True,
@@ -144,8 +144,8 @@ def app_for(arguments: list[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(front)
-    for room in rooms():
-        if completing or room.name == wanted:
+    for room in (wanted,) if wanted else rooms():
+        if completing or wanted:
             app.command(room.name)(room.load())
             continue
         try:
@@ -153,6 +153,12 @@ def app_for(arguments: list[str]) -> typer.Typer:
         except ImportError as error:
             broken(room, error)
     return app
+
+
+def room_named(name: str) -> Room | None:
+    """The subcommand of that name, if there is one; what others declare is looked up where this package has none."""
+    own = (room for room in ROOMS if room.name == name)
+    return next(own, None) or next((room for room in rooms() if room.name == name and room not in ROOMS), None)
 
 
 def show_version(wanted: bool) -> None:

