@@ -19,8 +19,8 @@ import numpy as np
 from monarch_theory.leaks.inputs import Places, UndecidedError
 
 __all__ = [
-    "Contract", "Cut", "alone", "blocks", "causal", "compact", "document_numbers", "documents", "masked",
-    "prefix", "window",
+    "Contract", "Cut", "alone", "blocks", "causal", "compact", "document_numbers", "documents", "hidden_padding",
+    "masked", "prefix", "window",
 ]  # fmt: skip
 
 CAUSAL, NOT_CAUSAL = "causal", "not causal"
@@ -284,6 +284,20 @@ def document_numbers(n: int, given: Sequence[int]) -> list[int]:
         f"documents: expected a number for each of n = {n} places, or positive lengths with the sum {n}, got "
         f"{len(given)} numbers with the sum {sum(given)}",
     )
+
+
+def hidden_padding(n: int, before: int, after: int) -> Contract:
+    """Of n inputs with padding before and after them, no output depends on what the padding holds, but its own.
+
+    >>> hidden_padding(2, 0, 1).allowed(np.arange(3)[:, None], np.arange(3)).astype(int)
+    array([[1, 1, 0],
+           [1, 1, 0],
+           [1, 1, 1]])
+    """
+    places = np.arange(before + n + after)
+    own = (before <= places) & (places < before + n)
+    start, stop = np.where(own, before, 0), np.where(own, before + n, len(places))
+    return Contract("independent of what padding holds", start, stop)
 
 
 def masked(n: int, mask: np.ndarray, name: str = "within the mask") -> Contract:

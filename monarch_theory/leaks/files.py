@@ -14,11 +14,11 @@ from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
 from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments, parse_init
-from monarch_theory.leaks.contracts import Contract
+from monarch_theory.leaks.contracts import Contract, hidden_padding
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
-from monarch_theory.leaks.proofs import with_proof
+from monarch_theory.leaks.proofs import with_padding, with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
@@ -86,20 +86,24 @@ class FileModel:
         return True
 
     def proof(
-        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float
+        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0)
     ) -> tuple[dict[str, Any], bytes]:
         """What the graph of this call proves, and its certificate, from a process of its own.
+
+        Args:
+            padded: places before and after the input that the call has, too, and masks.
 
         Raises:
             SandboxError: reading the graph failed; torch itself may crash at that.
         """
         like, x = self.sandbox, inputs.draw(0)[0]
+        x = np.pad(x, [padded if axis == inputs.axis else (0, 0) for axis in range(x.ndim)])
         with Sandbox(
             like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed, init=like.init
         ) as sandbox:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
-                *self.call.arrays(x), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
+                *self.call.arrays(x, padded), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
                 slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
             )  # fmt: skip
 
@@ -218,6 +222,8 @@ def check_file(
                         longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
                         progress=progress,
                     )  # fmt: skip
+                if prove and agree.kind == "padding" and report.holds:
+                    report = with_padding(report, padding_proofs(model, inputs, agree.what, sandbox.remaining))
                 return replace(report, notes=(*notes, *report.notes))
             proof = None
             if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
@@ -328,6 +334,19 @@ def agreement_of(model: FileModel, inputs: Inputs, agree: Agree, other: FileMode
             f"padding: expected one mask that says what is padding, --arg NAME=ones, got {model.call.masks}",
         )
     return padded(model, inputs, agree.what)
+
+
+def padding_proofs(model: FileModel, inputs: Inputs, side: str, timeout: float) -> dict[int, dict[str, Any]]:
+    """For padding of one place and of as many as there are inputs: what the graph proves of what the padding holds."""
+    found: dict[int, dict[str, Any]] = {}
+    for amount in sorted({1, inputs.n}):
+        before, after = padded_places = (amount, 0) if side == "left" else (0, amount)
+        contract = hidden_padding(inputs.n, before, after)
+        try:
+            found[amount] = model.proof(inputs, contract, False, max(timeout * SHARE_OF_PROOF, 0.1), padded_places)[0]
+        except SandboxError as error:
+            found[amount] = {"proved": False, "reason": "no graph", "detail": f"the graph could not be read: {error}"}
+    return found
 
 
 def proof_of(

@@ -14,7 +14,7 @@ from typing import Any
 from monarch_theory.leaks.callables import UNDECIDED, Report
 from monarch_theory.leaks.contracts import Contract, causal
 
-__all__ = ["with_proof"]
+__all__ = ["with_padding", "with_proof"]
 
 OPEN = (None, "partial")
 """Outcomes of a measurement that a proof may settle: all is well so far. Noise is none: it may be another branch."""
@@ -76,6 +76,23 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
         evidence=f"{report.evidence}; {said}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
+
+
+def with_padding(report: Report, facts_by_amount: dict[int, dict[str, Any]]) -> Report:
+    """The report of an agreement under padding, with what the graph proves of what the padding holds.
+
+    That is the half of it that a graph can say: it is of one length, so that amounts are compared by measuring alone.
+    """
+    facts = list(facts_by_amount.values())
+    report = replace(report, proof={str(amount): each for amount, each in facts_by_amount.items()})
+    if not all(each["proved"] or each.get("conditional") for each in facts):
+        first = next(each for each in facts if not each["proved"] and not each.get("conditional"))
+        return replace(report, notes=(*report.notes, *why_not(first, report)))
+    conditional = next((each for each in facts if each.get("conditional")), None)
+    how = "proved from the graph" if conditional is None else "under a condition, proved from the graph"
+    amounts = " and of ".join(map(str, facts_by_amount))
+    said = f"with padding of {amounts}, {how}: {(conditional or facts[-1])['claim']}"
+    return replace(report, evidence=f"{report.evidence}; {said}")
 
 
 def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:

@@ -15,12 +15,12 @@ from torch import nn
 
 from monarch_gpu.dependence.asked import asked as of_graph
 from monarch_theory.leaks.callables import Judged, Report
-from monarch_theory.leaks.contracts import alone, blocks, causal, documents, masked, prefix, window
+from monarch_theory.leaks.contracts import alone, blocks, causal, documents, hidden_padding, masked, prefix, window
 from monarch_theory.leaks.cuts import Found
 from monarch_theory.leaks.dependence.certificate import packed
 from monarch_theory.leaks.dependence.recheck import CertificateError, recheck
-from monarch_theory.leaks.files import check_file
-from monarch_theory.leaks.proofs import with_proof
+from monarch_theory.leaks.files import Agree, check_file
+from monarch_theory.leaks.proofs import with_padding, with_proof
 from monarch_theory.sandbox.tracing import entry
 
 pytestmark = pytest.mark.usefixtures("torch_at_hand")
@@ -56,6 +56,11 @@ class LeastMask(Cumulative):
     def forward(self, x):
         mask = torch.full((x.shape[1], x.shape[1]), torch.finfo(x.dtype).min, dtype=x.dtype).triu(1)
         return (x @ x.transpose(1, 2) + mask).softmax(-1) @ (self.weight * x)
+
+class Hidden(Cumulative):
+    def forward(self, x, mask):
+        keep = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() & (mask > 0)[:, None]
+        return (keep.to(x.dtype) @ x) * self.weight
 
 class Counting(Cumulative):
     """Every seventh call sees the future."""
@@ -258,6 +263,44 @@ def test_an_input_from_both_ends_is_one_input():
     turned = [{**v, "reversed": [packed(np.arange(8, dtype=np.int32)[::-1].reshape(1, 8))]} for v in held["values"]]
     with pytest.raises(CertificateError, match="another from the other end"):
         recheck(held | ends | {"values": turned})
+
+
+def hidden(fill):
+    def attend(x, mask):
+        keep = (torch.ones(8, 8, dtype=torch.bool).tril() & (mask > 0)[:, None]) | torch.eye(8, dtype=torch.bool)
+        return (x @ x.transpose(1, 2)).masked_fill(~keep, fill).softmax(-1) @ x
+
+    return attend
+
+
+@pytest.mark.parametrize(
+    ("function", "proved", "conditional"),
+    [
+        (hidden(-torch.inf), True, False),
+        (hidden(-1e9), False, True),
+        (hidden(-1e2), False, False),
+        (lambda x, mask: x * (1 + (x * (1 - mask[..., None])).sum(1, keepdim=True)), False, False),
+        (lambda x, mask: x.sum(1, keepdim=True) * x, False, False),
+    ],
+)
+@pytest.mark.parametrize("ends", [(2, 0), (0, 2)])
+def test_what_padding_holds_is_proved_to_be_hidden(function, proved, conditional, ends):
+    before, after = ends
+    mask = torch.ones(3, 8)
+    mask[:, :before] = 0
+    mask[:, 8 - after :] = 0
+    facts = of_graph(function, (X, mask), {}, [X], 1, hidden_padding(8 - sum(ends), *ends).as_plain())
+    assert (facts["proved"], facts["conditional"]) == (proved, conditional)
+
+
+def test_padding_is_measured_and_what_it_holds_is_proved(models):
+    report = asked(models, "Hidden", arguments=("mask=ones",), agree=Agree("padding", "right"), budget=1.0)
+    assert report.verdict == "holds" and report.evidence.startswith("measured")
+    assert "with padding of 1 and of 8, proved from the graph: independent of what padding holds" in report.evidence
+    refused = with_padding(
+        report, {1: FACTS, 8: FACTS | {"proved": False, "detail": "no rule", "reason": "dependence"}}
+    )
+    assert "proved" not in refused.evidence.split("; with")[0] and any("no rule" in note for note in refused.notes)
 
 
 def test_other_contracts_of_a_file_are_proved_too(models):
