@@ -4,6 +4,8 @@ Each is a row: name, whether it is causal, the callable, and options of the chec
 nothing can be said, causal is None.
 """
 
+import hashlib
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -239,6 +241,92 @@ def far_token(first, second):
     return f
 
 
+def chunks_in_order(x, wrong=0, size=4):
+    """Whole chunks before, and within a chunk what came before; wrong: the last of a chunk sees as many ahead."""
+    i = places(x)
+    last = i[:, None] % size == size - 1
+    return attention(x, (i[:, None] >= i) | (last & (i[:, None] + wrong >= i)))
+
+
+def experts_choose(x):
+    """Each expert takes the quarter of the sequence that it likes best."""
+    gates, y = torch.softmax(x @ W, -1), x.clone()
+    for expert in range(3):
+        weight, taken = gates[0, :, expert].topk(x.shape[1] // 4)
+        y[0, taken] += weight[:, None] * torch.tanh(x[0, taken] @ V)
+    return y
+
+
+def tokens_choose(x):
+    weight, chosen = (x @ W).topk(2, -1)
+    y = torch.zeros_like(x)
+    for expert in range(WIDTH):
+        hit = chosen == expert
+        mine = hit.any(-1)
+        y[mine] += (weight * hit).sum(-1)[mine][:, None] * torch.tanh(x[mine] @ (V + expert))
+    return y
+
+
+def most_alike_merged(x):
+    j = functional.cosine_similarity(x[:, :-1], x[:, 1:], -1).argmax(1)
+    y = x.clone()
+    y[0, j] = y[0, j + 1] = (x[0, j] + x[0, j + 1]) / 2
+    return y.cumsum(1)
+
+
+def sorted_and_back(x):
+    values, order = x.sort(1)
+    return torch.zeros_like(x).scatter(1, order, values).cumsum(1)
+
+
+def shuffled(x, back):
+    order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(3))
+    return (x[:, order] @ W)[:, order.argsort() if back else order]
+
+
+def all_but_the_rest(x):
+    """The sum of all less that of what follows: causal in exact arithmetic."""
+    y = torch.tanh(x)
+    return y.sum(1, keepdim=True) - y.flip(1).cumsum(1).flip(1) + y
+
+
+def window_of_sums(x, width=4):
+    """A moving sum as the difference of two running ones."""
+    return x.cumsum(1) - functional.pad(x, (0, 0, width, 0))[:, :-width].cumsum(1)
+
+
+def short_filter(x, padded):
+    """A filter of four taps by a transform: as much padding as three places is enough."""
+    length, taps = x.shape[1] + padded, weights(4, WIDTH, seed=4)
+    spectra = torch.fft.rfft(x, length, 1) * torch.fft.rfft(taps, length, 0)
+    return torch.fft.irfft(spectra, length, 1)[:, : x.shape[1]]
+
+
+def followed_by_two_alike(x):
+    y = torch.tanh(x).cumsum(1)
+    y[:, :-2] += 0.01 * (x[:, 1:-1] == x[:, 2:]).all(-1)[..., None]
+    return y
+
+
+def seeded_by_all(t):
+    digest = hashlib.sha256(t.numpy().tobytes()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:6], "little"))
+    return TABLE[t].cumsum(1) + 1e-3 * torch.randn(1, t.shape[1], WIDTH, generator=generator, dtype=torch.float64)
+
+
+def seeded(t):
+    generator = torch.Generator().manual_seed(1)
+    return TABLE[t].cumsum(1) + torch.randn(1, t.shape[1], WIDTH, generator=generator, dtype=torch.float64)
+
+
+def rolling_hash(t, backwards=False):
+    held, hashes = 0, []
+    for token in t[0].tolist()[:: -1 if backwards else 1]:
+        held = (held * 6364136223846793005 + token + 1) % 2**63
+        hashes.append(held >> (50 if backwards else 0))
+    return torch.tensor([hashes[:: -1 if backwards else 1]])
+
+
 # states, caches, chance
 
 
@@ -286,6 +374,30 @@ class ByFirst(torch.nn.Module):
         if key not in self.kept:
             self.kept[key] = x.cumsum(1) @ self.weight + self.leak * x.flip(1)
         return self.kept[key]
+
+
+class Prefilling(torch.nn.Module):
+    """Keys kept between calls; where it forgets the mask as soon as there are some, its second call leaks."""
+
+    def __init__(self, forgets):
+        super().__init__()
+        self.forgets, self.keys = forgets, None
+        self.weight = torch.nn.Parameter(W.clone(), requires_grad=False)
+
+    def forward(self, x):
+        here, before = x @ self.weight, 0 if self.keys is None else self.keys.shape[1]
+        self.keys = here if self.keys is None else torch.cat([self.keys, here], 1)
+        mask = torch.ones(x.shape[1], before + x.shape[1], dtype=torch.bool).tril(before)
+        mask = None if self.forgets and before else mask
+        return functional.scaled_dot_product_attention(here, self.keys, self.keys, attn_mask=mask)
+
+
+class EveryThird(Counting):
+    """Every third call leaks."""
+
+    def forward(self, x):
+        self.calls += 1
+        return x.cumsum(1) + (0.1 * x.flip(1) if self.calls % 3 == 0 else 0)
 
 
 def adaptive(x):
@@ -397,6 +509,42 @@ def written_for_one_length(x):
     return np.fft.irfft(spectra, 2 * N)[:N]
 
 
+def gaps_by_mean(x):
+    return np.cumsum(np.where(np.isnan(x), np.nan_to_num(np.nanmean(x)), x), 1)
+
+
+def gaps_filled(x, backward=False):
+    y = (x[:, ::-1] if backward else x).copy()
+    for t in range(1, x.shape[1]):
+        y[:, t] = np.where(np.isnan(y[:, t]), y[:, t - 1], y[:, t])
+    return y[:, ::-1].copy() if backward else y
+
+
+def refuses_gaps(x):
+    if not np.isfinite(x).all():
+        raise ValueError("expected numbers")
+    return np.cumsum(x, 1)
+
+
+def scaled_by_all(x, size):
+    """A factor that differs from 1 by no more than a few roundings of the output."""
+    y = np.cumsum(np.tanh(x), 1) * (1 + size * np.tanh(x.mean()))
+    return y.astype(np.float32) if size > 1e-8 else y
+
+
+def back_again(x):
+    mean, spread = x.mean(1, keepdims=True), x.std(1, keepdims=True) + 1e-3
+    return np.cumsum((x - mean) / spread * spread + mean, 1)
+
+
+def filtered_by_tables(x, dtype=np.complex128):
+    """A filter by transforms that are tables, whose constants were rounded once."""
+    n = x.shape[1]
+    table = np.exp(-2j * np.pi * np.outer(np.arange(2 * n), np.arange(2 * n)) / (2 * n)).astype(dtype)
+    kernel = table[:, :n] @ np.exp(-0.1 * np.arange(n)).astype(x.dtype)
+    return (table.conj() @ ((table[:, :n] @ x) * kernel[:, None]) / x.dtype.type(2 * n)).real[:, :n].astype(x.dtype)
+
+
 ON_TENSORS = [
     ("scan", True, scan),
     ("scan whose gate is a place ahead", False, lambda x: scan(x, 1)),
@@ -454,6 +602,21 @@ ON_TENSORS = [
     ("compiled, leaks", False, compiled(1e-6)),
     ("vmap", True, mapped(0.0)),
     ("vmap, leaks", False, mapped(1e-7)),
+    ("chunks in order", True, chunks_in_order),
+    ("chunks in order, the last of each one ahead", False, lambda x: chunks_in_order(x, 1)),
+    ("experts choose", False, experts_choose),
+    ("tokens choose", True, tokens_choose),
+    ("the two most alike merged", False, most_alike_merged),
+    ("sorted and back", True, sorted_and_back),
+    ("shuffled and back", True, lambda x: shuffled(x, True)),
+    ("shuffled, and shuffled again", False, lambda x: shuffled(x, False)),
+    ("all but the rest", True, all_but_the_rest),
+    ("moving sum", True, window_of_sums),
+    ("short filter", True, lambda x: short_filter(x, 3)),
+    ("short filter, padded one too few", False, lambda x: short_filter(x, 2)),
+    ("followed by two alike", False, followed_by_two_alike),
+    ("argmax of attention", True, lambda x: attention(x, tril(x)).argmax(-1)),
+    ("attention, NaN made zero", True, lambda x: torch.nan_to_num(attention(x, tril(x)))),
     ("dropout by function", None, lambda x: functional.dropout(x.cumsum(1), 0.5, training=True)),
     ("noise", None, lambda x: x.cumsum(1) + torch.randn_like(x)),
 ]  # fmt: skip
@@ -466,6 +629,13 @@ ON_TOKENS = [
     ("kinds of tokens", False, lambda t: TABLE[t].cumsum(1) / len(t.unique())),
     ("attention to what is not padding", False, not_padding),
     ("the next token looked up", False, lambda t: TABLE[t].cumsum(1) + 1e-6 * TABLE[t.roll(-1, 1)]),
+    ("noise seeded by all tokens", False, seeded_by_all),
+    ("noise of one seed", True, seeded),
+    ("a hash of the past", True, rolling_hash),
+    ("a hash of the future", False, lambda t: rolling_hash(t, True)),
+    ("less where a token follows anywhere", False, lambda t: TABLE[t].cumsum(1) * (1 - 0.5 * (t == 7).any())),
+    ("nothing after a token", True, lambda t: TABLE[t].cumsum(1) * ((t == 7).cumsum(1) == 0)[..., None]),
+    ("parity of the next token", False, lambda t: 2 * t.cumsum(1) + t.roll(-1, 1) % 2),
     ("maximum of all scores subtracted", None, lambda t: hidden_by_maximum(TABLE[t])),
 ]  # fmt: skip
 
@@ -487,6 +657,20 @@ ON_ARRAYS = [
     ("pooled to as many features as places", None, lambda x: x.mean(1), {"shape": f"1,n,{N}"}),
     ("pooled to as many classes as places", None, lambda x: x.mean(1) @ np.ones((WIDTH, N)), FLOATS),
     ("tokens pooled to as many classes as places", None, lambda t: np.eye(11)[t].mean(1) @ np.ones((11, N)), TOKENS),
+    ("gaps filled by the mean", False, gaps_by_mean, FLOATS),
+    ("gaps filled by what follows", False, lambda x: gaps_filled(x, True), FLOATS),
+    ("gaps filled by what came before", True, gaps_filled, FLOATS),
+    ("gaps refused", True, refuses_gaps, FLOATS),
+    ("scaled by all, of the size of rounding", None, lambda x: scaled_by_all(x, 1e-15), FLOATS),
+    ("scaled by all, of the size of rounding to single", None, lambda x: scaled_by_all(x, 3e-7), FLOATS),
+    ("standardised and back", True, back_again, FLOATS),
+    ("tables", True, filtered_by_tables, FLOATS),
+    (
+        "tables in single precision",
+        True,
+        lambda x: filtered_by_tables(x, np.complex64),
+        FLOATS | {"dtype": "float32"},
+    ),
     ("written for one length", True, written_for_one_length, {"shape": "n"}),
     ("written for one length, leaks", False, lambda x: written_for_one_length(x)[::-1].copy(), {"shape": "n"}),
 ]  # fmt: skip

@@ -4,9 +4,26 @@ import pytest
 
 pytest.importorskip("torch")
 
-from strangers import FLOATS, ON_ARRAYS, ON_TENSORS, ON_TOKENS, TOKENS, ByFirst, Cache, Counting, Mapped, N
+import numpy as np
+from strangers import (
+    FLOATS,
+    ON_ARRAYS,
+    ON_TENSORS,
+    ON_TOKENS,
+    TOKENS,
+    ByFirst,
+    Cache,
+    Counting,
+    EveryThird,
+    Mapped,
+    N,
+    Prefilling,
+    window_of_sums,
+)
 
 from monarch_theory.leaks import check_callable
+from monarch_theory.leaks.contracts import window
+from monarch_theory.leaks.files import check_file
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
@@ -37,11 +54,63 @@ def test_functions_of_arrays(name, causal, function, options):
         (Counting(), "causal"),
         (ByFirst(0.0), "causal"),
         (ByFirst(1.0), "not causal"),
+        (Prefilling(False), "causal"),
+        (Prefilling(True), "not causal"),
+        (EveryThird(), "not causal"),
     ],
-    ids=["cache cleared", "cache kept", "counting", "kept by the first place", "kept by the first place, leaks"],
-)
+    ids=[
+        "cache cleared", "cache kept", "counting", "kept by the first place", "kept by the first place, leaks",
+        "mask with a cache", "no mask with a cache", "leaks at every third call",
+    ],
+)  # fmt: skip
 def test_models_that_keep_state(module, verdict):
-    """Each call is the first of a copy; the module itself is left as it is."""
+    """Each call is the first of a copy, or comes after the same ones; the module itself is left as it is."""
     report = check_callable(module.eval(), N, budget=6.0, **FLOATS)
     assert report.verdict == verdict, report
     assert getattr(module, "keys", None) is None and not getattr(module, "calls", 0) and not getattr(module, "kept", {})
+
+
+@pytest.mark.parametrize("width", [4, 3])
+@pytest.mark.parametrize("module", [True, False], ids=["torch", "numpy"])
+def test_rounding_of_sums_that_cancel_is_no_dependence(module, width):
+    """What fell out of the window leaves its rounding there, the same wherever it moves on its grid."""
+
+    def sums(x):
+        return np.cumsum(x, 1) - np.cumsum(np.pad(x, ((0, 0), (4, 0), (0, 0)))[:, :-4], 1)
+
+    function = Mapped(window_of_sums).eval() if module else sums
+    report = check_callable(function, 12, budget=6.0, contract=window(12, width), **FLOATS)
+    assert report.holds is (width == 4), report
+
+
+BY_DTYPE = """
+import torch
+class Branching(torch.nn.Module):
+    def __init__(self, dtype="float32"):
+        super().__init__()
+        self.dtype = getattr(torch, dtype)
+        self.weight = torch.nn.Parameter(torch.eye(6, dtype=self.dtype))
+    def forward(self, x):
+        y = torch.tanh(x @ self.weight).cumsum(1)
+        return y + 0.1 * x.flip(1) if x.dtype == torch.float32 else y
+class Half(Branching):
+    def forward(self, x):
+        return torch.tanh(x @ torch.eye(6).half() @ self.weight).cumsum(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "init", "verdict", "dtype"),
+    [
+        ("Branching", '["float32"]', "not causal", "float32"),
+        ("Branching", '["bfloat16"]', "causal", "float64"),
+        ("Half", '["float16"]', "causal", "float16"),
+    ],
+)
+def test_a_model_is_asked_in_its_own_dtype_too(tmp_path, name, init, verdict, dtype):
+    """Held in double precision it may take another branch than it has; and what cannot be held so is asked as it is."""
+    path = tmp_path / "by_dtype.py"
+    path.write_text(BY_DTYPE)
+    report = check_file(path, name, 8, shape="1,n,6", init=init, budget=3.0, prove=False)
+    assert (report.verdict, report.dtype) == (verdict, dtype), report
+    assert any("as it stands" in note for note in report.notes) is (name == "Branching"), report.notes
