@@ -134,7 +134,7 @@ def with_bound(make, **changes):
     return Op(name="twice", bound=lambda a, s, m: make(a["x"]), **{**base, **changes})
 
 INFINITE = with_bound(lambda x: np.full(x.shape, np.inf))
-VACUOUS = with_bound(lambda x: np.full(x.shape, 1e30))
+VACUOUS = with_bound(lambda x: np.full(x.shape, 1e300))
 NAN = with_bound(lambda x: np.full(x.shape, np.nan))
 NEGATIVE = with_bound(lambda x: -np.ones(x.shape))
 SCALAR = with_bound(lambda x: 1e-3)
