@@ -24,6 +24,7 @@ TARGETS = 6  # beside each other, in a terminal of eighty columns
 def atlas(
     size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="of the random targets")] = 0,
+    seeds: Annotated[int, typer.Option(help="draw the random targets so many times, for bands of errors")] = 1,
     png: Annotated[Path | None, typer.Option(help="draw the picture here")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def atlas(
         check_picture(png)
         with progress("fitting families") as report:
             # the picture follows each family beyond the budget, the table does not
-            found = compare(size, seed=seed, reach=1.0 if png is None else 2.0, progress=report)
+            found = compare(size, seed=seed, reach=1.0 if png is None else 2.0, seeds=seeds, progress=report)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
@@ -63,7 +64,18 @@ def _table(found: Atlas, targets: tuple[str, ...], caption: str | None) -> Table
         else:
             table.add_row(title, *rows["parameters"])
             table.add_row("  … at equal FLOPs", *rows["multiplications"])
+        bands = [_band(found.errors(target, name, COSTS[0])) for target in targets]
+        if any(bands):
+            table.add_row(f"  … over {1 + len(found.repeats)} seeds", *bands)
     return table
+
+
+def _band(errors: list[float]) -> str:
+    """From the least to the largest, where they differ."""
+    least, largest = (
+        f"{error:.2f}".removeprefix("0") for error in (min(errors, default=0.0), max(errors, default=0.0))
+    )
+    return f"{least}–{largest}" if least != largest else ""
 
 
 def _caption(found: Atlas) -> str:
@@ -100,6 +112,7 @@ def _facts(found: Atlas) -> dict[str, Any]:
                     setting = entry.setting
                     cell |= {
                         "error": entry.error,
+                        "errors": found.errors(target, name, cost),
                         "lower_bound": entry.floor,
                         "least": entry.optimal,
                         "setting": setting.label,
@@ -108,4 +121,4 @@ def _facts(found: Atlas) -> dict[str, Any]:
                         "guarantee": setting.guarantee,
                     }
                 cells.append(cell)
-    return {"n": found.n, "seed": found.seed, "budget": found.budget, "cells": cells}
+    return {"n": found.n, "seed": found.seed, "seeds": 1 + len(found.repeats), "budget": found.budget, "cells": cells}

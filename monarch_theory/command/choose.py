@@ -17,6 +17,7 @@ from monarch_theory.expressivity.chooser import (
     Hardware,
     choices,
     dense_seconds,
+    given,
     least_time,
     this_machine,
 )
@@ -28,12 +29,20 @@ def choose(
     inputs: Annotated[int, typer.Option("--inputs", "--in", help="numbers in")],
     outputs: Annotated[int, typer.Option("--outputs", "--out", help="numbers out")],
     budget: Annotated[float, typer.Option(help="share of the parameters of the dense layer")] = 0.25,
-    hardware: Annotated[str, typer.Option(help=f"of the least times: {', '.join(MACHINES)}")] = "cpu",
+    hardware: Annotated[
+        str,
+        typer.Option(help=f"of the least times: {', '.join(MACHINES)}; cpu is measured, the others are from memory"),
+    ] = "cpu",
+    peak: Annotated[float | None, typer.Option(help="your own: 10¹² operations a second, dense")] = None,
+    bandwidth: Annotated[float | None, typer.Option(help="your own: 10⁹ bytes a second of memory")] = None,
     batch: Annotated[int, typer.Option(help="inputs that one multiply takes")] = 1024,
     measure: Annotated[bool, typer.Option("--measure", help="take the time of each on this processor")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Rank structured families of one size by how fast they can multiply. Counts and arithmetic, unless measured.
+
+    The numbers of cpu are measured when asked for. Those of a100, h100 and h200 are the makers' peaks, from memory and
+    not checked: give --peak and --bandwidth where they matter.
 
     How near each comes to your weights is another question: monarch express FILE.npy --compare.
     """
@@ -45,6 +54,8 @@ def choose(
     most = int(budget * inputs * outputs)
     with progress("counting"):
         machine = this_machine() if hardware == "cpu" else HARDWARE[hardware]
+        scaled = (None if own is None else own * unit for own, unit in ((peak, 1e12), (bandwidth, 1e9)))
+        machine = given(machine, *scaled)
         try:
             found, none = choices(shape, most, batch, machine, measured=measure)
             dense = dense_seconds(shape, batch) if measure else None

@@ -16,6 +16,7 @@ LONG = 10_000_000
 
 RANGES: dict[str, Range] = {
     "accuracy": (0, 1),
+    "bandwidth": (1e-3, 1e9),
     "batch": (1, LARGE),
     "blocks": (1, LARGE),
     "budget": (1e-3, LONG),
@@ -38,12 +39,14 @@ RANGES: dict[str, Range] = {
     "output_axis": (-64, 64),
     "outputs": (1, 2**24),
     "parameters": (0, 2**63 - 1),
+    "peak": (1e-6, 1e9),
     "prefix": (0, LARGE),
     "randomise": (0, 1_000_000),
     "rank": (1, LARGE),
     "runs": (0, LARGE),
     "search": (0, LARGE),
     "seed": (0, 2**63 - 1),
+    "seeds": (1, 1000),
     "size": (0, LARGE),
     "steps": (0, LARGE),
     "stride": (1, LARGE),

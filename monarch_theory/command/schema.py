@@ -122,9 +122,10 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     """),
     "atlas": _fields("""
         n            integer: size of the targets
-        seed         integer: of the random targets
+        seed         integer: of the random targets, the first of them
+        seeds        integer: how many were drawn
         budget       integer: most parameters, or multiplications
-        cells        array: each target, family and cost, with error, lower bound and setting
+        cells        array: each target, family and cost, with error, those of every seed, lower bound and setting
     """),
     "check": _fields("""
         message              string: the verdict in a sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import Family, Setting, families_for
@@ -45,6 +45,7 @@ class Atlas:
         targets, families: names, in the order of the table.
         entries: the nearest found for every budget asked about.
         refused: (target, family) → why it has no fit.
+        repeats: the same for other seeds, of the targets that a seed changes.
     """
 
     n: int
@@ -54,6 +55,12 @@ class Atlas:
     families: tuple[tuple[str, str], ...]
     entries: tuple[Entry, ...]
     refused: dict[tuple[str, str], str]
+    repeats: tuple[Atlas, ...] = ()
+
+    def errors(self, target: str, family: str, cost: Cost) -> list[float]:
+        """The least error of every seed, this one's first; one alone for a target that no seed changes."""
+        found = [each.best(target, family, cost) for each in (self, *self.repeats)]
+        return [entry.error for entry in found if entry is not None]
 
     def best(self, target: str, family: str, cost: Cost) -> Entry | None:
         """The least error found whose `cost` is within the budget; None where nothing fits."""
@@ -83,6 +90,7 @@ def atlas(
     chosen: Sequence[Target] | None = None,
     families: Sequence[Family] | None = None,
     reach: float = 1.0,
+    seeds: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Atlas:
     """Find the nearest member of every family to every target, over all its settings within the budget.
@@ -93,6 +101,7 @@ def atlas(
         chosen: targets; `targets(n, seed)` unless given.
         families: families; `families_for((n, n))` unless given.
         reach: above one, ask for eight budgets up to this many times the one as well, for `Atlas.frontier`.
+        seeds: how many in a row to draw the random targets of, for `Atlas.errors`.
         progress: called with the fraction of the questions answered.
 
     Raises:
@@ -102,6 +111,14 @@ def atlas(
     >>> found.budget, found.best("DFT", "monarch-2", "parameters").error < 1e-14
     (128, True)
     """
+    if seeds > 1:
+        whole = atlas(n, seed=seed, chosen=chosen, families=families, reach=reach, progress=_share(progress, 0, seeds))
+        others = []
+        for k in range(1, seeds):
+            again = [target for target in targets(n, seed + k) if target.random] if chosen is None else []
+            shared = _share(progress, k, seeds)
+            others.append(atlas(n, seed=seed + k, chosen=again, families=families, progress=shared))
+        return replace(whole, repeats=tuple(others))
     budget = MonarchClass(balanced_radices(n, 2, name="n")).parameters
     chosen = targets(n, seed) if chosen is None else chosen
     families = families_for((n, n)) if families is None else families
@@ -137,3 +154,8 @@ def atlas(
         tuple(entries),
         refused,
     )
+
+
+def _share(progress: Callable[[float], None] | None, done: int, parts: int) -> Callable[[float], None] | None:
+    """Progress of one part of several."""
+    return None if progress is None else lambda fraction: progress((done + fraction) / parts)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.parts import Member
 
-__all__ = ["HARDWARE", "Choice", "Hardware", "choices", "dense_seconds", "least_time", "this_machine"]
+__all__ = ["HARDWARE", "Choice", "Hardware", "choices", "dense_seconds", "given", "least_time", "this_machine"]
 
 REPEATS = 3
 
@@ -45,12 +45,29 @@ class Hardware:
 HARDWARE = {
     row.name: row
     for row in (
-        Hardware("a100", "NVIDIA A100 80GB SXM data sheet, dense", "bfloat16", 2, 312e12, 2.039e12),
-        Hardware("h100", "NVIDIA H100 80GB SXM data sheet, dense", "bfloat16", 2, 989.4e12, 3.35e12),
-        Hardware("h200", "NVIDIA H200 SXM data sheet, dense", "bfloat16", 2, 989.5e12, 4.8e12),
+        Hardware(
+            "a100",
+            "A100 80GB SXM, dense: its maker's figures from memory, not checked",
+            "bfloat16",
+            2,
+            312e12,
+            2.039e12,
+        ),
+        Hardware(
+            "h100",
+            "H100 80GB SXM, dense: its maker's figures from memory, not checked",
+            "bfloat16",
+            2,
+            989.4e12,
+            3.35e12,
+        ),
+        Hardware(
+            "h200", "H200 SXM, dense: its maker's figures from memory, not checked", "bfloat16", 2, 989.5e12, 4.8e12
+        ),
     )
 }
-"""Machines by name, with the numbers of their makers; "cpu" is `this_machine`, measured when it is asked for."""
+"""Machines by name. Their numbers are the makers', from memory and not looked up again; give your own where they matter
+(`given`). "cpu" is `this_machine`, measured when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,24 @@ def this_machine() -> Hardware:
     block = np.ones(2**24, np.float32)
     product, copy = _best(lambda: square @ square), _best(block.copy)
     return Hardware("cpu", "measured on this machine just now", "float32", 4, 2 * 1024**3 / product, 2**27 / copy)
+
+
+def given(machine: Hardware, flops: float | None, bandwidth: float | None) -> Hardware:
+    """The machine with the user's own numbers, operations and bytes a second, in the place of those of the row.
+
+    >>> given(HARDWARE["h100"], 9e14, None).source
+    "flops: given; bandwidth: H100 80GB SXM, dense: its maker's figures from memory, not checked"
+    """
+    if flops is None and bandwidth is None:
+        return machine
+    sources = ("given" if value is not None else machine.source for value in (flops, bandwidth))
+    source = "; ".join(f"{name}: {what}" for name, what in zip(("flops", "bandwidth"), sources, strict=True))
+    found = replace(machine, source=source if None in (flops, bandwidth) else "numbers given")
+    return replace(
+        found,
+        flops=machine.flops if flops is None else flops,
+        bandwidth=machine.bandwidth if bandwidth is None else bandwidth,
+    )
 
 
 def least_time(shape: tuple[int, int], parameters: int, multiplications: int, batch: int, machine: Hardware) -> float:

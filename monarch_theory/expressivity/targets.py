@@ -16,10 +16,17 @@ ATTENTION = Path(__file__).with_name("attention.npy")
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One column of the atlas: matrices of one kind; the error reported is the root mean square over them."""
+    """One column of the atlas: matrices of one kind; the error reported is the root mean square over them.
+
+    Attributes:
+        name: as in tables.
+        matrices: one or more, of one shape.
+        random: whether they are drawn, so that another seed gives others.
+    """
 
     name: str
     matrices: tuple[np.ndarray, ...]
+    random: bool = False
 
 
 def attention_heads() -> np.ndarray:
@@ -48,15 +55,15 @@ def targets(n: int, seed: int = 0) -> list[Target]:
     rank = max(1, n // 16)
     result = [
         Target("DFT", (np.fft.fft(np.eye(n)),)),
-        Target("convolution", (circulant(rng.standard_normal(n)),)),
-        Target("Toeplitz", (toeplitz(rng.standard_normal(n), rng.standard_normal(n)),)),
-        Target("random", (rng.standard_normal((n, n)),)),
-        Target("low rank", (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, n)),)),
+        Target("convolution", (circulant(rng.standard_normal(n)),), random=True),
+        Target("Toeplitz", (toeplitz(rng.standard_normal(n), rng.standard_normal(n)),), random=True),
+        Target("random", (rng.standard_normal((n, n)),), random=True),
+        Target("low rank", (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, n)),), random=True),
         Target("DCT", (dct(np.eye(n), axis=0, norm="ortho"),)),
         *([Target("Hadamard", (hadamard(n).astype(float),))] if n & (n - 1) == 0 else []),
-        Target("permutation", (np.eye(n)[rng.permutation(n)],)),
+        Target("permutation", (np.eye(n)[rng.permutation(n)],), random=True),
         Target("triangular", (np.tri(n),)),
-        Target("SSM kernel", (_state_space_kernel(n, rng),)),
+        Target("SSM kernel", (_state_space_kernel(n, rng),), random=True),
     ]
     if n == attention_heads().shape[1]:
         result.insert(3, Target("attention", tuple(attention_heads())))

@@ -1,14 +1,17 @@
-"""Toeplitz and circulant matrices, constant along their diagonals: the nearest has the mean of every diagonal.
+"""Toeplitz, circulant and causal Toeplitz matrices: the nearest has the mean of every diagonal, or zero above the main.
 
 The diagonals do not overlap, so this is the orthogonal projection. Each is multiplied by transforms, of the next power
 of two that holds a Toeplitz matrix, and counted at half a multiplication a level and point.
+
+Causal Toeplitz matrices are what M0⁻¹(M1 k ∘ M2 u) computes of u where all three are Fourier matrices of twice the
+length and k has no more than N taps: the sequence mixer of a causal M2 layer, one channel of it, without its gates.
 """
 
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Family, Setting
 
-__all__ = ["circulant", "toeplitz"]
+__all__ = ["causal_toeplitz", "circulant", "toeplitz"]
 
 
 def transform_cost(points: int) -> int:
@@ -26,8 +29,18 @@ def circulant_settings(shape: tuple[int, int]) -> list[Setting]:
     return [Setting("circulant", n, transform_cost(n), "optimal")] if shape == (n, n) else []
 
 
+def causal_settings(shape: tuple[int, int]) -> list[Setting]:
+    n = shape[0]
+    work = transform_cost(2 ** (2 * n - 2).bit_length())
+    return [Setting("taps of the past", n, work, "optimal")] if shape == (n, n) else []
+
+
 def toeplitz_fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return with_means(matrix, lags(matrix.shape) + matrix.shape[1] - 1)
+
+
+def causal_fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    return np.tril(toeplitz_fit(matrix, setting))
 
 
 def circulant_fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
@@ -52,6 +65,11 @@ def along_diagonals(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return matrix[1:, 1:] - matrix[:-1, :-1]
 
 
+def along_diagonals_and_above(matrix: np.ndarray, setting: Setting) -> np.ndarray:
+    """The same, and every entry of a later input."""
+    return np.concatenate([along_diagonals(matrix, setting).reshape(-1), matrix[np.triu_indices(len(matrix), 1)]])
+
+
 def along_wrapped_diagonals(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return matrix - np.roll(matrix, (1, 1), axis=(0, 1))
 
@@ -73,4 +91,13 @@ circulant = Family(
     circulant_fit,
     scope="wrapped diagonals",
     vanishing=along_wrapped_diagonals,
+)
+causal_toeplitz = Family(
+    "causal-toeplitz",
+    "causal Toeplitz",
+    "Fu et al. 2023",
+    causal_settings,
+    causal_fit,
+    scope="taps of the past",
+    vanishing=along_diagonals_and_above,
 )

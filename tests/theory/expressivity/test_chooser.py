@@ -1,11 +1,12 @@
 """`monarch choose`: what it counts is within the budget, and what it calls the least time is."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from command_line import asked
 
-from monarch_theory.expressivity.chooser import HARDWARE, choices, largest, least_time
+from monarch_theory.expressivity.chooser import HARDWARE, choices, given, largest, least_time
 from monarch_theory.expressivity.families import families_for
 
 SHAPES = [(16, 16), (12, 18), (7, 5), (24, 64)]
@@ -50,3 +51,12 @@ def test_measured_times_rank_and_bad_sizes_are_one_line():
     ):
         answer = asked("choose", *wrong)
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_what_is_from_memory_says_so_and_the_users_own_numbers_stand_in_its_place():
+    assert all("from memory, not checked" in machine.source for machine in HARDWARE.values())
+    sizes = ["--in", 16, "--out", 24, "--batch", 3, "--hardware", "h100", "--json"]
+    found = [json.loads(asked("choose", *sizes, *own).stdout) for own in ([], ["--peak", 1, "--bandwidth", 0.001])]
+    assert "from memory" in found[0]["hardware"]["source"] and found[1]["hardware"]["source"] == "numbers given"
+    assert found[1]["dense"]["least"] == least_time((24, 16), 384, 384, 3, given(HARDWARE["h100"], 1e12, 1e6))
+    assert given(HARDWARE["h100"], None, None) is HARDWARE["h100"]

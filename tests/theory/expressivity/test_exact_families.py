@@ -52,6 +52,7 @@ MEMBERS = {
     "kronecker-sparse": (rows_first(*(np.outer(whole(4), whole(5)) for _ in range(3))), 57),
     "toeplitz": (toeplitz(whole(5), whole(8)), 12),
     "circulant": (circulant(whole(7)), 7),
+    "causal-toeplitz": (np.tril(toeplitz(whole(7))), 7),
     "displacement": (toeplitz(whole(9), whole(9)), 36),
     "semiseparable": (causal(9, 2), 72),
     "quasiseparable": (causal(9, 2) + causal(9, 1).T, 9 + 2 * 8 * 8),

@@ -156,6 +156,20 @@ def test_every_family_stands_in_the_atlas_at_equal_parameters_and_at_equal_flops
         assert monarch_plus_low_rank.within((64, 64), found.budget, cost=cost)
 
 
+def test_bands_are_those_of_atlases_of_single_seeds():
+    """Fixed targets are fitted once, random ones by every seed."""
+    chosen = [family for family in families_for((16, 16)) if family.name in ("low-rank", "circulant", "monarch-2")]
+    found = atlas(16, seed=5, families=chosen, seeds=3)
+    alone = [atlas(16, seed=5 + k, families=chosen) for k in range(3)]
+    for target in targets(16):
+        for family in chosen:
+            errors = [each.best(target.name, family.name, "parameters").error for each in alone]
+            kept = errors if target.random else errors[:1]
+            assert found.errors(target.name, family.name, "parameters") == kept
+            assert target.random or errors == errors[:1] * 3
+    assert len(set(found.errors("random", "monarch-2", "parameters"))) == 3
+
+
 def test_fits_beyond_the_budget_are_for_the_picture_only():
     narrow, wide = (atlas(8, reach=reach, chosen=targets(8)[:1]) for reach in (1.0, 2.0))
     assert len(narrow.entries) < len(wide.entries)

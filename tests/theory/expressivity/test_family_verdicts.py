@@ -142,6 +142,11 @@ def circulant_member(d):
     return circulant(d.entries(n)), n
 
 
+def causal_toeplitz_member(d):
+    n = d.one(SIDES)
+    return toeplitz(d.entries(n), np.zeros(n)), n
+
+
 def displacement_member(d):
     """Products of Toeplitz matrices, of displacement rank four at most, or one, or the inverse of one."""
     n, kind = d.one(SIDES), d.number(0, 2)
@@ -206,6 +211,7 @@ RECIPES = {
     "monarch-attention": attention_member,
     "toeplitz": toeplitz_member,
     "circulant": circulant_member,
+    "causal-toeplitz": causal_toeplitz_member,
     "displacement": displacement_member,
     "semiseparable": semiseparable_member,
     "quasiseparable": quasiseparable_member,
@@ -214,6 +220,7 @@ RECIPES = {
 OPTIMAL = (
     "toeplitz",
     "circulant",
+    "causal-toeplitz",
     "semiseparable",
     "low-rank",
     "kronecker",
