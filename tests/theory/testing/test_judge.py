@@ -9,7 +9,7 @@ from monarch_theory.rounding import default_model
 from monarch_theory.sandbox import Outcome
 from monarch_theory.sandbox.patterns import PADDING, POISON
 from monarch_theory.testing.cases import FAMILIES, LAYOUTS, cases, make_case, selected_shapes
-from monarch_theory.testing.judge import Verdict, _differ, judge, reference, ulps
+from monarch_theory.testing.judge import Verdict, _differ, judge, ratios, reference, ulps
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.ops import NAMES, op_named
 
@@ -116,6 +116,26 @@ def test_a_nan_reaches_the_tokens_that_look_it_up():
         assert there.any() and np.array_equal(np.broadcast_to(expected.must_not_be_finite, there.shape), there)
 
 
+def test_where_elements_have_no_bound_their_row_has_none():
+    made = (make_case(op_named("fft"), "complex64", {"batch": 3, "size": 4}, "nonfinite", "contiguous", (seed,))
+            for seed in range(20))  # fmt: skip
+    case = next(case for case in made if case.poisoned_row is not None)
+    (expected,) = reference(case, MODEL)
+    assert np.isinf(expected.norm.bound).nonzero()[0].tolist() == [case.poisoned_row]
+
+
+def test_nothing_is_no_part_of_any_bound():
+    assert ratios(np.array([0.0, 0.0, 1.0, np.nan]), np.array([0.0, 1.0, 0.0, 1.0])).tolist() == [0, 0, np.inf, np.inf]
+
+
+def test_a_nan_has_no_sign_that_comes_out():
+    made = (make_case(OP, "float32", SHAPE, "nonfinite", "contiguous", (seed,)) for seed in range(40))
+    for case in made:
+        (expected,) = reference(case, MODEL)
+        signed = case.poisoned_row is not None and not np.isnan(case.arrays[case.poisoned]).any()
+        assert np.any(expected.sign) == (signed and bool((~np.isfinite(case.arrays[case.poisoned])).any()))
+
+
 def test_answers_differ_whatever_their_size():
     for size in (1e-30, 1.0, 1e30):
         found = _differ(np.array([1.0, 2.0]) * size, np.array([1.0, 2.0 + 2.0**-17]) * size)
@@ -136,14 +156,19 @@ def test_errors_that_are_wrong_together_are_placed_in_the_worst_row():
 
 
 def test_of_several_outputs_the_wrong_one_is_named():
-    op = op_named("monarch-multiply-backward")
-    case = make_case(op, "float32", SHAPE, "normal", "contiguous", (0,))
+    op = op_named("block-diagonal-multiply-backward")
+    case = make_case(op, "float32", {"batch": 2, "blocks": 2, "rows": 3, "columns": 2}, "normal", "contiguous", (0,))
     expected = reference(case, MODEL)
-    outputs = [one.truth.high.astype(np.float32) for one in expected]
-    assert judge(case, Run(outputs=tuple(outputs), dtypes=("float32",) * 3), expected).verdict is Verdict.RIGHT
-    outputs[1] = outputs[1] + np.float32(1)
-    found = judge(case, Run(outputs=tuple(outputs), dtypes=("float32",) * 3), expected)
-    assert (found.verdict, found.output) == (Verdict.WRONG, 1) and found.message.startswith("gradient of factor0: ")
+    x, blocks = (one.truth.high.astype(np.float32) for one in expected)
+
+    def judged(*outputs):
+        return judge(case, Run(outputs=outputs, dtypes=("float32",) * 2), expected)
+
+    assert judged(x, blocks).verdict is Verdict.RIGHT
+    found = judged(x, blocks + np.float32(1))
+    assert (found.verdict, found.output) == (Verdict.WRONG, 1) and found.message.startswith("gradient of blocks: ")
+    assert judged(x, blocks[:1]).message == "expected shape (2, 3, 2) of gradient of blocks, got (1, 3, 2)"
+    assert judge(CASE, run(RIGHT[:1]), [EXPECTED]).message == "expected shape (2, 4), got (1, 4)"
     assert judge(CASE, run(altered(7.0)), [EXPECTED]).message.startswith("1 of 8 elements")
 
 
