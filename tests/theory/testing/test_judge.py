@@ -1,6 +1,7 @@
 """Every verdict, from runs made up to deserve it; no process is started."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from monarch_theory.rounding import default_model
 from monarch_theory.sandbox import Outcome
 from monarch_theory.sandbox.patterns import PADDING, POISON
 from monarch_theory.testing.cases import FAMILIES, LAYOUTS, cases, make_case, selected_shapes
-from monarch_theory.testing.judge import Verdict, judge, reference, ulps
+from monarch_theory.testing.judge import Verdict, _differ, judge, ratios, reference, ulps
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.ops import NAMES, op_named
 
@@ -95,6 +96,83 @@ def test_a_nan_must_reach_what_depends_on_it_and_nothing_else():
     assert judge(case, run(output), [expected]).verdict is Verdict.NAN
 
 
+def test_beside_a_nan_only_its_row_is_undecided_and_of_a_sum_over_rows_all():
+    op, shape = op_named("monarch-multiply-backward"), SHAPE | {"batch": 3}
+    made = (make_case(op, "float32", shape, "nonfinite", "contiguous", (seed,)) for seed in range(20))
+    case = next(case for case in made if case.poisoned == "gradient")
+    of_rows, *of_factors = reference(case, MODEL)
+    others = np.delete(of_rows.bound, case.poisoned_row, axis=0)
+    assert np.isinf(of_rows.bound[case.poisoned_row]).all() and np.isfinite(others).all()
+    assert of_factors and all(np.isinf(one.bound).all() for one in of_factors)
+
+
+def test_a_nan_reaches_the_tokens_that_look_it_up():
+    op = op_named("embedding")
+    for seed in range(4):
+        shape = {"batch": 2, "n": 6, "vocabulary": 5, "width": 4}
+        case = make_case(op, "float32", shape, "nonfinite", "contiguous", (seed,))
+        assert case.poisoned == "table"
+        (expected,) = reference(case, MODEL)
+        there = ~np.isfinite(case.arrays["table"])[case.arrays["tokens"].astype(int)]
+        assert there.any() and np.array_equal(np.broadcast_to(expected.must_not_be_finite, there.shape), there)
+
+
+def test_where_elements_have_no_bound_their_row_has_none():
+    made = (make_case(op_named("fft"), "complex64", {"batch": 3, "size": 4}, "nonfinite", "contiguous", (seed,))
+            for seed in range(20))  # fmt: skip
+    case = next(case for case in made if case.poisoned_row is not None)
+    (expected,) = reference(case, MODEL)
+    assert np.isinf(expected.norm.bound).nonzero()[0].tolist() == [case.poisoned_row]
+
+
+def test_nothing_is_no_part_of_any_bound():
+    assert ratios(np.array([0.0, 0.0, 1.0, np.nan]), np.array([0.0, 1.0, 0.0, 1.0])).tolist() == [0, 0, np.inf, np.inf]
+
+
+def test_a_nan_has_no_sign_that_comes_out():
+    made = (make_case(OP, "float32", SHAPE, "nonfinite", "contiguous", (seed,)) for seed in range(40))
+    for case in made:
+        (expected,) = reference(case, MODEL)
+        signed = case.poisoned_row is not None and not np.isnan(case.arrays[case.poisoned]).any()
+        assert np.any(expected.sign) == (signed and bool((~np.isfinite(case.arrays[case.poisoned])).any()))
+
+
+def test_answers_differ_whatever_their_size():
+    for size in (1e-30, 1.0, 1e30):
+        found = _differ(np.array([1.0, 2.0]) * size, np.array([1.0, 2.0 + 2.0**-17]) * size)
+        assert found.tolist() == [False, True]
+
+
+def test_errors_that_are_wrong_together_are_placed_in_the_worst_row():
+    case = make_case(op_named("fft"), "complex64", {"batch": 3, "size": 8}, "normal", "contiguous", (0,))
+    (expected,) = reference(case, MODEL)
+    output = expected.truth.high.copy()
+    output[1] += 0.8 * expected.bound[1]
+    output[2] += 0.7 * expected.bound[2]
+    output[1, 5] += 0.15 * expected.bound[1, 5]
+    found = judge(case, Run(outputs=(output,), dtypes=("complex64",)), [expected])
+    assert found.verdict is Verdict.WRONG and found.ratio <= 1 < found.norm_ratio
+    assert found.index == (1, 5) and found.error == pytest.approx(0.95 * expected.bound[1, 5])
+    assert found.bound == expected.bound[1, 5] and "the errors of 2 of 3 rows" in found.message
+
+
+def test_of_several_outputs_the_wrong_one_is_named():
+    op = op_named("block-diagonal-multiply-backward")
+    case = make_case(op, "float32", {"batch": 2, "blocks": 2, "rows": 3, "columns": 2}, "normal", "contiguous", (0,))
+    expected = reference(case, MODEL)
+    x, blocks = (one.truth.high.astype(np.float32) for one in expected)
+
+    def judged(*outputs):
+        return judge(case, Run(outputs=outputs, dtypes=("float32",) * 2), expected)
+
+    assert judged(x, blocks).verdict is Verdict.RIGHT
+    found = judged(x, blocks + np.float32(1))
+    assert (found.verdict, found.output) == (Verdict.WRONG, 1) and found.message.startswith("gradient of blocks: ")
+    assert judged(x, blocks[:1]).message == "expected shape (2, 3, 2) of gradient of blocks, got (1, 3, 2)"
+    assert judge(CASE, run(RIGHT[:1]), [EXPECTED]).message == "expected shape (2, 4), got (1, 4)"
+    assert judge(CASE, run(altered(7.0)), [EXPECTED]).message.startswith("1 of 8 elements")
+
+
 def test_where_a_right_kernel_may_overflow_anything_goes():
     case = make_case(OP, "float16", SHAPE, "large", "contiguous", (1,))
     values = {name: np.full_like(a, 1000.0) for name, a in case.arrays.items()}
@@ -117,6 +195,9 @@ def test_ulps_count_units_of_the_result():
     step = np.nextafter(RIGHT, np.float32(np.inf))
     found = ulps(step, EXPECTED, "float32")
     assert found.shape == (8,) and (np.abs(found) <= 1.5).all() and (found > 0).all()
+    assert ulps(altered(np.nan), EXPECTED, "float32").shape == (7,)
+    unbounded = replace(EXPECTED, bound=np.where(np.arange(8).reshape(2, 4) < 3, np.inf, EXPECTED.bound))
+    assert ulps(step, unbounded, "float32").shape == (5,)
 
 
 @pytest.mark.parametrize("name", NAMES)
