@@ -15,7 +15,7 @@ from jupyter_cache import get_cache
 
 SOURCES = ("monarch_theory", "monarch_gpu", "examples", "benchmarks", "docs", "proofs")
 DAY = 86_400
-OTHER = {"_build", "_extensions", "gallery", "generated", "__pycache__"}
+OTHER = {"_build", "_extensions", "commands", "gallery", "generated", "__pycache__"}
 """Folders of what is written while building, and of what runs in the builder alone."""
 
 KINDS = {".py", ".cu", ".c", ".cpp", ".npy", ".json", ".toml", ".v"}

@@ -58,12 +58,13 @@ def test_a_page_that_says_what_is_not_so_does_not_build(tmp_path):
 def test_changed_code_and_changed_data_run_again_and_changed_prose_does_not(tmp_path):
     from executed import cache_folder
 
-    for folder in ("monarch_theory", "docs/_build/gallery"):
+    for folder in ("monarch_theory", "docs/_build/gallery", "docs/reference/commands"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "monarch_theory" / "one.py").write_text("1")
     first = cache_folder(tmp_path)
     (tmp_path / "docs" / "page.md").write_text("prose")
     (tmp_path / "docs" / "_build" / "gallery" / "written.py").write_text("built")
+    (tmp_path / "docs" / "reference" / "commands" / "causal.schema.json").write_text("{}")
     assert cache_folder(tmp_path) == first
     (tmp_path / "monarch_theory" / "one.py").write_text("2")
     os.utime(first, (0, 0))
