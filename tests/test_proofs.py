@@ -175,7 +175,8 @@ def _nothing(original):
 
 FAULTS = {
     "best_permutation": (
-        "monarch_theory.expressivity.projection.project", lambda original: lambda matrix, kind: original(1.1 * matrix, kind)
+        "monarch_theory.expressivity.projection.project",
+        lambda original: lambda matrix, kind: original(1.1 * matrix, kind),
     ),
     "border_rank": ("monarch_theory.causality.decide", _says(True)),
     "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
