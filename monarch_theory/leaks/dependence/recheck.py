@@ -37,7 +37,7 @@ FORMAT = "monarch dependence certificate 2"
 LATER = "monarch dependence certificate 3"
 NOTHING = -1
 GAP = 1000.0
-NAMED = 160
+NAMED = 300
 
 
 class CertificateError(Exception):
