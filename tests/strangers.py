@@ -248,6 +248,12 @@ def chunks_in_order(x, wrong=0, size=4):
     return attention(x, (i[:, None] >= i) | (last & (i[:, None] + wrong >= i)))
 
 
+def chunks_of_positions(x, in_order):
+    """Chunks from positions that are floats, as they come out of a table of embeddings."""
+    chunk = torch.floor(places(x).double() / 4)
+    return attention(x, (chunk[:, None] >= chunk) & (tril(x) if in_order else True)) + long_filter(x, 2)
+
+
 def experts_choose(x):
     """Each expert takes the quarter of the sequence that it likes best."""
     gates, y = torch.softmax(x @ W, -1), x.clone()
@@ -325,6 +331,19 @@ def rolling_hash(t, backwards=False):
         held = (held * 6364136223846793005 + token + 1) % 2**63
         hashes.append(held >> (50 if backwards else 0))
     return torch.tensor([hashes[:: -1 if backwards else 1]])
+
+
+def with_half(t, ahead):
+    """The whole sequence, and every second place of it."""
+    x = TABLE[t].cumsum(1)
+    return {"full": x, "half": functional.pad(x, (0, 0, 0, 1))[:, 1 + ahead :: 2], "loss": x.mean()}
+
+
+def with_sums(t, backward):
+    """The whole sequence, and sums of three, of which there are two less."""
+    x = TABLE[t]
+    sums = x.unfold(1, 3, 1).sum(-1)
+    return x.cumsum(1), sums.flip(1) if backward else sums
 
 
 # states, caches, chance
@@ -604,6 +623,8 @@ ON_TENSORS = [
     ("vmap, leaks", False, mapped(1e-7)),
     ("chunks in order", True, chunks_in_order),
     ("chunks in order, the last of each one ahead", False, lambda x: chunks_in_order(x, 1)),
+    ("chunks of positions, in order", True, lambda x: chunks_of_positions(x, True)),
+    ("chunks of positions, seen whole", False, lambda x: chunks_of_positions(x, False)),
     ("experts choose", False, experts_choose),
     ("tokens choose", True, tokens_choose),
     ("the two most alike merged", False, most_alike_merged),
@@ -638,6 +659,14 @@ ON_TOKENS = [
     ("parity of the next token", False, lambda t: 2 * t.cumsum(1) + t.roll(-1, 1) % 2),
     ("maximum of all scores subtracted", None, lambda t: hidden_by_maximum(TABLE[t])),
 ]  # fmt: skip
+
+WITH_SHORTER = [
+    ("half as many beside", True, lambda t: with_half(t, 0)),
+    ("half as many beside, one ahead", False, lambda t: with_half(t, 1)),
+    ("sums of three beside", True, lambda t: with_sums(t, False)),
+    ("sums of three beside, backward", False, lambda t: with_sums(t, True)),
+]
+"""Of tokens: what is shorter than the sequence a graph's proof leaves out."""
 
 ON_ARRAYS = [
     ("scan with a carry", True, scanned, FLOATS),

@@ -508,7 +508,7 @@ def check_model(
         report = Report(UNDECIDED, "none", error.message, outcome)
         if search:
             report = with_counts(report, search, model)
-    return replace(
+    report = replace(
         report,
         contract=contract.name,
         n=inputs.length,
@@ -519,6 +519,51 @@ def check_model(
         seconds=round(time.monotonic() - started, 3),
         notes=(*notes, *report.notes),
     )
+    shorter = observe.layout.shorter if observe.layout and not preview else ()
+    if report.holds and contract.lookahead is not None and stride == (1, 0):
+        left = longest if budget is None else budget
+        return with_shorter(report, shorter, model, inputs, contract, left, accept_partial)
+    note = f"not judged, being shorter than the sequence: {', '.join(name for name, _, _ in shorter)}"
+    return replace(report, notes=(*report.notes, note)) if shorter else report
+
+
+def with_shorter(
+    report: Report,
+    shorter: tuple[tuple[str, int, int], ...],
+    model: Model,
+    inputs: Inputs,
+    contract: Contract,
+    left: float,
+    accept_partial: bool,
+) -> Report:
+    """A report of causality, with the arrays that are shorter than the sequence judged as well.
+
+    An output of these stands for the last of the inputs it can: more is not to be held against a model unasked, as a
+    user may with --stride and --offset.
+    """
+    for name, axis, length in shorter:
+        stride = max(round(inputs.n / length), 1)
+        offset = stride - 1 if stride > 1 else inputs.n - length
+        if length not in lengths_of(stride, offset)(inputs.n):
+            note = f"not judged, being of length {length}: {name}"
+            report = replace(report, notes=(*report.notes, note))
+            continue
+        found = check_model(
+            model, inputs, budget=left / 2, accept_partial=accept_partial, contract=contract, stride=(stride, offset),
+            output=name, output_axis=axis,
+        )  # fmt: skip
+        place = f"{stride}i + {offset}" if stride > 1 else f"i + {offset}"
+        said = f"{name}, of length {length}, was judged as if output i stood for input {place}"
+        if found.holds is False:
+            return replace(found, forwards=report.forwards + found.forwards, notes=(*found.notes, said))
+        note = said if found.holds else f"{said}, and nothing was decided: {found.reason}"
+        report = replace(
+            report,
+            forwards=report.forwards + found.forwards,
+            outputs=(*report.outputs, *found.outputs),
+            notes=(*report.notes, note),
+        )
+    return report
 
 
 def settle_state(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:

@@ -24,7 +24,8 @@ LARGEST_EXACT = 2**53
 class Layout:
     """Which arrays of a call are judged: their indices, sequence axes, shapes, dtypes and names; and which are not.
 
-    count: of all arrays; length: of the sequence axes.
+    count: of all arrays; length: of the sequence axes; shorter: name, axis and length of each array that is not judged,
+    though one axis of it, shorter than the sequence, grows and shrinks with that.
     """
 
     indices: tuple[int, ...]
@@ -35,6 +36,7 @@ class Layout:
     left_out: tuple[str, ...]
     count: int
     length: int
+    shorter: tuple[tuple[str, int, int], ...] = ()
 
     def outputs(self, arrays: tuple[np.ndarray, ...]) -> Outputs:
         """The judged arrays, each of shape (length, channels).
@@ -116,7 +118,7 @@ def lay_out(
             judged.append((k, at, shape, dtypes[k], names[k] or "output"))
         except UndecidedError as error:
             complaint = complaint or error
-            left_out.append(f"{names[k] or 'output'} of shape {shape}")
+            left_out.append((names[k], f"{names[k] or 'output'} of shape {shape}"))
     if not judged and known and all(for_one_length(arrays[k].shape, inputs) for k in chosen):
         return lay_out(called, inputs, axis, wanted, lambda m: None, lengths)
     if not judged and known and any(inputs.n in arrays[k].shape for k in chosen):
@@ -129,9 +131,25 @@ def lay_out(
     if not judged:
         raise complaint or UndecidedError("shape change", "the model returned no array")
     length = judged[0][2][judged[0][1]]
-    left_out += [f"{name} of shape {shape}" for _, at, shape, _, name in judged if shape[at] != length]
+    left_out += [(name, f"{name} of shape {shape}") for _, at, shape, _, name in judged if shape[at] != length]
     indices, axes, shapes, kept, called_names = zip(*(j for j in judged if j[2][j[1]] == length), strict=True)
-    return Layout(indices, axes, shapes, kept, called_names, tuple(left_out), len(arrays), length)
+    follow = ((names[k], growing(arrays[k].shape, [shapes[k] for _, shapes in known])) for k in chosen)
+    shorter = tuple(
+        (name, *found) for name, found in follow if found and found[1] < inputs.n and name and name not in called_names
+    )
+    others_left = tuple(text for name, text in left_out if name not in {name for name, _, _ in shorter})
+    return Layout(indices, axes, shapes, kept, called_names, others_left, len(arrays), length, shorter)
+
+
+def growing(shape: tuple[int, ...], others: list[tuple[int, ...]]) -> tuple[int, int] | None:
+    """The one axis whose length is another for other lengths of input, and its length; None unless there is one.
+
+    >>> growing((1, 8, 6), [(1, 9, 6), (1, 8, 6)])
+    (1, 8)
+    """
+    alike = [other for other in others if len(other) == len(shape)]
+    axes = [a for a, size in enumerate(shape) if any(other[a] != size for other in alike)]
+    return (axes[0], shape[axes[0]]) if len(axes) == 1 else None
 
 
 def for_one_length(shape: tuple[int, ...], inputs: Inputs) -> bool:

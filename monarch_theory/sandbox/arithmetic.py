@@ -4,8 +4,9 @@ A run under `watched` notes facts. With a seed it adds to the result of every in
 the size of its own rounding, drawn at random (Monte Carlo arithmetic: Parker 1997; CESTAC: Vignes 1993): what then
 varies in the outputs is their rounding noise, at the very input in question, whatever the model is made of. The draw
 follows from the seed, the place and the number itself: as real rounding does, two runs with the same seed err alike
-where they compute alike, and independently where they do not. A
-transform's error is relative to the norm of what it returns, u·√log₂L·rms, any other's to each number it returns.
+where they compute alike, and independently where they do not. What takes no more than half of its digits is taken for
+exact, as counts and positions are, on which masks depend. A transform's error is relative to the norm of what it
+returns, u·√log₂L·rms, any other's to each number it returns.
 
 The precision is changed, too: with `arithmetic` "double" torch computes in double precision what it was to compute in
 less; with "single" every result is then rounded to the digits of single precision. Rounding follows the precision;
@@ -193,6 +194,11 @@ def dispatch_mode(watch: Watch) -> Any:
         first, second = ((keys >> 32) & (2**32 - 1)).double() + 0.5, (keys & (2**32 - 1)).double() + 0.5
         return (-2 * (first / 2**32).log()).sqrt() * (second * (2 * pi / 2**32)).cos()
 
+    def short(y: Any) -> Any:
+        """Where a number takes no more than half of its digits: counts and positions, whose arithmetic is exact."""
+        held, low = {8: (torch.int64, 2**26 - 1), 4: (torch.int32, 2**12 - 1)}.get(y.element_size(), (None, 0))
+        return torch.zeros_like(y, dtype=torch.bool) if held is None else (y.detach().view(held) & low) == 0
+
     def rounded_to_single(y: Any) -> Any:
         """In this dtype, the number of single precision next to it; on a grid that `amplitude` shifts."""
         if y.is_complex():
@@ -220,6 +226,7 @@ def dispatch_mode(watch: Watch) -> Any:
             return y
         real = torch.view_as_real(y) if y.is_complex() else y
         draws = normal(real)
+        draws = draws if axes else draws.masked_fill(short(real), 0.0)
         size = y.abs().double()
         if axes:
             size = size.square().mean(dim=axes, keepdim=True).sqrt()

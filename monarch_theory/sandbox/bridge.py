@@ -139,6 +139,13 @@ def leaf_as_numpy(leaf: Any) -> tuple[np.ndarray, str]:
 
 
 def same_bits(value: Any, array: np.ndarray) -> bool:
-    """Whether `value`, once made from `array` by `to_face`, still holds it."""
+    """Whether `value`, once made from `array` by `to_face`, still holds it; any NaN is as good as another.
+
+    >>> same_bits(np.array([np.nan, 0.0]), np.array([-np.nan, 0.0])), same_bits(np.array([0.0]), np.array([-0.0]))
+    (True, False)
+    """
     now, _ = leaf_as_numpy(value)
-    return now.shape == array.shape and now.tobytes() == np.ascontiguousarray(array).tobytes()
+    if now.shape != array.shape or now.dtype != array.dtype:
+        return False
+    nan = (now != now) & (array != array)  # whose bits a change of dtype and back need not keep
+    return np.where(nan, 0, now).tobytes() == np.where(nan, 0, array).tobytes()

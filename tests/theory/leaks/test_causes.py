@@ -203,6 +203,16 @@ def test_rounding_redrawn_of_the_largest_numbers_is_finite_and_small(dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_counts_and_positions_are_not_redrawn(dtype):
+    """Masks depend on them, and what a mask lets through is no rounding."""
+    places = torch.arange(64, dtype=dtype)
+    with watched(Watch(3)):
+        chunks, thirds = torch.floor(places / 4 * 1), places / 3
+    assert torch.equal(chunks, torch.floor(places / 4)) and torch.equal(thirds[::3], places[::3] / 3)
+    assert (thirds != places / 3).double().mean() > 0.3
+
+
 def test_arithmetic_in_double_precision_reaches_what_was_to_be_single():
     x = torch.rand(64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     weights = torch.nn.Linear(64, 3)  # in single precision

@@ -11,6 +11,7 @@ from strangers import (
     ON_TENSORS,
     ON_TOKENS,
     TOKENS,
+    WITH_SHORTER,
     ByFirst,
     Cache,
     Counting,
@@ -34,7 +35,10 @@ def test_models_of_floats(name, causal, function):
     assert report.verdict == VERDICT[causal], report
 
 
-@pytest.mark.parametrize(("name", "causal", "function"), ON_TOKENS, ids=[row[0] for row in ON_TOKENS])
+OF_TOKENS = ON_TOKENS + WITH_SHORTER
+
+
+@pytest.mark.parametrize(("name", "causal", "function"), OF_TOKENS, ids=[row[0] for row in OF_TOKENS])
 def test_models_of_tokens(name, causal, function):
     report = check_callable(Mapped(function).eval(), N, budget=6.0, **TOKENS)
     assert report.verdict == VERDICT[causal], report
