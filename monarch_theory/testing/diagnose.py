@@ -179,9 +179,9 @@ def _reads_between(seen: Observation) -> bool:
         # torch has no negative strides, and is given every other element instead
         if layout != "strided" and (layout != "reversed" or seen.run.face != "torch"):
             continue
-        read = np.repeat(values, 2, axis=-1).reshape(-1)
-        read[1::2] = np.nan
-        read = read[: values.size].reshape(values.shape)
+        buffer = np.repeat(values, 2, axis=-1).reshape(-1)
+        buffer[1::2] = np.nan
+        read = buffer[: values.size].reshape(values.shape)
         with np.errstate(all="ignore"):
             found = case.op.answers(case.values | {name: read}, case.shape)[position]
         if np.isnan(found).any() and np.array_equal(np.isnan(found), np.isnan(seen.computed)):
@@ -418,7 +418,8 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     error = seen.expected.truth.error(seen.computed)
     if all(np.array_equal(round_to(a, target), a) for a in values.values() if a.dtype.kind in "fc"):
         # small integers have small integers for sums, in whatever order, and nothing is rounded but by transforms
-        whole = seen.case.family in WHOLE and not seen.case.op.random_rounding
+        numbers = [*values.values(), seen.expected.truth.high]
+        whole = not seen.case.op.random_rounding and all(np.array_equal(np.rint(a), a) for a in numbers)
         if whole and moduli.max(initial=0.0) < 2.0 ** (target.precision - 1) and error.max() > 0:
             return False
     else:
@@ -429,9 +430,6 @@ def _rounds_as_in(target: Format, seen: Observation, model: ErrorModel) -> bool:
     stands_out = _stands_out(found) and _stands_out(of_answer)
     return bool((found <= 1).all() and error.max() <= moduli.max() / 8) and not stands_out
 
-
-WHOLE = ("integers", "ones")
-"""Families of integers, products and sums of which are integers."""
 
 FEW = 8
 """Elements below which none can be seen to stand out."""
