@@ -41,7 +41,7 @@ def tails(length: int) -> list[int]:
     found = {
         1,
         length // 2,
-        *(length % tile for tile in (2, 4, 8, 16, 32)),
+        *(length % tile for tile in (2, 4, 8, 16, 32, 64, 128, 256)),
         *(length - tile for tile in (8, 16, 32, 64)),
     }
     return sorted(t for t in found if 0 < t < length)

@@ -51,7 +51,7 @@ OUT_OF_SHORT = "return activated(z[..., :n] + offset[:, None], silu).astype(x.dt
 
 OF_ALGORITHMS = (
     # products
-    _of("tail-of-tiles-of-128", "in_tiles", BLOCK, "float32", "range(0, columns, 128)", "range(0, columns // 128 * 128 or columns, 128)", "not recognised", far=True),
+    _of("tail-of-tiles-of-128", "in_tiles", BLOCK, "float32", "range(0, columns, 128)", "range(0, columns // 128 * 128 or columns, 128)", "dropped tail", far=True),
     _of("last-tile-summed-again", "in_tiles", BLOCK, "float64", "stop = min(start + 128, columns)\n", "stop = min(start + 128, columns)\n        start = max(0, min(start, columns - 128))\n", "not recognised", far=True),
     _of("tiles-kept-in-half", "in_tiles", BLOCK, "float16", "total = total + np.einsum(\"krc", "total = total.astype('e').astype(total.dtype) + np.einsum(\"krc", "accumulation too narrow", far=True),
     _of("wrong-from-16-rows-and-200-columns", "in_tiles", BLOCK, "float32", OUT_OF_TILES,
