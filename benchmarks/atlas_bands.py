@@ -65,8 +65,8 @@ def draw(found: dict) -> Figure:
     for panel, target in zip(panels[0], moving, strict=True):
         for row, family in enumerate(families):
             if errors := known[family, target].get("errors"):
-                mean = float(np.mean(errors))
-                panel.errorbar(mean, row, xerr=[[mean - min(errors)], [max(errors) - mean]], fmt="o", ms=3, color="C0")
+                panel.plot([min(errors), max(errors)], [row, row], color="C0")
+                panel.plot(np.mean(errors), row, "o", color="C0", markersize=3)
         panel.set_xlim(-0.05, 1.05)
         panel.set_title(target)
     panels[0][0].set_yticks(range(len(families)), families, fontsize=7)
