@@ -142,7 +142,10 @@ def report(found: dict, console: Console) -> None:
             if who in row["found"]
         ]
         ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
-        console.print(f"CPU seconds, {len(pairs)} cases: {OURS} {ours:.2f}, {who} {theirs:.2f}")
+        slower = sum(mine > other for mine, other in pairs)
+        console.print(
+            f"CPU seconds, {len(pairs)} cases: {OURS} {ours:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
+        )
 
 
 def draw(found: dict) -> Figure:

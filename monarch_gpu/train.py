@@ -249,13 +249,20 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 class TrainingState:
-    """Weights, optimiser and curve after `step` steps."""
+    """Weights, optimiser and curve after `step` steps; of a `model` that is there already, or a new one."""
 
-    def __init__(self, config: Config, training: Training, task: Task, start: Pretrained | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        training: Training,
+        task: Task,
+        start: Pretrained | None = None,
+        model: Pretrained | None = None,
+    ) -> None:
         self.config, self.training, self.step, self.curve = config, training, 0, Curve()
         self.world = World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else World()
         self.task = task
-        self.model = build_model(config)
+        self.model = build_model(config) if model is None else model
         if start is not None:
             begin_from(self.model, start)
         self.parallel_model: nn.Module = self.model

@@ -46,9 +46,9 @@ def _table(panel: Any, found: Atlas, cost: Cost) -> None:
     panel.imshow(errors, vmin=0, vmax=1, cmap="YlOrRd", aspect="auto")
     for (row, column), error in np.ndenumerate(errors):
         text = "–" if np.isnan(error) else "0" if error < 1e-10 else f"{error:.2f}"
-        errors = found.errors(found.targets[column], found.families[row][0], cost)
-        if errors and f"{min(errors):.2f}" != f"{max(errors):.2f}":
-            text = f"{min(errors):.2f}–{max(errors):.2f}"
+        band = found.errors(found.targets[column], found.families[row][0], cost)
+        if band and f"{min(band):.2f}" != f"{max(band):.2f}":
+            text = f"{min(band):.2f}–{max(band):.2f}"
         panel.text(column, row, text, ha="center", va="center", color="white" if error > 0.7 else "black")
     panel.set_xticks(range(len(found.targets)), found.targets, rotation=20)
     panel.set_yticks(range(len(found.families)), [title for _, title in found.families])

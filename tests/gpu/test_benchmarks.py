@@ -119,3 +119,33 @@ def test_sides_are_right_wrong_or_open():
     peers = load("causal_peers")
     row = {"keeps": False, "found": {"a": {"answer": False}, "b": {"answer": True}, "c": {"answer": None}}}
     assert [peers.right(row, who) for who in "abc"] == ["right", "WRONG", "–"]
+
+
+def test_a_projected_model_is_the_dense_one_where_its_matrices_are_members(monkeypatch):
+    """Low rank holds a matrix of that rank, so the outputs agree; factors drawn afresh change them."""
+    import torch
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    sparse, tiny = load("dense_to_sparse"), load("learning").small("vit", 16, 1).as_transformer()
+    torch.manual_seed(0)
+    model, images = sparse.build_model(tiny), torch.rand(3, tiny.num_channels, tiny.image_size, tiny.image_size)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, torch.nn.Linear) and min(layer.weight.shape) > 10:
+                layer.weight[:] = layer.weight[:, :1] @ layer.weight[:1]
+        near, distances = sparse.structured(model, "low-rank")
+        fresh = sparse.structured(model, "low-rank", sparse.np.random.default_rng(0))[0]
+        assert max(distances) < 1e-6 and torch.allclose(near(images), model(images), atol=1e-4)
+        assert not torch.allclose(fresh(images), model(images), atol=1e-2)
+    count = [sum(p.numel() for p in each.parameters()) for each in (model, near, fresh)]
+    assert count[0] > count[1] == count[2]
+
+
+def test_bands_of_the_atlas_are_told(tmp_path):
+    bands = load("atlas_bands")
+    cell = {"equal": "parameters", "title": "low rank", "target": "random", "error": 0.5, "least": True}
+    found = {"n": 8, "budget": 9, "seeds": 2, "cells": [cell | {"errors": [0.5, 0.75]}]}
+    console = Console(width=120, record=True, file=io.StringIO())
+    bands.report(found, console)
+    assert "0.50–0.75" in console.export_text()
+    bands.draw(found).savefig(tmp_path / "bands.png")
