@@ -54,7 +54,7 @@ def _one_by_one() -> int:
 
 
 def _factorisations(q: int) -> int:
-    """Quadruples of invertible blocks that make one matrix: M[(t, s), (0, a)] M[(t, s), (1, a)] are outer products."""
+    """Quadruples of invertible blocks that make one matrix, each of whose slices is an outer product."""
     rng = np.random.default_rng(0)
     field, blocks = PrimeField(q), np.array([block[:4] for block in _invertible(q)]).reshape(-1, 2, 2)
     L, R = rng.choice(blocks, 2), rng.choice(blocks, 2)
