@@ -61,7 +61,7 @@ def _factorisations(q: int) -> int:
     given = Monarch((R, L), field).dense()
     columns = [(column, row) for column in product(range(q), repeat=2) for row in product(range(q), repeat=2)]
     ways = 1
-    for s, a in product(range(2), repeat=2):  # slice (s, a) = column a of L_s times row s of R_a
+    for s, a in product(range(2), repeat=2):  # a slice is a column of a block of L times a row of one of R
         part = given.reshape(2, 2, 2, 2)[:, s, :, a]
         ways *= sum(field.equal(part, field.normal(np.outer(column, row))) for column, row in columns)
     return ways
