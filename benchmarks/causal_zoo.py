@@ -228,7 +228,7 @@ def why(name: str, row: dict[str, Any]) -> str:
         parts.append("no rule for " + ", ".join(row["without_rule"]))
     elif row.get("unproved"):
         at = f" at {row['line']}" if row.get("line") else ""
-        parts.append(UNPROVED.get(row["unproved"], str(row["detail"])) + at)
+        parts.append((UNPROVED.get(row["unproved"]) or str(row["detail"])) + at)
     return "; ".join(parts)
 
 

@@ -99,7 +99,7 @@ def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("nosuch",), "theorem: expected one of border_rank, causal_at_four"),
+        (("nosuch",), "theorem: expected one of best_permutation, border_rank"),
         (("--folder", "nowhere"), "folder: expected a folder of proofs, got nowhere"),
     ],
 )

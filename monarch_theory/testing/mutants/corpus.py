@@ -488,7 +488,7 @@ OF_LAYERS = (
            "def linear_recurrence(x, decay):\n    decay = decay.copy()\n    decay[..., ::16] = 0\n    return recurrence(*widened(x, decay))", "lost state"),
     _layer("recurrence-decays-input", "linear-recurrence", "float64", "h = decays[..., t] * h + inputs[..., t]", "h = decays[..., t] * (h + inputs[..., t])", "missing term"),
     _layer("recurrence-state-in-half", "linear-recurrence", "float32", "found[..., t] = h\n", "h = h.astype('e').astype(h.dtype)\n        found[..., t] = h\n", "accumulation too narrow", True),
-    _layer("torch-scan-stops-early", "linear-recurrence", "float32", "while step < inputs.shape[-1]:", "while 2 * step < inputs.shape[-1]:", "dropped tail", library="torch_layers"),
+    _layer("torch-scan-stops-early", "linear-recurrence", "float32", "while step < inputs.shape[-1]:", "while 2 * step < inputs.shape[-1]:", "not recognised", library="torch_layers"),
     _layer("recurrence-gradient-of-same-place", "linear-recurrence-backward", "float32", "(of_inputs * previous)", "(of_inputs * states)", "permutation"),
     _layer("scan-without-skip", "selective-scan", "float32", "((states * out[:, None]).sum(2) + skip[:, None] * signal)", "(states * out[:, None]).sum(2)", "missing term"),
     _layer("scan-input-not-discretised", "selective-scan", "float64", "recurrence((step * signal)[:, :, None] * into[:, None], decays)", "recurrence(signal[:, :, None] * into[:, None], decays)", "missing term"),
