@@ -311,8 +311,9 @@ class Search:
                 continue
             self.coverage.add(futures.kind, changed)
             growth = np.where(self.grows[watched], self._growth(y, z), 1.0)
-            if not ((response > floors[watched] * growth) & open_channels).any():
-                self._accept(None, response, y, z, usual, watched)
+            known = floors[watched] * growth
+            if not ((response > known) & open_channels).any():
+                self._accept(known, response, y, z, usual, watched)
                 continue
             try:
                 examination = self._judge(changed, y).examine(base, changed, cut)
@@ -499,34 +500,41 @@ class Search:
 
     def _accept(
         self,
-        examination: Examination | None,
+        by: Examination | np.ndarray,
         response: np.ndarray,
         y: Outputs,
         z: Outputs,
         usual: bool,
         watched: Places,
     ) -> None:
-        """Note what was taken for rounding; where it is large, or its floor is, the answer rests on too little."""
+        """Note what was taken for rounding; where it is large, or its floor is, the answer rests on too little.
+
+        Args:
+            by: what was examined, or floors that were known, (watched, channels); noise grows as they do.
+        """
         if self.judge and response.any():
             self.judge.spreads = True
         size = scale(y, z)
         size = np.where(size > 0, size, 1.0)
-        largest = float(np.min([(response / size)[:, self._open].max(), 1e300]))
+        share = np.minimum(response / size, 1e300) * self._open
+        place = np.unravel_index(int(np.argmax(share)), share.shape)
+        largest = float(share[place])
         if largest > COARSEST_FLOOR:
             self.coarse = max(self.coarse, largest)
-        if examination is None:
-            self.worst = Rounding(max(self.worst.response, largest), self.worst.floor, self.worst.noise)
+        if isinstance(by, np.ndarray):
+            if largest > self.worst.response:
+                floor = float(by[place] / size[place[1]])
+                grown = floor / self.worst.floor if self.worst.floor else 1.0
+                self.worst = Rounding(largest, floor, self.worst.noise * grown)
             return
-        with np.errstate(all="ignore"):
-            floor = np.median(examination.floor, axis=0) / size
-            noise = np.median(examination.noise, axis=0) / size
         touched = self._open & (response > 0).any(axis=0)
         if (usual or self.inputs.half) and len(response) >= self.inputs.n // 2 and touched.any():
             with np.errstate(all="ignore"):
-                hidden = np.median(np.nan_to_num(examination.floor / np.abs(y.wide[watched])), axis=0)
+                hidden = np.median(np.nan_to_num(by.floor / np.abs(y.wide[watched])), axis=0)
             self.coarse = max(self.coarse, float(hidden[touched].max()))
         if largest >= self.worst.response and touched.any():
-            self.worst = Rounding(largest, float(floor[touched].max()), float(noise[touched].max()))
+            floor, noise = float(by.floor[place] / size[place[1]]), float(by.noise[place] / size[place[1]])
+            self.worst = Rounding(largest, floor, noise)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
