@@ -29,10 +29,16 @@ from monarch_theory.leaks.files import check_file
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
 
+def answers(report, causal):
+    """The verdict is the right one, and what was taken for rounding is within the floor that is said."""
+    assert report.verdict == VERDICT[causal], report
+    assert not report.holds or report.response <= report.floor, report
+
+
 @pytest.mark.parametrize(("name", "causal", "function"), ON_TENSORS, ids=[row[0] for row in ON_TENSORS])
 def test_models_of_floats(name, causal, function):
     report = check_callable(Mapped(function).eval(), N + 1, budget=6.0, **FLOATS)
-    assert report.verdict == VERDICT[causal], report
+    answers(report, causal)
 
 
 OF_TOKENS = ON_TOKENS + WITH_SHORTER
@@ -41,13 +47,13 @@ OF_TOKENS = ON_TOKENS + WITH_SHORTER
 @pytest.mark.parametrize(("name", "causal", "function"), OF_TOKENS, ids=[row[0] for row in OF_TOKENS])
 def test_models_of_tokens(name, causal, function):
     report = check_callable(Mapped(function).eval(), N, budget=6.0, **TOKENS)
-    assert report.verdict == VERDICT[causal], report
+    answers(report, causal)
 
 
 @pytest.mark.parametrize(("name", "causal", "function", "options"), ON_ARRAYS, ids=[row[0] for row in ON_ARRAYS])
 def test_functions_of_arrays(name, causal, function, options):
     report = check_callable(function, N, budget=6.0, **options)
-    assert report.verdict == VERDICT[causal], report
+    answers(report, causal)
 
 
 @pytest.mark.parametrize(
