@@ -192,7 +192,9 @@ def test_the_vocabulary_is_that_of_the_embedding(folder):
     pytest.importorskip("torch")
     report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16")
     assert report["covered"].startswith("30 of 30 tokens")
-    assert report["evidence"] == "measured: causal to rounding" and report["floor"] < 1e-4
+    assert report["evidence"] == "measured: causal to rounding"
+    # the floor is that of the place which moved most, not the median of all, so that it is above what moved
+    assert 0 < report["response"] < report["floor"] < 2.0**-12
     report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16", "--vocab", "7")
     assert report["covered"].startswith("7 of 30 tokens")
 
