@@ -22,7 +22,7 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
-from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import GAPS, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
@@ -734,7 +734,7 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
     if np.isinf(found.size):
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:
-        among = f", with {found.kind}" if found.kind in (futures.kind for futures in search.inputs.with_gaps) else ""
+        among = f", with {found.kind}" if found.kind in GAPS else ""
         reason = (
             f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
             f"{found.change:.3g}{among}; the noise floor there is {found.floor:.1e}"

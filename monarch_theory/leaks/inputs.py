@@ -16,7 +16,9 @@ import numpy as np
 
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
-__all__ = ["DTYPES", "EVERYWHERE", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff"]
+__all__ = [
+    "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff",
+]  # fmt: skip
 
 DTYPES = (
     "float64", "float32", "float16", "bfloat16", "complex128", "complex64",
@@ -76,6 +78,10 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
 def unit_roundoff(dtype: str) -> float:
     """Unit roundoff of a logical dtype, 0 for integers."""
     return NAMES[dtype].unit_roundoff if dtype in NAMES else 0.0
+
+
+GAPS = {"NaN at fixed places": np.nan, "infinities at fixed places": np.inf}
+"""Kinds of values with gaps, and what stands there."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +212,7 @@ class Inputs:
         """
         if self.integer:
             return ()
-        gaps = (("NaN at fixed places", np.nan), ("infinities at fixed places", np.inf))
-        return tuple(self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(gaps))
+        return tuple(self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(GAPS.items()))
 
     def _with_gaps(self, kind: str, value: float, number: int) -> Futures:
         rng = np.random.default_rng([self.seed, number])
