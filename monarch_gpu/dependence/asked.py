@@ -55,6 +55,7 @@ def asked(
         "reason": proof.reason,
         "detail": proof.detail,
         "outputs": list(proof.outputs),
+        "output_axes": list(proof.output_axes),
         "unjudged": list(proof.unjudged),
         "without_rule": dict(proof.without_rule),
         "excludes": list(proof.excludes),

@@ -71,7 +71,7 @@ class Proof:
         reason: why nothing was proved, or not without a condition, in a word: `dependence`, `finite mask`, `export`,
             `size`, `no output`.
         detail: the same in a sentence.
-        outputs: the outputs that were judged; `unjudged` those without a sequence axis.
+        outputs: the outputs that were judged, along `output_axes`; `unjudged` those without a sequence axis.
         without_rule: operators taken to depend on everything, and why.
         random: operators that draw random numbers, which count as weights.
         weights, buffers: how many parameters the claim holds for all values of, and how many buffers and constants it
@@ -88,6 +88,7 @@ class Proof:
     reason: str = ""
     detail: str = ""
     outputs: tuple[str, ...] = ()
+    output_axes: tuple[int, ...] = ()
     unjudged: tuple[str, ...] = ()
     without_rule: Mapping[str, str] = field(default_factory=dict)
     random: tuple[str, ...] = ()
@@ -363,6 +364,7 @@ class Question:
             "contract": self.contract,
             "conditions": tuple(interpretation.conditions),
             "outputs": tuple(judged),
+            "output_axes": tuple(axis for _, _, axis in outputs if axis is not None),
             "unjudged": tuple(name for name, _, axis in outputs if axis is None),
             "without_rule": interpretation.without_rule,
             "random": tuple(sorted(interpretation.random)),

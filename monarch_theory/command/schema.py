@@ -65,7 +65,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         forwards     integer: runs of the model
         calls_before integer: calls on another input that came before the one that leaks
         seconds      number: time taken
-        outputs      array: each array judged: name, shape, dtype, verdict, witness
+        outputs      array: each array judged: name, shape, dtype, verdict, witness, axis
         covered      string: which values were tried
         notes        array: what else a reader should know
         proof        object, null: what came of the proof from the graph, with the conditions it holds under

@@ -328,8 +328,10 @@ def concluded(comparison: Comparison, constant: bool, accept_partial: bool) -> R
     layout, tested, total = comparison.observe.layout, len(comparison.tested), len(comparison.agreement.variants)
     assert layout is not None
     judged = tuple(
-        Judged(name, shape, dtype, NO if k in comparison.found else YES, comparison.found.get(k, (None,))[0])
-        for k, (name, shape, dtype) in enumerate(zip(layout.names, layout.shapes, layout.dtypes, strict=True))
+        Judged(name, shape, dtype, NO if k in comparison.found else YES, comparison.found.get(k, (None,))[0], axis)
+        for k, (name, shape, dtype, axis) in enumerate(
+            zip(layout.names, layout.shapes, layout.dtypes, layout.axes, strict=True)
+        )
     )
     if comparison.found:
         found, variant = min(comparison.found.values(), key=lambda pair: (pair[1].length, pair[0].output))

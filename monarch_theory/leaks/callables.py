@@ -48,13 +48,14 @@ UNDECIDED = "undecided"
 
 @dataclass(frozen=True)
 class Judged:
-    """One array of outputs: its name, shape and dtype, and whether it leaks."""
+    """One array of outputs: its name, shape and dtype, whether it leaks, and which axis was taken for the sequence."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     verdict: str
     witness: Found | None = None
+    axis: int | None = None
 
 
 @dataclass(frozen=True)
@@ -776,8 +777,10 @@ def with_counts(report: Report, search: Search, model: Model) -> Report:
     contract = search.contract
     clear = report.verdict if report.holds is not False else UNDECIDED if search.doubt else contract.yes
     judged = tuple(
-        Judged(name, shape, dtype, contract.no if k in search.found else clear, search.found.get(k))
-        for k, (name, shape, dtype) in enumerate(zip(layout.names, layout.shapes, layout.dtypes, strict=True))
+        Judged(name, shape, dtype, contract.no if k in search.found else clear, search.found.get(k), axis)
+        for k, (name, shape, dtype, axis) in enumerate(
+            zip(layout.names, layout.shapes, layout.dtypes, layout.axes, strict=True)
+        )
     )
     return replace(
         report,

@@ -98,9 +98,14 @@ def with_padding(report: Report, facts_by_amount: dict[int, dict[str, Any]]) -> 
 
 
 def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:
-    """Whether what was judged is what was proved: as many arrays, with one axis each that can be the sequence."""
-    alone = all(each.shape.count(n) == 1 for each in report.outputs)
-    return alone and 0 < len(report.outputs) <= len(facts["outputs"])
+    """Whether what was judged is what was proved: as many arrays, each along the same axis.
+
+    Of fewer arrays there is no telling which they are: then no more than one axis of each may be the sequence.
+    """
+    judged, proved = report.outputs, facts["outputs"]
+    if len(judged) == len(proved) and [each.axis for each in judged] == facts.get("output_axes"):
+        return bool(judged)
+    return 0 < len(judged) <= len(proved) and all(each.shape.count(n) == 1 for each in judged)
 
 
 def why_not(facts: dict[str, Any], report: Report) -> list[str]:

@@ -354,6 +354,15 @@ def test_a_proof_of_fewer_outputs_than_were_judged_settles_nothing():
     assert with_proof(replace(report, outputs=(either,)), FACTS).verdict == "undecided"
 
 
+def test_a_proof_along_the_axis_that_was_judged_settles_what_is_open():
+    """Whatever other axes are as long: a vocabulary of n tokens, n channels."""
+    square = replace(ONE, shape=(1, 8, 8), axis=1)
+    report = Report("undecided", "measured", "", "partial", n=8, outputs=(square,))
+    assert with_proof(report, FACTS | {"output_axes": [1]}).verdict == "causal"
+    assert with_proof(report, FACTS | {"output_axes": [2]}).verdict == "undecided"
+    assert with_proof(report, FACTS | {"outputs": ["a", "b"], "output_axes": [1, 1]}).verdict == "undecided"
+
+
 def test_a_proof_of_one_call_settles_nothing_where_the_next_call_takes_another_branch(models):
     report = asked(models, "Counting")
     assert report.verdict != "causal"
