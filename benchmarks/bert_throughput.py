@@ -4,13 +4,14 @@
         [--keep FILE]
 
 Tokens per second of a forward and of a training step (forward and backward), batch chosen so that every call sees about
-`--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT; BERT's attention is torch's
-`scaled_dot_product_attention`. Every cell is its own process, so that its peak memory is its own; cells of one length
-follow each other. Denormal numbers are flushed to zero for every model: gelu of a very negative gate is one, and a
-processor multiplies them many times slower. The best of `--repeats` calls counts. Beside them: the ratio of operation
-counts, what this machine gives a plain matrix product and a copy, and how many processes wanted a processor at each
-cell (the system's load of the last minute): above the number of threads, something else ran. With `--keep`, every cell
-is written down when it is measured, and a second run with the same options goes on where the first stopped.
+`--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT, and in training also with what is
+wide inside its mixers computed again (`recompute`); BERT's attention is torch's `scaled_dot_product_attention`. Every
+cell is its own process, so that its peak memory is its own; cells of one length follow each other. Denormal numbers are
+flushed to zero for every model: gelu of a very negative gate is one, and a processor multiplies them many times slower.
+The best of `--repeats` calls counts. Beside them: the ratio of operation counts, what this machine gives a plain matrix
+product and a copy, and how many processes wanted a processor at each cell (the system's load of the last minute): above
+the number of threads, something else ran. With `--keep`, every cell is written down when it is measured, and a second
+run with the same options goes on where the first stopped.
 """
 
 import json
@@ -34,7 +35,7 @@ from rich.table import Table
 from monarch_gpu.configs import BertConfig
 from monarch_gpu.counts import operations
 
-MODELS = ("bert", "m2-bert fft", "m2-bert monarch")
+MODELS = ("bert", "m2-bert fft", "m2-bert fft recomputed", "m2-bert monarch")
 
 
 def config_of(model: str, n: int, layers: int, width: int) -> BertConfig:
@@ -46,6 +47,11 @@ def config_of(model: str, n: int, layers: int, width: int) -> BertConfig:
     if model == "bert":
         return replace(config, architecture="transformer")
     return replace(config, transform=model.split()[1])
+
+
+def useful(mode: str, model: str) -> bool:
+    """Whether a cell says anything new: nothing is computed again in a forward pass."""
+    return mode == "train" or not model.endswith("recomputed")
 
 
 def clock_of(cpu_time: bool) -> Callable[[], float]:
@@ -60,12 +66,14 @@ def cell(
     import torch
 
     from monarch_gpu.bert import BertForMaskedLM
+    from monarch_gpu.layers import recompute
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     load = os.getloadavg()[0]
     network = BertForMaskedLM(config_of(model, n, layers, width)).bert.train(mode == "train")
+    recompute(network, model.endswith("recomputed"))
     ids = torch.randint(1000, (max(1, tokens // n), n))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -134,7 +142,7 @@ def main(
         return
     chosen, sizes = models.split(","), [int(n) for n in lengths.split(",")]
     modes = ("forward", "train") if mode == "both" else (mode,)
-    cells = [(how, n, model) for how in modes for n in sizes for model in chosen]
+    cells = [(how, n, model) for how in modes for n in sizes for model in chosen if useful(how, model)]
     options = ["--layers", layers, "--width", width, "--tokens", tokens, "--repeats", repeats, "--threads", threads]
     options += ["--cpu-time"] if cpu_time else []
     allocator = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
@@ -195,8 +203,9 @@ def axes_of(found: dict) -> tuple[list[str], list[int], list[str]]:
 def report(found: dict, console: Console) -> None:
     """Throughput, memory, ratios, crossover, and the machine's limits."""
     rows, layers, width, limits = (found[name] for name in ("rows", "layers", "width", "machine"))
-    modes, sizes, chosen = axes_of(found)
+    modes, sizes, measured = axes_of(found)
     for how in modes:
+        chosen = [model for model in measured if useful(how, model)]
         table = Table("n", title=f"{how}: tokens per second (peak GiB)")
         for model in chosen:
             table.add_column(model, justify="right")
@@ -237,7 +246,7 @@ def draw(found: dict) -> Figure:
     rows, (modes, sizes, chosen) = found["rows"], axes_of(found)
     figure, axes = pyplot.subplots(1, len(modes), squeeze=False, layout="constrained", figsize=(5 * len(modes), 4))
     for axis, how in zip(axes[0], modes, strict=True):
-        for model in chosen:
+        for model in (model for model in chosen if useful(how, model)):
             axis.loglog(sizes, column(rows, how, model, sizes, "tokens per second"), "o-", label=model, base=2)
         axis.set(title=how, xlabel="length n", ylabel="tokens per second")
         axis.legend()

@@ -33,7 +33,7 @@ from transformers.utils import ModelOutput
 from monarch_gpu.bert import Bert, BertForMaskedLM, BertForSequenceClassification, Predictions
 from monarch_gpu.configs import FAMILY, BertConfig, Config, GPTConfig, ViTConfig, config_json
 from monarch_gpu.gpt import GPTForCausalLM
-from monarch_gpu.layers import ImplicitFilter
+from monarch_gpu.layers import ImplicitFilter, recompute
 from monarch_gpu.vit import ViTForImageClassification
 
 __all__ = [
@@ -92,6 +92,7 @@ class MonarchModel(PreTrainedModel):
     """
 
     _keep_in_fp32_modules_strict: ClassVar[set[str]] = {"filter"}
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: MonarchConfig, model: nn.Module) -> None:
         super().__init__(config)
@@ -99,6 +100,10 @@ class MonarchModel(PreTrainedModel):
         for name, part in model.named_children():
             self.add_module(name, part)
         self.post_init()
+
+    def _set_gradient_checkpointing(self, enable: bool = True, *given: Any, **named: Any) -> None:
+        """What `activation_checkpointing_enable` and `_disable` call: the mixers keep less, however it is asked."""
+        recompute(self, enable)
 
     def init_weights(self) -> None:
         """Ours are initialised as they are built."""

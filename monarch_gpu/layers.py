@@ -21,6 +21,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import pairwise
 from math import log, pi, sqrt
 from typing import Any
@@ -29,13 +30,14 @@ import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
 from torch.nn.functional import gelu, linear, pad
+from torch.utils.checkpoint import checkpoint
 
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
-    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels",
+    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels", "recompute",
 ]  # fmt: skip
 
 
@@ -46,7 +48,7 @@ SAMPLES = 2**20
 """Numbers of a padded signal that are transformed together, for the same reason."""
 
 
-def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
+def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False) -> Tensor:
     """Σ_j k_(i−j) u_j along the last axis, by transforms of length 2n.
 
     Args:
@@ -54,6 +56,7 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
         kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
         transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; both compute in
             float32 or better, spectra too, and round once, to the dtype of u. The kernel may be wider than u.
+        recomputed: the backward pass makes the spectra again, instead of keeping them.
 
     >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
     >>> convolve(impulse, kernel, "fft").round(), convolve(impulse, kernel, "monarch").round()
@@ -70,13 +73,39 @@ def convolve(u: Tensor, kernel: Tensor, transform: str) -> Tensor:
         if transform == "fft":
             some = max(1, SAMPLES * signal.shape[-2] // max(2 * signal.numel(), 1))  # channels at once
             parts = zip(pieces(signal, some, -2), pieces(taps, some, -2), strict=True)
-            done = [irfft(rfft(a, n=2 * n) * rfft(b, n=2 * n), n=2 * n)[..., :n] for a, b in parts]
+            circular = again(circular_by_fft, recomputed)
+            done = [circular(a, b)[..., :n] for a, b in parts]
             y = done[0] if len(done) == 1 else joined(done)
         elif taps.shape[-1] == n:
-            y = long_convolution(signal, taps)
+            y = again(long_convolution, recomputed)(signal, taps)
         else:
-            y = long_convolution(pad(signal, (0, n)), taps, causal=False)[..., :n]
+            y = again(partial(long_convolution, causal=False), recomputed)(pad(signal, (0, n)), taps)[..., :n]
     return y.to(u.dtype)
+
+
+def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
+    """(…, n) and (…, n) or (…, 2n) → the circular convolution of length 2n, after zeros."""
+    length = 2 * u.shape[-1]
+    return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
+
+
+def again(function: Callable[..., Tensor], recomputed: bool) -> Callable[..., Tensor]:
+    """The same function; if recomputed, its backward pass keeps the arguments only, and computes the rest again."""
+    if not recomputed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return function
+    return partial(checkpoint, function, use_reentrant=False, preserve_rng_state=False)
+
+
+def recompute(model: nn.Module, on: bool = True) -> None:
+    """Let the mixers of a model keep less for the backward pass, and compute it again there.
+
+    What is wide inside a mixer (twice the length, eight times the channels) takes three fifths of what M2-BERT keeps
+    for its gradients; computing it again costs a tenth of the operations of a training step. Gradients are the same to
+    the bit where the library's routines are. `torch.func` knows no such recomputation, and raises its own error.
+    """
+    for module in model.modules():
+        if isinstance(module, DimensionMixer | LongConvolution | SequenceMixer):
+            module.recomputed = on
 
 
 def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
@@ -285,6 +314,7 @@ class LongConvolution(nn.Module):
         self.filter = implicit_filter(config)
         self.skip = nn.Parameter(torch.randn(config.hidden_size))
         self.kept: KeptKernel | None = None
+        self.recomputed = False
 
     def kernel(self, n: int) -> Tensor:
         """(channels, n) lags 0 … n − 1 if causal; (channels, 2n) lags 0 … n − 1, −n … −1 if bidirectional.
@@ -305,7 +335,7 @@ class LongConvolution(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         signals = sequence_innermost(u).transpose(1, 2)
-        return convolve(signals, self.kernel(u.shape[1]), self.transform).transpose(1, 2)
+        return convolve(signals, self.kernel(u.shape[1]), self.transform, self.recomputed).transpose(1, 2)
 
 
 class KeptKernel:
@@ -416,11 +446,14 @@ class Shifts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of x, w and b."""
         x, w = ctx.saved_tensors
-        to_x = gradient * w[0, :, None, None]
-        for t in range(1, min(len(w), x.shape[-1])):
-            to_x[..., :-t].addcmul_(gradient[..., t:], w[t, :, None, None])
-        lagged = (gradient[..., t:] * x[..., : max(x.shape[-1] - t, 0)] for t in range(len(w)))
-        return to_x, torch.stack([product.sum((1, 2)) for product in lagged]), gradient.sum((1, 2))
+        to_x, to_w = gradient * w[0, :, None, None], []
+        some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
+        for to_u, g, u, taps in zip(*(pieces(a, some, 0) for a in (to_x, gradient, x, w.t())), strict=True):
+            for t in range(1, min(len(w), x.shape[-1])):
+                to_u[..., :-t].addcmul_(g[..., t:], taps[:, t, None, None])
+            lagged = (g[..., t:] * u[..., : max(u.shape[-1] - t, 0)] for t in range(len(w)))
+            to_w.append(torch.stack([product.sum((1, 2)) for product in lagged]))  # (taps, channels at once)
+        return to_x, torch.cat(to_w, dim=1), gradient.sum((1, 2))
 
 
 def hide(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -443,15 +476,21 @@ class SequenceMixer(nn.Module):
         self.long_convolution = LongConvolution(config)
         self.residual_convolution = LongConvolution(config) if residual_convolution else None
         self.output_projection = nn.Linear(width, width)
+        self.recomputed = False
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
         projected = hide(project(self.input_projection, x), mask)
-        first, second, value = split(self.short_convolution(projected), 3)
-        y = second * self.long_convolution(hide(first * value, mask))
+        second, signal = again(self.gates, self.recomputed)(projected)
+        y = second * self.long_convolution(hide(signal, mask))
         if self.residual_convolution is not None:
             y = y + self.residual_convolution(hide(x, mask))
         return self.output_projection(y)
+
+    def gates(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        """x₂ and x₁ ⊙ v, (batch, n, d) each; whoever keeps x₂ keeps what it is part of, unless it is recomputed."""
+        first, second, value = split(self.short_convolution(projected), 3)
+        return second.clone() if self.recomputed else second, first * value
 
 
 def activate(x: Tensor, activation: str) -> Tensor:
@@ -470,14 +509,15 @@ class DimensionMixer(nn.Module):
     def __init__(self, config: Config, permuted: bool = False) -> None:
         super().__init__()
         self.blocks, self.gated, self.permuted = config.blocks, config.gated, permuted
-        self.activation = config.activation
+        self.activation, self.recomputed = config.activation, False
         inner = config.intermediate_size * (2 if config.gated else 1)
         self.input_projection = BlockDiagonalLinear(config.hidden_size, inner, config.blocks, bias=not config.gated)
         self.output_projection = BlockDiagonalLinear(config.intermediate_size, config.hidden_size, config.blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        done = [self.at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
+        at = again(self.at, self.recomputed)
+        done = [at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
 
     def at(self, x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, checksum, read_latest, set_aside
 from monarch_gpu.configs import Config, config_json, parse_config
 from monarch_gpu.data import Batch, Task, generator, task_of
+from monarch_gpu.layers import recompute
 from monarch_gpu.models import build_model, check_tensors, saved_tensors
 from monarch_gpu.pretrained import IGNORED, Pretrained, loss_of
 
@@ -54,6 +55,7 @@ class Training:
         checkpoint_every, evaluate_every: in steps.
         keep: checkpoints that stay, the newest included.
         parallel: one of none, ddp, fsdp; other than none only under torchrun.
+        recompute: keep less for the backward pass, and compute it again there (`monarch_gpu.layers.recompute`).
         data, start: digests of the data and of the weights it starts from, where they are not the usual ones.
 
     Raises:
@@ -71,6 +73,7 @@ class Training:
     evaluate_every: int = 50
     keep: int = 2
     parallel: str = "none"
+    recompute: bool = False
     data: str = ""
     start: str = ""
 
@@ -263,6 +266,7 @@ class TrainingState:
         self.world = World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else World()
         self.task = task
         self.model = build_model(config) if model is None else model
+        recompute(self.model, training.recompute)
         if start is not None:
             begin_from(self.model, start)
         self.parallel_model: nn.Module = self.model
@@ -387,7 +391,7 @@ def check_same_run(saved: Any, wanted: Any, what: str) -> None:
         raise CheckpointError(f"{what}: the checkpoint is of {saved.model_type}, expected {wanted.model_type}")
     for entry in fields(saved):
         before, now = getattr(saved, entry.name), getattr(wanted, entry.name)
-        if entry.name not in ("parallel", "checkpoint_every", "keep") and before != now:
+        if entry.name not in ("parallel", "recompute", "checkpoint_every", "keep") and before != now:
             raise CheckpointError(f"{what}: the checkpoint has {entry.name} = {before}, got {now}")
 
 

@@ -58,6 +58,7 @@ def train(
     checkpoint_every: int = typer.Option(20, help="Steps."),
     keep: int = typer.Option(2, help="Checkpoints that stay, the newest included."),
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
+    recompute: bool = typer.Option(False, "--recompute", help="Less memory: what is wide is computed again."),
     as_json: bool = typer.Option(False, "--json", help="Print the curve, or the evaluation, as one JSON object."),
 ) -> None:
     """Train a model: gpt and bert on text, by default Python's standard library, vit on images, by default digits.
@@ -82,6 +83,7 @@ def train(
         training = Training(
             steps, batch, microbatches, learning_rate, min(20, steps), seed=seed,
             checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
+            recompute=recompute,
         )  # fmt: skip
         config, learned, start = given.all()
         curve = run(config, training, directory, notes, learned, start)

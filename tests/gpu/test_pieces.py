@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d
 
 from monarch_gpu import layers
 from monarch_gpu.configs import BertConfig, GPTConfig
-from monarch_gpu.layers import DimensionMixer, LongConvolution, ShortConvolution, kept_kernels, pieces
+from monarch_gpu.layers import DimensionMixer, LongConvolution, ShortConvolution, kept_kernels, pieces, recompute
 from monarch_gpu.models import build_model
 from monarch_gpu.reference import reference
 from monarch_theory.rounding import convolution_bound, default_model, exactly, gamma
@@ -170,3 +170,54 @@ def test_kept_kernels_change_no_bit_however_weights_change(config, transform):
     with kept_kernels(model):
         model(ids).sum().backward()
         assert all(p.grad is not None for p in convolutions[0].filter.parameters()), "gradients reach the filter"
+
+
+def kept_for_gradients(model, ids):
+    """Bytes of all that a forward pass keeps for the backward one, weights apart, and the outputs."""
+    held = {}
+
+    def keep(tensor):
+        if not isinstance(tensor, torch.nn.Parameter):
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(ids)
+    return sum(storage.nbytes() for storage in held.values())
+
+
+def test_what_is_recomputed_is_not_kept_and_m2_bert_then_keeps_less_than_bert(monkeypatch):
+    """At the proportions of M2-BERT: four blocks, four times the width inside, a gate."""
+    monkeypatch.setattr(layers, "POSITIONS", 32)
+    config = BertConfig(hidden_size=64, intermediate_size=256, num_attention_heads=2, num_hidden_layers=2, vocab_size=9,
+                        max_position_embeddings=64, filter_width=8)  # fmt: skip
+    ids = torch.arange(16 * 64).reshape(16, 64) % 9
+    bert = kept_for_gradients(build_model(replace(config, architecture="transformer")).bert, ids)
+    mixer = build_model(config).bert
+    assert kept_for_gradients(mixer, ids) > 1.5 * bert
+    recompute(mixer)
+    assert kept_for_gradients(mixer, ids) < bert
+    with torch.no_grad():
+        assert kept_for_gradients(mixer, ids) == 0
+
+
+@pytest.mark.parametrize("transform", ["fft", "monarch"])
+@pytest.mark.parametrize("config", [BertConfig(**SMALL, max_position_embeddings=40), GPTConfig(**SMALL, max_position_embeddings=40)], ids=["bert", "gpt"])  # fmt: skip
+def test_what_is_recomputed_changes_no_gradient(config, transform, monkeypatch):
+    monkeypatch.setattr(layers, "POSITIONS", 16)
+    model, ids = build_model(replace(config, transform=transform)), torch.arange(80).reshape(2, 40) % 17
+
+    def gradients():
+        model.zero_grad()
+        model(ids).square().mean().backward()
+        return [parameter.grad.clone() for parameter in model.parameters()]
+
+    kept = gradients()
+    recompute(model)
+    again = gradients()
+    assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
+    with torch.autocast("cpu", torch.bfloat16):
+        low = gradients()
+    recompute(model, False)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(torch.equal(a, b) for a, b in zip(low, gradients(), strict=True))
