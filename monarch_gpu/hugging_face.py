@@ -101,8 +101,10 @@ class MonarchModel(PreTrainedModel):
             self.add_module(name, part)
         self.post_init()
 
-    def _set_gradient_checkpointing(self, enable: bool = True, *given: Any, **named: Any) -> None:
-        """What `activation_checkpointing_enable` and `_disable` call: the mixers keep less, however it is asked."""
+    def _set_gradient_checkpointing(
+        self, enable: bool = True, gradient_checkpointing_func: Any = None, every_n_layers: int = 1
+    ) -> None:
+        """What `activation_checkpointing_enable` and `_disable` call: all mixers keep less, in the way of ours."""
         recompute(self, enable)
 
     def init_weights(self) -> None:

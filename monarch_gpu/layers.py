@@ -89,7 +89,7 @@ def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
     return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
 
 
-def again(function: Callable[..., Tensor], recomputed: bool) -> Callable[..., Tensor]:
+def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
     """The same function; if recomputed, its backward pass keeps the arguments only, and computes the rest again."""
     if not recomputed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return function

@@ -84,6 +84,8 @@ class Training:
             value, least = getattr(self, entry.name), 0 if entry.name in ("seed", "warmup") else 1
             if entry.type == "int" and not (isinstance(value, int) and not isinstance(value, bool) and value >= least):
                 raise ValueError(f"{entry.name}: expected at least {least}, got {value!r}")
+        if not isinstance(self.recompute, bool):
+            raise ValueError(f"recompute: expected True or False, got {self.recompute!r}")
         for name in ("learning_rate", "weight_decay"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):

@@ -63,6 +63,18 @@ def test_a_directory_of_ours_is_loaded_by_the_auto_classes_and_back(auto, config
     same_weights(again, ours)
 
 
+@pytest.mark.parametrize("auto", AUTO)
+def test_activation_checkpointing_is_recomputing(auto):
+    described = AUTO[auto]
+    config = transformers.AutoConfig.for_model(f"monarch-{described.model_type}", **asdict(described))
+    model = getattr(transformers, auto).from_config(config)
+    model.activation_checkpointing_enable()
+    mixers = [module for module in model.modules() if hasattr(module, "recomputed")]
+    assert mixers and all(module.recomputed for module in mixers)
+    model.activation_checkpointing_disable()
+    assert not any(module.recomputed for module in mixers)
+
+
 def test_half_precision_leaves_the_filters_wide(tmp_path):
     save_model(build_model(GPT), tmp_path)
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)

@@ -60,7 +60,8 @@ def test_resumed_runs_are_bitwise_the_same(config, tmp_path):
     for step in (2, 4, 6):
         with pytest.raises(KilledError):
             train(config, SHORT, tmp_path / "broken.safetensors", dying_at(step))
-    assert train(config, SHORT, tmp_path / "broken.safetensors") == straight
+    recomputed = train(config, replace(SHORT, recompute=True), tmp_path / "recomputed.safetensors")
+    assert train(config, SHORT, tmp_path / "broken.safetensors") == straight == recomputed
     assert len(straight.losses) == 7 and [row[0] for row in straight.validation] == [3, 6, 7]
     assert (tmp_path / "straight.safetensors").read_bytes() == (tmp_path / "broken.safetensors").read_bytes()
 
@@ -267,6 +268,7 @@ def test_batches_depend_on_seed_step_and_microbatch_alone():
         ({"warmup": -1}, "warmup: expected at least 0, got -1"),
         ({"steps": 2.5}, r"steps: expected at least 1, got 2\.5"),
         ({"parallel": "tensor"}, "parallel: expected one of none, ddp, fsdp"),
+        ({"recompute": 1}, "recompute: expected True or False, got 1"),
     ],
 )
 def test_bad_training_is_refused_by_name(changes, message):
