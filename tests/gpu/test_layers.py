@@ -145,9 +145,10 @@ def unpadded(u, kernel, transform, recomputed=False):
 MISTAKES = {
     "FFT not padded": ("convolve", unpadded, "sequence mixer"),
     "filter shifted by one": (
-        "convolve", lambda u, k, t, recomputed=False: convolve(u, functional.pad(k, (1, 0))[..., : k.shape[-1]], t), "sequence mixer",
+        "convolve", lambda u, k, t, _=False: convolve(u, functional.pad(k, (1, 0))[..., : k.shape[-1]], t),
+        "sequence mixer",
     ),
-    "filter of the next channel": ("convolve", lambda u, k, t, recomputed=False: convolve(u, k.roll(1, 0), t), "sequence mixer"),
+    "filter of the next channel": ("convolve", lambda u, k, t, _=False: convolve(u, k.roll(1, 0), t), "sequence mixer"),
     "tanh approximation of gelu": (
         "gelu", lambda x: functional.gelu(x, approximate="tanh"), "dimension mixer",
     ),
