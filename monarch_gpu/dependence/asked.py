@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from monarch_gpu.dependence.entries import Entry
 from monarch_gpu.dependence.proof import FIXED, NoCertificateError, certify, prove
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.dependence import interval, latest
@@ -34,8 +35,8 @@ def asked(
         certificate: whether to add the certificate of a proof; there are some where outputs may see inputs in a row.
 
     Returns:
-        The fields of `Proof` by name, `entry` and the place of each condition as module and line, and the certificate,
-        if one is wanted and there is a proof, under a condition or without.
+        The fields of `Proof` by name, places as module and line, and the certificate, if one is wanted and there is a
+        proof: of one at these weights it is that of the proof under a condition, as it knows no weights.
 
     >>> asked(lambda x: x.cumsum(0), (x := torch.zeros(8),), {}, [x], 0)["claim"]
     'causal at n = 8, for all finite inputs and all values of 0 weights, with 0 buffers and constants at their value'
@@ -49,8 +50,14 @@ def asked(
     proof = prove(model, args, axes, asked_for.name, asked_for.allowed, lattice, kwargs=kwargs)
     facts: dict[str, Any] = {
         "proved": proof.proved,
+        "at_these_weights": proof.at_these_weights,
         "conditional": proof.conditional,
-        "conditions": [{"module": c.entry.module, "line": c.entry.line, "bound": c.bound} for c in proof.conditions],
+        "conditions": [
+            {"module": c.entry.module, "line": c.entry.line, "bound": c.bound, "reached": c.reached, "met": c.met}
+            for c in proof.conditions
+        ],
+        "reach": proof.reach,
+        "unbounded": None if proof.unbounded is None else place(proof.unbounded),
         "claim": proof.claim,
         "reason": proof.reason,
         "detail": proof.detail,
@@ -60,9 +67,14 @@ def asked(
         "without_rule": dict(proof.without_rule),
         "excludes": list(proof.excludes),
         "pair": proof.pair,
-        "entry": None if proof.entry is None else {"module": proof.entry.module, "line": proof.entry.line},
+        "entry": None if proof.entry is None else place(proof.entry),
     }
-    if certificate and (proof.proved or proof.conditional):
+    if certificate and (proof.proved or proof.at_these_weights or proof.conditional):
         with suppress(NoCertificateError):
             facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
     return facts
+
+
+def place(entry: Entry) -> dict[str, str]:
+    """A place as module and line."""
+    return {"module": entry.module, "line": entry.line}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import fx
 
-__all__ = ["Condition", "Entry", "described"]
+__all__ = ["Condition", "Entry", "Place", "Supposition", "described"]
 
 EXPORTING = str(Path(__file__).with_name("proof.py"))
 
@@ -33,12 +33,37 @@ class Entry:
         return f"{self.module}, {self.line}" if self.line else f"{self.node} ({self.op})"
 
 
+Place = tuple[int, ...] | None
+"""Which argument of a node, by place and by place in a list; None for the scores inside attention."""
+
+
+@dataclass(frozen=True)
+class Supposition:
+    """That an argument of a node, or the scores inside it, are finite and within ±`bound`."""
+
+    node: fx.Node
+    place: Place
+    bound: float
+
+
 @dataclass(frozen=True)
 class Condition:
-    """That the numbers which a mask of finite values meets at a place are finite and within ±`bound`."""
+    """That the numbers which a mask of finite values meets at a place are finite and within ±`bound`.
+
+    Attributes:
+        reached: what they do not exceed, whatever the inputs are, at the weights as they are; ∞ where nothing says.
+        example: what they come to for the example of the arguments; None where that was not found.
+    """
 
     entry: Entry
     bound: float
+    reached: float = float("inf")
+    example: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether it holds for all inputs, at the weights as they are."""
+        return self.reached <= self.bound
 
 
 def described(node: fx.Node) -> Entry:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from monarch_gpu.dependence.entries import Condition, described
+from monarch_gpu.dependence.entries import Place, Supposition, described
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
 from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
@@ -21,7 +21,7 @@ from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
 from monarch_theory.leaks.dependence.value import bounded
 
-__all__ = ["Interpretation", "has_unknown_sizes", "name_of"]
+__all__ = ["IGNORED", "IN_MEMORY", "PURE", "Interpretation", "Visit", "draws", "has_unknown_sizes", "name_of"]
 
 IGNORED = {
     "_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range", "_functional_assert_async",
@@ -42,6 +42,16 @@ def name_of(op: Any) -> str:
     return name if namespace == "aten" else op._schema.name
 
 
+def draws(op: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an operator draws random numbers: attention does with a dropout that is not 0 alone."""
+    names = [a.name for a in op._schema.arguments]
+    if "dropout_p" in names:
+        place = names.index("dropout_p")
+        given = args[place] if place < len(args) else kwargs.get("dropout_p", 0.0)
+        return bool(given != 0.0)
+    return name_of(op) in RANDOM or torch.Tag.nondeterministic_seeded in op.tags
+
+
 @dataclass
 class Interpretation:
     """One pass over a graph.
@@ -53,7 +63,7 @@ class Interpretation:
     Attributes:
         without_rule: operators that were taken to depend on everything, and why.
         random: operators that draw random numbers.
-        conditions: what was supposed.
+        suppositions: what was supposed.
     """
 
     lattice: Lattice
@@ -61,7 +71,7 @@ class Interpretation:
     visit: Visit = lambda node, value: None
     without_rule: dict[str, str] = field(default_factory=dict)
     random: set[str] = field(default_factory=set)
-    conditions: list[Condition] = field(default_factory=list)
+    suppositions: list[Supposition] = field(default_factory=list)
 
     def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
         """The outputs, as the graph returns them; values are dropped where they are not used any more."""
@@ -107,7 +117,7 @@ class Interpretation:
         name = name_of(node.target)
         if name in IGNORED:
             return None
-        if name in RANDOM or torch.Tag.nondeterministic_seeded in node.target.tags:
+        if draws(node.target, args, kwargs):
             self.random.add(name)
         elif node.target.namespace in PURE and name not in IN_MEMORY and self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
@@ -132,10 +142,9 @@ class Interpretation:
         supposed = partial(self._supposed, node) if self.supposing else None
         return Call(self.lattice, node.target, args, kwargs, found, _outputs(node), supposed)
 
-    def _supposed(self, node: fx.Node, value: Dependence, bound: float) -> Dependence:
-        condition = Condition(described(node), bound)
-        self.conditions.append(condition)
-        return suppose(value, bound, condition.entry.place)
+    def _supposed(self, node: fx.Node, value: Dependence, bound: float, place: Place) -> Dependence:
+        self.suppositions.append(Supposition(node, place, bound))
+        return suppose(value, bound, described(node).place)
 
     def _all_known(self, args: Any, kwargs: Any) -> bool:
         return all(isinstance(v, Dependence) and v.is_constant for v in _tensors((*args, *kwargs.values())))

@@ -5,7 +5,9 @@ input positions it may depend on, by the rules of `monarch_theory.leaks.dependen
 contract allows, that is a proof. If one does, it is no disproof: the rules may have been too coarse.
 
 Where a mask of finite numbers is what is missing, there may be a proof under a condition: as long as the scores that it
-is added to stay within a bound, which is stated with the place in the model. That is never called proved.
+is added to stay within a bound, which is stated with the place in the model. That is never called proved. With the
+weights as they are it can be decided how large those scores can be, whatever comes in (`magnitudes`): where that is
+within the bound at every place, it is proved for all inputs *at these weights*, which is not for all weights.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.entries import Condition, Entry, described
+from monarch_gpu.dependence.entries import Condition, Entry, Supposition, described
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
+from monarch_gpu.dependence.magnitudes import Magnitudes, free
 from monarch_gpu.dependence.table import Value, plain
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
@@ -39,19 +42,28 @@ FIXED = "fixed"
 
 WHOLE = (
     "lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input", "scaled_dot_product_attention.default",
+    "softplus.default", "logsumexp.default",
 )  # fmt: skip
 """Operators kept whole, as they have rules of their own."""
 
 SHARP = 2048
 PIECE = 1 << 22
 MASK = "finite mask"
+OVERFLOW = "infinities and NaN that arise on the way, by overflow or division by zero, other than those a mask puts"
 EXCLUDES = (
     "inputs that are not finite",
-    "infinities and NaN that arise on the way, by overflow or division by zero, other than those a mask puts",
+    OVERFLOW,
     "rounding: the claim is about the function over the real numbers",
 )
 UNDERFLOW = "weights of a softmax below e^-1000, which count as 0 as they do in every floating-point format"
-PROVED, CONDITIONALLY, NOT_PROVED = "proved", "proved under a condition", "not proved"
+PROVED, AT_WEIGHTS, CONDITIONALLY = "proved", "proved at these weights", "proved under a condition"
+NOT_PROVED = "not proved"
+REACH = 1e6
+"""How large floating-point inputs may be, where how large scores can be is asked."""
+FINITE = (
+    "a mask of finite values gives weights that are 0 only where scores stay within a bound; with -inf in their place "
+    "there would be no condition"
+)
 PLACES = 3
 """So many places of a condition are named in a sentence."""
 Allowed = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -63,8 +75,10 @@ class Proof:
     """What the rules say about one module at one length.
 
     Attributes:
-        verdict: `proved`, `proved under a condition` or `not proved`. The last is no statement that anything leaks.
-        conditions: under which it is proved. Without them it is not, as the fields that follow say.
+        verdict: `proved` (for all inputs and all weights), `proved at these weights` (for all inputs), `proved under a
+            condition` or `not proved`. The last is no statement that anything leaks.
+        conditions: under which it is proved. Without them it is not, as the fields that follow say. At these weights
+            all of them are met by all inputs.
         pair: the first output and the first forbidden input of it that could not be excluded.
         furthest: the latest such input of that output.
         entry: where that dependence enters.
@@ -74,8 +88,11 @@ class Proof:
         outputs: the outputs that were judged, along `output_axes`; `unjudged` those without a sequence axis.
         without_rule: operators taken to depend on everything, and why.
         random: operators that draw random numbers, which count as weights.
-        weights, buffers: how many parameters the claim holds for all values of, and how many buffers and constants it
-            takes at their value.
+        weights, buffers: how many parameters the claim holds for all values of, or at their values, and how many
+            buffers and constants it takes at their value.
+        precision: the formats in which it was found how large numbers can be.
+        reach: floating-point inputs are taken to be no larger, for that alone; None where there are none.
+        unbounded: the first place where numbers may have no bound, which keeps a condition from being met.
     """
 
     verdict: str
@@ -95,11 +112,19 @@ class Proof:
     weights: int = 0
     buffers: int = 0
     excludes: tuple[str, ...] = EXCLUDES
+    precision: str = ""
+    reach: float | None = None
+    unbounded: Entry | None = None
 
     @property
     def proved(self) -> bool:
-        """Whether the verdict is `proved`, without a condition."""
+        """Whether the verdict is `proved`, for all weights and without a condition."""
         return self.verdict == PROVED
+
+    @property
+    def at_these_weights(self) -> bool:
+        """Whether it is proved for all inputs at the weights as they are, and not for all weights."""
+        return self.verdict == AT_WEIGHTS
 
     @property
     def conditional(self) -> bool:
@@ -109,6 +134,13 @@ class Proof:
     @property
     def claim(self) -> str:
         """What is proved, in a sentence, with the condition if there is one."""
+        if self.at_these_weights:
+            return (
+                f"{self.contract} at n = {self.n}, for all finite inputs{self._reach} at these values of "
+                f"{self.weights} weights in {self.precision}, at which the numbers that meet a mask of finite "
+                f"values{self._margin}, "
+                f"with {self.buffers} buffers and constants at their value"
+            )
         return (
             f"{self.contract} at n = {self.n}, for all finite inputs and all values of {self.weights} weights"
             f"{self._condition}, with {self.buffers} buffers and constants at their value"
@@ -118,13 +150,23 @@ class Proof:
     def _condition(self) -> str:
         if not self.conditions:
             return ""
+        bound = min(c.bound for c in self.conditions)
+        return f" for which the numbers that meet a mask of finite values stay within ±{bound:.3g} ({self._places})"
+
+    @property
+    def _places(self) -> str:
         places = list(dict.fromkeys(c.entry.place for c in self.conditions))
         more = [f"{len(places) - PLACES} places more"] if len(places) > PLACES else []
-        bound = min(c.bound for c in self.conditions)
-        return (
-            f" for which the numbers that meet a mask of finite values stay within ±{bound:.3g} (at "
-            f"{'; '.join(places[:PLACES] + more)})"
-        )
+        return f"at {'; '.join(places[:PLACES] + more)}"
+
+    @property
+    def _reach(self) -> str:
+        return "" if self.reach is None else f" up to ±{self.reach:.3g}"
+
+    @property
+    def _margin(self) -> str:
+        nearest = max(self.conditions, key=lambda c: c.reached / c.bound)
+        return f" reach ±{nearest.reached:.3g} at most, of ±{nearest.bound:.3g} that they may ({self._places})"
 
 
 class NoCertificateError(ValueError):
@@ -148,6 +190,7 @@ def prove_causal(
     sequence_axes: Sequence[int | str | None] | int,
     kwargs: Mapping[str, Any] | None = None,
     output_axes: Sequence[int | None] | None = None,
+    reach: float = REACH,
 ) -> Proof:
     """Prove that output i depends on no input after i.
 
@@ -158,6 +201,7 @@ def prove_causal(
             none (any value, one for the whole sequence), `FIXED` for one to be taken at its value. One number for all.
         output_axes: the same for every tensor that is returned. Where not given, an axis of the sequence's length: that
             of the first input, or else the only one.
+        reach: as of `prove`.
 
     Raises:
         ValueError: an axis that is none, or sequences of different lengths.
@@ -168,7 +212,7 @@ def prove_causal(
     (0, 1)
     """
     causal = "causal", lambda i, j: j <= i
-    return prove(module, args, sequence_axes, *causal, latest, kwargs=kwargs, output_axes=output_axes)
+    return prove(module, args, sequence_axes, *causal, latest, kwargs=kwargs, output_axes=output_axes, reach=reach)
 
 
 def prove(
@@ -181,6 +225,7 @@ def prove(
     *,
     kwargs: Mapping[str, Any] | None = None,
     output_axes: Sequence[int | None] | None = None,
+    reach: float = REACH,
 ) -> Proof:
     """Prove that every output depends on nothing but what a contract allows it.
 
@@ -189,6 +234,8 @@ def prove(
         allowed: whether output i may depend on input j, from arrays of i and j.
         lattice: `latest`, `interval` or `sets`: the coarser, the faster. Where a coarse one proves nothing, sequences
             that are not too long are tried with `sets`.
+        reach: how large floating-point inputs may be, where it is asked how large scores can be at the weights as they
+            are. It limits no claim for all weights.
 
     >>> window = lambda i, j: (j <= i) & (j > i - 3)
     >>> causal_filter = torch.nn.Conv1d(4, 4, 3)
@@ -199,6 +246,8 @@ def prove(
     Raises:
         ValueError: as `prove_causal`.
     """
+    if not 0 < reach < np.inf:
+        raise ValueError(f"reach: expected a positive number, got {reach}")
     given, named = _distinct(args, kwargs)
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
     axes = _checked_axes(tensors, sequence_axes)
@@ -209,7 +258,7 @@ def prove(
         return Proof(NOT_PROVED, n, contract, reason="export", detail=_first_line(error))
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
-    question = Question(program, tensors, axes, n, contract, allowed, output_axes)
+    question = Question(program, tensors, axes, n, contract, allowed, output_axes, reach)
     kinds = [lattice, sets] if n <= SHARP and lattice is not sets else [lattice]
     for kind in kinds:
         best = question.ask(kind(n), locate=kind is kinds[-1])
@@ -217,12 +266,10 @@ def prove(
             return best
     for kind in kinds:
         found = question.ask(kind(n), supposing=True)
-        if found.conditional:
-            detail = (
-                "a mask of finite values gives weights that are 0 only where scores stay within a bound; with -inf in "
-                "their place there would be no condition"
-            )
-            return replace(found, pair=best.pair, furthest=best.furthest, entry=best.entry, reason=MASK, detail=detail)
+        if found.conditional or found.at_these_weights:
+            return replace(found, pair=best.pair, furthest=best.furthest, entry=best.entry, reason=MASK, detail=FINITE)
+        if found.reason == MASK:
+            return replace(best, reason=MASK, detail=found.detail)
         if not found.conditions:
             break
     return best
@@ -272,7 +319,7 @@ def certify(
     proof = prove(
         module, args, sequence_axes, contract.name, contract.allowed, lattice, kwargs=kwargs, output_axes=output_axes
     )
-    if not proof.proved and not proof.conditional:
+    if not (proof.proved or proof.at_these_weights or proof.conditional):
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
     given, named = _distinct(args, kwargs)
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
@@ -280,10 +327,11 @@ def certify(
     question = Question(
         exported(module, given, named), tensors, axes, proof.n, contract.name, contract.allowed, output_axes
     )
-    found = question.ask(lattice(proof.n), proof.conditional)
-    if not found.proved and not found.conditional:
+    supposing = not proof.proved
+    found = question.ask(lattice(proof.n), supposing)
+    if not (found.proved or found.at_these_weights or found.conditional):
         raise NoCertificateError(f"module: expected a proof in the lattice {lattice.__name__}, got {found.detail}")
-    return question.certificate(stop, proof.conditional, None if contract.ordered else start)
+    return question.certificate(stop, supposing, None if contract.ordered else start)
 
 
 def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -348,6 +396,7 @@ class Question:
     contract: str
     allowed: Allowed
     output_axes: Sequence[int | None] | None
+    reach: float = REACH
 
     def ask(self, lattice: Lattice, supposing: bool = False, locate: bool = False) -> Proof:
         """One pass; where nothing is proved, a second that finds where the dependence enters, if that is wanted.
@@ -362,7 +411,6 @@ class Question:
         common: dict[str, Any] = {
             "n": self.n,
             "contract": self.contract,
-            "conditions": tuple(interpretation.conditions),
             "outputs": tuple(judged),
             "output_axes": tuple(axis for _, _, axis in outputs if axis is not None),
             "unjudged": tuple(name for name, _, axis in outputs if axis is None),
@@ -376,15 +424,68 @@ class Question:
             return Proof(NOT_PROVED, reason="no output", detail=detail, **common)
         found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
         if not found:
-            if not interpretation.conditions:
+            if not interpretation.suppositions:
                 return Proof(PROVED, **common)
-            return Proof(CONDITIONALLY, excludes=(*EXCLUDES, UNDERFLOW), **common)
+            return self._under_conditions(interpretation.suppositions, common)
         (i, j, last), name = min(found)
         entry = self._entry(lattice, name, i, last) if locate else None
         detail = f"output {i} of {name} may depend on input {j}"
+        supposed = tuple(Condition(described(s.node), s.bound) for s in interpretation.suppositions)
         return Proof(
-            "not proved", pair=(i, j), furthest=last, entry=entry, reason="dependence", detail=detail, **common
-        )
+            NOT_PROVED, conditions=supposed, pair=(i, j), furthest=last, entry=entry, reason="dependence",
+            detail=detail, **common,
+        )  # fmt: skip
+
+    def _under_conditions(self, suppositions: Sequence[Supposition], common: Mapping[str, Any]) -> Proof:
+        """What is proved under conditions: for all inputs, if these weights meet them; nothing, if no input may."""
+        sizes, example = self._magnitudes(suppositions, None), self._magnitudes(suppositions, self.tensors)
+        conditions = tuple(
+            Condition(
+                described(s.node), s.bound, sizes.found.get((s.node, s.place), np.inf),
+                None if (s.node, s.place) in example.free else example.found.get((s.node, s.place)),
+            )
+            for s in suppositions
+        )  # fmt: skip
+        common = {**common, "conditions": conditions, "unbounded": sizes.unbounded}
+        if all(c.met for c in conditions):
+            kept = EXCLUDES if sizes.unbounded else tuple(e for e in EXCLUDES if e != OVERFLOW)
+            floats = [t for t, a in zip(self.tensors, self.axes, strict=True) if a != FIXED and t.is_floating_point()]
+            reach = self.reach if floats else None
+            return Proof(AT_WEIGHTS, excludes=(*kept, UNDERFLOW), precision=self._precision(), reach=reach, **common)
+        broken = next((c for c in conditions if c.example is not None and not c.example <= c.bound), None)
+        if broken is not None:
+            detail = (
+                f"numbers that meet a mask of finite values would have to stay within ±{broken.bound:.3g} at "
+                f"{broken.entry.place}, and reach {broken.example:.3g} for the example itself"
+            )
+            return Proof(NOT_PROVED, reason=MASK, detail=detail, **common)
+        return Proof(CONDITIONALLY, excludes=(*EXCLUDES, UNDERFLOW), **common)
+
+    def _magnitudes(self, suppositions: Sequence[Supposition], given: Sequence[torch.Tensor] | None) -> Magnitudes:
+        """How large numbers can be at these weights: for all inputs, or for those that are given."""
+        magnitudes = Magnitudes([(s.node, s.place) for s in suppositions])
+        user, values = iter(self._arguments()), []
+        for spec in self.program.graph_signature.input_specs:
+            if spec.kind != InputKind.USER_INPUT:
+                value = self._held(spec.target)
+                values.append(value.detach() if isinstance(value, torch.Tensor) else value)
+                continue
+            argument, axis = next(user)
+            known = not isinstance(argument, torch.Tensor) or axis == FIXED or given is not None
+            values.append(argument if known else free(argument.shape, argument.dtype, self.reach))
+        magnitudes.run(self.program.graph_module, values)
+        return magnitudes
+
+    def _held(self, name: Any) -> Any:
+        """A parameter, a buffer or a constant, by its name."""
+        held = self.program.state_dict.get(name)
+        return self.program.constants.get(name) if held is None else held
+
+    def _precision(self) -> str:
+        """The formats of what is held, or of the inputs where nothing is."""
+        held = [*self.program.state_dict.values(), *self.tensors]
+        formats = {str(t.dtype).removeprefix("torch.") for t in held if t.is_floating_point()}
+        return " and ".join(sorted(formats)) or "integers"
 
     def certificate(
         self, stop: np.ndarray | None = None, supposing: bool = False, start: np.ndarray | None = None
@@ -419,8 +520,7 @@ class Question:
             if spec.kind == InputKind.USER_INPUT:
                 values.append(self._input(interpretation, *next(user)))
                 continue
-            name = spec.target
-            tensor = program.state_dict.get(name) if name in program.state_dict else program.constants.get(name)
+            tensor = self._held(spec.target)
             if not isinstance(tensor, torch.Tensor):
                 values.append(tensor)
             elif spec.kind == InputKind.PARAMETER or isinstance(tensor, nn.Parameter) or tensor.requires_grad:

@@ -15,10 +15,21 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from monarch_gpu.dependence.entries import Place
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
 from monarch_theory.leaks.dependence.bounds import limits
-from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
+from monarch_theory.leaks.dependence.mixing import (
+    attention,
+    contract,
+    everything,
+    forget,
+    mixed,
+    reduce,
+    scan,
+    softmax,
+    window,
+)
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
 from monarch_theory.leaks.dependence.spectrum import (
@@ -58,7 +69,8 @@ class Call:
         args, kwargs: as in the graph, tensors being abstract values.
         described: the tensors of each argument as the graph describes them, by place or by name.
         outputs: (shape, dtype) of every output.
-        suppose: the value, supposed to stay within a bound here; None where nothing may be supposed.
+        suppose: the value, supposed to stay within a bound here, and which argument it is; None where nothing may be
+            supposed.
     """
 
     lattice: Lattice
@@ -67,7 +79,7 @@ class Call:
     kwargs: dict[str, Any]
     described: dict[int | str, Any]
     outputs: tuple[tuple[tuple[int, ...], torch.dtype], ...]
-    suppose: Callable[[Dependence, float], Dependence] | None = None
+    suppose: Callable[[Dependence, float, Place], Dependence] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,11 +169,11 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     dtypes = [call.dtype_of(k) if k in tensors else torch.float64 for k in numbers]
     operands = _operands(call, numbers)
     if absorbing == "sum" and len(operands) == 2:
-        operands = _supposed(call, operands)
+        operands = _supposed(call, operands, numbers)
     return pointwise(operands, on_values(run, dtypes), absorbing, call.dtype in INTEGRAL)
 
 
-def _supposed(call: Call, operands: Sequence[Dependence]) -> list[Dependence]:
+def _supposed(call: Call, operands: Sequence[Dependence], places: Sequence[int]) -> list[Dependence]:
     """Operands of one element each: what meets a mask of finite values is supposed to stay small beside these."""
     if call.suppose is None or not call.dtype.is_floating_point:
         return list(operands)
@@ -169,7 +181,9 @@ def _supposed(call: Call, operands: Sequence[Dependence]) -> list[Dependence]:
     if not masks:
         return list(operands)
     free = [not o.is_constant and o.bounds is None and _mask_value(o) is None for o in operands]
-    return [call.suppose(o, -max(masks) / SMALL) if f else o for o, f in zip(operands, free, strict=True)]
+    return [
+        call.suppose(o, -max(masks) / SMALL, (k,)) if f else o for o, f, k in zip(operands, free, places, strict=True)
+    ]
 
 
 def _mask_value(value: Dependence) -> float | None:
@@ -297,12 +311,12 @@ def _where(call: Call) -> Dependence:
     if len(call.args) != 3:
         raise NoRuleError("the places where a condition holds")
     condition, yes, no = _operands(call, range(3))
-    return choose(condition, *_supposed(call, [yes, no]))
+    return choose(condition, *_supposed(call, [yes, no], [1, 2]))
 
 
 def _masked_fill(call: Call) -> Dependence:
     x, mask = _operands(call, range(2))
-    return choose(mask, *_supposed(call, [_cast(call, 2), x]))
+    return choose(mask, *_supposed(call, [_cast(call, 2), x], [2, 0]))
 
 
 def _as_real(call: Call) -> Dependence:
@@ -439,7 +453,10 @@ def _beside(tensors: list[Dependence], call: Call) -> list[Dependence]:
     sizes = [float(limits(t)[1].max()) for t in tensors if t.bounds is not None]
     if call.suppose is None or not sizes or not np.isfinite(max(sizes)) or max(sizes) <= 0:
         return tensors
-    return [call.suppose(t, max(sizes)) if t.bounds is None and not t.is_constant else t for t in tensors]
+    return [
+        call.suppose(t, max(sizes), (0, k)) if t.bounds is None and not t.is_constant else t
+        for k, t in enumerate(tensors)
+    ]
 
 
 def _pad(call: Call) -> Dependence:
@@ -641,6 +658,13 @@ def _reduction(neutral: float | None = None) -> Rule:
     return rule
 
 
+def _log_sum_exp(call: Call) -> Dependence:
+    """log Σ exp(x): what is beaten adds nothing to it, as e^−1000 is 0; no more is kept of the maximum's bounds."""
+    x = call.value(0)
+    result = reduce(x, axes_of(call.args[1], len(x.shape)), True, None, -np.inf)
+    return reshape(forget(result), call.shape)
+
+
 def _reduced(call: Call, x: Dependence, axes: tuple[int, ...], neutral: float | None = None) -> Dependence:
     def run(tensor: torch.Tensor) -> torch.Tensor:
         result = call.op(tensor, *call.args[1:], **call.kwargs)
@@ -817,7 +841,7 @@ def _attention(call: Call) -> Any:
     scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
     minus = call.constant(-np.inf)
     if size is not None and call.suppose is not None:
-        scores = call.suppose(scores, -size / SMALL)
+        scores = call.suppose(scores, -size / SMALL, None)
     if allowed is not None:
         scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
@@ -1109,9 +1133,10 @@ RULES: dict[str, Rule] = {
         )
     },
     # mixing
-    **{name: _reduction() for name in ("sum", "mean", "prod", "any", "all", "nansum", "count_nonzero", "logsumexp")},
+    **{name: _reduction() for name in ("sum", "mean", "prod", "any", "all", "nansum", "count_nonzero")},
     "amax": _reduction(-np.inf),
     "amin": _reduction(np.inf),
+    "logsumexp": _log_sum_exp,
     "argmax": _reduction(),
     "argmin": _reduction(),
     "var": _reduction_along,

@@ -19,8 +19,8 @@ class Answer:
     """An answer.
 
     verdict: the command's own words, "undecided" where there is none; evidence: "proved", "conditional", "exact",
-    "measured" or "none", and what more there is to say of it; coverage: what was compared, tried or read; exit_code:
-    0 yes, 1 no, 2 neither; facts: what else a machine may want, named in `schema`.
+    "measured" or "none", and what more there is to say of it, as "for all inputs at these weights"; coverage: what was
+    compared, tried or read; exit_code: 0 yes, 1 no, 2 neither; facts: what else a machine may want, named in `schema`.
     """
 
     verdict: str

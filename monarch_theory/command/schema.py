@@ -27,7 +27,7 @@ def _fields(text: str) -> tuple[Field, ...]:
 
 COMMON = _fields("""
     verdict      string: the answer in the command's words; "undecided" where there is none
-    evidence     string: proved, conditional, exact, measured or none, and what more there is to say of it
+    evidence     string: proved (at these weights, where that is said), conditional, exact, measured or none, and more
     coverage     string, object: what was compared, tried or read
     exit_code    integer: 0 yes, 1 no, 2 could not decide or could not run
 """)
@@ -64,11 +64,12 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         noise        number: the noise measured there
         forwards     integer: runs of the model
         calls_before integer: calls on another input that came before the one that leaks
+        redrawn      boolean: whether it leaks with all-zero parameters drawn at random, and not as it is
         seconds      number: time taken
         outputs      array: each array judged: name, shape, dtype, verdict, witness, axis
         covered      string: which values were tried
         notes        array: what else a reader should know
-        proof        object, null: what came of the proof from the graph, with the conditions it holds under
+        proof        object, null: what came of the proof from the graph: proved, at_these_weights or conditional
         map          array, null: who sees whom, where it was asked for
     """),
     "recheck": _fields("""

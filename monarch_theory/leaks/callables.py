@@ -68,6 +68,7 @@ class Report:
     causality; gap: violations i ← j with j − i ≥ gap + lookahead cannot have been missed between cuts; response, floor
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
     calls_before: how many calls on another input came before the one that leaks;
+    redrawn: whether it leaks with all-zero parameters drawn at random, and not as it is;
     covered: which values were tried; entry: the module in which a leak enters, where that is known.
     """
 
@@ -97,6 +98,7 @@ class Report:
     notes: tuple[str, ...] = ()
     entry: str = ""
     calls_before: int = 0
+    redrawn: bool = False
     proof: dict[str, Any] | None = None
     map: HeatMap | None = field(default=None, repr=False)
 
@@ -748,7 +750,7 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
             "random, as training will move them"
         )
     entry = entered(search, model, found)
-    return Report(search.contract.no, evidence, reason, witness=found, entry=entry)
+    return Report(search.contract.no, evidence, reason, witness=found, entry=entry, redrawn=hidden)
 
 
 LEAST_OF_LEAK = 1e-3

@@ -362,7 +362,9 @@ def proof_of(
     if not held:
         return Read(facts, (f"{certificate} was not written: there is no proof that can be certified",))
     Path(certificate).write_bytes(held)
-    return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it",))
+    under = "; it holds under a condition, and that these weights meet it is not in it"
+    said = under if facts.get("at_these_weights") else ""
+    return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it{said}",))
 
 
 def exact(dtype: str) -> bool:

@@ -2,7 +2,8 @@
 
 The proof is of the function over the real numbers, for finite inputs and intermediates, and all weights; what is
 measured is floating point, for the inputs tried. Each may say what the other can't. A proof under a condition is a
-third thing: it settles nothing that the measurement left open, and stands beside it with its condition.
+third thing: it settles nothing that the measurement left open, and stands beside it with its condition. One *at these
+weights* is for all inputs, and for no other weights; it settles what is open where that is for all inputs there are.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
     report = replace(report, proof={key: value for key, value in facts.items() if value not in (None, [], {}, "")})
     if facts.get("conditional"):
         return with_condition(report, facts, contract)
+    if facts.get("at_these_weights"):
+        return at_weights(report, facts, contract)
     if not facts["proved"]:
         return replace(report, notes=(*report.notes, *why_not(facts, report)))
     if report.witness is not None:
@@ -41,11 +44,7 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
             return report
         if not isfinite(report.witness.size):
             return replace(report, notes=(*report.notes, f"for finite numbers the graph proves it {facts['claim']}"))
-        reason = (
-            f"measurement and proof disagree: {report.reason}; but the graph proves the model {facts['claim']}. Signs "
-            "of zeros may do this, or code that is another when it is exported; else it is a fault of ours: report it"
-        )
-        return replace(report, verdict=UNDECIDED, evidence="none", reason=reason, outcome="contradiction")
+        return contradicted(report, facts)
     if report.outcome not in OPEN or not same_outputs(report, facts, contract.n):
         return replace(
             report, notes=(*report.notes, f"the graph proves {', '.join(facts['outputs'])} {facts['claim']}")
@@ -56,6 +55,44 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
         outcome=None,
         method="graph and perturbation",
         evidence=f"proved from the graph: {facts['claim']}; beside it, {report.evidence}",
+        notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
+    )
+
+
+def contradicted(report: Report, facts: dict[str, Any]) -> Report:
+    """Nothing is decided where a finite response was measured that the graph excludes."""
+    reason = (
+        f"measurement and proof disagree: {report.reason}; but the graph proves the model {facts['claim']}. Signs "
+        "of zeros may do this, or code that is another when it is exported; else it is a fault of ours: report it"
+    )
+    return replace(report, verdict=UNDECIDED, evidence="none", reason=reason, outcome="contradiction")
+
+
+AT_WEIGHTS = "proved for all inputs at these weights"
+"""What a proof at these weights is called, never to be taken for one that is for all weights."""
+
+
+def at_weights(report: Report, facts: dict[str, Any], contract: Contract) -> Report:
+    """The report, with a proof for all inputs at the weights as they are.
+
+    A leak that shows with other weights, with inputs beyond those it is for or as infinity or NaN is no contradiction;
+    any other is. What was measured at some cuts is settled where it is for all inputs, as it is of tokens.
+    """
+    said = f"{AT_WEIGHTS}, from the graph: {facts['claim']}"
+    if report.witness is not None:
+        elsewhere = report.redrawn or facts.get("reach") is not None or not isfinite(report.witness.size)
+        if elsewhere or report.calls_before or report.contract != contract.name:
+            return replace(report, notes=(*report.notes, *why_not(facts, report), f"{said}; the leak is beyond that"))
+        return contradicted(report, facts)
+    settles = report.outcome in OPEN and facts.get("reach") is None
+    if not (settles or report.verdict == contract.yes) or not same_outputs(report, facts, contract.n):
+        return replace(report, notes=(*report.notes, said))
+    return replace(
+        report,
+        verdict=contract.yes,
+        outcome=None,
+        method="graph and perturbation",
+        evidence=f"{said}; beside it, {report.evidence}" if settles else f"{report.evidence}; {said}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
 
@@ -87,14 +124,25 @@ def with_padding(report: Report, facts_by_amount: dict[int, dict[str, Any]]) -> 
     """
     facts = list(facts_by_amount.values())
     report = replace(report, proof={str(amount): each for amount, each in facts_by_amount.items()})
-    if not all(each["proved"] or each.get("conditional") for each in facts):
-        first = next(each for each in facts if not each["proved"] and not each.get("conditional"))
-        return replace(report, notes=(*report.notes, *why_not(first, report)))
-    conditional = next((each for each in facts if each.get("conditional")), None)
-    how = "proved from the graph" if conditional is None else "under a condition, proved from the graph"
+    weakest = max(facts, key=strength)
+    if strength(weakest) == len(HOW):
+        return replace(report, notes=(*report.notes, *why_not(weakest, report)))
     amounts = " and of ".join(map(str, facts_by_amount))
-    said = f"with padding of {amounts}, {how}: {(conditional or facts[-1])['claim']}"
+    said = f"with padding of {amounts}, {list(HOW.values())[strength(weakest)]}: {weakest['claim']}"
     return replace(report, evidence=f"{report.evidence}; {said}")
+
+
+HOW = {
+    "proved": "proved from the graph",
+    "at_these_weights": f"{AT_WEIGHTS}, from the graph",
+    "conditional": "under a condition, proved from the graph",
+}
+"""Kinds of proofs, the strongest first, and what they are called."""
+
+
+def strength(facts: dict[str, Any]) -> int:
+    """The kind of a proof by its place in `HOW`; one more than all where there is none."""
+    return next((k for k, kind in enumerate(HOW) if facts.get(kind)), len(HOW))
 
 
 def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:

@@ -34,7 +34,7 @@ from monarch_theory.leaks.dependence.value import (
     zeros_only,
 )  # fmt: skip
 
-__all__ = ["attention", "contract", "everything", "mixed", "reduce", "scan", "softmax", "window"]
+__all__ = ["attention", "contract", "everything", "forget", "mixed", "reduce", "scan", "softmax", "window"]
 
 LARGE = 1 << 28
 

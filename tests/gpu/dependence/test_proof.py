@@ -430,11 +430,143 @@ def online(s):
 @pytest.mark.parametrize("name", FINITE)
 def test_a_finite_mask_is_a_proof_under_a_condition_and_no_other(name):
     function, mask = FINITE[name]
-    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1)
+    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1, reach=1e300)
     assert (found.verdict, found.reason, found.proved) == ("proved under a condition", "finite mask", False)
+    assert all(c.example <= 4 for c in found.conditions) and not all(c.met for c in found.conditions)
     assert found.pair == (0, 1) and "-inf" in found.detail
     assert [c.bound for c in found.conditions] == [pytest.approx(-mask / 8)] * len(found.conditions)
     assert f"stay within ±{-mask / 8:.3g} (at " in found.claim and any("e^-1000" in e for e in found.excludes)
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_what_inputs_cannot_reach_is_proved_at_these_weights(name):
+    function, mask = FINITE[name]
+    size = 1e-3 if mask == WIDE else (-mask / 8 / D) ** 0.5 / 4
+    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1, reach=size)
+    assert (found.verdict, found.proved, found.conditional) == ("proved at these weights", False, False)
+    assert f"for all finite inputs up to ±{size:.3g} at these values of 0 weights in float64" in found.claim
+    assert all(c.met for c in found.conditions) and found.unbounded is None
+    assert not any("overflow" in e for e in found.excludes)
+
+
+class Decoder(nn.Module):
+    """A decoder of tokens with a mask of finite numbers, as libraries have it."""
+
+    def __init__(self, fill=LEAST, scale=1.0, norm=True):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.norm = nn.Embedding(16, 8), nn.LayerNorm(8) if norm else nn.Identity()
+        self.query, self.key, self.value, self.out = (nn.Linear(8, 8) for _ in range(4))
+        self.fill = fill
+        with torch.no_grad():
+            self.query.weight.mul_(scale)
+
+    def forward(self, tokens, keep=None):
+        x = self.embed(tokens)
+        n = x.shape[1]
+        hidden = torch.ones(n, n, dtype=torch.bool).triu(1)
+        if keep is not None:  # padding
+            hidden = hidden | ~keep[:, None]
+        for _ in range(2):
+            h = self.norm(x)
+            scores = self.query(h) @ self.key(h).transpose(1, 2) + torch.zeros(()).masked_fill(hidden, self.fill)
+            x = x + F.gelu(self.out(scores.softmax(-1) @ self.value(h)))
+        return x
+
+
+TOKENS = torch.zeros(1, N, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict"),
+    [
+        (Decoder(), "proved at these weights"),
+        (Decoder(-1e4).double(), "proved at these weights"),
+        (Decoder(-1e4, scale=1e5).double(), "not proved"),  # which the example itself breaks
+        (Decoder(-1e4, scale=100.0).double(), "proved under a condition"),
+        (Decoder(-torch.inf), "proved"),
+        (Decoder(-1e2), "not proved"),
+    ],
+)
+def test_tokens_have_no_size_and_weights_decide(model, verdict):
+    found = prove_causal(model, [TOKENS], 1)
+    assert found.verdict == verdict
+    if found.at_these_weights:
+        assert (
+            found.reach is None
+            and f"for all finite inputs at these values of 11 weights in {found.precision}" in found.claim
+        )
+        assert {c.bound for c in found.conditions} == {pytest.approx(-model.fill / 8)}
+        assert max(c.reached for c in found.conditions) < (1e3 if found.precision == "float64" else 1e9)
+
+
+@pytest.mark.parametrize("fill", [LEAST, -1e4, -1e9, torch.finfo(torch.float32).min / 2])
+@pytest.mark.parametrize("padded", [1, 3])
+def test_a_row_that_is_masked_all_over_sees_the_future_and_is_not_proved(fill, padded):
+    """The leak of finite masks with padding on the left: such a row averages over all places, later ones too."""
+    model, keep = Decoder(fill).to(torch.float64 if fill == -1e4 else torch.float32), torch.ones(1, N, dtype=torch.bool)
+    keep[:, :padded] = False
+    found = prove_causal(model, [TOKENS, keep], [1, FIXED])
+    assert found.verdict == "not proved" and found.pair == (0, 1)
+    changed = TOKENS.clone()
+    changed[:, -1] = 5
+    assert not torch.equal(model(TOKENS, keep)[:, 0], model(changed, keep)[:, 0])  # it does leak
+    kept = prove_causal(model, [TOKENS, torch.ones(1, N, dtype=torch.bool)], [1, FIXED])
+    assert kept.verdict == "proved at these weights"
+
+
+def test_masks_that_add_up_to_a_row_that_is_masked_all_over_are_not_proved():
+    def twice(t):  # the second mask hides what the first leaves of row 0
+        first = torch.zeros(1, dtype=t.dtype).masked_fill(torch.arange(N)[:, None] + torch.arange(N) == 0, LEAST)
+        return attend(t, low(~causal()) + first)
+
+    assert prove_causal(twice, [torch.zeros(1, N, D)], 1).verdict == "not proved"
+
+
+NEVER_MET = {
+    "a number beyond the condition": lambda t: scores(t) + 1e6,
+    "a positive function beyond it": lambda t: scores(t).exp() + 1e6,
+}
+
+
+@pytest.mark.parametrize("name", NEVER_MET)
+def test_a_condition_that_no_input_meets_proves_nothing(name):
+    function = NEVER_MET[name]
+    leak = lambda t: (function(t) + low(~causal(), -1e4)).softmax(-1) @ t  # noqa: E731
+    found = prove_causal(leak, [torch.zeros(1, N, D, dtype=torch.float64)], 1)
+    assert (found.verdict, found.reason) == ("not proved", "finite mask")
+    assert "for the example itself" in found.detail
+
+
+def test_a_bound_that_may_overflow_discharges_nothing():
+    overflowing = lambda t: attend(t.exp().exp() - t.exp().exp(), low(~causal()))  # noqa: E731
+    found = prove_causal(overflowing, [torch.zeros(1, N, D)], 1)
+    assert found.verdict == "proved under a condition" and "exp" in found.unbounded.op
+    with pytest.raises(ValueError, match="reach: expected a positive number, got inf"):
+        prove_causal(overflowing, [torch.zeros(1, N, D)], 1, reach=torch.inf)
+
+
+def test_an_operator_without_a_row_discharges_nothing():
+    sorted_of = lambda t: attend(t + torch.linalg.inv(t[:, :D, :D]).sum() * 0, low(~causal()))  # noqa: E731
+    assert not prove_causal(sorted_of, [torch.zeros(1, N, D)], 1).at_these_weights
+
+
+def test_a_certificate_of_a_proof_at_these_weights_is_one_under_a_condition():
+    said = recheck(json.loads(json.dumps(certify_causal(Decoder(), [TOKENS], 1))))
+    assert said.startswith(f"causal at n = {N}, on condition that numbers are finite and within ±4.25e+37 at ")
+
+
+def test_a_sum_of_exponentials_leaves_out_what_a_mask_of_finite_numbers_hides():
+    def with_a_sink(t):
+        s = scores(t) + low(~causal())
+        return torch.sigmoid(s.logsumexp(-1))[..., None] * (s.softmax(-1) @ t)
+
+    found = prove_causal(with_a_sink, [torch.zeros(1, N, D)], 1)
+    assert found.verdict == "proved at these weights"
+    assert "on condition that" in recheck(certify_causal(with_a_sink, [torch.zeros(1, N, D)], 1))
+    small = lambda t: (scores(t) + low(~causal(), -9e3)).logsumexp(-1)  # noqa: E731
+    assert prove_causal(small, [torch.zeros(1, N, D)], 1).verdict == "not proved"
+    assert prove_causal(lambda t: scores(t).logsumexp(-1), [torch.zeros(1, N, D)], 1).verdict == "not proved"
 
 
 OPEN = {
