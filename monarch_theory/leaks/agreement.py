@@ -180,7 +180,8 @@ class Comparison:
             self.observe.forwards += 1
             if self.observe.always_fresh:
                 self.observe.model.fresh()
-            return outputs_of(variant, self.observe.layout, self.inputs.n, variant.run(x, redraw, amplitude))
+            called = self.observe.stacked(variant.run(x, redraw, amplitude), variant.length)
+            return outputs_of(variant, self.observe.layout, self.inputs.n, called)
 
         z = self._observed(other, x, variant)
         if z is None:

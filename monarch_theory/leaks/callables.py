@@ -25,7 +25,7 @@ from monarch_theory.leaks.heatmap import HeatMap, heat_map
 from monarch_theory.leaks.inputs import GAPS, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
-from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
+from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out, step_by_step
 from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
@@ -134,7 +134,8 @@ class Model(Protocol):
     """What is checked.
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known; others: what the last call returned beside arrays.
+    tokens are looked up in, None where not known; others: what the last call returned beside arrays; writes: whether it
+    wrote into its input, a copy made for the call.
     """
 
     restart_seconds: float
@@ -143,6 +144,9 @@ class Model(Protocol):
 
     @property
     def others(self) -> tuple[str, ...]: ...
+
+    @property
+    def writes(self) -> bool: ...
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size.
@@ -185,6 +189,7 @@ class ArrayModel:
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
         self.others: tuple[str, ...] = ()
+        self.writes = False
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         if redraw is None and not arithmetic:
@@ -198,8 +203,7 @@ class ArrayModel:
             returned = function(given)
             arrays, dtypes, names = named_arrays(returned)
         self.others = tuple(no_arrays(returned))
-        if given.tobytes() != x.tobytes():
-            raise UndecidedError("in-place write", "the callable writes into its own input: give it a copy to write to")
+        self.writes = given.tobytes() != x.tobytes()
         return tuple(a.copy() for a in arrays), tuple(dtypes), tuple(names)
 
     def _modules(self) -> tuple[Any, ...]:
@@ -229,7 +233,8 @@ class ArrayModel:
 class Observed:
     """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes.
 
-    calls_before: how many calls on one and the same input are made before each, of a model that remembers them.
+    calls_before: how many calls on one and the same input are made before each, of a model that remembers them; steps:
+    whether what it returns holds lists of one array for each place, None before the first call.
     """
 
     def __init__(
@@ -245,6 +250,7 @@ class Observed:
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
         self.calls_before = 0
+        self.steps: bool | None = None
         self.arithmetic = ""
         self.forwards = 0
         self.layout: Layout | None = None
@@ -259,16 +265,39 @@ class Observed:
             self.model(self.inputs.draw(0)[0])
         self.forwards += 1
         called = self.model(x, redraw, amplitude, arithmetic or self.arithmetic)
+        if self.steps is None:
+            self.steps = self._in_steps(called)
+        called = self.stacked(called, self.inputs.length)
         if self.layout is None:
             self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
         return self.layout.outputs(called[0])
 
+    def stacked(self, called: Named, n: int) -> Named:
+        """What a call on a sequence of length n returned, lists of steps stacked where there are any."""
+        return step_by_step(called, self.lengths(n)) if self.steps else called
+
+    def _in_steps(self, called: Named) -> bool:
+        """Whether there are lists that hold an array for each place: as many for another length, too."""
+        n = self.inputs.n
+        stacked = step_by_step(called, self.lengths(n))
+        if stacked is called or self.inputs.sequence is not None:
+            return False
+        others = [(m, other) for m in (n + 1, n - 1) if m > 1 and (other := self._at_length(m)) is not None]
+        return bool(others) and all(
+            step_by_step(other, self.lengths(m))[2] == stacked[2] and other[2] != called[2] for m, other in others
+        )
+
     def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
         """Shapes of the arrays for a sequence of length n, None where the model takes none."""
+        called = self._at_length(n)
+        return None if called is None else tuple(a.shape for a in self.stacked(called, n)[0])
+
+    def _at_length(self, n: int) -> Named | None:
+        """What the model returns for a sequence of length n, None where it takes none."""
         axis, shape = self.inputs.axis, self.inputs.shape
         other = replace(self.inputs, shape=(*shape[:axis], n, *shape[axis + 1 :]))
         try:
-            arrays, _, _ = self.model(other.draw(0)[0])
+            return self.model(other.draw(0)[0])
         except (UndecidedError, MemoryError):
             return None
         except Exception as error:
@@ -278,7 +307,6 @@ class Observed:
         finally:
             if self.model.restart_seconds < LONG_RESTART:
                 self.model.fresh()
-        return tuple(a.shape for a in arrays)
 
     @property
     def roundoff(self) -> float:
@@ -596,6 +624,8 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
         )
     if observe.layout and observe.layout.left_out:
         notes.append(f"not judged, having no sequence axis that can be told: {', '.join(observe.layout.left_out)}")
+    if observe.model.writes:
+        notes.append("it writes into its own input, of which each call was given a copy")
     if observe.model.others:
         notes.append(f"not judged, being no array: {', '.join(observe.model.others)}")
     return bool(lost.all()) and bool(lost.size)

@@ -53,6 +53,10 @@ class FileModel:
     def others(self) -> tuple[str, ...]:
         return tuple(self.sandbox.seen.get("others", ()))
 
+    @property
+    def writes(self) -> bool:
+        return bool(self.sandbox.seen.get("writes"))
+
     def __call__(
         self,
         x: np.ndarray,
@@ -126,7 +130,7 @@ def evaluated(
     """Every array the model returns; `padded` as of `Call.arrays`, `options` as of `Sandbox.evaluate`."""
     return sandbox.evaluate(
         *call.arrays(x, padded), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
-        **options,
+        may_write=True, **options,
     )  # fmt: skip
 
 

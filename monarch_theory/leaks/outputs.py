@@ -10,7 +10,7 @@ import numpy as np
 
 from monarch_theory.leaks.inputs import EVERYWHERE, Inputs, Places, UndecidedError
 
-__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out"]
+__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out", "step_by_step"]
 
 Named = tuple[tuple[np.ndarray, ...], tuple[str, ...], tuple[str, ...]]
 """Arrays returned by one call, their logical dtypes and their names."""
@@ -85,6 +85,43 @@ def difference(y: Outputs, z: Outputs, watched: Places = EVERYWHERE) -> np.ndarr
     with np.errstate(all="ignore"):
         apart = np.abs(b - a)
     return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).astype(np.float64)
+
+
+def step_by_step(called: Named, lengths: tuple[int, ...]) -> Named:
+    """The arrays of a call, lists of which that hold one for each place stacked: a new first axis is their sequence.
+
+    Args:
+        lengths: how many places there may be. Arrays that have an axis as long themselves, or are of several shapes or
+            dtypes, are no steps.
+
+    >>> steps = tuple(np.zeros((1, 4)) for _ in range(3)), ("float64",) * 3, ("y.0", "y.1", "y.2")
+    >>> step_by_step(steps, (3,))[0][0].shape, step_by_step(steps, (3,))[2], step_by_step(steps, (2,)) is steps
+    ((3, 1, 4), ('y',), True)
+    """
+    lists: dict[str, list[int]] = {}
+    for k, name in enumerate(called[2]):
+        of, _, last = name.rpartition(".")
+        if last == str(len(lists.setdefault(of, []))):
+            lists[of].append(k)
+    steps = {ks[0]: (of, ks) for of, ks in lists.items() if are_steps(called, ks, lengths)}
+    inside = {k for _, ks in steps.values() for k in ks}
+    if not steps:
+        return called
+    arrays, dtypes, names = [], [], []
+    for k, array in enumerate(called[0]):
+        if k in inside and k not in steps:
+            continue
+        of, ks = steps.get(k, (called[2][k], []))
+        arrays.append(np.stack([called[0][step] for step in ks]) if ks else array)
+        dtypes.append(called[1][k])
+        names.append(of)
+    return tuple(arrays), tuple(dtypes), tuple(names)
+
+
+def are_steps(called: Named, ks: list[int], lengths: tuple[int, ...]) -> bool:
+    """Whether these arrays of a call are as many as there are places, and each is of one place."""
+    shapes, dtypes = {called[0][k].shape for k in ks}, {called[1][k] for k in ks}
+    return len(ks) in lengths and len(ks) > 1 and len(shapes) == len(dtypes) == 1 and len(ks) not in min(shapes)
 
 
 def lay_out(

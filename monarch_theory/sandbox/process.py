@@ -171,17 +171,19 @@ class Sandbox:
         redraw: int | None = None,
         amplitude: float = 1.0,
         arithmetic: str = "",
+        may_write: bool = False,
     ) -> tuple[np.ndarray, ...]:
         """Call the model with `arrays`; the arrays it returned, only the first unless `every`.
 
         slots: where each array goes, ("positional", ""), ("keyword", name) or ("key", name) of a mapping. watch: note
         its arithmetic in `seen`; redraw: a seed, to redraw its rounding as well, `amplitude` times its size;
-        arithmetic: as of `Watch`.
+        arithmetic: as of `Watch`; may_write: into the arrays it is given, which are copies made for the call.
 
         Sets `seconds` (of the call), `count` (arrays returned), `dtypes` (logical, bfloat16 comes as float32), `names`.
         """
         dtypes = dtypes or tuple(a.dtype.name for a in arrays)
         request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every, "slots": slots}
+        request["may_write"] = may_write
         if watch or arithmetic or redraw is not None:
             request["watch"] = {"seed": redraw, "amplitude": amplitude, "arithmetic": arithmetic}
         answer, outputs = self._ask(request, arrays, doing="calling the model")
