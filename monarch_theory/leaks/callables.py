@@ -22,7 +22,7 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
-from monarch_theory.leaks.inputs import GAPS, Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import APPEARING, GAPS, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out, step_by_step
@@ -31,7 +31,7 @@ from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
 from monarch_theory.sandbox.loading import random_submodules
-from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, own_dtype
+from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
@@ -420,9 +420,12 @@ def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
     nothing starts it afresh.
 
     Raises:
-        UndecidedError: it is in training mode, and random in it.
+        UndecidedError: it is in training mode, and random in it; or parameters have no shape yet.
     """
     torch = torch_or_none()
+    waiting = [name for name, p in (*module.named_parameters(), *module.named_buffers()) if is_lazy(p)]
+    if waiting:
+        raise UndecidedError("exception", f"{', '.join(waiting[:4])} awaits a first call: call the module once")
     found = random_submodules(module)
     if found:
         raise UndecidedError(
@@ -740,7 +743,8 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
                 f"{contract.yes if plain else 'kept'} at {tested} of {total} cuts, not all: {reason}, --accept-partial "
                 "takes this for an answer"
             )
-    kinds, everywhere = len(inputs.kinds) + len(inputs.further_kinds), len(search.everywhere)
+    kinds = len(inputs.kinds) + len(inputs.further_kinds) + len(inputs.not_finite)
+    everywhere = len(search.everywhere)
     if tested == total and everywhere < kinds:
         search.notes.append(
             f"of {kinds} kinds of values {everywhere} {'was' if everywhere == 1 else 'were'} tried at every cut, the "
@@ -765,9 +769,11 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:
         among = f", with {found.kind}" if found.kind in GAPS else ""
+        comes = "turns to NaN" if np.isnan(APPEARING.get(found.kind, 0.0)) else "becomes infinite"
+        changes = comes if found.kind in APPEARING else f"changes by {found.change:.3g}"
         reason = (
-            f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
-            f"{found.change:.3g}{among}; the noise floor there is {found.floor:.1e}"
+            f"output {found.output} changes by {found.size:.3g} when input {found.input} {changes}{among}; the noise "
+            f"floor there is {found.floor:.1e}"
         )
     evidence = "measured: response above the noise floor"
     if hidden:

@@ -17,7 +17,8 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = [
-    "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff",
+    "APPEARING", "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape",
+    "unit_roundoff",
 ]  # fmt: skip
 
 DTYPES = (
@@ -82,6 +83,9 @@ def unit_roundoff(dtype: str) -> float:
 
 GAPS = {"NaN at fixed places": np.nan, "infinities at fixed places": np.inf}
 """Kinds of values with gaps, and what stands there."""
+
+APPEARING = {"NaN where there was none": np.nan, "infinities where there were none": np.inf}
+"""Kinds of future that bring what the past has none of, and what that is."""
 
 
 @dataclass(frozen=True)
@@ -204,22 +208,32 @@ class Inputs:
         return Futures(self, kind, self.rounded(base), self.rounded(pool))
 
     @property
-    def with_gaps(self) -> tuple[Futures, ...]:
-        """Futures after a base of which half the places are NaN, or infinite: what fills gaps may fill them from ahead.
+    def not_finite(self) -> tuple[Futures, ...]:
+        """Futures with NaN or infinities: at half the places, past and future, which keep them; or at none before.
 
-        Their own places are to be kept: what is not finite spoils a causal past too, by 0·NaN under a mask, and alike
-        wherever it stands.
+        What fills gaps may fill them from ahead, and what counts or looks for them may look ahead. Where they appear,
+        they spoil a causal past too, by 0·NaN under a mask: what is lost by them has not changed.
         """
         if self.integer:
             return ()
-        return tuple(self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(GAPS.items()))
+        gaps = (self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(GAPS.items()))
+        appearing = (self._appearing(kind, value, 2010 + k) for k, (kind, value) in enumerate(APPEARING.items()))
+        return *gaps, *appearing
 
     def _with_gaps(self, kind: str, value: float, number: int) -> Futures:
         rng = np.random.default_rng([self.seed, number])
-        along = (1,) * self.axis + (self.n,) + (1,) * (len(self.shape) - self.axis - 1)
-        lost, gaps = rng.random(along) < 0.5, value * rng.choice([-1.0, 1.0], along)
+        lost, gaps = rng.random(self._along(self.n)) < 0.5, value * rng.choice([-1.0, 1.0], self._along(self.n))
         base = np.where(lost, gaps, self._values("normal", rng, self.shape))
         return Futures(self, kind, self.rounded(base), self.rounded(self._values("normal", rng, self.doubled)))
+
+    def _appearing(self, kind: str, value: float, number: int) -> Futures:
+        rng = np.random.default_rng([self.seed, number])
+        base, signs = self._values("normal", rng, self.shape), rng.choice([-1.0, 1.0], self._along(2 * self.n))
+        return Futures(self, kind, self.rounded(base), self.rounded(np.broadcast_to(value * signs, self.doubled)))
+
+    def _along(self, length: int) -> tuple[int, ...]:
+        """A shape that is 1 but along the axis."""
+        return (1,) * self.axis + (length,) + (1,) * (len(self.shape) - self.axis - 1)
 
     @property
     def doubled(self) -> tuple[int, ...]:
@@ -235,7 +249,7 @@ class Inputs:
         if kind.startswith("step "):
             rng = np.random.default_rng([self.seed, 0])
         base = rng.integers(0, self.vocab, self.shape)
-        along = (1,) * self.axis + (2 * self.n,) + (1,) * (len(self.shape) - self.axis - 1)
+        along = self._along(2 * self.n)
         if kind.startswith("step "):
             step = int(kind.split()[1])
             pool = np.concatenate([base, base], self.axis) + step
@@ -259,7 +273,7 @@ class Inputs:
         if self.dtype.startswith("complex"):
             x = x + 1j * rng.standard_normal(shape)
         spread, decades = (1.0, 2) if self.half else (3.0, 9)
-        along = (1,) * self.axis + (shape[self.axis],) + (1,) * (len(shape) - self.axis - 1)
+        along = self._along(shape[self.axis])
         match kind:
             case "unit":
                 choice = rng.integers(0, 8, along)
@@ -346,7 +360,16 @@ class Futures:
         if self.kind == "unit" and cut and turn % 6 == 5:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
+        if self.kind in GAPS:
+            return np.where(np.isfinite(self.base), donor, self.base)
+        if self.kind in APPEARING and turn % 2:  # at one place alone
+            return inputs.splice(self.base, donor, cut, cut + 1)
         return self._unlike_base(donor) if inputs.integer and not self.kind.startswith("token ") else donor
+
+    @property
+    def spoils(self) -> bool:
+        """Whether NaN or infinities are among the values: what they turn to NaN or infinity is lost, not changed."""
+        return self.kind in GAPS or self.kind in APPEARING
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -335,8 +335,8 @@ class Judge:
         the same wherever the large one moves: only steps of the small one, as long as the grid is wide, stir it.
         """
         kept = np.delete(base, cut.changed, self.inputs.axis)
-        past = float(np.abs(kept).max(initial=0.0))
-        return max(float(np.abs(base).max()), float(np.abs(changed).max())) / (past or 1.0)
+        past, *sizes = (float(np.max(a := np.abs(x), where=np.isfinite(a), initial=0.0)) for x in (kept, base, changed))
+        return max(sizes) / (past or 1.0)
 
     def _table(self, u: float) -> float:
         """12πn·u: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and three take part."""

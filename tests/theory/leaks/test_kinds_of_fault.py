@@ -64,6 +64,27 @@ def shared_maximum(x):
     return (w @ np.tanh(x)) / w.sum(1)
 
 
+def number(x):
+    return np.where(np.isfinite(x), x, 0)
+
+
+def answering(seen):
+    """A running sum of what is finite, and at each place something of the places after it."""
+    return neighbours_of(lambda x: np.cumsum(number(x)), seen)
+
+
+def neighbours_of(f, seen):
+    def g(x):
+        return f(x) + np.array([1.0 * seen(x[i + 1 :]) for i in range(len(x))])
+
+    return g
+
+
+def filled_from_ahead(x):
+    known = np.flatnonzero(np.isfinite(x))
+    return np.interp(np.arange(len(x)), known, x[known]) if len(known) else 0 * x
+
+
 def opened_mask(x):
     y = past_scores(x)
     y[3, 5] = x[9] if x[9] > 1 else -np.inf
@@ -104,6 +125,14 @@ LEAKS = {
     "not finite: NaN where large": nan_where(lambda x: np.abs(x) > 100),
     "not finite: NaN where far from usual": nan_where(lambda x: np.abs(x) > 1e6),
     "not finite: shared maximum": shared_maximum,
+    "not finite: whether there is a NaN": answering(lambda after: np.isnan(after).any()),
+    "not finite: how many infinities there are": answering(lambda after: np.isinf(after).sum()),
+    "not finite: an odd number of NaN": answering(lambda after: np.isnan(after).sum() % 2),
+    "not finite: a NaN at the next place": answering(lambda after: np.isnan(after[:1]).sum()),
+    "not finite: a NaN at one place": edited(7, lambda x: np.isnan(x[8]), lambda x: np.cumsum(number(x))),
+    "not finite: a flag alone": lambda x: np.stack([np.cumsum(x), np.full(len(x), np.isnan(x).any())], 1),
+    "not finite: the share of finite numbers": lambda x: number(x) / max(np.isfinite(x).sum(), 1),
+    "not finite: gaps that are filled": filled_from_ahead,
     "not finite: always −inf, beside a leak": edited((3, 2), lambda x: 1e-9 * x[9], past_scores),
     "not finite: a mask that opens": opened_mask,
     "not finite: always NaN, beside a leak": first_nan(lambda x: np.cumsum(x) + np.roll(x, -1)),
@@ -135,6 +164,11 @@ CAUSAL = {
     "transform, rectified": lambda x: np.maximum(convolve(x), 0),
     "transform, sign": lambda x: np.sign(convolve(x)),
     "masked scores": past_scores,
+    "NaN that spreads, and is put right": lambda x: np.nan_to_num(np.tri(len(x)) @ x),
+    "NaN that spreads, and is put right beside a sum": lambda x: x + np.nan_to_num(convolve(x)),
+    "NaN that spreads, and is put right before a sum": lambda x: np.cumsum(np.nan_to_num(np.tri(len(x)) @ x)),
+    "NaN that spreads, and becomes a sign": lambda x: 1.0 * (convolve(x) > 0) - (convolve(x) < 0),
+    "NaN that is counted": lambda x: np.cumsum(number(x)) + np.isnan(x).cumsum(),
     "first output NaN": first_nan(np.cumsum),
     "units": with_other_units(0.0),
     "overflow of its own": lambda x: np.cumsum(x**4),
@@ -284,7 +318,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 19 kinds of values") for note in report.notes)
+    assert any(note.startswith("of 23 kinds of values") for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
@@ -480,3 +514,16 @@ def test_redrawn_results_keep_their_strides():
     with watched(Watch(1)):
         y = torch.sin(x)
     assert y.stride() == torch.sin(x).stride() and not torch.equal(y, torch.sin(x))
+
+
+def test_what_a_nan_ahead_changes_is_named_so():
+    report = check_callable(LEAKS["not finite: a NaN at one place"], N)
+    assert (report.witness.output, report.witness.input, report.witness.size) == (7, 8, 1.0)
+    assert "output 7 changes by 1 when input 8 turns to NaN" in report.reason
+    report = check_callable(LEAKS["not finite: how many infinities there are"], N)
+    assert "becomes infinite" in report.reason
+
+
+def test_outputs_that_are_lost_are_said_to_be():
+    report = check_callable(CAUSAL["NaN that spreads, and becomes a sign"], N)
+    assert any("are lost, and say another number" in note for note in report.notes)
