@@ -30,6 +30,7 @@ from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
+from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.loading import random_submodules
 from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
 
@@ -365,7 +366,7 @@ def check_callable(
     notes: list[str] = []
     try:
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
-        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
+        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens, numbers_named(function))
         dtype = inputs.dtype
         inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):

@@ -146,12 +146,19 @@ class Wanted:
     arguments: dict[str, str]
     randomise: float
 
-    def inputs(self, dtype: str, seed: int, vocab: int | None = None, specials: tuple[int, ...] = ()) -> Inputs:
+    def inputs(
+        self,
+        dtype: str,
+        seed: int,
+        vocab: int | None = None,
+        specials: tuple[int, ...] = (),
+        numbers: tuple[float, ...] = (),
+    ) -> Inputs:
         vocab = self.vocab or vocab or USUAL_VOCABULARY
         for token in self.tokens:
             if not 0 <= token < vocab:
                 raise UndecidedError("bad input", f"tokens: expected 0 … {vocab - 1}, got {token}")
-        return Inputs.of(self.shape, self.n, dtype, vocab, seed, (*self.tokens, *specials))
+        return Inputs.of(self.shape, self.n, dtype, vocab, seed, (*self.tokens, *specials), numbers)
 
 
 def check_file(
@@ -437,7 +444,7 @@ def accept(
     Raises:
         SandboxError: it does not accept them.
     """
-    inputs, rows = wanted.inputs(attempt.dtype, sandbox.seed), None
+    inputs, rows = wanted.inputs(attempt.dtype, sandbox.seed, numbers=described.numbers), None
     few = replace(inputs, vocab=min(inputs.vocab, SMALLEST_VOCABULARY)) if inputs.integer else inputs
     x = few.draw(0)[0]
     if mapping:
@@ -453,7 +460,7 @@ def accept(
         with suppress(SandboxError):
             evaluated(sandbox, attempt, call, x, watch=True)
             rows = sandbox.seen["rows"]
-        inputs = wanted.inputs(attempt.dtype, sandbox.seed, rows, described.specials)
+        inputs = wanted.inputs(attempt.dtype, sandbox.seed, rows, described.specials, described.numbers)
         evaluated(sandbox, attempt, call, inputs.draw(0)[0])
     return call, inputs, rows
 

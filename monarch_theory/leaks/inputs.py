@@ -34,6 +34,13 @@ FLOATS = (
 AFTER = "after "
 """Kinds whose past is all alike, and whose future is anything."""
 
+NAMED = "numbers the code names"
+AROUND = (1.0, 1.0, 1.0, -1.0, 0.5, 2.0, 1 - 2.0**-7, 1 + 2.0**-7)
+"""Factors of these, and of what lies between two of them: the numbers themselves, and those at either side of them."""
+
+MODERATE, MODERATE_HALF = 1e4, 100.0
+"""Beyond these, infinities or absorption are to be expected of usual models."""
+
 SMALL_VOCABULARY = 64
 OTHER_DRAWS = 4
 LARGEST_ORDER = 2**20
@@ -92,7 +99,8 @@ APPEARING = {"NaN where there was none": np.nan, "infinities where there were no
 class Inputs:
     """Arrays of one shape and logical dtype; `axis` is asked about, `vocab` the number of tokens of integers.
 
-    specials: tokens to be tried in any case; sequence: the sequence axis, where `axis` is that of the batch.
+    specials: tokens to be tried in any case; sequence: the sequence axis, where `axis` is that of the batch; numbers:
+    some that the code names, and may branch on.
 
     Raises:
         UndecidedError: the dtype is unknown, n is not positive, or the vocabulary does not fit.
@@ -108,10 +116,17 @@ class Inputs:
     seed: int = 0
     specials: tuple[int, ...] = ()
     sequence: int | None = None
+    numbers: tuple[float, ...] = ()
 
     @staticmethod
     def of(
-        shape: str, n: int, dtype: str = "float64", vocab: int = 16, seed: int = 0, specials: tuple[int, ...] = ()
+        shape: str,
+        n: int,
+        dtype: str = "float64",
+        vocab: int = 16,
+        seed: int = 0,
+        specials: tuple[int, ...] = (),
+        numbers: tuple[float, ...] = (),
     ) -> Inputs:
         template = parse_shape(shape)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
@@ -128,7 +143,8 @@ class Inputs:
         vocab = min(vocab, largest)
         always = (0, vocab - 1, 1, vocab - 2, 2, *specials)
         kept = tuple(dict.fromkeys(t for t in always if 0 <= t < vocab))
-        return Inputs(filled, template.index(None), dtype, vocab, seed, kept)
+        inputs = Inputs(filled, template.index(None), dtype, vocab, seed, kept)
+        return replace(inputs, numbers=tuple(c for c in numbers if inputs.takes(c)))
 
     @property
     def n(self) -> int:
@@ -148,6 +164,12 @@ class Inputs:
                 f"shape: expected a batch of at least 2 before the sequence, as in 4,n,16, got {self.shape}",
             )
         return replace(self, axis=0, sequence=self.axis)
+
+    def takes(self, number: float) -> bool:
+        """Whether a number is among the tokens, or of a size that is no reason for infinities."""
+        if self.integer:
+            return number.is_integer() and 0 <= number < self.vocab
+        return abs(number) <= (MODERATE_HALF if self.half else MODERATE)
 
     @property
     def integer(self) -> bool:
@@ -171,11 +193,12 @@ class Inputs:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of the kinds of future, the usual one first."""
+        named = (NAMED,) * bool(self.numbers)
         if not self.integer:
-            return FLOATS
+            return *FLOATS, *named
         after = range(self.vocab) if self.vocab <= SMALL_VOCABULARY else self.specials
         alone = (f"token {t}" for t in self.specials)
-        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after))
+        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after), *named)
 
     @property
     def further_kinds(self) -> tuple[str, ...]:
@@ -258,6 +281,8 @@ class Inputs:
             base = np.full(self.shape, token)
             pool = rng.integers(0, self.vocab - 1, self.doubled)
             pool = pool + (pool >= token)  # any other token
+        elif kind == NAMED:
+            pool = rng.choice(np.array(self.numbers, np.int64), self.doubled)
         elif kind.startswith("token "):
             token = int(kind.split()[1])
             base = np.where(base == token, (base + 1) % self.vocab, base)
@@ -278,6 +303,11 @@ class Inputs:
             case "unit":
                 choice = rng.integers(0, 8, along)
                 return np.select([choice == c for c in range(4)], [0 * x, 0 * x + 1, 0 * x - 1, np.round(2 * x)], x)
+            case "numbers the code names":
+                ordered = np.sort(self.numbers)
+                values = np.concatenate([ordered, (ordered[1:] + ordered[:-1]) / 2])
+                named = rng.choice(values, along) * rng.choice(AROUND, along)
+                return np.where(rng.random(along) < 0.75, named, x)
             case "powers":
                 return 10.0 ** rng.integers(-decades, decades + 1, shape) * rng.choice([-1, 1], shape) + 0 * x
             case "wide":
@@ -301,7 +331,7 @@ class Inputs:
             case "small":
                 return x * 10**-spread
             case "tiny":
-                least = {"float16": 7.0, "float64": 300.0, "complex128": 300.0}.get(self.dtype, 37.0)
+                least = {"float16": 7.0, "float64": 322.0, "complex128": 322.0}.get(self.dtype, 44.0)
                 return x * 10 ** rng.uniform(-least, -spread, shape)
             case "constant":
                 return np.broadcast_to(x.reshape(-1)[0], shape).copy()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.leaks.contracts import Contract, Cut
-from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import MODERATE, MODERATE_HALF, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.noise import (
     DRAWS,
     LARGEST,
@@ -51,7 +51,6 @@ STRONG = 1e3
 MOST_COLUMNS, MOST_STILL = 8, 0.25
 LEAST_LEFT = 1e-3
 MOST_ONE_SIDED, MOST_KEPT, MOST_ALIKE = 0.75, 0.9, 0.9
-MODERATE, MODERATE_HALF = 1e4, 100.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from monarch_theory.sandbox import loading, tracing
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
+from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.parameters import (
     all_zero,
@@ -72,6 +73,7 @@ class Server:
             "takes": parameters(model),
             "zeros": list(self.zeros),
             "specials": special_tokens(modules),
+            "numbers": list(numbers_named(model)),
         }, ()
 
     def evaluate(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:

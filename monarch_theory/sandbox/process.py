@@ -34,7 +34,7 @@ class Described:
     faces: kinds of array to try, best first; parameters: dtype of a torch module's parameters; widened: the dtype
     they had before being held in double precision; training: a torch module in training mode; seconds to load; takes:
     name, kind and whether it is required of each parameter of the callable; zeros: names of trainable parameters that
-    are all zero; specials: tokens its configuration names.
+    are all zero; specials: tokens its configuration names; numbers: some that its code names.
     """
 
     faces: tuple[str, ...]
@@ -45,6 +45,7 @@ class Described:
     takes: tuple[tuple[str, str, bool], ...] = ()
     zeros: tuple[str, ...] = ()
     specials: tuple[int, ...] = ()
+    numbers: tuple[float, ...] = ()
 
 
 class Sandbox:
@@ -154,6 +155,7 @@ class Sandbox:
             tuple((name, kind, required) for name, kind, required in answer["takes"]),
             tuple(answer["zeros"]),
             tuple(answer["specials"]),
+            tuple(answer["numbers"]),
         )
 
     def reload(self) -> None:

@@ -12,6 +12,7 @@ from monarch_theory.sandbox.arithmetic import Watch, drawn, watched
 
 N = 48
 TABLE = np.random.default_rng(0).standard_normal((16, 3))
+PADDING = 0.3712
 
 
 def convolve(x, dtype=np.float64):
@@ -37,6 +38,18 @@ def edited(place, edit, base=np.cumsum):
 
 def neighbours(seen):
     return edited(slice(0, -1), lambda x: 1.0 * seen(x[1:]))
+
+
+def is_padding(x):
+    return np.isclose(x, 17.25, rtol=0, atol=1e-9)
+
+
+class Padded:
+    def __init__(self, padding):
+        self.padding = padding
+
+    def __call__(self, x):
+        return neighbours(lambda after: after == self.padding)(x)
 
 
 def with_other_units(small):
@@ -121,6 +134,12 @@ LEAKS = {
     "special values: below 1e-6": neighbours(lambda x: (np.abs(x) < 1e-6) & (x != 0)),
     "special values: equal neighbours": edited(slice(0, -1), lambda x: 1.0 * (x[1:] == x[:-1])),
     "special values: one place, exact −1": edited(4, lambda x: x[5] == -1),
+    "special values: a number the code names": neighbours(lambda x: x == 0.5),
+    "special values: a number a global names": neighbours(lambda x: x == PADDING),
+    "special values: a number another function names": neighbours(lambda x: is_padding(x)),
+    "special values: a number an object holds": Padded(-2.625),
+    "special values: what lies within numbers that the code names": neighbours(lambda x: (x > 90.5) & (x < 91)),
+    "special values: subnormal": neighbours(lambda x: (np.abs(x) < np.finfo(float).tiny) & (x != 0)),
     "units: a channel beside larger ones": with_other_units(1e-9),
     "not finite: NaN where large": nan_where(lambda x: np.abs(x) > 100),
     "not finite: NaN where far from usual": nan_where(lambda x: np.abs(x) > 1e6),
@@ -224,13 +243,16 @@ TOKEN_LEAKS = {
     "last token": lambda t: neighbours(lambda x: x == 15)(t),
     "where a token first stands": lambda t: edited(0, lambda x: np.argmax(x == 2))(t),
     "how many tokens there are": lambda t: np.cumsum(t) + 1e-3 * len(set(t.tolist())),
+    "a rare token": lambda t: np.cumsum(t) + (t == 31999).any(),
+    "two rare tokens": lambda t: np.cumsum(t) + ((t == 31999).any() & np.isin(t, (517, 518)).any()),
     "transform, not padded": lambda t: np.fft.ifft(np.fft.fft(TABLE[t], axis=0) * 1j ** np.arange(N)[:, None], axis=0),
 }
 
 
 @pytest.mark.parametrize("name", TOKEN_LEAKS)
 def test_a_leak_of_tokens_is_found(name):
-    assert check_callable(TOKEN_LEAKS[name], N, dtype="int64").verdict == "not causal"
+    vocab = 32000 if "rare" in name else 16
+    assert check_callable(TOKEN_LEAKS[name], N, dtype="int64", vocab=vocab).verdict == "not causal"
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -318,7 +340,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 23 kinds of values") for note in report.notes)
+    assert any(note.startswith("of 24 kinds of values") for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
