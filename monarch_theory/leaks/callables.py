@@ -216,7 +216,8 @@ class ArrayModel:
     def facts(self, x: np.ndarray) -> Facts:
         with watched(Watch(), self._modules()) as watch:
             self._called(x, self.function)
-        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
+        redraws = bool(watch.transforms or watch.coarsest)
+        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes)
 
     def fresh(self, seed: int | None = None) -> bool:
         if self.restart is None:
@@ -272,6 +273,12 @@ class Observed:
         if self.layout is None:
             self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
         return self.layout.outputs(called[0])
+
+    def facts(self, x: np.ndarray) -> Facts:
+        """What is seen of the arithmetic of a run on x, in the state of the other calls."""
+        if self.always_fresh:
+            self.model.fresh()
+        return self.model.facts(x)
 
     def stacked(self, called: Named, n: int) -> Named:
         """What a call on a sequence of length n returned, lists of steps stacked where there are any."""
@@ -513,7 +520,7 @@ def check_model(
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
                 return Search(
-                    observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
+                    observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
                 )
 
             search = searched(not model.zeros)

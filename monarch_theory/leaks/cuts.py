@@ -491,7 +491,8 @@ class Search:
         """The judge, who looks at the arithmetic when first needed."""
         if self.judge is None:
             units = roundoffs(y, self.layout.dtypes)
-            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, self.contract)
+            seen = self.facts(changed)
+            self.judge = Judge(self.observe, self.inputs, units, seen, self.inputs.seed, self.contract, look=self.facts)
         return self.judge
 
     def _go_on_in_double(self) -> None:

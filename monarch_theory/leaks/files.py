@@ -74,7 +74,7 @@ class FileModel:
         evaluated(self.sandbox, self.attempt, self.call, x, watch=True)
         seen = self.sandbox.seen
         transforms = tuple((dtype, length) for dtype, length in seen["transforms"])
-        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]))
+        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]), seen["sizes"])
 
     def fresh(self, seed: int | None = None) -> bool:
         try:
