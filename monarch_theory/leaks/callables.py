@@ -41,8 +41,9 @@ LONGEST = 300.0
 SPARE, LEAST_SPARE = 3.0, 0.5
 LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
-LATER_CALLS, RESTARTS = 2, 20
-"""How many calls may come before the one asked about; how many restarts a look at a later call takes at least."""
+LATER_CALLS, RESTARTS, LEAST_LATER = 2, 20, 2.0
+"""How many calls may come before the one asked about; how many restarts a look at a later call takes at least; and how
+many seconds there are for it, however few the budget has."""
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
 UNDECIDED = "undecided"
 
@@ -236,7 +237,7 @@ class Observed:
     """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes.
 
     calls_before: how many calls on one and the same input are made before each, of a model that remembers them; steps:
-    whether what it returns holds lists of one array for each place, None before the first call.
+    names of the lists it returns that hold one array for each place, None before the first call.
     """
 
     def __init__(
@@ -252,7 +253,7 @@ class Observed:
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
         self.calls_before = 0
-        self.steps: bool | None = None
+        self.steps: frozenset[str] | None = None
         self.arithmetic = ""
         self.forwards = 0
         self.layout: Layout | None = None
@@ -282,18 +283,17 @@ class Observed:
 
     def stacked(self, called: Named, n: int) -> Named:
         """What a call on a sequence of length n returned, lists of steps stacked where there are any."""
-        return step_by_step(called, self.lengths(n)) if self.steps else called
+        return step_by_step(called, self.lengths(n), self.steps) if self.steps else called
 
-    def _in_steps(self, called: Named) -> bool:
-        """Whether there are lists that hold an array for each place: as many for another length, too."""
-        n = self.inputs.n
+    def _in_steps(self, called: Named) -> frozenset[str]:
+        """Lists that hold an array for each place: as many for another length, too."""
+        n, none = self.inputs.n, frozenset[str]()
         stacked = step_by_step(called, self.lengths(n))
         if stacked is called or self.inputs.sequence is not None:
-            return False
+            return none
         others = [(m, other) for m in (n + 1, n - 1) if m > 1 and (other := self._at_length(m)) is not None]
-        return bool(others) and all(
-            step_by_step(other, self.lengths(m))[2] == stacked[2] and other[2] != called[2] for m, other in others
-        )
+        alike = (step_by_step(other, self.lengths(m))[2] == stacked[2] and other[2] != called[2] for m, other in others)
+        return frozenset(stacked[2]) - frozenset(called[2]) if others and all(alike) else none
 
     def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
         """Shapes of the arrays for a sequence of length n, None where the model takes none."""
@@ -684,7 +684,7 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
 def later_calls(observe: Observed, search: Search, longest: float) -> tuple[Search, int]:
     """A search that found a leak after as many calls, always the same; else the one given, and 0."""
     for before in range(1, LATER_CALLS + 1):
-        left = longest / 8
+        left = max(longest / 8, LEAST_LATER)
         if observe.model.restart_seconds * RESTARTS > left:
             search._note(f"only its first call was asked about, not what it does after {before}: it loads too slowly")
             return search, 0

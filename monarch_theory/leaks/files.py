@@ -46,7 +46,7 @@ class FileModel:
     def __init__(self, sandbox: Sandbox, attempt: Attempt, call: Call, described: Described, rows: int | None):
         self.sandbox, self.attempt, self.call = sandbox, attempt, call
         self.restart_seconds = described.seconds + sandbox.seconds
-        self.zeros, self.rows = described.zeros, rows
+        self.zeros, self.rows, self.numbers = described.zeros, rows, described.numbers
         self._filled = 0.0
 
     @property
@@ -228,6 +228,7 @@ def check_file(
             if agree is not None:
                 left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
                 with other_run(model, agree, randomise) as run:
+                    inputs = inputs if run is None else inputs.trying(run.numbers)
                     report = check_agreement(
                         model, inputs, agreement_of(model, inputs, agree, run), accept_partial=accept_partial,
                         longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,

@@ -29,10 +29,10 @@ DTYPES = (
 FLOATS = (
     "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
     "minus ones", "periodic", "tiny", "after zeros", "after ones", "after minus ones", "after far below",
-    "after far above",
+    "after far above", "after rising", "after falling", "after alternating",
 )  # fmt: skip
 AFTER = "after "
-"""Kinds whose past is all alike, and whose future is anything."""
+"""Kinds whose past is all alike or in order, and whose future is anything."""
 
 NAMED = "numbers the code names"
 AROUND = (1.0, 1.0, 1.0, -1.0, 0.5, 2.0, 1 - 2.0**-7, 1 + 2.0**-7)
@@ -143,8 +143,7 @@ class Inputs:
         vocab = min(vocab, largest)
         always = (0, vocab - 1, 1, vocab - 2, 2, *specials)
         kept = tuple(dict.fromkeys(t for t in always if 0 <= t < vocab))
-        inputs = Inputs(filled, template.index(None), dtype, vocab, seed, kept)
-        return replace(inputs, numbers=tuple(c for c in numbers if inputs.takes(c)))
+        return Inputs(filled, template.index(None), dtype, vocab, seed, kept).trying(numbers)
 
     @property
     def n(self) -> int:
@@ -164,6 +163,11 @@ class Inputs:
                 f"shape: expected a batch of at least 2 before the sequence, as in 4,n,16, got {self.shape}",
             )
         return replace(self, axis=0, sequence=self.axis)
+
+    def trying(self, numbers: tuple[float, ...]) -> Inputs:
+        """The same inputs, with some more numbers among those that are tried, as far as they are of use."""
+        more = (number for number in numbers if self.takes(number))
+        return replace(self, numbers=tuple(dict.fromkeys((*self.numbers, *more))))
 
     def takes(self, number: float) -> bool:
         """Whether a number is among the tokens, or of a size that is no reason for infinities."""
@@ -324,6 +328,12 @@ class Inputs:
                 return -10 * (1 + np.abs(x))
             case "far above":
                 return 10 * (1 + np.abs(x))
+            case "rising":
+                return np.sort(x, self.axis)
+            case "falling":
+                return np.flip(np.sort(x, self.axis), self.axis)
+            case "alternating":
+                return np.abs(x) * np.where(np.arange(shape[self.axis]) % 2, -1.0, 1.0).reshape(along)
             case "negative":
                 return -3 * (np.abs(x.real) + np.abs(x.imag) * 1j if np.iscomplexobj(x) else np.abs(x))
             case "positive":

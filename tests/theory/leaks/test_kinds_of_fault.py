@@ -140,6 +140,9 @@ LEAKS = {
     "special values: a number an object holds": Padded(-2.625),
     "special values: what lies within numbers that the code names": neighbours(lambda x: (x > 90.5) & (x < 91)),
     "special values: subnormal": neighbours(lambda x: (np.abs(x) < np.finfo(float).tiny) & (x != 0)),
+    "in order: as long as the whole rises": lambda x: np.cumsum(x) + (np.diff(x) > 0).all(),
+    "in order: as long as the whole falls": lambda x: np.cumsum(x) + (np.diff(x) < 0).all(),
+    "in order: as long as signs alternate": lambda x: np.cumsum(x) + (x[1:] * x[:-1] < 0).all(),
     "units: a channel beside larger ones": with_other_units(1e-9),
     "not finite: NaN where large": nan_where(lambda x: np.abs(x) > 100),
     "not finite: NaN where far from usual": nan_where(lambda x: np.abs(x) > 1e6),
@@ -340,7 +343,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 24 kinds of values") for note in report.notes)
+    assert any(note.startswith("of 27 kinds of values") for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
