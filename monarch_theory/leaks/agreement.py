@@ -314,6 +314,8 @@ def check_agreement(
         report = concluded(comparison, constant, accept_partial)
         if report.holds and blind:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
+        if report.holds and not inputs.integer:
+            notes.append("NaN and infinities were not among the inputs")
         if report.holds and not model.zeros and not observe.always_fresh and not unchanged(observe, inputs):
             raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")
     except (UndecidedError, SandboxError) as error:

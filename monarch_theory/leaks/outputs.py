@@ -154,6 +154,10 @@ def lay_out(
         shape = arrays[k].shape
         try:
             at = sequence_axis(shape, inputs, axis, [(m, shapes[k]) for m, shapes in known], lengths)
+            if not arrays[k].size:
+                raise UndecidedError(
+                    "shape change", f"{names[k] or 'output'} of shape {shape} holds nothing to compare"
+                )
             judged.append((k, at, shape, dtypes[k], names[k] or "output"))
         except UndecidedError as error:
             complaint = complaint or error

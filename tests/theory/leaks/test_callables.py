@@ -384,6 +384,13 @@ def test_constant_is_said_to_be_constant():
     assert "constant" in check_callable(lambda x: np.ones(len(x)), N).reason
 
 
+def test_outputs_that_hold_nothing_are_no_evidence():
+    report = check_callable(lambda x: np.cumsum(x)[:, None][:, :0], N)
+    assert (report.verdict, report.outcome) == ("undecided", "shape change") and "nothing to compare" in report.reason
+    report = check_callable(lambda x: {"y": np.cumsum(x), "none": np.zeros((len(x), 0))}, N)
+    assert report.verdict == "causal" and any("none" in note for note in report.notes)
+
+
 def test_state_in_this_process_is_named():
     report = check_callable(lambda x, calls=[]: calls.append(1) or x + len(calls), N)
     assert report.outcome == "random"
