@@ -435,7 +435,7 @@ class Search:
                 self.losing.add(k)
             least = len(before) if k in self.losing else reach[:, columns].max(initial=0)
             lost[:, columns] |= reach[:, columns] < least
-        if (lost & leaks).any():
+        if leaks.any() and (lost | ~leaks).all():
             self._note(f"with {futures.kind} outputs that may not see it are lost, and say another number: not counted")
         return lost
 
