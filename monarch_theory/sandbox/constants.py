@@ -6,6 +6,7 @@ it, but the code says it: those are to be tried (a dictionary, in the words of f
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import sys
@@ -62,6 +63,8 @@ def inside(value: Any) -> Iterator[Any]:
     torch = torch_or_none()
     if isinstance(value, CodeType):
         yield from value.co_consts
+        # small integers are operands, and no constants, since Python 3.14
+        yield from (step.argval for step in dis.get_instructions(value) if step.opname == "LOAD_SMALL_INT")
     elif isinstance(value, MethodType):
         yield value.__func__
         yield value.__self__
