@@ -19,7 +19,8 @@ class Entry:
     Attributes:
         node: its name in the graph; op: the operator.
         module: the path of the innermost module and its class; empty for the outermost.
-        line: file, line and text of the innermost line of a module's `forward`; empty where a function was given.
+        line: file, line and text of the innermost line of a module's `forward`, or of the function that was given;
+            empty where there is none, as of compiled code.
     """
 
     node: str
@@ -29,7 +30,7 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Module and line; of a function, which has no lines here, the node."""
+        """Module and line; where there is none, the node."""
         return f"{self.module}, {self.line}" if self.line else f"{self.node} ({self.op})"
 
 

@@ -12,9 +12,11 @@ within the bound at every place, it is proved for all inputs *at these weights*,
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -178,10 +180,34 @@ class OfFunction(nn.Module):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.function = function
+        self.function = named_forward(function)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+
+def as_module(function: Callable[..., Any]) -> nn.Module:
+    """A function as a module of its name, by which places in the graph are told."""
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    named = inner if hasattr(inner, "__name__") else type(inner)
+    return type(named.__name__, (OfFunction,), {"__module__": named.__module__})(function)
+
+
+def named_forward(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function by the name `forward`: of the lines that run, torch notes those of functions of that name."""
+    if isinstance(function, functools.partial):
+        return functools.partial(named_forward(function.func), *function.args, **function.keywords)
+    if not isinstance(function, FunctionType | MethodType):
+        call = type(function).__call__
+        return named_forward(MethodType(call, function)) if isinstance(call, FunctionType) else function
+    if isinstance(function, MethodType):
+        return MethodType(named_forward(function.__func__), function.__self__)
+    code = function.__code__.replace(co_name="forward")
+    again = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+    again.__kwdefaults__ = function.__kwdefaults__
+    return again
 
 
 def prove_causal(
@@ -370,7 +396,7 @@ def _checked_axes(tensors: Sequence[torch.Tensor], axes: Sequence[int | str | No
 def exported(module: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
     """The graph of ATen operators, without mutation; recurrences and attention are kept whole."""
     if not isinstance(module, nn.Module):
-        module = OfFunction(module)
+        module = as_module(module)
     table = default_decompositions()
     for name in WHOLE:
         packet, overload = name.split(".")

@@ -31,7 +31,7 @@ from monarch_theory.leaks.contracts import Cut
 from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, spread_order
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.leaks.judge import EXPLAINED, STEP, Facts, immoderate, roundoffs
-from monarch_theory.leaks.noise import LARGEST, along_line, floor_factor, redrawn, scale
+from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor, redrawn, root_mean_square, scale
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference
 from monarch_theory.sandbox import Outcome, SandboxError
 
@@ -180,7 +180,8 @@ class Comparison:
             self.observe.forwards += 1
             if self.observe.always_fresh:
                 self.observe.model.fresh()
-            return outputs_of(variant, self.observe.layout, self.inputs.n, variant.run(x, redraw, amplitude))
+            called = self.observe.stacked(variant.run(x, redraw, amplitude), variant.length)
+            return outputs_of(variant, self.observe.layout, self.inputs.n, called)
 
         z = self._observed(other, x, variant)
         if z is None:
@@ -242,10 +243,18 @@ class Comparison:
             steady, noise = along_line(self.observe, inputs, x, x, cut, rng, STEP * u, other=other)
             response = np.minimum(response, np.maximum(steady, 0.0))
         factor = floor_factor(inputs, response.size, True)
-        with np.errstate(all="ignore"):
-            pooled = np.sqrt((np.minimum(noise, 1e150) ** 2).mean(axis=0))
-        both = np.maximum(np.maximum(noise, pooled), own)
-        return response, factor * np.minimum(both, LARGEST / factor)
+        both = np.maximum(np.maximum(noise, root_mean_square(noise)), own)
+        floor = factor * np.minimum(both, LARGEST / factor)
+        size = np.maximum(scale(y, z), 0.0 if inputs.integer else np.abs(x).max())  # (channels,): sums may cancel
+        explained = EXPLAINED * inputs.n * np.maximum(units, SINGLE) * size  # in single precision, if need be
+        rough = (response <= floor) & (response > explained)
+        if rough.any() and not (response > floor).any() and not immoderate(inputs, x):
+            raise UndecidedError(
+                "noise",
+                f"the two differ by {response[rough].max():.1e}, more than rounding explains, where a small change of "
+                "the input changes as much: some branch opens and shuts there",
+            )
+        return response, floor
 
     def _observed(self, other: Callable[..., Outputs], x: np.ndarray, variant: Variant) -> Outputs | None:
         """The outputs of the variant, or None where it raises: then nothing is said to hold."""
@@ -305,6 +314,8 @@ def check_agreement(
         report = concluded(comparison, constant, accept_partial)
         if report.holds and blind:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
+        if report.holds and not inputs.integer:
+            notes.append("NaN and infinities were not among the inputs")
         if report.holds and not model.zeros and not observe.always_fresh and not unchanged(observe, inputs):
             raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")
     except (UndecidedError, SandboxError) as error:

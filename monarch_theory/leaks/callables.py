@@ -22,16 +22,17 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
-from monarch_theory.leaks.inputs import GAPS, Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import APPEARING, GAPS, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
-from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out
+from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out, step_by_step
 from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
+from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.loading import random_submodules
-from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, own_dtype
+from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 
@@ -40,8 +41,9 @@ LONGEST = 300.0
 SPARE, LEAST_SPARE = 3.0, 0.5
 LARGEST_COPY = 2**30
 ZERO_FILL = 0.5
-LATER_CALLS, RESTARTS = 2, 20
-"""How many calls may come before the one asked about; how many restarts a look at a later call takes at least."""
+LATER_CALLS, RESTARTS, LEAST_LATER = 2, 20, 2.0
+"""How many calls may come before the one asked about; how many restarts a look at a later call takes at least; and how
+many seconds there are for it, however few the budget has."""
 VERDICTS = {"causal": True, "holds": True, "not causal": False, "does not hold": False}
 UNDECIDED = "undecided"
 
@@ -137,7 +139,8 @@ class Model(Protocol):
     """What is checked.
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known; others: what the last call returned beside arrays.
+    tokens are looked up in, None where not known; others: what the last call returned beside arrays; writes: whether it
+    wrote into its input, a copy made for the call.
     """
 
     restart_seconds: float
@@ -146,6 +149,9 @@ class Model(Protocol):
 
     @property
     def others(self) -> tuple[str, ...]: ...
+
+    @property
+    def writes(self) -> bool: ...
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size.
@@ -188,6 +194,7 @@ class ArrayModel:
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
         self.others: tuple[str, ...] = ()
+        self.writes = False
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         if redraw is None and not arithmetic:
@@ -201,8 +208,7 @@ class ArrayModel:
             returned = function(given)
             arrays, dtypes, names = named_arrays(returned)
         self.others = tuple(no_arrays(returned))
-        if given.tobytes() != x.tobytes():
-            raise UndecidedError("in-place write", "the callable writes into its own input: give it a copy to write to")
+        self.writes = given.tobytes() != x.tobytes()
         return tuple(a.copy() for a in arrays), tuple(dtypes), tuple(names)
 
     def _modules(self) -> tuple[Any, ...]:
@@ -214,7 +220,8 @@ class ArrayModel:
     def facts(self, x: np.ndarray) -> Facts:
         with watched(Watch(), self._modules()) as watch:
             self._called(x, self.function)
-        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, bool(watch.transforms or watch.coarsest))
+        redraws = bool(watch.transforms or watch.coarsest)
+        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes)
 
     def fresh(self, seed: int | None = None) -> bool:
         if self.restart is None:
@@ -232,7 +239,8 @@ class ArrayModel:
 class Observed:
     """A model's outputs with the sequence axis first; it counts calls, and the outputs must keep their shapes.
 
-    calls_before: how many calls on one and the same input are made before each, of a model that remembers them.
+    calls_before: how many calls on one and the same input are made before each, of a model that remembers them; steps:
+    names of the lists it returns that hold one array for each place, None before the first call.
     """
 
     def __init__(
@@ -248,6 +256,7 @@ class Observed:
         self.output_axis, self.output = output_axis, output
         self.always_fresh = False
         self.calls_before = 0
+        self.steps: frozenset[str] | None = None
         self.arithmetic = ""
         self.forwards = 0
         self.layout: Layout | None = None
@@ -262,16 +271,44 @@ class Observed:
             self.model(self.inputs.draw(0)[0])
         self.forwards += 1
         called = self.model(x, redraw, amplitude, arithmetic or self.arithmetic)
+        if self.steps is None:
+            self.steps = self._in_steps(called)
+        called = self.stacked(called, self.inputs.length)
         if self.layout is None:
             self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
         return self.layout.outputs(called[0])
 
+    def facts(self, x: np.ndarray) -> Facts:
+        """What is seen of the arithmetic of a run on x, in the state of the other calls."""
+        if self.always_fresh:
+            self.model.fresh()
+        return self.model.facts(x)
+
+    def stacked(self, called: Named, n: int) -> Named:
+        """What a call on a sequence of length n returned, lists of steps stacked where there are any."""
+        return step_by_step(called, self.lengths(n), self.steps) if self.steps else called
+
+    def _in_steps(self, called: Named) -> frozenset[str]:
+        """Lists that hold an array for each place: as many for another length, too."""
+        n, none = self.inputs.n, frozenset[str]()
+        stacked = step_by_step(called, self.lengths(n))
+        if stacked is called or self.inputs.sequence is not None:
+            return none
+        others = [(m, other) for m in (n + 1, n - 1) if m > 1 and (other := self._at_length(m)) is not None]
+        alike = (step_by_step(other, self.lengths(m))[2] == stacked[2] and other[2] != called[2] for m, other in others)
+        return frozenset(stacked[2]) - frozenset(called[2]) if others and all(alike) else none
+
     def _of_length(self, n: int) -> tuple[tuple[int, ...], ...] | None:
         """Shapes of the arrays for a sequence of length n, None where the model takes none."""
+        called = self._at_length(n)
+        return None if called is None else tuple(a.shape for a in self.stacked(called, n)[0])
+
+    def _at_length(self, n: int) -> Named | None:
+        """What the model returns for a sequence of length n, None where it takes none."""
         axis, shape = self.inputs.axis, self.inputs.shape
         other = replace(self.inputs, shape=(*shape[:axis], n, *shape[axis + 1 :]))
         try:
-            arrays, _, _ = self.model(other.draw(0)[0])
+            return self.model(other.draw(0)[0])
         except (UndecidedError, MemoryError):
             return None
         except Exception as error:
@@ -281,7 +318,6 @@ class Observed:
         finally:
             if self.model.restart_seconds < LONG_RESTART:
                 self.model.fresh()
-        return tuple(a.shape for a in arrays)
 
     @property
     def roundoff(self) -> float:
@@ -340,7 +376,7 @@ def check_callable(
     notes: list[str] = []
     try:
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
-        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens)
+        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens, numbers_named(function))
         dtype = inputs.dtype
         inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):
@@ -395,9 +431,12 @@ def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
     nothing starts it afresh.
 
     Raises:
-        UndecidedError: it is in training mode, and random in it.
+        UndecidedError: it is in training mode, and random in it; or parameters have no shape yet.
     """
     torch = torch_or_none()
+    waiting = [name for name, p in (*module.named_parameters(), *module.named_buffers()) if is_lazy(p)]
+    if waiting:
+        raise UndecidedError("exception", f"{', '.join(waiting[:4])} awaits a first call: call the module once")
     found = random_submodules(module)
     if found:
         raise UndecidedError(
@@ -484,7 +523,7 @@ def check_model(
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
                 return Search(
-                    observe, model.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
+                    observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
                 )
 
             search = searched(not model.zeros)
@@ -599,6 +638,8 @@ def blind_outputs(observe: Observed, inputs: Inputs, notes: list[str]) -> bool:
         )
     if observe.layout and observe.layout.left_out:
         notes.append(f"not judged, having no sequence axis that can be told: {', '.join(observe.layout.left_out)}")
+    if observe.model.writes:
+        notes.append("it writes into its own input, of which each call was given a copy")
     if observe.model.others:
         notes.append(f"not judged, being no array: {', '.join(observe.model.others)}")
     return bool(lost.all()) and bool(lost.size)
@@ -646,7 +687,7 @@ def remember_state(observe: Observed, inputs: Inputs, notes: list[str]) -> None:
 def later_calls(observe: Observed, search: Search, longest: float) -> tuple[Search, int]:
     """A search that found a leak after as many calls, always the same; else the one given, and 0."""
     for before in range(1, LATER_CALLS + 1):
-        left = longest / 8
+        left = max(longest / 8, LEAST_LATER)
         if observe.model.restart_seconds * RESTARTS > left:
             search._note(f"only its first call was asked about, not what it does after {before}: it loads too slowly")
             return search, 0
@@ -713,7 +754,8 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
                 f"{contract.yes if plain else 'kept'} at {tested} of {total} cuts, not all: {reason}, --accept-partial "
                 "takes this for an answer"
             )
-    kinds, everywhere = len(inputs.kinds) + len(inputs.further_kinds), len(search.everywhere)
+    kinds = len(inputs.kinds) + len(inputs.further_kinds) + len(inputs.not_finite)
+    everywhere = len(search.everywhere)
     if tested == total and everywhere < kinds:
         search.notes.append(
             f"of {kinds} kinds of values {everywhere} {'was' if everywhere == 1 else 'were'} tried at every cut, the "
@@ -738,9 +780,11 @@ def not_causal(search: Search, model: Model, hidden: bool) -> Report:
         reason = f"output {found.output} turns to NaN or infinity, or from it, when input {found.input} changes"
     else:
         among = f", with {found.kind}" if found.kind in GAPS else ""
+        comes = "turns to NaN" if np.isnan(APPEARING.get(found.kind, 0.0)) else "becomes infinite"
+        changes = comes if found.kind in APPEARING else f"changes by {found.change:.3g}"
         reason = (
-            f"output {found.output} changes by {found.size:.3g} when input {found.input} changes by "
-            f"{found.change:.3g}{among}; the noise floor there is {found.floor:.1e}"
+            f"output {found.output} changes by {found.size:.3g} when input {found.input} {changes}{among}; the noise "
+            f"floor there is {found.floor:.1e}"
         )
     evidence = "measured: response above the noise floor"
     if hidden:

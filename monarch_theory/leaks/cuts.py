@@ -27,7 +27,7 @@ from itertools import pairwise
 import numpy as np
 
 from monarch_theory.leaks.contracts import Contract, Cut, compact
-from monarch_theory.leaks.inputs import Futures, Inputs, Places, UndecidedError
+from monarch_theory.leaks.inputs import APPEARING, Futures, Inputs, Places, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
 from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference
@@ -41,6 +41,9 @@ PREVIEW = 6
 LEAST = 2
 """So many of these are made however little time there is, and with values of each size."""
 
+PASTS = 3
+"""So many other values of what an output may see are tried, to see whether it answers to them."""
+
 RUNS_PER_CUT = 1.4
 """Further kinds of values are tried whatever they take, until the model ran so many times for each place."""
 
@@ -51,7 +54,7 @@ COARSEST_FLOOR = 0.01
 """Rounding above this share of the output could hide too much for the model to be called causal."""
 
 MOST_DOUBTS = 3
-"""A round is given up after more responses that could be told neither from a leak nor from rounding."""
+"""A round is given up after more responses that could be told neither from a leak nor from rounding, or are lost."""
 
 FOREIGN = 4.0
 """Noise of more than so many times what an output's own rounding explains is of its inside, and grows with it."""
@@ -175,6 +178,9 @@ class Search:
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
+        self.first: Outputs | None = None
+        self.varies = np.zeros(1, bool)
+        self.losing: set[int] = set()
         self.coverage = Coverage(self.inputs)
         self.runs = 0
         self.coarse = 0.0
@@ -197,8 +203,8 @@ class Search:
         if not self.preview:
             self._few_of_each(preview, usual)
             with np.errstate(invalid="ignore"):
-                for futures in self.inputs.with_gaps:
-                    self._round_with_gaps(futures, [*preview, *rest[:PREVIEW]])
+                for futures in self.inputs.not_finite:
+                    self._round_not_finite(futures, [*preview, *rest[:PREVIEW]])
         if self.thorough and not self.preview:
             self._round(self.inputs.futures(kinds[0]), rest, self._spent() + self.limit, usual)
             if len(self.tested) == len(order):
@@ -258,6 +264,9 @@ class Search:
             cuts = rest if kind in self.inputs.kinds else order
             if self._round(self.inputs.futures(kind), cuts, 0.0, usual, go_on=cheap) is not None and cheap():
                 self.everywhere.append(kind)
+        for futures in self.inputs.not_finite:
+            if cheap() and self._round_not_finite(futures, rest[PREVIEW:], cheap):
+                self.everywhere.append(futures.kind)
 
     @property
     def _open(self) -> np.ndarray:
@@ -280,6 +289,9 @@ class Search:
         """
         usual, base = futures.kind == self.inputs.kinds[0], futures.base
         y = self._observed(base, futures.kind)
+        if y is not None:
+            self.first = self.first or y
+            self.varies = self.varies | (y.wide != self.first.wide)
         if y is None or len(self.found) == len(self.layout.names):
             return None
         floors = np.zeros(y.wide.shape) if floors is None else floors if usual else floors.copy()
@@ -345,36 +357,87 @@ class Search:
         self.rounds += 1
         return floors
 
-    def _round_with_gaps(self, futures: Futures, cuts: list[Cut]) -> None:
-        """Test cuts with NaN and infinities that stay where they are, on what of the past is finite.
+    def _round_not_finite(self, futures: Futures, cuts: list[Cut], go_on: Callable[[], bool] | None = None) -> bool:
+        """Test cuts with NaN and infinities, on what of the past is finite; whether all of them were.
 
         Neither an exception nor a doubt counts here, since many models refuse such values, or are made for none.
         """
+        until, only_lost = self._spent() + self.limit / 4, 0
         y = self._tried(futures.base)
         for done, cut in enumerate(cuts if y is not None else ()):
-            if not self._open.any() or (done and self._spent() > self.limit / 4):
-                return
-            donor = np.where(np.isfinite(futures.base), futures.donor(cut.place, cut.turn), futures.base)
-            changed = self.inputs.put(futures.base, donor, cut.changed)
+            more = go_on() if go_on else not done or self._spent() <= until
+            if not self._open.any() or not more:
+                return False
+            changed = self.inputs.put(futures.base, futures.donor(cut.place, cut.turn), cut.changed)
             z = self._tried(changed)
             if y is None or z is None:
-                return
+                return False
             watched = np.arange(self.contract.n)[cut.watched]
-            finite = (np.isfinite(y.wide[watched]) & np.isfinite(z.wide[watched])).all(axis=1)
+            finite = (np.isfinite(y.wide[watched]) & np.isfinite(z.wide[watched])).any(axis=1)
             if not finite.any():
                 continue
             self.coverage.add(futures.kind, changed)
             within = replace(cut, watched=compact(watched[finite]))
-            if not difference(y, z, within.watched)[:, self._open].any():
+            response = difference(y, z, within.watched)[:, self._open]
+            if not (np.isfinite(response) & (response > 0)).any():
                 continue
             try:
-                examination = self._judge(changed, y).examine(futures.base, changed, within)
+                examination = self.examined(futures, changed, y, within)
             except UndecidedError:
                 self._note(f"with {futures.kind} a response could not be told from rounding")
-                return
-            leaks = examination.leaks & np.isfinite(examination.response) & self._open
+                return False
+            leaks = examination.leaks & self._open
             if leaks.any():
-                self._locate_among_gaps(futures, y, changed, within, examination, leaks)
+                self._locate(futures, y, changed, within, examination, leaks)
+            elif (only_lost := only_lost + 1) > MOST_DOUBTS:
+                return False
+        return y is not None
+
+    def examined(self, futures: Futures, changed: np.ndarray, y: Outputs, cut: Cut) -> Examination:
+        """What the judge says of one change; of values that spoil a past, only what they do not turn to NaN counts.
+
+        Raises:
+            UndecidedError: as `Judge.examine`.
+        """
+        found = self._judge(changed, y).examine(futures.base, changed, cut)
+        if not futures.spoils:
+            return found
+        found = replace(found, response=np.where(np.isfinite(found.response), found.response, 0.0))
+        if futures.kind in APPEARING and found.leaks.any():
+            lost = self._lost(futures, changed, cut, found.leaks)
+            found = replace(found, response=np.where(lost, 0.0, found.response))
+        return found
+
+    def _lost(self, futures: Futures, changed: np.ndarray, cut: Cut, leaks: np.ndarray) -> np.ndarray:
+        """Which of the outputs that answer to a NaN are none but lost: numbers, but no function of the past any more.
+
+        A sign, a code or a number put in its place hides the NaN that 0·NaN has made. Such an output answers no longer
+        to what it answered to. What it may see is changed in two halves, so that one that adds itself is known, too.
+        Outputs that answer to less than others tell nothing, in an array of which some are lost; nor do those that
+        answer to nothing with and without a NaN, unless they never vary. (watched, channels)
+        """
+        kept = np.setdiff1d(np.arange(self.inputs.n), np.arange(self.inputs.n)[cut.changed])
+        answers = []
+        for x in (futures.base, changed):
+            first = self.observe(x)
+            for half in (kept[::2], kept[1::2]):
+                moved = np.zeros(leaks.shape, bool)
+                for turn in range(PASTS):
+                    other = self.inputs.futures(self.inputs.kinds[turn % 3]).donor(0, turn)
+                    response = difference(first, self.observe(self.inputs.put(x, other, half)), cut.watched)
+                    moved |= np.isfinite(response) & (response > 0)
+                answers.append(moved)
+        before, after = np.stack(answers[:2]), np.stack(answers[2:])  # (halves, watched, channels)
+        reach = np.where(leaks, before.sum(axis=0), 0)
+        lost = (before & ~after).any(axis=0) | ((reach == 0) & self.varies[cut.watched])
+        for k, columns in enumerate(self._columns(self.observe(futures.base))):
+            if (lost & leaks & (reach == len(before)))[:, columns].any():
+                self.losing.add(k)
+            least = len(before) if k in self.losing else reach[:, columns].max(initial=0)
+            lost[:, columns] |= reach[:, columns] < least
+        if leaks.any() and (lost | ~leaks).all():
+            self._note(f"with {futures.kind} outputs that may not see it are lost, and say another number: not counted")
+        return lost
 
     def _tried(self, x: np.ndarray) -> Outputs | None:
         """The outputs; None where the model refuses values that are not finite."""
@@ -388,32 +451,6 @@ class Search:
                 raise
             self._note("it raises on NaN or infinities, which were not tried")
             return None
-
-    def _locate_among_gaps(
-        self, futures: Futures, y: Outputs, changed: np.ndarray, cut: Cut, examination: Examination, leaks: np.ndarray
-    ) -> None:
-        """Of each array that leaks the first output, and the nearest input that must be changed to show it."""
-        places = np.arange(self.contract.n)[cut.watched]
-        for k, columns in enumerate(self._columns(y)):
-            if k in self.found or not leaks[:, columns].any():
-                continue
-            row = int(np.argmax(leaks[:, columns].any(axis=1)))
-            at = int(np.argmax(np.where(leaks[row, columns], examination.response[row, columns], 0.0)))
-            i, floor = int(places[row]), examination.floor[row, columns]
-            hidden = np.arange(self.inputs.n)[cut.changed]
-            nearest = hidden[np.argsort(np.abs(hidden - self.contract.place(i)), kind="stable")]
-            low, high = 1, len(nearest)
-            while low < high:
-                middle = (low + high) // 2
-                z = self.observe(self.inputs.put(futures.base, changed, np.sort(nearest[:middle])))
-                moved = difference(y, z)[i, columns]
-                low, high = (low, middle) if (np.isfinite(moved) & (moved > floor)).any() else (middle + 1, high)
-            size = float(examination.response[row, columns][at])
-            pair = i, int(nearest[low - 1])
-            self.shown[pair] = futures.base, self.inputs.put(futures.base, changed, nearest[:low])
-            apart = np.abs(inputs_wide(changed) - inputs_wide(futures.base))[self.inputs.places(pair[1], pair[1] + 1)]
-            change = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
-            self.found[k] = Found(*pair, size, float(floor[at]), change, self.layout.names[k], futures.kind)
 
     def _columns(self, y: Outputs) -> list[slice]:
         """The channels of each array."""
@@ -454,7 +491,8 @@ class Search:
         """The judge, who looks at the arithmetic when first needed."""
         if self.judge is None:
             units = roundoffs(y, self.layout.dtypes)
-            self.judge = Judge(self.observe, self.inputs, units, self.facts(changed), self.inputs.seed, self.contract)
+            seen = self.facts(changed)
+            self.judge = Judge(self.observe, self.inputs, units, seen, self.inputs.seed, self.contract, look=self.facts)
         return self.judge
 
     def _go_on_in_double(self) -> None:
@@ -613,7 +651,8 @@ class Pair:
     def moved(self, places: Places) -> np.ndarray:
         """How the array's outputs answer to a change of these inputs, (n, channels)."""
         z = self.search.observe(self.search.inputs.put(self.futures.base, self.changed_everywhere, places))
-        return difference(self.y, z)[:, self.columns]
+        response = difference(self.y, z)[:, self.columns]
+        return np.where(np.isfinite(response), response, 0.0) if self.futures.spoils else response
 
     @cached_property
     def changed_everywhere(self) -> np.ndarray:
@@ -625,7 +664,7 @@ class Pair:
         search = self.search
         x = search.inputs.put(self.futures.base, self.changed_everywhere, cut.changed)
         try:
-            return search._judge(x, self.y).examine(self.futures.base, x, cut)
+            return search.examined(self.futures, x, self.y, cut)
         except UndecidedError:
             return None
 
@@ -641,7 +680,8 @@ class Pair:
                 inputs_wide(self.changed_everywhere[inputs.places(j, j + 1)])
                 - inputs_wide(self.futures.base[inputs.places(j, j + 1)])
             )
-        change, row = float(apart.max()), int(np.searchsorted(self.places(cut.watched), i))
+        change = float(np.max(apart, where=np.isfinite(apart), initial=0.0)) if np.isfinite(apart).any() else np.inf
+        row = int(np.searchsorted(self.places(cut.watched), i))
         for changed in (nearest[-1:], nearest):
             watched = self.blind(i, changed)
             alone = self.examined(replace(cut, changed=compact(np.sort(changed)), watched=compact(watched)))

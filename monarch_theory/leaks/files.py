@@ -46,12 +46,16 @@ class FileModel:
     def __init__(self, sandbox: Sandbox, attempt: Attempt, call: Call, described: Described, rows: int | None):
         self.sandbox, self.attempt, self.call = sandbox, attempt, call
         self.restart_seconds = described.seconds + sandbox.seconds
-        self.zeros, self.rows = described.zeros, rows
+        self.zeros, self.rows, self.numbers = described.zeros, rows, described.numbers
         self._filled = 0.0
 
     @property
     def others(self) -> tuple[str, ...]:
         return tuple(self.sandbox.seen.get("others", ()))
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.sandbox.seen.get("writes"))
 
     def __call__(
         self,
@@ -70,7 +74,7 @@ class FileModel:
         evaluated(self.sandbox, self.attempt, self.call, x, watch=True)
         seen = self.sandbox.seen
         transforms = tuple((dtype, length) for dtype, length in seen["transforms"])
-        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]))
+        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]), seen["sizes"])
 
     def fresh(self, seed: int | None = None) -> bool:
         try:
@@ -126,7 +130,7 @@ def evaluated(
     """Every array the model returns; `padded` as of `Call.arrays`, `options` as of `Sandbox.evaluate`."""
     return sandbox.evaluate(
         *call.arrays(x, padded), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
-        **options,
+        may_write=True, **options,
     )  # fmt: skip
 
 
@@ -142,12 +146,19 @@ class Wanted:
     arguments: dict[str, str]
     randomise: float
 
-    def inputs(self, dtype: str, seed: int, vocab: int | None = None, specials: tuple[int, ...] = ()) -> Inputs:
+    def inputs(
+        self,
+        dtype: str,
+        seed: int,
+        vocab: int | None = None,
+        specials: tuple[int, ...] = (),
+        numbers: tuple[float, ...] = (),
+    ) -> Inputs:
         vocab = self.vocab or vocab or USUAL_VOCABULARY
         for token in self.tokens:
             if not 0 <= token < vocab:
                 raise UndecidedError("bad input", f"tokens: expected 0 … {vocab - 1}, got {token}")
-        return Inputs.of(self.shape, self.n, dtype, vocab, seed, (*self.tokens, *specials))
+        return Inputs.of(self.shape, self.n, dtype, vocab, seed, (*self.tokens, *specials), numbers)
 
 
 def check_file(
@@ -217,6 +228,7 @@ def check_file(
             if agree is not None:
                 left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
                 with other_run(model, agree, randomise) as run:
+                    inputs = inputs if run is None else inputs.trying(run.numbers)
                     report = check_agreement(
                         model, inputs, agreement_of(model, inputs, agree, run), accept_partial=accept_partial,
                         longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
@@ -435,7 +447,7 @@ def accept(
     Raises:
         SandboxError: it does not accept them.
     """
-    inputs, rows = wanted.inputs(attempt.dtype, sandbox.seed), None
+    inputs, rows = wanted.inputs(attempt.dtype, sandbox.seed, numbers=described.numbers), None
     few = replace(inputs, vocab=min(inputs.vocab, SMALLEST_VOCABULARY)) if inputs.integer else inputs
     x = few.draw(0)[0]
     if mapping:
@@ -451,7 +463,7 @@ def accept(
         with suppress(SandboxError):
             evaluated(sandbox, attempt, call, x, watch=True)
             rows = sandbox.seen["rows"]
-        inputs = wanted.inputs(attempt.dtype, sandbox.seed, rows, described.specials)
+        inputs = wanted.inputs(attempt.dtype, sandbox.seed, rows, described.specials, described.numbers)
         evaluated(sandbox, attempt, call, inputs.draw(0)[0])
     return call, inputs, rows
 

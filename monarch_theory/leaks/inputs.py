@@ -17,7 +17,8 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = [
-    "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape", "unit_roundoff",
+    "APPEARING", "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape",
+    "unit_roundoff",
 ]  # fmt: skip
 
 DTYPES = (
@@ -28,10 +29,17 @@ DTYPES = (
 FLOATS = (
     "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
     "minus ones", "periodic", "tiny", "after zeros", "after ones", "after minus ones", "after far below",
-    "after far above",
+    "after far above", "after rising", "after falling", "after alternating",
 )  # fmt: skip
 AFTER = "after "
-"""Kinds whose past is all alike, and whose future is anything."""
+"""Kinds whose past is all alike or in order, and whose future is anything."""
+
+NAMED = "numbers the code names"
+AROUND = (1.0, 1.0, 1.0, -1.0, 0.5, 2.0, 1 - 2.0**-7, 1 + 2.0**-7)
+"""Factors of these, and of what lies between two of them: the numbers themselves, and those at either side of them."""
+
+MODERATE, MODERATE_HALF = 1e4, 100.0
+"""Beyond these, infinities or absorption are to be expected of usual models."""
 
 SMALL_VOCABULARY = 64
 OTHER_DRAWS = 4
@@ -83,12 +91,16 @@ def unit_roundoff(dtype: str) -> float:
 GAPS = {"NaN at fixed places": np.nan, "infinities at fixed places": np.inf}
 """Kinds of values with gaps, and what stands there."""
 
+APPEARING = {"NaN where there was none": np.nan, "infinities where there were none": np.inf}
+"""Kinds of future that bring what the past has none of, and what that is."""
+
 
 @dataclass(frozen=True)
 class Inputs:
     """Arrays of one shape and logical dtype; `axis` is asked about, `vocab` the number of tokens of integers.
 
-    specials: tokens to be tried in any case; sequence: the sequence axis, where `axis` is that of the batch.
+    specials: tokens to be tried in any case; sequence: the sequence axis, where `axis` is that of the batch; numbers:
+    some that the code names, and may branch on.
 
     Raises:
         UndecidedError: the dtype is unknown, n is not positive, or the vocabulary does not fit.
@@ -104,10 +116,17 @@ class Inputs:
     seed: int = 0
     specials: tuple[int, ...] = ()
     sequence: int | None = None
+    numbers: tuple[float, ...] = ()
 
     @staticmethod
     def of(
-        shape: str, n: int, dtype: str = "float64", vocab: int = 16, seed: int = 0, specials: tuple[int, ...] = ()
+        shape: str,
+        n: int,
+        dtype: str = "float64",
+        vocab: int = 16,
+        seed: int = 0,
+        specials: tuple[int, ...] = (),
+        numbers: tuple[float, ...] = (),
     ) -> Inputs:
         template = parse_shape(shape)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
@@ -124,7 +143,7 @@ class Inputs:
         vocab = min(vocab, largest)
         always = (0, vocab - 1, 1, vocab - 2, 2, *specials)
         kept = tuple(dict.fromkeys(t for t in always if 0 <= t < vocab))
-        return Inputs(filled, template.index(None), dtype, vocab, seed, kept)
+        return Inputs(filled, template.index(None), dtype, vocab, seed, kept).trying(numbers)
 
     @property
     def n(self) -> int:
@@ -144,6 +163,17 @@ class Inputs:
                 f"shape: expected a batch of at least 2 before the sequence, as in 4,n,16, got {self.shape}",
             )
         return replace(self, axis=0, sequence=self.axis)
+
+    def trying(self, numbers: tuple[float, ...]) -> Inputs:
+        """The same inputs, with some more numbers among those that are tried, as far as they are of use."""
+        more = (number for number in numbers if self.takes(number))
+        return replace(self, numbers=tuple(dict.fromkeys((*self.numbers, *more))))
+
+    def takes(self, number: float) -> bool:
+        """Whether a number is among the tokens, or of a size that is no reason for infinities."""
+        if self.integer:
+            return number.is_integer() and 0 <= number < self.vocab
+        return abs(number) <= (MODERATE_HALF if self.half else MODERATE)
 
     @property
     def integer(self) -> bool:
@@ -167,11 +197,12 @@ class Inputs:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of the kinds of future, the usual one first."""
+        named = (NAMED,) * bool(self.numbers)
         if not self.integer:
-            return FLOATS
+            return *FLOATS, *named
         after = range(self.vocab) if self.vocab <= SMALL_VOCABULARY else self.specials
         alone = (f"token {t}" for t in self.specials)
-        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after))
+        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after), *named)
 
     @property
     def further_kinds(self) -> tuple[str, ...]:
@@ -204,22 +235,32 @@ class Inputs:
         return Futures(self, kind, self.rounded(base), self.rounded(pool))
 
     @property
-    def with_gaps(self) -> tuple[Futures, ...]:
-        """Futures after a base of which half the places are NaN, or infinite: what fills gaps may fill them from ahead.
+    def not_finite(self) -> tuple[Futures, ...]:
+        """Futures with NaN or infinities: at half the places, past and future, which keep them; or at none before.
 
-        Their own places are to be kept: what is not finite spoils a causal past too, by 0·NaN under a mask, and alike
-        wherever it stands.
+        What fills gaps may fill them from ahead, and what counts or looks for them may look ahead. Where they appear,
+        they spoil a causal past too, by 0·NaN under a mask: what is lost by them has not changed.
         """
         if self.integer:
             return ()
-        return tuple(self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(GAPS.items()))
+        gaps = (self._with_gaps(kind, value, 2000 + k) for k, (kind, value) in enumerate(GAPS.items()))
+        appearing = (self._appearing(kind, value, 2010 + k) for k, (kind, value) in enumerate(APPEARING.items()))
+        return *gaps, *appearing
 
     def _with_gaps(self, kind: str, value: float, number: int) -> Futures:
         rng = np.random.default_rng([self.seed, number])
-        along = (1,) * self.axis + (self.n,) + (1,) * (len(self.shape) - self.axis - 1)
-        lost, gaps = rng.random(along) < 0.5, value * rng.choice([-1.0, 1.0], along)
+        lost, gaps = rng.random(self._along(self.n)) < 0.5, value * rng.choice([-1.0, 1.0], self._along(self.n))
         base = np.where(lost, gaps, self._values("normal", rng, self.shape))
         return Futures(self, kind, self.rounded(base), self.rounded(self._values("normal", rng, self.doubled)))
+
+    def _appearing(self, kind: str, value: float, number: int) -> Futures:
+        rng = np.random.default_rng([self.seed, number])
+        base, signs = self._values("normal", rng, self.shape), rng.choice([-1.0, 1.0], self._along(2 * self.n))
+        return Futures(self, kind, self.rounded(base), self.rounded(np.broadcast_to(value * signs, self.doubled)))
+
+    def _along(self, length: int) -> tuple[int, ...]:
+        """A shape that is 1 but along the axis."""
+        return (1,) * self.axis + (length,) + (1,) * (len(self.shape) - self.axis - 1)
 
     @property
     def doubled(self) -> tuple[int, ...]:
@@ -235,7 +276,7 @@ class Inputs:
         if kind.startswith("step "):
             rng = np.random.default_rng([self.seed, 0])
         base = rng.integers(0, self.vocab, self.shape)
-        along = (1,) * self.axis + (2 * self.n,) + (1,) * (len(self.shape) - self.axis - 1)
+        along = self._along(2 * self.n)
         if kind.startswith("step "):
             step = int(kind.split()[1])
             pool = np.concatenate([base, base], self.axis) + step
@@ -244,6 +285,8 @@ class Inputs:
             base = np.full(self.shape, token)
             pool = rng.integers(0, self.vocab - 1, self.doubled)
             pool = pool + (pool >= token)  # any other token
+        elif kind == NAMED:
+            pool = rng.choice(np.array(self.numbers, np.int64), self.doubled)
         elif kind.startswith("token "):
             token = int(kind.split()[1])
             base = np.where(base == token, (base + 1) % self.vocab, base)
@@ -259,11 +302,16 @@ class Inputs:
         if self.dtype.startswith("complex"):
             x = x + 1j * rng.standard_normal(shape)
         spread, decades = (1.0, 2) if self.half else (3.0, 9)
-        along = (1,) * self.axis + (shape[self.axis],) + (1,) * (len(shape) - self.axis - 1)
+        along = self._along(shape[self.axis])
         match kind:
             case "unit":
                 choice = rng.integers(0, 8, along)
                 return np.select([choice == c for c in range(4)], [0 * x, 0 * x + 1, 0 * x - 1, np.round(2 * x)], x)
+            case "numbers the code names":
+                ordered = np.sort(self.numbers)
+                values = np.concatenate([ordered, (ordered[1:] + ordered[:-1]) / 2])
+                named = rng.choice(values, along) * rng.choice(AROUND, along)
+                return np.where(rng.random(along) < 0.75, named, x)
             case "powers":
                 return 10.0 ** rng.integers(-decades, decades + 1, shape) * rng.choice([-1, 1], shape) + 0 * x
             case "wide":
@@ -280,6 +328,12 @@ class Inputs:
                 return -10 * (1 + np.abs(x))
             case "far above":
                 return 10 * (1 + np.abs(x))
+            case "rising":
+                return np.sort(x, self.axis)
+            case "falling":
+                return np.flip(np.sort(x, self.axis), self.axis)
+            case "alternating":
+                return np.abs(x) * np.where(np.arange(shape[self.axis]) % 2, -1.0, 1.0).reshape(along)
             case "negative":
                 return -3 * (np.abs(x.real) + np.abs(x.imag) * 1j if np.iscomplexobj(x) else np.abs(x))
             case "positive":
@@ -287,7 +341,7 @@ class Inputs:
             case "small":
                 return x * 10**-spread
             case "tiny":
-                least = {"float16": 7.0, "float64": 300.0, "complex128": 300.0}.get(self.dtype, 37.0)
+                least = {"float16": 7.0, "float64": 322.0, "complex128": 322.0}.get(self.dtype, 44.0)
                 return x * 10 ** rng.uniform(-least, -spread, shape)
             case "constant":
                 return np.broadcast_to(x.reshape(-1)[0], shape).copy()
@@ -346,7 +400,16 @@ class Futures:
         if self.kind == "unit" and cut and turn % 6 == 5:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
+        if self.kind in GAPS:
+            return np.where(np.isfinite(self.base), donor, self.base)
+        if self.kind in APPEARING and turn % 2:  # at one place alone
+            return inputs.splice(self.base, donor, cut, cut + 1)
         return self._unlike_base(donor) if inputs.integer and not self.kind.startswith("token ") else donor
+
+    @property
+    def spoils(self) -> bool:
+        """Whether NaN or infinities are among the values: what they turn to NaN or infinity is lost, not changed."""
+        return self.kind in GAPS or self.kind in APPEARING
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -1,14 +1,16 @@
 """Is a response of the past a leak or rounding? One pair of inputs at a time, on facts about the arithmetic.
 
 A response within its floor is taken for rounding only where something of what was seen can spread the rounding of the
-future over the past. A transform can. Of other arithmetic of torch the precision is varied: *rounding follows the
-precision, a dependence does not*. In double precision throughout, what single precision inside hid stands out; and
-where every result is rounded to single precision, rounding that spreads grows by 2²⁹, while a dependence that was of
-the size of rounding is lost. A response that neither explains is undecided.
+future over the past. A transform can, and a sum whose order follows a shape that the future decides. Of other
+arithmetic of torch the precision is varied: *rounding follows the precision, a dependence does not*. In double
+precision throughout, what single precision inside hid stands out; and where every result is rounded to single
+precision, rounding that spreads grows by 2²⁹, while a dependence that was of the size of rounding is lost. A response
+that none of these explains is undecided.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.leaks.contracts import Contract, Cut
-from monarch_theory.leaks.inputs import Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import MODERATE, MODERATE_HALF, Inputs, UndecidedError, unit_roundoff
 from monarch_theory.leaks.noise import (
     DRAWS,
     LARGEST,
@@ -51,7 +53,6 @@ STRONG = 1e3
 MOST_COLUMNS, MOST_STILL = 8, 0.25
 LEAST_LEFT = 1e-3
 MOST_ONE_SIDED, MOST_KEPT, MOST_ALIKE = 0.75, 0.9, 0.9
-MODERATE, MODERATE_HALF = 1e4, 100.0
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ class Facts:
     """What was seen of the arithmetic of a run.
 
     transforms: dtype and length of each; coarsest: dtype of least precision of torch's operations, None where torch
-    took no part; redraws: whether rounding can be redrawn.
+    took no part; redraws: whether rounding can be redrawn; sizes: a number that follows from all shapes torch computed.
     """
 
     transforms: tuple[tuple[str, int], ...] = ()
     coarsest: str | None = None
     redraws: bool = False
+    sizes: int = 0
 
 
 @dataclass
@@ -73,7 +75,8 @@ class Judge:
 
     roundoffs: unit roundoff of each channel's dtype; facts: of one run; contract: what is asked; hidden_single: whether
     arithmetic in single precision, of which there is no sign in the dtypes, has been established; spreads: whether
-    rounding has been seen to spread over what is watched; arithmetic: "double" where torch's is all in that precision.
+    rounding has been seen to spread over what is watched; arithmetic: "double" where torch's is all in that precision;
+    look: facts of a run on another input.
     """
 
     observe: Observe
@@ -87,6 +90,7 @@ class Judge:
     constants: bool | None = None
     arithmetic: str = ""
     notes: list[str] = field(default_factory=list)
+    look: Callable[[np.ndarray], Facts] | None = None
 
     @property
     def unit(self) -> float:
@@ -152,8 +156,12 @@ class Judge:
         return replace(self, observe=observe, facts=facts, roundoffs=units, arithmetic="double", notes=self.notes)
 
     def _demand_cause(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> None:
-        """Refuse a response in double precision that no transform spreads, and that does not grow as rounding does."""
-        if self.facts.transforms:
+        """Refuse a response in double precision that nothing spreads, and that does not grow as rounding does.
+
+        The rows of a product come out in the same bits as long as its shape is the same; not where tokens that are
+        routed elsewhere change it.
+        """
+        if self.facts.transforms or (self.look and self.look(base).sizes != self.look(changed).sizes):
             return
 
         def response(**arithmetic: Any) -> np.ndarray:
@@ -335,8 +343,8 @@ class Judge:
         the same wherever the large one moves: only steps of the small one, as long as the grid is wide, stir it.
         """
         kept = np.delete(base, cut.changed, self.inputs.axis)
-        past = float(np.abs(kept).max(initial=0.0))
-        return max(float(np.abs(base).max()), float(np.abs(changed).max())) / (past or 1.0)
+        past, *sizes = (float(np.max(a := np.abs(x), where=np.isfinite(a), initial=0.0)) for x in (kept, base, changed))
+        return max(sizes) / (past or 1.0)
 
     def _table(self, u: float) -> float:
         """12πn·u: a DFT table computed as exp(2πi·jk/N), N = 2n, has phase errors up to 2πN·u, and three take part."""

@@ -53,6 +53,7 @@ MOVES = 16
 NEIGHBOURS = 8
 SINGLE = 2.0**-24
 LARGEST = float(np.finfo(np.float64).max)
+TINIEST = float(np.finfo(np.float64).tiny)
 
 Observe = Callable[..., Outputs]
 
@@ -101,7 +102,7 @@ def redrawn(
     first = observe(base)
     apart = signed_difference(first, second(changed), watched)
     finite = np.isfinite(first.wide[watched])
-    variance = np.zeros(apart.shape)
+    moves = []
     for draw in range(draws):
         y = observe(base, redraw=seed + draw, amplitude=amplitude)
         z = second(changed, redraw=seed + draw, amplitude=amplitude)
@@ -109,8 +110,20 @@ def redrawn(
         with np.errstate(all="ignore"):
             moved = np.where((now == apart) | (np.isnan(now) & np.isnan(apart)), 0.0, np.abs(now - apart))
             moved = np.where(finite & ~np.isfinite(y.wide[watched]), np.inf, moved)  # of what is lost nothing is known
-            variance += np.where(np.isnan(moved), np.inf, moved) ** 2 / draws
-    return np.minimum(np.sqrt(variance), LARGEST)
+            moves.append(np.where(np.isnan(moved), np.inf, moved))
+    return root_mean_square(np.stack(moves))
+
+
+def root_mean_square(x: np.ndarray) -> np.ndarray:
+    """Over the first axis, of numbers of any size: squared as they are, those below 1e-154 would count for nothing.
+
+    >>> root_mean_square(np.array([[3e-200, 3e200], [4e-200, 4e200]])) / [5e-200, 5e200] * 2**0.5
+    array([1., 1.])
+    """
+    with np.errstate(all="ignore"):
+        largest = np.abs(x).max(axis=0)
+        unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+        return np.minimum(unit * np.sqrt((np.abs(x / unit) ** 2).mean(axis=0)), LARGEST)
 
 
 def signed_difference(y: Outputs, z: Outputs, watched: Places) -> np.ndarray:
@@ -176,7 +189,7 @@ def along_line(
         missing = missing | ~np.isfinite(same)
     with np.errstate(all="ignore"):
         D = np.stack(samples)
-        s = np.sqrt((np.abs(np.diff(D, n=3, axis=0)) ** 2).mean(axis=0) / 20)
+        s = root_mean_square(np.diff(D, n=3, axis=0)) / sqrt(20)
         response = np.where(missing, np.inf, np.abs(D.mean(axis=0)))
     return response, np.minimum(pooled(np.nan_to_num(s, nan=LARGEST, posinf=LARGEST)), LARGEST)
 
@@ -213,12 +226,13 @@ def mean_response(
 
 def pooled(s: np.ndarray) -> np.ndarray:
     """The larger of s and its root mean square over the places within 8 that respond, in the same channel."""
-    squares = np.concatenate([np.zeros((1, s.shape[1])), np.cumsum(np.minimum(s, 1e150) ** 2, axis=0)])
+    unit = np.maximum(s.max(axis=0, initial=0.0), TINIEST)  # (channels,): squares of s/unit neither vanish nor overflow
+    squares = np.concatenate([np.zeros((1, s.shape[1])), np.cumsum((s / unit) ** 2, axis=0)])
     counts = np.concatenate([np.zeros((1, s.shape[1])), np.cumsum(s > 0, axis=0)])
     places = np.arange(len(s))
     start, stop = np.maximum(places - NEIGHBOURS, 0), np.minimum(places + NEIGHBOURS + 1, len(s))
     mean = np.maximum(squares[stop] - squares[start], 0) / np.maximum(counts[stop] - counts[start], 1)
-    return np.maximum(s, np.where(s > 0, np.sqrt(mean), 0.0))
+    return np.maximum(s, np.where(s > 0, unit * np.sqrt(mean), 0.0))
 
 
 def own_rounding(roundoffs: np.ndarray, y: Outputs, z: Outputs, watched: Places) -> np.ndarray:

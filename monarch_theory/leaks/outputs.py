@@ -10,7 +10,7 @@ import numpy as np
 
 from monarch_theory.leaks.inputs import EVERYWHERE, Inputs, Places, UndecidedError
 
-__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out"]
+__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out", "step_by_step"]
 
 Named = tuple[tuple[np.ndarray, ...], tuple[str, ...], tuple[str, ...]]
 """Arrays returned by one call, their logical dtypes and their names."""
@@ -87,6 +87,45 @@ def difference(y: Outputs, z: Outputs, watched: Places = EVERYWHERE) -> np.ndarr
     return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).astype(np.float64)
 
 
+def step_by_step(called: Named, lengths: tuple[int, ...], known: frozenset[str] | None = None) -> Named:
+    """The arrays of a call, lists of which that hold one for each place stacked: a new first axis is their sequence.
+
+    Args:
+        lengths: how many places there may be. Arrays that have an axis as long themselves, or are of several shapes or
+            dtypes, are no steps; nor is one alone, unless its list is known to hold steps.
+        known: names of the lists that may hold steps; by default any.
+
+    >>> steps = tuple(np.zeros((1, 4)) for _ in range(3)), ("float64",) * 3, ("y.0", "y.1", "y.2")
+    >>> step_by_step(steps, (3,))[0][0].shape, step_by_step(steps, (3,))[2], step_by_step(steps, (2,)) is steps
+    ((3, 1, 4), ('y',), True)
+    """
+    lists: dict[str, list[int]] = {}
+    for k, name in enumerate(called[2]):
+        of, _, last = name.rpartition(".")
+        if last == str(len(lists.setdefault(of, []))):
+            lists[of].append(k)
+    asked = {of: ks for of, ks in lists.items() if (len(ks) > 1 if known is None else ks and of in known)}
+    steps = {ks[0]: (of, ks) for of, ks in asked.items() if are_steps(called, ks, lengths, known is not None)}
+    inside = {k for _, ks in steps.values() for k in ks}
+    if not steps:
+        return called
+    arrays, dtypes, names = [], [], []
+    for k, array in enumerate(called[0]):
+        if k in inside and k not in steps:
+            continue
+        of, ks = steps.get(k, (called[2][k], []))
+        arrays.append(np.stack([called[0][step] for step in ks]) if ks else array)
+        dtypes.append(called[1][k])
+        names.append(of)
+    return tuple(arrays), tuple(dtypes), tuple(names)
+
+
+def are_steps(called: Named, ks: list[int], lengths: tuple[int, ...], known: bool) -> bool:
+    """Whether these arrays of a call are as many as there are places, and each is of one place."""
+    shapes, dtypes = {called[0][k].shape for k in ks}, {called[1][k] for k in ks}
+    return len(ks) in lengths and len(shapes) == len(dtypes) == 1 and (known or len(ks) not in min(shapes))
+
+
 def lay_out(
     called: Named,
     inputs: Inputs,
@@ -115,6 +154,10 @@ def lay_out(
         shape = arrays[k].shape
         try:
             at = sequence_axis(shape, inputs, axis, [(m, shapes[k]) for m, shapes in known], lengths)
+            if not arrays[k].size:
+                raise UndecidedError(
+                    "shape change", f"{names[k] or 'output'} of shape {shape} holds nothing to compare"
+                )
             judged.append((k, at, shape, dtypes[k], names[k] or "output"))
         except UndecidedError as error:
             complaint = complaint or error

@@ -14,6 +14,7 @@ from typing import Any
 
 from monarch_theory.leaks.callables import UNDECIDED, Report
 from monarch_theory.leaks.contracts import Contract, causal
+from monarch_theory.leaks.inputs import APPEARING, GAPS
 
 __all__ = ["with_padding", "with_proof"]
 
@@ -42,7 +43,7 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
             return replace(report, notes=(*report.notes, f"of its first call the graph proves it {facts['claim']}"))
         if report.contract != contract.name:  # of an output that is shorter than what was proved
             return report
-        if not isfinite(report.witness.size):
+        if not isfinite(report.witness.size) or report.witness.kind in GAPS | APPEARING:
             return replace(report, notes=(*report.notes, f"for finite numbers the graph proves it {facts['claim']}"))
         return contradicted(report, facts)
     if report.outcome not in OPEN or not same_outputs(report, facts, contract.n):

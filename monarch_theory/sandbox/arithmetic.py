@@ -73,7 +73,8 @@ class Watch:
 
     seed: of the errors added, None to add none; amplitude: their size, in units of usual rounding; tokens: those given.
     transforms: dtype and length of each kind seen; coarsest: the dtype of least precision in which torch computed;
-    rows: of the table that the tokens were looked up in; arithmetic: "double", "single", or empty for that of the code.
+    rows: of the table that the tokens were looked up in; sizes: a number that follows from the shapes of what torch
+    computed, one after the other; arithmetic: "double", "single", or empty for that of the code.
     """
 
     seed: int | None = None
@@ -83,6 +84,7 @@ class Watch:
     transforms: set[tuple[str, int]] = field(default_factory=set)
     coarsest: str | None = None
     rows: int | None = None
+    sizes: int = 0
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed or 0)
@@ -214,6 +216,7 @@ def dispatch_mode(watch: Watch) -> Any:
 
     def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
         dtype = name_of(y)
+        watch.sizes = hash((watch.sizes, tuple(y.shape)))
         length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
         if axes:
             watch.transforms.add((dtype, length))

@@ -16,6 +16,7 @@ from monarch_theory.sandbox import loading, tracing
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
+from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.parameters import (
     all_zero,
@@ -72,10 +73,11 @@ class Server:
             "takes": parameters(model),
             "zeros": list(self.zeros),
             "specials": special_tokens(modules),
+            "numbers": list(numbers_named(model)),
         }, ()
 
     def evaluate(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
-        """Call the model once; say if it wrote into what it was given.
+        """Call the model once; say if it wrote into what it was given, which has to be allowed.
 
         Where the header has a `watch`, its arithmetic is noted, and with a seed its rounding redrawn.
         """
@@ -93,14 +95,16 @@ class Server:
         ):
             output = self.model(*positional, **keywords)
         seconds = time.perf_counter() - started
-        if not all(same_bits(g, a) for g, a in zip(given, arrays, strict=True)):
+        writes = not all(same_bits(g, a) for g, a in zip(given, arrays, strict=True))
+        if writes and not header.get("may_write"):
             raise SandboxError(Outcome.IN_PLACE, "the model writes into its own input: give it a copy to write to")
         outputs, dtypes, names = named_arrays(output)
         count = len(outputs) if header["all"] else 1
         answer = {"seconds": seconds, "dtypes": dtypes[:count], "names": names[:count], "count": len(outputs)}
-        answer["others"] = list(no_arrays(output))
+        answer["others"], answer["writes"] = list(no_arrays(output)), writes
         if watch:
             answer |= {"transforms": sorted(watch.transforms), "coarsest": watch.coarsest, "rows": watch.rows}
+            answer["sizes"] = watch.sizes
         return answer, tuple(outputs[:count])
 
     def keys(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:

@@ -10,8 +10,18 @@ import numpy as np
 
 from monarch_theory.sandbox import loading
 from monarch_theory.sandbox.bridge import torch_or_none
+from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
-__all__ = ["all_zero", "fill_parameter", "held_in_double", "in_double", "own_dtype", "redraw_parameters", "trainable"]
+__all__ = [
+    "all_zero",
+    "fill_parameter",
+    "held_in_double",
+    "in_double",
+    "is_lazy",
+    "own_dtype",
+    "redraw_parameters",
+    "trainable",
+]
 
 
 def own_dtype(model: Any) -> str | None:
@@ -23,13 +33,18 @@ def own_dtype(model: Any) -> str | None:
 
 
 def trainable(model: Any) -> dict[str, Any]:
-    """Trainable parameters of the torch modules in `model`, by name."""
+    """Trainable parameters of the torch modules in `model`, by name; those that await a first call have no values."""
     return {
         ".".join(part for part in (prefix, name) if part): parameter
         for prefix, module in loading.torch_modules(model)
         for name, parameter in module.named_parameters()
-        if parameter.requires_grad
+        if parameter.requires_grad and not is_lazy(parameter)
     }
+
+
+def is_lazy(parameter: Any) -> bool:
+    """Whether a parameter or buffer awaits its shape from a first call."""
+    return bool(torch_or_none().nn.parameter.is_lazy(parameter))
 
 
 def all_zero(model: Any) -> dict[str, Any]:
@@ -62,6 +77,17 @@ def held_in_double(model: Any) -> Iterator[None]:
 
 
 def redraw_parameters(model: Any, size: float, seed: int) -> None:
+    """Draw every trainable parameter anew.
+
+    Raises:
+        SandboxError: some await a first call.
+    """
+    waiting = [
+        name for _, module in loading.torch_modules(model) for name, p in module.named_parameters() if is_lazy(p)
+    ]
+    if waiting:
+        message = f"randomise: expected parameters that are initialised, got {waiting[0]}, which awaits a first call"
+        raise SandboxError(Outcome.EXCEPTION, message)
     for k, parameter in enumerate(trainable(model).values()):
         fill_parameter(parameter, size, seed + k)
 

@@ -34,7 +34,7 @@ class Described:
     faces: kinds of array to try, best first; parameters: dtype of a torch module's parameters; widened: the dtype
     they had before being held in double precision; training: a torch module in training mode; seconds to load; takes:
     name, kind and whether it is required of each parameter of the callable; zeros: names of trainable parameters that
-    are all zero; specials: tokens its configuration names.
+    are all zero; specials: tokens its configuration names; numbers: some that its code names.
     """
 
     faces: tuple[str, ...]
@@ -45,6 +45,7 @@ class Described:
     takes: tuple[tuple[str, str, bool], ...] = ()
     zeros: tuple[str, ...] = ()
     specials: tuple[int, ...] = ()
+    numbers: tuple[float, ...] = ()
 
 
 class Sandbox:
@@ -154,6 +155,7 @@ class Sandbox:
             tuple((name, kind, required) for name, kind, required in answer["takes"]),
             tuple(answer["zeros"]),
             tuple(answer["specials"]),
+            tuple(answer["numbers"]),
         )
 
     def reload(self) -> None:
@@ -171,17 +173,19 @@ class Sandbox:
         redraw: int | None = None,
         amplitude: float = 1.0,
         arithmetic: str = "",
+        may_write: bool = False,
     ) -> tuple[np.ndarray, ...]:
         """Call the model with `arrays`; the arrays it returned, only the first unless `every`.
 
         slots: where each array goes, ("positional", ""), ("keyword", name) or ("key", name) of a mapping. watch: note
         its arithmetic in `seen`; redraw: a seed, to redraw its rounding as well, `amplitude` times its size;
-        arithmetic: as of `Watch`.
+        arithmetic: as of `Watch`; may_write: into the arrays it is given, which are copies made for the call.
 
         Sets `seconds` (of the call), `count` (arrays returned), `dtypes` (logical, bfloat16 comes as float32), `names`.
         """
         dtypes = dtypes or tuple(a.dtype.name for a in arrays)
         request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every, "slots": slots}
+        request["may_write"] = may_write
         if watch or arithmetic or redraw is not None:
             request["watch"] = {"seed": redraw, "amplitude": amplitude, "arithmetic": arithmetic}
         answer, outputs = self._ask(request, arrays, doing="calling the model")

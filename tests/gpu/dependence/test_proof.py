@@ -1,6 +1,7 @@
 """Verdicts: what leaks is never proved, what is causal by masks, padding and transforms is, and reports say where."""
 
 import copy
+import functools
 import json
 
 import numpy as np
@@ -751,3 +752,32 @@ def test_bad_axes_are_named(axes):
 def test_sequences_of_different_lengths_are_named():
     with pytest.raises(ValueError, match="sequences of one length"):
         prove_causal(lambda t, s: t, [torch.zeros(1, N, D), torch.zeros(1, N + 1)], [1, 1])
+
+
+def leaky(x, shift=-1):
+    y = x.cumsum(1)
+    return y + x.roll(shift, 1)
+
+
+class Leaky:
+    def __call__(self, x):
+        return x + x.flip(1)
+
+    def method(self, x):
+        return x - x.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "line"),
+    [
+        (leaky, "leaky", "roll(shift, 1)"),
+        (functools.partial(leaky, shift=-2), "leaky", "roll(shift, 1)"),
+        (lambda x: x.flip(1), "<lambda>", "lambda x: x.flip(1)"),
+        (Leaky(), "Leaky", "x + x.flip(1)"),
+        (Leaky().method, "method", "x.mean(1, keepdim=True)"),
+    ],
+    ids=["function", "partial", "lambda", "object", "method"],
+)
+def test_a_dependence_enters_a_function_by_its_own_name_and_line(function, name, line):
+    entry = prove_causal(function, [torch.zeros(1, 8, 4)], 1).entry
+    assert entry.module == f"{__name__}.{name}" and line in entry.line and "test_proof.py" in entry.line

@@ -32,6 +32,8 @@ TRUNCATED = {
     "normalised by the root of n": (lambda x: np.cumsum(x) / np.sqrt(len(x)), False),
     "a padded chunk": (lambda x: x + np.pad(x, (0, -len(x) % 4)).reshape(-1, 4).sum(1).repeat(4)[: len(x)], False),
     "constant": (lambda x: np.ones(len(x)), True),
+    "a list with an array for each place": (lambda x: [np.full(2, v) for v in np.cumsum(x)], True),
+    "a list with an array for each place, and the length": (lambda x: [np.full(2, v / len(x)) for v in x], False),
 }
 
 
@@ -69,6 +71,18 @@ def test_what_cannot_be_compared_is_undecided():
     assert ask(lambda x: np.cumsum(x) + 0 * x[0] + np.random.default_rng().random(), truncated).outcome == "random"
     assert ask(np.cumsum, truncated, longest=1e-6).outcome == "partial"
     assert ask(lambda x: np.resize(x, max(len(x), N)), truncated).outcome == "shape change"
+
+
+def test_a_difference_that_only_exact_values_show_is_not_taken_for_rounding():
+    """Where the input moves by little it comes and goes, which is no noise."""
+    report = ask_naming(lambda x: np.cumsum(x) + (x == 0.625).any(), 0.625)
+    assert (report.verdict, report.outcome) == ("undecided", "noise")
+    assert ask_naming(lambda x: np.cumsum(x) + (x[-1] > 0.625), 0.625).holds is False
+
+
+def ask_naming(f, number):
+    inputs, model = Inputs.of("n", N).trying((number,)), ArrayModel(f)
+    return check_agreement(model, inputs, truncated(model, inputs), longest=20.0)
 
 
 class Masked(ArrayModel):
@@ -141,6 +155,8 @@ class Recurrence:
     def forgetful(self, x): return self.prefill_and_step(x, 0.999)
 def masked(x, attention_mask): return np.cumsum(x * attention_mask)
 def unmasked(x, attention_mask): return np.cumsum(x)
+def usual(x): return np.cumsum(x)
+def unusual(x): return np.cumsum(x) + (x > 6.25) * (x < 6.375)
 """
 
 
@@ -162,6 +178,7 @@ def file(tmp_path_factory):
         ("masked", Agree("padding", "left"), 0),
         ("unmasked", Agree("padding", "left"), 1),
         ("Recurrence", Agree("padding", "left"), 2),
+        ("usual", Agree("same", "unusual"), 1),
     ],
 )
 def test_of_a_file(file, name, agree, status):

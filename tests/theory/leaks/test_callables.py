@@ -333,7 +333,6 @@ OUTCOMES = {
     "segfaults": "crash",
     "eats_memory": "out of memory",
     "eats_memory_in_python": "out of memory",
-    "writes_input": "in-place write",
     "gives_none": "not an array",
     "gives_text": "not an array",
     "gives_objects": "not an array",
@@ -367,7 +366,7 @@ def test_hang_is_named():
 @pytest.mark.parametrize(
     "name",
     ["prints", "reads_stdin", "starts_threads", "forks", "makes_model", "makes_with_default", "Holder.Inner.model",
-     "partial", "unpicklable", "gives_dictionary", "Streaming", "gives_nan", "gives_infinity"],
+     "partial", "unpicklable", "gives_dictionary", "Streaming", "gives_nan", "gives_infinity", "writes_input"],
 )  # fmt: skip
 def test_odd_but_causal(name):
     report = check_file(MISBEHAVING, name, 12, timeout=60, budget=1)
@@ -383,6 +382,13 @@ def test_state_does_not_hide_a_leak(name):
 
 def test_constant_is_said_to_be_constant():
     assert "constant" in check_callable(lambda x: np.ones(len(x)), N).reason
+
+
+def test_outputs_that_hold_nothing_are_no_evidence():
+    report = check_callable(lambda x: np.cumsum(x)[:, None][:, :0], N)
+    assert (report.verdict, report.outcome) == ("undecided", "shape change") and "nothing to compare" in report.reason
+    report = check_callable(lambda x: {"y": np.cumsum(x), "none": np.zeros((len(x), 0))}, N)
+    assert report.verdict == "causal" and any("none" in note for note in report.notes)
 
 
 def test_state_in_this_process_is_named():

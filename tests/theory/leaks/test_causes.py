@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from monarch_theory.leaks import check_callable, check_file
+from monarch_theory.leaks.callables import ArrayModel
 from monarch_theory.leaks.inputs import Inputs
 from monarch_theory.leaks.judge import Judge
 from monarch_theory.leaks.noise import LARGEST, redrawn
@@ -80,6 +81,20 @@ def sums_that_cancel(leak):
     return mix
 
 
+def routed(leak):
+    """Each row by one of two layers: how many rows a product has, and so the order of its sums, the future decides."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(WIDTH, WIDTH, dtype=torch.float64) for _ in range(2)]
+
+    def mix(x):
+        taken, y = (x[..., 0] > 0).long(), torch.empty_like(x)
+        for k, layer in enumerate(layers):
+            y[taken == k] = layer(x[taken == k])
+        return y.cumsum(-2) + leak * later(x)
+
+    return mix
+
+
 def global_maximum(x):
     """exp(s − max over the future, too), which cancels: only rounding sees it."""
     scores = x @ x.mT
@@ -104,6 +119,7 @@ def asked(mix, **options):
         (through_bfloat16, 1e-4),
         (transform_in_single, 1e-6),
         (sums_that_cancel, 1e-9),
+        (routed, 1e-13),
     ],
 )
 def test_a_leak_of_the_size_of_rounding_inside_is_found_and_nothing_else_is(kind, leak):
@@ -230,3 +246,9 @@ def test_arithmetic_rounded_to_single_precision_keeps_its_dtype_and_what_is_not_
     with watched(Watch(arithmetic="single")):
         y = x * 1
     assert y.dtype == torch.float64 and y[0] == np.float32(1 / 3) and torch.equal(y[1:], x[1:])
+
+
+def test_shapes_that_the_data_decides_are_a_cause_and_shapes_alike_are_none():
+    model = ArrayModel(lambda x: Model(routed(0.0)).eval().mix(torch.from_numpy(x)))
+    x = np.ones((1, N, WIDTH))
+    assert model.facts(x).sizes == model.facts(2 * x).sizes != model.facts(-x * np.arange(-1, N - 1)[:, None]).sizes

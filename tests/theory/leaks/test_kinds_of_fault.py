@@ -12,6 +12,7 @@ from monarch_theory.sandbox.arithmetic import Watch, drawn, watched
 
 N = 48
 TABLE = np.random.default_rng(0).standard_normal((16, 3))
+PADDING = 0.3712
 
 
 def convolve(x, dtype=np.float64):
@@ -39,6 +40,18 @@ def neighbours(seen):
     return edited(slice(0, -1), lambda x: 1.0 * seen(x[1:]))
 
 
+def is_padding(x):
+    return np.isclose(x, 17.25, rtol=0, atol=1e-9)
+
+
+class Padded:
+    def __init__(self, padding):
+        self.padding = padding
+
+    def __call__(self, x):
+        return neighbours(lambda after: after == self.padding)(x)
+
+
 def with_other_units(small):
     def f(x):
         y = np.stack([np.cumsum(x), np.full(len(x), np.finfo(float).min), 1e12 * np.cumsum(x)], 1)
@@ -62,6 +75,27 @@ def shared_maximum(x):
     s = np.outer(np.tanh(x) + 2, x)
     w = np.exp(s - s.max(1, keepdims=True)) * np.tri(len(x))
     return (w @ np.tanh(x)) / w.sum(1)
+
+
+def number(x):
+    return np.where(np.isfinite(x), x, 0)
+
+
+def answering(seen):
+    """A running sum of what is finite, and at each place something of the places after it."""
+    return neighbours_of(lambda x: np.cumsum(number(x)), seen)
+
+
+def neighbours_of(f, seen):
+    def g(x):
+        return f(x) + np.array([1.0 * seen(x[i + 1 :]) for i in range(len(x))])
+
+    return g
+
+
+def filled_from_ahead(x):
+    known = np.flatnonzero(np.isfinite(x))
+    return np.interp(np.arange(len(x)), known, x[known]) if len(known) else 0 * x
 
 
 def opened_mask(x):
@@ -100,10 +134,27 @@ LEAKS = {
     "special values: below 1e-6": neighbours(lambda x: (np.abs(x) < 1e-6) & (x != 0)),
     "special values: equal neighbours": edited(slice(0, -1), lambda x: 1.0 * (x[1:] == x[:-1])),
     "special values: one place, exact −1": edited(4, lambda x: x[5] == -1),
+    "special values: a number the code names": neighbours(lambda x: x == 0.5),
+    "special values: a number a global names": neighbours(lambda x: x == PADDING),
+    "special values: a number another function names": neighbours(lambda x: is_padding(x)),
+    "special values: a number an object holds": Padded(-2.625),
+    "special values: what lies within numbers that the code names": neighbours(lambda x: (x > 90.5) & (x < 91)),
+    "special values: subnormal": neighbours(lambda x: (np.abs(x) < np.finfo(float).tiny) & (x != 0)),
+    "in order: as long as the whole rises": lambda x: np.cumsum(x) + (np.diff(x) > 0).all(),
+    "in order: as long as the whole falls": lambda x: np.cumsum(x) + (np.diff(x) < 0).all(),
+    "in order: as long as signs alternate": lambda x: np.cumsum(x) + (x[1:] * x[:-1] < 0).all(),
     "units: a channel beside larger ones": with_other_units(1e-9),
     "not finite: NaN where large": nan_where(lambda x: np.abs(x) > 100),
     "not finite: NaN where far from usual": nan_where(lambda x: np.abs(x) > 1e6),
     "not finite: shared maximum": shared_maximum,
+    "not finite: whether there is a NaN": answering(lambda after: np.isnan(after).any()),
+    "not finite: how many infinities there are": answering(lambda after: np.isinf(after).sum()),
+    "not finite: an odd number of NaN": answering(lambda after: np.isnan(after).sum() % 2),
+    "not finite: a NaN at the next place": answering(lambda after: np.isnan(after[:1]).sum()),
+    "not finite: a NaN at one place": edited(7, lambda x: np.isnan(x[8]), lambda x: np.cumsum(number(x))),
+    "not finite: a flag alone": lambda x: np.stack([np.cumsum(x), np.full(len(x), np.isnan(x).any())], 1),
+    "not finite: the share of finite numbers": lambda x: number(x) / max(np.isfinite(x).sum(), 1),
+    "not finite: gaps that are filled": filled_from_ahead,
     "not finite: always −inf, beside a leak": edited((3, 2), lambda x: 1e-9 * x[9], past_scores),
     "not finite: a mask that opens": opened_mask,
     "not finite: always NaN, beside a leak": first_nan(lambda x: np.cumsum(x) + np.roll(x, -1)),
@@ -117,7 +168,11 @@ LEAKS = {
     "single precision: 1e-6": edited(6, lambda x: np.float32(1e-6 * x[7]), lambda x: np.cumsum(x.astype(np.float32))),
     "steady and tiny: one neighbour": lambda x: np.cumsum(x) + 1e-15 * np.roll(x, -1),
     "steady and tiny: the mean": mean_after,
+    "units: all outputs of 1e-190": lambda x: 1e-190 * early_fft(x),
+    "units: all outputs of 1e190": lambda x: 1e190 * early_fft(x),
     "several outputs: the second": lambda x: (np.cumsum(x), x[::-1].copy()),
+    "several outputs: one for each place": lambda x: [np.full(3, v) for v in np.cumsum(x) + 1e-8 * np.roll(x, -1)],
+    "an input that is written to": lambda x: np.add(x, 1e-8 * np.roll(x, -1), out=x),
     "several outputs: by name": lambda x: {"hidden": np.cumsum(x), "logits": np.cumsum(x) + 1e-8 * np.roll(x, -1)},
 }
 
@@ -125,12 +180,23 @@ CAUSAL = {
     "transform, double": convolve,
     "transform, single inside": lambda x: convolve(x, np.float32),
     "transform, rounded to sixty-fourths": lambda x: np.round(convolve(x, np.float32) * 64) / 64,
+    "transform, 1e-190 of it": lambda x: 1e-190 * convolve(x),
+    "transform, 1e190 of it": lambda x: 1e190 * convolve(x),
+    "transform, gated": lambda x: convolve(x) / (1 + np.exp(-x)),
     "transform, rectified": lambda x: np.maximum(convolve(x), 0),
     "transform, sign": lambda x: np.sign(convolve(x)),
     "masked scores": past_scores,
+    "NaN that spreads, and is put right": lambda x: np.nan_to_num(np.tri(len(x)) @ x),
+    "NaN that spreads, and is put right beside a sum": lambda x: x + np.nan_to_num(convolve(x)),
+    "NaN that spreads, and is put right before a sum": lambda x: np.cumsum(np.nan_to_num(np.tri(len(x)) @ x)),
+    "NaN that spreads, and becomes a sign": lambda x: 1.0 * (convolve(x) > 0) - (convolve(x) < 0),
+    "NaN that is counted": lambda x: np.cumsum(number(x)) + np.isnan(x).cumsum(),
     "first output NaN": first_nan(np.cumsum),
     "units": with_other_units(0.0),
     "overflow of its own": lambda x: np.cumsum(x**4),
+    "several outputs, one for each place": lambda x: {"y": [np.full(3, v) for v in np.cumsum(x)], "h": x.sum()},
+    "several outputs, one for each layer": lambda x: {"y": np.cumsum(x), "h": [np.full(3, x.sum())] * N},
+    "an input that is written to": lambda x: np.cumsum(x, out=x),
     "several outputs, a loss and a state": lambda x: {"y": np.cumsum(x), "loss": x.sum(), "h": np.ones(7) * x.sum()},
     "a state as wide as the sequence is long": lambda x: (np.cumsum(x), np.ones(N) * x.sum()),
 }  # fmt: skip
@@ -180,13 +246,16 @@ TOKEN_LEAKS = {
     "last token": lambda t: neighbours(lambda x: x == 15)(t),
     "where a token first stands": lambda t: edited(0, lambda x: np.argmax(x == 2))(t),
     "how many tokens there are": lambda t: np.cumsum(t) + 1e-3 * len(set(t.tolist())),
+    "a rare token": lambda t: np.cumsum(t) + (t == 31999).any(),
+    "two rare tokens": lambda t: np.cumsum(t) + ((t == 31999).any() & np.isin(t, (517, 518)).any()),
     "transform, not padded": lambda t: np.fft.ifft(np.fft.fft(TABLE[t], axis=0) * 1j ** np.arange(N)[:, None], axis=0),
 }
 
 
 @pytest.mark.parametrize("name", TOKEN_LEAKS)
 def test_a_leak_of_tokens_is_found(name):
-    assert check_callable(TOKEN_LEAKS[name], N, dtype="int64").verdict == "not causal"
+    vocab = 32000 if "rare" in name else 16
+    assert check_callable(TOKEN_LEAKS[name], N, dtype="int64", vocab=vocab).verdict == "not causal"
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -274,7 +343,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 19 kinds of values") for note in report.notes)
+    assert any(note.startswith("of 27 kinds of values") for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
@@ -470,3 +539,16 @@ def test_redrawn_results_keep_their_strides():
     with watched(Watch(1)):
         y = torch.sin(x)
     assert y.stride() == torch.sin(x).stride() and not torch.equal(y, torch.sin(x))
+
+
+def test_what_a_nan_ahead_changes_is_named_so():
+    report = check_callable(LEAKS["not finite: a NaN at one place"], N)
+    assert (report.witness.output, report.witness.input, report.witness.size) == (7, 8, 1.0)
+    assert "output 7 changes by 1 when input 8 turns to NaN" in report.reason
+    report = check_callable(LEAKS["not finite: how many infinities there are"], N)
+    assert "becomes infinite" in report.reason
+
+
+def test_outputs_that_are_lost_are_said_to_be():
+    report = check_callable(CAUSAL["NaN that spreads, and becomes a sign"], N)
+    assert any("are lost, and say another number" in note for note in report.notes)
