@@ -69,6 +69,11 @@ class Case:
         return tuple("contiguous" if a in self.op.updates and one in unfit else one for a, one in named)
 
     @property
+    def sizes(self) -> dict[str, Any]:
+        """The shape without its settings, as the op lists it."""
+        return self.op.sizes(self.shape)
+
+    @property
     def answer_shapes(self) -> list[tuple[int, ...]]:
         """The shape of every output: that of the answer for other values, all ones, or all zeros for indices."""
         other = {
@@ -306,8 +311,19 @@ def stored(values: np.ndarray, dtype: str) -> np.ndarray:
     return rounded.astype(carrier_of(dtype))
 
 
+def settled(op: Op, shape: Shape, seed: tuple[int, ...]) -> Shape:
+    """The shape with one of each of its settings, every other time the usual one; the same whatever it is made
+    smaller to."""
+    rng = np.random.default_rng((*seed[:2], 2))
+    drawn = {
+        name: values[rng.integers(len(values)) if rng.integers(2) else 0] for name, values in op.settings(shape).items()
+    }
+    return {**shape, **{name: value for name, value in drawn.items() if name not in shape}} if drawn else shape
+
+
 def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: tuple[int, ...]) -> Case:
-    """The case that these choices determine."""
+    """The case that these choices determine; settings that the shape has not are drawn."""
+    shape = settled(op, shape, seed)
     rng = np.random.default_rng(seed)
     sizes, target = op.arguments(shape), format_of(dtype)
     arrays = FAMILIES[family](rng, sizes, target)

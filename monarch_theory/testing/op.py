@@ -200,6 +200,10 @@ def _no_options(shape: Shape) -> dict[str, Any]:
     return {}
 
 
+def _no_settings(shape: Shape) -> dict[str, tuple[Any, ...]]:
+    return {}
+
+
 def _no_norms(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBounds:
     return None
 
@@ -266,6 +270,8 @@ class Op:
         narrow_between: kernels usually keep what lies between two steps in a narrow storage format; otherwise they
             compute in float32 inside, and round once at the end.
         options: keyword arguments, plain Python values.
+        settings: values that options may have at a shape, by name, the usual one first. A case has one of each in its
+            shape, beside the sizes; where a shape has none, the usual one is meant.
         faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
         outputs: what the kernel returns, in order; several are returned as a tuple or a list.
         accepts: whether the op has a shape with such sizes; where it is given, sizes are combined beyond `shapes`.
@@ -288,6 +294,7 @@ class Op:
     claims: tuple[str, ...] = CLAIMS
     narrow_between: bool = True
     options: Callable[[Shape], dict[str, Any]] = _no_options
+    settings: Callable[[Shape], dict[str, tuple[Any, ...]]] = _no_settings
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
     outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
     numbers: str = "real"
@@ -299,6 +306,11 @@ class Op:
     def dtypes_of(self, names: Iterable[str], dtype: str) -> tuple[str, ...]:
         """The dtype of each argument, where the op is checked in one."""
         return tuple(self.domains[name].dtype(dtype) if name in self.domains else dtype for name in names)
+
+    def sizes(self, shape: Shape) -> dict[str, Any]:
+        """The shape without its settings."""
+        settings = self.settings(shape)
+        return {name: value for name, value in shape.items() if name not in settings}
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
@@ -339,7 +351,9 @@ class Op:
 
     def _per_output(self, what: str, shape: Shape, compute: Callable[[], Answer]) -> tuple[np.ndarray, ...]:
         try:
-            found = compute()
+            # a NaN or an infinity among floats is judged where it comes out
+            with np.errstate(all="ignore"):
+                found = compute()
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise ValueError(f"{what}: expected {self.name} to have one for {dict(shape)}, got {said}") from error
