@@ -399,9 +399,6 @@ def _ask(seen: Observation) -> str:
     to_face = "torch.from_numpy(a)" if torch else "a"
     if torch and carried:
         to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
-    if torch and seen.case.layout == "recorded":
-        # indices have no gradient
-        to_face += ".requires_grad_(a.dtype.kind == 'f' or a.dtype == np.int16)"
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
     updates = list(seen.case.op.updates)
     shapes = [one.truth.high.shape for one in seen.references][: len(seen.references) - len(updates)]
@@ -413,21 +410,39 @@ def _ask(seen: Observation) -> str:
     call = f"""
     def run():
         given = [given_as(a.copy() if n in plainly else a) for n, a in arguments.items()]
+        RECORD
         before = [plain(g) for g in given]
         r = kernel(*given, **options)
         r = options.get('out') if {"True" if seen.run.unfilled else "r is None"} else r
         after = [plain(g) for g in given]
         modified = [n for n, b, a in zip(arguments, before, after) if not np.array_equal(b, a, equal_nan=True)]
+        VERSIONS
         returned = list(r) if isinstance(r, (tuple, list)) else [r]
         UPDATES
         return [plain(o) for o in returned], modified, returned
     """
     written = f"""returned += [g for n, g in zip(arguments, given) if n in {updates!r}]  # which the kernel overwrites
         modified = [n for n in modified if n not in {updates!r}]"""
-    shared = [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == "shared"]
+    shared, recorded = (
+        [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == layout]
+        for layout in ("shared", "recorded")
+    )
     if shared:
         one_array = f"given = [given[0] if n in {shared!r} else g for n, g in zip(arguments, given)]"
         call = call.replace("        before =", f"        {one_array}\n        before =")
+    # indices have no gradient
+    recorded = [name for name in recorded if torch and seen.case.arrays[name].dtype.kind in "fc"]
+    record = f"[g.requires_grad_() for n, g in zip(arguments, given) if n in {recorded!r}]"
+    call = call.replace("RECORD", record) if recorded else call.replace("        RECORD\n", "")
+    versions = "modified += [n for n, g in zip(arguments, given) if n not in modified and g._version > versions[n]]"
+    if torch and seen.run.modified:
+        # torch counts what is written to a tensor, and put back
+        call = call.replace("VERSIONS", versions)
+        call = call.replace(
+            "        r = kernel",
+            "        versions = {n: g._version for n, g in zip(arguments, given)}\n        r = kernel",
+        )
+    call = call.replace("        VERSIONS\n", "")
     call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
     ways = f"""
     def given_as(a): return {to_face}

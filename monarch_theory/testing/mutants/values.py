@@ -50,6 +50,10 @@ OF_SOME_VALUES = (
     # one array for two
     _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),
     _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "scale"),
+    # tensors
+    _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
+    _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
+        "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped work", "torch"),
     # options
     _of("eps-of-its-own", "rms-norm", "bfloat16", f"{RMS}\n", f"{RMS}\n    eps = 1e-6\n", "normalisation"),
     _of("eps-zero-taken-for-none", "layer-norm", "float32", f"{LAYER}\n", f"{LAYER}\n    eps = eps or 1e-5\n", "normalisation"),

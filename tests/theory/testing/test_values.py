@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case
+from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.kernel_server import reordered
@@ -56,8 +56,7 @@ def test_parts_of_complex_numbers_vanish_alone():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_shapes_meet_rows_of_every_size(name):
-    op = op_named(name)
-    found = [c.family for c in cases(op, op.dtypes()[1], seed=3)]
+    found = [family for _, family, *_ in plan_of(op_named(name), seed=3)]
     assert found.count("uneven") >= 10 and "uneven" in TELLING
 
 
@@ -71,6 +70,13 @@ def test_arguments_of_one_shape_are_one_array_where_they_may_be():
     }
     # what is poisoned is poisoned in one of them
     assert attention_case("nonfinite", "shared").layouts.count("shared") < 3
+
+
+def test_some_arguments_are_recorded_beside_constants():
+    found = Counter(attention_case("normal", "recorded", seed).layouts for seed in range(60))
+    assert found["recorded", "recorded", "recorded"] >= 15 and len(found) == 7
+    assert all("recorded" in one for one in found)
+    assert "q recorded, k contiguous" in "".join(attention_case("normal", "recorded", s).describe() for s in range(30))
 
 
 def test_a_decay_that_is_the_data_is_a_decay():
