@@ -74,7 +74,7 @@ def test_arguments_of_one_shape_are_one_array_where_they_may_be():
 
 def test_some_arguments_are_recorded_beside_constants():
     found = Counter(attention_case("normal", "recorded", seed).layouts for seed in range(60))
-    assert found["recorded", "recorded", "recorded"] >= 15 and len(found) == 7
+    assert found["recorded", "recorded", "recorded"] >= 8 and len(found) == 7
     assert all("recorded" in one for one in found)
     assert "q recorded, k contiguous" in "".join(attention_case("normal", "recorded", s).describe() for s in range(30))
 
