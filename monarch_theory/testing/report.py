@@ -218,11 +218,12 @@ def draw(report: Report, path: str | Path) -> None:
 def script(report: Report) -> str:
     """A Python script that calls the kernel on the smallest failing case; it needs only NumPy and what the kernel does.
 
-    It exits with 1, or ends as the kernel ends it, as long as the kernel fails.
+    It exits with 1, or ends as the kernel ends it, as long as the kernel fails; where it was run and did not fail, it
+    says so, and exits with 2.
     """
     if report.failure is None:
         return ""
-    seen = report.failure.smallest
+    seen, missed = report.failure.smallest, report.failure.reproduced is False and report.verdict is not Verdict.CRASH
     case, torch = seen.case, seen.run.face == "torch"
     path, _, name = report.kernel.rpartition(":")
     # torch has no negative strides
@@ -231,7 +232,7 @@ def script(report: Report) -> str:
         f'"""{report.verdict.value}: {name} as {case.op.name}, {case.dtype}; {report.failure.cause.name}.',
         "",
         f"{case.op.signature}",
-        'Exits with 1 while the kernel is wrong."""',
+        f'{UNREPRODUCED if missed else "Exits with 1 while the kernel is wrong."}"""',
         "import importlib.util, sys",
         "import numpy as np",
         "from numpy import inf, nan",
@@ -268,8 +269,13 @@ def script(report: Report) -> str:
         lines += [] if report.verdict is Verdict.UNSTABLE else ["on_other_data()"]
     lines.append("computed, modified, returned = run()")
     lines += _expectation(seen, report.verdict, report.failure.way)
+    if missed:
+        lines[-1:] = ["if not wrong:", f"    print({UNREPRODUCED!r})", "sys.exit(1 if wrong else 2)"]
     return "\n".join(lines) + "\n"
 
+
+UNREPRODUCED = "Not reproduced by this script: what goes wrong depends on more than this one case."
+"""Said by a script that was run, and did not fail."""
 
 PLAIN = ("contiguous", "recorded", "shared")
 """Layouts of arrays that a copy has as well."""
