@@ -130,8 +130,14 @@ def _both_ends_negative(values: np.ndarray) -> np.ndarray:
     return np.signbit(values[..., :1]) & np.signbit(values[..., -1:]) if values.ndim else np.signbit(values)
 
 
+def _begins_alone_negative(values: np.ndarray) -> np.ndarray:
+    """Of every row along the last axis, whether it begins below zero and ends above it: one in four is such."""
+    return np.signbit(values[..., :1]) & ~np.signbit(values[..., -1:]) if values.ndim else np.zeros((), dtype=bool)
+
+
 def _near_one(values: np.ndarray) -> np.ndarray:
-    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, 1.0)
+    small = np.where(_begins_alone_negative(values), 2.0**-7, 1.0)
+    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, small)
 
 
 def _kept(values: np.ndarray) -> np.ndarray:
@@ -139,10 +145,10 @@ def _kept(values: np.ndarray) -> np.ndarray:
 
 
 POSITIVE = Domain(lambda values, shape, target: _near_one(values))
-"""Above zero, and not far from one, or in some rows from eight."""
+"""Above zero, and not far from one, or in some rows from eight or from 2^−7."""
 
 NEGATIVE = Domain(lambda values, shape, target: -_near_one(values))
-"""Below zero, and not far from minus one, or in some rows from minus eight."""
+"""Below zero, and not far from minus one, or in some rows from minus eight or −2^−7."""
 
 DECAY = Domain(lambda values, shape, target: _kept(values))
 """Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to zero."""
