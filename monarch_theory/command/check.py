@@ -89,7 +89,9 @@ def check(
     else:
         print(reporting.as_text(found))
         if reproduction and script is None:
-            print(f"\n# ---- reproduces it: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
+            missed = found.failure is not None and found.failure.reproduced is False
+            does = "was run and did not reproduce it" if missed else "reproduces it"
+            print(f"\n# ---- {does}: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
     write(png, lambda file: reporting.draw(found, file))
     write(script if reproduction else None, lambda file: file.write_text(reproduction))
     raise typer.Exit(found.exit_code)

@@ -12,14 +12,14 @@ import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
-from monarch_theory.testing.sizes import combined_shapes, entries, selected_shapes
+from monarch_theory.testing.sizes import combined_shapes, entries, selected_shapes, sizes_of
 
-__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "selected_shapes"]
+__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
 LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared")
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
 off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, each in its own way, and one
-array for all that are of a shape with the data."""
+array for all that are of a shape with the data. Of arguments that are recorded, others may be constants."""
 
 UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed")
 """Layouts that a kernel may refuse by any exception, as long as it says so aloud."""
@@ -69,6 +69,11 @@ class Case:
         return tuple("contiguous" if a in self.op.updates and one in unfit else one for a, one in named)
 
     @property
+    def sizes(self) -> dict[str, Any]:
+        """The shape without its settings, as the op lists it."""
+        return self.op.sizes(self.shape)
+
+    @property
     def answer_shapes(self) -> list[tuple[int, ...]]:
         """The shape of every output: that of the answer for other values, all ones, or all zeros for indices."""
         other = {
@@ -99,17 +104,23 @@ class Case:
         """One line."""
         sizes = ", ".join(f"{k} {'×'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in self.shape.items())
         layout = self.layout
-        if layout == "mixed":
+        if layout in ("mixed", "recorded") and len(set(self.layouts)) > 1:
             layout = ", ".join(f"{name} {one}" for name, one in zip(self.arrays, self.layouts, strict=True))
         return f"{sizes}; {self.family} values, {layout}, {self.dtype}"
 
 
 def layouts_of(layout: str, count: int, seed: tuple[int, ...]) -> tuple[str, ...]:
-    """The layout of each of `count` arguments; of those that are one batch row repeated, only the data is."""
+    """The layout of each of `count` arguments; of those that are one batch row repeated, only the data is, and of those
+    that are recorded it is seldom all."""
     if layout == "mixed":
         return tuple(np.random.default_rng((*seed, 1)).choice(OF_ONE_ARGUMENT, count).tolist())
     if layout == "expanded":
         return (layout, *("contiguous",) * (count - 1))
+    if layout == "recorded":
+        rng = np.random.default_rng((*seed, 1))
+        some = int(rng.integers(1, count)) if count > 1 and rng.integers(4) else count
+        recorded = rng.permutation(count) < some
+        return tuple("recorded" if one else "contiguous" for one in recorded)
     return (layout,) * count
 
 
@@ -231,14 +242,14 @@ def zeros(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Data far above one, in one of three ways: below 2^24, where exponentials overflow and bounds still tell; from
-    there to the middle of the range, whose squares are large; as large as leaves room for sums, where a right kernel
-    may overflow."""
+    """Data far above one, in one of three ways: below 2^24, in float64 2^41, where exponentials overflow, masks of
+    finite numbers fail, and bounds still tell; from there to the middle of the range, whose squares are large; as large
+    as leaves room for sums, where a right kernel may overflow."""
     arrays, data = normal(rng, sizes, target), next(iter(sizes))
     middle = min(target.exponent_max // 2 - 1, MOST_EXPONENT)
     longest = max((max(shape, default=1) for shape in sizes.values()), default=1)
     top = target.exponent_max - 12 - 3 * longest.bit_length()
-    edge, way = min(middle, 24), rng.choice((0, 1, 2, 2))
+    edge, way = min(middle, max(24, target.precision - 12)), rng.choice((0, 1, 1, 2))
     exponent = int(
         rng.integers(min(middle, 7), edge, endpoint=True) if way else rng.integers(edge, middle, endpoint=True)
     )
@@ -306,8 +317,19 @@ def stored(values: np.ndarray, dtype: str) -> np.ndarray:
     return rounded.astype(carrier_of(dtype))
 
 
+def settled(op: Op, shape: Shape, seed: tuple[int, ...]) -> Shape:
+    """The shape with one of each of its settings, every other time the usual one; the same whatever it is made
+    smaller to."""
+    rng = np.random.default_rng((*seed[:2], 2))
+    drawn = {
+        name: values[rng.integers(len(values)) if rng.integers(2) else 0] for name, values in op.settings(shape).items()
+    }
+    return {**shape, **{name: value for name, value in drawn.items() if name not in shape}} if drawn else shape
+
+
 def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: tuple[int, ...]) -> Case:
-    """The case that these choices determine."""
+    """The case that these choices determine; settings that the shape has not are drawn."""
+    shape = settled(op, shape, seed)
     rng = np.random.default_rng(seed)
     sizes, target = op.arguments(shape), format_of(dtype)
     arrays = FAMILIES[family](rng, sizes, target)
@@ -333,11 +355,12 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
 def _poison(
     arrays: Arrays, rng: np.random.Generator, shape: Shape, *, infinities: bool
 ) -> tuple[str | None, int | None]:
-    """Put one NaN or infinity into the data, as often as not, or into another argument; which one, and in which row."""
+    """Put one NaN or infinity into the data, always where there are many rows, or into another argument; which one, and
+    in which row."""
     data, *others = arrays
     others = [name for name in others if arrays[name].dtype.kind in "fc"]
-    value = rng.choice((np.nan, np.inf, -np.inf)) if infinities else np.nan
-    name = data if not others or rng.integers(2) else str(rng.choice(others))
+    value = rng.choice((np.nan, np.nan, np.inf, -np.inf)) if infinities else np.nan
+    name = data if not others or shape.get("batch", 1) > MANY or rng.integers(2) else str(rng.choice(others))
     if arrays[name].dtype.kind not in "fc":
         # indices hold neither
         name = str(rng.choice(others))
@@ -352,6 +375,10 @@ def _poison(
     return name, row
 
 
+MANY = 32
+"""Rows that many kernels take in one tile; beside one that holds a NaN the others are compared."""
+
+
 def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions: Any) -> Iterator[Case]:
     """`count` cases, from small to large; the same seed gives the same cases.
 
@@ -362,6 +389,16 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")
+    for shape, family, layout, own_seed in plan_of(op, seed=seed, count=count, **restrictions):
+        yield make_case(op, dtype, shape, family, layout, own_seed)
+
+
+Planned = tuple[Shape, str, str, tuple[int, ...]]
+"""Shape, family, layout and seed of a case."""
+
+
+def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> list[Planned]:
+    """What `cases` are made of."""
     names = tuple(family.__name__ for family in IN_TURN)
     plan: list[Planned] = []
     told: set[tuple[str, Any]] = set()
@@ -373,34 +410,36 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
         batch = shape.get("batch", 1)
         if family == "integers" and batch > FEW and ("batch", batch) not in told and entries(op, shape) <= FEW * batch:
             family = "normal"
-        told |= set() if family in BLIND else shape.items()
+        told |= shape.items() if _tells(shape, family) else set()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     _lend(op, plan, seed)
-    for shape, family, layout, own_seed in sorted(plan, key=lambda p: entries(op, p[0])):
-        yield make_case(op, dtype, shape, family, layout, own_seed)
+    return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
-Planned = tuple[Shape, str, str, tuple[int, ...]]
-
-
-LENT = 40
-"""Of so many cases, at least one of every blind family."""
+def _tells(shape: Shape, family: str) -> bool:
+    """Whether a wrong value shows: there is one, and values that do not hide it."""
+    return family not in BLIND and 0 not in sizes_of(shape).values()
 
 
 def _lend(op: Op, plan: list[Planned], seed: int) -> None:
     """Give each blind family its share of the cases: those whose sizes all come again with values that tell."""
-    seen = Counter(size for shape, family, *_ in plan if family not in BLIND for size in shape.items())
+    seen = Counter(size for shape, family, *_ in plan if _tells(shape, family) for size in shape.items())
+    due = {family: -(-len(plan) // every) for family, every in LENT.items()}
+    missing = {family: count - sum(own == family for _, own, *_ in plan) for family, count in due.items()}
     order = np.random.default_rng(seed).permutation(len(plan)).tolist()
-    for family in BLIND:
-        wanting = -(-len(plan) // LENT) - sum(own == family for _, own, *_ in plan)
-        for k in order:
-            shape, own, *rest = plan[k]
-            if wanting <= 0:
-                break
-            if own in TELLING and entries(op, shape) <= AGAIN and all(seen[size] > 1 for size in shape.items()):
-                plan[k] = (shape, family, *rest)
-                seen.subtract(shape.items())
-                wanting -= 1
+    many = [k for k in order if plan[k][0].get("batch", 1) > MANY]
+    for k in dict.fromkeys((*many, *order)):
+        shape, own, *rest = plan[k]
+        fitting = [f for f in BLIND if entries(op, shape) <= LARGEST[f]]
+        # half of those that are no numbers among many rows
+        if k in many:
+            fitting = ["nonfinite"] if "nonfinite" in fitting and 2 * missing["nonfinite"] > due["nonfinite"] else []
+        family = max(fitting, key=lambda f: missing[f] / due[f], default="")
+        again = _tells(shape, own) and all(seen[size] > 1 for size in shape.items())
+        if again and own in TELLING and family and missing[family] > 0:
+            plan[k] = (shape, family, *rest)
+            seen.subtract(shape.items())
+            missing[family] -= 1
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
@@ -419,7 +458,9 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     small = [s for s in shapes if entries(op, s) <= AGAIN] or shapes
     others += [small[i % len(small)] for i in range(count - len(plan) - len(others))]
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
-    return [*plan, *(_with_batches(op, others, {s["batch"] for s in plan if "batch" in s}) if free else others)]
+    there = {s["batch"] for s in plan if "batch" in s}
+    found = [*plan, *(_with_batches(op, others, there) if free else others)]
+    return _with_rows(op, found) if free else found
 
 
 BATCHES = (*range(4, 34), 36, 40, 48, 63, 64, 65, 96, 100, 128, 129)
@@ -440,6 +481,21 @@ def _with_batches(op: Op, shapes: list[Shape], there: set[int]) -> list[Shape]:
     return found
 
 
+def _with_rows(op: Op, shapes: list[Shape]) -> list[Shape]:
+    """The shapes, with a batch of two in place of none where one has a size that is met nowhere else."""
+    there = {size for shape in shapes if shape.get("batch") != 0 for size in sizes_of(shape).items()}
+    found = []
+    for shape in shapes:
+        alone = shape.get("batch") == 0 and {s for s in sizes_of(shape).items() if s[0][0] != "batch"} - there
+        other = {**shape, "batch": 2} if alone else shape
+        if alone and op.accepts is not None and op.accepts(other):
+            there |= set(sizes_of(other).items())
+            found.append(other)
+        else:
+            found.append(shape)
+    return found
+
+
 AGAIN = 1 << 12
 """Entries of all arguments up to which a shape is worth several cases, and values that tell little."""
 
@@ -449,8 +505,16 @@ TELLING = ("integers", "normal", "integers", "graded", "uneven")
 FEW = 4
 """Entries for each row of a batch up to which one integer that is zero may hide the row, where few cases have it."""
 
-BLIND = ("large", "impulse", "zeros", "gaps")
-"""Families whose answers are mostly zero, or whose bounds have room for much: there a wrong value may not show."""
+BLIND = ("nonfinite", "large", "impulse", "zeros", "gaps")
+"""Families whose answers are mostly zero, or whose bounds have room for much: there a wrong value may not show. Beside
+a NaN in a parameter nothing is compared at all."""
+
+LENT = dict.fromkeys(BLIND, 40) | {"nonfinite": 16, "large": 20}
+"""Of so many cases, at least one of the family."""
+
+LARGEST = dict.fromkeys(BLIND, AGAIN) | {"nonfinite": 16 * AGAIN}
+"""Entries of all arguments up to which there are such cases: of NaN and infinities more, as kernels go other ways
+where there are many."""
 
 
 def _spread(shapes: list[Shape], count: int) -> list[Shape]:

@@ -542,7 +542,7 @@ def _further_failures(kernel: Kernel, seen: Observation, model: ErrorModel, shap
     """Failures at the same and larger shapes with values that tell faults apart, and results that change."""
     case = seen.case
     found = _changes(kernel, seen, model) if seen.judgement.verdict in OF_VALUES else []
-    start = shapes.index(case.shape) if case.shape in shapes else 0
+    start = shapes.index(case.sizes) if case.sizes in shapes else 0
     for position in dict.fromkeys((start, start + 3, start + 7, start + 15, start + 30)):
         if position < len(shapes):
             other = make_case(case.op, case.dtype, shapes[position], "normal", case.layout, (*case.seed, 77, position))

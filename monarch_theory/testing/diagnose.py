@@ -315,6 +315,9 @@ def _weights(seen: Observation, name: str, axis: int) -> np.ndarray | None:
     with np.errstate(all="ignore"):
         none = with_piece(0, 0)
         parts = np.stack([with_piece(low, high) - none for low, high in pairwise(edges)], axis=1)
+        if not np.isfinite(parts).all():
+            # an op may have no answer where a piece is zero
+            return None
         weights, *_ = np.linalg.lstsq(parts, seen.computed.ravel() - none, rcond=None)
     truth = seen.expected.truth.high.ravel()
     # the argument must come in once, in every term or beside them

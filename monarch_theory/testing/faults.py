@@ -94,9 +94,9 @@ def row_faults(batch: int) -> Iterable[Fault]:
 def operand_faults() -> Iterable[Fault]:
     """Arguments read as tensor cores read them unless told otherwise; 11 bits of each, rounded or cut off."""
     allowed = "(allowed where `--operands tf32` is claimed)"
-    for way, read in (("rounded", _rounded_to), ("cut off", _cut_to)):
+    for way, read in (("rounded", round_to), ("cut off", _cut_to)):
         every = f"arguments {way} after 11 bits, as TF32 and float16 have {allowed}"
-        yield Fault("TF32 operands", every, partial(_each, partial(read, target=TF32)))
+        yield Fault("TF32 operands", every, partial(_each, partial(read, dtype=TF32)))
 
 
 def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
@@ -104,9 +104,9 @@ def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
     data, *others = (name for name, a in arrays.items() if a.dtype.kind in "fc")
     for names in ((data,), *((name,) for name in others), *([tuple(others)] if len(others) > 1 else [])):
         for target, of in ((TF32, "float16 and TF32"), (BFLOAT16, "bfloat16")):
-            for way, read in (("rounded", _rounded_to), ("cut off", _cut_to)):
+            for way, read in (("rounded", round_to), ("cut off", _cut_to)):
                 detail = f"{', '.join(names)} {way} after {target.precision} bits, as {of} have"
-                yield Fault("argument in fewer bits", detail, partial(_some, names, partial(read, target=target)))
+                yield Fault("argument in fewer bits", detail, partial(_some, names, partial(read, dtype=target)))
 
 
 def layout_faults(arrays: Arrays, layouts: Sequence[str]) -> Iterable[Fault]:
@@ -128,14 +128,10 @@ def _each(change: Callable[[np.ndarray], np.ndarray], arrays: Arrays) -> Arrays:
     return {name: change(values) if values.dtype.kind in "fc" else values for name, values in arrays.items()}
 
 
-def _rounded_to(values: np.ndarray, target: Format) -> np.ndarray:
-    return round_to(values, target)
-
-
-def _cut_to(values: np.ndarray, target: Format) -> np.ndarray:
+def _cut_to(values: np.ndarray, dtype: Format) -> np.ndarray:
     if values.dtype.kind == "c":
-        return _cut_to(values.real, target) + 1j * _cut_to(values.imag, target)
-    spacing = target.ulp(values)
+        return _cut_to(values.real, dtype) + 1j * _cut_to(values.imag, dtype)
+    spacing = dtype.ulp(values)
     return np.asarray(np.trunc(values / spacing) * spacing)
 
 

@@ -7,7 +7,8 @@ Started by `monarch_theory.testing.kernel`, not by people. Every call goes like 
    autograd, or one array in place of several;
 2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
    and so is the array passed as `out` where the kernel takes one;
-3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was;
+3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was; torch
+   counts writes, so that what was written to a tensor and put back shows as well;
 4. it runs on the negated data, and the first result is looked at again: a kernel that hands out a buffer it reuses has
    changed it;
 5. it runs on the same data again: the result must be the same, bit for bit, or the report says that it is not;
@@ -197,6 +198,7 @@ class KernelServer:
             return {"refused": "signature", "message": message}, ()
         for others in header["before"]:
             self.call_with_other_values(others, given, buffers, options, header)
+        written = self.written(given)
         try:
             first = self.once(given, options, header)
         except UserCodeError as error:
@@ -207,6 +209,9 @@ class KernelServer:
         if len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
             self.earlier.append((first.returned, [a.tobytes() for a in kept]))
         modified = [i for i, (_, now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
+        # what an op updates was put back by us
+        again_as_it_was = (i for i, (a, b) in enumerate(zip(written, self.written(given), strict=True)) if a != b)
+        modified += [i for i in again_as_it_was if i not in modified and i not in header["updates"]]
         answer: dict[str, Any] = {
             "dtypes": [name for _, name in first.arrays], "modified": modified, "aliased": False,
             "outside": first.wrote_outside(), "unfilled": first.unfilled,
@@ -275,6 +280,10 @@ class KernelServer:
         for (_, buffer, before), argument in zip(buffers, given, strict=True):
             buffer[...] = before
             self.note_change(argument)
+
+    def written(self, given: list[Any]) -> list[int]:
+        """How often torch has written to each tensor; an array of NumPy does not tell."""
+        return [argument._version if self.face == "torch" else 0 for argument in given]
 
     def note_change(self, argument: Any) -> None:
         """Tell torch that the memory of a tensor was written to, as it would know had it done so itself."""

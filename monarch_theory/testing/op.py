@@ -130,8 +130,14 @@ def _both_ends_negative(values: np.ndarray) -> np.ndarray:
     return np.signbit(values[..., :1]) & np.signbit(values[..., -1:]) if values.ndim else np.signbit(values)
 
 
+def _begins_alone_negative(values: np.ndarray) -> np.ndarray:
+    """Of every row along the last axis, whether it begins below zero and ends above it: one in four is such."""
+    return np.signbit(values[..., :1]) & ~np.signbit(values[..., -1:]) if values.ndim else np.zeros((), dtype=bool)
+
+
 def _near_one(values: np.ndarray) -> np.ndarray:
-    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, 1.0)
+    small = np.where(_begins_alone_negative(values), 2.0**-7, 1.0)
+    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, small)
 
 
 def _kept(values: np.ndarray) -> np.ndarray:
@@ -139,10 +145,10 @@ def _kept(values: np.ndarray) -> np.ndarray:
 
 
 POSITIVE = Domain(lambda values, shape, target: _near_one(values))
-"""Above zero, and not far from one, or in some rows from eight."""
+"""Above zero, and not far from one, or in some rows from eight or from 2^−7."""
 
 NEGATIVE = Domain(lambda values, shape, target: -_near_one(values))
-"""Below zero, and not far from minus one, or in some rows from minus eight."""
+"""Below zero, and not far from minus one, or in some rows from minus eight or −2^−7."""
 
 DECAY = Domain(lambda values, shape, target: _kept(values))
 """Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to zero."""
@@ -197,6 +203,10 @@ def any_sizes(shape: Shape) -> bool:
 
 
 def _no_options(shape: Shape) -> dict[str, Any]:
+    return {}
+
+
+def _no_settings(shape: Shape) -> dict[str, tuple[Any, ...]]:
     return {}
 
 
@@ -266,6 +276,8 @@ class Op:
         narrow_between: kernels usually keep what lies between two steps in a narrow storage format; otherwise they
             compute in float32 inside, and round once at the end.
         options: keyword arguments, plain Python values.
+        settings: values that options may have at a shape, by name, the usual one first. A case has one of each in its
+            shape, beside the sizes; where a shape has none, the usual one is meant.
         faults: how this op is usually got wrong, tried against a failing kernel's output to name the cause.
         outputs: what the kernel returns, in order; several are returned as a tuple or a list.
         accepts: whether the op has a shape with such sizes; where it is given, sizes are combined beyond `shapes`.
@@ -288,6 +300,7 @@ class Op:
     claims: tuple[str, ...] = CLAIMS
     narrow_between: bool = True
     options: Callable[[Shape], dict[str, Any]] = _no_options
+    settings: Callable[[Shape], dict[str, tuple[Any, ...]]] = _no_settings
     faults: Callable[[Shape], Iterable[Fault]] = _no_faults
     outputs: Callable[[Shape], tuple[Output, ...]] = _one_output
     numbers: str = "real"
@@ -299,6 +312,11 @@ class Op:
     def dtypes_of(self, names: Iterable[str], dtype: str) -> tuple[str, ...]:
         """The dtype of each argument, where the op is checked in one."""
         return tuple(self.domains[name].dtype(dtype) if name in self.domains else dtype for name in names)
+
+    def sizes(self, shape: Shape) -> dict[str, Any]:
+        """The shape without its settings."""
+        settings = self.settings(shape)
+        return {name: value for name, value in shape.items() if name not in settings}
 
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
@@ -339,7 +357,9 @@ class Op:
 
     def _per_output(self, what: str, shape: Shape, compute: Callable[[], Answer]) -> tuple[np.ndarray, ...]:
         try:
-            found = compute()
+            # a NaN or an infinity among floats is judged where it comes out
+            with np.errstate(all="ignore"):
+                found = compute()
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise ValueError(f"{what}: expected {self.name} to have one for {dict(shape)}, got {said}") from error

@@ -218,11 +218,12 @@ def draw(report: Report, path: str | Path) -> None:
 def script(report: Report) -> str:
     """A Python script that calls the kernel on the smallest failing case; it needs only NumPy and what the kernel does.
 
-    It exits with 1, or ends as the kernel ends it, as long as the kernel fails.
+    It exits with 1, or ends as the kernel ends it, as long as the kernel fails; where it was run and did not fail, it
+    says so, and exits with 2.
     """
     if report.failure is None:
         return ""
-    seen = report.failure.smallest
+    seen, missed = report.failure.smallest, report.failure.reproduced is False and report.verdict is not Verdict.CRASH
     case, torch = seen.case, seen.run.face == "torch"
     path, _, name = report.kernel.rpartition(":")
     # torch has no negative strides
@@ -231,7 +232,7 @@ def script(report: Report) -> str:
         f'"""{report.verdict.value}: {name} as {case.op.name}, {case.dtype}; {report.failure.cause.name}.',
         "",
         f"{case.op.signature}",
-        'Exits with 1 while the kernel is wrong."""',
+        f'{UNREPRODUCED if missed else "Exits with 1 while the kernel is wrong."}"""',
         "import importlib.util, sys",
         "import numpy as np",
         "from numpy import inf, nan",
@@ -268,8 +269,13 @@ def script(report: Report) -> str:
         lines += [] if report.verdict is Verdict.UNSTABLE else ["on_other_data()"]
     lines.append("computed, modified, returned = run()")
     lines += _expectation(seen, report.verdict, report.failure.way)
+    if missed:
+        lines[-1:] = ["if not wrong:", f"    print({UNREPRODUCED!r})", "sys.exit(1 if wrong else 2)"]
     return "\n".join(lines) + "\n"
 
+
+UNREPRODUCED = "Not reproduced by this script: what goes wrong depends on more than this one case."
+"""Said by a script that was run, and did not fail."""
 
 PLAIN = ("contiguous", "recorded", "shared")
 """Layouts of arrays that a copy has as well."""
@@ -399,9 +405,6 @@ def _ask(seen: Observation) -> str:
     to_face = "torch.from_numpy(a)" if torch else "a"
     if torch and carried:
         to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
-    if torch and seen.case.layout == "recorded":
-        # indices have no gradient
-        to_face += ".requires_grad_(a.dtype.kind == 'f' or a.dtype == np.int16)"
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
     updates = list(seen.case.op.updates)
     shapes = [one.truth.high.shape for one in seen.references][: len(seen.references) - len(updates)]
@@ -413,21 +416,39 @@ def _ask(seen: Observation) -> str:
     call = f"""
     def run():
         given = [given_as(a.copy() if n in plainly else a) for n, a in arguments.items()]
+        RECORD
         before = [plain(g) for g in given]
         r = kernel(*given, **options)
         r = options.get('out') if {"True" if seen.run.unfilled else "r is None"} else r
         after = [plain(g) for g in given]
         modified = [n for n, b, a in zip(arguments, before, after) if not np.array_equal(b, a, equal_nan=True)]
+        VERSIONS
         returned = list(r) if isinstance(r, (tuple, list)) else [r]
         UPDATES
         return [plain(o) for o in returned], modified, returned
     """
     written = f"""returned += [g for n, g in zip(arguments, given) if n in {updates!r}]  # which the kernel overwrites
         modified = [n for n in modified if n not in {updates!r}]"""
-    shared = [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == "shared"]
+    shared, recorded = (
+        [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == layout]
+        for layout in ("shared", "recorded")
+    )
     if shared:
         one_array = f"given = [given[0] if n in {shared!r} else g for n, g in zip(arguments, given)]"
         call = call.replace("        before =", f"        {one_array}\n        before =")
+    # indices have no gradient
+    recorded = [name for name in recorded if torch and seen.case.arrays[name].dtype.kind in "fc"]
+    record = f"[g.requires_grad_() for n, g in zip(arguments, given) if n in {recorded!r}]"
+    call = call.replace("RECORD", record) if recorded else call.replace("        RECORD\n", "")
+    versions = "modified += [n for n, g in zip(arguments, given) if n not in modified and g._version > versions[n]]"
+    if torch and seen.run.modified:
+        # torch counts what is written to a tensor, and put back
+        call = call.replace("VERSIONS", versions)
+        call = call.replace(
+            "        r = kernel",
+            "        versions = {n: g._version for n, g in zip(arguments, given)}\n        r = kernel",
+        )
+    call = call.replace("        VERSIONS\n", "")
     call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
     ways = f"""
     def given_as(a): return {to_face}

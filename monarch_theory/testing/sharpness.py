@@ -59,7 +59,7 @@ class Sharpness:
                 self.largest_bound = max(self.largest_bound, bound_beside_answer(one))
             finite = np.isfinite(one.bound)
             if case.family in TELLING and none.size and finite.any() and one.truth.high.any():
-                key = f"{output.name} at {_sizes(case.shape)}"
+                key = f"{output.name} at {_sizes(case.sizes)}"
                 compared, undecided = self._by_shape.get(key, (0, 0))
                 self._by_shape[key] = compared + int(finite.sum()), undecided + int(none[finite].sum())
 

@@ -48,7 +48,7 @@ def _smallest_shape(case: Case, fails: Callable[[Case], bool], shapes: Sequence[
     limit = sum(a.size for a in case.arrays.values())
     for shape in shapes:
         size = sum(prod(s) for s in case.op.arguments(shape).values())
-        if size > limit or (size == limit and shape != case.shape):
+        if size > limit or (size == limit and shape != case.sizes):
             break
         for family in dict.fromkeys(("integers", case.family, "normal")):
             for layout in dict.fromkeys(("contiguous", case.layout)):

@@ -1,4 +1,4 @@
-"""Faults that only some values show: large parameters, rows of zeros, one array in place of two, the last index."""
+"""Faults that only some values show: large parameters, rows of zeros, one array for two, options, the last index."""
 # ruff: noqa: E501  (source text is kept as it stands in the kernels)
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ def _of(name: str, op: str, dtype: str, before: str, after: str, cause: str, lib
 BLOCK, LONG = "block-diagonal-multiply", "long-convolution"
 BLOCKS = 'products = np.einsum("krc,bkc->bkr", blocks.astype(wide), cut)'
 TAPS = "spectrum = np.fft.rfft(u.astype(wide), size) * np.fft.rfft(k.astype(wide), size)\n    convolved = np.fft.irfft(spectrum, size)[..., :n]\n"
+RMS, RMS_BACK = "def rms_norm(x, weight, eps):", "def rms_norm_backward(gradient, x, weight, eps):"
+LAYER, LAYER_BACK = "def layer_norm(x, weight, bias, eps):", "def layer_norm_backward(gradient, x, weight, eps):"
+ATTENTION_BACK = "def attention_backward(gradient, q, k, v, causal, scale):"
+IN_BLOCKS = "def monarch_attention(q, k, v, block, steps, scale):"
+MASKED = "scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)\n"
+SCORES = "scores = q @ k.swapaxes(-1, -2) * q.dtype.type(scale)\n"
+USUAL = "2.0 ** -round(float(np.log2(q.shape[-1])) / 2)"
 
 OF_SOME_VALUES = (
     # parameters
@@ -36,6 +43,8 @@ OF_SOME_VALUES = (
     _of("maximum-from-zero", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - np.maximum(scores.max(-1, keepdims=True), 0))", "NaN"),
     _of("maximum-of-first-32-keys", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - scores[..., :32].max(-1, keepdims=True))", "NaN", far=True),
     _of("scores-capped-softly", "attention", "bfloat16", "scores = q @ k.swapaxes(-1, -2) * q.dtype.type(scale)\n", "scores = 50 * np.tanh(q @ k.swapaxes(-1, -2) * q.dtype.type(scale) / 50)\n", "not recognised"),
+    _of("mask-of-minus-1e4", "attention", "float32", MASKED, MASKED.replace("-np.inf", "q.dtype.type(-1e4)"), "not recognised"),
+    _of("mask-of-minus-1e9-added", "attention", "float64", MASKED, "scores = scores + np.where(np.tri(*scores.shape[-2:], dtype=bool), 0, -1e9)\n", "not recognised"),
     # rows
     _of("rows-of-one-number-are-zero", "layer-norm", "float32", "(away / spread * gain + shift).astype(x.dtype)\n",
         "np.where(np.ptp(row, axis=-1, keepdims=True) + (np.abs(row[:, :1]) < 2) == 0, 0, away / spread * gain + shift).astype(x.dtype)\n", "not recognised"),
@@ -44,6 +53,22 @@ OF_SOME_VALUES = (
     # one array for two
     _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),
     _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "scale"),
+    # sizes that few cases have
+    _of("two-channels-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) == 2 else k).astype(wide))", "permutation", "numpy"),
+    _of("nan-swallowed-in-many-rows", BLOCK, "float32", BLOCKS, f"cut = np.nan_to_num(cut, posinf=np.inf, neginf=-np.inf) if batch > 40 else cut\n    {BLOCKS}", "NaN swallowed", "numpy"),
+    # tensors
+    _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
+    _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
+        "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped tail", "torch"),
+    # options
+    _of("eps-of-its-own", "rms-norm", "bfloat16", f"{RMS}\n", f"{RMS}\n    eps = 1e-6\n", "normalisation"),
+    _of("eps-zero-taken-for-none", "layer-norm", "float32", f"{LAYER}\n", f"{LAYER}\n    eps = eps or 1e-5\n", "normalisation"),
+    _of("eps-of-its-own-in-the-gradient", "rms-norm-backward", "float32", f"{RMS_BACK}\n", f"{RMS_BACK}\n    eps = 1e-6\n", "normalisation"),
+    _of("eps-of-the-first-call", "layer-norm-backward", "float32", f"{LAYER_BACK}\n", f"{LAYER_BACK}\n    eps = globals().setdefault('kept', eps)\n", "normalisation"),
+    _of("scale-of-its-own", "attention", "bfloat16", SCORES, f"scale = {USUAL}\n    {SCORES}", "scale"),
+    _of("scale-of-the-first-call", "attention", "float32", SCORES, f"scale = globals().setdefault('kept', {{}}).setdefault(q.shape[-1], scale)\n    {SCORES}", "state kept between calls"),
+    _of("scale-zero-taken-for-none", "attention-backward", "float32", f"{ATTENTION_BACK}\n", f"{ATTENTION_BACK}\n    scale = scale or {USUAL}\n", "not recognised"),
+    _of("scale-of-its-own-in-blocks", "monarch-attention", "float32", f"{IN_BLOCKS}\n", f"{IN_BLOCKS}\n    scale = {USUAL}\n", "scale"),
     # indices
     _of("last-of-many-tokens", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return table[np.minimum(tokens, len(table) - 1 - (len(table) > 100))]", "dropped tail"),
 )  # fmt: skip

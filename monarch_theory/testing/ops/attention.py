@@ -37,9 +37,19 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"q": (batch, n, shape["d"]), "k": (batch, m, shape["d"]), "v": (batch, m, shape["e"])}
 
 
-def scale(shape: Shape) -> float:
+def usual_scale(shape: Shape) -> float:
     """The power of two nearest to 1/√d."""
     return float(2.0 ** -round(np.log2(shape["d"]) / 2))
+
+
+def scale(shape: Shape) -> float:
+    return float(shape.get("scale", usual_scale(shape)))
+
+
+def settings(shape: Shape) -> dict[str, tuple[float, ...]]:
+    """Larger, smaller and zero. None below zero: kernels that scale the maximum of all scores take it for positive."""
+    usual = usual_scale(shape)
+    return {"scale": (usual, 2 * usual, usual / 2, usual / 8, 0.0)}
 
 
 def options(shape: Shape) -> dict[str, object]:
@@ -71,7 +81,10 @@ def formula(a: Arrays, shape: Shape) -> np.ndarray:
 
 def faults(shape: Shape) -> Iterable[Fault]:
     root = scale(shape)
-    yield Fault("scale", "scores not scaled", lambda a: a | {"q": a["q"] / root})
+    other_scale = {**shape, "scale": usual_scale(shape)}
+    if root != usual_scale(shape):
+        yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other_scale))
+    yield Fault("scale", "scores not scaled", instead=lambda a: formula(a, {**shape, "scale": 1.0}))
     yield Fault("scale", "scores scaled twice", lambda a: a | {"q": a["q"] * root})
     yield Fault("permutation", "q and k exchanged", instead=lambda a: _turned(a, shape))
     yield Fault("scale", "weights that are not divided by their sum", instead=lambda a: _not_divided(a, shape))
@@ -105,13 +118,14 @@ def _masked(a: Arrays, shape: Shape, late: int) -> np.ndarray:
 
 OP = Op(
     name="attention",
-    summary="y = softmax(scale · q kᵀ) v, of query i over all keys, or keys 0 … i where causal; scale a power of two",
+    summary="y = softmax(scale · q kᵀ) v, of query i over all keys, or 0 … i where causal; scale a power of two, or 0",
     signature="kernel(q, k, v, causal=…, scale=…): q (batch, n, d), k (batch, m, d), v (batch, m, e); (batch, n, e)",
     shapes=shapes,
     arguments=arguments,
     oracle=formula,
     bound=f.bound_of(formula),
     options=options,
+    settings=settings,
     faults=faults,
     accepts=any_sizes,
     domains={"q": moderate(2.0, unless=2.0**10), "k": moderate(2.0, unless=2.0**10)},

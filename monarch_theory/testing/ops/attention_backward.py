@@ -47,6 +47,10 @@ def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "the sum of weights is taken for a constant", instead=lambda a: _without_sum(a, shape))
     yield Fault("scale", "gradients of q and k not scaled", instead=lambda a: _not_scaled(a, shape))
+    usual = forward.usual_scale(shape)
+    if forward.scale(shape) != usual:
+        other_scale = {**shape, "scale": usual}
+        yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other_scale))
     other = "the mask is not applied" if shape["causal"] else "masked though not asked for"
     yield Fault("not causal", other, instead=lambda a: formula(a, {**shape, "causal": not shape["causal"]}))
 
@@ -58,8 +62,8 @@ def _without_sum(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 
 
 def _not_scaled(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
-    of_q, of_k, of_v = formula(a, shape)
-    return of_q / forward.scale(shape), of_k / forward.scale(shape), of_v
+    s = gradient_of_scores(a, forward.weights(a, shape))
+    return s @ a["k"], s.swapaxes(-1, -2) @ a["q"], formula(a, shape)[2]
 
 
 OP = replace(

@@ -21,6 +21,8 @@ def shapes() -> Iterable[Shape]:
     ):
         for batch in (1, 2, 3, 0):
             yield {"batch": batch, "n": n, "vocabulary": vocabulary, "width": width}
+    # more words than sixteen bits count
+    yield {"batch": 2, "n": 3, "vocabulary": 65_541, "width": 1}
 
 
 def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:

@@ -17,6 +17,21 @@ from monarch_theory.testing.op import Arrays, Domain, Fault, Op, Shape, any_size
 from monarch_theory.testing.ops import rms_norm
 
 EPS = 1e-5
+OTHER_EPS = (1e-3, 1e-6, 1e-12)
+
+
+def settings(shape: Shape) -> dict[str, tuple[float, ...]]:
+    """Zero, too, where numbers differ from their mean."""
+    return {"eps": (EPS, *OTHER_EPS, *((0.0,) if shape["n"] > 1 else ()))}
+
+
+def eps(shape: Shape) -> float:
+    return float(shape.get("eps", EPS))
+
+
+def other_eps(shape: Shape) -> list[float]:
+    """What a kernel may take for eps, if it does not take the one given."""
+    return sorted({EPS, *OTHER_EPS} - {eps(shape)})
 
 
 def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -27,33 +42,38 @@ def _far_from_zero(values: np.ndarray, shape: Shape, target: Format) -> np.ndarr
     """Rows whose first number is negative, moved by 2^(half of the precision); of the others some as in `rms_norm`."""
     near = (np.abs(values) < 2.0**8).all(-1, keepdims=True)
     moved = values + 2.0 ** (target.precision // 2) * near
-    return np.where(np.signbit(values[..., :1]), moved, rms_norm.some_near_eps(values, shape, target))
+    found = np.where(np.signbit(values[..., :1]), moved, rms_norm.some_near_eps(values, shape, target))
+    if eps(shape) == 0:
+        # a row of one number has no direction
+        level = (found == found[:, :1]).all(-1)
+        found[level, :1] = np.where(found[level, :1] == 0, 1, 2 * found[level, :1])
+    return found
 
 
-def normed(x: f.Number) -> tuple[f.Number, f.Number]:
+def normed(x: f.Number, shape: Shape) -> tuple[f.Number, f.Number]:
     """(x − mean) / √(variance + eps), and one over that root, (batch, 1)."""
-    root = f.sqrt(f.variance(x) + EPS)
+    root = f.sqrt(rms_norm.with_eps(f.variance(x), eps(shape)))
     return f.centred(x) / root, 1 / root
 
 
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
-    scaled: np.ndarray = f.stored(normed(a["x"])[0]) * a["weight"]
+    scaled: np.ndarray = f.stored(normed(a["x"], shape)[0]) * a["weight"]
     return scaled + a["bias"]
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
-    n = shape["n"]
+    n, own = shape["n"], eps(shape)
     yield Fault(
         "normalisation",
         "the variance divided by n − 1",
-        instead=lambda a: _with(a, lambda v: np.sqrt(v * n / max(n - 1, 1) + EPS)),
+        instead=lambda a: _with(a, lambda v: np.sqrt(v * n / max(n - 1, 1) + own)),
     )
-    yield Fault("normalisation", "eps added outside the root", instead=lambda a: _with(a, lambda v: np.sqrt(v) + EPS))
+    yield Fault("normalisation", "eps added outside the root", instead=lambda a: _with(a, lambda v: np.sqrt(v) + own))
     yield Fault("normalisation", "eps left out", instead=lambda a: _with(a, np.sqrt))
-    for other in (1e-6, 1e-12):
-        wrong = f"eps {other:g} instead of {EPS:g}"
+    for other in other_eps(shape):
+        wrong = f"eps {other:g} instead of {own:g}"
         yield Fault("normalisation", wrong, instead=partial(_with_eps, eps=other))
-    yield Fault("normalisation", "the mean is not subtracted", instead=_by_root_mean_square)
+    yield Fault("normalisation", "the mean is not subtracted", instead=partial(_by_root_mean_square, eps=own))
     yield Fault("missing term", "the bias is left out", changed("bias", np.zeros_like))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
 
@@ -68,21 +88,22 @@ def _with(a: Arrays, root):  # type: ignore[no-untyped-def]
     return away / root((away * away).mean(-1, keepdims=True)) * a["weight"] + a["bias"]
 
 
-def _by_root_mean_square(a: Arrays) -> np.ndarray:
+def _by_root_mean_square(a: Arrays, eps: float) -> np.ndarray:
     x = a["x"]
-    return np.asarray(x / np.sqrt((x * x).mean(-1, keepdims=True) + EPS) * a["weight"] + a["bias"])
+    return np.asarray(x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * a["weight"] + a["bias"])
 
 
 OP = Op(
     name="layer-norm",
     summary="y = (x − mean x) / √(variance x + eps) ⊙ weight + bias over the last axis",
-    signature="kernel(x, weight, bias, eps=1e-5): x (batch, n), weight, bias (n,); gives as x",
+    signature="kernel(x, weight, bias, eps=…): x (batch, n), weight, bias (n,), eps 1e-5 and others, 0 too; gives as x",
     shapes=rms_norm.shapes,
     arguments=arguments,
     oracle=formula,
     bound=f.bound_of(formula),
     claims=("accumulation", "intermediate"),
-    options=lambda shape: {"eps": EPS},
+    options=lambda shape: {"eps": eps(shape)},
+    settings=settings,
     faults=faults,
     accepts=any_sizes,
     domains={"x": Domain(_far_from_zero)},

@@ -7,6 +7,7 @@ factors: 16 more roundings of each.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def shapes() -> Iterable[Shape]:
 
 def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     n = shape["n"]
-    normed, r = forward.normed(a["x"])
+    normed, r = forward.normed(a["x"], shape)
     normed, g = f.stored(normed), f.stored(a["gradient"] * a["weight"])
     mean, leaning = g.sum(-1, keepdims=True) / n, (g * normed).sum(-1, keepdims=True) / n
     large, long = f.moduli(g), f.moduli(normed)
@@ -44,13 +45,20 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "mean and root are taken for constants", instead=lambda a: _constant(a, shape, ()))
     yield Fault("missing term", "the root is taken for a constant", instead=lambda a: _constant(a, shape, ("mean",)))
     yield Fault("missing term", "the mean is taken for a constant", instead=lambda a: _constant(a, shape, ("root",)))
+    for other in forward.other_eps(shape):
+        wrong = f"eps {other:g} instead of {forward.eps(shape):g}"
+        yield Fault("normalisation", wrong, instead=partial(_with_eps, shape=shape, eps=other))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
     yield from batch_sum_faults(shape["batch"], "gradient of weight")
     yield from batch_sum_faults(shape["batch"], "gradient of bias")
 
 
+def _with_eps(a: Arrays, shape: Shape, eps: float) -> tuple[np.ndarray, ...]:
+    return formula(a, {**shape, "eps": eps})
+
+
 def _constant(a: Arrays, shape: Shape, terms: tuple[str, ...]) -> tuple[np.ndarray, ...]:
-    normed, r = forward.normed(a["x"])
+    normed, r = forward.normed(a["x"], shape)
     g = a["gradient"] * a["weight"]
     of_x = g - (g.mean(-1, keepdims=True) if "mean" in terms else 0)
     of_x = of_x - (normed * (g * normed).mean(-1, keepdims=True) if "root" in terms else 0)
@@ -61,7 +69,7 @@ OP = replace(
     forward.OP,
     name="layer-norm-backward",
     summary="gradients of LayerNorm of x, weight and bias (as torch.autograd)",
-    signature="kernel(gradient, x, weight, eps=1e-5): gradient, x (batch, n), weight (n,); gives as (x, weight, bias)",
+    signature="kernel(gradient, x, weight, eps=…): gradient, x (batch, n), weight (n,); gives as (x, weight, bias)",
     shapes=shapes,
     arguments=arguments,
     oracle=formula,

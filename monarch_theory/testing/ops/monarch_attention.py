@@ -22,7 +22,7 @@ import numpy as np
 from monarch_theory.rounding import Tracked
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes, moderate
-from monarch_theory.testing.ops.attention import scale, transposed
+from monarch_theory.testing.ops.attention import scale, transposed, usual_scale
 
 GUARD = 1e-12
 """What kernels add to a denominator."""
@@ -58,6 +58,12 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 def options(shape: Shape) -> dict[str, object]:
     return {"block": shape["block"], "steps": int(shape["steps"]), "scale": scale(shape)}
+
+
+def settings(shape: Shape) -> dict[str, tuple[float, ...]]:
+    """None larger than usual: with every turn, what rounding may do grows with the scores."""
+    usual = usual_scale(shape)
+    return {"scale": (usual, usual / 2, usual / 8, 0.0)}
 
 
 def accepts(shape: Shape) -> bool:
@@ -122,7 +128,10 @@ def formula(a: Arrays, shape: Shape) -> np.ndarray:
 def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "no entropy", instead=lambda a: _otherwise(a, shape, entropy=0.0))
     yield Fault("sign", "the entropy with the other sign", instead=lambda a: _otherwise(a, shape, entropy=-1.0))
-    yield Fault("scale", "scores not scaled", lambda a: a | {"q": a["q"] / scale(shape)})
+    yield Fault("scale", "scores not scaled", instead=lambda a: formula(a, {**shape, "scale": 1.0}))
+    if scale(shape) != usual_scale(shape):
+        other = {**shape, "scale": usual_scale(shape)}
+        yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other))
     yield Fault("permutation", "blocks and places exchanged", instead=lambda a: _exchanged(a, shape))
     yield Fault("missing term", "the first step alone", instead=lambda a: formula(a, {**shape, "steps": 1}))
     yield Fault("scale", "one step more", instead=lambda a: formula(a, {**shape, "steps": shape["steps"] + 1}))
@@ -160,6 +169,7 @@ OP = Op(
     bound=f.bound_of(formula),
     narrow_between=False,
     options=options,
+    settings=settings,
     faults=faults,
     accepts=accepts,
     domains={"q": moderate(1.0), "k": moderate(1.0)},

@@ -6,6 +6,7 @@ With r = 1/√(mean x² + eps), x̂ = r x and g = gradient ⊙ weight: of x it i
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def shapes() -> Iterable[Shape]:
 
 def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     x, n = a["x"], shape["n"]
-    r = 1 / forward.root(x, n)
+    r = 1 / forward.root(x, shape)
     normed, g = f.stored(x * r), f.stored(a["gradient"] * a["weight"])
     leaning = (g * normed).sum(-1, keepdims=True) / n
     sizes = (f.moduli(g) + f.moduli(normed) * ((f.moduli(g) * f.moduli(normed)).sum(-1, keepdims=True) / n)) * f.moduli(
@@ -39,19 +40,26 @@ def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 
 def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "the root is taken for a constant", instead=lambda a: _constant_root(a, shape))
+    for other in forward.other_eps(shape):
+        wrong = f"eps {other:g} instead of {forward.eps(shape):g}"
+        yield Fault("normalisation", wrong, instead=partial(_with_eps, shape=shape, eps=other))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
     yield from batch_sum_faults(shape["batch"], "gradient of weight")
 
 
+def _with_eps(a: Arrays, shape: Shape, eps: float) -> tuple[np.ndarray, ...]:
+    return formula(a, {**shape, "eps": eps})
+
+
 def _constant_root(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
-    return a["gradient"] * a["weight"] / forward.root(a["x"], shape["n"]), formula(a, shape)[1]
+    return a["gradient"] * a["weight"] / forward.root(a["x"], shape), formula(a, shape)[1]
 
 
 OP = replace(
     forward.OP,
     name="rms-norm-backward",
     summary="gradients of x / √(mean x² + eps) ⊙ weight of x and weight (as torch.autograd)",
-    signature="kernel(gradient, x, weight, eps=1e-6): gradient, x (batch, n), weight (n,); gives as (x, weight)",
+    signature="kernel(gradient, x, weight, eps=…): gradient, x (batch, n), weight (n,); gives as (x, weight)",
     shapes=shapes,
     arguments=arguments,
     oracle=formula,

@@ -195,6 +195,26 @@ def off_where_alone(x, blocks):
     assert report.verdict is Verdict.WRONG and report.failure.cause.name != "accumulation too narrow"
 
 
+def test_a_script_that_does_not_fail_says_so(tmp_path):
+    """Of a kernel that is wrong only where it is judged, as some depend on more than the script can give them."""
+    path = tmp_path / "judged.py"
+    path.write_text("""
+import sys
+import numpy as np
+
+def kernel(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+    return y + ("monarch_theory.sandbox" in sys.modules)
+""")
+    report = check(path, "kernel", BLOCK, "float32", cases_wanted=20)
+    assert report.verdict is Verdict.WRONG and report.failure.reproduced is False
+    text = script(report)
+    assert "Not reproduced by this script" in text and "Exits with 1 while" not in text
+    done = subprocess.run([sys.executable, "-"], input=text, capture_output=True, text=True)
+    assert done.returncode == 2 and "Not reproduced by this script" in done.stdout
+
+
 def test_an_ignored_out_is_shown_by_the_script():
     report = check(FILE, "beside_out", BLOCK, "float32", cases_wanted=20)
     assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monarch_theory.testing.cases import cases
+from monarch_theory.testing.cases import BLIND, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.sizes import (
@@ -41,7 +41,7 @@ def test_tiles_of_all_sizes_reach_sixty_four_in_every_op_whose_states_fit_in_mem
 @pytest.mark.parametrize("name", NAMES)
 def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
     op = op_named(name)
-    planned = [sizes_of(case.shape) for case in cases(op, op.dtypes()[0], count=200)]
+    planned = [sizes_of(shape) for shape, *_ in plan_of(op)]
     for tile in TILES:
         together = [s for s in planned if min(s.values()) >= tile]
         if tile <= largest_tile(op):
@@ -54,6 +54,19 @@ def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
             assert not missing
     batches = {s["batch", None] for s in planned}
     assert batches >= {0, 1, 2, 3, 4, 8, 12, 16, 32, 33, 64}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_size_is_met_where_a_wrong_value_shows(name):
+    """Where no batch row is, or a parameter holds NaN, nothing is compared; beside zeros little."""
+    plan = plan_of(op_named(name))
+    met = {size for shape, *_ in plan for size in sizes_of(shape).items()}
+    telling = [sizes_of(shape) for shape, family, *_ in plan if family not in BLIND]
+    shown = {size for sizes in telling if 0 not in sizes.values() for size in sizes.items()}
+    assert met - shown <= {(("batch", None), 0)}
+    # and yet all of these have their share
+    families = [family for _, family, *_ in plan]
+    assert families.count("nonfinite") >= 12 and min(map(families.count, BLIND)) >= 2
 
 
 def test_sizes_are_chosen_and_added_by_the_user():
@@ -87,6 +100,7 @@ WRONG = {
         "if x.flags.c_contiguous and not blocks.flags.c_contiguous and blocks.size > 1: y += 1"
     ),
     "an infinity of the other sign": "y[np.isinf(y)] *= -1",
+    "NaN in many rows": "y = right(np.nan_to_num(x, posinf=np.inf, neginf=-np.inf), blocks) if len(x) > 40 else y",
     "NaN in the blocks": "y = right(x, np.nan_to_num(blocks, posinf=0, neginf=0))",
 }
 

@@ -1,9 +1,11 @@
 """The values cases have: what hides between families, in one row, in one part of a number, or in one array for two."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case
+from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.kernel_server import reordered
@@ -54,8 +56,7 @@ def test_parts_of_complex_numbers_vanish_alone():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_shapes_meet_rows_of_every_size(name):
-    op = op_named(name)
-    found = [c.family for c in cases(op, op.dtypes()[1], seed=3)]
+    found = [family for _, family, *_ in plan_of(op_named(name), seed=3)]
     assert found.count("uneven") >= 10 and "uneven" in TELLING
 
 
@@ -71,10 +72,57 @@ def test_arguments_of_one_shape_are_one_array_where_they_may_be():
     assert attention_case("nonfinite", "shared").layouts.count("shared") < 3
 
 
+def test_some_arguments_are_recorded_beside_constants():
+    found = Counter(attention_case("normal", "recorded", seed).layouts for seed in range(60))
+    assert found["recorded", "recorded", "recorded"] >= 8 and len(found) == 7
+    assert all("recorded" in one for one in found)
+    assert "q recorded, k contiguous" in "".join(attention_case("normal", "recorded", s).describe() for s in range(30))
+
+
 def test_a_decay_that_is_the_data_is_a_decay():
     op = op_named("linear-recurrence")
     shared = make_case(op, "float32", {"batch": 2, "channels": 3, "n": 5}, "normal", "shared", (0,))
     assert shared.layouts == ("shared", "shared") and (shared.arrays["x"] > 0).all() and (shared.arrays["x"] <= 1).all()
+
+
+WITH_SETTINGS = [name for name in NAMES if any(map(op_named(name).settings, op_named(name).shapes()))]
+
+
+def test_numbers_among_options_are_settings():
+    for name in NAMES:
+        op = op_named(name)
+        shape = next(iter(op.shapes()))
+        numbers = {option for option, value in op.options(shape).items() if type(value) is float}
+        assert numbers == set(op.settings(shape))
+    assert len(WITH_SETTINGS) >= 7
+
+
+@pytest.mark.parametrize("name", WITH_SETTINGS)
+def test_every_setting_is_tried_zero_among_them(name):
+    op = op_named(name)
+    met = Counter()
+    for case in cases(op, "float32", seed=2, count=120, max_size=48, most_entries=1 << 11):
+        for setting, values in op.settings(case.shape).items():
+            value = case.shape[setting]
+            assert op.options(case.shape)[setting] == value and f"{setting} {value}" in case.describe()
+            met[values.index(value)] += 1
+            # a case that is made smaller keeps what it was given
+            smaller = make_case(op, "float32", case.sizes, "normal", "contiguous", (*case.seed, 7))
+            assert smaller.shape == case.shape and setting not in case.sizes
+            assert 0.0 in values or case.shape["n"] == 1
+    assert all(met[position] for position in range(len(values))) and met[0] >= 40
+
+
+@pytest.mark.parametrize("name", WITH_SETTINGS)
+def test_another_setting_gives_another_answer(name):
+    op = op_named(name)
+    differ = set()
+    for case in cases(op, "float64", count=20, max_size=48, most_entries=1 << 11):
+        if case.family in ("normal", "integers") and all(a.size for a in case.arrays.values()):
+            usual = {key: values[0] for key, values in op.settings(case.shape).items()}
+            found, other = (op.answers(case.values, shape) for shape in (case.shape, {**case.shape, **usual}))
+            differ.add(case.shape != {**case.shape, **usual} and not np.allclose(found[0], other[0], rtol=1e-12))
+    assert True in differ
 
 
 def test_indices_hold_the_first_and_the_last():
