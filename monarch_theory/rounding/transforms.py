@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
 from typing import Any
 
@@ -343,11 +344,22 @@ def _stretched(size: int, model: ErrorModel) -> int:
 
 
 def _sizes(a: np.ndarray | Running) -> _Sizes:
-    value, error = (a.value, a.error) if isinstance(a, Running) else (a, None)
-    moduli = np.abs(value).astype(np.float64)
-    response = largest_response(value)
-    if error is not None:
-        moduli, response = moduli + error, response + error.sum(-1, keepdims=True)
+    if not isinstance(a, Running):
+        return _sizes_of(a.tobytes(), a.dtype.str, a.shape)
+    if not a.error.any():
+        return _sizes(a.value)
+    moduli = np.abs(a.value).astype(np.float64) + a.error
+    return _of_moduli(moduli, largest_response(a.value) + a.error.sum(-1, keepdims=True))
+
+
+@lru_cache(maxsize=8)
+def _sizes_of(data: bytes, dtype: str, shape: tuple[int, ...]) -> _Sizes:
+    """Those of an array of these bytes: the same few are asked for by every bound of a case."""
+    values = np.frombuffer(data, dtype).reshape(shape)
+    return _of_moduli(np.abs(values).astype(np.float64), largest_response(values))
+
+
+def _of_moduli(moduli: np.ndarray, response: np.ndarray) -> _Sizes:
     one, two = moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True))
     repeated, spread = _alike(moduli)
     return _Sizes(one, two, response, repeated, spread)
@@ -384,7 +396,8 @@ def largest_response(a: np.ndarray) -> np.ndarray:
     if n == 0 or not np.isfinite(one).all():
         return one
     points = OVERSAMPLING * n
-    seen = np.abs(np.fft.fft(a, points)).max(-1, keepdims=True)
+    transform = np.fft.fft if a.dtype.kind == "c" else np.fft.rfft
+    seen = np.abs(transform(a, points)).max(-1, keepdims=True)
     return np.asarray(np.minimum(one, seen / (1 - pi * (n - 1) / 2 / points)))
 
 
@@ -405,10 +418,11 @@ def convolution_growth(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorMo
 
 
 def _lost(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel) -> np.ndarray:
-    """What underflow costs each output: in one transform, times the other, or in the product; infinite where a product
-    of spectra, before it is divided by the length, may leave the range."""
+    """What underflow costs each output: in one transform, times the other, or in the product; infinite where one of the
+    spectra, or their product before it is divided by the length, may leave the range."""
     found = 4 * size * model.accumulation.underflow * (1 + signal.one + kernel.one)
-    return np.where(4 * size * signal.one * kernel.one > model.accumulation.largest, inf, found)
+    largest = np.maximum(4 * size * signal.one * kernel.one, 4 * np.maximum(signal.one, kernel.one))
+    return np.where(largest > model.accumulation.largest, inf, found)
 
 
 def _middle(model: ErrorModel) -> float:

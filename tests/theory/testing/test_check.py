@@ -202,7 +202,7 @@ def test_an_ignored_out_is_shown_by_the_script():
 
 def test_a_stale_answer_is_shown_by_a_script_that_calls_twice(tmp_path):
     report = check(FILE, "remembers", BLOCK, "float32", cases_wanted=40)
-    assert report.failure.cause.name == "stale output"
+    assert report.failure.cause.name == "state kept between calls"
     reproduction = tmp_path / "reproduce.py"
     reproduction.write_text(script(report))
     assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1

@@ -165,6 +165,14 @@ def test_roundings_of_three_transforms_add_up_as_one():
     assert growth * np.linalg.norm(np.convolve(u[0], k[0])) < bound < 0.8 * growth * (sum(norms) + norms[0])
 
 
+def test_a_transform_that_overflows_by_itself_is_right_however_small_the_filter():
+    u, k = np.full((1, 19), 4e37, np.float32), np.full((1, 19), 1e-40, np.float32)
+    with np.errstate(all="ignore"):
+        found = scipy.fft.irfft(scipy.fft.rfft(u, 38) * scipy.fft.rfft(k, 38), 38)
+    assert not np.isfinite(found).all() and np.isinf(convolution_bound(u.astype(float), k.astype(float), 37, SINGLE))
+    assert np.isfinite(convolution_bound(u / 1e3, k.astype(float), 37, SINGLE))
+
+
 def test_a_convolution_of_rows_of_one_number_is_held_to_one_product():
     u, k = np.array([[3.1]]), np.array([[0.7]])
     bound = convolution_bound_in_norm(u, k, 1, SINGLE, circular=True)[0, 0]
