@@ -262,6 +262,10 @@ def _same_scale(telling: Sequence[Observation]) -> Cause | None:
     factors = [_scale(f) for f in telling]
     if any(factor is None for factor in factors):
         return None
+    # a factor explains one element whatever is wrong with it: there are more elements than factors
+    elements = sum(int(_is_far(f, factor).sum()) for f, factor in zip(telling, factors, strict=True))
+    if elements <= len({f"{factor:.3g}" for factor in factors}):
+        return None
     factor = np.real_if_close(factors[-1], tol=2**20).item()
     return Cause("scale", f"every element is {factor:.6g} times what it should be")
 
@@ -290,10 +294,15 @@ def _scale(seen: Observation, rows: Any = np.index_exp[...]) -> Any:
     factor = scaled(right, computed) if np.isfinite(computed).all() else None
     if factor is None or abs(factor) == 0 or np.count_nonzero(right) < 2:
         return None
-    # a factor of one but for rounding is rounding
-    far = ratios(np.abs((factor - 1) * right), bound) > 8
+    far = _is_far(seen, factor, rows)
     fits = (ratios(np.abs(computed - factor * right), 2 * abs(factor) * bound) <= 1).all()
     return factor if far.sum() * 2 >= np.count_nonzero(right) and fits else None
+
+
+def _is_far(seen: Observation, factor: Any, rows: Any = np.index_exp[...]) -> np.ndarray:
+    """The elements that the factor matters to: one but for rounding is rounding."""
+    expected = seen.expected
+    return np.asarray(ratios(np.abs((factor - 1) * expected.truth.high[rows]), expected.bound[rows]) > 8)
 
 
 CLAMPS, REFINED = 64, 60
@@ -302,6 +311,9 @@ CLAMPS, REFINED = 64, 60
 
 def _clamped(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     """Whether the answer, or one argument, is cut off at some number: the same in every failure."""
+    if sum(int(_wrong_elements(f).sum()) for f in telling) < LEAST:
+        # one number can be explained by some limit, whatever is wrong
+        return None
     limits = {_limit_of_answer(seen) for seen in telling}
     if len(limits) == 1 and None not in limits:
         return Cause("clamped", f"no output is larger than {limits.pop():.6g} in modulus")
@@ -347,7 +359,8 @@ def _limit_of(seen: Observation, name: str, cut: Clamp) -> float | None:
     moduli = np.abs(values[values != 0]) if cut is _cut_above else values[values > 0]
     if moduli.size < 2 or not np.isfinite(seen.computed).all():
         return None
-    ends = float(moduli.min()) / 16, float(moduli.max())
+    # a limit may be far below all that there is
+    ends = min(float(moduli.min()), 1.0) / 16, float(moduli.max())
     if not ends[0] < ends[1]:
         return None
 
@@ -375,6 +388,9 @@ def _fits_clamped(seen: Observation, name: str, cut: Clamp, limit: float, model:
     return bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.bound)
 
 
+IGNORED = 1e-3
+"""Weights so small are none."""
+
 PIECES = 8
 """Into how many pieces an argument is cut along an axis, to see with which weight each of them came in."""
 
@@ -385,16 +401,22 @@ def _weighted(telling: Sequence[Observation]) -> Cause | None:
     for name in (name for name, a in first.case.arrays.items() if a.dtype.kind in "fc"):
         for axis in range(first.case.arrays[name].ndim):
             found = [_weights(seen, name, axis) for seen in telling]
-            if all(weights is not None for weights in found):
+            if all(weights is not None for weights in found) and not _merely_small(telling, found):
                 return _of_weights(name, axis, first.case.arrays[name].shape[axis], found[0])
     return None
+
+
+def _merely_small(telling: Sequence[Observation], weights: Sequence[Any]) -> bool:
+    """Whether all is small beside the right answer, but not zero: what is ignored as a whole leaves zeros."""
+    pairs = zip(telling, weights, strict=True)
+    return any(np.abs(found).max() < IGNORED and bool(seen.computed.any()) for seen, found in pairs)
 
 
 def _of_weights(name: str, axis: int, size: int, weights: Any) -> Cause:
     off = [k for k, w in enumerate(weights) if abs(w - 1) > 1e-6]
     edges = np.linspace(0, size, len(weights) + 1).astype(int)
     where = f"{name}, axis {axis}, entries {edges[off[0]]}…{edges[off[-1] + 1] - 1} of {size}"
-    if all(abs(weights[k]) < 1e-3 for k in off):
+    if all(abs(weights[k]) < IGNORED for k in off):
         tail = off[-1] == len(weights) - 1 and off == list(range(off[0], len(weights)))
         return Cause("dropped tail" if tail and len(off) < len(weights) else "dropped work", f"ignored: {where}")
     if len(off) == len(weights) and np.ptp(np.abs(weights)) < 1e-3 * abs(weights[0] - 1):
