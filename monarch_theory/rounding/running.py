@@ -169,8 +169,8 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) * np.abs(b.value) if complex_values else np.abs(value)
         carried = None
         if a.error.any() or b.error.any():
-            carried = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-            carried = np.nan_to_num(carried, nan=inf, posinf=inf)
+            carried = np.abs(a.value) * b.error + (np.abs(b.value) + b.error) * a.error
+            carried = carried if np.isfinite(carried).all() else np.nan_to_num(carried, nan=inf, posinf=inf)
             moduli = moduli + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
         exact = representable(moduli, grain, model.accumulation, 2) & _read_whole(a, model) & _read_whole(b, model)
