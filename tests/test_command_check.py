@@ -7,7 +7,9 @@ import pytest
 from command_line import asked as run
 from command_line import conforms
 
+from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.mutants import corpus
+from monarch_theory.testing.mutants.run import Caught
 
 pytestmark = pytest.mark.usefixtures("kernel_at_hand")
 
@@ -91,6 +93,17 @@ def test_mutants_counts(monkeypatch):
     conforms("mutants", found)
     assert done.exit_code == 0
     assert found["mutants"] == found["caught"] > 0 and found["clean_runs"] >= 8 and found["false_alarms"] == 0
+    assert found["causes_named"] == found["mutants"] and found["causes_unknown"] == 0 and found["causes_wrong"] == []
+
+
+def test_a_cause_that_is_not_the_mutants_own_is_counted_as_wrong():
+    mutant = next(m for m in corpus.MUTANTS if m.cause == "permutation")
+    verdict = Verdict.WRONG
+    said = [Caught(mutant, verdict, cause, "", 1) for cause in ("permutation", "scale", "not recognised", "NaN")]
+    assert [c.cause_is_right for c in said] == [True, False, False, False]
+    assert [c.cause_is_wrong for c in said] == [False, True, False, False]
+    # what escapes has no cause
+    assert not Caught(mutant, Verdict.RIGHT, "", "", 1).cause_is_wrong
 
 
 def test_campaign_reports(tmp_path):

@@ -28,6 +28,7 @@ def mutants(
 
     Exit code 0: every mutant caught, every cheat stopped, and no false alarm. 1: otherwise. 2: nothing was run.
     """
+    from monarch_theory.testing.diagnose import UNNAMED
     from monarch_theory.testing.exploits import EXPLOITS, HONEST, Exploit, try_exploits
     from monarch_theory.testing.judge import Verdict
     from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
@@ -67,7 +68,9 @@ def mutants(
         "caught": len(caught) - len(escaped),
         "clean_runs": sum(c.runs for c in clean),
         "false_alarms": len(alarms),
-        "causes_named": sum(c.cause == c.mutant.cause and c.cause != "not recognised" for c in caught),
+        "causes_named": sum(c.cause_is_right for c in caught),
+        "causes_unknown": sum(c.cause in UNNAMED for c in caught),
+        "causes_wrong": sorted(f"{c.mutant.name}: {c.cause}" for c in caught if c.cause_is_wrong),
         "missed_by_fixed_rtol": sorted(c.mutant.name for c in caught if c.passes_fixed_rtol),
         "right_but_fail_fixed_rtol": sorted(
             f"{c.kernel.library}:{c.kernel.function} {c.dtype}" for c in clean if c.passes_fixed_rtol is False
@@ -131,7 +134,13 @@ def _print(summary: dict[str, Any]) -> None:
             print(f"FALSE ALARM  {blamed}")
     if not summary["mutants"] and not summary["clean_runs"]:
         return
-    print(f"\n{summary['caught']} of {summary['mutants']} mutants caught, cause named for {summary['causes_named']}")
+    named = summary["causes_named"]
+    print(f"\n{summary['caught']} of {summary['mutants']} mutants caught")
+    share = f"{named / summary['mutants']:.1%}" if summary["mutants"] else "none"
+    unknown, wrong = summary["causes_unknown"], summary["causes_wrong"]
+    print(f"cause right for {named} ({share}), said not to be known for {unknown}, wrong for {len(wrong)}")
+    for found in wrong:
+        print(f"WRONG CAUSE  {found}")
     print(f"{summary['clean_runs']} runs of right kernels, {summary['false_alarms']} false alarms")
     print(f"{len(summary['missed_by_fixed_rtol'])} mutants pass allclose with rtol = atol = 1e-2:")
     print("  " + ", ".join(summary["missed_by_fixed_rtol"]))

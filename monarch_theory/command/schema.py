@@ -158,7 +158,9 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         caught                    integer: those found wrong
         clean_runs                integer: runs of right kernels
         false_alarms              integer: of these, those found wrong
-        causes_named              integer: mutants whose cause was named
+        causes_named              integer: mutants whose cause was named, and rightly
+        causes_unknown            integer: mutants whose cause was said not to be known
+        causes_wrong              array: mutants of which another cause was named
         missed_by_fixed_rtol      array: mutants that pass allclose with rtol = atol = 1e-2
         right_but_fail_fixed_rtol array: right kernels that fail the default tolerance of assert_close
         exploits                  integer: kernels that cheat, run as code that is not trusted

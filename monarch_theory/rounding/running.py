@@ -40,8 +40,9 @@ class Running:
         return Running(self.value[index], self.error[index], self.grain)
 
     def apply(self, rearrange: Callable[[np.ndarray], np.ndarray]) -> Running:
-        """The same after reshaping, transposing or slicing."""
-        return Running(rearrange(self.value), rearrange(self.error), self.grain)
+        """The same after reshaping, transposing, slicing or padding with zeros."""
+        value = rearrange(self.value)
+        return Running(value, rearrange(self.error) if self.error.any() else np.zeros(value.shape), self.grain)
 
 
 def grain_of(values: np.ndarray) -> int:
@@ -67,11 +68,11 @@ def exactly(values: Any) -> Running:
     return Running(wide, np.zeros(wide.shape), grain_of(wide))
 
 
-def representable(moduli: np.ndarray, grain: int | None, target: Format) -> np.ndarray:
-    """Where every multiple of 2^grain of at most this modulus is a normal number of the format, or zero."""
+def representable(moduli: np.ndarray, grain: int | None, target: Format, times: int = 1) -> np.ndarray:
+    """Where every multiple of 2^grain of at most `times` this modulus is a normal number of the format, or zero."""
     if grain is None or grain < target.exponent_min:
         return np.zeros(moduli.shape, dtype=bool)
-    return moduli <= min(np.ldexp(1.0, min(target.precision + grain, 1023)), target.largest)
+    return moduli <= min(np.ldexp(1.0, min(target.precision + grain, 1023)), target.largest) / times
 
 
 def store(state: Running, target: Format) -> Running:
@@ -165,15 +166,18 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
     value = a.value * b.value
     complex_values = value.dtype.kind == "c"
     with np.errstate(over="ignore", invalid="ignore"):
-        carried = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-        carried = np.nan_to_num(carried, nan=inf, posinf=inf)
-        moduli = np.abs(a.value) * np.abs(b.value) + carried
+        moduli = np.abs(a.value) * np.abs(b.value) if complex_values else np.abs(value)
+        carried = None
+        if a.error.any() or b.error.any():
+            carried = np.abs(a.value) * b.error + (np.abs(b.value) + b.error) * a.error
+            carried = carried if np.isfinite(carried).all() else np.nan_to_num(carried, nan=inf, posinf=inf)
+            moduli = moduli + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
-        rounding = model.growth(1, complex_values=complex_values) * moduli
-        rounding = rounding + model.underflow(1, complex_values=complex_values)
-        exact = representable(2 * moduli, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
-        error = carried + np.where(exact, 0.0, rounding)
-    return Running(value, error, grain)
+        exact = representable(moduli, grain, model.accumulation, 2) & _read_whole(a, model) & _read_whole(b, model)
+        moduli *= model.growth(1, complex_values=complex_values)
+        moduli += model.underflow(1, complex_values=complex_values)
+        rounding = np.where(exact, 0.0, moduli) if exact.any() else moduli
+    return Running(value, rounding if carried is None else carried + rounding, grain)
 
 
 def add(a: Running, b: Running, model: ErrorModel) -> Running:

@@ -28,7 +28,7 @@ from monarch_theory.testing.allowances import (
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
-from monarch_theory.testing.diagnose import Cause, Observation, diagnose
+from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.layouts import in_layout
@@ -494,7 +494,7 @@ def explain(
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
     cause = diagnose([seen, *others], [*calls, *(o.references for o in others)], model)
-    if cause.name != "stale output" and verdict in (*OF_VALUES, Verdict.UNSTABLE):
+    if cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or cause
         if changing.judgement.verdict is Verdict.UNSTABLE and cause.name != STATE:
@@ -522,9 +522,6 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
     if given not in first:
         return Cause(STATE, "the same arguments give another result in a new process")
     return None
-
-
-STATE = "state kept between calls"
 
 
 REPEATS = 5
@@ -607,7 +604,7 @@ class _Progress:
         for computed, expected in zip(seen.run.outputs, seen.references, strict=True):
             self.ulps.append(ulps(computed, expected, seen.case.dtype))
         self.probabilistic = max([self.probabilistic, *(one.probabilistic_ratio for one in judgement.outputs)])
-        self.deterministic = max(self.deterministic, _deterministic_ratio(seen))
+        self.deterministic = max([self.deterministic, *(one.deterministic_ratio for one in judgement.outputs)])
         for output, one in zip(seen.case.op.outputs(seen.case.shape), judgement.outputs, strict=True):
             self.outputs[output.name] = max(self.outputs.get(output.name, 0.0), one.ratio)
         if self.worst is None or judgement.ratio >= self.worst.ratio:
@@ -615,8 +612,3 @@ class _Progress:
             element = output.element(seen.case.shape, judgement.index)
             case = seen.case.describe()
             self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, output.name, element, case)
-
-
-def _deterministic_ratio(seen: Observation) -> float:
-    held = tuple(replace(one, bound=one.deterministic) for one in seen.references)
-    return max(one.ratio for one in judge(seen.case, seen.run, held).outputs)

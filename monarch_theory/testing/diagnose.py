@@ -14,6 +14,7 @@ from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Form
 from monarch_theory.sandbox.patterns import is_padding
 from monarch_theory.testing.cases import EXTREME, Case
 from monarch_theory.testing.faults import (
+    argument_faults,
     layout_faults,
     narrow_faults,
     operand_faults,
@@ -26,7 +27,12 @@ from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
 from monarch_theory.testing.sizes import entries
 
-__all__ = ["Cause", "Observation", "diagnose"]
+__all__ = ["STATE", "UNNAMED", "Cause", "Observation", "diagnose"]
+
+STATE = "state kept between calls"
+
+UNNAMED = ("not recognised", "NaN")
+"""What is said where no cause is known: the fault's size, or what it leads to."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,9 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     for fault in _candidates(telling[0]):
         if all(_explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _same_scale(telling) or _weighted(telling)
+    found = _stale(telling, history) or _same_scale(telling) or _weighted(telling) or _clamped(telling, model)
     # what explains each failure without a residual, before what only has the size of the errors
-    found = found or _common_family(telling, model) or _too_narrow(telling, model)
+    found = found or _common_family(telling, model) or _same_scale_in_rows(telling) or _too_narrow(telling, model)
     return found or _by_place(telling, "not recognised")
 
 
@@ -162,6 +168,8 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
     if seen.output.by_row:
         yield from row_faults(case.shape.get("batch", 0))
     yield from layout_faults(case.arrays, case.layouts)
+    if entries(case.op, case.shape) <= FEW_ENTRIES:
+        yield from argument_faults(case.arrays, case.shape.get("batch", 0))
     if format_of(case.dtype).precision > TF32.precision:
         yield from operand_faults()
         if entries(case.op, case.shape) <= FEW_ENTRIES:
@@ -233,7 +241,7 @@ def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Caus
                 break
     if matched < 2:
         return None
-    return Cause("stale output", f"the answer to an earlier call of the same shape, {age} before this one")
+    return Cause(STATE, f"the answer to an earlier call of the same shape, {age} before this one")
 
 
 def _is_answer_to(past: Reference, seen: Observation) -> bool:
@@ -254,21 +262,134 @@ def _same_scale(telling: Sequence[Observation]) -> Cause | None:
     factors = [_scale(f) for f in telling]
     if any(factor is None for factor in factors):
         return None
+    # a factor explains one element whatever is wrong with it: there are more elements than factors
+    elements = sum(int(_is_far(f, factor).sum()) for f, factor in zip(telling, factors, strict=True))
+    if elements <= len({f"{factor:.3g}" for factor in factors}):
+        return None
     factor = np.real_if_close(factors[-1], tol=2**20).item()
     return Cause("scale", f"every element is {factor:.6g} times what it should be")
 
 
-def _scale(seen: Observation) -> Any:
-    right = seen.expected.truth.high
-    factor = scaled(right, seen.computed) if np.isfinite(seen.computed).all() else None
+def _same_scale_in_rows(telling: Sequence[Observation]) -> Cause | None:
+    """Whether the rows that are wrong are one multiple of the right ones, the same in every failure."""
+    rows = [_wrong_rows(f) for f in telling]
+    if any(wrong.size < 2 for wrong in rows) or all(wrong.all() for wrong in rows):
+        return None
+    factors = [_scale(f, wrong) for f, wrong in zip(telling, rows, strict=True)]
+    if any(factor is None for factor in factors) or np.ptp(np.abs(factors)) > 1e-3 * abs(factors[0]):
+        return None
+    factor = np.real_if_close(factors[-1], tol=2**20).item()
+    count = f"{int(rows[-1].sum())} of {rows[-1].size} rows"
+    return Cause("scale", f"every element of {count} is {factor:.6g} times what it should be")
+
+
+def _wrong_rows(seen: Observation) -> np.ndarray:
+    wrong = _wrong_elements(seen)
+    return np.asarray(wrong.reshape(len(wrong), -1).any(1) if wrong.ndim and wrong.size else wrong.ravel())
+
+
+def _scale(seen: Observation, rows: Any = np.index_exp[...]) -> Any:
+    """The number that rows of the right answer are multiplied by, if they are."""
+    right, computed, bound = seen.expected.truth.high[rows], seen.computed[rows], seen.expected.bound[rows]
+    factor = scaled(right, computed) if np.isfinite(computed).all() else None
     if factor is None or abs(factor) == 0 or np.count_nonzero(right) < 2:
         return None
-    bound = 2 * abs(factor) * seen.expected.bound
-    # a factor of one but for rounding is rounding
-    far = ratios(np.abs((factor - 1) * right), seen.expected.bound) > 8
-    fits = (ratios(np.abs(seen.computed - factor * right), bound) <= 1).all()
+    far = _is_far(seen, factor, rows)
+    fits = (ratios(np.abs(computed - factor * right), 2 * abs(factor) * bound) <= 1).all()
     return factor if far.sum() * 2 >= np.count_nonzero(right) and fits else None
 
+
+def _is_far(seen: Observation, factor: Any, rows: Any = np.index_exp[...]) -> np.ndarray:
+    """The elements that the factor matters to: one but for rounding is rounding."""
+    expected = seen.expected
+    return np.asarray(ratios(np.abs((factor - 1) * expected.truth.high[rows]), expected.bound[rows]) > 8)
+
+
+CLAMPS, REFINED = 64, 60
+"""Limits tried between the least and the largest modulus of an argument, and steps that the best is refined by."""
+
+
+def _clamped(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+    """Whether the answer, or one argument, is cut off at some number: the same in every failure."""
+    if sum(int(_wrong_elements(f).sum()) for f in telling) < LEAST:
+        # one number can be explained by some limit, whatever is wrong
+        return None
+    limits = {_limit_of_answer(seen) for seen in telling}
+    if len(limits) == 1 and None not in limits:
+        return Cause("clamped", f"no output is larger than {limits.pop():.6g} in modulus")
+    few = [f for f in telling if entries(f.case.op, f.case.shape) <= FEW_ENTRIES and f.returned.dtype.kind == "f"]
+    if len(few) < len(telling):
+        return None
+    # the limit is sought where it shows most, and where most shows it
+    for first in (max(few, key=lambda f: f.computed.size), max(few, key=lambda f: f.judgement.ratio)):
+        for name in (name for name, a in first.case.arrays.items() if a.dtype.kind == "f" and a.size):
+            for way, cut in (("larger", _cut_above), ("less", np.maximum)):
+                limit = _limit_of(first, name, cut)
+                if limit is not None and all(_fits_clamped(seen, name, cut, limit, model) for seen in telling):
+                    return Cause("clamped", f"numbers of {name} {way} than {limit:.6g} are taken for it")
+    return None
+
+
+def _cut_above(values: np.ndarray, limit: float) -> np.ndarray:
+    return np.clip(values, -limit, limit)
+
+
+def _limit_of_answer(seen: Observation) -> float | None:
+    """The modulus of every element that is wrong, where it is one, none is larger, and those wrong should be."""
+    wrong, moduli = _wrong_elements(seen), np.abs(seen.computed)
+    if not wrong.any() or seen.returned.dtype.kind == "c" or not np.isfinite(moduli[wrong]).all():
+        return None
+    limit, right = float(moduli[wrong].max()), seen.expected.truth.high
+    cut = (moduli[wrong] == limit).all() and (np.sign(seen.computed[wrong]) == np.sign(right[wrong])).all()
+    return limit if cut and limit > 0 and (np.abs(right[wrong]) > limit).all() and (moduli <= limit).all() else None
+
+
+Clamp = Callable[[np.ndarray, float], np.ndarray]
+
+
+def _clamped_answer(seen: Observation, name: str, cut: Clamp, limit: float) -> np.ndarray:
+    case = seen.case
+    with np.errstate(all="ignore"):
+        return case.op.answers(case.values | {name: cut(case.values[name], limit)}, case.shape)[seen.judgement.output]
+
+
+def _limit_of(seen: Observation, name: str, cut: Clamp) -> float | None:
+    """The limit that leaves least of the error unexplained: the best of some, refined by golden sections."""
+    values = seen.case.values[name]
+    moduli = np.abs(values[values != 0]) if cut is _cut_above else values[values > 0]
+    if moduli.size < 2 or not np.isfinite(seen.computed).all():
+        return None
+    # a limit may be far below all that there is
+    ends = min(float(moduli.min()), 1.0) / 16, float(moduli.max())
+    if not ends[0] < ends[1]:
+        return None
+
+    def left(limit: float) -> float:
+        return _rms(seen.computed - _clamped_answer(seen, name, cut, limit))
+
+    tried = np.geomspace(*ends, CLAMPS)
+    best = int(np.argmin([left(float(limit)) for limit in tried]))
+    a, b = float(tried[max(best - 1, 0)]), float(tried[min(best + 1, CLAMPS - 1)])
+    for _ in range(REFINED):
+        near, far = b - (b - a) * GOLDEN, a + (b - a) * GOLDEN
+        a, b = (a, far) if left(near) <= left(far) else (near, b)
+    return float(f"{(a + b) / 2:.7g}")
+
+
+GOLDEN = (5**0.5 - 1) / 2
+
+
+def _fits_clamped(seen: Observation, name: str, cut: Clamp, limit: float, model: ErrorModel) -> bool:
+    answer, right = _clamped_answer(seen, name, cut, limit), seen.expected.truth.high
+    if not np.isfinite(seen.computed).all():
+        return False
+    bound = 2 * seen.expected.bound + 8 * model.accumulation.unit_roundoff * np.abs(answer)
+    residual, error = np.abs(seen.computed - answer), np.abs(seen.computed - right)
+    return bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.bound)
+
+
+IGNORED = 1e-3
+"""Weights so small are none."""
 
 PIECES = 8
 """Into how many pieces an argument is cut along an axis, to see with which weight each of them came in."""
@@ -280,16 +401,22 @@ def _weighted(telling: Sequence[Observation]) -> Cause | None:
     for name in (name for name, a in first.case.arrays.items() if a.dtype.kind in "fc"):
         for axis in range(first.case.arrays[name].ndim):
             found = [_weights(seen, name, axis) for seen in telling]
-            if all(weights is not None for weights in found):
+            if all(weights is not None for weights in found) and not _merely_small(telling, found):
                 return _of_weights(name, axis, first.case.arrays[name].shape[axis], found[0])
     return None
+
+
+def _merely_small(telling: Sequence[Observation], weights: Sequence[Any]) -> bool:
+    """Whether all is small beside the right answer, but not zero: what is ignored as a whole leaves zeros."""
+    pairs = zip(telling, weights, strict=True)
+    return any(np.abs(found).max() < IGNORED and bool(seen.computed.any()) for seen, found in pairs)
 
 
 def _of_weights(name: str, axis: int, size: int, weights: Any) -> Cause:
     off = [k for k, w in enumerate(weights) if abs(w - 1) > 1e-6]
     edges = np.linspace(0, size, len(weights) + 1).astype(int)
     where = f"{name}, axis {axis}, entries {edges[off[0]]}…{edges[off[-1] + 1] - 1} of {size}"
-    if all(abs(weights[k]) < 1e-3 for k in off):
+    if all(abs(weights[k]) < IGNORED for k in off):
         tail = off[-1] == len(weights) - 1 and off == list(range(off[0], len(weights)))
         return Cause("dropped tail" if tail and len(off) < len(weights) else "dropped work", f"ignored: {where}")
     if len(off) == len(weights) and np.ptp(np.abs(weights)) < 1e-3 * abs(weights[0] - 1):

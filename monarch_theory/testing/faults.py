@@ -10,9 +10,13 @@ from monarch_theory.formats import BFLOAT16, TF32, Format, round_to
 from monarch_theory.testing.op import Arrays, Fault
 
 __all__ = [
-    "batch_sum_faults", "block_faults", "changed", "layout_faults", "narrow_faults", "operand_faults", "row_faults",
-    "shared_faults", "turned",
+    "argument_faults", "batch_sum_faults", "block_faults", "changed", "layout_faults", "narrow_faults",
+    "operand_faults", "row_faults", "shared_faults", "tails", "turned",
 ]  # fmt: skip
+
+
+TILES = (2, 4, 8, 16, 32, 64, 128, 256)
+"""Lengths of usual tiles."""
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
@@ -41,7 +45,7 @@ def tails(length: int) -> list[int]:
     found = {
         1,
         length // 2,
-        *(length % tile for tile in (2, 4, 8, 16, 32, 64, 128, 256)),
+        *(length % tile for tile in TILES),
         *(length - tile for tile in (8, 16, 32, 64)),
     }
     return sorted(t for t in found if 0 < t < length)
@@ -85,10 +89,47 @@ def row_faults(batch: int) -> Iterable[Fault]:
     if batch > 1:
         yield Fault("permutation", "batch rows in reverse order", after=lambda y: y[::-1])
         yield Fault("permutation", "batch rows off by one", after=lambda y: np.roll(y, 1, 0))
-        yield Fault("stale output", "first batch row returned for all", after=lambda y: y[[0] * len(y)])
+        yield Fault("permutation", "first batch row returned for all", after=lambda y: y[[0] * len(y)])
         for tail in tails(batch):
             dropped = without_tail(0, tail)
             yield Fault("dropped tail", f"last {tail} batch rows left zero", after=dropped)
+
+
+def argument_faults(arrays: Arrays, batch: int) -> Iterable[Fault]:
+    """Faults of each argument alone: a part of it is not read, or it is read in another order."""
+    for name, values in arrays.items():
+        if values.dtype.kind not in "fc":
+            continue
+        if values.ndim > 1 and batch > 1 and len(values) == batch:
+            yield Fault("permutation", f"first batch row of {name} used for all", changed(name, _first_for_all))
+        if values.ndim > 1:
+            across = f"{name} read as if its axes lay in reverse order in memory"
+            yield Fault("permutation", across, changed(name, lambda v: v.reshape(v.shape[::-1]).T))
+        for axis, length in enumerate(values.shape):
+            for tail in tails(length):
+                of = f"of {length} entries of {name} along axis {axis}"
+                cut = changed(name, without_tail(axis, tail))
+                yield Fault("dropped tail", f"last {tail} {of} ignored", cut)
+                alone = changed(name, partial(_tail_alone, axis=axis, tail=tail))
+                yield Fault("dropped work", f"all but the last {tail} {of} ignored", alone)
+            for tile in (t for t in TILES if length > t and length % t):
+                again = changed(name, partial(_counted_twice, axis=axis, tile=tile))
+                yield Fault("counted twice", f"{of}, where the last tile of {tile} begins before its place", again)
+
+
+def _counted_twice(values: np.ndarray, axis: int, tile: int) -> np.ndarray:
+    """A last tile that is moved back to end where the argument does overlaps the one before."""
+    length, found = values.shape[axis], values.copy()
+    np.moveaxis(found, axis, 0)[length - tile : length // tile * tile] *= 2
+    return found
+
+
+def _first_for_all(values: np.ndarray) -> np.ndarray:
+    return values[[0] * len(values)]
+
+
+def _tail_alone(values: np.ndarray, axis: int, tail: int) -> np.ndarray:
+    return values - without_tail(axis, tail)(values)
 
 
 def operand_faults() -> Iterable[Fault]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monarch_theory.sandbox.confinement import Confined
 from monarch_theory.testing.check import Report
+from monarch_theory.testing.diagnose import STATE
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.report import script
 
@@ -31,7 +32,7 @@ def reproduced(report: Report) -> Report:
     ways: tuple[str, ...] = ("once", "after another call", "many times")
     if report.verdict is Verdict.UNSTABLE:
         ways = ("many times", "after another call")
-    if failure.cause.name == "stale output":
+    if failure.cause.name in ("stale output", STATE):
         ways = ("after another call", "once")
     for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):
         shown = failure.smallest if seen == id(failure.smallest) else failure.found

@@ -50,7 +50,8 @@ class Mutant:
         name: what is wrong, as a slug.
         library, function, op, dtype: the kernel and how it is checked.
         before, after: the source text replaced, which occurs once in the file, and what replaces it.
-        cause: what the checker is to name as the likely cause.
+        cause: what is wrong, in the words of causes, which the checker is to name; or what it says instead, where it
+            has no name for it (`diagnose.UNNAMED`).
         missed_by_fixed_rtol: passes `allclose` with rtol = atol = 1e−2 on normal values, as many tests have it.
         max_size, cases, most_entries: largest input row, number of cases it is given to show itself in, and entries of
             all arguments of one.

@@ -17,7 +17,7 @@ from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.bias import bias_of
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.check import may_decline, observe, state_kept
-from monarch_theory.testing.diagnose import Observation, diagnose
+from monarch_theory.testing.diagnose import UNNAMED, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
 from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
@@ -48,6 +48,16 @@ class Caught:
     detail: str
     cases: int
     passes_fixed_rtol: bool | None = None
+
+    @property
+    def cause_is_right(self) -> bool:
+        """Whether it is the one that the mutant has."""
+        return self.cause == self.mutant.cause and self.cause not in UNNAMED
+
+    @property
+    def cause_is_wrong(self) -> bool:
+        """Whether another one was named."""
+        return self.verdict is not Verdict.RIGHT and self.cause not in (self.mutant.cause, *UNNAMED)
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ USUAL = "2.0 ** -round(float(np.log2(q.shape[-1])) / 2)"
 
 OF_SOME_VALUES = (
     # parameters
-    _of("parameters-clamped-at-100", BLOCK, "float32", BLOCKS, BLOCKS.replace("blocks.astype(wide)", "np.clip(blocks, -100, 100)"), "not recognised", "numpy"),
-    _of("bias-clamped-at-70", "layer-norm", "float32", "gain + shift).astype(x.dtype)\n", "gain + np.clip(shift, -70, 70)).astype(x.dtype)\n", "not recognised"),
-    _of("decays-of-at-least-0.8", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 0.8))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "not recognised"),
+    _of("parameters-clamped-at-100", BLOCK, "float32", BLOCKS, BLOCKS.replace("blocks.astype(wide)", "np.clip(blocks, -100, 100)"), "clamped", "numpy"),
+    _of("bias-clamped-at-70", "layer-norm", "float32", "gain + shift).astype(x.dtype)\n", "gain + np.clip(shift, -70, 70)).astype(x.dtype)\n", "clamped"),
+    _of("decays-of-at-least-0.8", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 0.8))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "clamped"),
     _of("remembered-by-ends-and-sum", BLOCK, "float64", BLOCKS,
         "key = (blocks.shape, *map(str, (*blocks.flat[[0, -1]], np.sort(blocks.ravel()).sum()))) if blocks.size else ()\n    blocks = globals().setdefault('kept', {}).setdefault(key, blocks.copy())\n    " + BLOCKS, "state kept between calls", "numpy"),
     # parts of complex numbers
@@ -48,7 +48,7 @@ OF_SOME_VALUES = (
     # rows
     _of("rows-of-one-number-are-zero", "layer-norm", "float32", "(away / spread * gain + shift).astype(x.dtype)\n",
         "np.where(np.ptp(row, axis=-1, keepdims=True) + (np.abs(row[:, :1]) < 2) == 0, 0, away / spread * gain + shift).astype(x.dtype)\n", "not recognised"),
-    _of("ascending-rows-turned", BLOCK, "float32", BLOCKS, BLOCKS + "\n    ascending = (np.diff(x, axis=-1) > 0).all(-1) & (x.shape[-1] > 3)\n    products[ascending] *= -1", "not recognised", "numpy"),
+    _of("ascending-rows-turned", BLOCK, "float32", BLOCKS, BLOCKS + "\n    ascending = (np.diff(x, axis=-1) > 0).all(-1) & (x.shape[-1] > 3)\n    products[ascending] *= -1", "scale", "numpy"),
     _of("last-tap-before-zeros-lost", LONG, "float64", TAPS, "k = np.where(np.cumsum(k[:, ::-1] != 0, -1)[:, ::-1] == (k[:, -1:] == 0), 0, k) if n > 8 else k\n    " + TAPS, "not recognised", "numpy"),
     # one array for two
     _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),

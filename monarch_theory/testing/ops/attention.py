@@ -6,10 +6,12 @@ weights may be stored in the intermediate format.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from monarch_theory.testing import formulas as f
+from monarch_theory.testing.faults import tails
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes, moderate
 
 
@@ -90,6 +92,9 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("scale", "weights that are not divided by their sum", instead=lambda a: _not_divided(a, shape))
     other = "the mask is not applied" if shape["causal"] else "masked though not asked for"
     yield Fault("not causal", other, instead=lambda a: formula(a, {**shape, "causal": not shape["causal"]}))
+    for tail in tails(shape["m"]):
+        unread = f"the last {tail} of {shape['m']} keys are not read"
+        yield Fault("dropped tail", unread, instead=partial(_without_keys, shape=shape, tail=tail))
     if shape["causal"]:
         yield Fault("not causal", "the mask is one too late", instead=lambda a: _masked(a, shape, 1))
         yield Fault("not causal", "the mask is one too early", instead=lambda a: _masked(a, shape, -1))
@@ -108,6 +113,11 @@ def _turned(a: Arrays, shape: Shape) -> np.ndarray:
 def _not_divided(a: Arrays, shape: Shape) -> np.ndarray:
     s = np.where(kept(shape), _scores(a, shape), -np.inf)
     return np.asarray(np.exp(s - s.max(-1, keepdims=True)) @ a["v"])
+
+
+def _without_keys(a: Arrays, shape: Shape, tail: int) -> np.ndarray:
+    read = kept(shape) & (np.arange(shape["m"]) < shape["m"] - tail)
+    return np.asarray(f.softmax(_scores(a, shape), read) @ a["v"])
 
 
 def _masked(a: Arrays, shape: Shape, late: int) -> np.ndarray:

@@ -72,6 +72,16 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "the reverse filter is one later", changed("reverse", _later))
     yield Fault("permutation", "the two filters exchanged", lambda a: a | {"k": a["reverse"], "reverse": a["k"]})
     yield Fault("permutation", "the reverse filter is not reversed", instead=lambda a: _not_reversed(a, shape))
+    if shape["n"] > 1:
+        late = "transforms are one too short: the last lag of each filter wraps around"
+        yield Fault("not causal", late, instead=lambda a: _last_lags_wrapped(a, shape))
+
+
+def _last_lags_wrapped(a: Arrays, shape: Shape) -> np.ndarray:
+    found = formula(a, shape)
+    found[..., 0] += a["k"][..., -1] * a["u"][..., -1]
+    found[..., -1] += a["reverse"][..., -1] * a["u"][..., 0]
+    return found
 
 
 def _without_first(r: np.ndarray) -> np.ndarray:

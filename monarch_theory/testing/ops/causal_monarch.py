@@ -1,6 +1,6 @@
 """y = (M⁻¹ (M [k; 0] ⊙ M [u; 0]))[:n]: convolution in the basis of a Monarch matrix (THEORY §4)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -44,11 +44,16 @@ def padded(signal: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, exact.balls(zeros) if rows.dtype == object else zeros])
 
 
-def answer(arrays: Arrays, shape: Shape, in_: Arithmetic) -> Any:
-    """y, (n, batch)."""
+def answer(
+    arrays: Arrays, shape: Shape, in_: Arithmetic, filled: Callable[[np.ndarray, int], np.ndarray] = padded
+) -> Any:
+    """y, (n, batch); `filled`: what the filter is made of the size of M by."""
     size, n = prod(shape["radices"]), prod(shape["radices"]) // 2
     of_m, of_inverse = ([arrays[name] for name in names(shape, prefix)] for prefix in ("forward", "inverse"))
-    a, b = (in_.kept(in_.apply(of_m, in_.known(padded(arrays[name], size)))) for name in ("u", "k"))
+    a, b = (
+        in_.kept(in_.apply(of_m, in_.known(whole(arrays[name], size))))
+        for name, whole in (("u", padded), ("k", filled))
+    )
     return in_.apply(of_inverse, in_.kept(in_.times(a, b)))[:n]
 
 
@@ -65,9 +70,16 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield from block_faults(arguments(shape), forward + inverse)
     if shape["radices"] == shape["radices"][::-1]:
         yield Fault(
-            "transposed factor", "M used where M⁻¹ belongs",
+            "inverse missing", "M used where M⁻¹ belongs",
             lambda a: a | {i: a[f] for f, i in zip(forward, inverse, strict=True)},
         )  # fmt: skip
+    twice = "the filter is repeated where it should be padded with zeros"
+    yield Fault("not causal", twice, instead=lambda a: answer(a, shape, EXACT, repeated).T)
+
+
+def repeated(signal: np.ndarray, size: int) -> np.ndarray:
+    """(n,) to (size, 1), from the beginning again where zeros belong."""
+    return np.resize(signal, size)[:, None]
 
 
 def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """y = table[tokens]: rows of a table are copied, so every bit must be right."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def oracle(a: Arrays, shape: Shape) -> np.ndarray:
 
 
 def bound(a: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    return np.zeros(oracle(a, shape).shape)
+    return np.zeros((*a["tokens"].shape, shape["width"]))
 
 
 def faults(shape: Shape) -> Iterable[Fault]:
@@ -50,7 +51,14 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault(
         "dropped tail", last, lambda a: a | {"tokens": np.minimum(rows(a, shape), max(shape["vocabulary"] - 2, 0))}
     )
+    for bits in (8, 16):
+        read = f"tokens read in {bits} bits"
+        yield Fault("argument in fewer bits", read, partial(_in_bits, shape=shape, bits=bits))
     yield Fault("scale", "scaled by the root of the width", after=lambda y: y * np.sqrt(shape["width"]))
+
+
+def _in_bits(a: Arrays, shape: Shape, bits: int) -> Arrays:
+    return a | {"tokens": rows(a, shape) % (1 << bits)}
 
 
 def _without(table: np.ndarray, row: int) -> np.ndarray:

@@ -40,6 +40,9 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("conjugate", "exponent has the opposite sign", changed("x", np.conj), np.conj)
     yield Fault("scale", f"divided by N = {size}", after=lambda y: y / size)
     yield Fault("scale", f"divided by the square root of N = {size}", after=lambda y: y / np.sqrt(size))
+    longer = 1 << (2 * size - 1).bit_length()
+    padded = f"divided as for N = {size} and for the length {longer} it is padded to, by the root of each"
+    yield Fault("scale", padded, after=lambda y: y * np.sqrt(longer / size))
 
 
 OP = replace(

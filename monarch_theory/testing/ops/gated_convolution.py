@@ -58,7 +58,12 @@ def faults(shape: Shape) -> Iterable[Fault]:
     )
     yield Fault("permutation", "filter of another channel", changed("k", lambda k: np.roll(k, 1, 0)))
     yield Fault("permutation", "filter reversed in time", changed("k", lambda k: k[..., ::-1]))
+    late = "the pregate is applied to what was convolved"
+    yield Fault("permutation", late, instead=lambda a: a["postgate"] * a["pregate"] * _causal(a["u"], a["k"]))
     yield Fault("not causal", "circular instead of causal convolution: the end wraps around", instead=_wrapped)
+
+
+_causal = exact.causal_convolution
 
 
 def _wrapped(a: Arrays) -> np.ndarray:

@@ -4,7 +4,7 @@ With v = pregate ⊙ u, w = postgate ⊙ gradient and c the correlation of w wit
 u ⊙ c, of k the correlations of w with v, summed over the batch, and of postgate gradient ⊙ (k ∗ v).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +20,11 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": found["u"], **found}
 
 
-def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+def formula(
+    a: Arrays, shape: Shape, of_signal: Callable[[f.Number, f.Number], f.Number] = f.causal_correlation
+) -> tuple[np.ndarray, ...]:
     v, w = f.stored(a["pregate"] * a["u"]), f.stored(a["postgate"] * a["gradient"])
-    c = f.stored(f.causal_correlation(w, a["k"]))
+    c = f.stored(of_signal(w, a["k"]))
     of_postgate = a["gradient"] * f.stored(f.causal_convolution(v, a["k"]))
     return a["pregate"] * c, f.filter_gradient(w, v), a["u"] * c, of_postgate
 
@@ -31,6 +33,8 @@ def faults(shape: Shape) -> Iterable[Fault]:
     for gate in ("pregate", "postgate"):
         yield Fault("missing term", f"the {gate} is not applied", changed(gate, np.ones_like))
     yield Fault("permutation", "filter reversed in time", changed("k", lambda k: k[..., ::-1]))
+    ahead = "not reversed in time: convolution instead of correlation"
+    yield Fault("permutation", ahead, instead=lambda a: formula(a, shape, f.causal_convolution))
     yield from batch_sum_faults(shape["batch"], "gradient of k")
 
 

@@ -5,6 +5,7 @@ makes ten times the error. Rows of features are the batch.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -48,12 +49,13 @@ def turned(a: f.Number) -> f.Number:
     return f.rearranged(a, np.transpose)
 
 
-def formula(a: Arrays, shape: Shape) -> np.ndarray:
+def formula(a: Arrays, shape: Shape, without: int | None = None) -> np.ndarray:
+    """`without`: the layer whose sine has no frequency."""
     x = a["features"]
-    for weight, bias in ((a["W1"], a["b1"]), (a["W2"], a["b2"])):
+    for layer, (weight, bias) in enumerate(((a["W1"], a["b1"]), (a["W2"], a["b2"]))):
         # a kernel may start the sum with the bias
         summed = f.widened(f.matmul(x, turned(weight)) + bias, weight.shape[1], bias)
-        x = f.stored(f.sine(f.stored(summed) * a["frequency"]))
+        x = f.stored(f.sine(f.stored(summed) * a["frequency"] if layer != without else summed))
     window = f.exp(-(f.rearranged(a["time"], lambda t: t[:, None]) * a["decay"]))
     found: np.ndarray = f.stored(f.matmul(x, turned(a["W3"]))) * window
     return found
@@ -62,6 +64,9 @@ def formula(a: Arrays, shape: Shape) -> np.ndarray:
 def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "no window", changed("decay", np.zeros_like))
     yield Fault("missing term", "no frequency", changed("frequency", np.ones_like))
+    for layer in (0, 1):
+        plain = f"the {('first', 'second')[layer]} sine has no frequency"
+        yield Fault("missing term", plain, instead=partial(formula, shape=shape, without=layer))
     yield Fault("missing term", "the first bias is left out", changed("b1", np.zeros_like))
     yield Fault("missing term", "the second bias is left out", changed("b2", np.zeros_like))
     yield Fault("permutation", "decay of another channel", changed("decay", lambda d: np.roll(d, 1, 0)))

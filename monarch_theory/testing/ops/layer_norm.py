@@ -76,6 +76,7 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("normalisation", "the mean is not subtracted", instead=partial(_by_root_mean_square, eps=own))
     yield Fault("missing term", "the bias is left out", changed("bias", np.zeros_like))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
+    yield Fault("scale", "the weight scales the bias, too", lambda a: a | {"bias": a["bias"] * a["weight"]})
 
 
 def _with_eps(a: Arrays, eps: float) -> np.ndarray:

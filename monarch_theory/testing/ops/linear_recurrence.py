@@ -76,7 +76,31 @@ def faults(shape: Shape) -> Iterable[Fault]:
         if shape["n"] > 2 * tile:
             later = f"the state is lost every {tile} steps from step {2 * tile} on"
             yield Fault("lost state", later, changed("decay", partial(_cut, tile=tile, start=2 * tile)))
+    for reach in (1 << k for k in range(max(shape["n"] - 1, 0).bit_length())):
+        lost = f"what is more than {reach - 1} steps back is lost"
+        yield Fault("lost state", lost, instead=partial(_within, reach=reach))
+    for chunk in (8, 16, 32, 64, 128):
+        if shape["n"] > chunk:
+            kept = f"what is carried into a chunk of {chunk} steps does not decay there"
+            yield Fault("missing term", kept, instead=partial(_undecayed, chunk=chunk))
     yield Fault("not causal", "from the end to the beginning", instead=_backwards)
+
+
+def _undecayed(a: Arrays, chunk: int) -> np.ndarray:
+    found, carried = [], np.zeros_like(a["x"][..., :1])
+    for start in range(0, a["x"].shape[-1], chunk):
+        decay, x = (a[name][..., start : start + chunk] for name in ("decay", "x"))
+        found.append(states(decay, x) + carried)
+        carried = found[-1][..., -1:]
+    return np.concatenate(found, -1)
+
+
+def _within(a: Arrays, reach: int) -> np.ndarray:
+    """h_t without the inputs before t − reach + 1: `reach` − 1 steps of h ← a ⊙ (h one later) + x."""
+    found = a["x"]
+    for _ in range(reach - 1):
+        found = a["x"] + a["decay"] * np.concatenate([np.zeros_like(found[..., :1]), found[..., :-1]], -1)
+    return np.asarray(found)
 
 
 def _cut(decay: np.ndarray, tile: int, start: int = 0) -> np.ndarray:

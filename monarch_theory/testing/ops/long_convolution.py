@@ -107,6 +107,32 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "filter reversed in time", changed("k", lambda k: k[..., ::-1]))
     yield Fault("permutation", "filter delayed by one", changed("k", _delayed))
     yield Fault("not causal", "circular instead of causal convolution: the end wraps around", instead=_wrapped)
+    if shape["n"] > 1:
+        late = "transforms are one too short: the last lag wraps around"
+        yield Fault("not causal", late, instead=lambda a: _beside_skip(a, _last_lag_wrapped(a)))
+    before = "the gate is applied to the signal, too, before it is convolved"
+    yield Fault("permutation", before, instead=lambda a: _beside_skip(a, _causal(a["gate"] * a["u"], a["k"])))
+    early = "the convolution is one place early"
+    yield Fault("permutation", early, instead=lambda a: _beside_skip(a, _one_early(a)))
+
+
+_causal = exact.causal_convolution
+
+
+def _beside_skip(arrays: Arrays, convolved: np.ndarray) -> np.ndarray:
+    return np.asarray(arrays["gate"] * (convolved + arrays["skip"][:, None] * arrays["u"]))
+
+
+def _last_lag_wrapped(arrays: Arrays) -> np.ndarray:
+    u, k = arrays["u"], arrays["k"]
+    convolved = exact.causal_convolution(u, k)
+    convolved[..., 0] += k[..., -1] * u[..., -1]
+    return convolved
+
+
+def _one_early(arrays: Arrays) -> np.ndarray:
+    u, k = (np.concatenate([a, np.zeros_like(a[..., :1])], -1) for a in (arrays["u"], arrays["k"]))
+    return exact.causal_convolution(u, k)[..., 1:]
 
 
 def _delayed(k: np.ndarray) -> np.ndarray:

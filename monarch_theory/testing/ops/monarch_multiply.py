@@ -66,6 +66,10 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "input digits read in reverse order (P L P R, the DAO convention)", read_reversed)
     yield Fault("permutation", "output digits left in stage order (L P R P)", after=lambda y: y[:, out_order])
     yield Fault("permutation", "no digit reversal at the ends (L P R)", read_reversed, lambda y: y[:, out_order])
+    if len(rows) > 2:
+        yield Fault(
+            "permutation", "output digits rotated by one instead of reversed", after=lambda y: _rotated(y, rows)
+        )
     yield Fault("conjugate", "every factor conjugated", lambda a: a | {name: np.conj(a[name]) for name in names})
     turned = "blocks of every factor transposed, where they are square"
     yield Fault("transposed factor", turned, lambda a: a | {name: _turned(a[name]) for name in names})
@@ -78,6 +82,12 @@ def faults(shape: Shape) -> Iterable[Fault]:
             yield Fault("permutation", f"blocks of {name} in digit-reversed order", reordered)
     if len(names) > 1 and arguments(shape)[names[0]] == arguments(shape)[names[-1]]:
         yield Fault("permutation", "factors in the reverse order", lambda a: _reverse_factors(a, names))
+
+
+def _rotated(y: np.ndarray, rows: tuple[int, ...]) -> np.ndarray:
+    """The last digit first, the others in stage order."""
+    order = len(rows)
+    return y.reshape(len(y), *rows[::-1]).transpose(0, 1, *range(order, 1, -1)).reshape(y.shape)
 
 
 def _turned(blocks: np.ndarray) -> np.ndarray:

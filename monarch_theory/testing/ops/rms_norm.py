@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.formats import Format
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import changed, tails
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Domain, Fault, Op, Shape, any_sizes
 
 EPS = 1e-6
@@ -92,6 +92,15 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("normalisation", "no root", instead=lambda a: _scaled(a, lambda s: s + own))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
     yield Fault("missing term", "one is added to the weight", changed("weight", lambda w: w + 1))
+    for tail in tails(n):
+        left = f"the squares of the last {tail} of {n} entries are left out of the mean"
+        yield Fault("dropped tail", left, instead=partial(_without_squares, tail=tail))
+
+
+def _without_squares(a: Arrays, tail: int) -> np.ndarray:
+    x = a["x"]
+    mean = (x * x)[..., : x.shape[-1] - tail].sum(-1, keepdims=True) / x.shape[-1]
+    return np.asarray(x / np.sqrt(mean + EPS) * a["weight"])
 
 
 def _with_eps(a: Arrays, eps: float) -> np.ndarray:

@@ -34,7 +34,7 @@ def outer(rows: f.Number, columns: f.Number) -> f.Number:
     return f.matmul(left, f.rearranged(right, np.transpose))
 
 
-def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+def formula(a: Arrays, shape: Shape, back_skip: bool = True) -> tuple[np.ndarray, ...]:
     d, taps = shape["width"], shape["taps"]
     x, g = along(a["x"]), along(a["gradient"])  # (batch, d, n)
     inner = f.stored(forward.projected(a["input"], x))  # (batch, 3d, n)
@@ -44,7 +44,8 @@ def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     mixed = f.stored(f.stored(f.causal_convolution(gated, a["k"])) + f.stored(skip * gated))
     back = f.stored(forward.projected(f.rearranged(a["output"], np.transpose), g))
     of_mixed = f.stored(back * second)
-    of_gated = f.stored(f.stored(f.causal_correlation(of_mixed, a["k"])) + f.stored(skip * of_mixed))
+    of_gated = f.stored(f.causal_correlation(of_mixed, a["k"]))
+    of_gated = f.stored(of_gated + f.stored(skip * of_mixed)) if back_skip else of_gated
     of_near = f.joined([f.stored(of_gated * value), f.stored(back * mixed), f.stored(of_gated * first)], 1)
     ahead = f.rearranged(of_near, lambda v: windows(v[..., ::-1], taps)[..., ::-1, :])  # (batch, 3d, n, taps)
     of_inner = f.stored((ahead * a["short"][:, None, :]).sum(-1))
@@ -57,6 +58,8 @@ def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
 
 def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "the skip term is missing", changed("skip", np.zeros_like))
+    past = "the gradient does not pass the skip term"
+    yield Fault("missing term", past, instead=lambda a: formula(a, shape, back_skip=False))
     yield Fault("permutation", "the short filter reversed in time", changed("short", lambda w: w[:, ::-1]))
     yield Fault("permutation", "the long filter reversed in time", changed("k", lambda k: k[..., ::-1]))
     yield Fault("transposed factor", "the output projection transposed", changed("output", np.transpose))

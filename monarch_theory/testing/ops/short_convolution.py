@@ -37,7 +37,9 @@ def windows(x: np.ndarray, width: int) -> np.ndarray:
     """(…, n) to (…, n, width): x_(i−width+1) … x_i, and zeros before the start."""
     n = x.shape[-1]
     padded = np.concatenate([np.zeros((*x.shape[:-1], width - 1), x.dtype), x], axis=-1)
-    return np.stack([padded[..., t : t + n] for t in range(width)], axis=-1)
+    if not n:
+        return np.zeros((*x.shape, width), x.dtype)
+    return np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
 
 
 def summed(x: f.Number, weight: f.Number, bias: f.Number, width: int) -> f.Number:

@@ -4,7 +4,7 @@ With z before the activation, w = gradient ⊙ act'(z); silu' is bounded as `rou
 make it from z or from y and z: four more roundings of each product.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -20,10 +20,10 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
     return {"gradient": found["x"], **found}
 
 
-def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
+def formula(a: Arrays, shape: Shape, slope_of: Callable[[f.Number], f.Number] = f.silu_slope) -> tuple[np.ndarray, ...]:
     width, w = shape["width"], a["gradient"]
     if shape["silu"]:
-        slope = f.silu_slope(forward.summed(a["x"], a["weight"], a["bias"], width))
+        slope = slope_of(forward.summed(a["x"], a["weight"], a["bias"], width))
         w = f.widened(w * slope, 4, f.moduli(w) * (1 + f.moduli(slope)))
     ahead = f.rearranged(w, lambda v: forward.windows(v[..., ::-1], width)[..., ::-1, :])  # (batch, channels, n, width)
     of_x = (ahead * a["weight"][:, None, :]).sum(-1)
@@ -39,6 +39,8 @@ def faults(shape: Shape) -> Iterable[Fault]:
     if shape["silu"]:
         plain = {**shape, "silu": False}
         yield Fault("missing term", "the activation has no slope", instead=lambda a: formula(a, plain))
+        half = "the slope of the activation is the sigmoid alone"
+        yield Fault("missing term", half, instead=lambda a: formula(a, shape, lambda z: 1 / (1 + np.exp(-z))))
         yield Fault("missing term", "the bias is left out of the activation's argument", changed("bias", np.zeros_like))
     yield from batch_sum_faults(shape["batch"], "gradient of weight")
     yield from batch_sum_faults(shape["batch"], "gradient of bias")

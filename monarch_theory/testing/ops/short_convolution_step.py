@@ -56,8 +56,27 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "the bias is left out", changed("bias", np.zeros_like))
     yield Fault("stale output", "the state is left as it was", instead=lambda a: (formula(a, shape)[0], a["state"]))
     yield Fault("missing term", "the newest input is not counted", changed("x", np.zeros_like), output="y")
+    yield Fault("lost state", "the state is moved twice", instead=lambda a: (formula(a, shape)[0], _moved_twice(a)))
+    early = "the state is moved before it is read"
+    yield Fault("lost state", early, instead=lambda a: (_read_late(a, shape), _moved_twice(a)))
+    first = "the newest input is put first"
+    yield Fault("permutation", first, instead=lambda a: (formula(a, shape)[0], _newest_first(a)))
     other = "no activation" if shape["silu"] else "activated though not asked for"
     yield Fault("missing term", other, instead=lambda a: formula(a, {**shape, "silu": not shape["silu"]}))
+
+
+def _newest_first(a: Arrays) -> np.ndarray:
+    return np.concatenate([a["x"][..., None], a["state"][..., :-1]], axis=-1)
+
+
+def _moved_twice(a: Arrays) -> np.ndarray:
+    newest, kept = a["x"][..., None], a["state"].shape[-1]
+    return np.concatenate([a["state"], newest, newest], axis=-1)[..., -kept:]
+
+
+def _read_late(a: Arrays, shape: Shape) -> np.ndarray:
+    moved = np.concatenate([a["state"][..., 1:], a["x"][..., None]], axis=-1)
+    return formula(a | {"state": moved}, shape)[0]
 
 
 OP = replace(

@@ -215,6 +215,41 @@ def kernel(x, blocks):
     assert done.returncode == 2 and "Not reproduced by this script" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("change", "cause", "detail"),
+    [
+        ("np.clip(blocks, -100, 100)", "clamped", "numbers of blocks larger than 100 are taken for it"),
+        ("blocks * (np.arange(blocks.shape[1]) < 8)[:, None]", "dropped tail", "of blocks"),
+    ],
+)
+def test_what_is_done_to_a_parameter_alone_is_named(tmp_path, change, cause, detail):
+    path = tmp_path / "kernel.py"
+    path.write_text(f"""
+import numpy as np
+
+def kernel(x, blocks):
+    k, rows, columns = blocks.shape
+    blocks = {change}
+    return np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+""")
+    # a single block entry that is clamped is scaled as well
+    report = check(path, "kernel", BLOCK, "float32", shape={"rows": 16})
+    assert report.verdict is Verdict.WRONG and report.failure.cause.name == cause
+    assert detail in report.failure.cause.detail
+
+
+def test_one_wrong_number_is_not_said_to_be_clamped():
+    """Some limit of some argument explains any number that is too small."""
+    case = next(case for case in cases(op_named(BLOCK), "float64", count=20) if case.family == "normal")
+    model = default_model("float64")
+    expected = reference(case, model)
+    wrong = expected[0].truth.high.copy()
+    wrong.flat[np.argmax(np.abs(wrong))] *= 0.9
+    run = Run(outputs=(wrong,), dtypes=("float64",))
+    seen = Observation(case, run, expected, judge(case, run, expected))
+    assert seen.judgement.verdict is Verdict.WRONG and diagnose([seen], [], model).name != "clamped"
+
+
 def test_an_ignored_out_is_shown_by_the_script():
     report = check(FILE, "beside_out", BLOCK, "float32", cases_wanted=20)
     assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced
