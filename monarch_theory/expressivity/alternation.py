@@ -16,11 +16,12 @@ Sterck 2020 use it for tensors); a sweep that ends farther than the one before i
 
 from __future__ import annotations
 
-from math import prod
+from math import prod, sqrt
 
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.convergence import watch
 
 __all__ = ["polish", "polish_sum", "product"]
 
@@ -60,6 +61,7 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     total = float(_square(whole).sum())
     captured, left, momentum = 0.0, total, 0
     before = factors
+    note = watch()
     for sweep in range(MORE_SWEEPS):
         ahead = momentum / (momentum + 3)
         moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
@@ -73,6 +75,7 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
         gains = sweep < SWEEPS and found > captured * (1 + SETTLED)
         settled = not gains and rest >= left * (1 - SHRINKS)
         captured, left, momentum, before, factors = found, rest, momentum + 1, factors, moved
+        note(sqrt(max(left, 0.0) / total) if total else 0.0)
         if settled:
             break
     return [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.leading import low_rank_factors
 from monarch_theory.expressivity.spectra import Spectra
@@ -77,11 +78,12 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     target, weights = np.fft.fft2(displaced(matrix) / turns), 1 / np.abs(apart) ** 2
     left, right = low_rank_factors(target, rank)
     best, least = left @ right, np.inf
-    norm = np.linalg.norm(target / apart)
+    norm, note = float(np.linalg.norm(target / apart)), watch()
     turns_left = max(1, min(TURNS, WORK // (n * rank) ** 2))
     for turn in range(turns_left + 1):
         near = left @ right
         error = float(np.linalg.norm((target - near) / apart))
+        note(error / (norm or 1.0))
         settled = error >= least * (1 - SETTLED) or error <= NONE * norm
         if error < least:
             best, least = near, error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monarch_theory.expressivity.classes import divisors
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.spectra import Layout, Rearrangement, Spectra
 
@@ -104,10 +105,11 @@ def nearest_sum(core: np.ndarray, terms: int) -> np.ndarray:
     scale = np.linalg.norm(core)
     core = core / scale
     w, d, e = start(core, terms)
-    best, least = np.zeros_like(core), np.inf
+    best, least, note = np.zeros_like(core), np.inf, watch()
     for turn in range(TURNS):
         near = np.einsum("kr,ir,jr->kij", w, d, e)
         error = float(np.linalg.norm(core - near))
+        note(error)
         settled = error >= least * (1 - (SETTLED if turn < SMALL else SHRINKS))
         if error < least:
             best, least = near, error
