@@ -35,6 +35,16 @@ WIDE = 8  # radix from which on a contraction is a product of matrices sooner th
 RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
 
 
+class Room(dict[tuple[str, int], np.ndarray]):
+    """Large arrays of one sweep, which the next fills again: to be given new memory takes longer than to fill it."""
+
+    def of(self, what: str, k: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Uninitialised, unless there was one."""
+        if (what, k) not in self:
+            self[what, k] = np.empty(shape, dtype)
+        return self[what, k]
+
+
 def polish(tensor: np.ndarray, cores: Cores, kind: MonarchClass) -> Cores:
     """Cores of a member no farther from a digit tensor, up to rounding, where sweeps no longer gain.
 
@@ -61,11 +71,11 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     total = float(_square(whole).sum())
     captured, left, momentum = 0.0, total, 0
     before = factors
-    note = watch()
+    note, room = watch(), Room()
     for sweep in range(MORE_SWEEPS):
         ahead = momentum / (momentum + 3)
         moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
-        found = _sweep(whole, moved, kind.output_radices)
+        found = _sweep(whole, moved, kind.output_radices, room)
         rest = total - found
         if rest < NEARLY * total:
             rest = float(_square(whole - _dense(moved, kind)).sum())
@@ -101,7 +111,7 @@ def _laid_out(tensor: np.ndarray, kind: MonarchClass) -> np.ndarray:
 
 def _dense(factors: Cores, kind: MonarchClass) -> np.ndarray:
     """The sum, axes (i_0, i_1 …, a_0, a_1 …)."""
-    suffix = _suffixes(factors, kind.output_radices)[0]  # (t, i_0, i_1 …, a_1 …)
+    suffix = _suffixes(factors, kind.output_radices, Room())[0]  # (t, i_0, i_1 …, a_1 …)
     if len(suffix) == 1:  # an outer product, which is no work for BLAS
         return suffix[0][:, :, None] * factors[0][0, 0][:, None]
     return np.asarray((suffix.transpose(1, 3, 2, 0) @ factors[0][:, 0].transpose(1, 3, 0, 2)).transpose(0, 2, 3, 1))
@@ -116,9 +126,9 @@ def _factors(cores: Cores, kind: MonarchClass) -> Cores:
     ]
 
 
-def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
+def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...], room: Room) -> float:
     """Solve for one stage after another, in place; ‖T‖² less the squared distance at the end."""
-    suffixes, after_grams = _suffixes(factors, rows), _suffix_grams(factors, rows)
+    suffixes, after_grams = _suffixes(factors, rows, room), _suffix_grams(factors, rows)
     terms = len(factors[0])
     state = whole  # T contracted with the conjugates of each term's factors before
     grams = np.ones((terms, terms, 1, *factors[0].shape[3:]))  # Σ conj(P_t) P_u, (t, u, i_0 … i_{k−1}, a_k, a_{k+1} …)
@@ -139,9 +149,10 @@ def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
             image = np.einsum("tuimna,uimna->timna", weight, solved)
             captured = float((solved.conj() * (2 * found - image)).real.sum())
         elif k == 0:
-            state = _first_state(whole, solved[:, 0].conj())
+            state = _first_state(whole, solved[:, 0].conj(), room)
         else:
-            state = np.einsum("timqna,timna->timqa", state, solved.conj())
+            after_it = room.of("state", k, suffix.shape, state.dtype)
+            state = np.einsum("timqna,timna->timqa", state, solved.conj(), out=after_it)
         if not last:
             grams = (_pairs(solved) * grams[:, :, :, None]).sum(4)  # (t, u, before, m, after)
             grams = grams.reshape(terms, terms, before * m, factors[k + 1].shape[3], -1)
@@ -155,12 +166,15 @@ def _first_found(whole: np.ndarray, suffix: np.ndarray) -> np.ndarray:
     return np.asarray((suffix.transpose(1, 3, 0, 2) @ whole.transpose(0, 3, 1, 2)).transpose(2, 0, 3, 1))
 
 
-def _first_state(whole: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def _first_state(whole: np.ndarray, factor: np.ndarray, room: Room) -> np.ndarray:
     """Σ T C over a_0, shape (t, i_0, i_1 …, a_1 …)."""
+    terms, m, _, after = factor.shape
+    state = room.of("state", 0, (terms, m, whole.shape[1], after), np.result_type(whole, factor))
     if whole.shape[2] < WIDE:
-        return np.asarray(np.einsum("mqna,tmna->tmqa", whole, factor))
+        return np.asarray(np.einsum("mqna,tmna->tmqa", whole, factor, out=state))
     image = whole.transpose(0, 3, 1, 2) @ factor.transpose(1, 3, 2, 0)  # (i_0, a_1 …, i_1 …, t)
-    return np.ascontiguousarray(image.transpose(3, 0, 2, 1))
+    state[...] = image.transpose(3, 0, 2, 1)
+    return state
 
 
 def _pairs(factor: np.ndarray) -> np.ndarray:
@@ -192,14 +206,16 @@ def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndar
     return np.moveaxis(np.linalg.solve(systems, known)[..., 0], -1, 0).astype(before.dtype, copy=False)
 
 
-def _suffixes(factors: Cores, rows: tuple[int, ...]) -> Cores:
+def _suffixes(factors: Cores, rows: tuple[int, ...], room: Room) -> Cores:
     """∏_{j>k} C_{tj} for every k, shape (t, i_0 … i_k, i_{k+1} … i_{p−1}, a_{k+1} … a_{p−1})."""
     terms = len(factors[0])
     suffix = np.ones((terms, prod(rows), 1, 1), factors[-1].dtype)
     found = [suffix]
     for k in range(len(factors) - 1, 0, -1):
         _, before, m, n, after = factors[k].shape
-        grown = suffix.reshape(terms, before, m, -1, 1, after) * factors[k][:, :, :, None]  # (…, m, rest, n, after)
+        old, factor = suffix.reshape(terms, before, m, -1, 1, after), factors[k][:, :, :, None]
+        shape = terms, before, m, old.shape[3], n, after
+        grown = np.multiply(old, factor, out=room.of("suffix", k, shape, np.result_type(old, factor)))
         suffix = grown.reshape(terms, before, -1, n * after)
         found.append(suffix)
     return found[::-1]
