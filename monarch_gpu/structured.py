@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Train, read_members
+from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Scattered, Train, read_members
 from monarch_theory.monarch import Convention
 
 __all__ = ["StructuredLinear", "structured_linears"]
@@ -61,6 +61,9 @@ class _Part(nn.Module):
     def __init__(self, part: Part) -> None:
         super().__init__()
         self.part, self.inputs = part, part.inputs
+        if isinstance(part, Scattered):
+            self.register_buffer("rows", torch.tensor(part.at[0]), persistent=False)
+            self.register_buffer("columns", torch.tensor(part.at[1]), persistent=False)
         self.arrays = nn.ParameterDict({key: torch.from_numpy(array.copy()) for key, array in part.arrays.items()})
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,9 +72,17 @@ class _Part(nn.Module):
             return self._train(self.part, x)
         if isinstance(self.part, Kroneckers):
             return self._kroneckers(x)
+        if isinstance(self.part, Scattered):
+            return self._scattered(self.part, x)
         assert isinstance(self.part, Blocks)
         count, rows, columns = self.arrays["blocks"].shape
         return (self.arrays["blocks"] @ x.reshape(count, columns, -1)).reshape(count * rows, -1)
+
+    def _scattered(self, part: Scattered, x: Tensor) -> Tensor:
+        blocks, places = self.arrays["blocks"], dict(self.named_buffers())
+        images = blocks @ x.reshape(part.grid[1], blocks.shape[2], -1)[places["columns"]]
+        found = images.new_zeros(part.grid[0], *images.shape[1:]).index_add(0, places["rows"], images)
+        return found.reshape(-1, x.shape[1])
 
     def _train(self, part: Train, x: Tensor) -> Tensor:
         rows, columns, batch = part.output_radices, part.input_radices, x.shape[1]

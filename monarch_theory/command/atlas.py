@@ -17,24 +17,39 @@ from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare
 from monarch_theory.expressivity.atlas_picture import draw
 from monarch_theory.expressivity.classes import balanced_radices
+from monarch_theory.expressivity.convergence import courses, draw_courses
+from monarch_theory.expressivity.families import families_for
+from monarch_theory.expressivity.matrices import power_of_two
+from monarch_theory.expressivity.targets import Target, targets
+from monarch_theory.expressivity.trained import TRAINED, trained_target
 
 TARGETS = 6  # beside each other, in a terminal of eighty columns
 
 
 def atlas(
     size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
+    weights: Annotated[
+        str | None, typer.Option(help=f"in place of all targets, those of a trained model: {', '.join(TRAINED)}")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the random targets")] = 0,
     seeds: Annotated[int, typer.Option(help="draw the random targets so many times, for bands of errors")] = 1,
     png: Annotated[Path | None, typer.Option(help="draw the picture here")] = None,
+    convergence: Annotated[
+        Path | None, typer.Option(help="draw here how the iterative fits come near noise, or the weights")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Compare structured families on the same targets: relative Frobenius error, all of it measured."""
     try:
+        chosen = None if weights is None else [trained_target(weights, name_of="--weights")]
+        size = size if chosen is None else len(chosen[0].matrices[0])
         balanced_radices(size, 2, name="--size")
         check_picture(png)
+        check_picture(convergence)
         with progress("fitting families") as report:
             # the picture follows each family beyond the budget, the table does not
-            found = compare(size, seed=seed, reach=1.0 if png is None else 2.0, seeds=seeds, progress=report)
+            reach = 1.0 if png is None else 2.0
+            found = compare(size, seed=seed, chosen=chosen, reach=reach, seeds=seeds, progress=report)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
@@ -43,6 +58,16 @@ def atlas(
     answer = Answer("compared", "measured", covered, 0, _facts(found))
     say(answer, as_json, lambda: _show(found))
     write(png, lambda file: draw(found, str(file)))
+    write(convergence, lambda file: _draw_courses(found, chosen or targets(size, seed), file))
+
+
+def _draw_courses(found: Atlas, chosen: list[Target], file: Path) -> None:
+    """Of a random matrix, or of the first of the weights."""
+    target = next((target for target in chosen if target.name == "random"), chosen[0])
+    matrix = target.matrices[0]
+    runs = courses(matrix / power_of_two(matrix), families_for(matrix.shape), found.budget)
+    figure = draw_courses(runs, f"{target.name}, N = {found.n}, within {found.budget} parameters")
+    figure.savefig(file)
 
 
 def _show(found: Atlas) -> None:

@@ -9,15 +9,19 @@ held, the nearest matrix is a separate least-squares problem for each entry of s
 summed over i_{k+1} … i_{p−1} and a_0 … a_{k−1}: P does not read those outputs, S does not read those inputs, so the two
 sums are taken apart. Contracting T with one factor after another shrinks it, and a sweep over all stages costs a few
 passes over the matrix for each term. For one term G is a number, and the solution a quotient.
+
+Sweeps begin ahead of where the last one ended, by a share of what it moved (Nesterov's momentum, as Mitchell, Ye and De
+Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it.
 """
 
 from __future__ import annotations
 
-from math import prod
+from math import prod, sqrt
 
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.convergence import watch
 
 __all__ = ["polish", "polish_sum", "product"]
 
@@ -27,7 +31,18 @@ MORE_SWEEPS = 400  # while what is left of the squared norm keeps shrinking, as 
 SETTLED = 1e-4  # share of the squared norm captured that a sweep adds
 SHRINKS = 0.02  # share of the squared norm left that a sweep takes away, where it goes on
 NEARLY = 1e-8  # share of the squared norm left below which it is known from the residual alone
+WIDE = 8  # radix from which on a contraction is a product of matrices sooner than a sum of products
 RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
+
+
+class Room(dict[tuple[str, int], np.ndarray]):
+    """Large arrays of one sweep, which the next fills again: to be given new memory takes longer than to fill it."""
+
+    def of(self, what: str, k: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Uninitialised, unless there was one."""
+        if (what, k) not in self:
+            self[what, k] = np.empty(shape, dtype)
+        return self[what, k]
 
 
 def polish(tensor: np.ndarray, cores: Cores, kind: MonarchClass) -> Cores:
@@ -52,16 +67,26 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     if max(kind.ranks) > 1:
         raise ValueError(f"rank: expected 1 for products entry by entry, got {kind.rank}")
     factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
-    whole = _stacked(tensor, kind)
+    whole = _laid_out(tensor, kind)
     total = float(_square(whole).sum())
-    captured, left = 0.0, total
+    captured, left, momentum = 0.0, total, 0
+    before = factors
+    note, room = watch(), Room()
     for sweep in range(MORE_SWEEPS):
-        before, captured = captured, _sweep(whole, factors, kind.output_radices)
-        was, left = left, total - captured
-        if left < NEARLY * total:
-            left = float(_square(whole - _dense(factors, kind)).sum())
-        gains = sweep < SWEEPS and captured > before * (1 + SETTLED)
-        if not gains and left >= was * (1 - SHRINKS):
+        ahead = momentum / (momentum + 3)
+        moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
+        found = _sweep(whole, moved, kind.output_radices, room)
+        rest = total - found
+        if rest < NEARLY * total:
+            rest = float(_square(whole - _dense(moved, kind)).sum())
+        if momentum and rest > left:  # too far: once more from where it was
+            momentum, before = 0, factors
+            continue
+        gains = sweep < SWEEPS and found > captured * (1 + SETTLED)
+        settled = not gains and rest >= left * (1 - SHRINKS)
+        captured, left, momentum, before, factors = found, rest, momentum + 1, factors, moved
+        note(sqrt(max(left, 0.0) / total) if total else 0.0)
+        if settled:
             break
     return [
         [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
@@ -72,23 +97,24 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
     """The digit tensor of a member whose bonds are of width one, axes (i_0, …, i_{p−1}, a_0, …, a_{p−1})."""
     factors = [factor[None] for factor in _factors(cores, kind)]
-    dense = _dense(factors, kind).transpose(0, 2, 3, 1)  # (i_0, i_1 …, a_0, a_1 …)
-    return dense.reshape(kind.output_radices + kind.input_radices)
+    return _dense(factors, kind).reshape(kind.output_radices + kind.input_radices)
 
 
-def _stacked(tensor: np.ndarray, kind: MonarchClass) -> np.ndarray:
-    """A digit tensor as a matrix for every i_0 and a_1 …, shape (i_0, a_1 …, i_1 …, a_0): what stage 0 contracts."""
+def _laid_out(tensor: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    """A digit tensor, axes (i_0, i_1 …, a_0, a_1 …), in memory as stage 0 contracts it."""
     m, n = kind.output_radices[0], kind.input_radices[0]
-    rest, after = prod(kind.output_radices[1:]), prod(kind.input_radices[1:])
-    return np.ascontiguousarray(tensor.reshape(m, rest, n, after).transpose(0, 3, 1, 2))
+    whole = tensor.reshape(m, prod(kind.output_radices[1:]), n, prod(kind.input_radices[1:]))
+    if n < WIDE:
+        return np.ascontiguousarray(whole)
+    return np.ascontiguousarray(whole.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
 
 
 def _dense(factors: Cores, kind: MonarchClass) -> np.ndarray:
-    """The sum, as `_stacked`."""
-    suffix = _suffixes(factors, kind.output_radices)[0]  # (t, i_0, i_1 …, a_1 …)
+    """The sum, axes (i_0, i_1 …, a_0, a_1 …)."""
+    suffix = _suffixes(factors, kind.output_radices, Room())[0]  # (t, i_0, i_1 …, a_1 …)
     if len(suffix) == 1:  # an outer product, which is no work for BLAS
-        return suffix[0].transpose(0, 2, 1)[..., None] * factors[0][0, 0].transpose(0, 2, 1)[:, :, None]
-    return np.asarray(suffix.transpose(1, 3, 2, 0) @ factors[0][:, 0].transpose(1, 3, 0, 2))
+        return suffix[0][:, :, None] * factors[0][0, 0][:, None]
+    return np.asarray((suffix.transpose(1, 3, 2, 0) @ factors[0][:, 0].transpose(1, 3, 0, 2)).transpose(0, 2, 3, 1))
 
 
 def _factors(cores: Cores, kind: MonarchClass) -> Cores:
@@ -100,9 +126,9 @@ def _factors(cores: Cores, kind: MonarchClass) -> Cores:
     ]
 
 
-def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
+def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...], room: Room) -> float:
     """Solve for one stage after another, in place; ‖T‖² less the squared distance at the end."""
-    suffixes = _suffixes(factors, rows)
+    suffixes, after_grams = _suffixes(factors, rows, room), _suffix_grams(factors, rows)
     terms = len(factors[0])
     state = whole  # T contracted with the conjugates of each term's factors before
     grams = np.ones((terms, terms, 1, *factors[0].shape[3:]))  # Σ conj(P_t) P_u, (t, u, i_0 … i_{k−1}, a_k, a_{k+1} …)
@@ -111,30 +137,59 @@ def _sweep(whole: np.ndarray, factors: Cores, rows: tuple[int, ...]) -> float:
         _, before, m, n, after = factor.shape
         rest = prod(rows[k + 1 :])
         suffix = suffixes[k].reshape(terms, before, m, rest, after)
-        if k == 0:  # all of T, once for all terms: a product of matrices
-            found = (suffix[:, 0].conj().transpose(1, 3, 0, 2) @ whole).transpose(2, 0, 3, 1)[:, None]
+        if k == 0:  # all of T, once for all terms
+            found = _first_found(whole, suffix[:, 0].conj())[:, None]
         else:
             state = state.reshape(terms, before, m, rest, n, after)
             found = np.einsum("timqna,timqa->timna", state, suffix.conj())
-        weight = grams[:, :, :, None] * _gram(suffix, 3)[:, :, :, :, None]  # (t, u, before, m, n, after)
+        weight = grams[:, :, :, None] * after_grams[k][:, :, :, :, None]  # (t, u, before, m, n, after)
         factors[k] = solved = _solve(weight, found, factor)
-        image = np.einsum("tuimna,uimna->timna", weight, solved)
-        captured = float((solved.conj() * (2 * found - image)).real.sum())
-        if k == 0:
-            state = np.ascontiguousarray((whole @ solved[:, 0].conj().transpose(1, 3, 2, 0)).transpose(3, 0, 2, 1))
+        last = k + 1 == len(factors)
+        if last:
+            image = np.einsum("tuimna,uimna->timna", weight, solved)
+            captured = float((solved.conj() * (2 * found - image)).real.sum())
+        elif k == 0:
+            state = _first_state(whole, solved[:, 0].conj(), room)
         else:
-            state = np.einsum("timqna,timna->timqa", state, solved.conj())
-        grams = (solved.conj()[:, None] * solved[None] * grams[:, :, :, None]).sum(4)  # (t, u, before, m, after)
-        if k + 1 < len(factors):
+            after_it = room.of("state", k, suffix.shape, state.dtype)
+            state = np.einsum("timqna,timna->timqa", state, solved.conj(), out=after_it)
+        if not last:
+            grams = (_pairs(solved) * grams[:, :, :, None]).sum(4)  # (t, u, before, m, after)
             grams = grams.reshape(terms, terms, before * m, factors[k + 1].shape[3], -1)
     return captured
 
 
-def _gram(suffix: np.ndarray, axis: int) -> np.ndarray:
-    """Σ conj(S_t) S_u over an axis of S, axes (t, u, …)."""
-    if len(suffix) == 1:
-        return _square(suffix).sum(axis)[None]
-    return np.asarray(np.einsum("timqa,uimqa->tuima", suffix.conj(), suffix))
+def _first_found(whole: np.ndarray, suffix: np.ndarray) -> np.ndarray:
+    """Σ T S over i_1 …, shape (t, i_0, a_0, a_1 …): for wide stages a product of matrices."""
+    if whole.shape[2] < WIDE:
+        return np.asarray(np.einsum("mqna,tmqa->tmna", whole, suffix))
+    return np.asarray((suffix.transpose(1, 3, 0, 2) @ whole.transpose(0, 3, 1, 2)).transpose(2, 0, 3, 1))
+
+
+def _first_state(whole: np.ndarray, factor: np.ndarray, room: Room) -> np.ndarray:
+    """Σ T C over a_0, shape (t, i_0, i_1 …, a_1 …)."""
+    terms, m, _, after = factor.shape
+    state = room.of("state", 0, (terms, m, whole.shape[1], after), np.result_type(whole, factor))
+    if whole.shape[2] < WIDE:
+        return np.asarray(np.einsum("mqna,tmna->tmqa", whole, factor, out=state))
+    image = whole.transpose(0, 3, 1, 2) @ factor.transpose(1, 3, 2, 0)  # (i_0, a_1 …, i_1 …, t)
+    state[...] = image.transpose(3, 0, 2, 1)
+    return state
+
+
+def _pairs(factor: np.ndarray) -> np.ndarray:
+    """conj(C_t) C_u, axes (t, u, …)."""
+    return _square(factor)[None] if len(factor) == 1 else factor.conj()[:, None] * factor[None]
+
+
+def _suffix_grams(factors: Cores, rows: tuple[int, ...]) -> Cores:
+    """Σ conj(S_t) S_u over i_{k+1} … i_{p−1} for every k, shape (t, u, i_0 … i_k, a_{k+1} …), one by the next."""
+    terms = len(factors[0])
+    grams = [np.ones((terms, terms, prod(rows[:-1]), rows[-1], 1))]
+    for k in range(len(factors) - 1, 0, -1):
+        summed = (_pairs(factors[k]) * grams[-1][:, :, :, :, None]).sum(3)  # (t, u, before, n, after)
+        grams.append(summed.reshape(terms, terms, prod(rows[: k - 1]), rows[k - 1], -1))
+    return grams[::-1]
 
 
 def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -151,14 +206,16 @@ def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndar
     return np.moveaxis(np.linalg.solve(systems, known)[..., 0], -1, 0).astype(before.dtype, copy=False)
 
 
-def _suffixes(factors: Cores, rows: tuple[int, ...]) -> Cores:
+def _suffixes(factors: Cores, rows: tuple[int, ...], room: Room) -> Cores:
     """∏_{j>k} C_{tj} for every k, shape (t, i_0 … i_k, i_{k+1} … i_{p−1}, a_{k+1} … a_{p−1})."""
     terms = len(factors[0])
     suffix = np.ones((terms, prod(rows), 1, 1), factors[-1].dtype)
     found = [suffix]
     for k in range(len(factors) - 1, 0, -1):
         _, before, m, n, after = factors[k].shape
-        grown = suffix.reshape(terms, before, m, -1, 1, after) * factors[k][:, :, :, None]  # (…, m, rest, n, after)
+        old, factor = suffix.reshape(terms, before, m, -1, 1, after), factors[k][:, :, :, None]
+        shape = terms, before, m, old.shape[3], n, after
+        grown = np.multiply(old, factor, out=room.of("suffix", k, shape, np.result_type(old, factor)))
         suffix = grown.reshape(terms, before, -1, n * after)
         found.append(suffix)
     return found[::-1]

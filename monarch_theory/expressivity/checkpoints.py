@@ -16,7 +16,7 @@ from monarch_theory.expressivity.matrices import Matrix, read_matrix
 from monarch_theory.expressivity.torch_files import read_torch
 from monarch_theory.rounding import BFLOAT16, Format
 
-__all__ = ["SUFFIXES", "Stored", "read_checkpoint"]
+__all__ = ["SUFFIXES", "Stored", "read_checkpoint", "stored_arrays"]
 
 SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin", ".onnx")
 DTYPES = {  # as the safetensors format names them; bfloat16, which NumPy lacks, apart
@@ -41,10 +41,20 @@ def read_checkpoint(path: Path) -> dict[str, Stored]:
     >>> found["layer"].shape, found["layer"].stored.name, found["bias"]
     ((4, 4), 'float16', 'expected a matrix with rows and columns, got shape (4,)')
     """
+    arrays = stored_arrays(path)
+    return {name: stored if isinstance(stored, str) else _matrix(name, *stored) for name, stored in arrays.items()}
+
+
+def stored_arrays(path: Path) -> dict[str, tuple[np.ndarray, Format | None] | str]:
+    """Name → (array of any number of axes, the format it was stored in where NumPy lacks it), or why it is none.
+
+    Raises:
+        ValueError: as `read_checkpoint`.
+    """
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        arrays = dict(READERS[path.suffix](path))
+        return dict(READERS[path.suffix](path))
     except MemoryError:
         raise
     except ImportError as error:
@@ -52,7 +62,6 @@ def read_checkpoint(path: Path) -> dict[str, Stored]:
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error
-    return {name: stored if isinstance(stored, str) else _matrix(name, *stored) for name, stored in arrays.items()}
 
 
 def _archive(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:

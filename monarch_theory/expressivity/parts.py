@@ -1,8 +1,9 @@
 """A member of a family as it is stored: arrays, and the multiply that reads each of them once.
 
-Every family is a sum of parts of three forms: a train of stages (Monarch of any order and rank, low rank, GS and
-Kronecker-sparse matrices, block tensor trains), Kronecker products, and blocks on the diagonal. A part multiplies by
-reshaping, permuting axes and matrix products alone, so that another array library repeats it line by line.
+Every family is a sum of parts of four forms: a train of stages (Monarch of any order and rank, low rank, GS and
+Kronecker-sparse matrices, block tensor trains), Kronecker products, blocks on the diagonal, and blocks anywhere. A part
+multiplies by reshaping, permuting axes and matrix products, and where blocks stand anywhere by taking and adding rows,
+so that another array library repeats it line by line.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "Kroneckers",
     "Member",
     "Part",
+    "Scattered",
     "Train",
     "low_rank_train",
     "read_members",
@@ -165,9 +167,55 @@ class Blocks:
         return (blocks @ x.reshape(count, columns, -1)).reshape(count * rows, -1)
 
 
-Part = Train | Kroneckers | Blocks
-FORMS: dict[str, type[Train] | type[Kroneckers] | type[Blocks]] = {
-    "train": Train, "kroneckers": Kroneckers, "blocks": Blocks,
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """Blocks of a grid, the others zero: `arrays` holds them as "blocks", shape (kept, rows, columns).
+
+    Attributes:
+        grid: (rows, columns) of blocks.
+        places: of every block, in C order of the grid.
+    """
+
+    arrays: dict[str, np.ndarray]
+    grid: tuple[int, int]
+    places: tuple[int, ...]
+
+    @property
+    def inputs(self) -> int:
+        """Columns of the part."""
+        return self.grid[1] * self.arrays["blocks"].shape[2]
+
+    @property
+    def at(self) -> tuple[list[int], list[int]]:
+        """(row, column) of every block in the grid."""
+        return [place // self.grid[1] for place in self.places], [place % self.grid[1] for place in self.places]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"form": "scattered", "grid": list(self.grid), "places": list(self.places)}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Scattered:
+        rows, columns = facts["grid"]
+        return cls(arrays, (rows, columns), tuple(facts["places"]))
+
+    def scaled(self, weights: np.ndarray) -> Scattered:
+        """With every column multiplied by its weight."""
+        turned = weights.reshape(self.grid[1], 1, -1)[self.at[1]]
+        return replace(self, arrays={"blocks": self.arrays["blocks"] * turned})
+
+    def multiply(self, x: np.ndarray) -> np.ndarray:
+        """For x of shape (inputs, batch)."""
+        blocks, (ours, theirs) = self.arrays["blocks"], self.at
+        images = blocks @ x.reshape(self.grid[1], blocks.shape[2], -1)[theirs]  # (kept, rows, batch)
+        found = np.zeros((self.grid[0], *images.shape[1:]), images.dtype)
+        np.add.at(found, ours, images)
+        return found.reshape(-1, images.shape[2])
+
+
+Part = Train | Kroneckers | Blocks | Scattered
+FORMS: dict[str, type[Train] | type[Kroneckers] | type[Blocks] | type[Scattered]] = {
+    "train": Train, "kroneckers": Kroneckers, "blocks": Blocks, "scattered": Scattered,
 }  # fmt: skip
 
 
@@ -192,8 +240,9 @@ class Member:
 
     @property
     def parameters(self) -> int:
-        """Stored scalars."""
-        return sum(array.size for part in self.parts for array in part.arrays.values())
+        """Stored scalars, and the places of blocks that stand anywhere."""
+        places = sum(len(part.places) for part in self.parts if isinstance(part, Scattered))
+        return places + sum(array.size for part in self.parts for array in part.arrays.values())
 
     def multiply(self, x: np.ndarray) -> np.ndarray:
         """The matrix times x, shape (inputs, batch) → (outputs, batch).

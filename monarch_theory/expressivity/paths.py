@@ -9,7 +9,7 @@ budget is a bottleneck path under a length limit: some hundred splits tell of so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import mul
@@ -20,7 +20,7 @@ from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
-__all__ = ["Path", "floor_of", "least_cost", "longest_order", "paths"]
+__all__ = ["Path", "floor_of", "least_cost", "longest_chain", "longest_order", "paths"]
 
 Split = tuple[int, int]
 PRICES = 16  # powers of two, up and down, that the price of the whole budget is sought among
@@ -72,20 +72,24 @@ class _Lattice:
         """Least cost of a path of any order through every split, shape (splits,)."""
         there, back = np.full((2, len(self.splits)), np.inf)
         there[0] = back[-1] = 0.0
-        for _ in range(longest_order(self.splits[-1])):
+        for _ in range(longest_chain(self.splits[-1])):
             there = np.minimum(there, (there[:, None] + self.costs).min(0))
             back = np.minimum(back, (back[None, :] + self.costs).min(1))
         return np.asarray(there + back)
 
 
-def _lattice(shape: tuple[int, int], bond: int) -> _Lattice:
+def _lattice(shape: tuple[int, int], bond: int, ones: bool = False) -> _Lattice:
     rows, columns = shape
-    inner = [(a, b) for a in divisors(rows)[1:-1] for b in divisors(columns)[1:-1]]
+    if ones:
+        inner = [(a, b) for a in divisors(rows) for b in divisors(columns)][1:-1]
+    else:
+        inner = [(a, b) for a in divisors(rows)[1:-1] for b in divisors(columns)[1:-1]]
     splits = ((1, 1), *inner, (rows, columns))
     a, b = np.array(splits).T
     bonds = np.minimum(bond, np.minimum(rows // a, b))
     bonds[0] = bonds[-1] = 1
-    proper = (a[None, :] > a[:, None]) & (b[None, :] > b[:, None])
+    up, over = a[None, :] > a[:, None], b[None, :] > b[:, None]
+    proper = up | over if ones else up & over
     step = proper & (a[None, :] % a[:, None] == 0) & (b[None, :] % b[:, None] == 0)
     stored = a[None, :].astype(float) * (columns // b)[:, None] * bonds[:, None] * bonds[None, :]
     return _Lattice(splits, np.where(step, stored, np.inf))
@@ -96,20 +100,33 @@ def longest_order(shape: tuple[int, int]) -> int:
     return min(_prime_factors(side) for side in shape)
 
 
+def longest_chain(shape: tuple[int, int]) -> int:
+    """Most stages that do something, where a radix of one side may be one: the prime factors of both sides."""
+    return sum(_prime_factors(side) for side in shape)
+
+
 def _prime_factors(n: int) -> int:
     smallest = next((d for d in range(2, int(n**0.5) + 1) if n % d == 0), n)
     return 0 if n == 1 else 1 + _prime_factors(n // smallest)
 
 
-def least_cost(shape: tuple[int, int], orders: range) -> int | None:
+def least_cost(shape: tuple[int, int], orders: range, *, ones: bool = False) -> int | None:
     """Fewest scalars of any class of these orders; None where there is none."""
-    lattice = _lattice(shape, 1)
+    lattice = _lattice(shape, 1, ones)
     costs = [lattice.cost(lattice.cheapest(order, lattice.costs)) for order in orders]
     return int(min(costs)) if costs and np.isfinite(min(costs)) else None
 
 
 def paths(
-    spectra: Spectra, orders: range, *, width: int, bond: int, budget: int, tail: int | None = None
+    spectra: Spectra,
+    orders: range,
+    *,
+    width: int,
+    bond: int,
+    budget: int,
+    tail: int | None = None,
+    ones: bool = False,
+    conventions: Sequence[Convention] = tuple(Convention),
 ) -> Iterator[Path]:
     """For every order and convention two classes with at most `budget` scalars: of the least floor, of a low ceiling.
 
@@ -118,12 +135,14 @@ def paths(
         width: rank of the slices whose tails make the floor.
         bond: rank of the class, which sets what it stores.
         tail: rank of the slices whose tails make the ceiling; the bond unless given.
+        ones: whether one of the two radices of a stage may be one.
+        conventions: among which; all unless given.
     """
-    shape, lattice = spectra.shape, _lattice(spectra.shape, bond)
+    shape, lattice = spectra.shape, _lattice(spectra.shape, bond, ones)
     useful = np.flatnonzero(lattice.through()[1:-1] <= budget) + 1
     if not len(useful):
         return
-    for convention in Convention:
+    for convention in conventions:
         layouts = [slicing(shape, lattice.splits[k], convention) for k in useful]
         found = spectra.tails(layouts, [width] * len(layouts))
         floors, squares = np.full((2, len(lattice.splits)), np.inf)

@@ -20,22 +20,21 @@ single factor can be bettered (`alternation`), which never makes it farther.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import hypot, isfinite, prod, sqrt
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
+from monarch_theory.expressivity.leading import leading_vectors, squares_wrong_by
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+from monarch_theory.expressivity.threads import threads
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
@@ -43,6 +42,7 @@ __all__ = ["Projection", "near_member", "operation_roundoff", "project", "projec
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
+SHARP = 2.0**-26  # share of a squared tail that rounding of squares may leave open
 CACHED = 2**18  # scalars whose singular vectors stay in the cache between LAPACK and the residual
 
 
@@ -203,8 +203,8 @@ def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[Blo
 def near_member(matrix: np.ndarray, kind: MonarchClass) -> np.ndarray:
     """`project(matrix, kind).dense()` for floating-point matrices of ordinary size that need no bounds; sooner done.
 
-    For order two the first singular vectors of each slice come from its Gram matrix, good to half of the digits where
-    the first two singular values are alike, and to nearly all where the slice is nearly of rank one.
+    For order two the first singular vectors of each slice are those of `leading_vectors`: what they capture is within a
+    percent of the most where the first two singular values are alike, and all but rounding where the rank is one.
     """
     if kind.order != 2:
         return project(matrix, kind).dense()
@@ -240,7 +240,7 @@ def _project(
     tensor = tensor / scale
     report = _Steps(progress, 3 * p - 3 if p > 2 else 1)
     rounding = _rounding(kind, norm, operation_roundoff(domain))
-    cores, tail, errors = (_split_once if p == 2 else _split_often)(tensor, kind, report, rounding)
+    cores, tail, errors, rounding = (_split_once if p == 2 else _split_often)(tensor, kind, report, rounding)
     distance = sqrt(float(errors.sum()))
     return Projection(
         BlockTensorTrain(_scaled(cores, scale), kind, domain),
@@ -252,14 +252,14 @@ def _project(
     )
 
 
-Split = tuple[list[np.ndarray], float, np.ndarray]
-"""Cores, the distance that no member is below, and the squared residual of every slice of split 0."""
+Split = tuple[list[np.ndarray], float, np.ndarray, float]
+"""Cores, the distance that no member is below, the squared residual of every slice of split 0, and the rounding."""
 
 
 def _split_once(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float) -> Split:
     """Order 2: the nearest."""
     cores, errors = _descend(tensor, kind, report)
-    return cores, _root(errors), errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:])
+    return cores, _root(errors), errors[0].reshape(kind.output_radices[:1] + kind.input_radices[1:]), rounding
 
 
 def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float) -> Split:
@@ -268,26 +268,27 @@ def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, roundin
     What is polished begins quickly; where it does not end below what the proof promises, it begins again, with care.
     """
     p = kind.order
-    tails = [_tail(tensor_slices(tensor, p, k), kind.ranks[k + 1], report.step()) for k in range(p - 1)]
+    splits = (tensor_slices(tensor, p, k) for k in range(p - 1))
+    found = [_tail(slices, kind.ranks[k + 1], report.step(), rounding) for k, slices in enumerate(splits)]
+    tails, rounding = [tail for tail, _ in found], max(rounding, *(wrong for _, wrong in found))
     if max(kind.ranks) > 1:
         ends = [_descend(tensor, kind, report), _ascend(tensor, kind, report)]
         cores, errors = min(ends, key=lambda end: _root(end[1]))
         near = kind.digit_tensor(BlockTensorTrain(tuple(cores), kind).dense())
-        return cores, max(tails), _residual(tensor, near, kind)
+        return cores, max(tails), _residual(tensor, near, kind), rounding
     for quick in (True, False):
         ends = [_descend(tensor, kind, report, quick=quick), _ascend(tensor, kind, report, quick=quick)]
         cores, errors = min(ends, key=lambda end: _root(end[1]))
-        cores = polish(tensor, cores, kind) if _root(errors) > rounding else cores
+        cores = polish(tensor, cores, kind) if quick or _root(errors) > rounding else cores
         left = _residual(tensor, product(cores, kind), kind)
         if left.sum() <= (hypot(*tails) + rounding) ** 2:
             break
-    return cores, max(tails), left
+    return cores, max(tails), left, rounding
 
 
 def _residual(tensor: np.ndarray, near: np.ndarray, kind: MonarchClass) -> np.ndarray:
     """Squared, over every slice of split 0, shape (i_0, a_1, …, a_{p−1})."""
-    squares = np.abs(tensor - near).astype(float) ** 2
-    return np.asarray(squares.sum((*range(1, kind.order), kind.order)))
+    return np.asarray(_squares(tensor - near).sum((*range(1, kind.order), kind.order), dtype=float))
 
 
 def _root(errors: list[np.ndarray]) -> float:
@@ -376,7 +377,8 @@ def _truncate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Best rank-r factors of every slice: left (s, rows, r), right (s, r, columns) orthonormal, squared residuals.
 
-    Quickly, they come from the Gram matrices of the slices, and are best to half of the digits.
+    Quickly, they come from the Gram matrices of the slices, and are nearly the best; residuals, from the difference of
+    two norms, are good to half of the digits.
     """
     count, rows, columns = slices.shape
     left = np.empty((count, rows, rank), slices.dtype)
@@ -387,9 +389,11 @@ def _truncate(
         block = slices[piece]
         vectors = _leading(block, rank) if quick else np.linalg.svd(block, full_matrices=False)[2][:, :rank]
         image = block @ vectors.conj().swapaxes(1, 2)
-        residual = block - image @ vectors
         left[piece], right[piece] = image, vectors
-        errors[piece] = (residual.real**2 + residual.imag**2 if np.iscomplexobj(residual) else residual**2).sum((1, 2))
+        if quick:  # the vectors are orthonormal
+            errors[piece] = np.maximum(_squares(block).sum((1, 2)) - _squares(image).sum((1, 2)), 0)
+        else:
+            errors[piece] = _squares(block - image @ vectors).sum((1, 2))
         return piece.stop
 
     _in_threads(one, count, rows * columns, report)
@@ -399,30 +403,53 @@ def _truncate(
 def _leading(slices: np.ndarray, rank: int) -> np.ndarray:
     """The `rank` first right singular vectors of every slice, shape (s, rank, columns)."""
     adjoint = slices.conj().swapaxes(1, 2)
-    if slices.shape[2] <= slices.shape[1]:
-        return np.linalg.eigh(adjoint @ slices)[1][..., : -rank - 1 : -1].conj().swapaxes(1, 2)
-    image = adjoint @ np.linalg.eigh(slices @ adjoint)[1][..., : -rank - 1 : -1]
-    return np.linalg.qr(image)[0].conj().swapaxes(1, 2)
+    few = slices.shape[2] <= slices.shape[1]
+    gram = adjoint @ slices if few else slices @ adjoint
+    found = leading_vectors(gram)[..., None] if rank == 1 else np.linalg.eigh(gram)[1][..., : -rank - 1 : -1]
+    return (found if few else np.linalg.qr(adjoint @ found)[0]).conj().swapaxes(1, 2)
 
 
-def _tail(slices: np.ndarray, rank: int, report: Progress) -> float:
-    """E_k: root of the squared singular values beyond `rank`, over all slices."""
+def _tail(slices: np.ndarray, rank: int, report: Progress, rounding: float) -> tuple[float, float]:
+    """E_k, root of the squared singular values beyond `rank` over all slices, and what rounding may have added to it.
+
+    The norm less eigenvalues of Gram matrices, where that is sharp enough; singular values where it is not.
+    """
     count, rows, columns = slices.shape
+    side, long = sorted((rows, columns))
+    if rank >= side:
+        report(1.0)
+        return 0.0, 0.0
     squares = np.zeros(count)
 
-    def one(piece: slice) -> int:
+    def by_gram(piece: slice) -> int:
+        block = slices[piece]
+        adjoint = block.conj().swapaxes(1, 2)
+        gram = block @ adjoint if rows <= columns else adjoint @ block
+        values = np.linalg.eigvalsh(gram)[:, -rank:].astype(float)
+        squares[piece] = _squares(block).sum((1, 2), dtype=float) - values.sum(1)
+        return piece.stop
+
+    def by_values(piece: slice) -> int:
         squares[piece] = (np.linalg.svd(slices[piece], compute_uv=False)[:, rank:].astype(float) ** 2).sum(1)
         return piece.stop
 
-    _in_threads(one, count, rows * columns, report)
-    return sqrt(float(squares.sum()))
+    _in_threads(by_gram, count, rows * columns, report)
+    found = max(float(squares.sum()), 0.0)
+    wrong = squares_wrong_by(long, side, rank, float(np.finfo(slices.dtype).eps)) * _norm(slices) ** 2
+    if wrong <= max(rounding * sqrt(found), SHARP * found):
+        return sqrt(found), wrong / sqrt(found) if found else 0.0
+    _in_threads(by_values, count, rows * columns, report)
+    return sqrt(float(squares.sum())), rounding
+
+
+def _squares(array: np.ndarray) -> np.ndarray:
+    return np.asarray(array.real**2 + array.imag**2 if np.iscomplexobj(array) else array**2)
 
 
 def _in_threads(work: Callable[[slice], int], count: int, size: int, report: Progress) -> None:
     if count * size < SMALL:
         report(work(slice(0, count)) / count)
         return
-    # LAPACK runs outside the interpreter lock; its own threads on slices this small cost far more than they give
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with threads() as pool:
         for stop in pool.map(work, _chunks(count, size)):
             report(stop / count)

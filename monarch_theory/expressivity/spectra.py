@@ -8,16 +8,14 @@ singular values themselves are taken.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import ClassVar, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from monarch_theory.expressivity.threads import threads
 from monarch_theory.rounding import gamma
 
 __all__ = ["Corner", "Layout", "Rearrangement", "Slicing", "Spectra", "Tails"]
@@ -157,8 +155,7 @@ class Spectra:
         """Tails of every layout, good up to the rank beside it."""
         if all((layout, True) in self.known for layout in layouts):
             return [self._of(layout, rank) for layout, rank in zip(layouts, ranks, strict=True)]
-        # LAPACK runs outside the interpreter lock; its own threads on slices this small cost far more than they give
-        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with threads() as pool:
             return list(pool.map(self._of, layouts, ranks))
 
     def _of(self, layout: Layout, rank: int) -> Tails:

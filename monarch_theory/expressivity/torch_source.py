@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import prod
 
-from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Train
+from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Scattered, Train
 from monarch_theory.monarch import Convention
 
 __all__ = ["torch_source"]
@@ -63,6 +63,11 @@ def _layer(title: str, member: Member) -> str:
         for place, part in enumerate(member.parts)
         for key, array in part.arrays.items()
     ]
+    for place, part in enumerate(member.parts):
+        if isinstance(part, Scattered):
+            for key, indices in zip(("rows", "columns"), part.at, strict=True):
+                where = f'"p{place}_{key}", torch.tensor({indices}), persistent=False'
+                parameters.append(f"self.register_buffer({where})")
     wide = member.parts[0].inputs
     lines = ["batch = x.shape[:-1]", f"x = x.reshape(-1, {columns}).t()"]
     if wide > columns:
@@ -88,6 +93,11 @@ def _multiply(part: Part, name: str) -> Iterator[str]:
         yield from _train(part, name)
     elif isinstance(part, Kroneckers):
         yield from _kroneckers(part, name)
+    elif isinstance(part, Scattered):
+        _, rows, columns = part.arrays["blocks"].shape
+        yield f"y = {name}blocks @ x.reshape({part.grid[1]}, {columns}, -1)[{name}columns]"
+        yield f"y = y.new_zeros({part.grid[0]}, {rows}, y.shape[2]).index_add(0, {name}rows, y)"
+        yield f"y = y.reshape({part.grid[0] * rows}, -1)"
     else:
         assert isinstance(part, Blocks)
         count, rows, columns = part.arrays["blocks"].shape

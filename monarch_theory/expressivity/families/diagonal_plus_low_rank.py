@@ -8,6 +8,7 @@ from math import hypot
 
 import numpy as np
 
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.parts import Blocks, Part, low_rank_train
@@ -59,10 +60,12 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     rank = setting.choices["rank"]
     diagonal, least = np.diag(matrix), np.inf
     near = diagonal, np.zeros_like(matrix)
+    norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
     for turn in range(TURNS if rank else 0):
         low = truncate(matrix - np.diag(diagonal), rank)
         diagonal = np.diag(matrix - low)
         error = float(np.linalg.norm(matrix - low - np.diag(diagonal)))
+        note(error / norm)
         settled = error >= least * (1 - (SETTLED if turn < 20 else SHRINKS))
         if error < least:
             near, least = (diagonal, low), error

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
+from monarch_theory.expressivity.leading import low_rank_factors
 from monarch_theory.expressivity.spectra import Spectra
 
 __all__ = ["displacement"]
@@ -74,17 +76,18 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     ours, theirs = np.exp(-2j * np.pi * np.arange(n) / n), np.exp(1j * np.pi * (2 * np.arange(n) + 1) / n)
     apart = np.subtract.outer(ours, theirs)  # λ_i − μ_j
     target, weights = np.fft.fft2(displaced(matrix) / turns), 1 / np.abs(apart) ** 2
-    left, values, right = np.linalg.svd(target, full_matrices=False)
-    left, right = left[:, :rank] * values[:rank], right[:rank]
+    left, right = low_rank_factors(target, rank)
     best, least = left @ right, np.inf
-    norm = np.linalg.norm(target / apart)
-    for _ in range(max(1, min(TURNS, WORK // (n * rank) ** 2)) + 1):
+    norm, note = float(np.linalg.norm(target / apart)), watch()
+    turns_left = max(1, min(TURNS, WORK // (n * rank) ** 2))
+    for turn in range(turns_left + 1):
         near = left @ right
         error = float(np.linalg.norm((target - near) / apart))
+        note(error / (norm or 1.0))
         settled = error >= least * (1 - SETTLED) or error <= NONE * norm
         if error < least:
             best, least = near, error
-        if settled:
+        if settled or turn == turns_left:
             break
         right = solved(left, target, weights, right)
         left = solved(right.T, target.T, weights.T, left.T).T

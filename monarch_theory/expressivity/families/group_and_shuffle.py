@@ -14,6 +14,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.projection import project
 from monarch_theory.expressivity.spectra import Slicing, Spectra
@@ -63,9 +64,7 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     slicing, rank = setting.choices["slicing"], setting.choices["rank"]
-    u, s, v = np.linalg.svd(slicing.stack(matrix), full_matrices=False)
-    near = (u[..., :rank] * s[..., None, :rank]) @ v[..., :rank, :]
-    return np.asarray(slicing.unstack(near, matrix.shape))
+    return np.asarray(slicing.unstack(truncate(slicing.stack(matrix), rank), matrix.shape))
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:

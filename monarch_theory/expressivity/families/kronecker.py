@@ -7,6 +7,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.low_rank import truncate
+from monarch_theory.expressivity.leading import low_rank_factors
 from monarch_theory.expressivity.parts import Kroneckers
 from monarch_theory.expressivity.spectra import Rearrangement, Spectra
 
@@ -53,9 +54,9 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Kroneckers]:
     (m, n), terms = setting.choices["outer"], setting.choices["terms"]
-    left, values, right = np.linalg.svd(Rearrangement((m, n)).stack(matrix)[0], full_matrices=False)
-    inner = right[:terms].reshape(terms, matrix.shape[0] // m, matrix.shape[1] // n)
-    return (Kroneckers({"A": (left[:, :terms] * values[:terms]).T.reshape(terms, m, n), "B": inner}),)
+    left, right = low_rank_factors(Rearrangement((m, n)).stack(matrix)[0], terms)
+    inner = right.reshape(-1, matrix.shape[0] // m, matrix.shape[1] // n)
+    return (Kroneckers({"A": left.T.reshape(-1, m, n), "B": inner}),)
 
 
 kronecker = Family(

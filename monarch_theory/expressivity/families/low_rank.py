@@ -3,6 +3,7 @@
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
+from monarch_theory.expressivity.leading import low_rank_factors
 from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 
@@ -10,9 +11,9 @@ __all__ = ["low_rank", "tail", "truncate"]
 
 
 def truncate(matrix: np.ndarray, rank: int) -> np.ndarray:
-    """Nearest matrix of rank at most `rank`."""
-    left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    return (left[:, :rank] * values[:rank]) @ right[:rank]
+    """Nearest matrix of rank at most `rank`, or one of each of a stack."""
+    left, right = low_rank_factors(matrix, rank)
+    return left @ right
 
 
 def tail(matrix: np.ndarray, rank: int) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import softmax
 
 from monarch_theory.expressivity.classes import MonarchClass, factorisations
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
 from monarch_theory.expressivity.parts import Train
@@ -60,13 +61,15 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     scale = matrix.sum(1)
     scores = np.log(matrix / scale[:, None]).reshape(m1, m0, n1, n0)  # l, j, k, i
     left = np.full((m0, n1, m1), 1 / n1)  # j, k, l
+    norm, note = float(np.linalg.norm(matrix)), watch()
     for _ in range(TURNS):
         weights = left / np.maximum(left.sum(2, keepdims=True), np.finfo(float).tiny)
         right = softmax(np.einsum("jkl,ljki->kji", weights, scores), axis=2)
         entropy = -(right * np.log(np.maximum(right, np.finfo(float).tiny))).sum(2)
         left = softmax(np.einsum("kji,ljki->jkl", right, scores) + entropy.T[:, :, None], axis=1)
-    near = np.einsum("jkl,kji->ljki", left, right).reshape(matrix.shape)
-    return (near * scale[:, None]).astype(matrix.dtype)
+        near = np.einsum("jkl,kji->ljki", left, right).reshape(matrix.shape) * scale[:, None]
+        note(float(np.linalg.norm(matrix - near)) / norm)
+    return near.astype(matrix.dtype)
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
@@ -97,6 +98,7 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     for start in (matrix - near_member(matrix, kind), matrix):
         rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
+        norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
         for turn in range(10 * TURNS):
             structured = near_member(matrix - low, kind)
             rest = matrix - structured
@@ -105,6 +107,7 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
             rows = np.linalg.qr(rest.conj().T @ columns)[0]
             low = rest @ rows @ rows.conj().T
             error = float(np.linalg.norm(rest - low))
+            note(error / norm)
             # a limit that is not zero is soon as good as reached; one that is comes ever nearer at a steady rate
             settled = error >= least * (1 - (1e-3 if turn < TURNS else 0.1))
             if error < least:

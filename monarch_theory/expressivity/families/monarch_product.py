@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from monarch_theory.expressivity.classes import factorisations
+from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Family, Setting
 from monarch_theory.expressivity.separation import factors_of
 
@@ -57,8 +58,10 @@ def starts(blocks: np.ndarray) -> Iterator[Factors]:
 def polished(blocks: np.ndarray, factors: Factors) -> Factors:
     """Factors no farther, where turns no longer gain."""
     best, least = factors, np.inf
+    norm, note = float(np.linalg.norm(blocks)) or 1.0, watch()
     for turn in range(TURNS):
         error = float(np.linalg.norm(blocks - product(factors)))
+        note(error / norm)
         settled = error >= least * (1 - (SETTLED if turn < TURNS // 4 else SHRINKS))
         if error < least:
             best, least = factors, error

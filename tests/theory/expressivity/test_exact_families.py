@@ -45,6 +45,10 @@ def rows_first(*blocks):
 
 # family → (a member, the parameters of the setting it was made for)
 MEMBERS = {
+    "sparse": (np.diag(whole(7)), 14),
+    "block-sparse": (block_diag(*(whole(2, 3) for _ in range(4))), 28),
+    "mixer": (np.kron(whole(3, 3), np.eye(4, dtype=int)) + np.kron(np.eye(3, dtype=int), whole(4, 4)), 25),
+    "kronecker-sparse-chain": (train(MonarchClass((4, 2, 3), (2, 3, 4), Convention.DAO, rank=2)), 0),
     "low-rank": (whole(7, 2) @ whole(2, 11), 36),
     "kronecker": (sum(np.kron(whole(2, 3), whole(5, 3)) for _ in range(2)), 42),
     "block-diagonal": (block_diag(*(whole(2, 3) for _ in range(4))), 24),
@@ -63,6 +67,7 @@ MEMBERS = {
     "monarch-plus-low-rank": (train(MonarchClass((4, 4))), 128),
 }
 KINDS = {
+    "kronecker-sparse-chain": MonarchClass((4, 2, 3), (2, 3, 4), rank=2),
     "monarch-2": MonarchClass((2, 8), (4, 6)),
     "monarch-3": MonarchClass((4, 2, 3), (2, 3, 4)),
     "block-tensor-train": MonarchClass((3, 4, 2), rank=2),
@@ -81,7 +86,7 @@ def entry_to_change(name, matrix):
     """One that the others determine."""
     if name.endswith("separable"):
         return -1, 0
-    return (0, -1) if name == "block-diagonal" else tuple(np.argwhere(matrix != 0)[-1])
+    return (0, -1) if name in ("block-diagonal", "sparse", "block-sparse") else tuple(np.argwhere(matrix != 0)[-1])
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -101,7 +106,11 @@ def test_members_are_members_exactly_and_one_part_in_a_quadrillion_is_none(name)
 
 def test_every_family_that_ranks_decide_is_here():
     by_ranks = {f.name for f in (*FAMILIES, monarch(2), monarch(3)) if f.by_ranks or f.vanishing}
-    assert by_ranks - set(MEMBERS) == {"diagonal-plus-low-rank", "monarch-attention"}  # ranks only rule out
+    assert by_ranks - set(MEMBERS) == {
+        "diagonal-plus-low-rank",
+        "monarch-attention",
+        "strassen-tile",
+    }  # ranks only rule out
 
 
 def test_where_ranks_are_not_enough_it_stays_open():

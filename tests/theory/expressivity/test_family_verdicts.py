@@ -195,7 +195,56 @@ def product_member(d):
     return blocks.transpose(2, 0, 3, 1).reshape(inner * outer, -1), 2 * inner * outer**2 + inner**2 * outer
 
 
+def sparse_member(d):
+    rows, columns = d.one(SIDES), d.one(SIDES)
+    kept = d.number(1, rows * columns // 2)
+    member = np.zeros(rows * columns)
+    member[d.rng.permutation(rows * columns)[:kept]] = d.entries(kept)
+    return member.reshape(rows, columns), 2 * kept
+
+
+def block_sparse_member(d):
+    (rows, columns), (b, c) = ((d.number(1, 5), d.number(2, 5)), (d.number(1, 4), d.number(2, 4)))
+    kept = d.number(1, rows * columns)
+    member = np.zeros((rows * columns, b, c))
+    member[d.rng.permutation(rows * columns)[:kept]] = d.entries(kept, b, c)
+    return np.block([list(row) for row in member.reshape(rows, columns, b, c)]), kept * (b * c + 1)
+
+
+def mixer_member(d):
+    tokens, channels = d.number(2, 5), d.number(2, 5)
+    ours, theirs = d.entries(tokens, tokens), d.entries(channels, channels)
+    return np.kron(ours, np.eye(channels)) + np.kron(np.eye(tokens), theirs), tokens**2 + channels**2
+
+
+def strassen_tile_member(d):
+    """Tile after tile, D diag(w) E."""
+    (rows, columns), (p, q), terms = (d.number(1, 5), d.number(1, 5)), (d.number(2, 4), d.number(2, 4)), d.number(1, 5)
+    left, right = d.entries(p, terms), d.entries(terms, q)
+    tiles = [[(left * d.entries(terms)) @ right for _ in range(columns)] for _ in range(rows)]
+    return np.block(tiles), terms * (rows * columns + p + q)
+
+
+def kronecker_sparse_chain_member(d):
+    """Factors with supports I ⊗ 1 ⊗ I that fit each other, one by the next: (a, b, c, d) with a c = b' a' and so on."""
+    order, rank = d.number(3, 4), d.number(1, 3)
+    takes, gives = ([d.number(1, 3) for _ in range(order)] for _ in range(2))
+    gives = [max(give, 1 + (take == 1)) for take, give in zip(takes, gives, strict=True)]  # a stage does something
+    member, stored = np.eye(prod(takes)), 0
+    for k in range(order):
+        before, after = (rank if 0 < j < order else 1 for j in (k, k + 1))
+        pattern = np.kron(np.eye(prod(takes[k + 1 :])), np.ones((gives[k] * after, takes[k] * before)))
+        pattern = np.kron(pattern, np.eye(prod(gives[:k])))
+        member, stored = (pattern * d.entries(*pattern.shape)) @ member, stored + int(pattern.sum())
+    return member, stored
+
+
 RECIPES = {
+    "sparse": sparse_member,
+    "block-sparse": block_sparse_member,
+    "mixer": mixer_member,
+    "strassen-tile": strassen_tile_member,
+    "kronecker-sparse-chain": kronecker_sparse_chain_member,
     "monarch-product": product_member,
     "low-rank": low_rank_member,
     "kronecker": kronecker_member,
@@ -218,6 +267,9 @@ RECIPES = {
     "diagonal-plus-low-rank": diagonal_plus_low_rank_member,
 }
 OPTIMAL = (
+    "sparse",
+    "block-sparse",
+    "mixer",
     "toeplitz",
     "circulant",
     "causal-toeplitz",
@@ -318,6 +370,9 @@ def balanced(setting):
 
 
 GRIDS = {
+    "sparse": lambda setting: setting.choices["kept"] % 2 == 0,
+    "block-sparse": lambda setting: setting.choices["block"][0] == setting.choices["block"][1],
+    "mixer": lambda setting: setting.choices["tokens"] % 2 == 0,
     "low-rank": lambda setting: setting.choices["rank"] in (1, 2, 4, 8),
     "kronecker": lambda setting: setting.choices["terms"] in (1, 2, 4, 8),
     "block-diagonal": lambda setting: setting.choices["blocks"] in (1, 2, 4),
