@@ -62,8 +62,8 @@ def test_wrong_certificates_are_refused(file, tmp_path):
         asked("causal", f"{file}:{name}", "--exact", "--certificate", written)
         right = json.loads(written.read_text())
         opposite = "causal" if right["claim"] == "not causal" else "not causal"
-        wrong = [{"claim": opposite}, {"denominator": right["denominator"] + 1}, {"n": 7}, {"N": 3}, {"root": 3}, {"leak": {}}]
-        for change in wrong[: None if name in ("floats", "complexes") else 5]:
+        changes = [{"claim": opposite}, {"denominator": right["denominator"] + 1}, {"n": 7}, {"N": 3}, {"root": 3}]
+        for change in [*changes, *([{"leak": {}}] if right["claim"] == "not causal" else [])]:
             written.write_text(json.dumps(right | change))
             assert asked("recheck", written).exit_code == 1, change
 
