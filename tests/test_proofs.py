@@ -30,8 +30,8 @@ PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
     "certificates", "coarser_radices", "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters",
-    "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation",
-    "necessity", "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
+    "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
+    "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
     "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "transpose",
     "univariate_view", "unpadded_causality",
 }  # fmt: skip
