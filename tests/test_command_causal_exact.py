@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("child_at_hand")
 FILE = """
 import numpy as np
 from monarch_theory.causality import CausalMonarch, MonarchOperator
-from monarch_theory.domains import COMPLEX128, FLOAT64, Cyclotomic, PrimeField
+from monarch_theory.domains import COMPLEX128, FLOAT64, SYMBOLIC, Cyclotomic, PrimeField
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Monarch, random_monarch
 
@@ -22,6 +22,8 @@ roots = fourier((2, 2), Cyclotomic(4))
 complexes = random_monarch((2, 2), COMPLEX128, rng)
 singular = Monarch((np.ones((2, 2, 2)), np.ones((2, 2, 2))))
 infinite = Monarch((np.full((2, 2, 2), np.inf), np.ones((2, 2, 2))))
+not_finite = Monarch((np.full((2, 2, 2), complex(0, np.inf)),) * 2, COMPLEX128)
+expressions = fourier((2, 2), SYMBOLIC)
 seven = 7
 
 def unpadded(): return MonarchOperator(fourier((2, 2), field), n=4)
@@ -38,32 +40,30 @@ def file(tmp_path):
 
 CASES = [
     ("family", "causal", 0), ("three", "causal", 0), ("floats", "not causal", 1), ("unpadded", "not causal", 1),
-    ("roots", "causal", 0),
+    ("roots", "causal", 0), ("complexes", "not causal", 1),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "verdict", "code"), CASES)
 def test_an_operator_is_decided_and_its_certificate_is_right(file, tmp_path, name, verdict, code):
     written = tmp_path / "certificate.json"
-    certified = [] if name == "roots" else ["--certificate", written]
-    answer = asked("causal", f"{file}:{name}", "--exact", "--json", *certified)
+    answer = asked("causal", f"{file}:{name}", "--exact", "--json", "--certificate", written)
     assert answer.exit_code == code, answer.output
     facts = json.loads(answer.stdout)
     conforms("causal", facts)
     assert (facts["verdict"], facts["evidence"]) == (verdict, "exact")
-    if certified:
-        checked = asked("recheck", written, "--json")
-        assert checked.exit_code == 0 and json.loads(checked.stdout)["reason"].startswith(f"{verdict}:")
+    checked = asked("recheck", written, "--json")
+    assert checked.exit_code == 0 and json.loads(checked.stdout)["reason"].startswith(f"{verdict}:")
 
 
 def test_wrong_certificates_are_refused(file, tmp_path):
-    for name in ("family", "three", "floats"):
+    for name in ("family", "three", "roots", "floats", "complexes"):
         written = tmp_path / f"{name}.json"
         asked("causal", f"{file}:{name}", "--exact", "--certificate", written)
         right = json.loads(written.read_text())
         opposite = "causal" if right["claim"] == "not causal" else "not causal"
-        wrong = [{"claim": opposite}, {"denominator": right["denominator"] + 1}, {"n": 7}, {"N": 3}, {"leak": {}}]
-        for change in wrong[: None if name == "floats" else 4]:
+        changes = [{"claim": opposite}, {"denominator": right["denominator"] + 1}, {"n": 7}, {"N": 3}, {"root": 3}]
+        for change in [*changes, *([{"leak": {}}] if right["claim"] == "not causal" else [])]:
             written.write_text(json.dumps(right | change))
             assert asked("recheck", written).exit_code == 1, change
 
@@ -85,13 +85,13 @@ def test_long_numbers_are_not_shown_in_full(file):
     [
         ("seven", [], "seven: expected a Monarch or a MonarchOperator, got int"),
         ("absent", [], "has no 'absent'"),
-        ("complexes", [], "expected real floats, rationals, a prime field or a cyclotomic one, got complex128"),
         ("infinite", [], "infinite: expected finite factors"),
         ("singular", [], "singular block"),
         ("family", ["--n", 7], "n: expected an integer between 1 and 6, got 7"),
         ("family", ["--map"], "--map: expected none beside --exact"),
         ("family", ["--lookahead", 1], "--lookahead: expected none beside --exact"),
-        ("roots", ["--certificate", "c.json"], "domain: expected a prime field, the integers or the rational numbers"),
+        ("expressions", [], "expected floats, rationals, a prime field or a cyclotomic one, got"),
+        ("not_finite", [], "not_finite: expected finite factors"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_decided_is_one_line(file, tmp_path, monkeypatch, name, more, told):

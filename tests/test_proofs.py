@@ -30,10 +30,10 @@ PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
     "certificates", "coarser_radices", "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters",
-    "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation",
+    "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
     "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
-    "rank_one_slices", "rebased_convolution", "relaxed_convolution", "rounding", "transpose", "univariate_view",
-    "unpadded_causality",
+    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "transpose",
+    "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -182,7 +182,7 @@ FAULTS = {
     "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
-    "certificates": ("monarch_theory.certificates.decide", _says(True)),
+    "certificates": ("monarch_theory.certificates.writing.decide", _says(True)),
     "coarser_radices": (
         "monarch_theory.expressivity.membership.membership_of",
         lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),
@@ -210,6 +210,7 @@ FAULTS = {
     "product_modulo": ("monarch_theory.polynomials.multiply_modulo", _reversed_rows),
     "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
     "random_filters": ("monarch_theory.causality.decide", _says(False)),
+    "real_points": ("monarch_theory.causality.decide", _says(False)),
     "rank_one_slices": (
         "monarch_theory.expressivity.membership.membership_of",
         lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),

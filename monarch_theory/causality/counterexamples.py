@@ -63,7 +63,7 @@ def _univariate(r: list[Any], ell: list[Any]) -> MonarchOperator:
 def other_points() -> MonarchOperator:
     """The sufficient condition is not necessary, though every u_0 … u_i reaches output i; N = 4, over ℚ.
 
-    Theorem: `proofs/necessity`.
+    Theorems: `proofs/necessity`, `proofs/real_points`.
 
     M is the Vandermonde matrix at the points 1, 2, −1, −2. It is Monarch because points that share s differ by a root
     of unity, z = c_s ω^t, so that z² depends on s alone. The operator is polynomial multiplication, truncated.

@@ -19,7 +19,7 @@ from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
-from monarch_theory.domains import INTEGERS, RATIONALS, Floating
+from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Floating
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import Comparison, compare
@@ -172,8 +172,8 @@ def _check_certificate(matrix: Matrix, kind: MonarchClass, exact: bool) -> None:
         raise ValueError(
             "--certificate: expected an exact answer; add --exact to read floats as the rationals they are"
         )
-    if domain not in (INTEGERS, RATIONALS) and not (isinstance(domain, Floating) and not domain.is_complex):
-        raise ValueError(f"--certificate: expected integers, fractions or real floats, got {domain}")
+    if domain not in (INTEGERS, RATIONALS) and not isinstance(domain, Floating | Cyclotomic):
+        raise ValueError(f"--certificate: expected integers, fractions, cyclotomic numbers or floats, got {domain}")
     if kind.rank != 1 or kind.convention is not Convention.M2:
         raise ValueError(
             f"--certificate: expected --rank 1 and --convention m2, got {kind.rank} and {kind.convention.name.lower()}"

@@ -1,7 +1,7 @@
 """Run inside the sandbox: turn NAME of a user's FILE.py into the exact factors of a Monarch operator.
 
-NAME may be a `MonarchOperator`, a `Monarch`, or a function of no arguments that returns one of them. Real floats are
-read as the dyadic rationals they are.
+NAME may be a `MonarchOperator`, a `Monarch`, or a function of no arguments that returns one of them. Floats are
+read as the dyadic rationals they are, complex ones as those of Q(i).
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 from monarch_theory.causality import MonarchOperator
 from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Domain, Floating, PrimeField
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
+from monarch_theory.expressivity.matrices import dyadic
 from monarch_theory.monarch import Convention, Monarch
 
 __all__ = ["operator", "spelled", "unspelled"]
@@ -44,16 +45,19 @@ def operator(address: np.ndarray, n: np.ndarray) -> np.ndarray:
 def _exact(matrix: Monarch, name: str) -> Monarch:
     """The same numbers in an exact domain that is a field."""
     domain = matrix.domain
-    if isinstance(domain, Floating) and not domain.is_complex:
+    if isinstance(domain, Floating):
         finite = all(np.isfinite(factor).all() for factor in matrix.factors)
         if not finite:
             raise ValueError(f"{name}: expected finite factors, got NaN or infinity")
+        if domain.is_complex:
+            gaussian = tuple(dyadic(factor, domain)[0] for factor in matrix.factors)
+            return Monarch(gaussian, Cyclotomic(4), matrix.convention)
         return matrix.over(RATIONALS)
     if domain is INTEGERS:
         return matrix.over(RATIONALS)
     if domain is RATIONALS or isinstance(domain, PrimeField | Cyclotomic):
         return matrix
-    raise TypeError(f"{name}: expected real floats, rationals, a prime field or a cyclotomic one, got {domain}")
+    raise TypeError(f"{name}: expected floats, rationals, a prime field or a cyclotomic one, got {domain}")
 
 
 def spelled(operator: MonarchOperator) -> dict[str, Any]:

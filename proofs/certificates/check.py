@@ -12,7 +12,7 @@ from monarch_theory.certificates import (
     membership_certificate,
     recheck_exact,
 )
-from monarch_theory.domains import RATIONALS, Domain, PrimeField, prime_with_root
+from monarch_theory.domains import RATIONALS, Cyclotomic, Domain, PrimeField, prime_with_root
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import fourier
@@ -31,7 +31,9 @@ def _one_more(name: str) -> Callable[[Certificate], Certificate]:
     """The certificate with the first integer under `name` one larger, where it has that part."""
 
     def more(value: Any) -> Any:
-        return [more(value[0]), *value[1:]] if isinstance(value, list) else value + 1
+        if isinstance(value, list):
+            return [more(value[0]), *value[1:]] if value else [1]
+        return value + 1
 
     return lambda certificate: certificate | {name: more(certificate[name])} if name in certificate else certificate
 
@@ -50,7 +52,15 @@ def _another_leak(certificate: Certificate) -> Certificate:
     return certificate | {"leak": leak | {"input": leak["output"]}}
 
 
-SIZES = "operators to N = 16 over F_q and Q; matrices to N = 12, p ≤ 3"
+def _another_witness(certificate: Certificate) -> Certificate:
+    """What shows that a number is not zero gives one more than it does."""
+    for part in certificate.keys() & {"leak", "minor"}:
+        if "gives" in certificate[part]:
+            certificate = certificate | {part: certificate[part] | {"gives": certificate[part]["gives"] + 1}}
+    return certificate
+
+
+SIZES = "operators to N = 16 over F_q, Q and Q(ζ_N); matrices to N = 12, p ≤ 3"
 MUTATIONS: dict[str, dict] = {
     "the opposite follows": {"changed": _negated},
     "any inverse will do": {"changed": _one_more("inverse")},
@@ -58,6 +68,8 @@ MUTATIONS: dict[str, dict] = {
     "any factors will do": {"changed": _one_more("factors")},
     "any entry is a leak": {"changed": _another_leak},
     "any rows make a minor": {"changed": _another_split},
+    "any root of unity will do": {"changed": _one_more("root")},
+    "any multiple shows that a number is not zero": {"changed": _another_witness},
 }
 
 
@@ -73,11 +85,20 @@ def instances(changed: Callable[[Certificate], Certificate] = lambda certificate
         leaking = MonarchOperator(fourier(radices, field), n=causal.size)
         cases.append(case(f"family, {radices}", lambda o=causal: causality_certificate(o), "causal"))
         cases.append(case(f"DFT unpadded, {radices}", lambda o=leaking: causality_certificate(o), "not causal"))
+        roots = Cyclotomic(causal.size)
+        padded = MonarchOperator(fourier(radices, roots))
+        leaking = MonarchOperator(padded.M0, n=causal.size)
+        cases.append(case(f"DFT, {radices}, {roots}", lambda o=padded: causality_certificate(o), "causal"))
+        cases.append(
+            case(f"DFT unpadded, {radices}, {roots}", lambda o=leaking: causality_certificate(o), "not causal")
+        )
     rational = MonarchOperator(random_monarch((2, 2), RATIONALS, rng))
     cases.append(case("random, (2, 2), Q", lambda: causality_certificate(rational), "not causal"))
     for radices in ((2, 2), (2, 3), (2, 3, 2)):
-        for domain in (PrimeField(101), RATIONALS):
+        for domain in (PrimeField(101), RATIONALS, Cyclotomic(12)):
             member = random_monarch(radices, domain, rng).dense()
+            if isinstance(domain, Cyclotomic):
+                member = member * fourier(radices, domain).dense()
             other = domain.array(rng.integers(1, 100, member.shape))
             for matrix, claim in ((member, "Monarch"), (other, "not Monarch")):
                 about = f"{radices} over {domain}"

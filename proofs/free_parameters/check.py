@@ -12,10 +12,11 @@ from monarch_theory.expressivity.classes import MonarchClass, factorisations
 from monarch_theory.monarch import Monarch
 from monarch_theory.proving import Instance
 
-SIZES = "every factorisation of N ≤ 16, p ≤ 4; tangent spaces to N = 9"
+SIZES = "every factorisation of N ≤ 16, p ≤ 4; tangent spaces and cones to N = 9"
 MUTATIONS: dict[str, dict] = {
     "no scalings to subtract": {"scalings": lambda radices: 0},
     "a scaling for the first stage too": {"scalings": lambda r: sum(prod(r[k:]) for k in range(len(r)))},
+    "the causal set is smooth at the family": {"singular": ()},
     "one free coefficient fewer for each polynomial": {"free": lambda cap, digit: cap - digit},
 }
 
@@ -23,6 +24,7 @@ MUTATIONS: dict[str, dict] = {
 def instances(
     free: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda cap, digit: cap - digit + 1,
     scalings: Callable[[tuple[int, ...]], int] = lambda r: sum(prod(r[k:]) for k in range(1, len(r))),
+    singular: tuple[tuple[int, ...], ...] = ((3, 2), (4, 2), (3, 3)),
 ) -> list[Instance]:
     def formula(radices: tuple[int, ...], n: int) -> int:
         caps = degree_caps(radices, n)
@@ -41,6 +43,9 @@ def instances(
     for radices, expected in TANGENT.items():
         about = f"tangent dimension of the causal set at the family, {radices}"
         cases.append(Instance(about, lambda r=radices, e=expected: _tangent(r)[0] == e))
+    for radices in ((2, 2), *TANGENT):
+        about = f"a curve leaves the family in a random tangent direction, to second order, {radices}"
+        cases.append(Instance(about, lambda r=radices: _curves(r) == (r not in singular)))
     return cases
 
 
@@ -67,12 +72,69 @@ def _tangent(radices: tuple[int, ...]) -> tuple[int, int, int]:
 
     The equations are T[i, j, j'] = 0, j > i, j ≥ j', on the set of all Monarch matrices.
     """
+    matrix, _, entries = _derivative(radices)
+    rank = _rank(entries, matrix.domain.q)
+    return MonarchClass(radices).dimension - rank, rank, entries.shape[1]
+
+
+def _curves(radices: tuple[int, ...]) -> bool:
+    """Whether a curve in the causal set leaves a random member in a random tangent direction, to second order.
+
+    The set is singular where none does, and its dimension there is less than that of the tangent space.
+    """
+    matrix, n, entries = _derivative(radices)
+    field, size = matrix.domain, prod(radices)
+    kernel, nullity = flint.nmod_mat(*entries.T.shape, [int(x) for x in entries.T.reshape(-1)], field.q).nullspace()
+    columns = np.array([[int(kernel[i, j]) for j in range(nullity)] for i in range(len(entries))], dtype=object)
+    direction = columns @ np.random.default_rng(1).integers(0, field.q, nullity).astype(object) % field.q
+    ends = np.cumsum([factor.size for factor in matrix.factors])[:-1]
+    changes = [part.reshape(f.shape) for part, f in zip(np.split(direction, ends), matrix.factors, strict=True)]
+
+    def at(t: int) -> np.ndarray:
+        factors = (
+            field.array((f.astype(object) + t * c) % field.q) for f, c in zip(matrix.factors, changes, strict=True)
+        )
+        return Monarch(tuple(factors), field).dense()
+
+    steps = np.arange(matrix.order + 1)
+    (weights,) = field.inverse(field.array(steps[:, None] ** steps)[None])  # M is a polynomial in t of degree p
+    values = np.stack([at(t).reshape(-1) for t in steps])
+    M0, M1, M2 = field.matmul(weights, values)[:3].reshape(3, size, size)
+    inverse = matrix.inverse().dense()
+
+    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return field.normal(a[:, :n, None] * b[:, None, :n]).reshape(size, n * n)
+
+    cross = field.normal(product(M0, M1) + product(M1, M0))
+    second = field.normal(field.normal(product(M0, M2) + product(M2, M0)) + product(M1, M1))
+    T0 = field.matmul(inverse, product(M0, M0))
+    T1 = field.matmul(inverse, field.normal(cross - field.matmul(M1, T0)))
+    T2 = field.matmul(inverse, field.normal(second - field.matmul(M1, T1) - field.matmul(M2, T0)))
+    i, j, k = _places(n)
+    assert not T1.reshape(size, n, n)[i, j, k].any()
+    obstruction = T2.reshape(size, n, n)[i, j, k]
+    return _rank(np.vstack([entries, obstruction]), field.q) == _rank(entries, field.q)
+
+
+def _places(n: int) -> np.ndarray:
+    return np.array([(i, j, k) for i in range(n) for j in range(i + 1, n) for k in range(j + 1)]).T
+
+
+def _rank(entries: np.ndarray, q: int) -> int:
+    return int(flint.nmod_mat(*entries.shape, [int(x) for x in entries.reshape(-1)], q).rank())
+
+
+def _derivative(radices: tuple[int, ...]) -> tuple[Monarch, int, np.ndarray]:
+    """(random member, n, derivative of the equations there along every entry of the factors).
+
+    The derivative has shape (entries, equations).
+    """
     size = prod(radices)
     field, rng = PrimeField(prime_with_root(size)), np.random.default_rng(0)
     family = CausalMonarch(radices)
     n, matrix = family.n, family.random(field, rng)
     dense, inverse = matrix.dense(), matrix.inverse().dense()
-    places = np.array([(i, j, k) for i in range(n) for j in range(i + 1, n) for k in range(j + 1)]).T
+    i, j, k = _places(n)
 
     def tensor_of(products: np.ndarray) -> np.ndarray:
         return field.matmul(products.reshape(-1, size), inverse.T).reshape(n, n, size)
@@ -91,8 +153,5 @@ def _tangent(radices: tuple[int, ...]) -> tuple[int, int, int]:
             moved = product(change, dense) + product(dense, change)
             moved = moved - field.matmul(coordinates.reshape(-1, size), change.T).reshape(n, n, size)
             derivative = tensor_of(field.normal(moved))
-            i, j, k = places
             rows.append(derivative[j, k, i])
-    entries = np.array(rows)
-    rank = int(flint.nmod_mat(*entries.shape, [int(x) for x in entries.reshape(-1)], field.q).rank())
-    return MonarchClass(radices).dimension - rank, rank, places.shape[1]
+    return matrix, n, np.array(rows)

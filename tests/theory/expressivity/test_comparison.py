@@ -168,7 +168,7 @@ def test_a_family_without_factors_is_refused_before_the_work(tmp_path, monkeypat
     [
         (["--write", "f.safetensors"], "--write: expected real entries, whose factors safetensors holds, got complex"),
         (["--certificate", "c.json"], "--certificate: expected an exact answer; add --exact"),
-        (["--certificate", "c.json", "--exact"], "--certificate: expected integers, fractions or real floats, got"),
+        (["--certificate", "c.json", "--exact", "--rank", "2"], "--certificate: expected --rank 1 and --convention m2"),
         (["--search", "5", "--order", "4"], "--search: expected order 2 for the permutation search, got 4"),
     ],
 )
