@@ -35,18 +35,20 @@ def answers(report, causal):
     assert not report.holds or report.response <= report.floor, report
 
 
+@pytest.mark.parametrize("n", [9, pytest.param(17, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("name", "causal", "function"), ON_TENSORS, ids=[row[0] for row in ON_TENSORS])
-def test_models_of_floats(name, causal, function):
-    report = check_callable(Mapped(function).eval(), N + 1, budget=6.0, **FLOATS)
+def test_models_of_floats(name, causal, function, n):
+    report = check_callable(Mapped(function).eval(), n, budget=6.0, **FLOATS)
     answers(report, causal)
 
 
 OF_TOKENS = ON_TOKENS + WITH_SHORTER
 
 
+@pytest.mark.parametrize("n", [8, pytest.param(16, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("name", "causal", "function"), OF_TOKENS, ids=[row[0] for row in OF_TOKENS])
-def test_models_of_tokens(name, causal, function):
-    report = check_callable(Mapped(function).eval(), N, budget=6.0, **TOKENS)
+def test_models_of_tokens(name, causal, function, n):
+    report = check_callable(Mapped(function).eval(), n, budget=6.0, **TOKENS)
     answers(report, causal)
 
 
@@ -75,7 +77,7 @@ def test_functions_of_arrays(name, causal, function, options):
 )  # fmt: skip
 def test_models_that_keep_state(module, verdict):
     """Each call is the first of a copy, or comes after the same ones; the module itself is left as it is."""
-    report = check_callable(module.eval(), N, budget=6.0, **FLOATS)
+    report = check_callable(module.eval(), 8, budget=6.0, **FLOATS)
     assert report.verdict == verdict, report
     assert getattr(module, "keys", None) is None and not getattr(module, "calls", 0) and not getattr(module, "kept", {})
 
