@@ -30,9 +30,9 @@ class Together:
         program = proof.exported(Cases(cases), (x,), {})
         self.question = proof.Question(program, [x], [1], self.n, "causal", lambda i, j: j <= i, None)
 
-    def pairs(self, lattice: Any) -> dict[str, tuple[int, int, int] | None]:
+    def pairs(self, lattice: Any, supposing: bool = False) -> dict[str, tuple[int, int, int] | None]:
         """The first forbidden pair of every case, and the furthest input of that output; None where there is none."""
-        asked, interpretation = self.question, Interpretation(lattice(self.n))
+        asked, interpretation = self.question, Interpretation(lattice(self.n), supposing)
         graph = asked.program.graph_module
         found: dict[str, tuple[int, int, int] | None] = {}
         for label, value, axis in asked._outputs(interpretation.run(graph, asked._inputs(interpretation))):
