@@ -20,7 +20,7 @@ for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
     os.environ.pop(forced, None)  # which some machines set for all they run, and which make a file look like a terminal
 
 BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("busy", max_examples=25, **BUSY)
+settings.register_profile("busy", max_examples=15, **BUSY)
 settings.register_profile("thorough", max_examples=200, **BUSY)
 settings.load_profile("busy")
 

@@ -176,7 +176,7 @@ def test_vocabulary_is_named(folder):
 def test_torch(folder, target, options, verdict, outcome):
     pytest.importorskip("torch")
     proof = [] if verdict == "causal" else ["--no-proof"]  # a proof cannot change a no
-    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "16", "--budget", "8")
+    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "8", "--budget", "8")
     assert (report["verdict"], report["outcome"]) == (verdict, outcome), report
 
 
@@ -190,12 +190,14 @@ def test_zero_parameters_are_named(folder):
 @pytest.mark.usefixtures("torch_at_hand")
 def test_the_vocabulary_is_that_of_the_embedding(folder):
     pytest.importorskip("torch")
-    report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16")
+    report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "8", "--no-proof")
     assert report["covered"].startswith("30 of 30 tokens")
     assert report["evidence"] == "measured: causal to rounding"
     # the floor is that of the place which moved most, not the median of all, so that it is above what moved
     assert 0 < report["response"] < report["floor"] < 2.0**-12
-    report, _ = ask_json(folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "16", "--vocab", "7")
+    report, _ = ask_json(
+        folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "8", "--vocab", "7", "--no-proof"
+    )
     assert report["covered"].startswith("7 of 30 tokens")
 
 

@@ -219,12 +219,25 @@ def test_low_rank_members(saved):
     assert run(path, "--family", "low-rank", "--parameters", 14).exit_code == 0
 
 
-@pytest.mark.parametrize("options", [(), ("--family", "low-rank", "--parameters", 64)])
-def test_a_matrix_is_read_once(options, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ((), 1),
+        (("--family", "low-rank", "--parameters", 64), 1),
+        (("--family", "monarch-plus-low-rank", "--parameters", 140), 1),
+        (("--search", 20), 1),
+        (("--compare", "--write", "{folder}/near.safetensors"), 0),
+    ],
+)
+def test_a_matrix_is_read_once(options, status, tmp_path, monkeypatch):
+    if "--write" in options:
+        pytest.importorskip("safetensors")
+    options = [str(option).format(folder=tmp_path) for option in options]
     np.save(tmp_path / "matrix.npy", np.random.default_rng(0).standard_normal((16, 16)))
     read, names = matrices._array, []
     monkeypatch.setattr(matrices, "_array", lambda source, name: (names.append(name), read(source, name))[1])
-    assert run(tmp_path / "matrix.npy", *options).exit_code == 1
+    answer = run(tmp_path / "matrix.npy", *options)
+    assert answer.exit_code == status, answer.output
     assert names == [str(tmp_path / "matrix.npy")]
 
 

@@ -17,9 +17,9 @@ app = typer.Typer()
 app.command()(causal)
 
 CLAIMS = [
-    ("fft_convolution.py:padded", "--n 32", "causal"),
-    ("fft_convolution.py:padded", "--n 31 --dtype float32", "causal"),
-    ("fft_convolution.py:padded_single", "--n 32", "causal"),
+    ("fft_convolution.py:padded", "--n 16", "causal"),
+    ("fft_convolution.py:padded", "--n 15 --dtype float32", "causal"),
+    ("fft_convolution.py:padded_single", "--n 16", "causal"),
     ("fft_convolution.py:unpadded", "--n 32", "not causal"),
     ("monarch_mixers.py:causal", "--n 32", "causal"),
     ("monarch_mixers.py:naive", "--n 32", "not causal"),
@@ -59,7 +59,7 @@ def test_claim(target, options, verdict):
 def test_torch_claim(target, options, verdict):
     pytest.importorskip("torch")
     proof = "" if verdict == "causal" else "--no-proof"  # a proof cannot change a no
-    report, status = ask(target, f"{options} --n 32 --budget 8 {proof}")
+    report, status = ask(target, f"{options} --n 10 --budget 8 {proof}")
     assert (report["verdict"], status) == (verdict, ["causal", "not causal", "undecided"].index(verdict)), report
     if target.endswith(":training"):
         assert report["outcome"] == "training mode" and ".eval()" in report["reason"]

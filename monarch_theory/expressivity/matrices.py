@@ -28,7 +28,7 @@ from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "check_linear", "dyadic", "floating", "power_of_two", "read_matrix"]
+__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "power_of_two", "read_matrix"]
 
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
@@ -271,6 +271,20 @@ def floating(matrix: np.ndarray, domain: Domain, *, name: str = "matrix") -> tup
     if domain.of_expressions and not any(entry.free_symbols for entry in matrix.flat):
         return np.array([complex(entry) for entry in matrix.flat]).reshape(matrix.shape), COMPLEX128
     raise TypeError(f"{name}: expected numbers with a distance, got scalars of {domain}")
+
+
+def field_of(values: np.ndarray) -> Floating:
+    """The domain of floating-point values that were read: `Matrix.values`, and what was computed from them.
+
+    Raises:
+        TypeError: others, which are to be read first.
+
+    >>> field_of(np.eye(2)).name
+    'float64'
+    """
+    if values.dtype not in _FLOATING:
+        raise TypeError(f"values: expected float32, float64, complex64 or complex128, got {values.dtype}")
+    return _FLOATING[values.dtype]
 
 
 def power_of_two(array: np.ndarray) -> float:

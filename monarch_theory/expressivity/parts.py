@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.monarch import Convention
 
@@ -290,7 +290,7 @@ class Member:
 def low_rank_train(matrix: np.ndarray, rank: int) -> Train:
     """The nearest matrix of that rank: two stages of one block each, and a bond of that width between them."""
     rows, columns = matrix.shape
-    return Train.of(project(matrix, MonarchClass((columns, 1), (1, rows), rank=rank)).train)
+    return Train.of(project_values(matrix, MonarchClass((columns, 1), (1, rows), rank=rank)).train)
 
 
 def write_members(path: Path, members: Mapping[str, Member]) -> None:

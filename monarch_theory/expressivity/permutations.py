@@ -22,7 +22,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
-from monarch_theory.expressivity.projection import Projection, project
+from monarch_theory.expressivity.projection import Projection, project_values
 
 __all__ = ["PermutedProjection", "search_permutations"]
 
@@ -75,7 +75,7 @@ def search_permutations(
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ValueError(f"steps: expected a number of swaps that is not negative, got {steps!r}")
     array = read_matrix(matrix).values
-    before = project(array, kind)
+    before = project_values(array, kind)
     original, array = array, array / array.dtype.type(power_of_two(array))
     rows, columns = np.arange(kind.shape[0]), np.arange(kind.shape[1])
     tails = _tails(kind.slices(array), kind.rank).reshape(kind.output_radices[0], kind.input_radices[1])
@@ -116,7 +116,7 @@ def search_permutations(
             permutation[[a, b]] = permutation[[b, a]]
         if progress is not None:
             progress((step + 1) / steps)
-    after = project(original[np.ix_(rows, columns)], kind)
+    after = project_values(original[np.ix_(rows, columns)], kind)
     if after.distance > before.distance:
         rows, columns, after = np.arange(kind.shape[0]), np.arange(kind.shape[1]), before
     return PermutedProjection(rows, columns, after, before.relative_distance)

@@ -31,14 +31,22 @@ from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.leading import leading_vectors, squares_wrong_by
-from monarch_theory.expressivity.matrices import power_of_two, read_matrix
+from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 from monarch_theory.expressivity.threads import threads
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
-__all__ = ["Projection", "near_member", "operation_roundoff", "project", "project_batch", "project_sum"]
+__all__ = [
+    "Projection",
+    "near_member",
+    "operation_roundoff",
+    "project",
+    "project_batch",
+    "project_sum",
+    "project_values",
+]
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
@@ -152,6 +160,15 @@ def project(
     return replace(found, rounding=found.rounding + operation_roundoff(read.field) * found.norm)
 
 
+def project_values(values: np.ndarray, kind: MonarchClass) -> Projection:
+    """`project` for floating-point values that were read, and for what was computed from them: none is read again.
+
+    >>> float(project_values(np.ones((4, 4)), MonarchClass((2, 2))).distance) < 1e-12
+    True
+    """
+    return _project(values, kind, field_of(values), "matrix", None)
+
+
 def project_batch(
     matrices: Sequence[Any] | np.ndarray,
     kind: MonarchClass,
@@ -185,8 +202,8 @@ def project_sum(matrix: np.ndarray, kind: MonarchClass, terms: int) -> tuple[Blo
     True
     """
     if kind.order <= 2 or terms == 1:
-        return (project(matrix, kind if terms == 1 else replace(kind, rank=terms)).train,)
-    scale, domain = power_of_two(matrix), read_matrix(matrix).field
+        return (project_values(matrix, kind if terms == 1 else replace(kind, rank=terms)).train,)
+    scale, domain = power_of_two(matrix), field_of(matrix)
     tensor = rest = kind.digit_tensor(matrix / matrix.dtype.type(scale))
     found, parts = [], []
     for _ in range(terms):
@@ -207,8 +224,8 @@ def near_member(matrix: np.ndarray, kind: MonarchClass) -> np.ndarray:
     percent of the most where the first two singular values are alike, and all but rounding where the rank is one.
     """
     if kind.order != 2:
-        return project(matrix, kind).dense()
-    return BlockTensorTrain(tuple(_near(kind.digit_tensor(matrix), kind)), kind, read_matrix(matrix).field).dense()
+        return project_values(matrix, kind).dense()
+    return BlockTensorTrain(tuple(_near(kind.digit_tensor(matrix), kind)), kind, field_of(matrix)).dense()
 
 
 def _near(tensor: np.ndarray, kind: MonarchClass) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.loading import quoted
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
-from monarch_theory.sandbox.shortage import ENDED, forget_errors, ran_short, tell_by_status
+from monarch_theory.sandbox.shortage import ENDED, forget_errors, notice_errors, ran_short, tell_by_status
 
 __all__ = ["Answer", "Serves", "UserCodeError", "serve", "user_code"]
 
@@ -49,6 +49,7 @@ def serve(server: Serves, what: str, arguments: list[str] | None = None) -> None
     if gibibytes:
         limit_memory(gibibytes)
     tell_by_status()
+    notice_errors()
     requests, own = os.fdopen(incoming, "rb"), os.getpid()
     # bound before user code runs, which could otherwise put methods of its own in place of the server's
     actions = {name: getattr(server, name) for name in dir(server) if not name.startswith("_")}

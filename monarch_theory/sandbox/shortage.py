@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ENDED", "forget_errors", "ran_short", "tell_by_status"]
+__all__ = ["ENDED", "forget_errors", "notice_errors", "ran_short", "tell_by_status"]
 
 ENDED = 119
 """Exit status of a process that ran out of memory where nothing could be raised; code that ends so is undecided."""
@@ -27,6 +27,12 @@ TYPES = (("torch", "OutOfMemoryError"), ("cupy.cuda.memory", "OutOfMemoryError")
 
 BAD_ALLOC, WORD = b"St9bad_alloc", ctypes.sizeof(ctypes.c_void_p)
 
+BARE = (RuntimeError, ImportError)
+"""Types that native code raises of a failed allocation, and of much else."""
+
+NUMBER, TOOLS = "__error_number__", (3, 4)
+"""Where an error holds the number that was found when it was raised; which monitoring tools are nobody's."""
+
 RAISES = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
 
 
@@ -35,6 +41,23 @@ def forget_errors() -> None:
     place = errors()
     if place is not None:
         place()[0] = 0
+
+
+def notice_errors() -> None:
+    """From now on, in Python 3.12 and later, the error number is taken where an error of a bare type is raised."""
+    monitoring, place = getattr(sys, "monitoring", None), errors()
+    free = [] if monitoring is None else [tool for tool in TOOLS if monitoring.get_tool(tool) is None]
+    if place is None or not free:
+        return
+
+    def raised(code: Any, offset: int, error: BaseException) -> None:
+        if type(error) in BARE:
+            error.__dict__.setdefault(NUMBER, place()[0])
+
+    raises = monitoring.events.RAISE  # type: ignore[union-attr]
+    monitoring.use_tool_id(free[0], "monarch")  # type: ignore[union-attr]
+    monitoring.register_callback(free[0], raises, raised)  # type: ignore[union-attr]
+    monitoring.set_events(free[0], raises)  # type: ignore[union-attr]
 
 
 def ran_short(error: BaseException) -> bool:
@@ -47,8 +70,8 @@ def ran_short(error: BaseException) -> bool:
     number = place()[0] if place is not None else 0
     if isinstance(error, (MemoryError, *types())) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    native = type(error) in (RuntimeError, ImportError) and not raised_in_python(error)
-    return native and number == errno.ENOMEM
+    native = type(error) in BARE and not raised_in_python(error)
+    return native and error.__dict__.get(NUMBER, number) == errno.ENOMEM
 
 
 def types() -> Any:

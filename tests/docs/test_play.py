@@ -47,18 +47,32 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Any) -> Any:
+    """One tab, which all that look at a page share: a new one takes longer than the page."""
+    return browser.new_page()
+
+
 @contextmanager
-def opened(browser: Any, address: str, choice: str = "", width: int = 1000, file: str = "index.html") -> Iterator[Any]:
-    """The page with no console message, no error, and no request to another host by the time it is closed."""
-    page = browser.new_page(viewport={"width": width, "height": 800})
+def opened(tab: Any, address: str, choice: str = "", width: int = 1000, file: str = "index.html") -> Iterator[Any]:
+    """The page with no console message, no error, and no request to another host by the time it is left."""
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    page.on("request", lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url))
-    page.goto(f"{address}/{file}#{choice}")
-    yield page
-    page.close()
+    heard = {
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "requestfailed": lambda request: complaints.append(f"failed: {request.url}"),
+        "request": lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url),
+    }
+    tab.goto("about:blank")
+    tab.set_viewport_size({"width": width, "height": 800})
+    for event, hear in heard.items():
+        tab.on(event, hear)
+    try:
+        tab.goto(f"{address}/{file}#{choice}")
+        yield tab
+    finally:
+        for event, hear in heard.items():
+            tab.remove_listener(event, hear)
     assert complaints == []
 
 
@@ -91,8 +105,8 @@ CHOICES = [
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_every_number_is_the_one_python_gives(browser: Any, address: str, choice: str) -> None:
-    with opened(browser, address, choice) as page:
+def test_every_number_is_the_one_python_gives(tab: Any, address: str, choice: str) -> None:
+    with opened(tab, address, choice) as page:
         numbers = page.evaluate("numbers()")
     operator = operator_of(numbers)
     for ours, theirs in zip(operator.M0.factors, numbers["factors"], strict=True):
@@ -113,8 +127,8 @@ def test_every_number_is_the_one_python_gives(browser: Any, address: str, choice
     assert str(decide(operator, route="every filter")) == numbers["sentence"]
 
 
-def test_caps_are_the_least_of_those_python_gives(browser: Any, address: str) -> None:
-    with opened(browser, address) as page:
+def test_caps_are_the_least_of_those_python_gives(tab: Any, address: str) -> None:
+    with opened(tab, address) as page:
         for b, p in [(2, 2), (2, 5), (3, 2), (3, 3), (4, 3), (5, 2), (6, 2), (7, 2)]:
             n = b**p // 2
             ours = [cap.reshape(-1).tolist() for cap in degree_caps((b,) * p, n)]
@@ -125,17 +139,17 @@ def test_caps_are_the_least_of_those_python_gives(browser: Any, address: str) ->
 
 @pytest.mark.parametrize("choice", CHOICES[1:4])
 def test_the_python_it_offers_prints_what_it_shows(
-    browser: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
+    tab: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened(browser, address, choice) as page:
+    with opened(tab, address, choice) as page:
         numbers = page.evaluate("numbers()")
     exec(compile(numbers["python"], "<page>", "exec"), {})
     printed = capsys.readouterr().out
     assert printed == f"{numbers['sentence']}\n{np.array(numbers['applied'])}\n"
 
 
-def test_a_degree_dragged_past_its_bound_shows_the_leak(browser: Any, address: str) -> None:
-    with opened(browser, address) as page:
+def test_a_degree_dragged_past_its_bound_shows_the_leak(tab: Any, address: str) -> None:
+    with opened(tab, address) as page:
         assert page.inner_text("#verdict").startswith("causal")
         box = page.locator("rect.grip").first.bounding_box()
         x = box["x"] + box["width"] / 2
@@ -149,8 +163,8 @@ def test_a_degree_dragged_past_its_bound_shows_the_leak(browser: Any, address: s
         assert page.locator("#degree-0-0").get_attribute("aria-valuetext").endswith("past its bound 1")
 
 
-def test_everything_works_by_keyboard(browser: Any, address: str) -> None:
-    with opened(browser, address) as page:
+def test_everything_works_by_keyboard(tab: Any, address: str) -> None:
+    with opened(tab, address) as page:
         reached = []
         for _ in itertools.repeat(None, 40):
             page.keyboard.press("Tab")
@@ -176,8 +190,8 @@ def test_everything_works_by_keyboard(browser: Any, address: str) -> None:
         assert page.inner_text("#verdict").startswith("causal")
 
 
-def test_changing_the_size_keeps_the_page_whole(browser: Any, address: str) -> None:
-    with opened(browser, address) as page:
+def test_changing_the_size_keeps_the_page_whole(tab: Any, address: str) -> None:
+    with opened(tab, address) as page:
         for b, p in [("2", "6"), ("3", "3"), ("8", "2"), ("5", "2")]:
             page.select_option("#b", b)
             page.select_option("#p", p)
@@ -189,16 +203,16 @@ def test_changing_the_size_keeps_the_page_whole(browser: Any, address: str) -> N
 
 
 @pytest.mark.parametrize("choice", ["", "b=2&p=6&terms=all", "b=8&p=2&terms=all"])
-def test_a_phone_shows_it_without_scrolling_sideways(browser: Any, address: str, choice: str) -> None:
-    with opened(browser, address, choice, width=320) as page:
+def test_a_phone_shows_it_without_scrolling_sideways(tab: Any, address: str, choice: str) -> None:
+    with opened(tab, address, choice, width=320) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
         heights = "[...document.querySelectorAll('#staircase text')].map((t) => t.getBoundingClientRect().height)"
         assert min(page.evaluate(heights)) > 10
 
 
-def test_coefficients_of_any_size_are_exact_and_what_is_no_integer_is_refused(browser: Any, address: str) -> None:
+def test_coefficients_of_any_size_are_exact_and_what_is_no_integer_is_refused(tab: Any, address: str) -> None:
     """2^53 + 1 is the first whole number that JavaScript's own numbers cannot hold."""
-    with opened(browser, address, "b=4&p=2") as page:
+    with opened(tab, address, "b=4&p=2") as page:
         page.select_option("#filter", "own")
         for text in ("9007199254740993, -9007199254740993", f"{10**40 + 7} 1"):
             page.fill("#own", text)
@@ -213,15 +227,15 @@ def test_coefficients_of_any_size_are_exact_and_what_is_no_integer_is_refused(br
             assert page.get_attribute("#own", "aria-invalid") == "true"
 
 
-def test_a_broken_address_falls_back(browser: Any, address: str) -> None:
-    with opened(browser, address, "b=99&p=x&bounds=1.z_&terms=<b>&own=1;drop&filter=own") as page:
+def test_a_broken_address_falls_back(tab: Any, address: str) -> None:
+    with opened(tab, address, "b=99&p=x&bounds=1.z_&terms=<b>&own=1;drop&filter=own") as page:
         assert page.evaluate("numbers().b") == 4
         assert page.inner_text("#verdict").startswith("causal")
 
 
-def test_the_comparison_can_fail(browser: Any, address: str) -> None:
+def test_the_comparison_can_fail(tab: Any, address: str) -> None:
     """A page with one wrong factor entry is told apart from a right one."""
-    with opened(browser, address, CHOICES[1]) as page:
+    with opened(tab, address, CHOICES[1]) as page:
         numbers = page.evaluate("numbers()")
     numbers["coefficients"][0][0][1] = (numbers["coefficients"][0][0][1] + 1) % numbers["q"]
     assert (operator_of(numbers).M0.dense() != np.array(numbers["matrix"])).any()
@@ -249,9 +263,9 @@ def reached(numbers: dict[str, Any]) -> np.ndarray:
 
 @pytest.mark.parametrize("choice", GRAPHS)
 def test_what_may_leak_is_what_the_masks_say(
-    browser: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
+    tab: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened(browser, address, choice, file="graph.html") as page:
+    with opened(tab, address, choice, file="graph.html") as page:
         numbers = page.evaluate("numbers()")
         whole = np.array(numbers["whole"])
         np.testing.assert_array_equal(whole, reached(numbers))
@@ -272,8 +286,8 @@ def test_what_may_leak_is_what_the_masks_say(
         assert f"output {i} may see input {j}: a leak" in numbers["sentence"]
 
 
-def test_a_graph_is_drawn_by_keyboard(browser: Any, address: str) -> None:
-    with opened(browser, address, "n=4&contract=causal&layers=causal.0.-", file="graph.html") as page:
+def test_a_graph_is_drawn_by_keyboard(tab: Any, address: str) -> None:
+    with opened(tab, address, "n=4&contract=causal&layers=causal.0.-", file="graph.html") as page:
         assert page.inner_text("#verdict").startswith("holds")
         focused = set()
         for _ in itertools.repeat(None, 20):
@@ -307,9 +321,9 @@ def test_both_pages_fit_and_can_be_read(browser: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["index.html", "graph.html"])
-def test_everything_that_can_be_reached_has_a_name(browser: Any, address: str, file: str) -> None:
+def test_everything_that_can_be_reached_has_a_name(tab: Any, address: str, file: str) -> None:
     """What a screen reader says of each control and picture, from the browser's own accessibility tree."""
-    with opened(browser, address, file=file) as page:
+    with opened(tab, address, file=file) as page:
         names = page.evaluate("""() => [...document.querySelectorAll('select, input, button, canvas, svg, [tabindex]')]
             .map((e) => [e.id, e.getAttribute('aria-label') || (e.labels?.[0] ?? e).textContent.trim()])
             .filter(([, name]) => !name)""")
@@ -323,14 +337,14 @@ def test_everything_that_can_be_reached_has_a_name(browser: Any, address: str, f
 @pytest.mark.parametrize(
     "choice", ["", "n=16&layers=all.0.-_all.1.-_all.2.-_all.3.-_all.4.-_all.5.-", "n=2&layers=own.0.-"]
 )
-def test_a_phone_shows_a_graph_without_scrolling_sideways(browser: Any, address: str, choice: str) -> None:
-    with opened(browser, address, choice, width=320, file="graph.html") as page:
+def test_a_phone_shows_a_graph_without_scrolling_sideways(tab: Any, address: str, choice: str) -> None:
+    with opened(tab, address, choice, width=320, file="graph.html") as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 @pytest.mark.parametrize(
     "broken", ["n=99&contract=x&layers=<b>", "layers=own.0.-.zz", "layers=causal.9.9_nothing.0.0", "n=4&layers="]
 )
-def test_a_broken_address_of_a_graph_falls_back(browser: Any, address: str, broken: str) -> None:
-    with opened(browser, address, broken, file="graph.html") as page:
+def test_a_broken_address_of_a_graph_falls_back(tab: Any, address: str, broken: str) -> None:
+    with opened(tab, address, broken, file="graph.html") as page:
         assert page.inner_text("#verdict").startswith("holds (causal: j ≤ i)")

@@ -9,14 +9,17 @@ import typer
 from command_line import conforms
 from typer.testing import CliRunner
 
+from monarch_gpu import configs
 from monarch_gpu.certify import certify, drop_padding
 from monarch_gpu.command.certify import certify as command
 from monarch_gpu.configs import PRESETS, GPTConfig
 from monarch_gpu.gpt import GPTForCausalLM
 
+N = 4
 SMALL = GPTConfig(
-    hidden_size=16, intermediate_size=32, num_hidden_layers=2, vocab_size=31, filter_width=8, num_attention_heads=2
+    hidden_size=8, intermediate_size=16, num_hidden_layers=2, vocab_size=31, filter_width=8, num_attention_heads=2
 )
+LARGER = replace(SMALL, hidden_size=16, intermediate_size=32)
 
 
 def model_of(config):
@@ -24,45 +27,59 @@ def model_of(config):
     return GPTForCausalLM(config)
 
 
-@pytest.mark.parametrize("transform", [pytest.param("monarch", marks=pytest.mark.long), "fft"])
-def test_every_layer_and_the_whole_are_causal(transform):
-    model = model_of(replace(SMALL, transform=transform))
+@pytest.mark.parametrize(
+    ("config", "n"),
+    [
+        (replace(SMALL, num_hidden_layers=1, transform="fft"), N),
+        pytest.param(replace(LARGER, transform="fft"), 16, marks=pytest.mark.long),
+        pytest.param(replace(LARGER, transform="monarch"), 16, marks=pytest.mark.long),
+    ],
+)
+def test_every_layer_and_the_whole_are_causal(config, n):
+    model = model_of(config)
     before = {name: p.clone() for name, p in model.named_parameters()}
-    certificate = certify(model, 16)
+    certificate = certify(model, n)
     assert certificate.verdict == "causal" and not certificate.leaking
-    assert len(certificate.layers) == 4 and certificate.whole.cuts_tested == 15
+    assert len(certificate.layers) == 2 * config.num_hidden_layers and certificate.whole.cuts_tested == n - 1
     assert all(torch.equal(before[name], p) for name, p in model.named_parameters())
 
 
-@pytest.mark.parametrize("layer", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_dropped_padding_is_found_and_named(layer):
-    certificate = certify(drop_padding(model_of(SMALL), layer), 16)
+@pytest.mark.parametrize(
+    ("config", "n", "layer"),
+    [(SMALL, N, 1), *(pytest.param(LARGER, 16, layer, marks=pytest.mark.long) for layer in (0, 1))],
+)
+def test_dropped_padding_is_found_and_named(config, n, layer):
+    certificate = certify(drop_padding(model_of(config), layer), n)
     assert certificate.leaking == (f"transformer.h.{layer}.sequence_mixer",)
     assert certificate.whole.verdict == "not causal" and certificate.verdict == "not causal"
 
 
 def test_the_baseline_is_causal_too():
-    assert certify(model_of(SMALL.as_transformer()), 12).verdict == "causal"
+    assert certify(model_of(SMALL.as_transformer()), N).verdict == "causal"
 
 
 @pytest.mark.long
 def test_full_width_layer():
     """One layer at the width of M2-GPT 145M; `monarch certify m2-gpt-145m` asks all of them, and the whole."""
     model = drop_padding(model_of(replace(PRESETS["gpt"]["145m"], num_hidden_layers=1, vocab_size=8)), 0)
-    leaking = certify(model, 16)
+    leaking = certify(model, 6)
     assert leaking.leaking == ("transformer.h.0.sequence_mixer",)
     mixer = model.transformer.h[0].sequence_mixer
     mixer.long_convolution = mixer.long_convolution.convolution
-    assert certify(model, 16).verdict == "causal"
+    assert certify(model, 6).verdict == "causal"
 
 
-def test_command():
+@pytest.mark.parametrize("size", ["smaller", pytest.param("tiny", marks=pytest.mark.long)])
+def test_command(size, monkeypatch):
+    if size == "smaller":
+        monkeypatch.setattr(configs, "preset", lambda task, name: replace(SMALL, num_hidden_layers=1))
+    layer = 0 if size == "smaller" else 1
     app = typer.Typer()
     app.command()(command)
-    result = CliRunner().invoke(app, ["tiny", "--n", "4", "--leak", "1", "--json"])
+    result = CliRunner().invoke(app, ["tiny", "--n", "4", "--leak", str(layer), "--json"])
     found = json.loads(result.stdout)
     conforms("certify", found)
-    assert result.exit_code == 1 and found["leaking"] == ["transformer.h.1.sequence_mixer"]
+    assert result.exit_code == 1 and found["leaking"] == [f"transformer.h.{layer}.sequence_mixer"]
     assert CliRunner().invoke(app, ["tiny", "--n", "2"]).exit_code == 0
-    for wrong in (["tiny", "--n", "1000"], ["tiny", "--leak", "4"], ["no-such-file"]):
+    for wrong in (["tiny", "--n", "5000"], ["tiny", "--leak", "4"], ["no-such-file"]):
         assert CliRunner().invoke(app, wrong).exit_code == 2

@@ -1,6 +1,8 @@
 """What crosses between the processes, and how each ending is told from the others."""
 
 import json
+import subprocess
+import sys
 from ctypes.util import find_library
 
 import numpy as np
@@ -14,6 +16,8 @@ from monarch_theory.sandbox import Outcome, Sandbox, SandboxError, wire
 MODEL = """
 import os, sys, time
 import json
+import subprocess
+import sys
 
 import numpy as np
 state = []
@@ -196,3 +200,58 @@ def test_forged_messages_are_refused_before_any_array_is_read(text):
     parts = iter([len(text).to_bytes(8, "big"), text])
     with pytest.raises(ValueError, match=r"\w"):
         wire.receive(lambda size: next(parts))
+
+
+SHORTAGE = """
+import errno, sys
+from monarch_theory.sandbox.shortage import errors, forget_errors, notice_errors, ran_short
+
+number = errors()  # gives the place of the system's error number
+
+def native(found):
+    number()[0] = found
+    held = {1: 1}
+    for key in held:
+        held[key + 1] = 1  # the size of a dictionary changes: a RuntimeError that no statement raises
+
+def cleaned_up(found):
+    try:
+        native(found)
+    except RuntimeError:
+        number()[0] = errno.ENOTTY  # as printing leaves it
+        raise
+
+def raised_again(found):
+    try:
+        native(found)
+    except RuntimeError as error:
+        number()[0] = errno.ENOTTY
+        raise error
+
+def of_its_own(found):
+    number()[0] = found
+    raise RuntimeError("out of memory")
+
+def seen(function, found):
+    forget_errors()
+    try:
+        function(found)
+    except RuntimeError as error:
+        return ran_short(error)
+
+notice_errors()
+for function in (native, cleaned_up, raised_again, of_its_own):
+    print(function.__name__, seen(function, errno.ENOMEM), seen(function, 0))
+"""
+
+
+def test_what_code_does_before_an_error_arrives_does_not_hide_that_memory_ran_short():
+    """Before Python 3.12 nothing tells where an error was raised, and such a one is an exception like others."""
+    told = sys.version_info >= (3, 12)
+    shown = subprocess.run([sys.executable, "-c", SHORTAGE], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == [
+        "native True False",
+        f"cleaned_up {told} False",
+        f"raised_again {told} False",
+        "of_its_own False False",
+    ]

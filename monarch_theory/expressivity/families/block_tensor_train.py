@@ -10,7 +10,7 @@ from monarch_theory.expressivity.families.family import Cost, Family, Floor, Gua
 from monarch_theory.expressivity.families.monarch_orders import radices_of, worth_fitting
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.paths import least_cost, longest_order, paths
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 
@@ -54,11 +54,11 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    return project(matrix, setting.choices["kind"]).dense()
+    return project_values(matrix, setting.choices["kind"]).dense()
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
-    return (Train.of(project(matrix, setting.choices["kind"]).train),)
+    return (Train.of(project_values(matrix, setting.choices["kind"]).train),)
 
 
 def least(shape: tuple[int, int]) -> int:

@@ -16,7 +16,7 @@ from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.parts import Train
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -75,7 +75,7 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
     dealt = matrix.reshape(regroup, -1, matrix.shape[1]).swapaxes(0, 1).reshape(matrix.shape)
     convention = (Convention.M2 if rows else Convention.DAO_TRANSPOSED) if columns else Convention.DAO
     radices = (matrix.shape[1] // right, right), (left, matrix.shape[0] // left)
-    return (Train.of(project(dealt, MonarchClass(*radices, convention, rank)).train, regroup),)
+    return (Train.of(project_values(dealt, MonarchClass(*radices, convention, rank)).train, regroup),)
 
 
 def largest(shape: tuple[int, int], budget: int) -> Setting | None:

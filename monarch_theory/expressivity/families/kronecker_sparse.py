@@ -14,7 +14,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass, divisors
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.parts import Train
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -51,11 +51,11 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    return project(matrix, setting.choices["kind"]).dense()
+    return project_values(matrix, setting.choices["kind"]).dense()
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
-    return (Train.of(project(matrix, setting.choices["kind"]).train),)
+    return (Train.of(project_values(matrix, setting.choices["kind"]).train),)
 
 
 def largest(shape: tuple[int, int], budget: int) -> Setting | None:

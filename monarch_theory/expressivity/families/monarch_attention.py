@@ -20,7 +20,7 @@ from monarch_theory.expressivity.convergence import watch
 from monarch_theory.expressivity.families.family import Candidate, Cost, Family, Floor, Setting, by_floor
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
 from monarch_theory.expressivity.parts import Train
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -73,7 +73,7 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
-    return (Train.of(project(fit(matrix, setting), setting.choices["kind"]).train),)
+    return (Train.of(project_values(fit(matrix, setting), setting.choices["kind"]).train),)
 
 
 monarch_attention = Family(

@@ -12,7 +12,7 @@ from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.families.monarch_orders import WORTH_FITTING, radices_of
 from monarch_theory.expressivity.parts import Train, low_rank_train
 from monarch_theory.expressivity.paths import Path, floor_of, least_cost, longest_order, paths
-from monarch_theory.expressivity.projection import near_member, project
+from monarch_theory.expressivity.projection import near_member, project_values
 from monarch_theory.expressivity.spectra import Slicing, Spectra
 from monarch_theory.monarch import Convention
 
@@ -85,7 +85,7 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train, ...]:
     structured, low = fitted(matrix, setting)
     kind, rank = setting.choices["kind"], setting.choices["rank"]
     # a member is its own projection
-    found = (Train.of(project(structured, kind).train),)
+    found = (Train.of(project_values(structured, kind).train),)
     return (*found, low_rank_train(low, rank)) if rank else found
 
 
@@ -93,7 +93,7 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     """(Monarch part, low-rank part): the best of all turns, which begin with either."""
     kind, rank = setting.choices["kind"], setting.choices["rank"]
     if rank == 0:
-        return project(matrix, kind).dense(), np.zeros_like(matrix)
+        return project_values(matrix, kind).dense(), np.zeros_like(matrix)
     best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
     for start in (matrix - near_member(matrix, kind), matrix):
         rows = leading_rows(start, rank)

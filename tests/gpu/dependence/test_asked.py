@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import asked as monarch
 
 pytest.importorskip("torch")
 
@@ -102,8 +103,8 @@ def test_a_causal_module_is_proved_and_its_certificate_rechecked_without_torch(m
     assert json.loads(again.stdout)["reason"] == "causal at n = 8"
     forged = file.read_text().replace('"n": 8', '"n": 9').replace("causal at n = 8", "causal at n = 900")
     file.write_text(forged)
-    refused = subprocess.run([sys.executable, "-c", code, "recheck", str(file)], capture_output=True, text=True)
-    assert refused.returncode in (1, 2) and "900" not in refused.stdout
+    refused = monarch("recheck", file)
+    assert refused.exit_code in (1, 2) and "900" not in refused.stdout
 
 
 def test_a_leak_is_measured_and_the_graph_says_where_it_enters(models, tmp_path):
@@ -161,15 +162,10 @@ def test_a_proof_under_a_condition_stands_beside_a_measurement_that_agrees(model
     assert "stay within ±2.25e+307 (at " in report.evidence
     (condition,) = report.proof["conditions"]
     assert condition["line"].startswith(f"{models}:") and not report.proof["proved"]
-    code, answer = recheck_command(file)
-    assert (code, answer["evidence"].split(":")[0]) == (0, "conditional")
+    done = monarch("recheck", file, "--json")
+    answer = json.loads(done.stdout)
+    assert (done.exit_code, answer["evidence"].split(":")[0]) == (0, "conditional")
     assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
-
-
-def recheck_command(file):
-    done = subprocess.run([sys.executable, "-m", "monarch_theory.command", "recheck", str(file), "--json"],
-                          capture_output=True, text=True)  # fmt: skip
-    return done.returncode, json.loads(done.stdout)
 
 
 def test_more_than_causality_is_asked_of_the_graph_too(models):

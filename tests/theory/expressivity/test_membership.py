@@ -18,10 +18,18 @@ from monarch_theory.domains import (
     Cyclotomic,
     PrimeField,
 )
+from monarch_theory.expressivity import membership
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
-from monarch_theory.expressivity.membership import Accuracy, default_accuracy, exact_membership_of, membership_of
+from monarch_theory.expressivity.membership import (
+    Accuracy,
+    default_accuracy,
+    exact_membership_of,
+    membership_of,
+    verdict,
+)
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
+from monarch_theory.rounding import FLOAT16, gamma
 from monarch_theory.strategies import arrays, monarchs, radices
 
 EXACT = (INTEGERS, RATIONALS, PrimeField(7), Cyclotomic(3))
@@ -333,3 +341,64 @@ def test_strided_input_and_size_one():
     assert membership_of(np.repeat(matrix, 2, axis=1)[:, ::2], kind).member
     assert membership_of(np.ones((1, 1), int), MonarchClass((1, 1, 1))).member
     assert membership_of(SYMBOLIC.eye(1), MonarchClass((1,)), domain=SYMBOLIC).member
+
+
+# --- numbers that the verdict rests on: faults in them that nothing above sees ----------------------------------------
+
+
+def test_a_verdict_where_a_distance_is_its_bound():
+    assert verdict(0.5, 0.5, threshold=0.5, limit=0.6, norm=1.0) is True
+    assert verdict(0.5, 0.6, threshold=0.1, limit=0.6, norm=1.0) is None
+    assert verdict(0.5, 0.7, threshold=0.1, limit=0.6, norm=1.0) is False
+    assert verdict(0.5, 0.5, threshold=0.5, limit=1.0, norm=1.0) is None  # the zero matrix is as near
+    assert verdict(0.0, 0.0, threshold=0.1, limit=2.0, norm=1.0) is True
+
+
+def test_the_accuracy_of_entries_is_that_of_their_operations():
+    """p − 1 bonds of r products and r − 1 sums, in a tree ⌈log₂(k + 1)⌉ deep; at most one operation an input."""
+    unit, smallest = 2.0**-53, 2.0**-1074
+    for stages, rank, depth in [((64,), 1, 1), ((8, 8), 1, 1), ((4, 4, 4), 1, 2), ((4, 4, 4), 2, 3)]:
+        found = Accuracy.of_class(MonarchClass(stages, rank=rank), FLOAT64)
+        assert (found.least, found.most) == (gamma(depth, unit), gamma(64, unit))
+        assert (found.least_lost, found.most_lost) == (depth * 64 * smallest / 2, 64 * 64 * smallest)
+    assert Accuracy.of(100, (64, 64), FLOAT64).most == gamma(100, unit)
+    half = Accuracy.of(1, (4, 4), FLOAT64, FLOAT16)
+    assert half.least == gamma(1, unit) + 2.0**-11 * (1 + gamma(1, unit)) and half.most == gamma(4, 2.0**-11)
+    assert half.least_lost == 4 * smallest / 2 + 4 * 2.0**-24 / 2 and half.most_lost == 4 * 4 * 2.0**-24
+    given = Accuracy.given(1e-3, (4, 4), FLOAT64)
+    assert (given.least, given.most) == (1e-3, 1e-3)
+    assert given.least_lost == given.most_lost == Accuracy.of(1, (4, 4), FLOAT64).most_lost
+    assert Accuracy(1.0, 2.0, 3.0, 4.0).distances(10.0) == (13.0, 24.0)
+
+
+@pytest.mark.parametrize(("radices", "rank"), [((4, 4), 1), ((4, 4), 2), ((2, 2, 4), 2)])
+def test_the_rounding_of_the_residual_is_allowed_for_too(radices, rank):
+    """A difference and p − 1 products of r terms in every entry, once per split."""
+    kind = MonarchClass(radices, rank=rank)
+    answer = membership_of(np.random.default_rng(0).standard_normal((16, 16)), kind)
+    residual = (len(radices) - 1) * 2 * gamma(rank + 2, 2.0**-53) * answer.projection.norm
+    least, most = Accuracy.of_class(kind, FLOAT64).distances(answer.projection.norm)
+    assert (answer.threshold, answer.limit) == (least + residual, most + residual)
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**32])
+def test_products_beyond_machine_integers_are_exact(size):
+    matrix = np.array([[size, size], [-size, size]], dtype=object)
+    assert membership_of(matrix, MonarchClass((2, 1), (1, 2))).refutation.minor == 2 * size**2
+
+
+def test_pieces_of_the_slices_give_the_same_answer_and_tell_how_far_they_are(monkeypatch):
+    kind = MonarchClass((2, 2, 2))
+    member = random_monarch((2, 2, 2), INTEGERS, np.random.default_rng(0)).dense()
+    wrong = member.copy()
+    wrong[5, 6] += 1
+    whole = membership_of(wrong, kind).refutation
+    monkeypatch.setattr(membership, "PIECE", 16)
+    told: list[float] = []
+    assert membership_of(member, kind, progress=told.append).member
+    size = kind.slices(member, 0).size // len(kind.slices(member, 0))
+    step = 16 // size
+    expected = [(split + min((start + step) / len(kind.slices(member, split)), 1)) / 2
+                for split in (0, 1) for start in range(0, len(kind.slices(member, split)), step)]  # fmt: skip
+    assert told == pytest.approx(expected) and told[-1] == 1 and len(told) > 2
+    assert membership_of(wrong, kind).refutation == whole

@@ -167,6 +167,7 @@ def file(tmp_path_factory):
     return file
 
 
+@pytest.mark.usefixtures("child_at_hand")
 @pytest.mark.parametrize(
     ("name", "agree", "status"),
     [

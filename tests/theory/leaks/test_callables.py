@@ -193,7 +193,7 @@ def global_shift(x):
 NOISY = [steep_filter, dense_table, single_inside, total_minus_suffix, ill_scaled, prime_length, global_shift]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 @pytest.mark.parametrize("f", NOISY)
 def test_rounding_is_no_leak(f, seed):
     report = check_callable(f, N, seed=seed)
@@ -214,7 +214,7 @@ def complex_table(x):
     return (table.conj() @ (spectra[0] * spectra[1])).real[:n] / (2 * n)
 
 
-@pytest.mark.parametrize("n", [9, 17, 24])
+@pytest.mark.parametrize("n", [9, 17, pytest.param(24, marks=pytest.mark.long)])
 @pytest.mark.parametrize("f", [dense_table, complex_table])
 def test_a_table_of_any_length_is_no_leak_and_hides_none(f, n):
     for seed in (0, 2, 5):

@@ -426,6 +426,7 @@ def interfaces(tmp_path_factory):
     return file
 
 
+@pytest.mark.usefixtures("child_at_hand")
 @pytest.mark.parametrize(
     ("name", "options", "verdict", "said"),
     [
@@ -442,11 +443,13 @@ def test_ways_to_be_called(interfaces, name, options, verdict, said):
     assert any(said in note for note in report.notes)
 
 
+@pytest.mark.usefixtures("child_at_hand")
 def test_what_is_missing_is_named(interfaces):
     report = check_file(interfaces, "scaled", 24)
     assert report.outcome == "exception" and "--arg scale=ones" in report.reason
 
 
+@pytest.mark.usefixtures("child_at_hand")
 def test_no_words_of_an_exception_decide(interfaces):
     """A model whose message speaks of an index gets the same treatment as one whose message does not."""
     report = check_file(interfaces, "raises_out_of_range", 24, dtype="int64")

@@ -6,6 +6,8 @@ from monarch_theory.testing.check import check
 from monarch_theory.testing.exploits.corpus import PRELUDE
 from monarch_theory.testing.judge import Verdict
 
+pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+
 KERNELS = """
 count, memo = 0, {}
 

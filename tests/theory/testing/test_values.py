@@ -160,6 +160,7 @@ def takes_one_array_for_two(gate, value):
 """
 
 
+@pytest.mark.usefixtures("kernel_at_hand")
 def test_the_script_hands_over_one_array_for_two(tmp_path):
     path = tmp_path / "kernels.py"
     path.write_text(KERNELS)
