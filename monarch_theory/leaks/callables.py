@@ -32,6 +32,7 @@ from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
 from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.loading import random_submodules
+from monarch_theory.sandbox.waiting import kept_waiting
 from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
@@ -140,7 +141,7 @@ class Model(Protocol):
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
     tokens are looked up in, None where not known; others: what the last call returned beside arrays; writes: whether it
-    wrote into its input, a copy made for the call.
+    wrote into its input, a copy made for the call; waited: seconds that it was kept from a processor so far.
     """
 
     restart_seconds: float
@@ -152,6 +153,9 @@ class Model(Protocol):
 
     @property
     def writes(self) -> bool: ...
+
+    @property
+    def waited(self) -> float: ...
 
     def __call__(self, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0, arithmetic: str = "") -> Named:
         """The arrays returned; with a seed `redraw`, under rounding drawn at random, `amplitude` times its size.
@@ -223,6 +227,10 @@ class ArrayModel:
         redraws = bool(watch.transforms or watch.coarsest)
         return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes)
 
+    @property
+    def waited(self) -> float:
+        return kept_waiting()
+
     def fresh(self, seed: int | None = None) -> bool:
         if self.restart is None:
             return False
@@ -277,6 +285,10 @@ class Observed:
         if self.layout is None:
             self.layout = lay_out(called, self.inputs, self.output_axis, self.output, self._of_length, self.lengths)
         return self.layout.outputs(called[0])
+
+    def clock(self) -> float:
+        """Seconds of work: what passed, less what the model was kept waiting for a processor."""
+        return time.monotonic() - self.model.waited
 
     def facts(self, x: np.ndarray) -> Facts:
         """What is seen of the arithmetic of a run on x, in the state of the other calls."""
@@ -506,6 +518,7 @@ def check_model(
     started = time.monotonic()
     contract = contract or causal(inputs.n)
     observe = Observed(model, inputs, output_axis, output, lengths_of(*stride))
+    begun = observe.clock()
     notes: list[str] = []
     search: Search | None = None
     before = 0
@@ -516,15 +529,16 @@ def check_model(
             contract = contract.rows(*stride, observe.layout.length)
         blind = blind_outputs(observe, inputs, notes)
         while True:
-            left = longest if budget is None else max(budget - (time.monotonic() - started), budget / 4)
+            left = longest if budget is None else max(budget - (observe.clock() - begun), budget / 4)
             spare = SPARE if budget is None else max(left / 4, LEAST_SPARE)
             assert observe.layout is not None
 
             def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
                 return Search(
-                    observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview
-                )
+                    observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview,
+                    observe.clock, longest,
+                )  # fmt: skip
 
             search = searched(not model.zeros)
             found = search.run()
@@ -695,6 +709,7 @@ def later_calls(observe: Observed, search: Search, longest: float) -> tuple[Sear
         later = Search(
             observe, search.facts, search.layout, search.inputs, left, 0.0, search.contract, preview=True,
             notes=[f"so it is at call {before + 1}, each time on a fresh model, the calls before on another input"],
+            clock=observe.clock, longest=longest,
         )  # fmt: skip
         try:
             if later.run():

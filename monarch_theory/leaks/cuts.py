@@ -145,6 +145,7 @@ class Search:
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
         preview: test a few cuts with the usual kind alone.
+        clock: seconds of work so far, which limits are in; longest: seconds of all that passes, for either round.
 
     shown: two inputs for each pair found, which show it.
     everywhere: kinds of values that were tried at all cuts.
@@ -161,6 +162,8 @@ class Search:
     thorough: bool = True
     progress: Callable[[int, int], None] = lambda done, total: None
     preview: bool = False
+    clock: Callable[[], float] = time.monotonic
+    longest: float = np.inf
     tested: set[int] = field(default_factory=set)
     identical: bool = True
     same_bits: bool = True
@@ -177,7 +180,7 @@ class Search:
     hurried: bool = False
 
     def __post_init__(self) -> None:
-        self.started = time.monotonic()
+        self.started, self.begun = time.monotonic(), self.clock()
         self.first: Outputs | None = None
         self.varies = np.zeros(1, bool)
         self.losing: set[int] = set()
@@ -244,7 +247,9 @@ class Search:
         return max(b - a for a, b in pairwise(edges))
 
     def _spent(self) -> float:
-        return time.monotonic() - self.started
+        """Seconds of work; of all that passed, once that is the longest there is."""
+        passed = time.monotonic() - self.started
+        return passed if passed > self.longest else self.clock() - self.begun
 
     def _further(self, order: list[Cut], rest: list[Cut], usual: np.ndarray | None) -> None:
         """The other kinds of values, at all cuts, as long as that is cheap."""
@@ -608,14 +613,14 @@ class Pair:
     def found(self, examination: Examination) -> Found:
         search, contract = self.search, self.search.contract
         i = self.first_leak(self.cut, examination)
-        deadline = time.monotonic() + max(search.extra, search.limit / 4)
+        deadline = search._spent() + max(search.extra, search.limit / 4)
         known = np.zeros(self.y.wide[:, self.columns].shape)
         known[self.cut.watched] = examination.floor[:, self.columns]
         cut, done = self.cut, search.tested if self.futures.kind == search.inputs.kinds[0] else set()
         for earlier in dict.fromkeys(contract.cut_of(row) for row in range(i)):
             if earlier is None or earlier.number in done or earlier.number == cut.number:
                 continue
-            if time.monotonic() > deadline:
+            if search._spent() > deadline:
                 search._note(f"outputs before {i} were not all searched: an earlier one may leak too")
                 break
             watched = self.places(earlier.watched)

@@ -21,6 +21,7 @@ from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import with_padding, with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
+from monarch_theory.sandbox.waiting import kept_waiting
 
 __all__ = ["Agree", "check_file"]
 
@@ -52,6 +53,10 @@ class FileModel:
     @property
     def others(self) -> tuple[str, ...]:
         return tuple(self.sandbox.seen.get("others", ()))
+
+    @property
+    def waited(self) -> float:
+        return kept_waiting() + self.sandbox.waited
 
     @property
     def writes(self) -> bool:

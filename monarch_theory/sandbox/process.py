@@ -23,6 +23,7 @@ from monarch_theory.sandbox import wire
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.shortage import ENDED
+from monarch_theory.sandbox.waiting import kept_waiting
 
 __all__ = ["Described", "Sandbox"]
 
@@ -137,6 +138,11 @@ class Sandbox:
     def remaining(self) -> float:
         """Seconds left."""
         return self.deadline - time.monotonic()
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the process was kept from a processor so far."""
+        return kept_waiting(self._process.pid)
 
     def load(self, *, double: bool = False, randomise: float = 0.0) -> Described:
         """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64.
