@@ -4,10 +4,11 @@
                                                           [--only NAME …] [--out FILE.json]
 
 Every class that the library lists for causal language modelling is built in a tiny size with random weights, in double
-precision where it computes in that, and asked: first for a proof from its graph; what is not proved, or only as long as
-scores stay within a bound, is measured, by changed futures. Each class is asked in a process of its own, with so much
-time and memory. Writes one JSON object with a row for each class, after every class, and goes on from there when it is
-run again; several runs may share the classes. Classes that no generic configuration builds are rows, too.
+precision where it computes in that, and asked: first for a proof from its graph, for all weights or, where a mask of
+finite numbers is in the way, at the weights it has; what is not proved, or only as long as scores stay within a bound,
+is measured, by changed futures. Each class is asked in a process of its own, with so much time and memory. Writes one
+JSON object with a row for each class, after every class, and goes on from there when it is run again; several runs may
+share the classes. Classes that no generic configuration builds are rows, too.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from monarch_theory.sandbox.pretrained import has, tiny
 
 VOCABULARY = 64
 SHARE_TO_MEASURE = 0.1
-PROVED = "proved"
+PROVED, AT_WEIGHTS = "proved", "proved at these weights"
 EXPERTS = "batched_mm"
 """How mixtures of experts compute: each token by its own experts' weights, which a graph of fixed sizes can say."""
 
@@ -102,7 +103,7 @@ def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
     row: dict[str, Any] = {"precision": str(next(model.parameters()).dtype).removeprefix("torch.")}
     row |= proved(model, n)
     if "unproved" not in row:
-        return {"verdict": "causal", "evidence": PROVED, **row}
+        return {"verdict": "causal", "evidence": AT_WEIGHTS if "reached" in row else PROVED, **row}
     report = check_callable(model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds)
     row |= {"evidence": report.evidence, "outcome": report.outcome}
     if report.holds is None:
@@ -114,7 +115,10 @@ def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
 
 
 def proved(model: Logits, n: int) -> dict[str, Any]:
-    """Nothing where there is a proof, else why there is none and where the dependence enters."""
+    """Nothing where there is a proof for all weights; of one at these weights, how near scores come to their bound.
+
+    Else why there is none, and where the dependence enters.
+    """
     try:
         proof = prove_causal(model, [torch.zeros(1, n, dtype=torch.int64)], 1)
     except Exception as error:
@@ -122,6 +126,10 @@ def proved(model: Logits, n: int) -> dict[str, Any]:
         return {"unproved": "crash", "detail": f"{said(error)} ({Path(place.filename).name}:{place.lineno})"}
     if proof.proved:
         return {}
+    if proof.at_these_weights:
+        nearest = max(proof.conditions, key=lambda c: c.reached / c.bound)
+        where = sorted({short(condition.entry.line) for condition in proof.conditions})
+        return {"reached": nearest.reached, "within": nearest.bound, "where": where}
     found: dict[str, Any] = {"unproved": proof.reason, "detail": proof.detail, "without_rule": dict(proof.without_rule)}
     if proof.conditional:
         found["within"] = min(condition.bound for condition in proof.conditions)
@@ -204,6 +212,8 @@ def verdict_of(row: dict[str, Any]) -> str:
         return str(row["verdict"])
     if row["evidence"] == PROVED:
         return "causal, proved"
+    if row["evidence"] == AT_WEIGHTS:
+        return "causal, proved at these weights"
     return "causal, measured; proved under a condition" if "within" in row else "causal, measured"
 
 
@@ -221,6 +231,8 @@ def why(name: str, row: dict[str, Any]) -> str:
         return NEEDED[name]
     if row["verdict"] in ("not built", "undecided"):
         return str(row.get("reason") or UNDECIDED.get(row["outcome"], row["outcome"]))
+    if row.get("evidence") == AT_WEIGHTS:
+        return f"scores reach ±{row['reached']:.2g}, of ±{row['within']:.2g} that they may, at {row['where'][0]}"
     parts = [row.get("evidence", "").removeprefix("measured: ")]
     if "within" in row:
         return f"{parts[0]}; proved for scores within ±{row['within']:.2g} at {row['where'][0]}"

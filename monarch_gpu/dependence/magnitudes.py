@@ -138,7 +138,10 @@ def _of_integers(span: Span, shape: tuple[int, ...], dtype: torch.dtype) -> Span
     """What was given, checked against the shape the graph says; integers are some integer of their format at least."""
     if span.shape != shape:
         raise AssertionError(f"expected bounds of {shape}, got {span.shape}")
-    return span if dtype.is_floating_point or span.finite else of_format(shape, dtype)
+    if dtype.is_floating_point:
+        return span
+    fits = span.finite and (not span.low.size or span.low.min() >= torch.iinfo(dtype).min)
+    return span if fits else of_format(shape, dtype)
 
 
 def _holds(given: Any, kind: Any) -> bool:

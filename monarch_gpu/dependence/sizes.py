@@ -118,8 +118,15 @@ class Use:
         return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
 
     def span(self, index: int) -> Span:
-        """An argument as a span, a number as one of no axes."""
-        return as_span(self.args[index])
+        """An argument as a span, a number as one of no axes; what is of another format may be rounded to this one."""
+        given, argument = as_span(self.args[index]), self.node.args[index]
+        dtype = argument.meta["val"].dtype if isinstance(argument, fx.Node) else None
+        if dtype == self.dtype or (dtype is None and isinstance(argument, int)) or not self.grain.unit:
+            return given
+        slack = 2 * self.grain.unit
+        ends = ((e, np.where(np.isfinite(e), np.abs(e), 0.0) * slack) for e in (given.low, given.high))
+        (low, below), (high, above) = ends
+        return Span(given.shape, low - below, high + above)
 
     def store(self, shape: Sequence[int], ends: Any, roundings: float = 1, once: bool = False) -> Span:
         """Bounds of what is computed in the format of the first output."""

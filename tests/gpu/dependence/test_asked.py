@@ -58,6 +58,36 @@ class LeastMask(Cumulative):
         mask = torch.full((x.shape[1], x.shape[1]), torch.finfo(x.dtype).min, dtype=x.dtype).triu(1)
         return (x @ x.transpose(1, 2) + mask).softmax(-1) @ (self.weight * x)
 
+class Decoder(nn.Module):
+    """Attention over tokens with a mask of finite values: how large scores can be, weights decide."""
+
+    def __init__(self, scale=1.0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.mix = nn.Embedding(16, 4), nn.Linear(4, 4)
+        self.scale = scale
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        n = x.shape[1]
+        mask = torch.full((n, n), -1e9, dtype=x.dtype).triu(1)
+        return (self.scale * x @ x.transpose(1, 2) + mask).softmax(-1) @ self.mix(x)
+
+class LargeScores(Decoder):
+    def __init__(self):
+        super().__init__(1e10)
+
+class HiddenByZeros(Decoder):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Parameter(torch.zeros(4))
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        n = x.shape[1]
+        mask = torch.full((n, n), -1e9, dtype=x.dtype).triu(1)
+        return (1e12 * (self.gate * x) @ x.transpose(1, 2) + mask).softmax(-1) @ x
+
 class Hidden(Cumulative):
     def forward(self, x, mask):
         keep = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() & (mask > 0)[:, None]
@@ -152,20 +182,38 @@ def test_a_finite_mask_is_no_proof_and_large_values_pass_it(models):
     assert any("under a condition" in note and "±1.25e+08" in note for note in report.notes)
 
 
-def test_a_proof_under_a_condition_stands_beside_a_measurement_that_agrees(models, tmp_path):
+def test_a_proof_for_inputs_up_to_a_size_stands_beside_a_measurement_that_agrees(models, tmp_path):
     file = tmp_path / "certificate.json"
     report = asked(models, "LeastMask", certificate=file)
     assert (report.verdict, report.exit_code) == ("causal", 0)
     assert report.evidence.startswith(
-        "measured: bit-identical; under a condition, proved from the graph: causal at n = 8"
+        "measured: bit-identical; proved for all inputs at these weights, from the graph: causal at n = 8, for all "
+        "finite inputs up to ±1e+06 at these values of 1 weights in float64"
     )
-    assert "stay within ±2.25e+307 (at " in report.evidence
+    assert "of ±2.25e+307 that they may (at " in report.evidence
     (condition,) = report.proof["conditions"]
     assert condition["line"].startswith(f"{models}:") and not report.proof["proved"]
+    assert condition["met"] and report.proof["at_these_weights"] and not report.proof.get("conditional")
+    assert any("that these weights meet it is not in it" in note for note in report.notes)
     done = monarch("recheck", file, "--json")
     answer = json.loads(done.stdout)
     assert (done.exit_code, answer["evidence"].split(":")[0]) == (0, "conditional")
     assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
+
+
+def test_of_tokens_all_inputs_at_these_weights_are_proved_and_large_weights_leak(models):
+    tokens = {"shape": "1,n", "dtype": "int64", "vocab": 16}
+    proved = asked(models, "Decoder", **tokens)
+    assert (proved.verdict, proved.exit_code) == ("causal", 0) and not proved.proof["proved"]
+    assert proved.evidence.startswith(
+        "proved for all inputs at these weights, from the graph: causal at n = 8, for all "
+    )
+    assert "up to" not in proved.evidence and "; beside it, measured" in proved.evidence
+    leaking = asked(models, "LargeScores", **tokens)
+    assert leaking.verdict == "not causal" and not leaking.proof.get("at_these_weights")
+    hidden = asked(models, "HiddenByZeros", **tokens)  # proved as it is; with the zeros redrawn it leaks
+    assert hidden.verdict == "not causal" and hidden.redrawn and hidden.proof["at_these_weights"]
+    assert any("at these values of 4 weights" in note and "beyond that" in note for note in hidden.notes)
 
 
 def test_more_than_causality_is_asked_of_the_graph_too(models):
@@ -339,6 +387,11 @@ def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
     assert not under.evidence.startswith("proved") and ("condition" in under.evidence) == (report.exit_code == 0)
     joined = with_proof(report, FACTS)
     assert joined.verdict == verdict
+    here = with_proof(report, FACTS | {"proved": False, "at_these_weights": True})
+    assert here.verdict == verdict and "proved from the graph" not in here.evidence
+    assert ("for all inputs at these weights" in here.evidence) == (here.exit_code == 0)
+    beyond = with_proof(report, FACTS | {"proved": False, "at_these_weights": True, "reach": 1e6})
+    assert beyond.verdict == report.verdict and not beyond.evidence.startswith("proved")
     if report.witness and verdict == "undecided":
         assert joined.outcome == "contradiction" and "disagree" in joined.reason
 

@@ -19,6 +19,7 @@ from monarch_gpu.dependence import sizes
 from monarch_gpu.dependence.interpret import name_of
 from monarch_gpu.dependence.magnitudes import Magnitudes, free
 from monarch_gpu.dependence.proof import exported
+from monarch_theory.leaks.dependence import magnitude
 from monarch_theory.leaks.dependence.magnitude import Span
 
 N, D, REACH = 4, 4, 3.0
@@ -40,6 +41,10 @@ def causal():
 
 def places(t):
     return (t[..., 0].abs().long() % 3).clamp(0, 2)
+
+
+def share(x, axis, more):
+    return x / (x.sum(axis, keepdim=True) + more)
 
 
 def root_mean_square(t):
@@ -93,8 +98,7 @@ CASES = {
                            torch.addmv(t[0, 0], t[0], t[0, 1]), F.linear(t, like(t, WEIGHT), like(t, WEIGHT[0])),
                            torch.einsum("bij,kj->bik", t, like(t, WEIGHT))),
     "positive matrices": lambda t: t.abs() @ t.softmax(-1),
-    "shares": lambda t: (t.abs() / (t.abs().sum(-1, keepdim=True) + 1e-3),
-        (t.abs() + 1) / (t.abs() + 1).sum(1, keepdim=True)),
+    "shares": lambda t: (share(t.abs(), -1, 1e-3), share(t.abs() + 1, 1, 0)),
     "norms": lambda t: (F.layer_norm(10 * t, (D,), like(t, WEIGHT[0]), like(t, WEIGHT[1])), F.layer_norm(t,
         (D,), eps=1e-2),
                         F.group_norm(t, 2), F.layer_norm(t, (N, D)), root_mean_square(t), root_mean_square(50 * t)),
@@ -114,6 +118,10 @@ CASES = {
                              t.masked_fill(~causal(), -torch.inf).amax(-1),
                              (t + low(t)).softmax(-1),
                              (low(t) + low(t) + t).maximum(torch.tensor(-5.0)), 0 * low(t) + t),
+    "nearly equal": lambda t: F.layer_norm(3e5 + 0.03 * t.round(), (D,), eps=1e-12),
+    "masked all over": lambda t: (t + torch.full((N, N), -torch.inf, dtype=t.dtype)).softmax(-1),
+    "rounded": lambda t: (t + 0.1 - 0.7) * 0.3,
+    "by zero": lambda t: t / t.flip(1),
     "too large": lambda t: (t * torch.finfo(t.dtype).max, t.exp().exp().exp().exp(), t + low(t) * 2,
         (t * 0).reciprocal()),
 }  # fmt: skip
@@ -257,6 +265,47 @@ def test_a_narrower_row_is_caught(name, monkeypatch):
         if any(name in graph.outside(kind, seed, spans) for kind in KINDS for seed in range(12)):
             return
     pytest.fail(f"a row of {name} that is too narrow was not caught")
+
+
+WRONG = {
+    "the root mean square of one element": ("own_root_mean_square", lambda count, grain: 1.0, "norms"),
+    "a part of half a sum": ("part_of_sum", lambda count, grain: 0.5, "shares"),
+    "a norm over the real numbers": ("standardised", lambda x, count, eps, grain: count**0.5, "nearly equal"),
+    "a softmax of what is masked all over": (
+        "soft", lambda x, axis, log=False: magnitude.within(x.shape, 0.0, 1.0), "masked all over",
+    ),
+    "a sum that is not rounded": (
+        "stored", lambda shape, ends, grain, roundings=1, once=False: magnitude.spanned(shape, *ends), "rounded",
+    ),
+    "a quotient by what may be 0": (
+        "quotient", lambda a, b: (a.shape, (-np.full((1,) * len(a.shape), 9.0), np.full((1,) * len(a.shape), 9.0))),
+        "by zero",
+    ),
+    "an even power as if it rose": (
+        "_distance", lambda a: np.minimum(np.abs(a.low), np.abs(a.high)), "powers",
+    ),
+}  # fmt: skip
+"""Wrong rules of single facts: the function that is replaced, by what, and the case that shows it."""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_rule_is_caught(name, monkeypatch):
+    function, wrong, c = WRONG[name]
+    graph = Graph(c, torch.float32)
+    kinds = [(kind, seed) for kind in KINDS for seed in range(12)]
+    assert not any(graph.outside(*drawn, graph.spans) for drawn in kinds)
+    monkeypatch.setattr(sizes, function, wrong)
+    spans = graph.bounds()
+    assert any(graph.outside(*drawn, spans) for drawn in kinds)
+
+
+def test_integers_wrap_around_and_are_then_any():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = exported(lambda t: (t - 3, t * 2), (torch.ones(4, dtype=torch.uint8),), {}).graph_module
+    found = []
+    Magnitudes(visit=lambda node, value: found.append(value)).run(module, [magnitude.within((4,), 0.0, 200.0)])
+    assert [(float(s.low.min()), float(s.high.max())) for s in found[1:]] == [(0.0, 255.0)] * 2
 
 
 def operators(c):
