@@ -205,7 +205,7 @@ def sharpness_of(op: Op, dtype: str, *, count: int = 60, max_size: int = 4096) -
             anywhere = max(anywhere, _used(case, model)[1])
     shapes = [s for s in selected_shapes(op, max_size=max_size) if s.get("batch", 1)]
     longest = max(shapes, key=lambda s: (prod(next(iter(op.arguments(s).values()))[1:]), -s.get("batch", 0)))
-    case = make_case(op, dtype, longest, "normal", "contiguous", (0,))
+    case = make_case(op, dtype, op.usual(longest), "normal", "contiguous", (0,))
     bound, used = _used(case, model)
     return Row(op.name, dtype, bound, used, max(used, anywhere))
 
