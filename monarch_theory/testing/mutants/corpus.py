@@ -492,7 +492,7 @@ OF_LAYERS = (
     _layer("recurrence-gradient-of-same-place", "linear-recurrence-backward", "float32", "(of_inputs * previous)", "(of_inputs * states)", "permutation"),
     _layer("scan-without-skip", "selective-scan", "float32", "((states * out[:, None]).sum(2) + skip[:, None] * signal)", "(states * out[:, None]).sum(2)", "missing term"),
     _layer("scan-input-not-discretised", "selective-scan", "float64", "recurrence((step * signal)[:, :, None] * into[:, None], decays)", "recurrence(signal[:, :, None] * into[:, None], decays)", "missing term"),
-    _layer("scan-decay-linear", "selective-scan", "float16", "np.exp(step[:, :, None] * rate[:, :, None])", "(1 + step[:, :, None] * rate[:, :, None])", "missing term"),
+    _layer("scan-decay-linear", "selective-scan", "float16", "np.exp(step[:, :, None] * rate[:, :, None])", "(1 + step[:, :, None] * rate[:, :, None])", "missing term", True),
     _layer("torch-scan-short-log", "selective-scan", "float32", "1.4426950408889634", "1.4427", "not recognised", True, "torch_layers"),
     _layer("recurrence-step-state-left", "linear-recurrence-step", "float32", "state[...] = h\n", "pass\n", "stale output"),
     _layer("recurrence-step-input-decayed", "linear-recurrence-step", "bfloat16", "(decays * kept + inputs)", "(decays * (kept + inputs))", "missing term"),
