@@ -32,8 +32,8 @@ from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
 from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.loading import random_submodules
-from monarch_theory.sandbox.waiting import kept_waiting
 from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
+from monarch_theory.sandbox.waiting import kept_waiting
 
 __all__ = ["ArrayModel", "Judged", "Model", "Observed", "Report", "assert_causal", "check_callable", "check_model"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
-from monarch_theory.testing.sizes import combined_shapes, entries, selected_shapes, sizes_of
+from monarch_theory.testing.sizes import TILES, combined_shapes, entries, selected_shapes, sizes_of
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
@@ -405,15 +405,24 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
     for i, shape in enumerate(_planned(op, count, restrictions)):
         family = names[i % len(names)]
         # a size that no case has yet is not met with values that hide what is wrong there
-        if entries(op, shape) > AGAIN or (family in BLIND and not told.issuperset(shape.items())):
+        if entries(op, shape) > AGAIN or (family in BLIND and not told >= met_by(shape)):
             family = TELLING[i % len(TELLING)]
         batch = shape.get("batch", 1)
         if family == "integers" and batch > FEW and ("batch", batch) not in told and entries(op, shape) <= FEW * batch:
             family = "normal"
-        told |= shape.items() if _tells(shape, family) else set()
+        told |= met_by(shape) if _tells(shape, family) else set()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     _lend(op, plan, seed)
     return sorted(plan, key=lambda p: entries(op, p[0]))
+
+
+def met_by(shape: Shape) -> set[tuple[str, Any]]:
+    """What a case of a shape is one of: every size of it, and the tile that all of them reach, and whether it divides
+    them."""
+    sizes = sizes_of(shape).values()
+    tile = max((tile for tile in TILES if tile <= min(sizes, default=0)), default=0)
+    together = {("all of them", (tile, all(size % tile == 0 for size in sizes)))} if tile else set()
+    return {*shape.items(), *together}
 
 
 def _tells(shape: Shape, family: str) -> bool:
@@ -423,7 +432,7 @@ def _tells(shape: Shape, family: str) -> bool:
 
 def _lend(op: Op, plan: list[Planned], seed: int) -> None:
     """Give each blind family its share of the cases: those whose sizes all come again with values that tell."""
-    seen = Counter(size for shape, family, *_ in plan if _tells(shape, family) for size in shape.items())
+    seen = Counter(size for shape, family, *_ in plan if _tells(shape, family) for size in met_by(shape))
     due = {family: -(-len(plan) // every) for family, every in LENT.items()}
     missing = {family: count - sum(own == family for _, own, *_ in plan) for family, count in due.items()}
     order = np.random.default_rng(seed).permutation(len(plan)).tolist()
@@ -435,11 +444,19 @@ def _lend(op: Op, plan: list[Planned], seed: int) -> None:
         if k in many:
             fitting = ["nonfinite"] if "nonfinite" in fitting and 2 * missing["nonfinite"] > due["nonfinite"] else []
         family = max(fitting, key=lambda f: missing[f] / due[f], default="")
-        again = _tells(shape, own) and all(seen[size] > 1 for size in shape.items())
+        again = _tells(shape, own) and all(seen[size] > 1 for size in met_by(shape))
         if again and own in TELLING and family and missing[family] > 0:
             plan[k] = (shape, family, *rest)
-            seen.subtract(shape.items())
+            seen.subtract(met_by(shape))
             missing[family] -= 1
+    # where few cases could be lent, those who have more than the least share it
+    least, have = -(-len(plan) // max(LENT.values())), Counter(family for _, family, *_ in plan)
+    for k in order:
+        shape, own, *rest = plan[k]
+        poorest = min(BLIND, key=lambda family: have[family])
+        if own in BLIND and have[own] > least > have[poorest] and entries(op, shape) <= LARGEST[poorest]:
+            plan[k] = (shape, poorest, *rest)
+            have.update({own: -1, poorest: 1})
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:

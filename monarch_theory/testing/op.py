@@ -318,6 +318,10 @@ class Op:
         settings = self.settings(shape)
         return {name: value for name, value in shape.items() if name not in settings}
 
+    def usual(self, shape: Shape) -> dict[str, Any]:
+        """The shape with the usual one of each of its settings."""
+        return {**shape, **{name: values[0] for name, values in self.settings(shape).items()}}
+
     def dtypes(self) -> tuple[str, ...]:
         """Names of the dtypes this op is checked in."""
         real = tuple(f.name for f in FORMATS)

@@ -238,7 +238,7 @@ def sharpness_of(op: Op, dtype: str, *, count: int = 60, max_size: int = 4096) -
 
 def _longest(op: Op, max_size: int) -> Shape:
     shapes = [s for s in selected_shapes(op, max_size=max_size) if s.get("batch", 1)]
-    return max(shapes, key=lambda s: _length(op, s))
+    return op.usual(max(shapes, key=lambda s: _length(op, s)))
 
 
 def _of_one_number(op: Op, dtype: str, shape: Shape) -> Case:

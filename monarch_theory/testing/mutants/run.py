@@ -261,8 +261,7 @@ def passes_fixed_tolerance(kernel: Kernel, op: str, dtype: str, rtol: float, ato
     selected = selected_shapes(declared, max_size=max_size, most_entries=1 << 16)
     listed = [s for s in declared.shapes() if s in selected]
     shapes = sorted((s for s in listed if s["batch"] in (2, 1) and _even(s)), key=lambda s: entries(declared, s))
-    usual = {name: values[0] for name, values in declared.settings(shapes[-1]).items()}
-    case = make_case(declared, dtype, {**shapes[-1], **usual}, "normal", "contiguous", (0, 99))
+    case = make_case(declared, dtype, declared.usual(shapes[-1]), "normal", "contiguous", (0, 99))
     expected = [one.truth.high for one in reference(case, MODEL)]
     run = kernel.run(case, repeat=False, out=tuple(one.shape for one in expected))
     if run.outcome is not None or run.refused or [o.shape for o in run.outputs] != [e.shape for e in expected]:

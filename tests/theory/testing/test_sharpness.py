@@ -122,7 +122,7 @@ def test_usual_kernels_are_right_and_a_fault_of_four_bounds_is_caught(name):
         expected = reference(case, model)
         carried = "float32" if dtype == "bfloat16" else dtype
         rng = np.random.default_rng(0)
-        for found in usual_kernels(op, case.arrays, shape, dtype):
+        for found in usual_kernels(op, case.arrays, case.shape, dtype):
             outputs = [y.astype(carried) for y in found]
             assert (
                 judge(case, Run(outputs=tuple(outputs), dtypes=(dtype,) * len(outputs)), expected).verdict
