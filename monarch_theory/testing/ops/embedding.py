@@ -51,7 +51,7 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault(
         "dropped tail", last, lambda a: a | {"tokens": np.minimum(rows(a, shape), max(shape["vocabulary"] - 2, 0))}
     )
-    for bits in (8, 16):
+    for bits in (bits for bits in (8, 16) if shape["vocabulary"] > 1 << bits):
         read = f"tokens read in {bits} bits"
         yield Fault("argument in fewer bits", read, partial(_in_bits, shape=shape, bits=bits))
     yield Fault("scale", "scaled by the root of the width", after=lambda y: y * np.sqrt(shape["width"]))
