@@ -22,6 +22,7 @@ from monarch_theory.expressivity import membership
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.membership import (
     Accuracy,
+    checked_accuracy,
     default_accuracy,
     exact_membership_of,
     membership_of,
@@ -362,13 +363,21 @@ def test_the_accuracy_of_entries_is_that_of_their_operations():
         assert (found.least, found.most) == (gamma(depth, unit), gamma(64, unit))
         assert (found.least_lost, found.most_lost) == (depth * 64 * smallest / 2, 64 * 64 * smallest)
     assert Accuracy.of(100, (64, 64), FLOAT64).most == gamma(100, unit)
-    half = Accuracy.of(1, (4, 4), FLOAT64, FLOAT16)
-    assert half.least == gamma(1, unit) + 2.0**-11 * (1 + gamma(1, unit)) and half.most == gamma(4, 2.0**-11)
-    assert half.least_lost == 4 * smallest / 2 + 4 * 2.0**-24 / 2 and half.most_lost == 4 * 4 * 2.0**-24
+    half, single = Accuracy.of(1, (4, 4), FLOAT32, FLOAT16), gamma(1, 2.0**-24)
+    assert half.least == single + 2.0**-11 * (1 + single) and half.most == gamma(4, 2.0**-11)
+    assert half.least_lost == 4 * 2.0**-149 / 2 + 4 * 2.0**-24 / 2 and half.most_lost == 4 * 4 * 2.0**-24
     given = Accuracy.given(1e-3, (4, 4), FLOAT64)
     assert (given.least, given.most) == (1e-3, 1e-3)
     assert given.least_lost == given.most_lost == Accuracy.of(1, (4, 4), FLOAT64).most_lost
+    assert Accuracy.given(1e-3, (1, 1), FLOAT64).most_lost == smallest
     assert Accuracy(1.0, 2.0, 3.0, 4.0).distances(10.0) == (13.0, 24.0)
+
+
+@pytest.mark.parametrize("accuracy", [1.0, 1.5, -1e-9, float("nan")])
+def test_an_accuracy_is_a_share_and_may_be_nothing(accuracy):
+    assert checked_accuracy(0.0) == 0 and Accuracy.given(0.0, (4, 4), FLOAT64).most == 0
+    with pytest.raises(ValueError, match="accuracy: expected a number in"):
+        checked_accuracy(accuracy)
 
 
 @pytest.mark.parametrize(("radices", "rank"), [((4, 4), 1), ((4, 4), 2), ((2, 2, 4), 2)])
@@ -402,3 +411,10 @@ def test_pieces_of_the_slices_give_the_same_answer_and_tell_how_far_they_are(mon
                 for split in (0, 1) for start in range(0, len(kind.slices(member, split)), step)]  # fmt: skip
     assert told == pytest.approx(expected) and told[-1] == 1 and len(told) > 2
     assert membership_of(wrong, kind).refutation == whole
+
+
+@pytest.mark.parametrize("domain", [INTEGERS, RATIONALS, PrimeField(7)], ids=str)
+def test_a_minor_is_read_at_its_rows_and_columns_where_its_pivot_is_off_the_diagonal(domain):
+    matrix = domain.array(np.array([[0, 2, 0], [0, 3, 1], [0, 0, 0]]))
+    found = membership_of(matrix, MonarchClass((3, 1), (1, 3)), domain=domain).refutation
+    assert (found.rows, found.columns, int(found.minor)) == ((0, 1), (1, 2), 2)

@@ -49,7 +49,7 @@ def at_lengths(rows, short, long):
             yield pytest.param(name, causal, function, long, id=f"{name}-{long}", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize(("name", "causal", "function", "n"), at_lengths(ON_TENSORS, 9, N + 1))
+@pytest.mark.parametrize(("name", "causal", "function", "n"), list(at_lengths(ON_TENSORS, 9, N + 1)))
 def test_models_of_floats(name, causal, function, n):
     report = check_callable(Mapped(function).eval(), n, budget=6.0, **FLOATS)
     answers(report, causal)
@@ -58,7 +58,7 @@ def test_models_of_floats(name, causal, function, n):
 OF_TOKENS = ON_TOKENS + WITH_SHORTER
 
 
-@pytest.mark.parametrize(("name", "causal", "function", "n"), at_lengths(OF_TOKENS, 8, N))
+@pytest.mark.parametrize(("name", "causal", "function", "n"), list(at_lengths(OF_TOKENS, 8, N)))
 def test_models_of_tokens(name, causal, function, n):
     report = check_callable(Mapped(function).eval(), n, budget=6.0, **TOKENS)
     answers(report, causal)
