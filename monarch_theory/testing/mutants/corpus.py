@@ -527,7 +527,7 @@ OF_LAYERS = (
     _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "missing term"),
     _layer("filter-gradient-of-frequency-outer-alone", "implicit-filter-backward", "float32", "(before * first + behind * second).sum(0)", "(behind * second).sum(0)", "missing term", True),
     _layer("filter-gradient-of-decay-turned", "implicit-filter-backward", "float64", "-(out * (outer @ w3.T) * t[:, None]).sum(0)", "(out * (outer @ w3.T) * t[:, None]).sum(0)", "sign", True),
-    _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term"),
+    _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term", True),
     _layer("filter-without-frequency", "implicit-filter", "float64", "np.sin(omega * (inner @ w2.T + c2))", "np.sin(inner @ w2.T + c2)", "missing term", True),
     _layer("filter-positions-in-bfloat16", "implicit-filter", "float32", "inner = np.sin(omega * (z @ w1.T + c1))",
            "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "argument in fewer bits", True),
