@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ from monarch_theory.leaks.callables import (
     unchanged,
 )
 from monarch_theory.leaks.contracts import Cut
-from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, spread_order
-from monarch_theory.leaks.inputs import Inputs, UndecidedError
+from monarch_theory.leaks.cuts import COARSEST_FLOOR, PASTS, Coverage, Found, spread_order
+from monarch_theory.leaks.inputs import APPEARING, Inputs, UndecidedError
 from monarch_theory.leaks.judge import EXPLAINED, STEP, Facts, immoderate, roundoffs
 from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor, redrawn, root_mean_square, scale
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference
@@ -39,6 +40,7 @@ __all__ = ["Agreement", "Variant", "check_agreement", "padded", "same", "truncat
 
 Run = Callable[..., Named]
 YES, NO = "holds", "does not hold"
+SPOILING = {"NaN": np.nan, "infinities": np.inf}
 FEW = 6
 """Variants that are tried with every kind of values; all are with the usual one."""
 
@@ -47,7 +49,7 @@ FEW = 6
 class Variant:
     """A run that gives the outputs `watched` of the full run again, as the places `taken` of `length` of its own.
 
-    words: what it is, after "output i is another".
+    words: what it is, after "output i is another"; others: which of the inputs it does without, if not all are there.
     """
 
     words: str
@@ -55,14 +57,20 @@ class Variant:
     length: int
     watched: slice
     taken: slice
+    others: slice | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """What must agree: a name for reports, and the variants of a model for inputs of one shape."""
+    """What must agree: a name for reports, and the variants of a model for inputs of one shape.
+
+    spoiled: those with NaN or infinities where the full run has none: what they turn to NaN or infinity is lost, by
+    0·NaN under a mask, and only a finite number that is another counts.
+    """
 
     name: str
     variants: tuple[Variant, ...]
+    spoiled: tuple[Variant, ...] = ()
 
 
 def truncated(model: Model, inputs: Inputs) -> Agreement:
@@ -72,7 +80,8 @@ def truncated(model: Model, inputs: Inputs) -> Agreement:
         def run(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Named:
             return model(x[inputs.places(0, k)], redraw, amplitude)
 
-        return Variant(f"where the first {k} of the inputs are given alone", run, k, slice(0, k), slice(0, k))
+        words, first = f"where the first {k} of the inputs are given alone", slice(0, k)
+        return Variant(words, run, k, first, first, slice(k, inputs.n))
 
     return Agreement("the same for the first inputs alone", tuple(first(k) for k in range(1, inputs.n)))
 
@@ -97,9 +106,12 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
         return Variant(words, run, n + amount, slice(0, n), slice(before, before + n))
 
     contents = ("the first token", "other tokens") if inputs.integer else ("zeros", "numbers", "large numbers")
+    spoiling = () if inputs.integer else tuple(SPOILING)
+    amounts = [amount for amount in dict.fromkeys(amounts) if amount]
     return Agreement(
         f"the same under padding on the {side}",
-        tuple(by(amount, content) for amount in dict.fromkeys(amounts) if amount for content in contents),
+        tuple(by(amount, content) for amount in amounts for content in contents),
+        tuple(by(amount, content) for amount in amounts[:1] + amounts[-1:] for content in spoiling),
     )
 
 
@@ -107,6 +119,8 @@ def filling(content: str, inputs: Inputs, x: np.ndarray) -> np.ndarray:
     """What padding holds, as much as the input."""
     if content in ("zeros", "the first token"):
         return np.zeros_like(x)
+    if content in SPOILING:
+        return np.full_like(x, SPOILING[content])
     donor = inputs.futures(inputs.kinds[0]).donor(0)
     return inputs.rounded(donor * 100.0) if content == "large numbers" else donor
 
@@ -152,6 +166,7 @@ class Comparison:
     coarse: float = 0.0
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
+    spoilt: bool = False
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.inputs)
@@ -173,16 +188,73 @@ class Comparison:
                     self.progress(len(self.tested), len(variants))
             if self.found:
                 return
+        self._with_gaps([variants[k] for k in order[:FEW]], deadline)
+
+    def _with_gaps(self, variants: list[Variant], deadline: float) -> None:
+        """A few variants with NaN and infinities, on what is finite in both; many models refuse such values."""
+        usual = self.inputs.draw(0)[0]
+        tried = [("padding that is not finite", variant, usual) for variant in self.agreement.spoiled]
+        for futures in self.inputs.not_finite:
+            for variant in variants:
+                if variant.others is not None:
+                    donor = futures.donor(variant.length) if futures.kind in APPEARING else futures.base
+                    tried.append((futures.kind, variant, self.inputs.put(futures.base, donor, variant.others)))
+        for kind, variant, x in tried:
+            if time.monotonic() > deadline:
+                return
+            self._compare_finite(variant, kind, x)
+
+    def _compare_finite(self, variant: Variant, kind: str, x: np.ndarray) -> None:
+        """A finite number that is another, by more than single precision or the noise that was seen explains."""
+        try:
+            y, z = self.observe(x), self._run(variant, x)
+        except (SandboxError, ArithmeticError, ValueError, UndecidedError):
+            return
+        a, b = y.wide[variant.watched], z.wide[variant.watched]
+        both = np.isfinite(a) & np.isfinite(b)
+        if not both.any():
+            return
+        self.coverage.add(kind, x)
+        self.spoilt = True
+        with np.errstate(all="ignore"):
+            response = np.where(both, np.abs(a - b), 0.0).astype(np.float64)
+        units = roundoffs(y, self.observe.layout.dtypes if self.observe.layout else ())
+        relative = max(self.worst[1], EXPLAINED * self.inputs.n * max(float(np.max(units)), SINGLE))
+        floor = np.broadcast_to(relative * np.maximum(scale(y, z), 1.0), response.shape)
+        if (response > floor).any():
+            response = np.where(self._answer_alike(variant, x, y, z), response, 0.0)
+            self._keep_leaks(variant, kind, y, response, floor)
+
+    def _answer_alike(self, variant: Variant, x: np.ndarray, y: Outputs, z: Outputs) -> np.ndarray:
+        """Which outputs answer to the same inputs in both runs, of two halves of those that both have.
+
+        A sign, a code or a number in place of a NaN hides what 0·NaN has made: such an output is lost, not another.
+        """
+        places = np.arange(self.inputs.n)
+        kept = places if variant.others is None else np.setdiff1d(places, places[variant.others])
+        alike = np.ones(y.wide[variant.watched].shape, bool)
+        for half in (kept[::2], kept[1::2]):
+            moved = np.zeros((2, *alike.shape), bool)
+            for turn in range(PASTS):
+                donor = self.inputs.futures(self.inputs.kinds[turn % 3]).donor(0, turn)
+                other = self.inputs.put(x, np.where(np.isfinite(x), donor, x), half)
+                for run, (before, after) in enumerate(((y, self.observe(other)), (z, self._run(variant, other)))):
+                    response = difference(before, after, variant.watched)
+                    moved[run] |= np.isfinite(response) & (response > 0)
+            alike &= moved[0] == moved[1]
+        return alike
+
+    def _run(self, variant: Variant, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
+        """The outputs of a variant, at the places they have in the full run."""
+        assert self.observe.layout is not None
+        self.observe.forwards += 1
+        if self.observe.always_fresh:
+            self.observe.model.fresh()
+        called = self.observe.stacked(variant.run(x, redraw, amplitude), variant.length)
+        return outputs_of(variant, self.observe.layout, self.inputs.n, called)
 
     def _compare(self, variant: Variant, number: int, kind: str, x: np.ndarray, y: Outputs) -> None:
-        def other(x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
-            assert self.observe.layout is not None
-            self.observe.forwards += 1
-            if self.observe.always_fresh:
-                self.observe.model.fresh()
-            called = self.observe.stacked(variant.run(x, redraw, amplitude), variant.length)
-            return outputs_of(variant, self.observe.layout, self.inputs.n, called)
-
+        other = partial(self._run, variant)
         z = self._observed(other, x, variant)
         if z is None:
             return
@@ -207,6 +279,11 @@ class Comparison:
             if kind == self.inputs.kinds[0]:  # of special values, as constants, rounding may be all that is left
                 self.coarse = max(self.coarse, float(np.median(floor / size, axis=0).max()))
             return
+        self._keep_leaks(variant, kind, y, response, floor)
+
+    def _keep_leaks(self, variant: Variant, kind: str, y: Outputs, response: np.ndarray, floor: np.ndarray) -> None:
+        """Of each array that differs by more than its floor, the shortest variant that shows it."""
+        leaks = response > floor
         stops = np.cumsum([a.shape[1] for a in y.arrays])
         assert self.observe.layout is not None
         for k, stop in enumerate(stops):
@@ -314,7 +391,7 @@ def check_agreement(
         report = concluded(comparison, constant, accept_partial)
         if report.holds and blind:
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
-        if report.holds and not inputs.integer:
+        if report.holds and not inputs.integer and not comparison.spoilt:
             notes.append("NaN and infinities were not among the inputs")
         if report.holds and not model.zeros and not observe.always_fresh and not unchanged(observe, inputs):
             raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")

@@ -120,6 +120,46 @@ PADDED = {
 }
 
 
+NOT_FINITE = {
+    "counts of what is missing": (lambda x: np.nancumsum(x) + np.isnan(x).sum(), False),
+    "the next number that is there": (lambda x: filled(x[::-1])[::-1], False),
+    "the last number that was there": (lambda x: filled(x), True),
+    "infinities anywhere": (lambda x: np.where(np.isfinite(x), x, 0) + np.isinf(x).any(), False),
+    "sums, which a NaN spoils": (np.cumsum, True),
+    "masked sums of all, which it spoils": (lambda x: np.tri(len(x)) @ x, True),
+    "codes of spoiled sums": (lambda x: (np.tri(len(x)) @ x > 0).astype(float), True),
+    "a transform, which it spoils, and a code": (lambda x: np.sign(np.nan_to_num(convolved(x)).round(3)), True),
+}
+
+
+def filled(x):
+    """Gaps filled by the number before them, zeros before the first."""
+    last = np.maximum.accumulate(np.where(np.isfinite(x), np.arange(len(x)), -1))
+    return np.where(last >= 0, x[last], 0.0)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", NOT_FINITE)
+def test_the_first_inputs_alone_with_gaps(name):
+    f, agrees = NOT_FINITE[name]
+    report = ask(f, truncated)
+    assert report.holds is agrees, report
+    spoiled = name == "masked sums of all, which it spoils"  # nothing is left to compare
+    assert any("not among the inputs" in note for note in report.notes) is spoiled
+
+
+def test_what_padding_holds_may_be_no_number():
+    def padding_is_looked_for(x, mask):
+        return np.cumsum(np.where(mask > 0, x, 0.0)) + np.isnan(x).any()
+
+    def by(f):
+        return ask(Masked(f), lambda model, inputs: padded(model, inputs, "right"))
+
+    assert by(padding_is_looked_for).holds is False
+    assert by(lambda x, mask: np.cumsum(np.where(mask > 0, x, 0.0))).holds
+    assert by(lambda x, mask: x + 0 * (x * mask).sum()).holds, "0·NaN is lost"
+
+
 @pytest.mark.parametrize("name", PADDED)
 def test_padding(name):
     f, side, agrees = PADDED[name]
