@@ -443,11 +443,8 @@ def _transformed_in_norm(
 
     `image`: of its exact value, where that is known; it is at most K_max ‖u‖₂ and U_max ‖k‖₂ anyway.
 
-    A row of one number has the transform (a) or (a, a), for which nothing is rounded: its table entries are one and the
-    rest of it is zero. On the way back p + p and its half are exact, so that only the product rounds.
+    A row of one number is no exception: a kernel that has transforms of one length, or of tiles, pads it to that.
     """
-    if size == 1 and not model.packed:
-        return np.asarray(_middle_in_norm(model) * kernel.two * signal.two)
     each = (_costs_in_norm(stages, model) for stages in _usual_stages(size))
     return np.asarray(np.max([_by_spectra(costs, size, signal, kernel, model, image) for costs in each], 0))
 

@@ -320,8 +320,9 @@ def _clamped(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     few = [f for f in telling if entries(f.case.op, f.case.shape) <= FEW_ENTRIES and f.returned.dtype.kind == "f"]
     if len(few) < len(telling):
         return None
-    # the limit is sought where it shows most, and where most shows it
-    for first in (max(few, key=lambda f: f.computed.size), max(few, key=lambda f: f.judgement.ratio)):
+    # the limit is sought where it shows most, and where most shows it, in each family: where data cancel, many fit
+    by_size = sorted(few, key=lambda f: f.computed.size)
+    for first in (max(few, key=lambda f: f.judgement.ratio), *{f.case.family: f for f in by_size}.values()):
         for name in (name for name, a in first.case.arrays.items() if a.dtype.kind == "f" and a.size):
             for way, cut in (("larger", _cut_above), ("less", np.maximum)):
                 limit = _limit_of(first, name, cut)

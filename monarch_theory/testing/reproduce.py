@@ -32,8 +32,10 @@ def reproduced(report: Report) -> Report:
     ways: tuple[str, ...] = ("once", "after another call", "many times")
     if report.verdict is Verdict.UNSTABLE:
         ways = ("many times", "after another call")
-    if failure.cause.name in ("stale output", STATE):
+    if failure.cause.name == "stale output":
         ways = ("after another call", "once")
+    if failure.cause.name == STATE:
+        ways = ("after another call", "once", "many times")
     for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):
         shown = failure.smallest if seen == id(failure.smallest) else failure.found
         for way in ways:

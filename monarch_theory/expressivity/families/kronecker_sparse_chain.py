@@ -16,7 +16,7 @@ from monarch_theory.expressivity.families.family import Cost, Family, Floor, Set
 from monarch_theory.expressivity.families.monarch_orders import worth_fitting
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.paths import least_cost, longest_chain, longest_order, paths
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 
@@ -77,7 +77,7 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
 
 
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    return project(matrix, setting.choices["kind"]).dense()
+    return project_values(matrix, setting.choices["kind"]).dense()
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:

@@ -94,13 +94,13 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "one is added to the weight", changed("weight", lambda w: w + 1))
     for tail in tails(n):
         left = f"the squares of the last {tail} of {n} entries are left out of the mean"
-        yield Fault("dropped tail", left, instead=partial(_without_squares, tail=tail))
+        yield Fault("dropped tail", left, instead=partial(_without_squares, tail=tail, eps=own))
 
 
-def _without_squares(a: Arrays, tail: int) -> np.ndarray:
+def _without_squares(a: Arrays, tail: int, eps: float) -> np.ndarray:
     x = a["x"]
     mean = (x * x)[..., : x.shape[-1] - tail].sum(-1, keepdims=True) / x.shape[-1]
-    return np.asarray(x / np.sqrt(mean + EPS) * a["weight"])
+    return np.asarray(x / np.sqrt(mean + eps) * a["weight"])
 
 
 def _with_eps(a: Arrays, eps: float) -> np.ndarray:
