@@ -81,7 +81,7 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
-    return (Train.of(project(matrix, setting.choices["kind"]).train),)
+    return (Train.of(project_values(matrix, setting.choices["kind"]).train),)
 
 
 def least(shape: tuple[int, int]) -> int:
