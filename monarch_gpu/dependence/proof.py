@@ -77,8 +77,8 @@ class Proof:
     """What the rules say about one module at one length.
 
     Attributes:
-        verdict: `proved` (for all inputs and all weights), `proved at these weights` (for all inputs), `proved under a
-            condition` or `not proved`. The last is no statement that anything leaks.
+        verdict: `proved` (for all inputs and all weights), `proved at these weights` (for all inputs),
+            `proved under a condition` or `not proved`. The last is no statement that anything leaks.
         conditions: under which it is proved. Without them it is not, as the fields that follow say. At these weights
             all of them are met by all inputs.
         pair: the first output and the first forbidden input of it that could not be excluded.

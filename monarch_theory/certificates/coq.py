@@ -102,7 +102,7 @@ def recheck_with_coq(certificate: Mapping[str, Any]) -> str:
     Theorem: `proofs/certificates`.
 
     Raises:
-        CertificateError: one of the two refuses it.
+        monarch_theory.certificates.recheck.CertificateError: one of the two refuses it.
         CannotRunError: Coq or MathComp is not installed.
     """
     found = recheck_exact(certificate)
