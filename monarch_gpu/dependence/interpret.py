@@ -21,7 +21,7 @@ from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
 from monarch_theory.leaks.dependence.value import bounded
 
-__all__ = ["IGNORED", "IN_MEMORY", "PURE", "Interpretation", "Visit", "draws", "has_unknown_sizes", "name_of"]
+__all__ = ["IGNORED", "IN_MEMORY", "PURE", "Interpretation", "Visit", "draws", "has_unknown_sizes", "name_of", "walked"]
 
 IGNORED = {
     "_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range", "_functional_assert_async",
@@ -52,6 +52,41 @@ def draws(op: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     return name_of(op) in RANDOM or torch.Tag.nondeterministic_seeded in op.tags
 
 
+def walked(
+    module: fx.GraphModule,
+    inputs: Sequence[Any],
+    held: Callable[[torch.Tensor], Any],
+    call: Callable[[fx.Node, dict[fx.Node, Any]], Any],
+    visit: Visit,
+) -> Any:
+    """The outputs of one pass over a graph, as it returns them; values are dropped where they are not used any more.
+
+    Args:
+        held: the value of a tensor that the module holds; call: that of a node, given the values there are.
+        visit: called with every node and its value, in order.
+    """
+    values: dict[fx.Node, Any] = {}
+    placeholders = iter(inputs)
+    last_use = {n: user for user in module.graph.nodes for n in user.all_input_nodes}
+    for node in module.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = next(placeholders)
+        elif node.op == "get_attr":
+            target: Any = module
+            for part in str(node.target).split("."):
+                target = getattr(target, part)
+            values[node] = held(target) if isinstance(target, torch.Tensor) else target
+        elif node.op == "output":
+            return fx.map_arg(node.args[0], lambda n: values[n])
+        else:
+            values[node] = call(node, values)
+        visit(node, values[node])
+        for used in node.all_input_nodes:
+            if last_use[used] is node:
+                del values[used]
+    raise ValueError("graph: expected an output, got none")
+
+
 @dataclass
 class Interpretation:
     """One pass over a graph.
@@ -74,30 +109,8 @@ class Interpretation:
     suppositions: list[Supposition] = field(default_factory=list)
 
     def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
-        """The outputs, as the graph returns them; values are dropped where they are not used any more."""
-        values: dict[fx.Node, Any] = {}
-        placeholders = iter(inputs)
-        last_use = {n: user for user in module.graph.nodes for n in user.all_input_nodes}
-        for node in module.graph.nodes:
-            if node.op == "placeholder":
-                values[node] = next(placeholders)
-            elif node.op == "get_attr":
-                values[node] = self._attribute(module, str(node.target))
-            elif node.op == "output":
-                return fx.map_arg(node.args[0], lambda n: values[n])
-            else:
-                values[node] = self._call(node, values)
-            self.visit(node, values[node])
-            for used in node.all_input_nodes:
-                if last_use[used] is node:
-                    del values[used]
-        raise ValueError("graph: expected an output, got none")
-
-    def _attribute(self, module: fx.GraphModule, name: str) -> Any:
-        target: Any = module
-        for part in name.split("."):
-            target = getattr(target, part)
-        return self.constant(target) if isinstance(target, torch.Tensor) else target
+        """The outputs, as the graph returns them."""
+        return walked(module, inputs, self.constant, self._call, self.visit)
 
     def constant(self, tensor: torch.Tensor) -> Dependence:
         """A tensor of which every element is known."""

@@ -15,7 +15,7 @@ import torch
 from torch import fx
 
 from monarch_gpu.dependence.entries import Entry, Place, described
-from monarch_gpu.dependence.interpret import IGNORED, IN_MEMORY, PURE, Visit, draws, name_of
+from monarch_gpu.dependence.interpret import IGNORED, IN_MEMORY, PURE, Visit, draws, name_of, walked
 from monarch_gpu.dependence.sizes import SIZES, Use, as_span, compared_size, of_format
 from monarch_theory.leaks.dependence.magnitude import Span, within
 
@@ -48,26 +48,7 @@ class Magnitudes:
 
     def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
         """The outputs, as the graph returns them: spans, and tensors that are known."""
-        values: dict[fx.Node, Any] = {}
-        placeholders = iter(inputs)
-        last_use = {n: user for user in module.graph.nodes for n in user.all_input_nodes}
-        for node in module.graph.nodes:
-            if node.op == "placeholder":
-                values[node] = next(placeholders)
-            elif node.op == "get_attr":
-                target: Any = module
-                for part in str(node.target).split("."):
-                    target = getattr(target, part)
-                values[node] = target.detach() if isinstance(target, torch.Tensor) else target
-            elif node.op == "output":
-                return fx.map_arg(node.args[0], lambda n: values[n])
-            else:
-                values[node] = self._call(node, values)
-            self.visit(node, values[node])
-            for used in node.all_input_nodes:
-                if last_use[used] is node:
-                    del values[used]
-        raise ValueError("graph: expected an output, got none")
+        return walked(module, inputs, torch.Tensor.detach, self._call, self.visit)
 
     def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         args: Any = fx.map_arg(node.args, lambda n: values[n])

@@ -1,7 +1,8 @@
 """Block tensor trains (Qiu et al. 2024): Monarch of any order whose stages pass on a bond of width r."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 
-__all__ = ["block_tensor_train"]
+__all__ = ["block_tensor_train", "fit", "nearest_by_rank", "parts"]
 
 
 def setting(kind: MonarchClass) -> Setting:
@@ -44,11 +45,18 @@ def widest(rows: tuple[int, ...], columns: tuple[int, ...]) -> int:
 
 def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
     """For every rank and order the nearest path within the budget."""
+    return nearest_by_rank(spectra, budget, orders_of(spectra.shape), setting)
+
+
+def nearest_by_rank(
+    spectra: Spectra, budget: int, orders: range, setting: Callable[[MonarchClass], Setting], **among: Any
+) -> list[Floor]:
+    """For every rank and order the nearest path within the budget, `among` as `paths` takes it."""
     found: list[Floor] = []
     for rank in count(1):
-        here = list(paths(spectra, orders_of(spectra.shape), width=rank, bond=rank, budget=budget))
+        here = list(paths(spectra, orders, width=rank, bond=rank, budget=budget, **among))
         found += [Floor(setting(path.kind), path.floor, path.ceiling) for path in here]
-        if not here or any(path.floor == 0 for path in here):
+        if not here or any(path.floor == 0 for path in here) or rank >= max(spectra.shape):
             break
     return worth_fitting(found)
 

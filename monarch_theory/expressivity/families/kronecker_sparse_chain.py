@@ -6,23 +6,16 @@ one. Chains of two are `kronecker_sparse`. As in the papers no permutation stand
 """
 
 from collections.abc import Iterator
-from itertools import count
 from math import prod
 
-import numpy as np
-
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, divisors
+from monarch_theory.expressivity.families.block_tensor_train import fit, nearest_by_rank, parts
 from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
-from monarch_theory.expressivity.families.monarch_orders import worth_fitting
-from monarch_theory.expressivity.parts import Train
-from monarch_theory.expressivity.paths import least_cost, longest_chain, longest_order, paths
-from monarch_theory.expressivity.projection import project_values
+from monarch_theory.expressivity.paths import least_cost, longest_chain, longest_order
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 
 __all__ = ["kronecker_sparse_chain"]
-
-CONVENTIONS = (Convention.DAO,)
 
 
 def orders_of(shape: tuple[int, int]) -> range:
@@ -65,23 +58,7 @@ def products(n: int, order: int) -> Iterator[tuple[int, ...]]:
 
 def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
     """For every rank and order the nearest path within the budget."""
-    found: list[Floor] = []
-    for rank in count(1):
-        orders = orders_of(spectra.shape)
-        chains = paths(spectra, orders, width=rank, bond=rank, budget=budget, ones=True, conventions=CONVENTIONS)
-        here = list(chains)
-        found += [Floor(setting(path.kind), path.floor, path.ceiling) for path in here]
-        if not here or any(path.floor == 0 for path in here) or rank >= max(spectra.shape):
-            break
-    return worth_fitting(found)
-
-
-def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
-    return project_values(matrix, setting.choices["kind"]).dense()
-
-
-def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train]:
-    return (Train.of(project_values(matrix, setting.choices["kind"]).train),)
+    return nearest_by_rank(spectra, budget, orders_of(spectra.shape), setting, ones=True, conventions=(Convention.DAO,))
 
 
 def least(shape: tuple[int, int]) -> int:
