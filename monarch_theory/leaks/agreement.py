@@ -29,7 +29,7 @@ from monarch_theory.leaks.callables import (
     unchanged,
 )
 from monarch_theory.leaks.contracts import Cut
-from monarch_theory.leaks.cuts import COARSEST_FLOOR, PASTS, Coverage, Found, spread_order
+from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, answers, spread_order, tried
 from monarch_theory.leaks.inputs import APPEARING, Inputs, UndecidedError
 from monarch_theory.leaks.judge import EXPLAINED, STEP, Facts, immoderate, roundoffs
 from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor, redrawn, root_mean_square, scale
@@ -207,8 +207,10 @@ class Comparison:
     def _compare_finite(self, variant: Variant, kind: str, x: np.ndarray) -> None:
         """A finite number that is another, by more than single precision or the noise that was seen explains."""
         try:
-            y, z = self.observe(x), self._run(variant, x)
-        except (SandboxError, ArithmeticError, ValueError, UndecidedError):
+            y, z = tried(self.observe, x), tried(partial(self._run, variant), x)
+        except UndecidedError:  # of another shape, as where NaN are left out
+            return
+        if y is None or z is None:
             return
         a, b = y.wide[variant.watched], z.wide[variant.watched]
         both = np.isfinite(a) & np.isfinite(b)
@@ -222,27 +224,19 @@ class Comparison:
         relative = max(self.worst[1], EXPLAINED * self.inputs.n * max(float(np.max(units)), SINGLE))
         floor = np.broadcast_to(relative * np.maximum(scale(y, z), 1.0), response.shape)
         if (response > floor).any():
-            response = np.where(self._answer_alike(variant, x, y, z), response, 0.0)
+            response = np.where(self._answer_alike(variant, x), response, 0.0)
             self._keep_leaks(variant, kind, y, response, floor)
 
-    def _answer_alike(self, variant: Variant, x: np.ndarray, y: Outputs, z: Outputs) -> np.ndarray:
+    def _answer_alike(self, variant: Variant, x: np.ndarray) -> np.ndarray:
         """Which outputs answer to the same inputs in both runs, of two halves of those that both have.
 
         A sign, a code or a number in place of a NaN hides what 0·NaN has made: such an output is lost, not another.
         """
-        places = np.arange(self.inputs.n)
-        kept = places if variant.others is None else np.setdiff1d(places, places[variant.others])
-        alike = np.ones(y.wide[variant.watched].shape, bool)
-        for half in (kept[::2], kept[1::2]):
-            moved = np.zeros((2, *alike.shape), bool)
-            for turn in range(PASTS):
-                donor = self.inputs.futures(self.inputs.kinds[turn % 3]).donor(0, turn)
-                other = self.inputs.put(x, np.where(np.isfinite(x), donor, x), half)
-                for run, (before, after) in enumerate(((y, self.observe(other)), (z, self._run(variant, other)))):
-                    response = difference(before, after, variant.watched)
-                    moved[run] |= np.isfinite(response) & (response > 0)
-            alike &= moved[0] == moved[1]
-        return alike
+        beyond = slice(0, 0) if variant.others is None else variant.others
+        of_full, of_variant = (
+            answers(run, self.inputs, x, beyond, variant.watched) for run in (self.observe, partial(self._run, variant))
+        )
+        return np.asarray((of_full == of_variant).all(axis=0))
 
     def _run(self, variant: Variant, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
         """The outputs of a variant, at the places they have in the full run."""

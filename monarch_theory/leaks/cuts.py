@@ -33,7 +33,7 @@ from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference
 from monarch_theory.sandbox import Outcome, SandboxError
 
-__all__ = ["Found", "Search", "spread_order"]
+__all__ = ["Found", "Search", "answers", "spread_order", "tried"]
 
 PREVIEW = 6
 """So many cuts, the first of the order that spreads them, are made with every kind of future."""
@@ -421,18 +421,9 @@ class Search:
         Outputs that answer to less than others tell nothing, in an array of which some are lost; nor do those that
         answer to nothing with and without a NaN, unless they never vary. (watched, channels)
         """
-        kept = np.setdiff1d(np.arange(self.inputs.n), np.arange(self.inputs.n)[cut.changed])
-        answers = []
-        for x in (futures.base, changed):
-            first = self.observe(x)
-            for half in (kept[::2], kept[1::2]):
-                moved = np.zeros(leaks.shape, bool)
-                for turn in range(PASTS):
-                    other = self.inputs.futures(self.inputs.kinds[turn % 3]).donor(0, turn)
-                    response = difference(first, self.observe(self.inputs.put(x, other, half)), cut.watched)
-                    moved |= np.isfinite(response) & (response > 0)
-                answers.append(moved)
-        before, after = np.stack(answers[:2]), np.stack(answers[2:])  # (halves, watched, channels)
+        before, after = (
+            answers(self.observe, self.inputs, x, cut.changed, cut.watched) for x in (futures.base, changed)
+        )
         reach = np.where(leaks, before.sum(axis=0), 0)
         lost = (before & ~after).any(axis=0) | ((reach == 0) & self.varies[cut.watched])
         for k, columns in enumerate(self._columns(self.observe(futures.base))):
@@ -447,15 +438,10 @@ class Search:
     def _tried(self, x: np.ndarray) -> Outputs | None:
         """The outputs; None where the model refuses values that are not finite."""
         self.runs += 1
-        try:
-            return self.observe(x)
-        except (UndecidedError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
-                raise
+        y = tried(self.observe, x)
+        if y is None:
             self._note("it raises on NaN or infinities, which were not tried")
-            return None
+        return y
 
     def _columns(self, y: Outputs) -> list[slice]:
         """The channels of each array."""
@@ -596,6 +582,37 @@ class Search:
         for k, columns in enumerate(self._columns(y)):
             if k not in self.found and leaks[:, columns].any():
                 self.found[k] = Pair(self, futures, y, changed, cut, columns, self.layout.names[k]).found(examination)
+
+
+def tried(run: Callable[[np.ndarray], Outputs], x: np.ndarray) -> Outputs | None:
+    """The outputs; None where the model raises, as many do that are made for finite values."""
+    try:
+        return run(x)
+    except (UndecidedError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+            raise
+        return None
+
+
+def answers(
+    run: Callable[[np.ndarray], Outputs], inputs: Inputs, x: np.ndarray, beyond: Places, watched: Places
+) -> np.ndarray:
+    """Which outputs answer to the inputs that are not beyond, changed in two halves; (halves, watched, channels).
+
+    What is not finite stays so.
+    """
+    places = np.arange(inputs.n)
+    kept, first = np.setdiff1d(places, places[beyond]), run(x)
+    found = np.zeros((2, *first.wide[watched].shape), bool)
+    for moved, half in zip(found, (kept[::2], kept[1::2]), strict=True):
+        for turn in range(PASTS):
+            donor = inputs.futures(inputs.kinds[turn % 3]).donor(0, turn)
+            y = tried(run, inputs.put(x, np.where(np.isfinite(x), donor, x), half))
+            response = np.zeros(moved.shape) if y is None else difference(first, y, watched)
+            moved |= np.isfinite(response) & (response > 0)
+    return found
 
 
 @dataclass

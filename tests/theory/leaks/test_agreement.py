@@ -148,6 +148,16 @@ def test_the_first_inputs_alone_with_gaps(name):
     assert any("not among the inputs" in note for note in report.notes) is spoiled
 
 
+def test_a_model_that_refuses_what_is_not_finite_is_asked_without():
+    def refusing(x):
+        if not np.isfinite(x).all():
+            raise RuntimeError("finite numbers alone")
+        return np.cumsum(x)
+
+    report = ask(refusing, truncated)
+    assert report.holds and any("not among the inputs" in note for note in report.notes)
+
+
 def test_what_padding_holds_may_be_no_number():
     def padding_is_looked_for(x, mask):
         return np.cumsum(np.where(mask > 0, x, 0.0)) + np.isnan(x).any()
