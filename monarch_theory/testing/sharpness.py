@@ -161,7 +161,7 @@ def _by_transform(length: Callable[[int], int]) -> Kernel:
     return convolve
 
 
-def _term_by_term(delayed: Callable[[np.ndarray, int], np.ndarray]) -> Kernel:
+def _term_by_term(delayed: Callable[[np.ndarray, int], np.ndarray]) -> Callable[..., np.ndarray]:
     def convolve(u: np.ndarray, k: np.ndarray) -> np.ndarray:
         total = np.zeros_like(u)
         for lag in range(u.shape[-1]):
@@ -193,6 +193,23 @@ def _gated(convolve: Kernel) -> Kernel:
     return lambda u, k, gate, skip: gate * (convolve(u, k) + skip[:, None] * u)
 
 
+def _between_gates(convolve: Kernel) -> Kernel:
+    return lambda u, k, pregate, postgate: postgate * convolve(pregate * u, k)
+
+
+def _backward_between_gates(
+    gradient: np.ndarray, u: np.ndarray, k: np.ndarray, pregate: np.ndarray, postgate: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    v, w = pregate * u, postgate * gradient
+    convolve = _term_by_term(_shifted)
+    correlated = convolve(w[..., ::-1], k)[..., ::-1]
+    of_k = np.zeros_like(k)
+    for lag in range(u.shape[-1]):
+        rows = np.cumsum(w * _shifted(v, lag), -1)[..., -1]
+        of_k[:, lag] = np.cumsum(rows, 0)[-1] if len(rows) else 0
+    return pregate * correlated, of_k, u * correlated, gradient * convolve(v, k)
+
+
 def _direct_dft(x: np.ndarray) -> np.ndarray:
     n = x.shape[-1]
     total, j = np.zeros_like(x), np.arange(n)
@@ -205,6 +222,8 @@ KERNELS: dict[str, tuple[Kernel, ...]] = {
     "fft": (_direct_dft,),
     "circular-convolution-backward": (_correlated,),
     "circular-convolution": (_by_transform(lambda n: n), _term_by_term(_rolled)),
+    "gated-convolution": (_between_gates(_by_transform(lambda n: 2 * n)), _between_gates(_term_by_term(_shifted))),
+    "gated-convolution-backward": (_backward_between_gates,),
     "long-convolution": (_gated(_by_transform(lambda n: 2 * n)), _gated(_term_by_term(_shifted))),
 }
 
