@@ -1,6 +1,6 @@
 """Who catches a wrong kernel, and who blames a right one? `monarch check` beside its peers, in one run.
 
-    python benchmarks/check_peers.py [--mutants 24] [--right 16] [--exploits 10] [--seed 0] [--json FILE]
+    python benchmarks/check_peers.py [--mutants 24] [--right 16] [--exploits 10] [--seed 0] [--json FILE [--resume]]
 
 The kernels are a sample, drawn by the seed, of the corpus: faults that return arrays, right kernels mostly in half
 precision, and cheats. Every peer is used as its documentation shows, on the CPU, with the exact answer rounded to the
@@ -13,6 +13,8 @@ kernel's dtype as its reference, which is more than it would have:
 
 Peers run in the kernel's process, as they do in use; one that ends or hangs it has caught it. A peer that cannot take a
 kernel, as of several outputs, is not counted there. Only our check names causes.
+
+FILE is written after every kernel, and --resume goes on with those that it has not.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -239,13 +241,19 @@ def outcomes(kernel: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def measure(kernels: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """Everything the report says, as JSON."""
-    rows = []
+def measured(kernels: list[dict[str, Any]], seed: int, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Everything the report says, as JSON, after each kernel; those that have a row are not asked again."""
+    by_name, setting = {row["name"]: row for row in rows}, {**asked_of(), "seed": seed}
     for number, kernel in enumerate(kernels, 1):
-        print(f"{number} of {len(kernels)}: {kernel['name']}", file=sys.stderr, flush=True)
-        kept = {key: kernel[key] for key in ("kind", "name", "op", "dtype")}
-        rows.append({**kept, "planted": kernel["cause"], "said": outcomes(kernel)})
+        if kernel["name"] not in by_name:
+            print(f"{number} of {len(kernels)}: {kernel['name']}", file=sys.stderr, flush=True)
+            kept = {key: kernel[key] for key in ("kind", "name", "op", "dtype")}
+            by_name[kernel["name"]] = {**kept, "planted": kernel["cause"], "said": outcomes(kernel)}
+        yield {**setting, "kernels": [by_name[k["name"]] for k in kernels if k["name"] in by_name]}
+
+
+def asked_of() -> dict[str, Any]:
+    """How large the corpus is, who is asked, and who cannot be."""
     versions = {}
     for package in ("torch", "numpy", *PACKAGES.values()):
         try:
@@ -253,7 +261,7 @@ def measure(kernels: list[dict[str, Any]], seed: int) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = "not installed"
     absent = {peer: why for peer in PEERS if (why := missing(peer))}
-    return {"seed": seed, "of_corpus": len(MUTANTS), "kernels": rows, "versions": versions, "absent": absent}
+    return {"of_corpus": len(MUTANTS), "versions": versions, "absent": absent}
 
 
 def counts(found: dict[str, Any], who: str, kind: str, *said: str) -> tuple[int, int]:
@@ -323,16 +331,16 @@ def main() -> None:
     for name, default in (("mutants", 24), ("right", 16), ("exploits", 10), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--again", metavar="NAME", help="ask about this kernel of FILE alone, and put it in its place")
+    parser.add_argument("--resume", action="store_true", help="go on with the kernels that FILE has not")
     asked = parser.parse_args()
+    kept = json.loads(asked.json.read_text())["kernels"] if asked.resume and asked.json.exists() else []
     kernels = sample(asked.mutants, asked.right, asked.exploits, asked.seed)
-    found = measure([k for k in kernels if asked.again in (None, k["name"])], asked.seed)
-    if asked.again is not None:
-        kept = json.loads(asked.json.read_text())
-        again = {k["name"]: k for k in found["kernels"]}
-        found = {**kept, "kernels": [again.get(k["name"], k) for k in kept["kernels"]]}
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+    found: dict[str, Any] = {}
+    for found in measured(kernels, asked.seed, kept):
+        if asked.json is not None:
+            written = asked.json.with_suffix(".part")
+            written.write_text(json.dumps(found, indent=1) + "\n")
+            written.replace(asked.json)
     report(found, Console(width=132))
 
 
