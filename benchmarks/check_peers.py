@@ -291,7 +291,7 @@ def report(found: dict[str, Any], console: Console) -> None:
         if who in found["absent"]:
             table.add_row(who, found["absent"][who])
             continue
-        caught, mutants = counts(found, who, "mutant", "caught", "undecided")
+        caught, mutants = counts(found, who, "mutant", "caught")
         stopped, exploits = counts(found, who, "exploit", "caught", "undecided")
         blamed, right = counts(found, who, "right", "caught")
         passed, _ = counts(found, who, "right", "passed")
