@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from command_line import asked
+from scipy import sparse
 
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity import matrices
@@ -432,6 +433,52 @@ def test_one_matrix_of_an_archive_and_its_half_precision(tmp_path, weights):
     for option in (["--family", "gs"], ["--order", 3], ["--accuracy", 0.1], ["--search", 5], ["--exact"]):
         answer = run(path, *option)
         assert answer.exit_code == 2 and f"{option[0]}: expected" in answer.stderr
+
+
+@pytest.mark.parametrize("name", ["conv/transpose_3:0", "a:b:c", "x.npz", "layer.pt:weight", "sparse.npz:x"])
+def test_a_name_may_look_like_a_file_or_have_colons(tmp_path, name):
+    np.savez(tmp_path / "weights.npz", **{name: np.ones((4, 4)), "other": np.eye(4)})
+    answer = run(f"{tmp_path / 'weights.npz'}:{name}")
+    assert answer.exit_code == 0 and "4×4  monarch: order 2" in answer.output
+    assert run(f"{tmp_path / 'weights.npz'}:{name}x").exit_code == 2
+
+
+def saved_sparse(path, matrix):
+    sparse.save_npz(path, matrix)
+    return path
+
+
+def test_a_sparse_file_is_one_matrix(tmp_path):
+    """A small one is made dense: every family and option is for it, and it says what the same array as .npy says."""
+    eye = saved_sparse(tmp_path / "eye.npz", sparse.eye_array(16, dtype=int))
+    answer = run(eye)
+    assert answer.exit_code == 1 and "not a member (exact)" in answer.output and "classes next to it" in answer.output
+    assert run(eye, "--convention", "dao").exit_code == 0
+    assert run(eye, "--family", "sparse", "--parameters", 32).exit_code == 0
+    assert run(eye, "--compare").exit_code == 0
+    (tmp_path / "broken.npz").write_bytes(eye.read_bytes()[:-30])
+    answer = run(tmp_path / "broken.npz")
+    assert answer.exit_code == 2 and answer.stderr.count("\n") == 1
+
+
+def test_a_large_sparse_file_is_never_made_dense(tmp_path):
+    """Half a terabyte otherwise."""
+    n = 2**18
+    wide = {"--radices": f"{n // 2},2", "--output-radices": f"2,{n // 2}", "--convention": "dao"}
+    options = [part for pair in wide.items() for part in pair]
+    places = np.arange(50) * 5_003
+    member = sparse.coo_array((np.arange(1.0, 51.0), (places, places)), shape=(n, n))
+    one = saved_sparse(tmp_path / "member.npz", member)
+    facts = json.loads(run(one, *options, "--rank", 40, "--json").stdout)
+    assert facts["member"] is True and facts["evidence"] == "measured" and facts["shape"] == [n, n]
+    answer = run(one, *options)
+    assert answer.exit_code == 1 and "distance" in answer.output and "where the error sits" not in answer.output
+    whole = saved_sparse(tmp_path / "whole.npz", member.astype(int))
+    facts = json.loads(run(whole, *options, "--json").stdout)
+    assert facts["member"] is False and facts["evidence"] == "exact" and facts["refutation"]["minor"] != "0"
+    for option in (["--family", "gs"], ["--order", 3], ["--compare"], ["--search", 3], ["--exact"]):
+        answer = run(one, *option)
+        assert answer.exit_code == 2 and f"{option[0]}: expected" in answer.stderr and answer.stderr.count("\n") == 1
 
 
 def test_safetensors_with_bfloat16(tmp_path):

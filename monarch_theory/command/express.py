@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, overload
 
 import numpy as np
 import typer
@@ -28,6 +30,7 @@ from monarch_theory.expressivity.examination import (
     Neighbour,
     examine_family,
     examine_monarch,
+    examine_sparse,
     family_named,
     neighbours,
 )
@@ -36,6 +39,7 @@ from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
 from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
+from monarch_theory.expressivity.sparse_matrices import SparseMatrix, is_sparse_file, read_sparse
 from monarch_theory.expressivity.torch_source import torch_source
 from monarch_theory.monarch import Convention
 from monarch_theory.sandbox import Sandbox, SandboxError
@@ -43,8 +47,12 @@ from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
 SOURCE = (
     "FILE.npy; FILE.py:NAME for an array, operator, layer or linear function; FILE:NAME of a .safetensors, .npz, .pt "
-    "or .onnx, or without NAME a comparison over all its matrices"
+    "or .onnx, or without NAME a comparison over all its matrices; a sparse matrix that SciPy saved as FILE.npz"
 )
+NAMED = re.compile(rf"(?P<path>.+?({'|'.join(map(re.escape, SUFFIXES))})):(?P<name>.*)", re.DOTALL)
+"""The name may have colons and dots of its own."""
+DENSE = 2**24
+"""Entries, zeros among them, up to which a sparse matrix is made dense: all options and families are for it then."""
 VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided", 2)}
 
 
@@ -84,29 +92,38 @@ def express(
         _check_write(write)
         _check_torch(torch, write)
         check_file(certificate, "--certificate")
-        if certificate is not None and (family != "monarch" or compare_all or Path(source).suffix in SUFFIXES):
+        whole = _is_whole(source)
+        if certificate is not None and (family != "monarch" or compare_all or whole):
             raise ValueError("--certificate: expected one matrix and --family monarch")
-        whole = Path(source).suffix in SUFFIXES
         if calibration is not None and not (compare_all or whole):
             raise ValueError("--calibration: expected --compare or a whole checkpoint beside it, got neither")
         if compare_all and not whole:
             _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
             with progress("reading"):
-                found_alone = read_source(source, size, seed, timeout)
+                found_alone = read_source(source, size, seed, timeout, sparse=True)
+            if isinstance(found_alone, SparseMatrix):
+                raise ValueError(_too_large("--compare", found_alone))
             _compare(source, {found_alone.name: found_alone}, {}, calibration, (write, torch), as_json)
             return
-        if Path(source).suffix in SUFFIXES:
+        if whole:
             _refuse_beside_checkpoint(
                 source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
             )
             _checkpoint(source, calibration, (write, torch), as_json)
             return
         with progress("reading"):
-            matrix = read_source(source, size, seed, timeout, memory or None)
+            matrix = read_source(source, size, seed, timeout, memory or None, sparse=True)
 
         def chosen_class() -> MonarchClass:
             return _class(matrix.shape, order, radices, output_radices, convention, rank)
 
+        if isinstance(matrix, SparseMatrix):
+            refused = {"--family": family if family != "monarch" else "", "--search": search, "--png": png}
+            refused |= {"--write": write, "--certificate": certificate}
+            _refuse_sparse(matrix, refused | {"--order": chosen_class().order != 2})
+            with progress("fitting"):
+                found = examine_sparse(matrix, chosen_class(), exact=exact, accuracy=accuracy)
+            raise typer.Exit(_tell(matrix, found, [], facts(matrix, found, [], family, seed), as_json))
         if family == "monarch":
             kind, other, budget = chosen_class(), None, 0
         else:
@@ -141,13 +158,38 @@ def express(
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
         raise typer.BadParameter(f"{source}: expected a matrix that fits into memory, dense") from None
+    code = _tell(matrix, found, around, known, as_json)
+    write_to(png, lambda file: draw(matrix, found, file))
+    write_to(certificate, lambda file: write_certificate(_certificate(matrix, found), file))
+    raise typer.Exit(code)
+
+
+def _tell(
+    matrix: Matrix | SparseMatrix, found: Examination, around: list[Neighbour], known: dict[str, Any], as_json: bool
+) -> int:
+    """Print the answer; its exit status."""
     verdict, code = VERDICTS[found.member]
     rows, columns = matrix.shape
     answer = Answer(verdict, found.evidence, f"all {rows * columns} entries, {1 + len(around)} classes", code, known)
     say(answer, as_json, lambda: print(text(matrix, found, known)))
-    write_to(png, lambda file: draw(matrix, found, file))
-    write_to(certificate, lambda file: write_certificate(_certificate(matrix, found), file))
-    raise typer.Exit(code)
+    return code
+
+
+def _refuse_sparse(matrix: SparseMatrix, options: dict[str, Any]) -> None:
+    """What needs a dense matrix is not asked of a sparse one too large to be made dense.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    given = [option for option, value in options.items() if value]
+    if given:
+        raise ValueError(_too_large(given[0], matrix))
+
+
+def _too_large(option: str, matrix: SparseMatrix) -> str:
+    rows, columns = matrix.shape
+    what = f"a sparse matrix of more than {DENSE} entries, zeros among them, which order 2 alone leaves out"
+    return f"{option}: expected none for {what}, got {rows}×{columns}"
 
 
 def _certificate(matrix: Matrix, found: Examination) -> dict[str, Any]:
@@ -339,15 +381,37 @@ def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bo
     _compare(source, matrices, left_out, calibration, files, as_json)
 
 
-def read_source(source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY) -> Matrix:
-    """The matrix; `ValueError` or `SandboxError` where there is none."""
+def _is_whole(source: str) -> bool:
+    """Whether it is all matrices of a file: one with a suffix of weights, and no name after it."""
+    return Path(source).suffix in SUFFIXES and not NAMED.fullmatch(source) and not is_sparse_file(Path(source))
+
+
+@overload
+def read_source(
+    source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY, *, sparse: Literal[False] = False
+) -> Matrix: ...
+@overload
+def read_source(
+    source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY, *, sparse: bool
+) -> Matrix | SparseMatrix: ...
+def read_source(
+    source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY, *, sparse: bool = False
+) -> Matrix | SparseMatrix:
+    """The matrix; `ValueError` or `SandboxError` where there is none.
+
+    Args:
+        sparse: whether a large one that was stored sparse may stay so.
+    """
+    if named := NAMED.fullmatch(source):
+        return _one_of(Path(named["path"]), named["name"])
+    if is_sparse_file(Path(source)):
+        stored = read_sparse(Path(source))
+        return stored if sparse and prod(stored.shape) > DENSE else stored.dense()
     path, _, name = source.rpartition(":")
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
         return read_matrix(_from_python(Path(path), name, size, seed, timeout, memory), name=source)
-    if path.endswith(SUFFIXES):
-        return _one_of(Path(path), name)
     if size:
         raise ValueError(f"--size: expected none, as {source} is not a function in FILE.py, got {size}")
     if not source.endswith(".npy"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
-from monarch_theory.expressivity.torch_files import read_torch
+from monarch_theory.expressivity.torch_files import Missing, read_torch
 from monarch_theory.rounding import BFLOAT16, Format
 
 __all__ = ["SUFFIXES", "Stored", "read_checkpoint", "stored_arrays"]
@@ -91,7 +91,8 @@ def _safetensors(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | N
 
 
 def _torch(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
-    return ((name, (tensor.array, tensor.stored)) for name, tensor in read_torch(path).items())
+    for name, tensor in read_torch(path).items():
+        yield name, tensor.reason if isinstance(tensor, Missing) else (tensor.array, tensor.stored)
 
 
 def _onnx(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:

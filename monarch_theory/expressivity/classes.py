@@ -113,10 +113,10 @@ class MonarchClass:
                 f"radices {self.input_radices}, got {matrix.shape}"
             )
         p = self.order
-        rows = self.output_radices if self._output_in_order else self.output_radices[::-1]
-        columns = self.input_radices if self._input_in_order else self.input_radices[::-1]
-        outputs = range(p) if self._output_in_order else range(p)[::-1]
-        inputs = range(p, 2 * p) if self._input_in_order else range(p, 2 * p)[::-1]
+        rows = self.output_radices if self.output_in_order else self.output_radices[::-1]
+        columns = self.input_radices if self.input_in_order else self.input_radices[::-1]
+        outputs = range(p) if self.output_in_order else range(p)[::-1]
+        inputs = range(p, 2 * p) if self.input_in_order else range(p, 2 * p)[::-1]
         return matrix.reshape(rows + columns).transpose([*outputs, *inputs])
 
     def matrix_of(self, tensor: np.ndarray) -> np.ndarray:
@@ -129,16 +129,18 @@ class MonarchClass:
         if tensor.size != prod(self.shape):
             raise ValueError(f"tensor: expected {prod(self.shape)} entries, got shape {tensor.shape}")
         tensor = tensor.reshape(self.output_radices + self.input_radices)
-        outputs = range(p) if self._output_in_order else range(p)[::-1]
-        inputs = range(p, 2 * p) if self._input_in_order else range(p, 2 * p)[::-1]
+        outputs = range(p) if self.output_in_order else range(p)[::-1]
+        inputs = range(p, 2 * p) if self.input_in_order else range(p, 2 * p)[::-1]
         return tensor.transpose([*outputs, *inputs]).reshape(self.shape)
 
     @property
-    def _output_in_order(self) -> bool:
+    def output_in_order(self) -> bool:
+        """Whether i_0 is the most significant digit of an output, as i_{p−1} is elsewhere."""
         return self.convention is Convention.DAO_TRANSPOSED
 
     @property
-    def _input_in_order(self) -> bool:
+    def input_in_order(self) -> bool:
+        """Whether a_0 is the most significant digit of an input, as a_{p−1} is elsewhere."""
         return self.convention is not Convention.DAO
 
     def slices(self, matrix: np.ndarray, split: int = 0) -> np.ndarray:

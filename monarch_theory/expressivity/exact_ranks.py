@@ -45,15 +45,18 @@ class ExactSpectra(Spectra):
         return [self._exact(layout, rank) for layout, rank in zip(layouts, ranks, strict=True)]
 
     def _exact(self, layout: Layout, asked: int) -> Tails:
-        if (layout, True) not in self.known:
-            (matrix,) = self.matrices
-            stack = layout.stack(matrix)
-            # ranks modulo a prime are at most the ranks: where they exceed what is asked, that is all one needs
-            largest = max(_rank(block, PRIME) for block in stack)
-            self.known[layout, True] = _as_tails(largest)
-            if largest < min(stack.shape[1:]) and largest <= asked:
-                self.known[layout, True] = _as_tails(max(_rank(block) for block in stack))
-        return self.known[layout, True]
+        """Ranks modulo a prime are at most the ranks: where they exceed what is asked, that is all one needs to know.
+
+        They say nothing of the larger ranks that are asked of the same layout later, so the two are kept apart.
+        """
+        (matrix,) = self.matrices
+        if (layout, False) not in self.known:
+            if (layout, True) not in self.known:
+                self.known[layout, True] = _as_tails(max(_rank(block, PRIME) for block in layout.stack(matrix)))
+            if (modular := self.known[layout, True]).floor(asked) > 0:
+                return modular
+            self.known[layout, False] = _as_tails(max(_rank(block) for block in layout.stack(matrix)))
+        return self.known[layout, False]
 
 
 def _as_tails(rank: int) -> Tails:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
 
-from monarch_theory.domains import Floating
+from monarch_theory.domains import FLOAT64, Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.exact_ranks import decide_family, whole_numbers
 from monarch_theory.expressivity.families import Family, Setting, families_for
@@ -24,6 +25,7 @@ from monarch_theory.expressivity.membership import (
     verdict,
 )
 from monarch_theory.expressivity.projection import Projection, project
+from monarch_theory.expressivity.sparse_matrices import SparseMatrix, project_sparse, sparse_membership_of
 from monarch_theory.expressivity.spectra import Spectra
 from monarch_theory.monarch import Convention
 from monarch_theory.notebook import as_html
@@ -34,6 +36,7 @@ __all__ = [
     "error_map",
     "examine_family",
     "examine_monarch",
+    "examine_sparse",
     "family_named",
     "neighbours",
     "worth_trying",
@@ -58,7 +61,7 @@ class Examination:
             "heuristic".
         setting: the class or setting in words.
         scope: what the verdict covers, in words.
-        approximation: dense.
+        approximation: dense; None where none was made.
         membership, projection: of a Monarch class; None for other families.
         fitted: (family, setting, matrix) that were fitted; None for a Monarch class.
     """
@@ -73,7 +76,7 @@ class Examination:
     guarantee: str
     setting: str
     scope: str
-    approximation: np.ndarray
+    approximation: np.ndarray | None
     membership: Membership | None = None
     projection: Projection | None = None
     fitted: tuple[Family, Setting, np.ndarray] | None = None
@@ -81,7 +84,10 @@ class Examination:
     @property
     def compression(self) -> float:
         """Entries of the matrix for each stored scalar."""
-        return self.approximation.size / self.parameters
+        if self.approximation is not None:
+            return self.approximation.size / self.parameters
+        assert self.membership is not None
+        return prod(self.membership.kind.shape) / self.parameters
 
     def _repr_html_(self) -> str:
         verdict = {True: "member", False: "not a member", None: "undecided"}[self.member]
@@ -124,11 +130,42 @@ def examine_monarch(
         threshold = limit = default_accuracy(kind, matrix.field)
     else:
         answer = membership_of(matrix, kind, accuracy=accuracy, progress=progress)
-        assert answer.projection is not None and answer.threshold is not None and answer.limit is not None
-        projection = answer.projection
-        threshold, limit = (
-            bound / projection.norm if projection.norm else 0.0 for bound in (answer.threshold, answer.limit)
-        )
+        assert answer.projection is not None
+        projection, (threshold, limit) = answer.projection, _shares(answer)
+    settled = answer.member is True and answer.evidence == "exact"
+    dense = matrix.values if settled else projection.dense()
+    return _of_class(answer, projection, threshold, limit, dense)
+
+
+def examine_sparse(
+    matrix: SparseMatrix, kind: MonarchClass, *, exact: bool = False, accuracy: float | None = None
+) -> Examination:
+    """`examine_monarch` of a sparse matrix and a class of order 2, without a dense one.
+
+    Raises:
+        ValueError: another order or shape; an accuracy where the answer is exact; floats that are to be read exactly.
+    """
+    if exact and isinstance(matrix.domain, Floating):
+        raise ValueError(f"--exact: expected integers in a sparse matrix of this size, got {matrix.domain}")
+    answer = sparse_membership_of(matrix, kind, accuracy=accuracy)
+    if answer.projection is not None:
+        return _of_class(answer, answer.projection, *_shares(answer), None)
+    bound = default_accuracy(kind, FLOAT64)
+    return _of_class(answer, project_sparse(matrix, kind), bound, bound, None)
+
+
+def _shares(answer: Membership) -> tuple[float, float]:
+    """Threshold and limit, relative to the norm."""
+    assert answer.projection is not None and answer.threshold is not None and answer.limit is not None
+    norm = answer.projection.norm
+    return (answer.threshold / norm, answer.limit / norm) if norm else (0.0, 0.0)
+
+
+def _of_class(
+    answer: Membership, projection: Projection, threshold: float, limit: float, dense: np.ndarray | None
+) -> Examination:
+    """What is said of a Monarch class."""
+    kind = answer.kind
     settled = answer.member is True and answer.evidence == "exact"
     # the bound is itself rounded: less that, it is one
     floor = max(projection.lower_bound - projection.rounding, 0.0)
@@ -144,7 +181,7 @@ def examine_monarch(
         "optimal" if projection.optimal else "quasi-optimal",
         f"order {kind.order}, radices {kind.input_radices}, {convention} ({kind.convention.value}), rank {kind.rank}",
         "of this class",
-        matrix.values if settled else projection.dense(),
+        dense,
         answer,
         projection,
     )

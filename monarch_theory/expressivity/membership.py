@@ -18,7 +18,7 @@ import numpy as np
 
 from monarch_theory.domains import INTEGERS, RATIONALS, Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
-from monarch_theory.expressivity.matrices import dyadic, read_matrix
+from monarch_theory.expressivity.matrices import dyadic, field_of, read_matrix
 from monarch_theory.expressivity.projection import (
     Progress,
     Projection,
@@ -34,7 +34,9 @@ __all__ = [
     "Refutation",
     "checked_accuracy",
     "default_accuracy",
+    "eliminate",
     "exact_membership_of",
+    "measured_membership",
     "membership_of",
     "verdict",
 ]
@@ -141,11 +143,33 @@ def membership_of(
         if accuracy is not None:
             raise ValueError(f"accuracy: expected none for exact scalars of {domain}, got {accuracy}")
         return _decide_exactly(read.entries, domain, kind, read.name, progress)
-    projection = project(read.doubled, kind, progress=progress)
+    return measured_membership(project(read.doubled, kind, progress=progress), kind, domain, read.stored, accuracy)
+
+
+def measured_membership(
+    projection: Projection,
+    kind: MonarchClass,
+    domain: Floating,
+    stored: Format | None = None,
+    accuracy: float | None = None,
+) -> Membership:
+    """The verdict that follows from a projection in double precision.
+
+    Args:
+        projection: of a matrix whose entries are in `domain`.
+        kind: which class.
+        domain: scalars of the entries.
+        stored: a coarser format that they were rounded to.
+        accuracy: as for `membership_of`.
+
+    Raises:
+        ValueError: an accuracy outside [0, 1).
+    """
     # the residual is one difference and p − 1 products per entry, taken once per split
-    residual = (kind.order - 1) * 2 * gamma(kind.rank + 2, operation_roundoff(read.doubled.field)) * projection.norm
+    unit = operation_roundoff(field_of(projection.train.cores[0]))
+    residual = (kind.order - 1) * 2 * gamma(kind.rank + 2, unit) * projection.norm
     if accuracy is None:
-        allowed = Accuracy.of_class(kind, domain, read.stored)
+        allowed = Accuracy.of_class(kind, domain, stored)
     else:
         allowed = Accuracy.given(accuracy, kind.shape, domain)
     threshold, limit = (bound + residual for bound in allowed.distances(projection.norm))

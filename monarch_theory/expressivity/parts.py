@@ -67,6 +67,11 @@ class Train:
         return prod(self.input_radices)
 
     @property
+    def outputs(self) -> int:
+        """Rows of the part."""
+        return prod(self.output_radices)
+
+    @property
     def facts(self) -> dict[str, Any]:
         radices = {"input_radices": list(self.input_radices), "output_radices": list(self.output_radices)}
         return {"form": "train", **radices, "convention": self.convention.name, "regroup": self.regroup}
@@ -116,6 +121,11 @@ class Kroneckers:
         return self.arrays["A"].shape[2] * self.arrays["B"].shape[2]
 
     @property
+    def outputs(self) -> int:
+        """Rows of the part."""
+        return self.arrays["A"].shape[1] * self.arrays["B"].shape[1]
+
+    @property
     def facts(self) -> dict[str, Any]:
         return {"form": "kroneckers"}
 
@@ -146,6 +156,11 @@ class Blocks:
     def inputs(self) -> int:
         """Columns of the part."""
         return self.arrays["blocks"].shape[0] * self.arrays["blocks"].shape[2]
+
+    @property
+    def outputs(self) -> int:
+        """Rows of the part."""
+        return self.arrays["blocks"].shape[0] * self.arrays["blocks"].shape[1]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -184,6 +199,11 @@ class Scattered:
     def inputs(self) -> int:
         """Columns of the part."""
         return self.grid[1] * self.arrays["blocks"].shape[2]
+
+    @property
+    def outputs(self) -> int:
+        """Rows of the part."""
+        return self.grid[0] * self.arrays["blocks"].shape[1]
 
     @property
     def at(self) -> tuple[list[int], list[int]]:

@@ -46,6 +46,7 @@ __all__ = [
     "project_batch",
     "project_sum",
     "project_values",
+    "rounding_of",
 ]
 
 Progress = Callable[[float], None]
@@ -256,7 +257,7 @@ def _project(
         return Projection(train, norm * scale, 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
     tensor = tensor / scale
     report = _Steps(progress, 3 * p - 3 if p > 2 else 1)
-    rounding = _rounding(kind, norm, operation_roundoff(domain))
+    rounding = rounding_of(kind, norm, operation_roundoff(domain))
     cores, tail, errors, rounding = (_split_once if p == 2 else _split_often)(tensor, kind, report, rounding)
     distance = sqrt(float(errors.sum()))
     return Projection(
@@ -353,7 +354,7 @@ def _scaled(cores: list[np.ndarray], scale: float) -> tuple[np.ndarray, ...]:
     return (*cores[:-1], cores[-1] * cores[-1].dtype.type(scale))
 
 
-def _rounding(kind: MonarchClass, norm: float, unit: float) -> float:
+def rounding_of(kind: MonarchClass, norm: float, unit: float) -> float:
     """Bound on the computed distances' error: LAPACK's p(m, n)·u·‖A‖ for the SVDs, and the residual's own sums.
 
     p(m, n) = max(m, n), as the LAPACK Users' Guide (§4.9) suggests; each step adds r products and one difference.

@@ -12,6 +12,7 @@ import numpy as np
 from monarch_theory.expressivity.comparison import Comparison, Place
 from monarch_theory.expressivity.examination import Examination, Neighbour, error_map, worth_trying
 from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.expressivity.sparse_matrices import SparseMatrix
 from monarch_theory.monarch import Convention
 
 __all__ = ["CONVENTIONS", "comparison_facts", "comparison_text", "draw", "facts", "text"]
@@ -21,7 +22,9 @@ REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
 SHADES = " .:-=+*#%@"
 
 
-def facts(matrix: Matrix, found: Examination, around: list[Neighbour], family: str, seed: int) -> dict[str, Any]:
+def facts(
+    matrix: Matrix | SparseMatrix, found: Examination, around: list[Neighbour], family: str, seed: int
+) -> dict[str, Any]:
     """All that was found, as JSON takes it; `around` are the classes next to it."""
     membership = found.membership
     suggestion = worth_trying(found, around)
@@ -86,7 +89,7 @@ def _name(convention: Convention) -> str:
     return next(name for name, value in CONVENTIONS.items() if value is convention)
 
 
-def text(matrix: Matrix, found: Examination, known: dict[str, Any]) -> str:
+def text(matrix: Matrix | SparseMatrix, found: Examination, known: dict[str, Any]) -> str:
     """What `facts` found, for a reader."""
     rows, columns = matrix.shape
     lines = [f"{matrix.name}  {rows}×{columns}  {known['family']}: {found.setting}", _verdict(found)]
@@ -94,7 +97,7 @@ def text(matrix: Matrix, found: Examination, known: dict[str, Any]) -> str:
         lines.append(f"  {known['refutation']['text']}")
     lines.append(f"distance    {found.distance:.3e} of the norm, {known['distance_evidence']} ({_bound(found)})")
     lines.append(f"parameters  {found.parameters} of {rows * columns}, compression {found.compression:.2f}")
-    if found.distance > found.threshold:
+    if found.distance > found.threshold and isinstance(matrix, Matrix) and found.approximation is not None:
         lines.append("where the error sits (each cell against the largest):")
         lines.append(_ascii(error_map(matrix.values, found.approximation)))
     if known["tried"]:
@@ -158,7 +161,7 @@ def _ascii(cells: np.ndarray) -> str:
 
 
 def draw(matrix: Matrix, found: Examination, path: Path) -> None:
-    """Magnitudes and residual beside each other, in the format of the path's suffix.
+    """Magnitudes and residual beside each other, in the format of the path's suffix, of what was approximated densely.
 
     Raises:
         OSError: the file cannot be written.
@@ -169,6 +172,7 @@ def draw(matrix: Matrix, found: Examination, path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5))
+    assert found.approximation is not None
     largest = float(np.abs(matrix.values).max()) or 1.0
     for panel, values, title in (
         (left, np.abs(matrix.values), "magnitude"),

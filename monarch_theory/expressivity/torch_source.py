@@ -76,7 +76,7 @@ def _layer(title: str, member: Member) -> str:
         lines += _multiply(part, f"self.p{place}_")
         lines += ["total = y" if place == 0 else "total = total + y"] if len(member.parts) > 1 else []
     found = "total" if len(member.parts) > 1 else "y"
-    cut = f"[:{rows}]" if wide > columns else ""
+    cut = f"[:{rows}]" if member.parts[0].outputs > rows else ""
     lines.append(f"return {found}{cut}.t().reshape(*batch, {rows})")
     indented, first = "\n        ".join(lines), "\n        ".join(["super().__init__()", *parameters])
     what = repr(f"{member.family}: {member.setting}; {member.parameters} parameters")

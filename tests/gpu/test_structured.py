@@ -76,7 +76,8 @@ def test_the_written_module_multiplies_as_the_members_do(tmp_path):
             member = family.member(np.exp(RNG.standard_normal(shape)), settings[place])
             members[f"{family.name}.{shape[0]}_{place}'\n"] = member
     cut = members["monarch-2.16_0'\n"]
-    members["cut"] = Member((13, 11), cut.family, cut.setting, cut.parts).cast(np.float32)
+    for shape in ((13, 11), (13, 16), (16, 11)):  # rows alone, and columns alone, are cut as well as both
+        members[f"cut to {shape}"] = Member(shape, cut.family, cut.setting, cut.parts).cast(np.float32)
     write_members(tmp_path / "factors.safetensors", members)
     text = torch_source(members, "factors.safetensors")
     assert "monarch" not in "\n".join(line for line in text.splitlines() if "import" in line)
@@ -84,7 +85,7 @@ def test_the_written_module_multiplies_as_the_members_do(tmp_path):
     layers = module_of(tmp_path / "layers.py").load()
     assert list(layers) == list(members)
     for name, member in members.items():
-        layer, double = layers[name], name != "cut"
+        layer, double = layers[name], not name.startswith("cut to")
         assert sum(p.numel() for p in layer.parameters()) == trained(member)
         for batch in ((2, 3), (5,), (0,), ()):
             x = torch.randn(*batch, member.shape[1], dtype=torch.float64 if double else torch.float32)

@@ -45,6 +45,37 @@ def test_a_state_dict_and_its_parameters(tmp_path):
         assert list(found) == names and np.array_equal(found["weight"].values, layer.weight.detach().numpy())
 
 
+def test_what_torch_put_off_is_done(tmp_path):
+    """A lazy conjugate or change of sign is a mark beside the storage, whose numbers are those before it."""
+    whole = torch.randn(6, 5, dtype=torch.complex64)
+    views = {"conj": whole.conj(), "turned": whole.T.conj()}
+    torch.save(views | {"negated": torch.randn(4, 4, dtype=torch.complex64).conj().imag}, tmp_path / "lazy.pt")
+    found, loaded = read_checkpoint(tmp_path / "lazy.pt"), torch.load(tmp_path / "lazy.pt")
+    assert set(found) == set(loaded) and loaded["conj"].is_conj() and loaded["negated"].is_neg()
+    for name, tensor in loaded.items():
+        assert np.array_equal(found[name].values, tensor.resolve_conj().resolve_neg().numpy()), name
+
+
+def test_a_tensor_that_numpy_lacks_costs_no_other(tmp_path):
+    """Each is left out, with its reason; unsigned integers without a storage of their own are read."""
+    lacking = {
+        "eight bits": torch.randn(4, 4).to(torch.float8_e4m3fn),
+        "sparse": torch.eye(4).to_sparse(),
+        "rows": torch.eye(4).to_sparse_csr(),
+        "nowhere": torch.empty(4, 4, device="meta"),
+    }
+    wide = torch.arange(16, dtype=torch.int32).reshape(4, 4).to(torch.uint16)
+    good = {"weight": torch.eye(4), "wide": wide, "buffer": torch.nn.Buffer(torch.ones(3, 2)), "name": "expected"}
+    torch.save({"lacking": lacking, **good}, tmp_path / "mixed.pt")
+    found = read_checkpoint(tmp_path / "mixed.pt")
+    reasons = {name: why for name, why in found.items() if isinstance(why, str)}
+    assert set(reasons) == {f"lacking.{name}" for name in lacking}
+    assert all(why.startswith("expected") for why in reasons.values())
+    assert {name: one.values.tolist() for name, one in found.items() if name not in reasons} == {
+        "weight": np.eye(4).tolist(), "wide": np.arange(16).reshape(4, 4).tolist(), "buffer": np.ones((3, 2)).tolist(),
+    }  # fmt: skip
+
+
 class Trap:
     """Runs a command when it is unpickled, as any object may."""
 

@@ -17,6 +17,7 @@ from monarch_theory.expressivity.examination import examine_family
 from monarch_theory.expressivity.families import FAMILIES, families_for, semiseparable
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.spectra import Slicing
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.monarch import Convention, block_counts
 
@@ -139,6 +140,32 @@ def test_ranks_modulo_the_prime_alone_are_caught(monkeypatch):
     known = exact_ranks._rank
     monkeypatch.setattr(exact_ranks, "_rank", lambda block, prime=None: known(block, exact_ranks.PRIME))
     assert decide_family(matrix, family, 10)[0] is True
+
+
+def slices_of(ranks, prime):
+    """36 × 36 with every slice of (6, 6) of that rank, and of one less modulo the prime."""
+    rng = np.random.default_rng(0)
+    middle = np.diag([1] * (ranks - 1) + [prime] + [0] * (6 - ranks)).astype(object)
+    blocks = [rng.integers(1, 10, (6, 6)).astype(object) @ middle @ rng.integers(1, 10, (6, 6)) for _ in range(36)]
+    return Slicing(6, 6, (True, True)).unstack(np.array(blocks, dtype=object), (36, 36))
+
+
+@pytest.mark.parametrize("name", ["monarch-2", "block-tensor-train"])
+def test_ranks_modulo_the_prime_say_nothing_of_what_is_asked_later(name):
+    """Families that ask of rank one, two, … in turn: what ruled out the first is no proof of the second."""
+    matrix, budget = slices_of(3, exact_ranks.PRIME), 2 * MonarchClass((6, 6)).parameters
+    family = next(f for f in families_for(matrix.shape) if f.name == name)
+    assert decide_family(matrix, family, budget)[0] is False
+    two = slices_of(2, exact_ranks.PRIME)
+    assert decide_family(two, family, budget)[0] is True
+
+
+@pytest.mark.parametrize("asks", [(1, 2, 3), (3, 2, 1), (2, 1, 3, 2), (6, 1, 2)])
+def test_ranks_are_the_same_in_whatever_order_they_are_asked(asks):
+    spectra, layout = exact_ranks.ExactSpectra.of([slices_of(3, exact_ranks.PRIME)]), Slicing(6, 6, (True, True))
+    for rank in asks:
+        (tails,) = spectra.tails([layout], [rank])
+        assert tails.floor(rank) == tails.distance(rank) == (rank < 3)
 
 
 def test_some_blocks_alone_are_caught(monkeypatch):
