@@ -123,7 +123,7 @@ def _one(g: Fraction, m: Fraction, square: Fraction) -> bool:
 
 
 def _stage(b: int) -> bool:
-    """Real columns of the DFT are orthogonal, its rounded entries of norm √2 (b − 1); the package's bound is no less."""
+    """Real columns of the DFT are orthogonal, its rounded entries of norm √2 (b − 1); the package bounds no less."""
     table = np.exp(-2j * np.pi * np.outer(np.arange(b), np.arange(b)) / b)
     columns = np.block([[table.real, -table.imag], [table.imag, table.real]])
     rounded = table[1:, 1:]
