@@ -163,7 +163,7 @@ def smallest_witness(operator: MonarchOperator, i: int, j: int, filters: np.ndar
     row = operator.interpolation.T @ unit[:, i]
     values = operator.M1.T @ domain.normal(row * (operator.M2 @ unit[:, j]))
     for index in range(operator.n) if filters is None else filters:
-        if not domain.is_zero(values[index]).item():
+        if not domain.is_zero(values[index : index + 1])[0]:
             return Witness(i, j, int(index), values[index])
     return None
 

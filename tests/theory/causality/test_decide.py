@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from monarch_theory.domains import (
     FLOAT64,
     INTEGERS,
     RATIONALS,
+    SYMBOLIC,
+    CannotTellError,
     Cyclotomic,
     PrimeField,
     SingularBlockError,
@@ -304,6 +307,23 @@ def test_the_route_that_is_taken_unasked_is_the_plainest_that_is_quick():
         operator = MonarchOperator(random_monarch(radices, FIELD, rng), n=n)
         assert operator.size * n**2 <= 2**17 or route == "random filters"
         assert decide(operator).route == route
+
+
+def test_an_expression_that_is_zero_is_no_leak():
+    """Whether it looks like it, simplifies to it, or nobody here can tell, which is said."""
+    x = sympy.Symbol("x")
+    identity = identity_blocks((2,), SYMBOLIC)
+
+    def leaking(through):
+        blocks = sympy.Matrix([[1, through], [0, 1]])
+        return MonarchOperator(identity, identity, Monarch((SYMBOLIC.array([blocks.tolist()]),), SYMBOLIC), n=2)
+
+    assert decide(leaking(sympy.sin(x) ** 2 + sympy.cos(x) ** 2 - 1)).causal
+    assert decide(leaking(sympy.sqrt(5 + 2 * sympy.sqrt(6)) - sympy.sqrt(2) - sympy.sqrt(3))).causal
+    assert not decide(leaking(sympy.sin(x))).causal
+    cosines = [sympy.cos(k * sympy.pi / 7) for k in (1, 2, 3)]
+    with pytest.raises(CannotTellError, match="expression: expected one that is known to be zero or not"):
+        decide(leaking(cosines[0] - cosines[1] + cosines[2] - sympy.Rational(1, 2)))
 
 
 def test_floats_are_not_decided():
