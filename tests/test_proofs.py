@@ -32,8 +32,8 @@ MACHINE_CHECKED = {
     "certificates", "coarser_radices", "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters",
     "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
     "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
-    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "transpose",
-    "univariate_view", "unpadded_causality",
+    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm",
+    "transpose", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -232,6 +232,9 @@ FAULTS = {
     ),
     "relaxed_convolution": ("numpy.zeros", lambda original: lambda *a, **o: original(*a, **o) + 1),
     "rounding": ("monarch_theory.rounding.gamma", lambda original: lambda n, u: original(n - 1, u)),
+    "rounding_in_norm": (
+        "monarch_theory.rounding.fourier_growth_in_norm", lambda original: lambda *arguments: original(*arguments) / 2
+    ),
     "transpose": ("monarch_theory.monarch.reversal", _no_reversal),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),

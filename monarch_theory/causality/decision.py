@@ -7,14 +7,17 @@ from fastest to plainest, all exact arithmetic:
   nothing else needs to be computed;
 * *random filters*: for a random filter k every T[i, j, ·] is seen at once as the entry (i, j) of one n × n matrix. A
   linear form that is not zero vanishes at a random point of Sⁿ with probability at most 1/|S| (Schwartz 1980, Zippel
-  1979), so r filters miss a leak with probability at most |S|^−r;
+  1979), so r filters miss a leak with probability at most |S|^−r, which is held below `DOUBT`. They follow from the
+  operator as well as from the seed, so that nobody who writes an operator knows them before;
 * *every filter*: k = e_0 … e_{n−1}, no randomness.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, log2
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +30,9 @@ from monarch_theory.monarch import Convention
 from monarch_theory.notebook import as_html
 
 __all__ = ["Decision", "Witness", "approximate", "decide", "smallest_witness"]
+
+DOUBT = 2.0**-60
+"""Probability with which random filters may miss a leak, where nobody says how many there are."""
 
 LONGEST_VALUE = 60
 """Characters of an exact value that are shown."""
@@ -91,7 +97,7 @@ def decide(
     operator: MonarchOperator,
     *,
     route: Route | None = None,
-    trials: int = 2,
+    trials: int | None = None,
     seed: int = 0,
     support: tuple[int, ...] | None = None,
 ) -> Decision:
@@ -103,8 +109,9 @@ def decide(
     Args:
         operator: M0, M1, M2 and n, over an exact domain. Basis polynomials enter by `BasisPolynomials.to_monarch`.
         route: force one of the routes; when not given, the theorem if it applies, then every filter for small n, then
-            random filters.
-        trials: how many random filters; the error probability is |S|^−trials, S = F_q or 2³¹ integers.
+            random filters, where fewer of them than n leave no more doubt than `DOUBT`.
+        trials: how many random filters; the error probability is |S|^−trials, S = F_q or 2³¹ integers. When not given,
+            so many that it is at most `DOUBT`.
         seed: of the random filters.
         support: decide *product-order* causality instead: signals live on the box of digits a_l < support[l], and
             output i may see input j only if every digit of j is at most that of i.
@@ -122,16 +129,19 @@ def decide(
     domain = operator.domain
     if not domain.exact:
         raise ValueError(f"operator: expected an exact domain, got {domain}; real factors convert with over(RATIONALS)")
-    if not isinstance(trials, int) or trials < 1:
+    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
         raise ValueError(f"trials: expected a positive integer, got {trials!r}")
     if route in (None, "theorem") and support is None and _theorem_applies(operator):
         return Decision(True, "theorem", operator.n, str(domain))
     if route == "theorem":
         raise ValueError("route: expected triangular bases for the theorem to apply; see triangular_condition")
-    if route is None:
-        route = "every filter" if operator.size * operator.n**2 <= 2**17 else "random filters"
     inputs, forbidden = _forbidden(operator, support)
-    rng = np.random.default_rng(seed)
+    sample = domain.q if isinstance(domain, PrimeField) else 2**31
+    trials = trials or ceil(log2(1 / DOUBT) / log2(sample))
+    if route is None:
+        few = operator.size * operator.n**2 <= 2**17 or trials >= len(inputs)
+        route = "every filter" if few else "random filters"
+    rng = np.random.default_rng([seed, _digest(operator)])
     leaking = np.zeros_like(forbidden)
     signal = operator.M2 @ domain.eye(operator.size)[:, inputs]
     for filtered in _filters(operator, inputs, route, trials, rng):
@@ -139,7 +149,6 @@ def decide(
         leaking |= forbidden & ~domain.is_zero(image[inputs])
         if route == "random filters" and leaking.any():
             break
-    sample = domain.q if isinstance(domain, PrimeField) else 2**31
     if not leaking.any():
         error = float(sample) ** -trials if route == "random filters" else 0.0
         return Decision(True, route, len(inputs), str(domain), error)
@@ -154,9 +163,18 @@ def smallest_witness(operator: MonarchOperator, i: int, j: int, filters: np.ndar
     row = operator.interpolation.T @ unit[:, i]
     values = operator.M1.T @ domain.normal(row * (operator.M2 @ unit[:, j]))
     for index in range(operator.n) if filters is None else filters:
-        if not domain.is_zero(values[index]).item():
+        if not domain.is_zero(values[index : index + 1])[0]:
             return Witness(i, j, int(index), values[index])
     return None
+
+
+def _digest(operator: MonarchOperator) -> int:
+    """A number that follows from all scalars of the operator, and from which nothing about them follows."""
+    found = hashlib.sha256(str(operator.domain).encode())
+    for matrix in (operator.M0, operator.M1, operator.M2):
+        for factor in matrix.factors:
+            found.update(f"{factor.shape}:{' '.join(map(str, factor.ravel()))};".encode())
+    return int.from_bytes(found.digest(), "big")
 
 
 def _theorem_applies(operator: MonarchOperator) -> bool:

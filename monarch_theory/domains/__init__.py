@@ -17,7 +17,7 @@ roots of unity it has.
 from typing import TYPE_CHECKING, Any
 
 from monarch_theory.domains.cyclotomic import Cyclotomic, CyclotomicNumber
-from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError
+from monarch_theory.domains.domain import CannotTellError, Domain, NoRootOfUnityError, SingularBlockError
 from monarch_theory.domains.floating import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, Floating
 from monarch_theory.domains.prime import PrimeField, prime_with_root
 from monarch_theory.domains.rational import INTEGERS, RATIONALS, Integers, Rationals
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from monarch_theory.domains.symbolic import SYMBOLIC, Symbolic
 
 __all__ = [
-    "COMPLEX64", "COMPLEX128", "FLOAT32", "FLOAT64", "INTEGERS", "RATIONALS", "SYMBOLIC", "Cyclotomic",
-    "CyclotomicNumber", "Domain", "Floating", "Integers", "NoRootOfUnityError", "PrimeField", "Rationals",
-    "SingularBlockError", "Symbolic", "prime_with_root",
+    "COMPLEX64", "COMPLEX128", "FLOAT32", "FLOAT64", "INTEGERS", "RATIONALS", "SYMBOLIC", "CannotTellError",
+    "Cyclotomic", "CyclotomicNumber", "Domain", "Floating", "Integers", "NoRootOfUnityError", "PrimeField",
+    "Rationals", "SingularBlockError", "Symbolic", "prime_with_root",
 ]  # fmt: skip
 
 

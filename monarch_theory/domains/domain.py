@@ -11,11 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["Domain", "NoRootOfUnityError", "SingularBlockError", "elementwise"]
+__all__ = ["CannotTellError", "Domain", "NoRootOfUnityError", "SingularBlockError", "elementwise"]
 
 
 class SingularBlockError(ValueError):
     """A block that had to be inverted is singular."""
+
+
+class CannotTellError(ValueError):
+    """It could not be found out whether an expression is zero."""
 
 
 class NoRootOfUnityError(ValueError):

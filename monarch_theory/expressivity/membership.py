@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from monarch_theory.domains import INTEGERS, RATIONALS, Domain, Floating
+from monarch_theory.domains import INTEGERS, RATIONALS, CannotTellError, Domain, Floating
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
 from monarch_theory.expressivity.matrices import dyadic, field_of, read_matrix
 from monarch_theory.expressivity.projection import (
@@ -304,27 +304,23 @@ def _decide_exactly(
     kind: MonarchClass,
     name: str,
     progress: Progress | None,
-    *,
-    simplified: bool = False,
 ) -> Membership:
     if domain is INTEGERS and kind.rank > 1:
         array, domain = RATIONALS.array(array), RATIONALS
     tensor = kind.digit_tensor(array, name=name)
     positions = kind.digit_tensor(np.arange(array.size).reshape(array.shape))
-    for split in range(kind.order - 1):
-        refutation = _refute(tensor, positions, kind, split, domain, progress)
-        if refutation is None:
-            continue
-        # an expression such as sin² + cos² − 1 is zero without looking so; only a number tells that it is not
-        if not domain.of_expressions or refutation.minor.equals(0) is False:
+    try:
+        for split in range(kind.order - 1):
+            refutation = _refute(tensor, positions, kind, split, domain, progress)
+            if refutation is None:
+                continue
+            # what is not zero may have a product that is, such as |x| − x and |x| + x
+            if domain.of_expressions and domain.is_zero(np.array([refutation.minor], dtype=object))[0]:
+                return Membership(None, "exact", kind)
             return Membership(False, "exact", kind, refutation=refutation)
-        if simplified:
-            return Membership(None, "exact", kind)
-        import sympy
-
-        simpler = np.array([sympy.simplify(entry) for entry in array.flat], dtype=object).reshape(array.shape)
-        return _decide_exactly(simpler, domain, kind, name, progress, simplified=True)
-    return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
+        return Membership(True, "exact", kind, train=_factor(tensor, kind, domain))
+    except CannotTellError:
+        return Membership(None, "exact", kind)
 
 
 def _refute(

@@ -13,10 +13,12 @@ One output of a stage is a sum of 2b real products in each of its parts. Let all
 the same order. A partial sum takes in a subset S of the products; over all outputs together it is F v_S, of norm
 √b ‖v_S‖₂ ≤ √b ‖v‖₂, and so are all products together.
 
-*Deterministic*: each of 2b roundings adds an error of norm at most u √b ‖v‖₂, hence γ_2b beside the result of the
-stage, whose norm is √b ‖v‖₂; a complex product has two, γ_2. The table of a stage, exact in its first row and column,
-is off by at most b − 1 times the error of an entry. (Higham, *Accuracy and Stability*, 2nd ed., Theorem 24.2, bounds
-the radix-2 case.)
+*Deterministic* (`proofs/rounding_in_norm`): the table of a stage is exact in its first row and column, off by at most
+b − 1 times the error of an entry in all. So a part of an output has 2b − 2 additions, each of which adds an error of at
+most u √b ‖v‖₂ over all outputs; and 2b − 2 products, of outputs but the first, whose errors may all have the sign that
+hurts: they come to u √2 (b − 1) ‖v‖₂, the Frobenius norm of those entries. Beside the result, of norm √b ‖v‖₂, that is
+γ_(2b−2) + u √2 (b − 1)/√b (1 + u)^(2b−2). A complex product by a twiddle has one addition, and its two products come
+to u √2: more than two roundings. (Higham, *Accuracy and Stability*, 2nd ed., Theorem 24.2, bounds the radix-2 case.)
 
 *Probabilistic*: let every rounding error be mean independent of those before it, with mean zero, as Higham & Mary
 (2019) have it. The error of the whole is then Σ_k δ_k a_k, |δ_k| ≤ u: a martingale in a Hilbert space, a_k what later
@@ -163,8 +165,10 @@ def _held(model: ErrorModel) -> float:
 def fourier_growth_in_norm(radices: Sequence[int], model: ErrorModel) -> float:
     """G with ‖ŷ − y‖₂ ≤ G ‖y‖₂ = G √N ‖x‖₂ for the same algorithm.
 
-    Every stage adds γ_2b for its sums, √b times the error of its table, and a twiddle; or, where the model is
-    probabilistic and that is less, λ u times the root of the energy. See the module.
+    Every stage adds its sums, the error of its table, and a twiddle; or, where the model is probabilistic and that is
+    less, λ u times the root of the energy. See the module.
+
+    Theorems: `proofs/rounding_in_norm`, `stage_in_norm`, `complex_product` and `stages_in_norm`.
 
     >>> from monarch_theory.rounding import default_model
     >>> sure, likely = (fourier_growth_in_norm((64, 64), default_model("float32", failure=f)) for f in (None, 1e-9))
@@ -206,7 +210,7 @@ def _costs_in_norm(stages: Stages, model: ErrorModel) -> _Costs:
 
     tables = stages(of_tables, log1p(_table_error(model)))
     tables += stages(of_operands, log1p(model.operand_error)) if model.operands else 0.0
-    sums = stages(of_sums, log1p(_sums_in_norm(1, model)))
+    sums = stages(of_sums, log1p(_twiddle_in_norm(model)))
     if model.failure is None or model.normwise or tables + sums >= 1:
         return _Costs(tables, sums)
     held = (_held(model) / model.accumulation.unit_roundoff) ** 2
@@ -223,10 +227,33 @@ def _growth_in_norm(stages: Stages, model: ErrorModel) -> float:
 
 
 def _sums_in_norm(b: int, model: ErrorModel) -> float:
-    """Of the sums of a stage of radix b, or of a twiddle, beside the norm of its result: γ_2b; for 3M of the moduli."""
+    """Of the sums of a stage of radix b beside the norm of its result; for 3M of the moduli.
+
+    Theorem: `proofs/rounding_in_norm`, `stage_in_norm`.
+    """
     if model.normwise:
-        return sqrt(b) * replace(model, operands=None).deterministic().growth(b, complex_values=True)
-    return gamma(2 * b, model.accumulation.unit_roundoff)
+        return sqrt(b) * _normwise(b, model)
+    # an entry of the table may be longer than one by its own error
+    products = (b - 1) * sqrt(2 / b) * (1 + _table_error(model))
+    return _additions_and_products(2 * b - 2, products, model)
+
+
+def _twiddle_in_norm(model: ErrorModel) -> float:
+    """Of complex products by numbers of modulus one, beside the norm of what they multiply.
+
+    Theorem: `proofs/rounding_in_norm`, `complex_product`.
+    """
+    return _normwise(1, model) if model.normwise else _additions_and_products(1, sqrt(2), model)
+
+
+def _additions_and_products(additions: int, products: float, model: ErrorModel) -> float:
+    """γ of the additions beside the longest partial sum, and u for the moduli of all products beside the same."""
+    grown = gamma(additions, _u(model))
+    return grown + (1 + grown) * _u(model) * products
+
+
+def _normwise(b: int, model: ErrorModel) -> float:
+    return replace(model, operands=None).deterministic().growth(b, complex_values=True)
 
 
 def _likely(norm: Any, model: ErrorModel) -> Any:
@@ -433,7 +460,7 @@ def _middle(model: ErrorModel) -> float:
 
 def _middle_in_norm(model: ErrorModel) -> float:
     stored = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
-    return _sums_in_norm(1, model) + model.operand_error + stored
+    return _twiddle_in_norm(model) + model.operand_error + stored
 
 
 def _transformed_in_norm(
@@ -511,9 +538,10 @@ def _summed_in_norm(
     """2-norm of the error of Σ_j k_(i−j) u_j, `count` products to a sum, the same order for all i; (…, 1).
 
     A partial sum takes in a subset S of the positions j, or of the lags: ‖k ∗ u_S‖₂ ≤ K_max ‖u‖₂ and
-    ‖k_S ∗ u‖₂ ≤ U_max ‖k‖₂, and all products together have the norm ‖k‖₂‖u‖₂, which is no more than either. So
-    deterministic γ times the larger, and probabilistic the energy. What stands for the operands moves the sum by its
-    error times ‖|k| ∗ |u|‖₂, at most ‖k‖₁‖u‖₂ and ‖k‖₂‖u‖₁ (Young).
+    ‖k_S ∗ u‖₂ ≤ U_max ‖k‖₂. So deterministic (`proofs/rounding_in_norm`, `sum_in_norm`) γ of the additions times the
+    larger, and u for every product: their moduli come to ‖|k| ∗ |u|‖₂, at most ‖k‖₁‖u‖₂ and ‖k‖₂‖u‖₁ (Young).
+    Probabilistic the energy, in which all products have ‖k‖₂‖u‖₂. What stands for the operands moves the sum by its
+    error times ‖|k| ∗ |u|‖₂.
     `over_batch`: such sums are added along the first axis, `count` products in all, and this is for their sum.
     """
     young = np.minimum(kernel.one * signal.two, kernel.two * signal.one)
@@ -522,16 +550,17 @@ def _summed_in_norm(
     if over_batch:
         young, largest, products = (np.asarray(a).sum(0) for a in (young, largest, products))
     # both parts of a complex product come of two real products
-    additions = (2 if complex_values else 1) * count
+    terms = (2 if complex_values else 1) * count
     if model.normwise and complex_values:
         sure = model.growth(count, complex_values=True) * young
     else:
-        sure = gamma(additions, model.accumulation.unit_roundoff) * largest * (sqrt(2) if complex_values else 1.0)
+        grown = gamma(max(terms - 1, 0), _u(model))
+        sure = (grown * largest + (1 + grown) * _u(model) * young) * (sqrt(2) if complex_values else 1.0)
     if model.failure is not None and not model.normwise:
-        energy = (2 if complex_values else 1) * (products + additions * largest**2)
+        energy = (2 if complex_values else 1) * (products + terms * largest**2)
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
         steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
-        sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(additions * _u(model), 1.0)))
+        sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(terms * _u(model), 1.0)))
     return np.asarray(sure + model.operand_error * young)
 
 
@@ -552,6 +581,8 @@ def convolution_bound_in_norm(
     u: np.ndarray | Running, kernel: np.ndarray, size: int, model: ErrorModel, *, circular: bool = False
 ) -> np.ndarray:
     """Bound for the 2-norm of the error of a convolution along the last axis, before storing; shape (…, 1).
+
+    Theorems: `proofs/rounding_in_norm`, `convolution_in_norm` and `sum_in_norm`.
 
     Args:
         u: (…, n) signal, or what a kernel has of it; kernel: (…, n), broadcast against it.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from monarch_theory.domains import (
     FLOAT64,
     INTEGERS,
     RATIONALS,
+    SYMBOLIC,
+    CannotTellError,
     Cyclotomic,
     PrimeField,
     SingularBlockError,
@@ -138,6 +141,37 @@ def test_error_probability_is_stated():
     assert decision.causal and decision.error_probability == float(FIELD.q) ** -3
     assert "wrong with probability at most" in str(decision)
     assert decide(MonarchOperator(fourier((4, 4), FIELD))).error_probability == 0
+
+
+def test_no_field_is_so_small_that_a_leak_is_missed():
+    """Over F_2 two filters miss one leak in four: so many are drawn that next to no doubt is left, or every one."""
+    for q in (2, 3, 17):
+        field = PrimeField(q)
+        identity = identity_blocks((8, 8), field)
+        blocks = [factor.copy() for factor in identity.factors]
+        blocks[0][0, 0, 1] = 1  # output 0 sees input 8
+        operator = MonarchOperator(identity, identity, Monarch(tuple(blocks), field), n=64)
+        found = [decide(operator, seed=seed) for seed in range(20)]
+        assert not any(decision.causal for decision in found)
+        clean = decide(MonarchOperator(identity, identity, identity, n=64))
+        assert clean.causal and clean.route == "random filters" and clean.error_probability <= 2.0**-60
+    over_two = MonarchOperator(identity_blocks((8, 8), PrimeField(2)), n=50)
+    assert decide(over_two).route == "every filter"  # fewer than the draws it would take
+
+
+def test_no_leak_is_hidden_by_who_knows_the_seed():
+    """The filter that output 0 sees input 1 through is orthogonal to those that the seed alone would give."""
+    q, n, eye = 2**31 - 1, 4, np.eye(4, dtype=object)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        (a, b, c), (e, f, g) = ([int(x) for x in rng.integers(0, q, size=n)[:3]] for _ in range(2))
+        # a combination of the first three coefficients that vanishes on both: their cross product
+        hidden = [b * g - c * f, c * e - a * g, a * f - b * e, 0]
+        filtered, signal = eye.copy(), eye.copy()
+        filtered[0], signal[0, 1] = [x % q for x in hidden], 1
+        M0, M1, M2 = (Monarch((m[None] % q,), PrimeField(q)) for m in (eye, filtered, signal))
+        decision = decide(MonarchOperator(M0, M1, M2, n=n), route="random filters", seed=seed)
+        assert not decision.causal and (decision.witness.output, decision.witness.input) == (0, 1)
 
 
 def test_random_filters_miss_a_leak_no_more_often_than_stated():
@@ -273,6 +307,23 @@ def test_the_route_that_is_taken_unasked_is_the_plainest_that_is_quick():
         operator = MonarchOperator(random_monarch(radices, FIELD, rng), n=n)
         assert operator.size * n**2 <= 2**17 or route == "random filters"
         assert decide(operator).route == route
+
+
+def test_an_expression_that_is_zero_is_no_leak():
+    """Whether it looks like it, simplifies to it, or nobody here can tell, which is said."""
+    x = sympy.Symbol("x")
+    identity = identity_blocks((2,), SYMBOLIC)
+
+    def leaking(through):
+        blocks = sympy.Matrix([[1, through], [0, 1]])
+        return MonarchOperator(identity, identity, Monarch((SYMBOLIC.array([blocks.tolist()]),), SYMBOLIC), n=2)
+
+    assert decide(leaking(sympy.sin(x) ** 2 + sympy.cos(x) ** 2 - 1)).causal
+    assert decide(leaking(sympy.sqrt(5 + 2 * sympy.sqrt(6)) - sympy.sqrt(2) - sympy.sqrt(3))).causal
+    assert not decide(leaking(sympy.sin(x))).causal
+    cosines = [sympy.cos(k * sympy.pi / 7) for k in (1, 2, 3)]
+    with pytest.raises(CannotTellError, match="expression: expected one that is known to be zero or not"):
+        decide(leaking(cosines[0] - cosines[1] + cosines[2] - sympy.Rational(1, 2)))
 
 
 def test_floats_are_not_decided():

@@ -115,7 +115,7 @@ def test_zeros_in_disguise_do_not_refute():
     one = sympy.sin(x) ** 2 + sympy.cos(x) ** 2
     kind = MonarchClass((2, 1), (1, 2))
     answer = membership_of(sympy.Matrix([[one, 1], [1, 1]]), kind)
-    assert answer.member and answer.train.dense().tolist() == [[1, 1], [1, 1]]
+    assert answer.member and SYMBOLIC.equal(answer.train.dense(), SYMBOLIC.ones((2, 2)))
     assert membership_of(sympy.Matrix([[one, 1], [1, 2]]), kind).refutation.minor.equals(1)
     assert membership_of(sympy.Matrix([[sympy.exp(x), 1], [1, 1]]), kind).member is False
     # nothing SymPy knows tells whether f(x) is zero everywhere: neither yes nor no
@@ -123,6 +123,45 @@ def test_zeros_in_disguise_do_not_refute():
     assert membership_of(sympy.Matrix([[1 + unknown - unknown, 1], [1, 1]]), kind).member
     hidden = sympy.sqrt(2 + sympy.sqrt(3)) - (sympy.sqrt(6) + sympy.sqrt(2)) / 2
     assert membership_of(sympy.Matrix([[1 + hidden, 1], [1, 1]]), kind).member is not False
+
+
+def zeros_that_do_not_look_like_it():
+    """Expressions that are zero for all x, positive p; the last is known to be by nobody here."""
+    x, p, r = sympy.Symbol("x"), sympy.Symbol("p", positive=True), sympy.Symbol("r", real=True)
+    sevenths = [sympy.cos(k * sympy.pi / 7) for k in (1, 2, 3)]
+    return [
+        sympy.sqrt(5 + 2 * sympy.sqrt(6)) - sympy.sqrt(2) - sympy.sqrt(3),
+        sympy.sin(x) ** 2 + sympy.cos(x) ** 2 - 1,
+        sympy.exp(x + 1) - sympy.exp(x) * sympy.E,
+        sympy.log(p**2) - 2 * sympy.log(p),
+        (sympy.Abs(r) - r) * (sympy.Abs(r) + r),
+        sevenths[0] - sevenths[1] + sevenths[2] - sympy.Rational(1, 2),
+    ]
+
+
+@pytest.mark.parametrize("zero", zeros_that_do_not_look_like_it(), ids=str)
+def test_an_expression_is_no_evidence_until_a_number_shows_that_it_is_not_zero(zero):
+    """Members all, whether the zero would be a pivot or refute: SymPy's own comparison says other of some of them."""
+    kind = MonarchClass((2, 2))
+    one = sympy.Integer(1)
+    for corner in ([[zero, 0], [0, 0]], [[1, 1], [1, 1 + zero]], [[zero, 1], [0, zero]], [[zero, 1], [0, 0]]):
+        matrix = sympy.zeros(4, 4)
+        for i, j in np.ndindex(2, 2):
+            matrix[2 * i, 2 * j] = one * corner[i][j]
+        assert membership_of(matrix, kind).member is not False
+
+
+def test_small_numbers_and_expressions_that_vanish_somewhere_refute():
+    """Zero for some values of a symbol is not zero, nor is what is far below every float."""
+    x, p, r = sympy.Symbol("x"), sympy.Symbol("p", positive=True), sympy.Symbol("r", real=True)
+    small = [sympy.pi - sympy.Rational(355, 113), sympy.Rational(1, 10**400), sympy.exp(-1000)]
+    partial = [sympy.sqrt(x**2) - x, sympy.log(x * p) - sympy.log(x) - 2 * sympy.log(p), sympy.Abs(r) - r, x - p]
+    for other in small + partial:
+        answer = membership_of(sympy.Matrix([[1, 1], [1, 1 + other]]), MonarchClass((2, 1), (1, 2)))
+        assert answer.member is False, other
+    # each is not zero for some r, and their product is for all
+    product = sympy.Matrix([[sympy.Abs(r) - r, 0], [0, sympy.Abs(r) + r]])
+    assert membership_of(product, MonarchClass((2, 1), (1, 2))).member is not False
 
 
 def test_the_identity_is_in_both_dao_classes_and_not_in_m2():
