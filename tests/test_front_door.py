@@ -89,6 +89,12 @@ def room(tmp_path, monkeypatch, body: str) -> str:
         ("raise MemoryError", 2, "memory: expected enough for what was asked, got none left"),
         ("sys.exit(1)", 2, ""),
         ("raise BrokenPipeError", 2, ""),
+        ("open('w' * 300)", 2, f"{'w' * 300}: expected a file that can be used, got File name too long\n"),
+        ("open('there/' + 'is/no')", 2, "there/is/no: expected a file that can be used, got No such file"),
+        ("raise OSError(28, 'No space left on device')", 2, "the system: expected room for what was asked, got No sp"),
+        ("raise BlockingIOError(11, 'Try again')", 2, "the system: expected room for what was asked, got Try again"),
+        ("raise OSError('of nobody knows what')", 2, "a fault of monarch, not an answer: OSError: of nobody knows"),
+        ("open(__import__('monarch_theory').__file__ + '.gone')", 2, "a fault of monarch, not an answer: FileNotFound"),
         ("raise KeyboardInterrupt", 130, "stopped"),
         ("import distributed_of_nobody", 2, "distributed_of_nobody: expected it installed"),
         (
