@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from zygote import Zygote
 
+from monarch_theory.proving import why_no_coq
 from monarch_theory.sandbox.process import Sandbox
 from monarch_theory.testing.kernel import KernelProcess
 
@@ -23,6 +24,13 @@ BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=15, **BUSY)
 settings.register_profile("thorough", max_examples=200, **BUSY)
 settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def coq() -> None:
+    """Coq and its libraries: what needs them is skipped where they are not."""
+    if (why := why_no_coq()) is not None:
+        pytest.skip(why)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ SURVIVORS = Path(__file__).with_name("survivors.txt")
 TARGETS = {
     "monarch_theory/causality/decision.py": ["tests/theory/causality/test_decide.py"],
     "monarch_theory/leaks/judge.py": [
+        "tests/theory/leaks/test_judge.py",
+        "tests/theory/leaks/test_causes.py",
         "tests/theory/leaks/test_kinds_of_fault.py",
         "tests/theory/leaks/test_almost_causal.py",
         "tests/theory/leaks/test_callables.py",

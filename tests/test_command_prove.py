@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from command_line import asked
 
-from monarch_theory.proving import coq_version, why_no_coq
+from monarch_theory.proving import coq_version
 
 BROKEN = Path(__file__).parent / "data" / "broken_proof"
-NO_COQ = why_no_coq()
-NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +39,7 @@ def test_without_coq_it_says_so(tmp_path, monkeypatch):
     assert "1 machine-checked proofs were not run: coqc is not installed" in run.stdout
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_without_mathcomp_it_says_so(tmp_path, monkeypatch):
     """A coqc that finds no library: nothing is blamed on the statement."""
     for name in ("coqc", "coqdep"):
@@ -54,7 +52,7 @@ def test_without_mathcomp_it_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.long
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_what_coqchk_refuses_is_not_proved(tmp_path, monkeypatch):
     (tmp_path / "coqchk").write_text("#!/bin/sh\necho bad universe; exit 1\n")
     (tmp_path / "coqchk").chmod(0o755)
@@ -71,7 +69,7 @@ def test_json_is_pure():
 
 
 @pytest.mark.long
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_json_names_the_theorems_that_coq_has_read():
     run = prove("cost", "--json")
     assert run.exit_code == 0, run.stderr
@@ -88,7 +86,7 @@ def test_broken_statement_fails():
     assert "even_squares: does not hold: n = 1" in run.stdout and "0 of 1 statements hold" in run.stdout
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
     run = prove("--folder", BROKEN, "--json")
     assert run.exit_code == 1

@@ -89,6 +89,12 @@ def room(tmp_path, monkeypatch, body: str) -> str:
         ("raise MemoryError", 2, "memory: expected enough for what was asked, got none left"),
         ("sys.exit(1)", 2, ""),
         ("raise BrokenPipeError", 2, ""),
+        ("open('w' * 300)", 2, f"{'w' * 300}: expected a file that can be used, got File name too long\n"),
+        ("open('there/' + 'is/no')", 2, "there/is/no: expected a file that can be used, got No such file"),
+        ("raise OSError(28, 'No space left on device')", 2, "the system: expected room for what was asked, got No sp"),
+        ("raise BlockingIOError(11, 'Try again')", 2, "the system: expected room for what was asked, got Try again"),
+        ("raise OSError('of nobody knows what')", 2, "a fault of monarch, not an answer: OSError: of nobody knows"),
+        ("open(__import__('monarch_theory').__file__ + '.gone')", 2, "a fault of monarch, not an answer: FileNotFound"),
         ("raise KeyboardInterrupt", 130, "stopped"),
         ("import distributed_of_nobody", 2, "distributed_of_nobody: expected it installed"),
         (
@@ -144,18 +150,21 @@ def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):
     assert process.wait() == 1
 
 
+FULL = "standard output: expected room for the answer, got "
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 @pytest.mark.parametrize(
     ("redirection", "line", "code", "said"),
     [
-        ("<&-", "causal model.py:future --n 4", 1, ""),
+        pytest.param("<&-", "causal model.py:future --n 4", 1, "", marks=pytest.mark.long),
         (">&-", "causal model.py:future --n 4", 1, ""),
         ("2>&-", "nonsense --json", 2, ""),
         ("<&- >&- 2>&-", "causal model.py:future --n 4", 1, ""),
         ("2>/dev/full", "nonsense", 2, ""),
-        (">/dev/full", "causal model.py:future --n 4", 2, "standard output: expected room for the answer, got "),
-        (">/dev/full", "causal model.py:future --n 4 --json", 2, "standard output: expected room for the answer, got "),
-        (">/dev/full", "--version", 2, "standard output: expected room for the answer, got "),
+        pytest.param(">/dev/full", "causal model.py:future --n 4", 2, FULL, marks=pytest.mark.long),
+        (">/dev/full", "causal model.py:future --n 4 --json", 2, FULL),
+        (">/dev/full", "--version", 2, FULL),
     ],
 )
 def test_no_answer_depends_on_a_stream_that_is_closed_or_full(redirection, line, code, said, tmp_path):

@@ -27,8 +27,10 @@ def imports_of(file: Path) -> set[str]:
 
 
 def test_the_theory_never_imports_the_implementations():
+    others = {"torch", "cupy", "triton", "monarch_gpu"}
     files = sorted((ROOT / "monarch_theory").rglob("*.py"))
-    assert files and not [f for f in files if imports_of(f) & {"torch", "cupy", "triton", "monarch_gpu"}]
+    naming = [f for f in files if any(name in f.read_text() for name in others)]  # no other can import them
+    assert files and not [f for f in naming if imports_of(f) & others]
     assert imports_of(ROOT / "monarch_gpu" / "layers.py") >= {"torch", "monarch_gpu"}
 
 

@@ -19,13 +19,10 @@ from monarch_theory.proving import (
     load_check,
     proofs_folder,
     run_check,
-    why_no_coq,
     without_library,
 )
 
 FOLDER = proofs_folder()
-NO_COQ = why_no_coq()
-NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
@@ -41,7 +38,10 @@ def ignore(done: int, total: int) -> None:
     """A progress display that shows nothing."""
 
 
-LONG = ("causality_characterisation", "causality_sufficient", "largest_degree", "main_text_condition")
+LONG = (
+    "causality_characterisation", "causality_sufficient", "free_parameters", "interpolation", "largest_degree",
+    "main_text_condition", "random_filters",
+)  # fmt: skip
 """Whose many instances take seconds."""
 
 
@@ -81,7 +81,7 @@ def test_check_is_documented(proof):
 
 
 @pytest.mark.long
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_every_coq_file_is_closed_under_the_global_context():
     unable = without_library(FOLDER, sorted(MACHINE_CHECKED))
     verdicts = check_with_coq(FOLDER, sorted(MACHINE_CHECKED - unable.keys()), ignore)
@@ -92,7 +92,7 @@ def test_every_coq_file_is_closed_under_the_global_context():
         pytest.skip(f"the others hold; {unable}")
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_a_proof_whose_library_is_absent_is_not_run_and_named(monkeypatch):
     names = ["multivariate_evaluation", "transpose"]
     monkeypatch.setattr(proving, "_has_library", lambda library: library != "SsrMultinomials")
@@ -134,7 +134,7 @@ def checked_by_coq(folder, sources):
 ALL_REFUSED = [pytest.param(True, id="with libraries", marks=pytest.mark.long), pytest.param(False, id="without")]
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 @pytest.mark.parametrize("libraries", ALL_REFUSED)
 def test_coq_files_that_prove_nothing_are_refused(libraries, tmp_path):
     """All in one run of Coq, each for its own reason; what needs a library takes as long as that to load."""
@@ -145,13 +145,13 @@ def test_coq_files_that_prove_nothing_are_refused(libraries, tmp_path):
         assert not verdict.checked and problem in verdict.problem
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_a_coq_file_that_rests_on_the_real_numbers_is_checked_and_says_so(tmp_path):
     (verdict,) = checked_by_coq(tmp_path, {"reals": f"From Coq Require Import Reals. {REALS}"}).values()
     assert verdict.checked and verdict.axioms and set(verdict.axioms) <= proving.AXIOMS_OF_REALS
 
 
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_a_file_whose_need_failed_is_not_tried(tmp_path):
     for name, source in {
         "base": "Lemma one : 1 = 2.\nProof. reflexivity. Qed.\n",

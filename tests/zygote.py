@@ -7,6 +7,7 @@ differs. Tests whose subject that is do without it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -15,7 +16,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -95,6 +97,8 @@ class Forked:
 def main(orders: socket.socket, kind: str) -> None:
     """Import what children need, then fork one at each order, and tell how each ended."""
     {"numpy": preload, "torch": preload_torch, "kernel": preload_kernel}[kind]()
+    gc.collect()
+    gc.freeze()  # no child need look for garbage in what is imported, nor write to its pages by looking
     wakes, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
@@ -123,7 +127,9 @@ def main(orders: socket.socket, kind: str) -> None:
 
 
 def preload() -> None:
-    """What a child would import that reads a model or a matrix of NumPy's."""
+    """What a child would import that reads a model or a matrix of NumPy's, or the package's own with symbols."""
+    import sympy  # noqa: F401
+
     from monarch_theory.command import user_matrix, user_operator  # noqa: F401
     from monarch_theory.sandbox import child  # noqa: F401
 
@@ -137,6 +143,8 @@ def preload_torch() -> None:
     """What a child would import: torch, and by one proof of next to nothing what torch itself imports late."""
     import torch
 
+    find_operators_once(setattr)
+
     from monarch_gpu.dependence.asked import asked
     from monarch_theory.leaks.contracts import causal
     from monarch_theory.sandbox import child  # noqa: F401
@@ -144,6 +152,16 @@ def preload_torch() -> None:
     layer = torch.nn.Linear(2, 2).double().eval()
     x = torch.ones(1, 3, 2, dtype=torch.float64)
     asked(layer, [x], {}, [x], 1, causal(3).as_plain(), False)
+
+
+def find_operators_once(assign: Callable[[Any, str, Any], None]) -> None:
+    """Have torch look for operators of C++ at one export, not 54 times at each, which is a fifth of its time."""
+    try:
+        from torch._export import utils
+    except ImportError:
+        return
+    if hasattr(utils, name := "_materialize_cpp_cia_ops"):
+        assign(utils, name, cache(getattr(utils, name)))
 
 
 def ends() -> list[tuple[int, int]]:

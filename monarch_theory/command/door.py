@@ -7,12 +7,14 @@ standard output; `--traceback` shows where a crash of this package happened.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -30,6 +32,9 @@ COMPLETION = "_MONARCH_COMPLETE"
 """Set by the shell when it asks what may come next."""
 
 UNDECIDED, STOPPED, TERMINATED = 2, 130, 143
+
+NO_ROOM = {errno.EAGAIN, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
+"""Of which the machine has no more: disk, processes, files that are open."""
 
 DISTRIBUTED_AS = {"sklearn": "scikit-learn", "flint": "python-flint"}
 """Packages that are installed under another name than they are imported by."""
@@ -103,8 +108,25 @@ def why(error: Exception, shown: bool) -> tuple[str, str]:
         return "out of memory", f"memory: expected enough for what was asked, got none left {error}"
     if isinstance(error, ModuleNotFoundError):
         return "not installed", missing(error)
+    if isinstance(error, OSError) and (refused := of_the_system(error)) is not None:
+        return refused
     hint = "" if shown else "; --traceback shows where"
     return "crash", f"a fault of monarch, not an answer: {type(error).__name__}: {error}{hint}"
+
+
+def of_the_system(error: OSError) -> tuple[str, str] | None:
+    """The outcome and what to say where the system refused a file of the user's, or had no room; None where it is ours.
+
+    >>> of_the_system(OSError(36, "File name too long", "weights"))
+    ('bad input', 'weights: expected a file that can be used, got File name too long')
+    """
+    if isinstance(error.filename, str | bytes):
+        file = Path(os.fsdecode(error.filename))
+        ours = file.is_absolute() and file.is_relative_to(Path(__file__).parents[1])
+        return None if ours else ("bad input", f"{file}: expected a file that can be used, got {error.strerror}")
+    if error.errno in NO_ROOM:
+        return "no room", f"the system: expected room for what was asked, got {error.strerror}"
+    return None
 
 
 class Terminated(KeyboardInterrupt):

@@ -36,7 +36,7 @@ COMMON = _fields("""
 REFUSAL = (
     *COMMON,
     *_fields("""
-    outcome      string: what happened: bad input, crash, not installed, out of memory, stopped, no answer
+    outcome      string: what happened: bad input, crash, not installed, out of memory, no room, stopped, no answer
     reason       string: the line that is on standard error
 """),
 )

@@ -106,10 +106,8 @@ def fresh(tmp_path_factory) -> Path:
     return python
 
 
-LATER = [pytest.param(name, marks=pytest.mark.long) for name in lessons() if name != "start"]
-
-
-@pytest.mark.parametrize("name", ["start", *LATER])
+@pytest.mark.long
+@pytest.mark.parametrize("name", lessons())
 def test_a_notebook_runs_from_the_wheel(name, fresh, tmp_path, monkeypatch):
     from jupyter_client.manager import AsyncKernelManager
 

