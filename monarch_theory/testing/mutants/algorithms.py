@@ -21,6 +21,7 @@ RIGHT_ALGORITHMS = (
     *(RightKernel(LIBRARY, name, BLOCK, REAL) for name in ("in_tiles", "compensated", "in_halves", "in_double")),
     RightKernel(LIBRARY, "fft", FFT, COMPLEX),
     RightKernel(LIBRARY, "in_four_steps", DFT, COMPLEX),
+    RightKernel(LIBRARY, "by_an_unreduced_table", FFT, COMPLEX, algorithm="unreduced"),
     RightKernel(LIBRARY, "circular_in_blocks", CIRCULAR, REAL),
     RightKernel(LIBRARY, "two_channels_at_once", CIRCULAR, REAL, algorithm="packed"),
     RightKernel(LIBRARY, "in_overlapping_pieces", LONG, REAL),

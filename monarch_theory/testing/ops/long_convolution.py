@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from monarch_theory.rounding import (
     store,
 )
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import circular_convolution
 
@@ -114,6 +115,13 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", before, instead=lambda a: _beside_skip(a, _causal(a["gate"] * a["u"], a["k"])))
     early = "the convolution is one place early"
     yield Fault("permutation", early, instead=lambda a: _beside_skip(a, _one_early(a)))
+    size = 2 * shape["n"]
+    for way, table in unreduced_tables(size):
+        yield Fault(UNREDUCED, way, instead=partial(_by_table, table=table, size=size))
+
+
+def _by_table(arrays: Arrays, table: Table, size: int) -> np.ndarray:
+    return _beside_skip(arrays, circular_convolution.by_table(arrays["u"], arrays["k"], table(size)))
 
 
 _causal = exact.causal_convolution
