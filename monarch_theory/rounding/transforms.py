@@ -59,6 +59,7 @@ import numpy as np
 
 from monarch_theory.digits import balanced_radices
 from monarch_theory.rounding.model import ErrorModel, gamma
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.rounding.remembering import remembered
 from monarch_theory.rounding.running import BOUND_SLACK, Running
 
@@ -381,7 +382,7 @@ def _sizes_of(values: np.ndarray) -> _Sizes:
 
 
 def _of_moduli(moduli: np.ndarray, response: np.ndarray) -> _Sizes:
-    one, two = moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True))
+    one, two = moduli.sum(-1, keepdims=True), two_norm(moduli, keepdims=True)
     repeated, spread = _alike(moduli)
     return _Sizes(one, two, response, repeated, spread)
 
@@ -493,7 +494,7 @@ def _by_spectra(
     sure = into + (costs.sure + middle + costs.sure * middle) * out
     if costs.energy is None:
         return np.asarray(sure)
-    random = _likely(np.sqrt(costs.energy * (by_signal**2 + by_kernel**2 + out**2)), model)
+    random = _likely(sqrt(costs.energy) * np.hypot(np.hypot(by_signal, by_kernel), out), model)
     random = random + costs.steady * _u(model) * (by_signal + by_kernel + out)
     tables = expm1(costs.tables)
     of_tables = tables * (by_signal + by_kernel) + beside + (tables + middle + tables * middle) * out
@@ -546,9 +547,10 @@ def _summed_in_norm(
     """
     young = np.minimum(kernel.one * signal.two, kernel.two * signal.one)
     largest = np.maximum(kernel.response * signal.two, signal.response * kernel.two)
-    products = (kernel.two * signal.two) ** 2
+    products = kernel.two * signal.two
     if over_batch:
-        young, largest, products = (np.asarray(a).sum(0) for a in (young, largest, products))
+        young, largest = (np.asarray(a).sum(0) for a in (young, largest))
+        products = two_norm(np.asarray(products), 0)
     # both parts of a complex product come of two real products
     additions = (2 if complex_values else 1) * count
     if model.normwise and complex_values:
@@ -556,10 +558,10 @@ def _summed_in_norm(
     else:
         sure = gamma(additions, model.accumulation.unit_roundoff) * largest * (sqrt(2) if complex_values else 1.0)
     if model.failure is not None and not model.normwise:
-        energy = (2 if complex_values else 1) * (products + additions * largest**2)
+        norm = (sqrt(2) if complex_values else 1.0) * np.hypot(products, sqrt(additions) * largest)
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
         steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
-        sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(additions * _u(model), 1.0)))
+        sure = np.minimum(sure, (_likely(norm, model) + steady) * exp(min(additions * _u(model), 1.0)))
     return np.asarray(sure + model.operand_error * young)
 
 
@@ -693,4 +695,4 @@ def _one(a: np.ndarray) -> np.ndarray:
 
 
 def _two(a: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt((np.abs(a) ** 2).sum(-1, keepdims=True)))
+    return two_norm(a, keepdims=True)

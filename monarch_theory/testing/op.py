@@ -29,6 +29,7 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, FORMATS, Format, format_of
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.rounding.model import CLAIMS
+from monarch_theory.rounding.norms import two_norm
 
 __all__ = [
     "DECAY", "LARGE_BATCH", "NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault", "NormBound",
@@ -64,7 +65,7 @@ class NormBound:
     def ratios(self, error: np.ndarray) -> np.ndarray:
         """‖weights ⊙ error‖₂ / bound for every row; 0/0 = 0, and 0 over an infinite bound."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            norm = np.sqrt(((self.weights * error) ** 2).sum(-1))
+            norm = two_norm(self.weights * error)
             return np.where((norm == 0) | np.isinf(self.bound), 0.0, norm / self.bound)
 
 

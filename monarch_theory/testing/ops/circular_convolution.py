@@ -7,6 +7,7 @@ import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, convolution_bound_in_norm
 from monarch_theory.rounding.model import CLAIMS
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
@@ -52,7 +53,7 @@ def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
 def stored_in_norm(value: np.ndarray, inside: np.ndarray, model: ErrorModel) -> NormBound:
     """The norm of the errors of rows once they are stored."""
     u = model.storage.unit_roundoff
-    stored = np.sqrt(((u * np.abs(value) + model.storage.underflow) ** 2).sum(-1))
+    stored = two_norm(u * np.abs(value) + model.storage.underflow)
     return NormBound(BOUND_SLACK * (inside * (1 + u) + stored))
 
 

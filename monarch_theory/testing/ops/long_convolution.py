@@ -17,6 +17,7 @@ from monarch_theory.rounding import (
     multiply,
     store,
 )
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
@@ -95,7 +96,7 @@ def after_convolution(
     u = max(f.unit_roundoff for f in formats)
     with np.errstate(over="ignore", invalid="ignore"):
         # TF32 operands may be rounded there, too
-        found = inside * (1 + u) ** 6 * (1 + model.operand_error) ** 2 + np.sqrt((after**2).sum(-1))
+        found = inside * (1 + u) ** 6 * (1 + model.operand_error) ** 2 + two_norm(after)
     return NormBound(BOUND_SLACK * np.nan_to_num(found, nan=np.inf, posinf=np.inf), weights)
 
 

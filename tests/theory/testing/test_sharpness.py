@@ -165,6 +165,23 @@ def test_roundings_of_three_transforms_add_up_as_one():
     assert growth * np.linalg.norm(np.convolve(u[0], k[0])) < bound < 0.8 * growth * (sum(norms) + norms[0])
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if op_named(n).random_rounding and "mixer" not in n])
+def test_numbers_whose_squares_vanish_have_bounds_as_wide_beside_them(name):
+    op = op_named(name)
+    dtype = "complex128" if op.numbers == "complex" else "float64"
+    model = op.usual_model(dtype, failure=1e-9)
+    shape = [s for s in selected_shapes(op, max_size=32) if s["batch"] == 2][-1]
+    case = make_case(op, dtype, shape, "normal", "contiguous", (1,))
+    data = next(iter(case.arrays))
+    small = case.values | {data: np.ldexp(1.0, -600) * case.values[data]}
+    pairs = [(op.bounds(case.values, shape, model), op.bounds(small, shape, model))]
+    pairs.append([[n.bound for n in op.norm_bounds(a, shape, model) if n] for a in (case.values, small)])
+    for usual, tiny in pairs:
+        for one, other in zip(usual, tiny, strict=True):
+            # of an output that the data has no part in, the bound stays
+            assert (other * 2.0**600 >= 0.999 * one).all()
+
+
 def test_a_transform_that_overflows_by_itself_is_right_however_small_the_filter():
     u, k = np.full((1, 19), 4e37, np.float32), np.full((1, 19), 1e-40, np.float32)
     with np.errstate(all="ignore"):
