@@ -117,7 +117,9 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
-    for fault in _candidates(telling[0]):
+    # where nothing is a number, everything that loses all of them would explain it
+    some = verdict is not Verdict.NAN or any(np.isfinite(f.computed).any() for f in telling)
+    for fault in _candidates(telling[0]) if some else ():
         if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     found = _stale(telling, history) or _same_scale(telling) or _weighted(telling) or _clamped(telling, model)
@@ -208,12 +210,15 @@ def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     with np.errstate(all="ignore"):
         changed = fault.before(values)
         wrong = fault.after(_answers(fault, changed, case)[position])
-        bound = 2 * fault.after(case.op.bounds(changed, case.shape, model.deterministic())[position])
+        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
     truth = seen.expected.truth.high
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
+    lost = ~np.isfinite(wrong)
+    if lost.any():
+        return bool((lost == ~np.isfinite(seen.computed)).all()) and _fits_beside(lost, wrong, bound, seen)
     if fault.instead is not None:
         # where the right answer is small, its bound is not that of a kernel that computes another
         bound = bound + 8 * (model.storage.unit_roundoff + 16 * model.accumulation.unit_roundoff) * np.abs(wrong)
@@ -223,9 +228,17 @@ def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
+def _fits_beside(lost: np.ndarray, wrong: np.ndarray, bound: np.ndarray, seen: Observation) -> bool:
+    """Whether numbers are what a fault makes of them where it leaves some, and those that it loses are due."""
+    truth = seen.expected.truth.high
+    residual = np.abs(np.where(lost, 0.0, seen.computed - wrong))
+    allowed = bound + 2.0**-10 * np.abs(wrong)
+    return bool((ratios(residual, np.where(lost, np.inf, allowed)) <= 1).all()) and bool(np.isfinite(truth[lost]).any())
+
+
 def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]:
     if fault.instead is None:
-        return case.op.answers(arrays, case.shape)
+        return case.op.answers(arrays, fault.shape or case.shape)
     found = fault.instead(arrays)
     return found if isinstance(found, tuple) else (found,) * len(case.op.outputs(case.shape))
 

@@ -84,6 +84,7 @@ class Fault:
         after: right answer to the wrong one (applied after `before`).
         instead: the wrong answer itself, in place of the oracle, where no change of arguments gives it.
         output: name of the output it is a fault of, where others are not touched; None: whichever is wrong.
+        shape: the sizes and options that the kernel takes in place of those given; None: the latter.
     """
 
     cause: str
@@ -92,6 +93,7 @@ class Fault:
     after: Callable[[np.ndarray], np.ndarray] = lambda y: y
     instead: Callable[[Arrays], Answer] | None = None
     output: str | None = None
+    shape: Shape | None = None
 
 
 def _as_they_are(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:

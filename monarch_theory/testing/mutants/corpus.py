@@ -205,7 +205,7 @@ OF_OPS = (
            "    return y.T\n\n\ndef monarch_dft", "wrong shape"),
     # NumPy: Fourier transforms
     Mutant("dft-sign", "numpy", "monarch_dft", DFT, "complex128",
-           "root = np.exp(-2j", "root = np.exp(2j", "not recognised"),
+           "root = np.exp(-2j", "root = np.exp(2j", "conjugate"),
     Mutant("dft-without-twiddles", "numpy", "monarch_dft", DFT, "complex64",
            "state = state * twiddle.reshape(1, *twiddle.shape, *tail).astype(x.dtype)", "pass", "missing twiddles"),
     Mutant("dft-digits-not-reversed", "numpy", "monarch_dft", DFT, "complex64",
@@ -475,12 +475,12 @@ OF_LAYERS = (
     _layer("mask-one-late", "attention", "float64", "np.tri(*scores.shape[-2:], dtype=bool)", "np.tri(*scores.shape[-2:], 1, dtype=bool)", "not causal"),
     _layer("mask-forgotten", "attention", "float64", "if causal:\n        scores = np.where", "if False:\n        scores = np.where", "not causal"),
     _layer("tiles-not-rescaled", "attention", "float32", "p, again = torch.exp(scores - new), torch.exp(top - new)", "p, again = torch.exp(scores - new), torch.ones_like(top)",
-           "not recognised", library="torch_layers", function="attention_in_tiles"),
+           "not rescaled", library="torch_layers", function="attention_in_tiles"),
     _layer("weights-in-bfloat16", "attention", "float32", "p.to(q.dtype).to(p.dtype) @ values", "p.bfloat16().to(p.dtype) @ values",
            "accumulation too narrow", True, "torch_layers", "attention_in_tiles"),
     _layer("last-tile-of-keys-skipped", "attention", "float64", "range(0, k.shape[1], 4)", "range(0, k.shape[1] // 4 * 4 or 1, 4)",
            "dropped tail", True, "torch_layers", "attention_in_tiles"),
-    _layer("no-maximum-subtracted", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores)", "NaN", True),
+    _layer("no-maximum-subtracted", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores)", "softmax without its maximum", True),
     _layer("attention-gradient-without-sum", "attention-backward", "float32", "p * (dp - (p * dp).sum(-1, keepdims=True))", "p * dp", "missing term"),
     _layer("attention-gradient-not-scaled", "attention-backward", "float64", "keepdims=True)) * g.dtype.type(scale)", "keepdims=True))", "scale"),
     # recurrences

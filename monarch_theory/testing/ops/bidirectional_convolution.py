@@ -37,7 +37,8 @@ def mixed(u: f.Number, k: f.Number, reverse: f.Number, skip: f.Number) -> f.Numb
         once = convolution_bound(u.held, whole, 2 * u.shape[-1] - 1, u.model) + _more(u.held, whole, u.model)
         error = np.maximum(convolved.held.error, np.nan_to_num(once, nan=np.inf, posinf=np.inf))
         convolved = Tracked(Running(convolved.held.value, error), u.model)
-    return f.stored(convolved) + f.stored(skip * u)
+    # a direct sum may start with what skips it
+    return f.stored(convolved) + f.stored(f.widened(skip * u, 2 * u.shape[-1], lambda: f.moduli(skip * u)))
 
 
 def _more(u: Running, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
@@ -56,7 +57,7 @@ def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
     whole, model_of = two_sided(a["k"], a["reverse"]), long_convolution.exactly_real
     with np.errstate(all="ignore"):
         once = convolution_bound_in_norm(u, whole, size, model) + _more(model_of(u), whole, model)
-        twice = sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse"))
+        twice = np.asarray(sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse")))
         parts = f.causal_convolution(u, a["k"]), f.causal_correlation(u, a["reverse"])
         twice = twice + model.accumulation.unit_roundoff * sum(two_norm(p, keepdims=True) for p in parts)
         inside = np.maximum(once, twice)[..., 0]

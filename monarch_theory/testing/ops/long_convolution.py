@@ -43,8 +43,14 @@ def convolved(u: np.ndarray, k: np.ndarray, model: ErrorModel) -> Running:
 def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
     """k ∗ u + skip ⊙ u with skip (channels, 1), stored in the intermediate format."""
     convolved = store(convolved, model.intermediate)
-    skipped = store(multiply(skip, exactly(u), model), model.intermediate)
+    skipped = store(first_of(multiply(skip, exactly(u), model), model), model.intermediate)
     return store(add(convolved, skipped, model), model.intermediate)
+
+
+def first_of(term: Running, model: ErrorModel) -> Running:
+    """What is added to a convolution along the last axis: a direct sum may start with it, and round it every time."""
+    moduli = np.abs(term.value) + term.error
+    return Running(term.value, term.error + model.growth(term.value.shape[-1]) * moduli)
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:

@@ -61,8 +61,20 @@ def faults(shape: Shape) -> Iterable[Fault]:
     if len(radices) > 1:
         untwisted = "no twiddles between the stages"
         yield Fault("missing twiddles", untwisted, instead=lambda a: _no_twiddles(a["x"], radices))
+        stages = "the roots of the stages have the opposite sign, and the twiddles between them not"
+        yield Fault("conjugate", stages, instead=partial(by_tables, radices=radices, table=_opposite_roots))
+        between = "the twiddles between the stages have the opposite sign, and the roots not"
+        yield Fault("conjugate", between, instead=partial(_with_opposite_twiddles, radices=radices))
     for way, table in unreduced_tables(max(radices)):
         yield Fault(UNREDUCED, way, instead=partial(by_tables, radices=radices, table=table))
+
+
+def _opposite_roots(b: int) -> np.ndarray:
+    return np.asarray(np.fft.ifft(np.eye(b)) * b)
+
+
+def _with_opposite_twiddles(arrays: Arrays, radices: tuple[int, ...]) -> np.ndarray:
+    return np.conj(in_stages(np.conj(arrays["x"]), radices, _opposite_roots))
 
 
 def by_tables(arrays: Arrays, radices: tuple[int, ...], table: Table) -> np.ndarray:
