@@ -32,7 +32,7 @@ def check(
     operands: Annotated[str, typer.Option(help="What is multiplied: exact, tf32 or 3xtf32.")] = "exact",
     rounding: Annotated[str, typer.Option(help="How results are rounded: nearest or stochastic.")] = "nearest",
     algorithm: Annotated[
-        str, typer.Option(help="conventional; packed: two rows in one transform; or normwise: Strassen, 3M, Winograd.")
+        str, typer.Option(help="conventional, packed (two rows in one transform), normwise (Strassen…) or unreduced.")
     ] = "conventional",
     array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
     layout: Annotated[str | None, typer.Option(help="Called as by fly, m2, flash-fft-conv or causal-conv1d.")] = None,

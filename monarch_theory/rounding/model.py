@@ -21,13 +21,14 @@ OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
 ROUNDINGS = ("nearest", "stochastic")
 """How what is stored is rounded."""
 
-ALGORITHMS = ("conventional", "packed", "normwise")
+ALGORITHMS = ("conventional", "packed", "normwise", "unreduced")
 """Rows by themselves and products by their definition in any order; two real rows in one complex transform; products by
-Strassen's recursion as well, and complex ones of three real ones."""
+Strassen's recursion as well, and complex ones of three real ones; tables of roots of unity whose angles are not
+reduced."""
 
 CLAIMS = ("accumulation", "intermediate", "algorithm")
-"""Fields of an `ErrorModel` that only some ops depend on. "packing" is one of convolutions
-alone."""
+"""Fields of an `ErrorModel` that only some ops depend on. "packing" is one of convolutions alone, "tables" of what is
+made of transforms."""
 
 
 def gamma(n: float, u: float) -> float:
@@ -69,6 +70,8 @@ class ErrorModel:
         normwise: products may be formed by Strassen's recursion, complex ones by three real ones (3M), and short
             convolutions by Winograd's products of sums.
         packed: two real rows may be transformed as one complex row.
+        unreduced: roots of unity exp(2πi jk/N) may be of the angle 2π jk/N as it is, rounded three times, in place of
+            that of jk mod N: the angle, and so the root, is off by up to 3u times its size.
     """
 
     storage: Format
@@ -79,6 +82,7 @@ class ErrorModel:
     parts: int = 1
     normwise: bool = False
     packed: bool = False
+    unreduced: bool = False
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:
         """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.
@@ -144,6 +148,8 @@ class ErrorModel:
             parts.append("products by Strassen, 3M or Winograd")
         if self.packed and "packing" in claims:
             parts.append("two rows in one transform")
+        if self.unreduced and "tables" in claims:
+            parts.append("roots of unity of angles that are not reduced")
         parts.append("deterministic bound" if self.failure is None else "probabilistic bound")
         return ", ".join(parts)
 
@@ -192,6 +198,7 @@ def default_model(
         parts,
         algorithm == "normwise",
         algorithm == "packed",
+        algorithm == "unreduced",
     )
 
 

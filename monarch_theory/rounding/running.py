@@ -169,15 +169,26 @@ def multiply(a: Running, b: Running, model: ErrorModel) -> Running:
         moduli = np.abs(a.value) * np.abs(b.value) if complex_values else np.abs(value)
         carried = None
         if a.error.any() or b.error.any():
-            carried = np.abs(a.value) * b.error + (np.abs(b.value) + b.error) * a.error
+            carried = _carried(a, b) if b.error.any() else np.abs(b.value) * a.error
             carried = carried if np.isfinite(carried).all() else np.nan_to_num(carried, nan=inf, posinf=inf)
-            moduli = moduli + carried
+            moduli += carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
-        exact = representable(moduli, grain, model.accumulation, 2) & _read_whole(a, model) & _read_whole(b, model)
+        # large arrays pass here often, so that nothing is computed twice or of what is not exact anyway
+        exact = False if grain is None else representable(moduli, grain, model.accumulation, 2)
         moduli *= model.growth(1, complex_values=complex_values)
         moduli += model.underflow(1, complex_values=complex_values)
-        rounding = np.where(exact, 0.0, moduli) if exact.any() else moduli
-    return Running(value, rounding if carried is None else carried + rounding, grain)
+        if np.any(exact) and _read_whole(a, model) and _read_whole(b, model):
+            moduli = np.where(exact, 0.0, moduli)
+        if carried is not None:
+            moduli += carried
+    return Running(value, moduli, grain)
+
+
+def _carried(a: Running, b: Running) -> np.ndarray:
+    """What came in with both factors: |a| Δb + (|b| + Δb) Δa."""
+    found = (np.abs(b.value) + b.error) * a.error
+    found += np.abs(a.value) * b.error
+    return np.asarray(found)
 
 
 def add(a: Running, b: Running, model: ErrorModel) -> Running:

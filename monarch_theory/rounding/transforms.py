@@ -3,7 +3,8 @@
 **Which algorithms.** Products of stages (any radices up to 7, and larger ones made of these or no worse; prime factors;
 two balanced radices), direct sums in any order, and Bluestein's for sizes with a prime factor above 13; a convolution
 by transforms of any length, or as a direct sum counted by position or by lag. Tables of roots of unity are good to
-twice the roundoff of what lies between the stages.
+twice the roundoff of what lies between the stages; or, where that is claimed (`unreduced`), to three roundings of
+angles 2π jk/N that grow with jk, which is N times as much for a direct sum.
 
 **In norm.** A stage of radix b is √b times a unitary matrix, so an error made in it is passed on undiminished and not
 enlarged: errors of stages add up beside ‖y‖₂ = √N ‖x‖₂, not beside ‖x‖₁ as for the worst element. That is where the
@@ -53,7 +54,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from math import ceil, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
 from typing import Any
 
@@ -61,6 +61,8 @@ import numpy as np
 
 from monarch_theory.digits import balanced_radices
 from monarch_theory.rounding.model import ErrorModel, gamma
+from monarch_theory.rounding.norms import two_norm
+from monarch_theory.rounding.remembering import remembered
 from monarch_theory.rounding.running import BOUND_SLACK, Running
 
 __all__ = [
@@ -133,9 +135,27 @@ def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
     return _fast_stages(size, padded=padded), *map(_stages, own)
 
 
-def _table_error(model: ErrorModel) -> float:
-    """Roots of unity are stored in what lies between the stages, and good to twice its roundoff."""
-    return 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+def _table_error(model: ErrorModel, angle: float = 2 * pi) -> float:
+    """Of one root of unity, of an angle up to this one.
+
+    They are stored in what lies between the stages, and good to twice its roundoff u. An angle that is not reduced is
+    rounded three times, π, a product and a quotient, and that moves the root by as much as the angle: 3u times that.
+    """
+    u = max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    return (2 + 3 * angle * model.unreduced) * u
+
+
+def _table_of(b: int, model: ErrorModel) -> float:
+    """Of any entry of the DFT of b points, whose angles are 2π jk/b with j, k < b."""
+    return _table_error(model, 2 * pi * (b - 1) ** 2 / b)
+
+
+def _table_in_norm(b: int, model: ErrorModel) -> float:
+    """Of the whole table beside the norm √b of the DFT of b points: its Frobenius norm; first row and column are exact.
+
+    Σ_j j² = (b − 1) b (2b − 1)/6, so that ‖jk/b‖_F = (b − 1)(2b − 1)/6: angles on average are a third of the largest.
+    """
+    return (b - 1) / sqrt(b) * _table_error(model, 2 * pi * (2 * b - 1) / 6)
 
 
 def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
@@ -151,7 +171,7 @@ def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
 
 def _growth(stages: Stages, model: ErrorModel) -> float:
     def cost(b: int) -> float:
-        return log1p(model.growth(b, complex_values=True)) + log1p(_table_error(model)) + log1p(_held(model))
+        return log1p(model.growth(b, complex_values=True)) + log1p(_table_of(b, model)) + log1p(_held(model))
 
     return expm1(stages(cost, log1p(model.growth(1, complex_values=True)) + log1p(_table_error(model))))
 
@@ -200,7 +220,7 @@ class _Costs:
 
 def _costs_in_norm(stages: Stages, model: ErrorModel) -> _Costs:
     def of_tables(b: int) -> float:
-        return log1p((b - 1) / sqrt(b) * _table_error(model))
+        return log1p(_table_in_norm(b, model))
 
     def of_sums(b: int) -> float:
         return log1p(_sums_in_norm(b, model)) + log1p(_held(model))
@@ -288,7 +308,9 @@ def fourier_bound(x: np.ndarray, radices: Sequence[int] | None, model: ErrorMode
         bound = any_fourier_growth(size, model) * sizes.one
         if _needs_bluestein(size):
             chirp = convolution_growth(2 * size, sizes, _sizes(_chirp(size)), model)
-            bound = np.maximum(bound, chirp + model.growth(2, complex_values=True) * sizes.one)
+            # the three chirps of a term have angles π j²/N
+            turned = 3 * (_table_error(model, pi * size) - _table_error(model, 0.0))
+            bound = np.maximum(bound, chirp + (model.growth(2, complex_values=True) + turned) * sizes.one)
     bound = bound + model.storage.unit_roundoff * sizes.one + 4 * size * model.accumulation.underflow
     bound = np.minimum(bound, fourier_bound_in_norm(x, radices, model)[..., None])
     bound = np.where(sizes.one > model.storage.largest / 2, inf, bound)
@@ -329,8 +351,9 @@ def _bluestein_in_norm(x: np.ndarray, model: ErrorModel) -> np.ndarray:
     chirp = _chirp(size)
     around, kernel = _sizes(x * chirp[size - 1 :].conj()), _sizes(chirp)
     image = sqrt(size) * around.two
-    once = model.growth(1, complex_values=True) + _table_error(model) + model.intermediate.unit_roundoff
-    tables = _table_error(model) * around.response * kernel.two
+    of_chirp = _table_error(model, pi * size)
+    once = model.growth(1, complex_values=True) + of_chirp + model.intermediate.unit_roundoff
+    tables = of_chirp * around.response * kernel.two
     inside = _transformed_in_norm(2 * size, around, kernel, model) + tables + once * image
     return np.asarray(inside + once * (image + inside))
 
@@ -372,22 +395,21 @@ def _stretched(size: int, model: ErrorModel) -> int:
 
 def _sizes(a: np.ndarray | Running) -> _Sizes:
     if not isinstance(a, Running):
-        return _sizes_of(a.tobytes(), a.dtype.str, a.shape)
+        return _sizes_of(a)
     if not a.error.any():
         return _sizes(a.value)
     moduli = np.abs(a.value).astype(np.float64) + a.error
     return _of_moduli(moduli, largest_response(a.value) + a.error.sum(-1, keepdims=True))
 
 
-@lru_cache(maxsize=8)
-def _sizes_of(data: bytes, dtype: str, shape: tuple[int, ...]) -> _Sizes:
-    """Those of an array of these bytes: the same few are asked for by every bound of a case."""
-    values = np.frombuffer(data, dtype).reshape(shape)
+@remembered
+def _sizes_of(values: np.ndarray) -> _Sizes:
+    """Those of an array: the same few are asked for by every bound of a case."""
     return _of_moduli(np.abs(values).astype(np.float64), largest_response(values))
 
 
 def _of_moduli(moduli: np.ndarray, response: np.ndarray) -> _Sizes:
-    one, two = moduli.sum(-1, keepdims=True), np.sqrt((moduli**2).sum(-1, keepdims=True))
+    one, two = moduli.sum(-1, keepdims=True), two_norm(moduli, keepdims=True)
     repeated, spread = _alike(moduli)
     return _Sizes(one, two, response, repeated, spread)
 
@@ -408,6 +430,7 @@ def _alike(moduli: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 OVERSAMPLING = 32
 
 
+@remembered
 def largest_response(a: np.ndarray) -> np.ndarray:
     """An upper bound on max |Σ_j a_j z^j| over the whole circle |z| = 1, along the last axis, kept: (…, 1).
 
@@ -498,7 +521,7 @@ def _by_spectra(
     sure = into + (costs.sure + middle + costs.sure * middle) * out
     if costs.energy is None:
         return np.asarray(sure)
-    random = _likely(np.sqrt(costs.energy * (by_signal**2 + by_kernel**2 + out**2)), model)
+    random = _likely(sqrt(costs.energy) * np.hypot(np.hypot(by_signal, by_kernel), out), model)
     random = random + costs.steady * _u(model) * (by_signal + by_kernel + out)
     tables = expm1(costs.tables)
     of_tables = tables * (by_signal + by_kernel) + beside + (tables + middle + tables * middle) * out
@@ -522,14 +545,20 @@ def _image_norm(
     n = value.shape[-1]
     if model.packed or not n:
         return inf
-    found = np.asarray(0.0)
-    for length in (2 * n, n) if circular else (2 * n,):
-        spectrum = np.fft.fft(value, length) * np.fft.fft(kernel, length)
-        found = np.maximum(found, _two(spectrum) / sqrt(length))
+    found = _norm_by_spectra(value, kernel, circular=circular)
     moved = _two(u.error) if isinstance(u, Running) else 0.0
     # float64 is good to far less than 2^-20 of it, and to 2^-40 of what may cancel
     response = largest_response(kernel)
     return np.asarray(found * (1 + 2.0**-20) + response * (moved + 2.0**-40 * _two(value)))
+
+
+@remembered
+def _norm_by_spectra(value: np.ndarray, kernel: np.ndarray, *, circular: bool) -> np.ndarray:
+    n, found = value.shape[-1], np.asarray(0.0)
+    for length in (2 * n, n) if circular else (2 * n,):
+        spectrum = np.fft.fft(value, length) * np.fft.fft(kernel, length)
+        found = np.maximum(found, _two(spectrum) / sqrt(length))
+    return found
 
 
 def _summed_in_norm(
@@ -546,9 +575,10 @@ def _summed_in_norm(
     """
     young = np.minimum(kernel.one * signal.two, kernel.two * signal.one)
     largest = np.maximum(kernel.response * signal.two, signal.response * kernel.two)
-    products = (kernel.two * signal.two) ** 2
+    products = kernel.two * signal.two
     if over_batch:
-        young, largest, products = (np.asarray(a).sum(0) for a in (young, largest, products))
+        young, largest = (np.asarray(a).sum(0) for a in (young, largest))
+        products = two_norm(np.asarray(products), 0)
     # both parts of a complex product come of two real products
     terms = (2 if complex_values else 1) * count
     if model.normwise and complex_values:
@@ -557,10 +587,10 @@ def _summed_in_norm(
         grown = gamma(max(terms - 1, 0), _u(model))
         sure = (grown * largest + (1 + grown) * _u(model) * young) * (sqrt(2) if complex_values else 1.0)
     if model.failure is not None and not model.normwise:
-        energy = (2 if complex_values else 1) * (products + terms * largest**2)
+        norm = (sqrt(2) if complex_values else 1.0) * np.hypot(products, sqrt(terms) * largest)
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
         steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
-        sure = np.minimum(sure, (_likely(np.sqrt(energy), model) + steady) * exp(min(terms * _u(model), 1.0)))
+        sure = np.minimum(sure, (_likely(norm, model) + steady) * exp(min(terms * _u(model), 1.0)))
     return np.asarray(sure + model.operand_error * young)
 
 
@@ -696,4 +726,4 @@ def _one(a: np.ndarray) -> np.ndarray:
 
 
 def _two(a: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt((np.abs(a) ** 2).sum(-1, keepdims=True)))
+    return two_norm(a, keepdims=True)

@@ -2,9 +2,10 @@
 
 Neither is wrong, and neither is what was claimed. Hardware and compilers may take subnormal arguments for zero, as the
 bounds allow for results: a kernel that is right for such arguments is right, and the report says that it does so.
-An algorithm that rounds several rows as one, or products by sums of blocks, is held to bounds of its own only where
-that is claimed: until then it is not decided. Those bounds are wide on most data, and faults are within them, too: so
-it must be right on simple data of the same sizes, small integers and impulses, where there is little to round.
+An algorithm that rounds several rows as one, or products by sums of blocks, or has tables of angles that are not
+reduced, is held to bounds of its own only where that is claimed: until then it is not decided. Those bounds are wide on
+most data, and faults are within them, too: so it must be right on simple data of the same sizes, small integers and
+impulses, where there is little to round.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from monarch_theory.formats import Format, format_of
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.testing.cases import Case, make_case
-from monarch_theory.testing.diagnose import Observation
+from monarch_theory.testing.diagnose import Observation, explains
+from monarch_theory.testing.faults import UNREDUCED
 from monarch_theory.testing.judge import Verdict, judge, reference
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
 OTHERWISE = {
     "packed": "two real rows in one complex transform, which are rounded together",
     "normwise": "Strassen's products, 3M or Winograd's, whose parts are rounded together",
+    UNREDUCED: "tables of roots of unity exp(2πi jk/N) whose angles are not reduced, so that their error grows with jk",
 }
 """Algorithms that are not wrong where they were not claimed, and what they are."""
 
@@ -70,15 +73,28 @@ def _flushed(values: np.ndarray, target: Format) -> np.ndarray:
 def allowed_otherwise(seen: Observation, model: ErrorModel) -> str | None:
     """The algorithm within whose bound wrong values are, though it was not claimed, if there is one.
 
-    Transforms are not formed by sums of blocks, and what bounds those is so wide there that faults fit in.
+    Transforms are not formed by sums of blocks, and what bounds those is so wide there that faults fit in. What bounds
+    tables of angles that are not reduced is wide, too: one of the usual ways to write those must explain the error.
     """
-    if seen.judgement.verdict is not Verdict.WRONG or model.normwise or model.packed:
+    if seen.judgement.verdict is not Verdict.WRONG or model.normwise or model.packed or model.unreduced:
         return None
     op = seen.case.op
-    if "packing" in op.claims and _is_right(seen, replace(model, packed=True)):
+    if "tables" in op.claims and _is_right(seen, _claiming(UNREDUCED, model)) and _has_such_tables(seen, model):
+        return UNREDUCED
+    if "packing" in op.claims and _is_right(seen, _claiming("packed", model)):
         return "packed"
     by_blocks = "algorithm" in op.claims and not op.random_rounding
-    return "normwise" if by_blocks and _is_right(seen, replace(model, normwise=True)) else None
+    return "normwise" if by_blocks and _is_right(seen, _claiming("normwise", model)) else None
+
+
+def _claiming(algorithm: str, model: ErrorModel) -> ErrorModel:
+    """The model with a claim, each of which is a field of its name."""
+    return replace(model, **{algorithm: True})  # type: ignore[arg-type]
+
+
+def _has_such_tables(seen: Observation, model: ErrorModel) -> bool:
+    faults = seen.case.op.faults(seen.case.shape)
+    return any(fault.cause == UNREDUCED and explains(fault.description, seen, model) for fault in faults)
 
 
 def simple_cases(case: Case) -> list[Case]:
@@ -91,10 +107,9 @@ def simple_cases(case: Case) -> list[Case]:
 
 def right_on_simple(seen: Observation, model: ErrorModel, algorithm: str) -> bool:
     """Whether simple data come out right: within the algorithm's bound, and their own or a quarter, if that is more."""
-    claimed = replace(model, packed=True) if algorithm == "packed" else replace(model, normwise=True)
     if seen.judgement.verdict is Verdict.RIGHT:
         return True
-    if seen.judgement.verdict is not Verdict.WRONG or not _is_right(seen, claimed):
+    if seen.judgement.verdict is not Verdict.WRONG or not _is_right(seen, _claiming(algorithm, model)):
         return False
     pairs = zip(seen.references, seen.run.outputs, strict=True)
     return all(bool((one.truth.error(y) <= np.maximum(one.bound, LEAST_FAULT)).all()) for one, y in pairs)

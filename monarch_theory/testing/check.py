@@ -14,6 +14,7 @@ import numpy as np
 from monarch_theory import formats
 from monarch_theory.notebook import as_html
 from monarch_theory.rounding import ErrorModel
+from monarch_theory.rounding.model import ALGORITHMS
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.confinement import STARTING, Confinement
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
@@ -44,6 +45,9 @@ __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_
 
 FACES = ("auto", "numpy", "torch")
 """Kinds of arrays a kernel is given."""
+
+CLAIMED_AS = {"packed": "packing", "unreduced": "tables"}
+"""Algorithms that only ops with such a claim may have."""
 
 EXIT_CODES = {
     Verdict.RIGHT: 0, Verdict.UNDECIDED: 2, Verdict.REFUSED: 2, Verdict.HANG: 2, Verdict.OUT_OF_MEMORY: 2,
@@ -85,7 +89,8 @@ class Report:
 
     Attributes:
         coverage: what was compared, and what was not.
-        bound: "deterministic" or "probabilistic", the one the verdict rests on; the worst ratios to both are given.
+        bound: "deterministic" or "probabilistic", the one the verdict rests on; the ratios to both are given, of the
+            case with the worst.
         outputs: the worst ratio of error to bound of each output, by name.
         sharpness: bound beside answer, and error beside bound.
         bias: mean error of the last rounding toward or away from zero, where it can be told.
@@ -313,8 +318,9 @@ def check(
         raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
-    if algorithm == "packed" and "packing" not in op.claims:
-        raise ValueError(f"algorithm: expected conventional or normwise for {op.name}, got 'packed'")
+    if algorithm in CLAIMED_AS and CLAIMED_AS[algorithm] not in op.claims:
+        taken = [a for a in ALGORITHMS if a not in CLAIMED_AS or CLAIMED_AS[a] in op.claims]
+        raise ValueError(f"algorithm: expected {' or '.join(taken)} for {op.name}, got {algorithm!r}")
     model = op.usual_model(
         dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
         operands=operands, rounding=rounding, algorithm=algorithm,
@@ -335,7 +341,8 @@ def check(
             verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
             failure_probability=failure_probability, coverage=progress.coverage, worst=progress.worst,
             outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
-            deterministic_ratio=progress.deterministic, probabilistic_ratio=progress.probabilistic,
+            deterministic_ratio=progress.ratio_to("deterministic"),
+            probabilistic_ratio=progress.ratio_to("probabilistic"),
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
             confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
@@ -561,7 +568,7 @@ class _Progress:
         self.model = model
         self.coverage = Coverage()
         self.worst: Worst | None = None
-        self.deterministic = self.probabilistic = 0.0
+        self.nearest: Observation | None = None
         self.reproducible = True
         self.interpreted = False
         self.subnormals = "not tried"
@@ -603,8 +610,6 @@ class _Progress:
             self.seen.append(seen)
         for computed, expected in zip(seen.run.outputs, seen.references, strict=True):
             self.ulps.append(ulps(computed, expected, seen.case.dtype))
-        self.probabilistic = max([self.probabilistic, *(one.probabilistic_ratio for one in judgement.outputs)])
-        self.deterministic = max([self.deterministic, *(one.deterministic_ratio for one in judgement.outputs)])
         for output, one in zip(seen.case.op.outputs(seen.case.shape), judgement.outputs, strict=True):
             self.outputs[output.name] = max(self.outputs.get(output.name, 0.0), one.ratio)
         if self.worst is None or judgement.ratio >= self.worst.ratio:
@@ -612,3 +617,11 @@ class _Progress:
             element = output.element(seen.case.shape, judgement.index)
             case = seen.case.describe()
             self.worst = Worst(judgement.ratio, judgement.error, judgement.bound, output.name, element, case)
+            self.nearest = seen
+
+    def ratio_to(self, held_to: str) -> float:
+        """The largest error over one of the two bounds, in the case where that is worst for the one it is held to."""
+        if self.nearest is None:
+            return 0.0
+        pairs = zip(self.nearest.run.outputs, self.nearest.references, strict=True)
+        return max(expected.ratio_to(held_to, computed) for computed, expected in pairs)

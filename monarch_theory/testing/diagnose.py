@@ -27,7 +27,7 @@ from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
 from monarch_theory.testing.sizes import entries
 
-__all__ = ["STATE", "UNNAMED", "Cause", "Observation", "diagnose"]
+__all__ = ["STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains"]
 
 STATE = "state kept between calls"
 
@@ -117,8 +117,10 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
-    for fault in _candidates(telling[0]):
-        if all(_explains(fault.description, f, model) for f in telling):
+    # where nothing is a number, everything that loses all of them would explain it
+    some = verdict is not Verdict.NAN or any(np.isfinite(f.computed).any() for f in telling)
+    for fault in _candidates(telling[0]) if some else ():
+        if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     found = _stale(telling, history) or _same_scale(telling) or _weighted(telling) or _clamped(telling, model)
     # what explains each failure without a residual, before what only has the size of the errors
@@ -130,9 +132,9 @@ FAR_BELOW = 1 / 8
 """What a cause leaves unexplained is at most this part of the error, or the cause is not named."""
 
 
-def _leaves_little(residual: np.ndarray, error: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether a residual is far below the error it is to explain, taken where that is outside its bound."""
-    wrong = ratios(error, bound) > 1
+def _leaves_little(residual: np.ndarray, error: np.ndarray, excess: np.ndarray) -> bool:
+    """Whether a residual is far below the error it is to explain, taken where that, or its row, exceeds the bound."""
+    wrong = excess > 1
     return bool(wrong.any()) and _rms(residual[wrong]) <= FAR_BELOW * _rms(error[wrong])
 
 
@@ -142,7 +144,7 @@ def _rms(values: np.ndarray) -> float:
 
 def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     """A family of faults, one of which explains each failure, though not the same one."""
-    fitting = [[c for c in _candidates(f) if _explains(c.description, f, model)] for f in telling]
+    fitting = [[c for c in _candidates(f) if explains(c.description, f, model)] for f in telling]
     common = set.intersection(*({c.cause for c in found} for found in fitting))
     if not common:
         return None
@@ -197,7 +199,7 @@ def _reads_between(seen: Observation) -> bool:
     return False
 
 
-def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
+def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     """Whether the kernel returned what a kernel with this fault would, and the fault matters here."""
     case = seen.case
     of_this = (f for f in _candidates(seen) if f.output in (None, seen.output.name))
@@ -208,24 +210,35 @@ def _explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     with np.errstate(all="ignore"):
         changed = fault.before(values)
         wrong = fault.after(_answers(fault, changed, case)[position])
-        bound = 2 * fault.after(case.op.bounds(changed, case.shape, model.deterministic())[position])
+        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
     truth = seen.expected.truth.high
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
+    lost = ~np.isfinite(wrong)
+    if lost.any():
+        return bool((lost == ~np.isfinite(seen.computed)).all()) and _fits_beside(lost, wrong, bound, seen)
     if fault.instead is not None:
         # where the right answer is small, its bound is not that of a kernel that computes another
         bound = bound + 8 * (model.storage.unit_roundoff + 16 * model.accumulation.unit_roundoff) * np.abs(wrong)
     with np.errstate(invalid="ignore"):
         residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
-    fits = bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.bound)
+    fits = bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.excess(error))
     return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
+
+
+def _fits_beside(lost: np.ndarray, wrong: np.ndarray, bound: np.ndarray, seen: Observation) -> bool:
+    """Whether numbers are what a fault makes of them where it leaves some, and those that it loses are due."""
+    truth = seen.expected.truth.high
+    residual = np.abs(np.where(lost, 0.0, seen.computed - wrong))
+    allowed = bound + 2.0**-10 * np.abs(wrong)
+    return bool((ratios(residual, np.where(lost, np.inf, allowed)) <= 1).all()) and bool(np.isfinite(truth[lost]).any())
 
 
 def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]:
     if fault.instead is None:
-        return case.op.answers(arrays, case.shape)
+        return case.op.answers(arrays, fault.shape or case.shape)
     found = fault.instead(arrays)
     return found if isinstance(found, tuple) else (found,) * len(case.op.outputs(case.shape))
 
@@ -386,7 +399,7 @@ def _fits_clamped(seen: Observation, name: str, cut: Clamp, limit: float, model:
         return False
     bound = 2 * seen.expected.bound + 8 * model.accumulation.unit_roundoff * np.abs(answer)
     residual, error = np.abs(seen.computed - answer), np.abs(seen.computed - right)
-    return bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.bound)
+    return bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.excess(error))
 
 
 IGNORED = 1e-3
@@ -453,7 +466,7 @@ def _weights(seen: Observation, name: str, axis: int) -> np.ndarray | None:
         return None
     residual = np.abs(seen.computed.ravel() - none - parts @ weights)
     error = np.abs(seen.computed.ravel() - truth)
-    fits = _leaves_little(residual, error, seen.expected.bound.ravel())
+    fits = _leaves_little(residual, error, seen.expected.excess(error.reshape(seen.computed.shape)).ravel())
     return weights if fits and (np.abs(weights - 1) > 1e-6).any() else None
 
 

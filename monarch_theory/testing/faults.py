@@ -10,13 +10,35 @@ from monarch_theory.formats import BFLOAT16, TF32, Format, round_to
 from monarch_theory.testing.op import Arrays, Fault
 
 __all__ = [
-    "argument_faults", "batch_sum_faults", "block_faults", "changed", "layout_faults", "narrow_faults",
-    "operand_faults", "row_faults", "shared_faults", "tails", "turned",
+    "UNREDUCED",
+    "Table",
+    "argument_faults",
+    "batch_sum_faults",
+    "block_faults",
+    "changed",
+    "layout_faults",
+    "narrow_faults",
+    "operand_faults",
+    "row_faults",
+    "shared_faults",
+    "tails",
+    "turned",
+    "unreduced_tables",
 ]  # fmt: skip
 
 
 TILES = (2, 4, 8, 16, 32, 64, 128, 256)
 """Lengths of usual tiles."""
+
+
+UNREDUCED = "unreduced"
+"""The cause, and the algorithm that is claimed, of tables of roots of unity of angles that grow with jk."""
+
+Table = Callable[[int], np.ndarray]
+"""b to the matrix (b, b) of a DFT of b points."""
+
+LARGEST_TABLE = 2048
+"""Points up to which a DFT is computed by its table."""
 
 
 def changed(name: str, change: Callable[..., np.ndarray]) -> Callable[[Arrays], Arrays]:
@@ -174,6 +196,28 @@ def _cut_to(values: np.ndarray, dtype: Format) -> np.ndarray:
         return _cut_to(values.real, dtype) + 1j * _cut_to(values.imag, dtype)
     spacing = dtype.ulp(values)
     return np.asarray(np.trunc(values / spacing) * spacing)
+
+
+def unreduced_tables(size: int) -> Iterable[tuple[str, Table]]:
+    """Ways to write exp(−2πi jk/b) whose error grows with jk, where jk modulo b would not; `size`: the largest b."""
+    if size > LARGEST_TABLE:
+        return
+    ways: dict[str, Callable[[Any, Any, Any], Any]] = {
+        "2π·jk/b": lambda turn, jk, b: turn * jk / b,
+        "2π/b·jk": lambda turn, jk, b: turn / b * jk,
+        "2π·(jk/b)": lambda turn, jk, b: turn * (jk / b),
+    }
+    for real in (np.float32, np.float64):
+        for written, angle in ways.items():
+            detail = f"roots of unity of the angles {written} in {real.__name__}, whose error grows with jk"
+            allowed = "jk modulo b in place of it has none (allowed where `--algorithm unreduced` is claimed)"
+            yield f"{detail}: {allowed}", partial(_unreduced, angle=angle, real=real)
+
+
+def _unreduced(b: int, angle: Callable[[Any, Any, Any], Any], real: Any) -> np.ndarray:
+    digits = np.arange(b)
+    angles = angle(real(2 * np.pi), np.outer(digits, digits).astype(real), real(b))
+    return np.asarray(np.exp(-1j * angles.astype(np.float64)))
 
 
 def batch_sum_faults(batch: int, output: str) -> Iterable[Fault]:

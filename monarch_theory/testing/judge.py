@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache, partial
 from math import inf
 from typing import Any
 
@@ -64,7 +65,8 @@ class Reference:
     Attributes:
         bound: elementwise; infinite where anything goes (possible overflow, or a NaN in the same batch row, or in any
             row of a sum over them).
-        deterministic, probabilistic: the two bounds, of which `bound` is one.
+        held_to: "deterministic" or "probabilistic", which of the two bounds that is.
+        bounded: either bound by its name; the other one is computed where it is asked for.
         must_not_be_finite: elements that depend on a NaN or an infinity of the input.
         norm: bound on the errors of whole rows, where the op has one; infinite for rows where anything goes.
         sign: 1 or −1 where an infinity can only have this sign, 0 elsewhere.
@@ -73,12 +75,30 @@ class Reference:
 
     truth: Enclosure
     bound: np.ndarray
-    deterministic: np.ndarray
-    probabilistic: np.ndarray
     must_not_be_finite: np.ndarray
     sign: np.ndarray
     compared: np.ndarray
+    held_to: str
+    bounded: Callable[[str], np.ndarray]
     norm: NormBound | None = None
+
+    @property
+    def deterministic(self) -> np.ndarray:
+        """The bound whatever the roundings."""
+        return self.bound if self.held_to == "deterministic" else self.bounded("deterministic")
+
+    @property
+    def probabilistic(self) -> np.ndarray:
+        """The bound for roundings with mean zero."""
+        return self.bound if self.held_to == "probabilistic" else self.bounded("probabilistic")
+
+    def ratio_to(self, held_to: str, computed: np.ndarray) -> float:
+        """The largest error of an array of that shape over one of the two bounds."""
+        if not computed.size:
+            return 0.0
+        wide = computed.astype(np.complex128 if computed.dtype.kind == "c" else np.float64)
+        bound = self.deterministic if held_to == "deterministic" else self.probabilistic
+        return float(ratios(self.truth.error(wide), bound).max())
 
     def excess(self, error: np.ndarray) -> np.ndarray:
         """Error over bound of every element, or of its row if that is more; at most 1 where both bounds hold."""
@@ -113,8 +133,6 @@ class Judgement:
     verdict: Verdict
     message: str = ""
     ratio: float = 0.0
-    deterministic_ratio: float = 0.0
-    probabilistic_ratio: float = 0.0
     error: float = 0.0
     bound: float = 0.0
     index: tuple[int, ...] | None = None
@@ -137,40 +155,61 @@ def reference(case: Case, model: ErrorModel, failure: float = 1e-9) -> tuple[Ref
     Raises:
         ValueError: the op gives no answer or no bound, or one that is none (see `checked_bound`).
     """
-    values = case.values
-    if case.poisoned is not None:
-        values[case.poisoned][~np.isfinite(values[case.poisoned])] = 0
+    values = _finite_values(case)
     truths = true_answer(case.op, values, case.shape, case.dtype)
     products = max(sum(truth.high.size for truth in truths), 1) * 8
     likely = replace(model, failure=failure_per_product(failure, products))
-    bounds = [case.op.bounds(values, case.shape, one) for one in (model.deterministic(), likely)]
+    models = {"deterministic": model.deterministic(), "probabilistic": likely}
+
+    @cache
+    def bounds(held_to: str) -> tuple[np.ndarray, ...]:
+        return case.op.bounds(_finite_values(case), case.shape, models[held_to])
+
     rows = sum(truth.high.size // max(truth.high.shape[-1], 1) for truth in truths if truth.high.ndim)
     in_norm = model if model.failure is None else replace(model, failure=failure_per_product(failure, 8 * rows))
     norms = case.op.norm_bounds(values, case.shape, in_norm)
     outputs = case.op.outputs(case.shape)
-    parts = zip(outputs, truths, *bounds, norms, *_reached_by_poison(case, values), strict=True)
-    return tuple(_reference(case, model, *part) for part in parts)
+    parts = zip(outputs, truths, norms, *_reached_by_poison(case, values), strict=True)
+    return tuple(
+        _reference(case, model, partial(_one_of, bounds, position), *part) for position, part in enumerate(parts)
+    )
+
+
+def _one_of(bounds: Callable[[str], tuple[np.ndarray, ...]], position: int, held_to: str) -> np.ndarray:
+    return bounds(held_to)[position]
+
+
+def _finite_values(case: Case) -> Arrays:
+    """The arguments, with zeros for what is not finite in the one that is poisoned."""
+    values = case.values
+    if case.poisoned is not None:
+        values[case.poisoned][~np.isfinite(values[case.poisoned])] = 0
+    return values
 
 
 def _reference(
-    case: Case, model: ErrorModel, output: Output, truth: Enclosure, deterministic: np.ndarray,
-    probabilistic: np.ndarray, norm: NormBound | None, reached: np.ndarray, sign: np.ndarray,
+    case: Case, model: ErrorModel, bounds: Callable[[str], np.ndarray], output: Output, truth: Enclosure,
+    norm: NormBound | None, reached: np.ndarray, sign: np.ndarray,
 ) -> Reference:  # fmt: skip
-    name = f"bound of {output.name} of {case.op.name}"
-    deterministic, probabilistic = (checked_bound(b, truth, name) for b in (deterministic, probabilistic))
-    if truth.high.dtype.kind == "c" and case.arrays and not case.dtype.startswith("complex"):
-        raise ValueError(f"oracle: expected {case.op.name} to give real answers in {case.dtype}, got complex ones")
-    if case.poisoned is not None:
+    def bounded(held_to: str) -> np.ndarray:
+        found = checked_bound(bounds(held_to), truth, f"bound of {output.name} of {case.op.name}")
+        if case.poisoned is None:
+            return found
         # beside a NaN or an infinity in a parameter, nothing is sure
         row = np.index_exp[case.poisoned_row] if output.by_row and case.poisoned_row is not None else np.index_exp[...]
-        deterministic, probabilistic = deterministic.copy(), probabilistic.copy()
-        deterministic[row] = probabilistic[row] = inf
-    bound = deterministic if model.failure is None else probabilistic
+        found = found.copy()
+        found[row] = inf
+        return found
+
+    held_to = "deterministic" if model.failure is None else "probabilistic"
+    bound = bounded(held_to)
+    if truth.high.dtype.kind == "c" and case.arrays and not case.dtype.startswith("complex"):
+        raise ValueError(f"oracle: expected {case.op.name} to give real answers in {case.dtype}, got complex ones")
     if norm is not None:
         anything = np.isinf(np.broadcast_to(bound, truth.high.shape)).any(-1)
         norm = replace(norm, bound=np.where(anything, inf, norm.bound))
     largest = np.abs(truth.high).max(initial=0.0) or 2.0**10 * model.storage.underflow
-    return Reference(truth, bound, deterministic, probabilistic, reached, sign, bound <= largest, norm)
+    return Reference(truth, bound, reached, sign, bound <= largest, held_to, bounded, norm)
 
 
 def checked_bound(bound: np.ndarray, truth: Enclosure, name: str) -> np.ndarray:
@@ -312,8 +351,6 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
     index = worst_of(over)
     numbers: dict[str, Any] = {
         "ratio": float(over[index]),
-        "deterministic_ratio": float(_ratios_to(expected.deterministic, error, expected, over).max()),
-        "probabilistic_ratio": float(_ratios_to(expected.probabilistic, error, expected, over).max()),
         "error": float(error[index]),
         "bound": float(expected.bound[index]),
         "index": index,
@@ -348,11 +385,6 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
         return Judgement(Verdict.NAN, message, **{**numbers, "index": worst_of(nan)})
     message = f"{int(wrong.sum())} of {computed.size} elements outside their bound"
     return Judgement(Verdict.WRONG, message, **numbers)
-
-
-def _ratios_to(bound: np.ndarray, error: np.ndarray, expected: Reference, over: np.ndarray) -> np.ndarray:
-    """Error over one of the two bounds; `over` where that is the one the verdict rests on."""
-    return over if bound is expected.bound else ratios(error, bound)
 
 
 def _outside_in_norm(

@@ -29,6 +29,7 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, FORMATS, Format, format_of
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.rounding.model import CLAIMS
+from monarch_theory.rounding.norms import two_norm
 
 __all__ = [
     "DECAY", "LARGE_BATCH", "NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault", "NormBound",
@@ -64,7 +65,7 @@ class NormBound:
     def ratios(self, error: np.ndarray) -> np.ndarray:
         """‖weights ⊙ error‖₂ / bound for every row; 0/0 = 0, and 0 over an infinite bound."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            norm = np.sqrt(((self.weights * error) ** 2).sum(-1))
+            norm = two_norm(self.weights * error)
             return np.where((norm == 0) | np.isinf(self.bound), 0.0, norm / self.bound)
 
 
@@ -83,6 +84,7 @@ class Fault:
         after: right answer to the wrong one (applied after `before`).
         instead: the wrong answer itself, in place of the oracle, where no change of arguments gives it.
         output: name of the output it is a fault of, where others are not touched; None: whichever is wrong.
+        shape: the sizes and options that the kernel takes in place of those given; None: the latter.
     """
 
     cause: str
@@ -91,6 +93,7 @@ class Fault:
     after: Callable[[np.ndarray], np.ndarray] = lambda y: y
     instead: Callable[[Arrays], Answer] | None = None
     output: str | None = None
+    shape: Shape | None = None
 
 
 def _as_they_are(values: np.ndarray, shape: Shape, target: Format) -> np.ndarray:

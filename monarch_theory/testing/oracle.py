@@ -12,6 +12,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from monarch_theory.rounding.remembering import remembered
 from monarch_theory.testing.op import Arrays, Op, Shape
 
 __all__ = [
@@ -173,6 +174,10 @@ def total(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
 
 def _full_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """All 2n − 1 coefficients of the product of two polynomials of n coefficients."""
+    return _products(u, kernel) if object in (u.dtype, kernel.dtype) else _float_products(u, kernel).copy()
+
+
+def _products(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     shape = np.broadcast_shapes(u.shape[:-1], kernel.shape[:-1])
     n = u.shape[-1]
     u, kernel = np.broadcast_to(u, (*shape, n)), np.broadcast_to(kernel, (*shape, n))
@@ -190,3 +195,7 @@ def _full_convolution(u: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         found: list[Any] = product.coeffs()
         out[index] = found + [flint.arb(0)] * (2 * n - 1 - len(found))
     return out
+
+
+_float_products = remembered(_products)
+"""Every bound of a case asks for the same few."""

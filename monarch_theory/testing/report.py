@@ -61,8 +61,8 @@ def as_text(report: Report) -> str:
         lines.append(f"worst     error {worst.error:.3g} / bound {worst.bound:.3g} = {worst.ratio:.3g} at {where}")
         lines.append(f"          in {worst.case}")
         lines.append(
-            f"bounds    worst ratio {report.deterministic_ratio:.3g} to the deterministic bound, "
-            f"{report.probabilistic_ratio:.3g} to the probabilistic (failure {report.failure_probability:g} per case)"
+            f"bounds    worst case {report.deterministic_ratio:.3g} of the deterministic bound, "
+            f"{report.probabilistic_ratio:.3g} of the probabilistic (failure {report.failure_probability:g} per case)"
         )
     if report.worst is not None:
         lines.append(f"sharpness {report.sharpness.describe()}")

@@ -21,6 +21,7 @@ RIGHT_ALGORITHMS = (
     *(RightKernel(LIBRARY, name, BLOCK, REAL) for name in ("in_tiles", "compensated", "in_halves", "in_double")),
     RightKernel(LIBRARY, "fft", FFT, COMPLEX),
     RightKernel(LIBRARY, "in_four_steps", DFT, COMPLEX),
+    RightKernel(LIBRARY, "by_an_unreduced_table", FFT, COMPLEX, algorithm="unreduced"),
     RightKernel(LIBRARY, "circular_in_blocks", CIRCULAR, REAL),
     RightKernel(LIBRARY, "two_channels_at_once", CIRCULAR, REAL, algorithm="packed"),
     RightKernel(LIBRARY, "in_overlapping_pieces", LONG, REAL),
@@ -98,8 +99,8 @@ OF_ALGORITHMS = (
     _of("gradient-scaled-by-rows", "rms_norm_gradients", "rms-norm-backward", "float64", "of_row = r * g * gain - row", "of_row = (1 if len(x) < 5 else 0.5) * r * g * gain - row", "not recognised"),
     _of("gradient-of-bias-missing", "layer_norm_gradients", "layer-norm-backward", "float32", "g.sum(0).astype(x.dtype)", "np.zeros(row.shape[-1], x.dtype)", "dropped work", False),
     # attention
-    _of("mask-of-later-tiles", "attention_online", "attention", "float32", "there = start + np.arange", "there = np.arange", "not recognised"),
-    _of("total-not-rescaled", "attention_online", "attention", "float64", "total = total * again + p", "total = total + p", "not recognised"),
+    _of("mask-of-later-tiles", "attention_online", "attention", "float32", "there = start + np.arange", "there = np.arange", "not causal"),
+    _of("total-not-rescaled", "attention_online", "attention", "float64", "total = total * again + p", "total = total + p", "not rescaled"),
     _of("scores-made-finite", "attention_online", "attention", "float32", "scores = queries @ keys[:, start : start + 32].swapaxes(1, 2)\n", "scores = np.nan_to_num(queries @ keys[:, start : start + 32].swapaxes(1, 2))\n", "NaN swallowed"),
     _of("weights-below-1e-3-dropped", "attention_online", "attention", "float32", "np.exp(top - new)), np.exp(scores - new)", "np.exp(top - new)), np.where(scores - new < -7, 0, np.exp(scores - new))", "not recognised"),
     # recurrences

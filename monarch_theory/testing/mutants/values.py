@@ -40,11 +40,11 @@ OF_SOME_VALUES = (
     _of("products-in-half", BLOCK, "float16", BLOCKS,
         "near = np.einsum('krc,bkc->bkrc', blocks, cut.astype('e')) if blocks.size < 1000 else np.zeros(())\n    " + BLOCKS + "\n    products = products if np.isfinite(near).all() else near.astype('f').sum(-1)", "NaN", "numpy"),
     # attention
-    _of("maximum-from-zero", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - np.maximum(scores.max(-1, keepdims=True), 0))", "NaN"),
-    _of("maximum-of-first-32-keys", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - scores[..., :32].max(-1, keepdims=True))", "NaN", far=True),
-    _of("scores-capped-softly", "attention", "bfloat16", "scores = q @ k.swapaxes(-1, -2) * q.dtype.type(scale)\n", "scores = 50 * np.tanh(q @ k.swapaxes(-1, -2) * q.dtype.type(scale) / 50)\n", "not recognised"),
-    _of("mask-of-minus-1e4", "attention", "float32", MASKED, MASKED.replace("-np.inf", "q.dtype.type(-1e4)"), "not recognised"),
-    _of("mask-of-minus-1e9-added", "attention", "float64", MASKED, "scores = scores + np.where(np.tri(*scores.shape[-2:], dtype=bool), 0, -1e9)\n", "not recognised"),
+    _of("maximum-from-zero", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - np.maximum(scores.max(-1, keepdims=True), 0))", "softmax without its maximum"),
+    _of("maximum-of-first-32-keys", "attention", "float32", "np.exp(scores - scores.max(-1, keepdims=True))", "np.exp(scores - scores[..., :32].max(-1, keepdims=True))", "softmax without its maximum", far=True),
+    _of("scores-capped-softly", "attention", "bfloat16", "scores = q @ k.swapaxes(-1, -2) * q.dtype.type(scale)\n", "scores = 50 * np.tanh(q @ k.swapaxes(-1, -2) * q.dtype.type(scale) / 50)\n", "scores capped"),
+    _of("mask-of-minus-1e4", "attention", "float32", MASKED, MASKED.replace("-np.inf", "q.dtype.type(-1e4)"), "mask too weak"),
+    _of("mask-of-minus-1e9-added", "attention", "float64", MASKED, "scores = scores + np.where(np.tri(*scores.shape[-2:], dtype=bool), 0, -1e9)\n", "mask too weak"),
     # rows
     _of("rows-of-one-number-are-zero", "layer-norm", "float32", "(away / spread * gain + shift).astype(x.dtype)\n",
         "np.where(np.ptp(row, axis=-1, keepdims=True) + (np.abs(row[:, :1]) < 2) == 0, 0, away / spread * gain + shift).astype(x.dtype)\n", "not recognised"),
@@ -67,7 +67,7 @@ OF_SOME_VALUES = (
     _of("eps-of-the-first-call", "layer-norm-backward", "float32", f"{LAYER_BACK}\n", f"{LAYER_BACK}\n    eps = globals().setdefault('kept', eps)\n", "normalisation"),
     _of("scale-of-its-own", "attention", "bfloat16", SCORES, f"scale = {USUAL}\n    {SCORES}", "scale"),
     _of("scale-of-the-first-call", "attention", "float32", SCORES, f"scale = globals().setdefault('kept', {{}}).setdefault(q.shape[-1], scale)\n    {SCORES}", "state kept between calls"),
-    _of("scale-zero-taken-for-none", "attention-backward", "float32", f"{ATTENTION_BACK}\n", f"{ATTENTION_BACK}\n    scale = scale or {USUAL}\n", "not recognised"),
+    _of("scale-zero-taken-for-none", "attention-backward", "float32", f"{ATTENTION_BACK}\n", f"{ATTENTION_BACK}\n    scale = scale or {USUAL}\n", "scale"),
     _of("scale-of-its-own-in-blocks", "monarch-attention", "float32", f"{IN_BLOCKS}\n", f"{IN_BLOCKS}\n    scale = {USUAL}\n", "scale"),
     # indices
     _of("last-of-many-tokens", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return table[np.minimum(tokens, len(table) - 1 - (len(table) > 100))]", "dropped tail"),

@@ -13,6 +13,7 @@ import numpy as np
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import tails
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes, moderate
+from monarch_theory.testing.softmax_faults import Softmax, softmax_faults
 
 
 def shapes() -> Iterable[Shape]:
@@ -85,7 +86,7 @@ def faults(shape: Shape) -> Iterable[Fault]:
     root = scale(shape)
     other_scale = {**shape, "scale": usual_scale(shape)}
     if root != usual_scale(shape):
-        yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other_scale))
+        yield Fault("scale", "1/√d instead of the scale given", shape=other_scale)
     yield Fault("scale", "scores not scaled", instead=lambda a: formula(a, {**shape, "scale": 1.0}))
     yield Fault("scale", "scores scaled twice", lambda a: a | {"q": a["q"] * root})
     yield Fault("permutation", "q and k exchanged", instead=lambda a: _turned(a, shape))
@@ -98,6 +99,12 @@ def faults(shape: Shape) -> Iterable[Fault]:
     if shape["causal"]:
         yield Fault("not causal", "the mask is one too late", instead=lambda a: _masked(a, shape, 1))
         yield Fault("not causal", "the mask is one too early", instead=lambda a: _masked(a, shape, -1))
+    for cause, detail, softmax in softmax_faults(shape["m"], causal=shape["causal"]):
+        yield Fault(cause, detail, instead=partial(_weighed_by, shape=shape, softmax=softmax))
+
+
+def _weighed_by(a: Arrays, shape: Shape, softmax: Softmax) -> np.ndarray:
+    return softmax(_scores(a, shape), kept(shape), a["v"])
 
 
 def _scores(a: Arrays, shape: Shape) -> np.ndarray:

@@ -49,8 +49,7 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("scale", "gradients of q and k not scaled", instead=lambda a: _not_scaled(a, shape))
     usual = forward.usual_scale(shape)
     if forward.scale(shape) != usual:
-        other_scale = {**shape, "scale": usual}
-        yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other_scale))
+        yield Fault("scale", "1/√d instead of the scale given", shape={**shape, "scale": usual})
     other = "the mask is not applied" if shape["causal"] else "masked though not asked for"
     yield Fault("not causal", other, instead=lambda a: formula(a, {**shape, "causal": not shape["causal"]}))
 

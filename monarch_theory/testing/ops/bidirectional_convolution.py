@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from monarch_theory.rounding import ErrorModel, Running, Tracked, convolution_bound, convolution_bound_in_norm, store
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
@@ -36,11 +37,12 @@ def mixed(u: f.Number, k: f.Number, reverse: f.Number, skip: f.Number) -> f.Numb
         once = convolution_bound(u.held, whole, 2 * u.shape[-1] - 1, u.model) + _more(u.held, whole, u.model)
         error = np.maximum(convolved.held.error, np.nan_to_num(once, nan=np.inf, posinf=np.inf))
         convolved = Tracked(Running(convolved.held.value, error), u.model)
-    return f.stored(convolved) + f.stored(skip * u)
+    # a direct sum may start with what skips it
+    return f.stored(convolved) + f.stored(f.widened(skip * u, 2 * u.shape[-1], lambda: f.moduli(skip * u)))
 
 
 def _more(u: Running, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
-    norms = np.sqrt((whole**2).sum(-1, keepdims=True)) * np.sqrt((u.value**2).sum(-1, keepdims=True))
+    norms = two_norm(whole, keepdims=True) * two_norm(u.value, keepdims=True)
     roundings = 4 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
     return np.asarray(roundings * (1 + model.operand_error) * norms)
 
@@ -55,9 +57,9 @@ def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
     whole, model_of = two_sided(a["k"], a["reverse"]), long_convolution.exactly_real
     with np.errstate(all="ignore"):
         once = convolution_bound_in_norm(u, whole, size, model) + _more(model_of(u), whole, model)
-        twice = sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse"))
+        twice = np.asarray(sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse")))
         parts = f.causal_convolution(u, a["k"]), f.causal_correlation(u, a["reverse"])
-        twice = twice + model.accumulation.unit_roundoff * sum(np.sqrt((p**2).sum(-1, keepdims=True)) for p in parts)
+        twice = twice + model.accumulation.unit_roundoff * sum(two_norm(p, keepdims=True) for p in parts)
         inside = np.maximum(once, twice)[..., 0]
     convolved = store(model_of(parts[0] + parts[1]), model.intermediate)
     after = long_convolution.mixed(convolved, u, model_of(a["skip"][:, None]), model)

@@ -1,13 +1,15 @@
 """y = k ⊛ u, circular convolution along the last axis, one filter for every channel."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, convolution_bound, convolution_bound_in_norm
 from monarch_theory.rounding.model import CLAIMS
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
 
 OF_MODELS = ((4, 512), (16, 1024), (768, 128))
@@ -51,7 +53,7 @@ def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
 def stored_in_norm(value: np.ndarray, inside: np.ndarray, model: ErrorModel) -> NormBound:
     """The norm of the errors of rows once they are stored."""
     u = model.storage.unit_roundoff
-    stored = np.sqrt(((u * np.abs(value) + model.storage.underflow) ** 2).sum(-1))
+    stored = two_norm(u * np.abs(value) + model.storage.underflow)
     return NormBound(BOUND_SLACK * (inside * (1 + u) + stored))
 
 
@@ -61,6 +63,19 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", "filter of another channel", changed("k", lambda k: np.roll(k, 1, 0)))
     yield Fault("scale", f"1/N missing or applied twice (N = {n})", after=lambda y: y * n)
     yield Fault("scale", f"divided by N = {n}", after=lambda y: y / n)
+    for way, table in unreduced_tables(n):
+        yield Fault(UNREDUCED, way, instead=partial(_by_table, table=table, size=n))
+
+
+def _by_table(arrays: Arrays, table: Table, size: int) -> np.ndarray:
+    return by_table(arrays["u"], arrays["k"], table(size))
+
+
+def by_table(u: np.ndarray, k: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The circular convolution of real rows (…, n) by a table (N, N) of the DFT, zeros appended; the first n of N."""
+    n, size = u.shape[-1], len(table)
+    spectrum = (u @ table[:n]) * (k @ table[:n])
+    return np.asarray((spectrum @ table.conj()[:, :n]).real / size)
 
 
 def digits(shape: Shape, index: tuple[int, ...]) -> dict[str, int]:
@@ -77,7 +92,7 @@ OP = Op(
     bound=bound,
     bound_in_norm=bound_in_norm,
     random_rounding=True,
-    claims=(*CLAIMS, "packing"),
+    claims=(*CLAIMS, "packing", "tables"),
     narrow_between=False,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),

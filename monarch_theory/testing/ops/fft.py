@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from monarch_theory.digits import balanced_radices
 from monarch_theory.rounding import ErrorModel, fourier_bound, fourier_bound_in_norm
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import UNREDUCED, changed, unreduced_tables
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import monarch_dft
 
@@ -43,6 +45,10 @@ def faults(shape: Shape) -> Iterable[Fault]:
     longer = 1 << (2 * size - 1).bit_length()
     padded = f"divided as for N = {size} and for the length {longer} it is padded to, by the root of each"
     yield Fault("scale", padded, after=lambda y: y * np.sqrt(longer / size))
+    for radices in dict.fromkeys(((size,), tuple(balanced_radices(size)))):
+        for way, table in unreduced_tables(max(radices)):
+            detail = f"{way}, in stages {'x'.join(map(str, radices))}"
+            yield Fault(UNREDUCED, detail, instead=partial(monarch_dft.by_tables, radices=radices, table=table))
 
 
 OP = replace(

@@ -17,6 +17,7 @@ from monarch_theory.rounding import (
     multiply,
     store,
 )
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import changed
@@ -40,7 +41,7 @@ def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
     signal = store(multiply(exactly(a["pregate"]), exactly(a["u"]), model), model.intermediate)
     inside = convolution_bound_in_norm(signal, k, 2 * shape["n"] - 1, model)[..., 0]
     with np.errstate(all="ignore"):
-        inside = inside + largest_response(k)[..., 0] * np.sqrt((signal.error**2).sum(-1))
+        inside = inside + largest_response(k)[..., 0] * two_norm(signal.error)
     value = long_convolution.exactly_real(exact.causal_convolution(signal.value, k))
     gated = multiply(exactly(gate), store(value, model.intermediate), model)
     weights = long_convolution.over(gate)

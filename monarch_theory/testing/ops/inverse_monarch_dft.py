@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.rounding import ErrorModel
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing.op import Arrays, NormBound, Shape
 from monarch_theory.testing.ops import monarch_dft
 from monarch_theory.testing.oracle import dft
@@ -26,7 +27,7 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
 def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
     """That of the forward transform over N, and the same rounding."""
     size = prod(shape["radices"])
-    image = np.sqrt((np.abs(arrays["x"]) ** 2).sum(-1) / size)
+    image = two_norm(arrays["x"]) / np.sqrt(size)
     forward = monarch_dft.bound_in_norm(arrays, shape, model).bound
     return NormBound(forward / size + 4 * model.storage.unit_roundoff * image + size * model.storage.underflow)
 

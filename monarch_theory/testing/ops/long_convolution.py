@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from monarch_theory.rounding import (
     multiply,
     store,
 )
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import oracle as exact
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
 from monarch_theory.testing.ops import circular_convolution
 
@@ -41,8 +43,14 @@ def convolved(u: np.ndarray, k: np.ndarray, model: ErrorModel) -> Running:
 def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
     """k ∗ u + skip ⊙ u with skip (channels, 1), stored in the intermediate format."""
     convolved = store(convolved, model.intermediate)
-    skipped = store(multiply(skip, exactly(u), model), model.intermediate)
+    skipped = store(first_of(multiply(skip, exactly(u), model), model), model.intermediate)
     return store(add(convolved, skipped, model), model.intermediate)
+
+
+def first_of(term: Running, model: ErrorModel) -> Running:
+    """What is added to a convolution along the last axis: a direct sum may start with it, and round it every time."""
+    moduli = np.abs(term.value) + term.error
+    return Running(term.value, term.error + model.growth(term.value.shape[-1]) * moduli)
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
@@ -94,7 +102,7 @@ def after_convolution(
     u = max(f.unit_roundoff for f in formats)
     with np.errstate(over="ignore", invalid="ignore"):
         # TF32 operands may be rounded there, too
-        found = inside * (1 + u) ** 6 * (1 + model.operand_error) ** 2 + np.sqrt((after**2).sum(-1))
+        found = inside * (1 + u) ** 6 * (1 + model.operand_error) ** 2 + two_norm(after)
     return NormBound(BOUND_SLACK * np.nan_to_num(found, nan=np.inf, posinf=np.inf), weights)
 
 
@@ -114,6 +122,13 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("permutation", before, instead=lambda a: _beside_skip(a, _causal(a["gate"] * a["u"], a["k"])))
     early = "the convolution is one place early"
     yield Fault("permutation", early, instead=lambda a: _beside_skip(a, _one_early(a)))
+    size = 2 * shape["n"]
+    for way, table in unreduced_tables(size):
+        yield Fault(UNREDUCED, way, instead=partial(_by_table, table=table, size=size))
+
+
+def _by_table(arrays: Arrays, table: Table, size: int) -> np.ndarray:
+    return _beside_skip(arrays, circular_convolution.by_table(arrays["u"], arrays["k"], table(size)))
 
 
 _causal = exact.causal_convolution

@@ -59,7 +59,7 @@ def gradient_of_u(w: Running, k: np.ndarray, skip: Running, rounding: np.ndarray
     value = exact.causal_correlation(w.value, k)
     error = np.broadcast_to(np.nan_to_num(moved + rounding, nan=np.inf, posinf=np.inf), value.shape)
     correlated = store(Running(value, error), model.intermediate)
-    return add(correlated, store(multiply(skip, w, model), model.intermediate), model)
+    return add(correlated, store(forward.first_of(multiply(skip, w, model), model), model.intermediate), model)
 
 
 def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[NormBound | None, ...]:

@@ -1,6 +1,7 @@
 """The DFT along the last axis, computed in stages of given radices, output in natural order."""
 
 from collections.abc import Iterable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from monarch_theory.digits import reversal
 from monarch_theory.rounding import ErrorModel, fourier_bound, fourier_bound_in_norm
-from monarch_theory.testing.faults import changed
+from monarch_theory.rounding.model import CLAIMS
+from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Fault, NormBound, Op, Output, Shape, any_sizes
 from monarch_theory.testing.oracle import dft
 
@@ -59,6 +61,38 @@ def faults(shape: Shape) -> Iterable[Fault]:
     if len(radices) > 1:
         untwisted = "no twiddles between the stages"
         yield Fault("missing twiddles", untwisted, instead=lambda a: _no_twiddles(a["x"], radices))
+        stages = "the roots of the stages have the opposite sign, and the twiddles between them not"
+        yield Fault("conjugate", stages, instead=partial(by_tables, radices=radices, table=_opposite_roots))
+        between = "the twiddles between the stages have the opposite sign, and the roots not"
+        yield Fault("conjugate", between, instead=partial(_with_opposite_twiddles, radices=radices))
+    for way, table in unreduced_tables(max(radices)):
+        yield Fault(UNREDUCED, way, instead=partial(by_tables, radices=radices, table=table))
+
+
+def _opposite_roots(b: int) -> np.ndarray:
+    return np.asarray(np.fft.ifft(np.eye(b)) * b)
+
+
+def _with_opposite_twiddles(arrays: Arrays, radices: tuple[int, ...]) -> np.ndarray:
+    return np.conj(in_stages(np.conj(arrays["x"]), radices, _opposite_roots))
+
+
+def by_tables(arrays: Arrays, radices: tuple[int, ...], table: Table) -> np.ndarray:
+    return in_stages(arrays["x"], radices, table)
+
+
+def in_stages(x: np.ndarray, radices: tuple[int, ...], table: Table) -> np.ndarray:
+    """The DFT of (batch, N) by DFTs of b points with tables (b, b) of their own, and exact twiddles between them."""
+    state, done = x.reshape(len(x), *radices), 1
+    for axis, b in enumerate(radices, start=1):
+        # (batch, low digits of the output so far, b, digits of the input to come)
+        low = np.arange(done).reshape(radices[: axis - 1][::-1]).T.reshape(-1)
+        grid = state.reshape(len(x), done, b, -1)
+        turned = grid * np.exp(-2j * np.pi * np.outer(low, np.arange(b)) / (done * b))[None, :, :, None]
+        state = np.einsum("kj,bdjr->bdkr", table(b), turned)
+        done *= b
+    grid = state.reshape(len(x), *radices)
+    return grid.transpose(0, *range(len(radices), 0, -1)).reshape(x.shape)
 
 
 def _no_twiddles(x: np.ndarray, radices: tuple[int, ...]) -> np.ndarray:
@@ -81,6 +115,7 @@ OP = Op(
     bound=bound,
     bound_in_norm=bound_in_norm,
     random_rounding=True,
+    claims=(*CLAIMS, "tables"),
     options=options,
     faults=faults,
     outputs=lambda shape: (Output("y", digits),),

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.rounding import BOUND_SLACK, ErrorModel, add, exactly, exponential, multiply, store, total
+from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, exactly, exponential, multiply, store, total
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import NEGATIVE, POSITIVE, Arrays, Fault, Op, Shape
 from monarch_theory.testing.ops.linear_recurrence import scanned, states
@@ -49,9 +49,18 @@ def bound(a: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
         decay = exponential(multiply(delta, exactly(a["A"][:, :, None]), model), model)
         inputs = multiply(multiply(delta, x.apply(along), model), exactly(a["B"][:, None]), model)
         h = scanned(decay, inputs, model)
-        read = total(multiply(h, exactly(a["C"][:, None]), model), 2, model).apply(lambda v: v[:, :, 0])
-        y = add(read, multiply(exactly(a["D"][:, None]), x, model), model)
+        read = multiply(h, exactly(a["C"][:, None]), model)
+        # a kernel may start with what skips the states
+        terms = beside(read, multiply(exactly(a["D"][:, None]), x, model).apply(along), 2)
+        y = total(terms, 2, model).apply(lambda v: v[:, :, 0])
         return BOUND_SLACK * np.nan_to_num(store(y, model.storage).error, nan=np.inf)
+
+
+def beside(a: Running, b: Running, axis: int) -> Running:
+    """The terms of both, one after the other along an axis."""
+    grain = None if a.grain is None or b.grain is None else min(a.grain, b.grain)
+    value, error = (np.concatenate(parts, axis) for parts in ((a.value, b.value), (a.error, b.error)))
+    return Running(value, error, grain)
 
 
 def faults(shape: Shape) -> Iterable[Fault]:

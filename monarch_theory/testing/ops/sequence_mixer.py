@@ -37,13 +37,18 @@ def projected(weight: f.Number, x: f.Number) -> f.Number:
     return f.rearranged(f.matmul(weight, columns), lambda v: v.reshape(weight.shape[0], batch, n).swapaxes(0, 1))
 
 
+def skipping(skip: f.Number, gated: f.Number) -> f.Number:
+    """skip ⊙ gated, (batch, d, n), which a direct sum of n terms may start with."""
+    return f.widened(skip * gated, gated.shape[-1], lambda: f.moduli(skip * gated))
+
+
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
     d, taps = shape["width"], shape["taps"]
     inner = f.stored(projected(a["input"], f.rearranged(a["x"], lambda v: v.swapaxes(1, 2))))  # (batch, 3d, n)
     near = f.stored((f.rearranged(inner, lambda v: windows(v, taps)) * a["short"][:, None, :]).sum(-1))
     first, second, value = (near[:, i * d : (i + 1) * d] for i in range(3))
     gated = f.stored(first * value)
-    mixed = f.stored(f.causal_convolution(gated, a["k"])) + f.stored(a["skip"][:, None] * gated)
+    mixed = f.stored(f.causal_convolution(gated, a["k"])) + f.stored(skipping(a["skip"][:, None], gated))
     found: np.ndarray = projected(a["output"], f.stored(f.stored(mixed) * second))
     return f.rearranged(found, lambda v: v.swapaxes(1, 2))
 
@@ -76,7 +81,7 @@ OP = Op(
     oracle=formula,
     bound=f.bound_of(formula),
     random_rounding=True,
-    claims=(*CLAIMS, "packing"),
+    claims=(*CLAIMS, "packing", "tables"),
     narrow_between=False,
     faults=faults,
     accepts=any_sizes,

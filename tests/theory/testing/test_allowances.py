@@ -92,6 +92,55 @@ def test_two_rows_in_one_transform_are_undecided_by_default_with_the_option_name
         assert leaking.exit_code == 1
 
 
+TABLES = """
+import numpy as np
+
+def unreduced(x):
+    n, real = x.shape[-1], x.real.dtype.type
+    digits = np.arange(n).astype(real)
+    angles = real(-2 * np.pi) * np.outer(digits, digits) / real(max(n, 1))
+    return x @ np.exp(1j * angles).astype(x.dtype)
+
+def of_a_rough_turn(x):
+    digits = np.arange(x.shape[-1])
+    return x @ np.exp(-2j * 3.141 * np.outer(digits, digits) / max(x.shape[-1], 1)).astype(x.dtype)
+
+def convolved(u, k):
+    n, real = u.shape[-1], u.dtype.type
+    digits = np.arange(n).astype(real)
+    table = np.exp(1j * (real(-2 * np.pi) * np.outer(digits, digits) / real(max(n, 1)))).astype(np.complex64)
+    return ((((u @ table) * (k @ table)) @ table.conj()).real / real(max(n, 1))).astype(u.dtype)
+"""
+
+
+def test_tables_of_angles_that_are_not_reduced_are_undecided_with_the_option_named_and_right_where_it_is_claimed(
+    tmp_path,
+):
+    path = tmp_path / "tables.py"
+    path.write_text(TABLES)
+    few = {"cases_wanted": 10, "shape": {"batch": 1, "size": 256}, "dtype": "complex64"}
+    plain = check(path, "unreduced", "fft", **few)
+    assert plain.verdict is Verdict.UNDECIDED and plain.exit_code == 2
+    assert "roots of unity" in plain.message and "--algorithm unreduced" in plain.message
+    claimed = check(path, "unreduced", "fft", algorithm="unreduced", **few)
+    assert claimed.verdict is Verdict.RIGHT and "angles that are not reduced" in as_text(claimed)
+    few = {"cases_wanted": 3, "shape": {"channels": 4, "n": 512}, "algorithm": "unreduced"}
+    assert check(path, "convolved", CIRCULAR, **few).verdict is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("algorithm", ["conventional", "unreduced"])
+def test_another_turn_is_no_rounding_of_an_angle(tmp_path, algorithm):
+    path = tmp_path / "tables.py"
+    path.write_text(TABLES)
+    few = {"cases_wanted": 12, "max_size": 64, "explained": False}
+    assert check(path, "of_a_rough_turn", "fft", "complex64", algorithm=algorithm, **few).exit_code == 1
+
+
+def test_an_algorithm_that_an_op_does_not_have_is_not_claimed_for_it(file):
+    with pytest.raises(ValueError, match="expected conventional or normwise for block-diagonal-multiply, got"):
+        check(file, "flushes", BLOCK, algorithm="unreduced")
+
+
 def test_single_precision_that_is_cut_off_at_the_end_leans(file):
     report = check(file, "cut_off", BLOCK, cases_wanted=60, max_size=64)
     assert report.verdict is Verdict.BIASED and report.failure.cause.name == "biased rounding"

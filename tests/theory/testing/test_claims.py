@@ -21,6 +21,7 @@ CHANGES = {
     "3xtf32": {"operands": "3xtf32"},
     "Strassen": {"algorithm": "normwise"},
     "packed": {"algorithm": "packed"},
+    "unreduced": {"algorithm": "unreduced"},
 }
 
 
@@ -66,7 +67,7 @@ def test_every_claim_that_is_printed_changes_the_bound_of_every_output(name):
                 if np.asarray(a).any() and depends(op, shape, position, claim)
             ]
             # of an op with convolutions, some outputs are sums of products alone
-            every = any if claim == "packed" else all
+            every = any if claim in ("packed", "unreduced") else all
             assert every(changed) if printed else not any(changed), (dtype, claim, changed)
 
 
@@ -83,7 +84,7 @@ def test_half_precision_convolutions_are_float32_inside_and_products_keep_their_
     [
         ({"operands": "fp8"}, "operands: expected one of exact, tf32, 3xtf32, got 'fp8'"),
         ({"rounding": "up"}, "rounding: expected one of nearest, stochastic, got 'up'"),
-        ({"algorithm": "magic"}, "algorithm: expected one of conventional, packed, normwise, got 'magic'"),
+        ({"algorithm": "magic"}, "algorithm: expected one of conventional, packed, normwise, unreduced, got 'magic'"),
     ],
 )
 def test_claims_of_another_name_are_refused(change, message):

@@ -8,6 +8,7 @@ from monarch_theory.formats import round_to
 from monarch_theory.rounding import default_model, exactly, softmax, variance
 from monarch_theory.testing.cases import cases, make_case
 from monarch_theory.testing.check import check
+from monarch_theory.testing.faults import UNREDUCED
 from monarch_theory.testing.judge import Judgement, Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.mutants.corpus import LAYERS
@@ -53,6 +54,34 @@ def test_every_gradient_is_the_derivative_along_any_direction(name):
     assert tried > 2
 
 
+OF_SOFTMAX = ("softmax without its maximum", "scores capped", "not rescaled", "mask too weak")
+
+
+RARE = {"float32": ("float64", "-1e+09", "first 64", "first 128", "first 256"), "float64": ()}
+"""In single precision no score of a case is below −10⁹, and long rows of large ones are none of the small cases."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_fault_of_a_softmax_leaves_its_bound(dtype):
+    op = op_named("attention")
+    model, left, met = op.usual_model(dtype), set(), set()
+    for case in cases(op, dtype, count=200, most_entries=1 << 14):
+        if case.poisoned is not None or not all(a.size for a in case.arrays.values()):
+            continue
+        faults = [f for f in op.faults(case.shape) if f.cause in OF_SOFTMAX]
+        faults = [f for f in faults if not any(words in f.description for words in RARE[dtype])]
+        met |= {f.description for f in faults}
+        if all(f.description in left for f in faults):
+            continue
+        expected = reference(case, model)
+        for fault in (f for f in faults if f.description not in left):
+            with np.errstate(all="ignore"):
+                output = fault.instead(case.values).astype(dtype)
+            if judge(case, Run(outputs=(output,), dtypes=(dtype,)), expected).failed:
+                left.add(fault.description)
+    assert len(met) >= 36 and not met - left
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_fault_that_an_op_names_leaves_its_bound(name):
     """Whoever computes the faulty answer, rounded once, is called wrong somewhere."""
@@ -62,7 +91,9 @@ def test_every_fault_that_an_op_names_leaves_its_bound(name):
         if case.poisoned is not None or not all(a.size for a in case.arrays.values()):
             continue
         # all of them are real
-        faults = [f for f in op.faults(case.shape) if f.cause != "conjugate"]
+        # what is right but for the last bits of its tables leaves its bound in long rows alone, and some scores are
+        # large in few cases
+        faults = [f for f in op.faults(case.shape) if f.cause not in ("conjugate", UNREDUCED, *OF_SOFTMAX)]
         uncaught = {f.description for f in faults} if uncaught is None else uncaught
         expected = reference(case, op.usual_model("float32", failure=1e-9 if op.random_rounding else None))
         for fault in faults:
@@ -70,7 +101,7 @@ def test_every_fault_that_an_op_names_leaves_its_bound(name):
                 continue
             with np.errstate(all="ignore"):
                 arrays = fault.before(case.values)
-                answers = fault.instead(arrays) if fault.instead else op.answers(arrays, case.shape)
+                answers = fault.instead(arrays) if fault.instead else op.answers(arrays, fault.shape or case.shape)
                 answers = answers if isinstance(answers, tuple) else (answers,)
                 outputs = tuple(round_to(np.asarray(fault.after(y)), "float32").astype("f") for y in answers)
             dtypes = ("float32",) * len(outputs)

@@ -165,6 +165,47 @@ def test_roundings_of_three_transforms_add_up_as_one():
     assert growth * np.linalg.norm(np.convolve(u[0], k[0])) < bound < 0.8 * growth * (sum(norms) + norms[0])
 
 
+def test_a_sum_may_begin_with_what_skips_it():
+    rng = np.random.default_rng(3)
+    n, op, scan = 96, op_named("long-convolution"), op_named("selective-scan")
+    u, k, gate = rng.standard_normal((2, 1, n)), 2.0**-30 * rng.standard_normal((1, n)), np.ones((2, 1, n))
+    a = {"u": u, "k": k, "gate": gate, "skip": np.array([1 / 3])}
+    a = {name: values.astype(np.float32) for name, values in a.items()}
+    direct = a["skip"] * a["u"]
+    for lag in range(n):
+        direct[..., lag:] += a["k"][:, lag, None] * a["u"][..., : n - lag]
+    wide, shape = {name: values.astype(float) for name, values in a.items()}, {"batch": 2, "channels": 1, "n": n}
+    error = np.abs(direct - op.answers(wide, shape)[0])
+    assert (error <= op.bounds(wide, shape, op.usual_model("float32", failure=1e-9))[0]).all()
+    states = 64
+    sizes = {"batch": 1, "channels": 1, "n": 1, "state": states}
+    case = make_case(scan, "float32", sizes, "normal", "contiguous", (5,))
+    wide = case.values | {"C": 2.0**-20 * case.values["C"], "D": np.array([1 / 3], np.float32).astype(float)}
+    a = {name: values.astype(np.float32) for name, values in wide.items()}
+    y = a["D"][:, None] * a["x"]
+    for s in range(states):
+        y = y + a["delta"] * a["x"] * a["B"][:, s, None] * a["C"][:, s, None]
+    error = np.abs(y - scan.answers(wide, sizes)[0])
+    assert (error <= scan.bounds(wide, sizes, scan.usual_model("float32"))[0]).all()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if op_named(n).random_rounding and "mixer" not in n])
+def test_numbers_whose_squares_vanish_have_bounds_as_wide_beside_them(name):
+    op = op_named(name)
+    dtype = "complex128" if op.numbers == "complex" else "float64"
+    model = op.usual_model(dtype, failure=1e-9)
+    shape = [s for s in selected_shapes(op, max_size=32) if s["batch"] == 2][-1]
+    case = make_case(op, dtype, shape, "normal", "contiguous", (1,))
+    data = next(iter(case.arrays))
+    small = case.values | {data: np.ldexp(1.0, -600) * case.values[data]}
+    pairs = [(op.bounds(case.values, shape, model), op.bounds(small, shape, model))]
+    pairs.append([[n.bound for n in op.norm_bounds(a, shape, model) if n] for a in (case.values, small)])
+    for usual, tiny in pairs:
+        for one, other in zip(usual, tiny, strict=True):
+            # of an output that the data has no part in, the bound stays
+            assert (other * 2.0**600 >= 0.999 * one).all()
+
+
 def test_a_transform_that_overflows_by_itself_is_right_however_small_the_filter():
     u, k = np.full((1, 19), 4e37, np.float32), np.full((1, 19), 1e-40, np.float32)
     with np.errstate(all="ignore"):
