@@ -535,11 +535,11 @@ def check_model(
             spare = SPARE if budget is None else max(left / 4, LEAST_SPARE)
             assert observe.layout is not None
 
-            def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
+            def searched(thorough: bool, filled: bool = False, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
                 return Search(
                     observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview,
-                    observe.clock, longest, in_turn,
+                    observe.clock, longest, in_turn, not filled,
                 )  # fmt: skip
 
             search = searched(not model.zeros)
@@ -547,9 +547,9 @@ def check_model(
             hidden = False
             if model.zeros and not found:
                 model.fill(ZERO_FILL)
-                as_is, search = search, searched(True)
+                as_is, search = search, searched(True, filled=True)
                 found, hidden = search.run(), True
-                search.coverage.kinds += [k for k in as_is.coverage.kinds if k not in search.coverage.kinds]
+                search.coverage.include(as_is.coverage)
                 model.fill(0.0)
             if observe.always_fresh or unchanged(observe, inputs):
                 break

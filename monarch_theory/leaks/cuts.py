@@ -130,6 +130,12 @@ class Coverage:
         self.high = max(self.high, float(size.max()))
         self.low = min(self.low, float(np.min(size, where=size > 0, initial=np.inf)))
 
+    def include(self, other: Coverage) -> None:
+        """What another search of the same model tried was tried, too; its pairs are of other cuts."""
+        self.kinds += [kind for kind in other.kinds if kind not in self.kinds]
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.tokens |= other.tokens
+
     def words(self, rows: int | None) -> str:
         """One sentence."""
         if self.inputs.integer:
@@ -153,6 +159,7 @@ class Search:
         progress: called with (cuts done, cuts in all).
         preview: test a few cuts with the usual kind alone.
         in_turn: test each cut with one kind of values, all kinds in turn: a check of what is proved.
+        extremes: in turn, also test other sizes, NaN and infinities.
         clock: seconds of work so far, which limits are in; longest: seconds of all that passes, for either round.
 
     shown: two inputs for each pair found, which show it.
@@ -173,6 +180,7 @@ class Search:
     clock: Callable[[], float] = time.monotonic
     longest: float = np.inf
     in_turn: bool = False
+    extremes: bool = True
     tested: set[int] = field(default_factory=set)
     identical: bool = True
     same_bits: bool = True
@@ -254,13 +262,21 @@ class Search:
                     break
 
     def _each_in_turn(self, order: list[Cut]) -> None:
-        """Each cut with one kind of values, and each kind at one cut or more; other sizes at the two ends."""
+        """Each cut with one kind of values, and each kind at one cut or more."""
         kinds, usual = self.inputs.kinds, None
         for k, kind in enumerate(kinds):
             share = order[k * len(order) // len(kinds) : (k + 1) * len(order) // len(kinds)]
             futures = self.inputs.futures(kind)
             floors = self._round(futures, share or order[k % len(order) :][:1], self.limit, usual, least=1)
             usual = floors if kind == kinds[0] else usual
+        if self.extremes:
+            self._extremes(order, usual)
+        left = [cut for cut in order if cut.number not in self.tested]
+        if self.thorough and left:  # where a kind of values was beyond the model's range, or raised doubts
+            self._round(self.inputs.futures(kinds[0]), left, self.limit, usual)
+
+    def _extremes(self, order: list[Cut], usual: np.ndarray | None) -> None:
+        """Other sizes, NaN and infinities, at a few cuts each."""
         for loud, cut in zip((False, True), order, strict=False):
             for magnitude in self.inputs.magnitudes:
                 futures = self.inputs.of_size(magnitude, magnitude if loud else 1.0)
@@ -269,9 +285,6 @@ class Search:
         with np.errstate(invalid="ignore"):
             for futures in self.inputs.not_finite:
                 self._round_not_finite(futures, order[:ENDS])
-        left = [cut for cut in order if cut.number not in self.tested]
-        if self.thorough and left:  # where a kind of values was beyond the model's range, or raised doubts
-            self._round(self.inputs.futures(kinds[0]), left, self.limit, usual)
 
     @property
     def total(self) -> int:
