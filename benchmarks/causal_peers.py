@@ -1,11 +1,13 @@
 """Does it see the future, or the rest of its batch? Our checks and a peer's on the same modules, in one run.
 
-    pip install causal-certificate; python benchmarks/causal_peers.py [--sizes 128,256] [--proofs 1024,16384]
-                                                                      [--json FILE]
+    pip install causal-certificate; python benchmarks/causal_peers.py [--clean 64,128,256,512,1024] [--sizes 128]
+                                                                      [--proofs 1024,16384] [--json FILE]
 
 The peer, causal-certificate 0.1.0, takes vector-Jacobian products at every cut of one random input. Ours are the proof
-from the graph, for all inputs and weights, and changed futures, for those tried. Seconds are of the processor: the
-machine may be shared, and its load is told beside. Runs a cut: forward passes of the measurement over its n − 1 cuts.
+from the graph, for all inputs and weights, with a check beside it, in which kinds of futures take turns over the cuts;
+and, where there is no proof, changed futures of all kinds. Seconds are of the processor: the machine may be shared, and
+its load is told beside. Runs a cut: forward passes over the n − 1 cuts. Of the lengths `--clean` only the layer that
+leaks nothing is asked about, of `--sizes` all of them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -30,10 +33,13 @@ from monarch_gpu.configs import GPTConfig
 from monarch_gpu.dependence import prove, prove_causal
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_theory.leaks import check_callable
+from monarch_theory.leaks.callables import Report, check_model, of_module
 from monarch_theory.leaks.contracts import alone
+from monarch_theory.leaks.files import BESIDE_A_PROOF
+from monarch_theory.leaks.inputs import Inputs
 
 WIDTH, BATCH = 16, 2
-BUDGET = 120.0
+CLEAN = "nothing"
 
 
 class Layer(nn.Module):
@@ -61,7 +67,7 @@ def mixed_batch(x: Tensor) -> Tensor:
 
 
 CASES: tuple[tuple[str, bool, Callable[[Tensor], Tensor] | None], ...] = (
-    ("nothing", True, None),
+    (CLEAN, True, None),
     ("a leak of 1", False, ahead(1.0)),
     ("a leak of 1e-3", False, ahead(1e-3)),
     ("a leak of 1e-6", False, ahead(1e-6)),
@@ -83,8 +89,7 @@ def row_of(name: str, keeps: bool, module: nn.Module, n: int) -> dict[str, Any]:
     x = torch.randn(BATCH, n, WIDTH, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     of_batch = name == "the rest of the batch"
     contract = alone(BATCH) if of_batch else None
-    options: dict[str, Any] = {"shape": f"{BATCH},n,{WIDTH}", "contract": contract, "budget": BUDGET / 10}
-    report, measured = timed(lambda: check_callable(module, n, **options))
+    report, measured = timed(lambda: check_callable(module, n, shape=f"{BATCH},n,{WIDTH}", contract=contract))
     if of_batch:
         asked = lambda: prove(module, [x], 0, "independent in the batch", lambda i, j: i == j)  # noqa: E731
     else:
@@ -94,6 +99,9 @@ def row_of(name: str, keeps: bool, module: nn.Module, n: int) -> dict[str, Any]:
         "measured": {"answer": report.holds, "seconds": measured, "runs a cut": report.forwards / report.cuts_total},
         "proved": {"answer": True if proof.proved else None, "seconds": proved},
     }
+    if proof.proved and not of_batch:
+        beside, seconds = timed(lambda: checked(module, n))
+        found["proved"] |= {"check": seconds, "runs a cut": beside.forwards / beside.cuts_total, "cuts": share(beside)}
     try:
         from causal_certificate import certify
     except ModuleNotFoundError:
@@ -103,6 +111,16 @@ def row_of(name: str, keeps: bool, module: nn.Module, n: int) -> dict[str, Any]:
         answer = theirs.is_batch_independent if of_batch else theirs.is_strictly_causal
         found["causal-certificate"] = {"answer": bool(answer), "seconds": seconds}
     return {"case": name, "n": n, "keeps": keeps, "load": round(os.getloadavg()[0], 1), "found": found}
+
+
+def checked(module: nn.Module, n: int) -> Report:
+    """What is measured beside a proof."""
+    model, _ = of_module(module, "float64")
+    return check_model(model, Inputs.of(f"{BATCH},n,{WIDTH}", n), longest=BESIDE_A_PROOF, in_turn=True)
+
+
+def share(report: Report) -> float:
+    return report.cuts_tested / report.cuts_total
 
 
 def proof_of(name: str, n: int) -> dict[str, Any]:
@@ -119,9 +137,11 @@ def proof_of(name: str, n: int) -> dict[str, Any]:
     return {"case": name, "n": n, "proved": proof.proved, "seconds": seconds, "load": round(os.getloadavg()[0], 1)}
 
 
-def measure(sizes: list[int], lengths: list[int]) -> dict[str, Any]:
+def measure(clean: list[int], sizes: list[int], lengths: list[int]) -> dict[str, Any]:
     torch.set_num_threads(1)
-    questions = [(name, keeps, Layer(whisper), n) for n in sizes for name, keeps, whisper in CASES]
+    asked = [(n, case) for n in sorted({*clean, *sizes}) for case in CASES if n in sizes or case[0] == CLEAN]
+    questions = [(name, keeps, Layer(whisper), n) for n, (name, keeps, whisper) in asked]
+    row_of(CLEAN, True, Layer(), 8)  # whoever imports something does so here
     console = Console(stderr=True)
     rows = [row_of(*question) for question in track(questions, console=console, transient=True)]
     proofs = [proof_of(name, n) for n in lengths for name in ("encoder layer", "M2-GPT")]
@@ -148,6 +168,7 @@ def report(found: dict[str, Any], console: Console) -> None:
             row["case"], str(row["n"]), *cells, f"{row['found']['measured']['runs a cut']:.2f}", str(row["load"])
         )
     console.print(table)
+    console.print(by_length([row for row in found["rows"] if row["case"] == CLEAN]))
     for who in everyone:
         answers = [right(row, who) for row in found["rows"]]
         console.print(
@@ -161,12 +182,42 @@ def report(found: dict[str, Any], console: Console) -> None:
     console.print(proofs)
 
 
+def by_length(rows: list[dict[str, Any]]) -> Table:
+    """Where nothing leaks: seconds of each, and how they grow."""
+    columns: dict[str, list[float]] = {
+        "proof, CPU s": [row["found"]["proved"]["seconds"] for row in rows],
+        "check beside it, s": [row["found"]["proved"].get("check", np.nan) for row in rows],
+        "without proof, s": [row["found"]["measured"]["seconds"] for row in rows],
+        "causal-certificate, s": [row["found"].get("causal-certificate", {}).get("seconds", np.nan) for row in rows],
+    }
+    proof, check, _, peer = columns.values()
+    table = Table(
+        "n", *columns, "its time over a proof's", "over proof and check", "runs a cut", "without proof", "load"
+    )
+    for k, row in enumerate(rows):
+        runs, all_runs = (row["found"][who].get("runs a cut", np.nan) for who in ("proved", "measured"))
+        table.add_row(
+            str(row["n"]), *(f"{seconds[k]:.2f}" for seconds in columns.values()), f"{peer[k] / proof[k]:.1f}",
+            f"{peer[k] / (proof[k] + check[k]):.1f}", f"{runs:.2f}", f"{all_runs:.2f}", str(row["load"]),
+        )  # fmt: skip
+    if len(rows) > 1:
+        lengths = [row["n"] for row in rows]
+        table.add_row("grows as", *(f"n^{exponent(lengths, seconds):.1f}" for seconds in columns.values()))
+    return table
+
+
+def exponent(lengths: list[int], seconds: list[float]) -> float:
+    """Slope of log seconds against log n, over the longer half."""
+    half = len(lengths) // 2
+    return float(np.polyfit(np.log(lengths[half:]), np.log(seconds[half:]), 1)[0])
+
+
 def draw(found: dict[str, Any]) -> Figure:
     """Seconds of each side where nothing leaks, against n."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(5, 3), layout="constrained")
-    clean = [row for row in found["rows"] if row["case"] == "nothing"]
+    clean = [row for row in found["rows"] if row["case"] == CLEAN]
     for who in dict.fromkeys(who for row in clean for who in row["found"]):
         axes.loglog([row["n"] for row in clean], [row["found"][who]["seconds"] for row in clean], "o-", label=who)
     axes.set_xlabel("n")
@@ -177,12 +228,13 @@ def draw(found: dict[str, Any]) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="128,256")
+    parser.add_argument("--clean", default="64,128,256,512,1024")
+    parser.add_argument("--sizes", default="128")
     parser.add_argument("--proofs", default="1024")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    sizes, lengths = ([int(n) for n in text.split(",") if n] for text in (arguments.sizes, arguments.proofs))
-    found = measure(sizes, lengths)
+    texts = (arguments.clean, arguments.sizes, arguments.proofs)
+    found = measure(*([int(n) for n in text.split(",") if n] for text in texts))
     report(found, Console())
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -507,11 +507,13 @@ def check_model(
     output_axis: int | None = None,
     map_size: int = 0,
     preview: bool = False,
+    in_turn: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """As `check_callable`, for a `Model` and its `Inputs`; without a `budget`, `longest` seconds at the most.
 
-    With `preview` a few cuts are tested with the usual kind of future alone. Parameters that are all zero hide what
+    With `preview` a few cuts are tested with the usual kind of future alone. With `in_turn` the kinds take turns over
+    the cuts, which is a check of a proof and no more. Parameters that are all zero hide what
     they multiply. They are drawn at random for the search over all cuts; as they are, a few cuts of each kind are
     tested.
     """
@@ -533,11 +535,11 @@ def check_model(
             spare = SPARE if budget is None else max(left / 4, LEAST_SPARE)
             assert observe.layout is not None
 
-            def searched(thorough: bool, left: float = left, spare: float = spare) -> Search:
+            def searched(thorough: bool, filled: bool = False, left: float = left, spare: float = spare) -> Search:
                 assert observe.layout is not None
                 return Search(
                     observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview,
-                    observe.clock, longest,
+                    observe.clock, longest, in_turn, not filled,
                 )  # fmt: skip
 
             search = searched(not model.zeros)
@@ -545,9 +547,9 @@ def check_model(
             hidden = False
             if model.zeros and not found:
                 model.fill(ZERO_FILL)
-                as_is, search = search, searched(True)
+                as_is, search = search, searched(True, filled=True)
                 found, hidden = search.run(), True
-                search.coverage.kinds += [k for k in as_is.coverage.kinds if k not in search.coverage.kinds]
+                search.coverage.include(as_is.coverage)
                 model.fill(0.0)
             if observe.always_fresh or unchanged(observe, inputs):
                 break
@@ -769,12 +771,15 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
                 f"{contract.yes if plain else 'kept'} at {tested} of {total} cuts, not all: {reason}, --accept-partial "
                 "takes this for an answer"
             )
-    kinds = len(inputs.kinds) + len(inputs.further_kinds) + len(inputs.not_finite)
-    everywhere = len(search.everywhere)
-    if tested == total and everywhere < kinds:
+    kinds, everywhere = len(inputs.all_kinds), len(search.everywhere)
+    share = f"{search.coverage.pairs / (kinds * total):.0%} of kinds and cuts"
+    if search.in_turn:
+        evidence += ", each cut with one kind of values"
+        search.notes.append(f"{kinds} kinds of values took turns over the cuts, as a check of the proof: {share}")
+    elif tested == total and everywhere < kinds:
         search.notes.append(
             f"of {kinds} kinds of values {everywhere} {'was' if everywhere == 1 else 'were'} tried at every cut, the "
-            "others at a few; a larger --budget tries more"
+            f"others at a few, {share}; a larger --budget tries more"
         )
     if search.hurried and not accept_partial and outcome is None:
         verdict, outcome = UNDECIDED, "partial"

@@ -7,8 +7,10 @@ the sequence is cut in two: what follows the cut is changed, what lies before it
 some place c, i < c ≤ j, and differ from c on. Among m inputs there are at most m − 1 different first places of
 disagreement: the inputs form a trie with m leaves, which has at most m − 1 branchings. So n − 1 cuts need n runs, and
 no way of choosing the inputs does with fewer; for a linear callable the same follows from rank, since with m < n probes
-some row of the probe matrix lies in the span of those above it. All cuts are made once, with the usual kind of future,
-and a few with each other kind; more of those where time is left. Where the time allowed does not suffice for all, cuts
+some row of the probe matrix lies in the span of those above it. For a violation that shows with one of K kinds of
+values alone, each cut needs all of them: a branching into more has as many leaves more, so that it takes K(n − 1) + 1
+runs. All cuts are made once, with the usual kind of future, and a few with each other kind; more of those where time is
+left. Beside a proof the kinds take turns over the cuts. Where the time allowed does not suffice for all, cuts
 are spread evenly and the share that was tested is reported: a violation of causality that spans at least `gap` places
 crosses one.
 
@@ -40,6 +42,9 @@ PREVIEW = 6
 
 LEAST = 2
 """So many of these are made however little time there is, and with values of each size."""
+
+ENDS = 3
+"""At so many cuts, the ends and the middle, NaN and infinities are tried beside a proof."""
 
 PASTS = 3
 """So many other values of what an output may see are tried, to see whether it answers to them."""
@@ -101,10 +106,11 @@ class Rounding:
 
 @dataclass
 class Coverage:
-    """Which values were tried: tokens, or sizes of floats."""
+    """Which values were tried: tokens, or sizes of floats; pairs: cuts tried with each kind, all added up."""
 
     inputs: Inputs
     kinds: list[str] = field(default_factory=list)
+    pairs: int = 0
     low: float = np.inf
     high: float = 0.0
 
@@ -114,6 +120,7 @@ class Coverage:
     def add(self, kind: str, x: np.ndarray) -> None:
         if kind not in self.kinds:
             self.kinds.append(kind)
+        self.pairs += kind in self.inputs.all_kinds
         if self.inputs.integer:
             self.tokens[x.reshape(-1).astype(np.int64)] = True
             return
@@ -122,6 +129,12 @@ class Coverage:
             return
         self.high = max(self.high, float(size.max()))
         self.low = min(self.low, float(np.min(size, where=size > 0, initial=np.inf)))
+
+    def include(self, other: Coverage) -> None:
+        """What another search of the same model tried was tried, too; its pairs are of other cuts."""
+        self.kinds += [kind for kind in other.kinds if kind not in self.kinds]
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.tokens |= other.tokens
 
     def words(self, rows: int | None) -> str:
         """One sentence."""
@@ -145,6 +158,8 @@ class Search:
         thorough: make the round over all cuts; else only the few of each kind.
         progress: called with (cuts done, cuts in all).
         preview: test a few cuts with the usual kind alone.
+        in_turn: test each cut with one kind of values, all kinds in turn: a check of what is proved.
+        extremes: in turn, also test other sizes, NaN and infinities.
         clock: seconds of work so far, which limits are in; longest: seconds of all that passes, for either round.
 
     shown: two inputs for each pair found, which show it.
@@ -164,6 +179,8 @@ class Search:
     preview: bool = False
     clock: Callable[[], float] = time.monotonic
     longest: float = np.inf
+    in_turn: bool = False
+    extremes: bool = True
     tested: set[int] = field(default_factory=set)
     identical: bool = True
     same_bits: bool = True
@@ -202,6 +219,9 @@ class Search:
         """
         kinds, order = self.inputs.kinds, [self.contract.cuts[k - 1] for k in spread_order(self.total + 1)]
         preview, rest = order[:PREVIEW], order[PREVIEW:]
+        if self.in_turn and order:
+            self._each_in_turn(order if self.thorough else preview)
+            return self._decided()
         usual = self._round(self.inputs.futures(kinds[0]), preview, self.limit, least=LEAST)
         if not self.preview:
             self._few_of_each(preview, usual)
@@ -213,6 +233,14 @@ class Search:
             if len(self.tested) == len(order):
                 self.everywhere.append(kinds[0])
                 self._further(order, rest, usual)
+        return self._decided()
+
+    def _decided(self) -> dict[int, Found]:
+        """What was found.
+
+        Raises:
+            UndecidedError: as `_run`.
+        """
         if self.doubt and not self.found:
             raise self.doubt
         if not self.found and self.coarse > COARSEST_FLOOR:
@@ -233,6 +261,31 @@ class Search:
                 if self._round(futures, preview[:LEAST], self.limit / 4, usual, least=1) is None:
                     break
 
+    def _each_in_turn(self, order: list[Cut]) -> None:
+        """Each cut with one kind of values, and each kind at one cut or more."""
+        kinds, usual = self.inputs.kinds, None
+        for k, kind in enumerate(kinds):
+            share = order[k * len(order) // len(kinds) : (k + 1) * len(order) // len(kinds)]
+            futures = self.inputs.futures(kind)
+            floors = self._round(futures, share or order[k % len(order) :][:1], self.limit, usual, least=1)
+            usual = floors if kind == kinds[0] else usual
+        if self.extremes:
+            self._extremes(order, usual)
+        left = [cut for cut in order if cut.number not in self.tested]
+        if self.thorough and left:  # where a kind of values was beyond the model's range, or raised doubts
+            self._round(self.inputs.futures(kinds[0]), left, self.limit, usual)
+
+    def _extremes(self, order: list[Cut], usual: np.ndarray | None) -> None:
+        """Other sizes, NaN and infinities, at a few cuts each."""
+        for loud, cut in zip((False, True), order, strict=False):
+            for magnitude in self.inputs.magnitudes:
+                futures = self.inputs.of_size(magnitude, magnitude if loud else 1.0)
+                if self._round(futures, [cut], self.limit, usual, least=1) is None:
+                    break
+        with np.errstate(invalid="ignore"):
+            for futures in self.inputs.not_finite:
+                self._round_not_finite(futures, order[:ENDS])
+
     @property
     def total(self) -> int:
         """Number of cuts there are."""
@@ -251,6 +304,10 @@ class Search:
         passed = time.monotonic() - self.started
         return passed if passed > self.longest else self.clock() - self.begun
 
+    def _over(self, until: float) -> bool:
+        """Whether so many seconds are spent; what was waited is asked for once more than those have passed."""
+        return time.monotonic() - self.started > until and self._spent() > until
+
     def _further(self, order: list[Cut], rest: list[Cut], usual: np.ndarray | None) -> None:
         """The other kinds of values, at all cuts, as long as that is cheap."""
         end = self._spent() + max(self.limit, PATIENCE * self.extra)
@@ -260,7 +317,7 @@ class Search:
                 return True
             if self.runs * self.quickest > self.extra:
                 return False
-            self.hurried = self.hurried or self._spent() > end
+            self.hurried = self.hurried or self._over(end)
             return not self.hurried
 
         for kind in (*self.inputs.kinds[1:], *self.inputs.further_kinds):
@@ -304,12 +361,12 @@ class Search:
         if not self.grows.size:
             self.grows = np.zeros(floors.shape, bool)
         for done, cut in enumerate(cuts):
-            if self._spent() > until and done >= least and not go_on():
+            if done >= least and not go_on() and self._over(until):
                 return floors
             watched = cut.watched
             changed = self.inputs.put(base, futures.donor(cut.place, cut.turn), cut.changed)
             z = self._observed(changed, futures.kind)
-            if usual and self.thorough:
+            if self.thorough and (usual or self.in_turn):
                 self.tested.add(cut.number)
                 self.progress(len(self.tested), self.total)
             if z is None:
@@ -323,12 +380,11 @@ class Search:
             lost = np.isinf(response[:, open_channels]).any()
             if lost and self._overflows(y, base, changed, cut):
                 return None
-            if not lost and response.any() and self._judge(changed, y).drowns(base, changed):
+            if not lost and response.any() and self._judge(changed, y).drowns(futures.size, changed):
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
                 continue
             self.coverage.add(futures.kind, changed)
-            growth = np.where(self.grows[watched], self._growth(y, z), 1.0)
-            known = floors[watched] * growth
+            known = floors[watched] * self._growth(y, z, watched)
             if not ((response > known) & open_channels).any():
                 self._accept(known, response, y, z, usual, watched)
                 continue
@@ -370,7 +426,7 @@ class Search:
         until, only_lost = self._spent() + self.limit / 4, 0
         y = self._tried(futures.base)
         for done, cut in enumerate(cuts if y is not None else ()):
-            more = go_on() if go_on else not done or self._spent() <= until
+            more = go_on() if go_on else not done or not self._over(until)
             if not self._open.any() or not more:
                 return False
             changed = self.inputs.put(futures.base, futures.donor(cut.place, cut.turn), cut.changed)
@@ -448,16 +504,19 @@ class Search:
         stops = np.cumsum([0, *(a.shape[1] for a in y.arrays)])
         return [slice(int(start), int(stop)) for start, stop in pairwise(stops)]
 
-    def _growth(self, y: Outputs, z: Outputs) -> np.ndarray:
-        """How many times larger than in the usual round each channel is, (channels,): so do the floors that grow.
+    def _growth(self, y: Outputs, z: Outputs, watched: Places) -> np.ndarray | float:
+        """How many times larger than in the usual round each channel is, where its floor grows, (watched, channels).
 
         Those grow whose noise is more than the output's own rounding, and so comes from elsewhere in the sequence.
         """
         size = scale(y, z)
         if self.size is None:
             self.size = size
+        grows = self.grows[watched]
+        if not grows.any():
+            return 1.0
         with np.errstate(all="ignore"):
-            return np.maximum(np.nan_to_num(size / self.size, nan=1.0, posinf=1.0), 1.0)
+            return np.where(grows, np.maximum(np.nan_to_num(size / self.size, nan=1.0, posinf=1.0), 1.0), 1.0)
 
     def _observed(self, x: np.ndarray, kind: str) -> Outputs | None:
         """The outputs, or None where the model raises: then nothing is called causal."""
@@ -633,7 +692,8 @@ class Pair:
         deadline = search._spent() + max(search.extra, search.limit / 4)
         known = np.zeros(self.y.wide[:, self.columns].shape)
         known[self.cut.watched] = examination.floor[:, self.columns]
-        cut, done = self.cut, search.tested if self.futures.kind == search.inputs.kinds[0] else set()
+        all_usual = self.futures.kind == search.inputs.kinds[0] and not search.in_turn
+        cut, done = self.cut, search.tested if all_usual else set()
         for earlier in dict.fromkeys(contract.cut_of(row) for row in range(i)):
             if earlier is None or earlier.number in done or earlier.number == cut.number:
                 continue

@@ -18,7 +18,7 @@ from monarch_theory.leaks.contracts import Contract, hidden_padding
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
-from monarch_theory.leaks.proofs import with_padding, with_proof
+from monarch_theory.leaks.proofs import settled, with_padding, with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.waiting import kept_waiting
@@ -246,13 +246,19 @@ def check_file(
             if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
-            if proof is not None and proof.facts["proved"]:
-                left = min(left, BESIDE_A_PROOF)
-            report = check_model(
-                model, inputs, budget=None if budget is None else min(budget, left), longest=left,
-                accept_partial=accept_partial, contract=contract, stride=stride, output=output, output_axis=output_axis,
-                map_size=map_size, progress=progress,
-            )  # fmt: skip
+            proved = proof is not None and proof.facts["proved"]
+
+            def measured(beside_proof: bool) -> Report:
+                longest = min(left, BESIDE_A_PROOF) if beside_proof else SHARE_OF_TIME * max(sandbox.remaining, 0.0)
+                return check_model(
+                    model, inputs, budget=None if budget is None else min(budget, longest), longest=longest,
+                    accept_partial=accept_partial, contract=contract, stride=stride, output=output,
+                    output_axis=output_axis, map_size=map_size, in_turn=beside_proof, progress=progress,
+                )  # fmt: skip
+
+            report = measured(proved)
+            if proof is not None and proved and not settled(report, proof.facts, contract.n):
+                report = measured(False)
             if proof is not None:
                 report = with_proof(report, proof.facts, contract)
                 report = replace(report, notes=(*report.notes, *proof.notes))

@@ -212,6 +212,11 @@ class Inputs:
         last = self.vocab if self.vocab <= SMALL_VOCABULARY else 2 + OTHER_DRAWS
         return tuple(f"step {s}" for s in range(2, last))
 
+    @cached_property
+    def all_kinds(self) -> tuple[str, ...]:
+        """Names of all that may be tried at every cut; sizes are not."""
+        return *self.kinds, *self.further_kinds, *(() if self.integer else (*GAPS, *APPEARING))
+
     def futures(self, kind: str) -> Futures:
         """The base and the futures of one kind."""
         number = self.kinds.index(kind) if kind in self.kinds else len(self.kinds)
@@ -410,6 +415,11 @@ class Futures:
     def spoils(self) -> bool:
         """Whether NaN or infinities are among the values: what they turn to NaN or infinity is lost, not changed."""
         return self.kind in GAPS or self.kind in APPEARING
+
+    @cached_property
+    def size(self) -> float:
+        """The usual size of the past: the median of its absolute values."""
+        return float(np.median(np.abs(self.base)))
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -98,12 +98,12 @@ class Judge:
         seen = [dtype for dtype, _ in self.facts.transforms] + [self.facts.coarsest or "", self.inputs.dtype]
         return max(float(self.roundoffs.max()), *(unit_roundoff(dtype) for dtype in seen))
 
-    def drowns(self, base: np.ndarray, changed: np.ndarray) -> bool:
-        """Whether a future is so large that, where rounding spreads, little or nothing is left of the past."""
+    def drowns(self, size: float, changed: np.ndarray) -> bool:
+        """Whether a future is so large that, where rounding spreads, little or nothing is left of a past of `size`."""
         if self.inputs.integer or not (self.spreads or self.facts.transforms):
             return False
-        size = float(np.median(np.abs(base)))
-        return self.unit * float(np.abs(changed).max()) > LEAST_LEFT * size and float(np.abs(changed).max()) > size * 10
+        largest = float(np.abs(changed).max())
+        return largest > size * 10 and self.unit * largest > LEAST_LEFT * size
 
     def examine(self, base: np.ndarray, changed: np.ndarray, cut: Cut) -> Examination:
         """The outputs that the cut watches, held against their floors.

@@ -249,5 +249,4 @@ def floor_factor(inputs: Inputs, outputs: int, constants: bool) -> float:
 
 def scale(*runs: Outputs) -> np.ndarray:
     """Size of each channel, the future included: what the rounding of a transform is relative to; (channels,)."""
-    sizes = [np.abs(y.wide) for y in runs]
-    return np.max([np.where(np.isfinite(a), a, 0.0).max(axis=0) for a in sizes], axis=0).astype(np.float64)
+    return np.max([y.size for y in runs], axis=0)

@@ -67,7 +67,15 @@ class Outputs:
         if any(y.dtype.kind in "iu" and y.dtype.itemsize == 8 and beyond(y) for y in self.arrays):
             return np.concatenate([y.astype(np.longdouble) for y in self.arrays], axis=1)
         kind = np.complex128 if any(np.iscomplexobj(y) for y in self.arrays) else np.float64
+        if len(self.arrays) == 1:
+            return self.arrays[0].astype(kind, copy=False)
         return np.concatenate([y.astype(kind) for y in self.arrays], axis=1)
+
+    @cached_property
+    def size(self) -> np.ndarray:
+        """Largest finite number of each channel, in absolute value, (channels,)."""
+        size = np.abs(self.wide)
+        return np.max(size, axis=0, where=np.isfinite(size), initial=0.0).astype(np.float64)
 
     def same_bits(self, other: Outputs, watched: Places = EVERYWHERE) -> bool:
         pairs = zip(self.arrays, other.arrays, strict=True)
@@ -81,9 +89,11 @@ def beyond(y: np.ndarray) -> bool:
 def difference(y: Outputs, z: Outputs, watched: Places = EVERYWHERE) -> np.ndarray:
     """|z − y| where `watched`, (watched, channels): 0 where both are the same infinity or NaN, ∞ where only one is."""
     a, b = y.wide[watched], z.wide[watched]
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(all="ignore"):
         apart = np.abs(b - a)
+    if np.isfinite(apart).all():
+        return apart.astype(np.float64, copy=False)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
     return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart)).astype(np.float64)
 
 

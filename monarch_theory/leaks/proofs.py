@@ -16,7 +16,7 @@ from monarch_theory.leaks.callables import UNDECIDED, Report
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.inputs import APPEARING, GAPS
 
-__all__ = ["with_padding", "with_proof"]
+__all__ = ["settled", "with_padding", "with_proof"]
 
 OPEN = (None, "partial")
 """Outcomes of a measurement that a proof may settle: all is well so far. Noise is none: it may be another branch."""
@@ -144,6 +144,11 @@ HOW = {
 def strength(facts: dict[str, Any]) -> int:
     """The kind of a proof by its place in `HOW`; one more than all where there is none."""
     return next((k for k, kind in enumerate(HOW) if facts.get(kind)), len(HOW))
+
+
+def settled(report: Report, facts: dict[str, Any], n: int) -> bool:
+    """Whether a check beside a proof was enough: it found a leak, or all that it judged is proved."""
+    return report.witness is not None or (report.outcome in OPEN and same_outputs(report, facts, n))
 
 
 def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:
