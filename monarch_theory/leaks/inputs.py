@@ -29,7 +29,7 @@ DTYPES = (
 FLOATS = (
     "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
     "minus ones", "periodic", "tiny", "after zeros", "after ones", "after minus ones", "after far below",
-    "after far above", "after rising", "after falling", "after alternating",
+    "after far above", "after rising", "after falling", "after alternating", "after small",
 )  # fmt: skip
 AFTER = "after "
 """Kinds whose past is all alike or in order, and whose future is anything."""

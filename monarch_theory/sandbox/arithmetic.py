@@ -6,7 +6,9 @@ varies in the outputs is their rounding noise, at the very input in question, wh
 follows from the seed, the place and the number itself: as real rounding does, two runs with the same seed err alike
 where they compute alike, and independently where they do not. What takes no more than half of its digits is taken for
 exact, as counts and positions are, on which masks depend. A transform's error is relative to the norm of what it
-returns, u·√log₂L·rms, any other's to each number it returns.
+returns, u·√log₂L·rms, any other's to each number it returns. What factors or solves is backward stable at best: its
+result is that of matrices which err by u·√n of their size, zeros among them, and may be ill-conditioned; so it is those
+that are redrawn.
 
 The precision is changed, too: with `arithmetic` "double" torch computes in double precision what it was to compute in
 less; with "single" every result is then rounded to the digits of single precision. Rounding follows the precision;
@@ -50,6 +52,16 @@ TRANSFORMS = frozenset(
 
 OWN_TRANSFORM = "monarch::fourier"
 
+# torch operations that factor, solve or take functions of matrices: one of its own and of triangular ones, and the rest
+STRUCTURED = frozenset(("linalg_solve_triangular", "triangular_solve"))
+FACTORING = frozenset((
+    "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse", "linalg_cholesky_ex", "linalg_eig",
+    "linalg_eigvals", "linalg_householder_product", "linalg_inv_ex", "linalg_ldl_factor_ex", "linalg_ldl_solve",
+    "linalg_lstsq", "linalg_lu", "linalg_lu_factor_ex", "linalg_lu_solve", "linalg_matrix_exp", "linalg_pinv",
+    "linalg_qr", "lu_solve", "orgqr", "ormqr", "_cholesky_solve_helper", "_linalg_det", "_linalg_eigh",
+    "_linalg_eigvals", "_linalg_slogdet", "_linalg_solve_ex", "_linalg_svd", *STRUCTURED,
+))  # fmt: skip
+
 # torch operations whose floating results are copies or selections of what they were given, or are no results at all
 EXACT = frozenset((
     "abs", "arange", "argmax", "argmin", "bucketize", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone",
@@ -72,9 +84,10 @@ class Watch:
     """What is noted of a run, and how its rounding is redrawn.
 
     seed: of the errors added, None to add none; amplitude: their size, in units of usual rounding; tokens: those given.
-    transforms: dtype and length of each kind seen; coarsest: the dtype of least precision in which torch computed;
-    rows: of the table that the tokens were looked up in; sizes: a number that follows from the shapes of what torch
-    computed, one after the other; arithmetic: "double", "single", or empty for that of the code.
+    transforms: dtype and length of each kind seen, and of what factors matrices, which spreads rounding, too; coarsest:
+    the dtype of least precision in which torch computed; rows: of the table that the tokens were looked up in; sizes: a
+    number that follows from the shapes of what torch computed, one after the other; arithmetic: "double", "single", or
+    empty for that of the code.
     """
 
     seed: int | None = None
@@ -134,6 +147,10 @@ def watched(watch: Watch, modules: tuple[ModuleType, ...] = ()) -> Iterator[Watc
         stack.callback(WATCHING.pop)
         stack.callback(restore, exchange(modules))
         if torch_or_none() is not None:
+            if (
+                "torch._dynamo" in sys.modules
+            ):  # what is compiled is run as it is written: compilers refuse to be watched
+                stack.enter_context(torch_or_none().compiler.set_stance("force_eager"))
             stack.enter_context(dispatch_mode(watch))
         yield watch
 
@@ -262,13 +279,45 @@ def dispatch_mode(watch: Watch) -> Any:
         made = tuple(wide(a, described) for a, described in zip(args, arguments, strict=False))
         return made, {name: wide(value, named[name]) for name, value in kwargs.items()}
 
+    def of_matrices(change: Callable[[Any], Any], args: Any) -> tuple[Any, ...]:
+        """The arguments, matrices of numbers with a point changed."""
+        return tuple(
+            change(a) if isinstance(a, torch.Tensor) and a.dim() > 1 and name_of(a) in ROUNDOFF else a for a in args
+        )
+
+    def backward_error(matrices: Any, structured: bool) -> Any:
+        """Matrices with the errors of a backward stable algorithm; where structured, of each number and no zero."""
+        real = torch.view_as_real(matrices) if matrices.is_complex() else matrices
+        rms = matrices.abs().square().mean(dim=(-2, -1), keepdim=True).sqrt()
+        size = matrices.abs() if structured else rms.expand(matrices.shape)
+        size = size.unsqueeze(-1) if matrices.is_complex() else size
+        error = ROUNDOFF[name_of(matrices)] * sqrt(max(matrices.shape[-2:])) * watch.amplitude
+        new = (real + normal(real + 0.0) * size * error).to(real.dtype)
+        return torch.view_as_complex(new.contiguous()) if matrices.is_complex() else new
+
+    def factored(func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """What an operation of `FACTORING` gives, of matrices that are redrawn where a seed is given."""
+        if name not in STRUCTURED:
+            of_matrices(lambda a: watch.transforms.add((name_of(a), max(a.shape[-2:]))), args)
+        if watch.seed is not None:
+            args = of_matrices(lambda a: backward_error(a, name in STRUCTURED), args)
+        return func(*args, **kwargs)
+
     class Mode(mode):  # type: ignore[misc, valid-type]
+        supports_higher_order_operators = True
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
+            if isinstance(func, torch._ops.HigherOrderOperator):  # what it is made of is looked at
+                plain = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+                if plain is None:
+                    return func(*args, **kwargs)
+                with self:
+                    return plain(*args, **kwargs)
             if watch.arithmetic:
                 args, kwargs = widened(func, args, kwargs)
-            out = func(*args, **kwargs)
             name, returns = func._schema.name.split("::")[-1], func._schema.returns
+            out = factored(func, name, args, kwargs) if name in FACTORING else func(*args, **kwargs)
             if name == "embedding" and watch.tokens is not None:
                 table, indices = args[0], args[1]
                 if (
