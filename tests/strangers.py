@@ -8,6 +8,7 @@ import hashlib
 
 import numpy as np
 import torch
+from scipy.linalg import expm
 from torch.nn import functional
 
 N, WIDTH = 16, 6
@@ -608,6 +609,23 @@ def filtered_by_tables(x, dtype=np.complex128):
     return (table.conj() @ ((table[:, :n] @ x) * kernel[:, None]) / x.dtype.type(2 * n)).real[:, :n].astype(x.dtype)
 
 
+def of_channels(seen):
+    """A running sum of what is finite, and something of the channels of the next place."""
+
+    def f(x):
+        return np.cumsum(np.nan_to_num(x), 1) + np.pad(seen(x[:, 1:])[..., None], ((0, 0), (0, 1), (0, 0)))
+
+    return f
+
+
+def triangular(x):
+    return np.tril(np.tanh(x[0] @ x[0].T)) + 2 * np.eye(x.shape[1])
+
+
+def exponential(x):
+    return (expm(triangular(x)) @ x[0])[None]
+
+
 ON_TENSORS = [
     ("scan", True, scan),
     ("scan whose gate is a place ahead", False, lambda x: scan(x, 1)),
@@ -748,6 +766,15 @@ ON_ARRAYS = [
     ("scaled by all, of the size of rounding", None, lambda x: scaled_by_all(x, 1e-15), FLOATS),
     ("scaled by all, of the size of rounding to single", None, lambda x: scaled_by_all(x, 3e-7), FLOATS),
     ("standardised and back", True, back_again, FLOATS),
+    ("the next is one-hot", False, of_channels(lambda x: ((x == 1).sum(-1) == 1) & ((x == 0).sum(-1) == 5)), FLOATS),
+    ("one channel of the next is zero", False, of_channels(lambda x: (x == 0).sum(-1) == 1), FLOATS),
+    ("one channel of the next is missing", False, of_channels(lambda x: np.isnan(x).sum(-1) == 1), FLOATS),
+    ("the next is of norm one", False, of_channels(lambda x: np.abs(np.linalg.norm(x, axis=-1) - 1) < 1e-6), FLOATS),
+    ("a triangular system, solved", True, lambda x: np.linalg.solve(triangular(x), x[0])[None], FLOATS),
+    ("a triangular system, inverted", True, lambda x: (np.linalg.inv(triangular(x)) @ x[0])[None], FLOATS),
+    ("exponential of a triangular array", None, exponential, FLOATS),
+    ("exponential of a triangular array, and a whisper", False, lambda x: exponential(x) + 1e-3 * x[:, -1:], FLOATS),
+    ("exponential of a whole array", False, lambda x: (expm(np.tanh(x[0] @ x[0].T)) @ x[0])[None], FLOATS),
     ("tables", True, filtered_by_tables, FLOATS),
     (
         "tables in single precision",

@@ -251,7 +251,8 @@ class Comparison:
         further = of_full
         if variant.others is not None:
             further = answers(self.observe, self.inputs, x, slice(0, beyond.start), variant.watched)
-        varies = difference(*map(self.observe, self.inputs.draw(0)), variant.watched) > 0
+        usual, other = self.inputs.draw(0)
+        varies = difference(self.observe(usual), self.observe(other), variant.watched) > 0
         return np.asarray((of_full == of_variant).all(axis=0) & ((of_full | further).any(axis=0) | ~varies))
 
     def _run(self, variant: Variant, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:

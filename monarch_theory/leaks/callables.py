@@ -225,7 +225,7 @@ class ArrayModel:
         with watched(Watch(), self._modules()) as watch:
             self._called(x, self.function)
         redraws = bool(watch.transforms or watch.coarsest)
-        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes)
+        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes, watch.unstable)
 
     @property
     def waited(self) -> float:

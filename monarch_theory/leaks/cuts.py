@@ -101,7 +101,7 @@ class Rounding:
 
 @dataclass
 class Coverage:
-    """Which values were tried: tokens, or sizes of floats."""
+    """Which values were tried: tokens, alone and two in a row, or sizes of floats."""
 
     inputs: Inputs
     kinds: list[str] = field(default_factory=list)
@@ -110,12 +110,15 @@ class Coverage:
 
     def __post_init__(self) -> None:
         self.tokens = np.zeros(self.inputs.vocab if self.inputs.integer else 0, bool)
+        self.pairs: set[int] = set()
 
     def add(self, kind: str, x: np.ndarray) -> None:
         if kind not in self.kinds:
             self.kinds.append(kind)
         if self.inputs.integer:
             self.tokens[x.reshape(-1).astype(np.int64)] = True
+            t = np.moveaxis(x.astype(np.int64), self.inputs.along, 0)
+            self.pairs.update(np.unique(t[:-1] * self.inputs.vocab + t[1:]).tolist())
             return
         size = np.abs(x[np.isfinite(x)])
         if not size.size:
@@ -127,7 +130,8 @@ class Coverage:
         """One sentence."""
         if self.inputs.integer:
             vocabulary = self.inputs.vocab if rows is None else rows
-            return f"{int(self.tokens.sum())} of {vocabulary} tokens, {len(self.kinds)} kinds of future"
+            pairs = f"{len(self.pairs)} of {vocabulary**2} pairs of neighbours"
+            return f"{int(self.tokens.sum())} of {vocabulary} tokens, {pairs}, {len(self.kinds)} kinds of future"
         return f"|x| from {self.low:.0e} to {self.high:.0e}, {len(self.kinds)} kinds of future"
 
 
