@@ -8,6 +8,7 @@ import hashlib
 
 import numpy as np
 import torch
+from scipy.linalg import expm
 from torch.nn import functional
 
 N, WIDTH = 16, 6
@@ -301,6 +302,49 @@ def window_of_sums(x, width=4):
     return x.cumsum(1) - functional.pad(x, (0, 0, width, 0))[:, :-width].cumsum(1)
 
 
+def keys_and_rates(x):
+    keys = functional.normalize(torch.tanh(x @ W), dim=-1)
+    return keys, torch.sigmoid(x @ V)[..., :1]
+
+
+def delta_rule(x, by, of=torch.tril):
+    """The whole sequence at once: a triangular system, whose rows are places, solved in one way or another."""
+    keys, rates = keys_and_rates(x)
+    eye = torch.eye(x.shape[1], dtype=x.dtype)
+    system = eye + of(rates * keys @ keys.mT) - torch.diag_embed(torch.diagonal(rates * keys @ keys.mT, 0, 1, 2))
+    written = by(system, rates * x)
+    return torch.tril(torch.tanh(x @ V) @ keys.mT) @ written
+
+
+def substituted(a, b):
+    return torch.linalg.solve_triangular(a, b, upper=False)
+
+
+def whispering(x, by):
+    y = delta_rule(x, by)
+    y[:, 0] = y[:, 0] + 1e-9 * x[:, -1]
+    return y
+
+
+def by_exponential(x, of=torch.tril):
+    return torch.matrix_exp(of(torch.tanh(x @ W @ x.mT))) @ x
+
+
+def flexible(x, ahead):
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    q = x[:, None].repeat(1, 1, 1, 3)[..., :16]
+    n = x.shape[1]
+    mask = create_block_mask(lambda b, h, i, j: i + ahead >= j, None, None, n, n, device="cpu")
+    return flex_attention(q, q, q, block_mask=mask)[:, 0]
+
+
+def tipped(x, size):
+    """A sign that all of the sequence tips where it is nearly undecided, which it is for small numbers."""
+    y = torch.tanh(x)
+    return torch.sign(torch.where(y == 0, 0.0, y + size * y.nan_to_num().mean(1, keepdim=True))) + x.cumsum(1)
+
+
 def short_filter(x, padded):
     """A filter of four taps by a transform: as much padding as three places is enough."""
     length, taps = x.shape[1] + padded, weights(4, WIDTH, seed=4)
@@ -459,8 +503,9 @@ def checkpointed(leak):
     return f
 
 
-def compiled(leak):
-    return torch.compile(lambda x: torch.tanh(x).cumsum(1) + leak * x.roll(-1, 1), backend="eager")
+def compiled(leak, whole=False):
+    f = lambda x: torch.tanh(x).cumsum(1) + leak * x.roll(-1, 1)  # noqa: E731
+    return torch.compile(f, backend="eager", fullgraph=whole)
 
 
 def mapped(leak):
@@ -564,6 +609,23 @@ def filtered_by_tables(x, dtype=np.complex128):
     return (table.conj() @ ((table[:, :n] @ x) * kernel[:, None]) / x.dtype.type(2 * n)).real[:, :n].astype(x.dtype)
 
 
+def of_channels(seen):
+    """A running sum of what is finite, and something of the channels of the next place."""
+
+    def f(x):
+        return np.cumsum(np.nan_to_num(x), 1) + np.pad(seen(x[:, 1:])[..., None], ((0, 0), (0, 1), (0, 0)))
+
+    return f
+
+
+def triangular(x):
+    return np.tril(np.tanh(x[0] @ x[0].T)) + 2 * np.eye(x.shape[1])
+
+
+def exponential(x):
+    return (expm(triangular(x)) @ x[0])[None]
+
+
 ON_TENSORS = [
     ("scan", True, scan),
     ("scan whose gate is a place ahead", False, lambda x: scan(x, 1)),
@@ -619,6 +681,17 @@ ON_TENSORS = [
     ("checkpointed, leaks", False, checkpointed(1e-4)),
     ("compiled", True, compiled(0.0)),
     ("compiled, leaks", False, compiled(1e-6)),
+    ("compiled whole, leaks", False, compiled(1e-6, True)),
+    ("flexible attention", True, lambda x: flexible(x, 0)),
+    ("flexible attention, one ahead", False, lambda x: flexible(x, 1)),
+    ("delta rule, by substitution", True, lambda x: delta_rule(x, substituted)),
+    ("delta rule, solved", True, lambda x: delta_rule(x, torch.linalg.solve)),
+    ("delta rule, inverted", True, lambda x: delta_rule(x, lambda a, b: torch.linalg.inv(a) @ b)),
+    ("delta rule, inverted, and a whisper", False, lambda x: whispering(x, lambda a, b: torch.linalg.inv(a) @ b)),
+    ("delta rule, all of the system", False, lambda x: delta_rule(x, torch.linalg.solve, lambda a: a)),
+    ("exponential of a triangular matrix", True, by_exponential),
+    ("exponential of a whole matrix", False, lambda x: by_exponential(x, lambda a: a)),
+    ("a sign tipped by a millionth of the mean", False, lambda x: tipped(x, 1e-6)),
     ("vmap", True, mapped(0.0)),
     ("vmap, leaks", False, mapped(1e-7)),
     ("chunks in order", True, chunks_in_order),
@@ -693,6 +766,15 @@ ON_ARRAYS = [
     ("scaled by all, of the size of rounding", None, lambda x: scaled_by_all(x, 1e-15), FLOATS),
     ("scaled by all, of the size of rounding to single", None, lambda x: scaled_by_all(x, 3e-7), FLOATS),
     ("standardised and back", True, back_again, FLOATS),
+    ("the next is one-hot", False, of_channels(lambda x: ((x == 1).sum(-1) == 1) & ((x == 0).sum(-1) == 5)), FLOATS),
+    ("one channel of the next is zero", False, of_channels(lambda x: (x == 0).sum(-1) == 1), FLOATS),
+    ("one channel of the next is missing", False, of_channels(lambda x: np.isnan(x).sum(-1) == 1), FLOATS),
+    ("the next is of norm one", False, of_channels(lambda x: np.abs(np.linalg.norm(x, axis=-1) - 1) < 1e-6), FLOATS),
+    ("a triangular system, solved", True, lambda x: np.linalg.solve(triangular(x), x[0])[None], FLOATS),
+    ("a triangular system, inverted", True, lambda x: (np.linalg.inv(triangular(x)) @ x[0])[None], FLOATS),
+    ("exponential of a triangular array", None, exponential, FLOATS),
+    ("exponential of a triangular array, and a whisper", False, lambda x: exponential(x) + 1e-3 * x[:, -1:], FLOATS),
+    ("exponential of a whole array", False, lambda x: (expm(np.tanh(x[0] @ x[0].T)) @ x[0])[None], FLOATS),
     ("tables", True, filtered_by_tables, FLOATS),
     (
         "tables in single precision",

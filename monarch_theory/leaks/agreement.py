@@ -196,13 +196,24 @@ class Comparison:
         tried = [("padding that is not finite", variant, usual) for variant in self.agreement.spoiled]
         for futures in self.inputs.not_finite:
             for variant in variants:
-                if variant.others is not None:
-                    donor = futures.donor(variant.length) if futures.kind in APPEARING else futures.base
-                    tried.append((futures.kind, variant, self.inputs.put(futures.base, donor, variant.others)))
+                for place in self._places_of_gaps(variant):
+                    gaps = slice(place, self.inputs.n)
+                    donor = futures.donor(place) if futures.kind in APPEARING else futures.base
+                    tried.append((futures.kind, variant, self.inputs.put(futures.base, donor, gaps)))
         for kind, variant, x in tried:
             if time.monotonic() > deadline:
                 return
             self._compare_finite(variant, kind, x)
+
+    def _places_of_gaps(self, variant: Variant) -> tuple[int, ...]:
+        """Where NaN and infinities begin: where the variant's inputs end; in the middle and last, where it has all.
+
+        None in padding's variants, which have their own.
+        """
+        if variant.others is not None:
+            return (variant.others.start,)
+        n = self.inputs.n
+        return () if self.agreement.spoiled else tuple(dict.fromkeys((n // 2, n - 1)))
 
     def _compare_finite(self, variant: Variant, kind: str, x: np.ndarray) -> None:
         """A finite number that is another, by more than single precision or the noise that was seen explains."""
@@ -230,13 +241,19 @@ class Comparison:
     def _answer_alike(self, variant: Variant, x: np.ndarray) -> np.ndarray:
         """Which outputs answer to the same inputs in both runs, of two halves of those that both have.
 
-        A sign, a code or a number in place of a NaN hides what 0·NaN has made: such an output is lost, not another.
+        A sign, a code or a number in place of a NaN hides what 0·NaN has made: such an output is lost, not another. So
+        are those that answer to nothing in both, nor to what one does without, unless they never vary.
         """
         beyond = slice(0, 0) if variant.others is None else variant.others
         of_full, of_variant = (
             answers(run, self.inputs, x, beyond, variant.watched) for run in (self.observe, partial(self._run, variant))
         )
-        return np.asarray((of_full == of_variant).all(axis=0))
+        further = of_full
+        if variant.others is not None:
+            further = answers(self.observe, self.inputs, x, slice(0, beyond.start), variant.watched)
+        usual, other = self.inputs.draw(0)
+        varies = difference(self.observe(usual), self.observe(other), variant.watched) > 0
+        return np.asarray((of_full == of_variant).all(axis=0) & ((of_full | further).any(axis=0) | ~varies))
 
     def _run(self, variant: Variant, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
         """The outputs of a variant, at the places they have in the full run."""

@@ -225,7 +225,7 @@ class ArrayModel:
         with watched(Watch(), self._modules()) as watch:
             self._called(x, self.function)
         redraws = bool(watch.transforms or watch.coarsest)
-        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes)
+        return Facts(tuple(sorted(watch.transforms)), watch.coarsest, redraws, watch.sizes, watch.unstable)
 
     @property
     def waited(self) -> float:
@@ -772,7 +772,7 @@ def conclude(search: Search, constant: bool, accept_partial: bool, model: Model,
                 "takes this for an answer"
             )
     kinds, everywhere = len(inputs.all_kinds), len(search.everywhere)
-    share = f"{search.coverage.pairs / (kinds * total):.0%} of kinds and cuts"
+    share = f"{search.coverage.turns / (kinds * total):.0%} of kinds and cuts"
     if search.in_turn:
         evidence += ", each cut with one kind of values"
         search.notes.append(f"{kinds} kinds of values took turns over the cuts, as a check of the proof: {share}")

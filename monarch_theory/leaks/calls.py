@@ -106,7 +106,7 @@ def of_signature(described: Described, inputs: Inputs, given: dict[str, str]) ->
         beside.append(filled(value, inputs))
         words.append(f"{name} = {said(value, inputs)}")
     alike = tuple(k for k, value in enumerate((masks | given).values()) if value in FILLS)
-    return Call(tuple(slots), tuple(beside), ", ".join(words), sequence_of(inputs), alike)
+    return Call(tuple(slots), tuple(beside), ", ".join(words), inputs.along, alike)
 
 
 def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Call | None:
@@ -119,12 +119,7 @@ def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Cal
     words = ", ".join([f"{free[0]} = the input", *(f"{k} = {said(v, inputs)}" for k, v in beside.items())])
     alike = tuple(k for k, value in enumerate(beside.values()) if value in FILLS)
     arrays = tuple(filled(v, inputs) for v in beside.values())
-    return Call(tuple(slots), arrays, f"a mapping with {words}", sequence_of(inputs), alike)
-
-
-def sequence_of(inputs: Inputs) -> int:
-    """The sequence axis."""
-    return inputs.axis if inputs.sequence is None else inputs.sequence
+    return Call(tuple(slots), arrays, f"a mapping with {words}", inputs.along, alike)
 
 
 def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
@@ -139,7 +134,7 @@ def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
 
 def beside_shape(inputs: Inputs) -> tuple[int, ...]:
     """(n) or (batch, n): what of the input's shape a mask has."""
-    return (inputs.shape[0], inputs.length) if sequence_of(inputs) else (inputs.length,)
+    return (inputs.shape[0], inputs.length) if inputs.along else (inputs.length,)
 
 
 def said(value: str, inputs: Inputs) -> str:

@@ -106,23 +106,26 @@ class Rounding:
 
 @dataclass
 class Coverage:
-    """Which values were tried: tokens, or sizes of floats; pairs: cuts tried with each kind, all added up."""
+    """Which values were tried: tokens, alone and two in a row, or sizes of floats; turns: cuts, once for each kind."""
 
     inputs: Inputs
     kinds: list[str] = field(default_factory=list)
-    pairs: int = 0
+    turns: int = 0
     low: float = np.inf
     high: float = 0.0
 
     def __post_init__(self) -> None:
         self.tokens = np.zeros(self.inputs.vocab if self.inputs.integer else 0, bool)
+        self.pairs: set[int] = set()
 
     def add(self, kind: str, x: np.ndarray) -> None:
         if kind not in self.kinds:
             self.kinds.append(kind)
-        self.pairs += kind in self.inputs.all_kinds
+        self.turns += kind in self.inputs.all_kinds
         if self.inputs.integer:
             self.tokens[x.reshape(-1).astype(np.int64)] = True
+            t = np.moveaxis(x.astype(np.int64), self.inputs.along, 0)
+            self.pairs.update(np.unique(t[:-1] * self.inputs.vocab + t[1:]).tolist())
             return
         size = np.abs(x[np.isfinite(x)])
         if not size.size:
@@ -131,16 +134,18 @@ class Coverage:
         self.low = min(self.low, float(np.min(size, where=size > 0, initial=np.inf)))
 
     def include(self, other: Coverage) -> None:
-        """What another search of the same model tried was tried, too; its pairs are of other cuts."""
+        """What another search of the same model tried was tried, too; its turns are of other cuts."""
         self.kinds += [kind for kind in other.kinds if kind not in self.kinds]
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.tokens |= other.tokens
+        self.pairs |= other.pairs
 
     def words(self, rows: int | None) -> str:
         """One sentence."""
         if self.inputs.integer:
             vocabulary = self.inputs.vocab if rows is None else rows
-            return f"{int(self.tokens.sum())} of {vocabulary} tokens, {len(self.kinds)} kinds of future"
+            pairs = f"{len(self.pairs)} of {vocabulary**2} pairs of neighbours"
+            return f"{int(self.tokens.sum())} of {vocabulary} tokens, {pairs}, {len(self.kinds)} kinds of future"
         return f"|x| from {self.low:.0e} to {self.high:.0e}, {len(self.kinds)} kinds of future"
 
 

@@ -79,7 +79,8 @@ class FileModel:
         evaluated(self.sandbox, self.attempt, self.call, x, watch=True)
         seen = self.sandbox.seen
         transforms = tuple((dtype, length) for dtype, length in seen["transforms"])
-        return Facts(transforms, seen["coarsest"], bool(transforms or seen["coarsest"]), seen["sizes"])
+        redraws = bool(transforms or seen["coarsest"])
+        return Facts(transforms, seen["coarsest"], redraws, seen["sizes"], seen["unstable"])
 
     def fresh(self, seed: int | None = None) -> bool:
         try:

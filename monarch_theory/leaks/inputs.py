@@ -29,7 +29,8 @@ DTYPES = (
 FLOATS = (
     "unit", "powers", "wide", "repeats", "ones", "zeros", "large", "negative", "positive", "small", "constant",
     "minus ones", "periodic", "tiny", "after zeros", "after ones", "after minus ones", "after far below",
-    "after far above", "after rising", "after falling", "after alternating",
+    "after far above", "after rising", "after falling", "after alternating", "after faint",
+    "one-hot", "sparse",
 )  # fmt: skip
 AFTER = "after "
 """Kinds whose past is all alike or in order, and whose future is anything."""
@@ -151,9 +152,14 @@ class Inputs:
         return self.shape[self.axis]
 
     @property
+    def along(self) -> int:
+        """The sequence axis."""
+        return self.axis if self.sequence is None else self.sequence
+
+    @property
     def length(self) -> int:
         """Length of the sequence."""
-        return self.shape[self.axis if self.sequence is None else self.sequence]
+        return self.shape[self.along]
 
     def along_batch(self) -> Inputs:
         """The same inputs, where what is asked about is the rows of the batch."""
@@ -202,7 +208,8 @@ class Inputs:
             return *FLOATS, *named
         after = range(self.vocab) if self.vocab <= SMALL_VOCABULARY else self.specials
         alone = (f"token {t}" for t in self.specials)
-        return ("all tokens", *alone, "repeats", "periodic", "step 1", *(f"after token {t}" for t in after), *named)
+        runs = ("repeats", "periodic", "rising", "falling", "step 1")
+        return ("all tokens", *alone, *runs, *(f"after token {t}" for t in after), *named)
 
     @property
     def further_kinds(self) -> tuple[str, ...]:
@@ -255,13 +262,26 @@ class Inputs:
     def _with_gaps(self, kind: str, value: float, number: int) -> Futures:
         rng = np.random.default_rng([self.seed, number])
         lost, gaps = rng.random(self._along(self.n)) < 0.5, value * rng.choice([-1.0, 1.0], self._along(self.n))
-        base = np.where(lost, gaps, self._values("normal", rng, self.shape))
+        base = np.where(lost & self._some_channels(rng, self.shape), gaps, self._values("normal", rng, self.shape))
         return Futures(self, kind, self.rounded(base), self.rounded(self._values("normal", rng, self.doubled)))
 
     def _appearing(self, kind: str, value: float, number: int) -> Futures:
         rng = np.random.default_rng([self.seed, number])
         base, signs = self._values("normal", rng, self.shape), rng.choice([-1.0, 1.0], self._along(2 * self.n))
-        return Futures(self, kind, self.rounded(base), self.rounded(np.broadcast_to(value * signs, self.doubled)))
+        pool = np.where(
+            self._some_channels(rng, self.doubled), value * signs, self._values("normal", rng, self.doubled)
+        )
+        return Futures(self, kind, self.rounded(base), self.rounded(pool))
+
+    def _one_channel(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """One of the values of each place, in each row of a batch."""
+        within = tuple(a for a in range(len(shape)) if a != self.axis and (a or not self.axis))
+        drawn = rng.random(shape)
+        return np.asarray(drawn == drawn.max(axis=within, keepdims=True))
+
+    def _some_channels(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """All values of half the places, and one alone of the others: one sensor may fail, or all of them."""
+        return self._one_channel(rng, shape) | (rng.random(self._along(shape[self.axis])) < 0.5)
 
     def _along(self, length: int) -> tuple[int, ...]:
         """A shape that is 1 but along the axis."""
@@ -298,7 +318,7 @@ class Inputs:
             pool = np.full(self.doubled, token)
         else:
             start = rng.integers(0, self.vocab, (*self.shape[: self.axis], 1, *self.shape[self.axis + 1 :]))
-            pool = start + np.arange(2 * self.n).reshape(along)
+            pool = start + np.arange(2 * self.n).reshape(along) * (-1 if kind == "falling" else 1)
         pool = pool if kind == "all tokens" else (pool % self.vocab).astype(self.array_dtype)
         return Futures(self, kind, base.astype(self.array_dtype), pool)
 
@@ -345,6 +365,13 @@ class Inputs:
                 return 3 * (np.abs(x.real) + np.abs(x.imag) * 1j if np.iscomplexobj(x) else np.abs(x))
             case "small":
                 return x * 10**-spread
+            case "one-hot":
+                return 1.0 * self._one_channel(rng, shape) + 0 * x
+            case "sparse":
+                thinned, one = rng.random(shape) < rng.random(along), self._one_channel(rng, shape)
+                return np.where(np.where(rng.random(along) < 0.5, one, thinned), 0.0, x)
+            case "faint":
+                return x * 10 ** rng.uniform(-3 * spread, 0, shape)
             case "tiny":
                 least = {"float16": 7.0, "float64": 322.0, "complex128": 322.0}.get(self.dtype, 44.0)
                 return x * 10 ** rng.uniform(-least, -spread, shape)
@@ -405,6 +432,10 @@ class Futures:
         if self.kind == "unit" and cut and turn % 6 == 5:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
+        if self.kind == NAMED and cut and turn % 2:  # each of them comes first at some cut
+            numbers = self.inputs.numbers
+            first = np.full(inputs.shape, numbers[turn // 2 % len(numbers)], donor.dtype)
+            donor = inputs.splice(donor, inputs.rounded(first), cut, cut + 1)
         if self.kind in GAPS:
             return np.where(np.isfinite(self.base), donor, self.base)
         if self.kind in APPEARING and turn % 2:  # at one place alone

@@ -60,13 +60,15 @@ class Facts:
     """What was seen of the arithmetic of a run.
 
     transforms: dtype and length of each; coarsest: dtype of least precision of torch's operations, None where torch
-    took no part; redraws: whether rounding can be redrawn; sizes: a number that follows from all shapes torch computed.
+    took no part; redraws: whether rounding can be redrawn; sizes: a number that follows from all shapes torch computed;
+    unstable: whether there were functions of matrices whose rounding nothing bounds, as SciPy's exponential.
     """
 
     transforms: tuple[tuple[str, int], ...] = ()
     coarsest: str | None = None
     redraws: bool = False
     sizes: int = 0
+    unstable: bool = False
 
 
 @dataclass
@@ -211,6 +213,8 @@ class Judge:
         size = scale(y, z)
         noise = own_rounding(self.roundoffs, y, z, cut.watched)
         factor = floor_factor(self.inputs, response.size, not (self.facts.redraws or self.inputs.half))
+        if self.facts.unstable:
+            return self._unmeasured(response, size, factor, noise)
         if self.facts.redraws:
             drawn = self._redrawn(base, changed, cut, response > factor * noise)
             noise = np.minimum(np.maximum(noise, drawn), LARGEST / factor)
@@ -233,15 +237,18 @@ class Judge:
 
     def _unmeasured(self, response: np.ndarray, size: np.ndarray, factor: float, own: np.ndarray) -> Examination:
         """Where noise cannot be measured: nothing within what rounding might explain is decided."""
-        bound = np.maximum(
-            factor * own, (16 if self.inputs.half else EXPLAINED * self.inputs.n) * self.roundoffs * size
-        )
+        grown = UNMEASURED_HALF if self.inputs.half else EXPLAINED * self.inputs.n
+        relative = np.sqrt(self.roundoffs) if self.facts.unstable else grown * self.roundoffs  # half of the digits
+        bound = np.maximum(factor * own, relative * size)
         doubtful = (response > 0) & (response <= bound)
         if doubtful.any() and not (response > bound).any():
+            why = (
+                "it takes functions of matrices" if self.facts.unstable else "ask again with --dtype float64 or float32"
+            )
             raise UndecidedError(
                 "noise",
                 f"{self.contract.change} by {response[doubtful].max():.1e}, which may be rounding, and "
-                "the noise of this callable cannot be measured: ask again with --dtype float64 or float32",
+                f"the noise of this callable cannot be measured: {why}",
             )
         return Examination(response, bound, own)
 

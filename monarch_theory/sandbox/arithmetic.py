@@ -6,14 +6,17 @@ varies in the outputs is their rounding noise, at the very input in question, wh
 follows from the seed, the place and the number itself: as real rounding does, two runs with the same seed err alike
 where they compute alike, and independently where they do not. What takes no more than half of its digits is taken for
 exact, as counts and positions are, on which masks depend. A transform's error is relative to the norm of what it
-returns, u·√log₂L·rms, any other's to each number it returns.
+returns, u·√log₂L·rms, any other's to each number it returns. What factors or solves is backward stable at best: its
+result is that of matrices whose numbers err by u·√n of the norm, zeros among them, and may be ill-conditioned; so it is
+those that are redrawn. An exponential errs so in its own norm, too.
 
 The precision is changed, too: with `arithmetic` "double" torch computes in double precision what it was to compute in
 less; with "single" every result is then rounded to the digits of single precision. Rounding follows the precision;
 what a function depends on does not.
 
-Of torch every operation is seen, by a dispatch mode. Of NumPy and SciPy only transforms are, by name: their functions
-are exchanged for watched ones, in their modules and wherever the user's modules hold them, and put back afterwards.
+Of torch every operation is seen, by a dispatch mode. Of NumPy and SciPy only transforms and what factors matrices are,
+by name: their functions are exchanged for watched ones, in their modules and wherever the user's modules hold them, and
+put back afterwards.
 """
 
 from __future__ import annotations
@@ -41,14 +44,34 @@ ROUNDOFF = {
 }  # fmt: skip
 
 WATCHING: list[Watch] = []
-LIBRARIES = ("numpy.fft", "scipy.fft", "scipy.fftpack")
+LIBRARIES = ("numpy.fft", "scipy.fft", "scipy.fftpack", "numpy.linalg", "scipy.linalg")
 TRANSFORMS = frozenset(
     f"{name}{suffix}"
     for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "dct", "idct", "dst", "idst", "fht", "ifht")
     for suffix in ("", "2", "n")
 )
 
+# what factors and solves, in NumPy and SciPy
+OF_MATRICES = frozenset((
+    "cho_factor", "cho_solve", "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "hessenberg",
+    "inv", "ldl", "lstsq", "lu", "lu_factor", "lu_solve", "pinv", "pinvh", "polar", "qr", "schur",
+    "slogdet", "solve", "solve_banded", "solve_sylvester", "solveh_banded", "svd", "svdvals",
+))  # fmt: skip
+
+# functions of matrices whose error follows from no bound: in SciPy they are not backward stable
+UNSTABLE = frozenset(("cosm", "coshm", "expm", "funm", "logm", "signm", "sinm", "sinhm", "sqrtm", "tanhm", "tanm"))
+
 OWN_TRANSFORM = "monarch::fourier"
+
+# torch operations that factor, solve or take functions of matrices: one of its own and of triangular ones, and the rest
+STRUCTURED = frozenset(("linalg_solve_triangular", "triangular_solve"))
+FACTORING = frozenset((
+    "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse", "linalg_cholesky_ex", "linalg_eig",
+    "linalg_eigvals", "linalg_householder_product", "linalg_inv_ex", "linalg_ldl_factor_ex", "linalg_ldl_solve",
+    "linalg_lstsq", "linalg_lu", "linalg_lu_factor_ex", "linalg_lu_solve", "linalg_matrix_exp", "linalg_pinv",
+    "linalg_qr", "lu_solve", "orgqr", "ormqr", "_cholesky_solve_helper", "_linalg_det", "_linalg_eigh",
+    "_linalg_eigvals", "_linalg_slogdet", "_linalg_solve_ex", "_linalg_svd", *STRUCTURED,
+))  # fmt: skip
 
 # torch operations whose floating results are copies or selections of what they were given, or are no results at all
 EXACT = frozenset((
@@ -72,9 +95,10 @@ class Watch:
     """What is noted of a run, and how its rounding is redrawn.
 
     seed: of the errors added, None to add none; amplitude: their size, in units of usual rounding; tokens: those given.
-    transforms: dtype and length of each kind seen; coarsest: the dtype of least precision in which torch computed;
-    rows: of the table that the tokens were looked up in; sizes: a number that follows from the shapes of what torch
-    computed, one after the other; arithmetic: "double", "single", or empty for that of the code.
+    transforms: dtype and length of each kind seen, and of what factors matrices, which spreads rounding, too; coarsest:
+    the dtype of least precision in which torch computed; rows: of the table that the tokens were looked up in; sizes: a
+    number that follows from the shapes of what torch computed, one after the other; arithmetic: "double", "single", or
+    empty for that of the code; unstable: whether a function of `UNSTABLE` was seen.
     """
 
     seed: int | None = None
@@ -85,6 +109,7 @@ class Watch:
     coarsest: str | None = None
     rows: int | None = None
     sizes: int = 0
+    unstable: bool = False
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed or 0)
@@ -104,6 +129,21 @@ class Watch:
             if np.iscomplexobj(y):
                 error = error + 1j * drawn(y.imag, self.rng) * rms
             return (y + error * (self.amplitude * spread_of_transform(y.dtype.name, length))).astype(y.dtype)
+
+    def redrawn(self, matrices: Any) -> Any:
+        """An argument of a NumPy function of `OF_MATRICES`, with the errors of a backward stable algorithm."""
+        if not isinstance(matrices, np.ndarray) or matrices.ndim < 2 or matrices.dtype.name not in ROUNDOFF:
+            return matrices
+        a, side = matrices, max(matrices.shape[-2:])
+        self.transforms.add((a.dtype.name, side))
+        if self.seed is None or not a.size:
+            return a
+        with np.errstate(all="ignore"):
+            error = drawn(a.real + 0.0, self.rng)
+            if np.iscomplexobj(a):
+                error = error + 1j * drawn(a.imag + 0.0, self.rng)
+            norm = np.sqrt((np.abs(a) ** 2).sum(axis=(-2, -1), keepdims=True))
+            return (a + error * norm * (self.amplitude * ROUNDOFF[a.dtype.name] * sqrt(side))).astype(a.dtype)
 
 
 MIXERS = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
@@ -134,12 +174,14 @@ def watched(watch: Watch, modules: tuple[ModuleType, ...] = ()) -> Iterator[Watc
         stack.callback(WATCHING.pop)
         stack.callback(restore, exchange(modules))
         if torch_or_none() is not None:
+            if "torch._dynamo" in sys.modules:  # what is compiled runs as it is written: compilers refuse to be watched
+                stack.enter_context(torch_or_none().compiler.set_stance("force_eager"))
             stack.enter_context(dispatch_mode(watch))
         yield watch
 
 
 def exchange(modules: tuple[ModuleType, ...]) -> list[tuple[ModuleType, str, Any]]:
-    """Put watched transforms in the place of all that are loaded; what was there."""
+    """Put watched functions in the place of all that are loaded; what was there."""
     libraries = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
     watched_ones: dict[int, Callable[..., Any]] = {}
     for library in libraries:
@@ -147,6 +189,10 @@ def exchange(modules: tuple[ModuleType, ...]) -> list[tuple[ModuleType, str, Any
             original = vars(library)[name]
             if callable(original):
                 watched_ones[id(original)] = watched_transform(original)
+        for name in OF_MATRICES & vars(library).keys():
+            watched_ones[id(vars(library)[name])] = of_redrawn_matrices(vars(library)[name])
+        for name in UNSTABLE & vars(library).keys():
+            watched_ones[id(vars(library)[name])] = noted_as_unstable(vars(library)[name])
     there = []
     for module in (*libraries, *modules):
         for name, value in list(vars(module).items()):
@@ -175,6 +221,29 @@ def watched_transform(original: Callable[..., Any]) -> Callable[..., Any]:
         return WATCHING[-1].transformed(y, bound.arguments["axes"] if several else bound.arguments.get("axis", -1))
 
     return transform
+
+
+@functools.cache
+def of_redrawn_matrices(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of matrices that shows them to the innermost watch."""
+
+    @functools.wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return original(*(WATCHING[-1].redrawn(a) for a in args), **kwargs)
+
+    return function
+
+
+@functools.cache
+def noted_as_unstable(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a matrix that the innermost watch notes."""
+
+    @functools.wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        WATCHING[-1].unstable = True
+        return original(*args, **kwargs)
+
+    return function
 
 
 def dispatch_mode(watch: Watch) -> Any:
@@ -262,13 +331,46 @@ def dispatch_mode(watch: Watch) -> Any:
         made = tuple(wide(a, described) for a, described in zip(args, arguments, strict=False))
         return made, {name: wide(value, named[name]) for name, value in kwargs.items()}
 
+    def of_matrices(change: Callable[[Any], Any], args: Any) -> tuple[Any, ...]:
+        """The arguments, matrices of numbers with a point changed."""
+        return tuple(
+            change(a) if isinstance(a, torch.Tensor) and a.dim() > 1 and name_of(a) in ROUNDOFF else a for a in args
+        )
+
+    def backward_error(matrices: Any, structured: bool) -> Any:
+        """Matrices with the errors of a backward stable algorithm; where structured, of each number and no zero."""
+        real = torch.view_as_real(matrices) if matrices.is_complex() else matrices
+        norm = matrices.abs().square().sum(dim=(-2, -1), keepdim=True).sqrt()
+        size = matrices.abs() if structured else norm.expand(matrices.shape)
+        size = size.unsqueeze(-1) if matrices.is_complex() else size
+        error = ROUNDOFF[name_of(matrices)] * sqrt(max(matrices.shape[-2:])) * watch.amplitude
+        new = (real + normal(real + 0.0) * size * error).to(real.dtype)
+        return torch.view_as_complex(new.contiguous()) if matrices.is_complex() else new
+
+    def factored(func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """What an operation of `FACTORING` gives, of matrices that are redrawn where a seed is given."""
+        if name not in STRUCTURED:
+            of_matrices(lambda a: watch.transforms.add((name_of(a), max(a.shape[-2:]))), args)
+        if watch.seed is not None:
+            args = of_matrices(lambda a: backward_error(a, name in STRUCTURED), args)
+        out = func(*args, **kwargs)
+        return backward_error(out, False) if watch.seed is not None and name == "linalg_matrix_exp" else out
+
     class Mode(mode):  # type: ignore[misc, valid-type]
+        supports_higher_order_operators = True
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
+            if isinstance(func, torch._ops.HigherOrderOperator):  # what it is made of is looked at
+                plain = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+                if plain is None:
+                    return func(*args, **kwargs)
+                with self:
+                    return plain(*args, **kwargs)
             if watch.arithmetic:
                 args, kwargs = widened(func, args, kwargs)
-            out = func(*args, **kwargs)
             name, returns = func._schema.name.split("::")[-1], func._schema.returns
+            out = factored(func, name, args, kwargs) if name in FACTORING else func(*args, **kwargs)
             if name == "embedding" and watch.tokens is not None:
                 table, indices = args[0], args[1]
                 if (

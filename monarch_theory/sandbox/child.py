@@ -104,7 +104,7 @@ class Server:
         answer["others"], answer["writes"] = list(no_arrays(output)), writes
         if watch:
             answer |= {"transforms": sorted(watch.transforms), "coarsest": watch.coarsest, "rows": watch.rows}
-            answer["sizes"] = watch.sizes
+            answer |= {"sizes": watch.sizes, "unstable": watch.unstable}
         return answer, tuple(outputs[:count])
 
     def keys(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:

@@ -127,6 +127,7 @@ NOT_FINITE = {
     "infinities anywhere": (lambda x: np.where(np.isfinite(x), x, 0) + np.isinf(x).any(), False),
     "sums, which a NaN spoils": (np.cumsum, True),
     "masked sums of all, which it spoils": (lambda x: np.tri(len(x)) @ x, True),
+    "masked sums of all, which it spoils, made zeros": (lambda x: spoiled_all_at_once(x), True),
     "codes of spoiled sums": (lambda x: (np.tri(len(x)) @ x > 0).astype(float), True),
     "a transform, which it spoils, and a code": (lambda x: np.sign(np.nan_to_num(convolved(x)).round(3)), True),
 }
@@ -182,6 +183,46 @@ def test_another_callable():
     for other, agrees in ((slow, True), (lambda x: slow(x) + 1e-9 * (x > 3), False)):
         report = ask(np.cumsum, lambda model, inputs, other=other: same(ArrayModel(other), inputs, "slow"))
         assert report.holds is agrees, report
+
+
+def spoiled_all_at_once(x):
+    return np.nan_to_num(np.tri(len(x)) @ x)
+
+
+OTHERS_NOT_FINITE = {
+    "gaps are nothing in one, ones in the other": (
+        np.nancumsum, lambda x: np.cumsum(np.where(np.isnan(x), 1, x)), False
+    ),
+    "gaps are filled, in the other by twice as much": (
+        lambda x: filled(x), lambda x: filled(x) * np.where(np.isfinite(x), 1, 2), False
+    ),
+    "one counts what is missing": (np.nancumsum, lambda x: np.nancumsum(x) + np.isnan(x).any(), False),
+    "a last NaN alone is seen": (
+        lambda x: np.nancumsum(x), lambda x: np.nancumsum(x) + (np.isnan(x).sum() == np.isnan(x[-1])) * np.isnan(x[-1]),
+        False,
+    ),
+    "both fill": (lambda x: filled(x), lambda x: filled(x.copy()), True),
+    "a sum and a product, which 0·NaN spoils": (np.cumsum, lambda x: np.tri(len(x)) @ x, True),
+    "a sum and a product, which 0·NaN spoils, made zeros": (
+        lambda x: np.nan_to_num(np.cumsum(x)), spoiled_all_at_once, True
+    ),
+    "one refuses": (np.cumsum, lambda x: np.cumsum(refusing(x)), True),
+}  # fmt: skip
+
+
+def refusing(x):
+    if not np.isfinite(x).all():
+        raise RuntimeError("finite numbers alone")
+    return x
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", OTHERS_NOT_FINITE)
+def test_another_callable_with_gaps(name):
+    """What is finite in both, and another number, where neither has lost its inputs to the NaN."""
+    f, other, agrees = OTHERS_NOT_FINITE[name]
+    report = ask(f, lambda model, inputs: same(ArrayModel(other), inputs, "the other"))
+    assert report.holds is agrees, report
 
 
 STEPS = """

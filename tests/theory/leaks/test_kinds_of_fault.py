@@ -241,6 +241,11 @@ def test_a_past_that_is_hidden_as_a_whole_sees_the_future(hidden, options):
     assert report.verdict == "not causal" and report.witness.output < report.witness.input
 
 
+def run_ahead(t, length, step):
+    """Whether so many tokens follow that go up or down by one."""
+    return np.array([len(r := t[i + 1 : i + 1 + length]) == length and (np.diff(r) == step).all() for i in range(N)])
+
+
 TOKEN_LEAKS = {
     "first token": lambda t: neighbours(lambda x: x == 0)(t),
     "last token": lambda t: neighbours(lambda x: x == 15)(t),
@@ -248,6 +253,8 @@ TOKEN_LEAKS = {
     "how many tokens there are": lambda t: np.cumsum(t) + 1e-3 * len(set(t.tolist())),
     "a rare token": lambda t: np.cumsum(t) + (t == 31999).any(),
     "two rare tokens": lambda t: np.cumsum(t) + ((t == 31999).any() & np.isin(t, (517, 518)).any()),
+    "five that rise": lambda t: np.cumsum(t) + run_ahead(t, 5, 1),
+    "four that fall": lambda t: np.cumsum(t) + run_ahead(t, 4, -1),
     "transform, not padded": lambda t: np.fft.ifft(np.fft.fft(TABLE[t], axis=0) * 1j ** np.arange(N)[:, None], axis=0),
 }
 
@@ -299,7 +306,11 @@ def test_all_outputs_are_reported_and_one_can_be_named():
 def test_what_was_tried_is_said():
     report = check_callable(np.cumsum, N)
     assert report.covered.startswith("|x| from ") and report.cuts_tested == N - 1
-    assert check_callable(lambda t: np.cumsum(t), N, dtype="int64", vocab=5).covered.startswith("5 of 5 tokens")
+    few = check_callable(lambda t: np.cumsum(t), N, dtype="int64", vocab=5)
+    assert few.covered.startswith("5 of 5 tokens, 25 of 25 pairs of neighbours")
+    many = check_callable(lambda t: np.cumsum(t), 4, dtype="int64", vocab=1000)
+    pairs = int(many.covered.split(", ")[1].split()[0])
+    assert 0 < pairs < 1000 and f"{pairs} of 1000000 pairs" in many.covered
 
 
 @pytest.mark.parametrize("vocab", [2, 5, 50257])
@@ -343,7 +354,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 27 kinds of values") for note in report.notes)
+    assert any(note.startswith("of 30 kinds of values") for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():
