@@ -265,7 +265,7 @@ class Kernel:
         """
         searching = searching and case.searching and self._used
         longer = SEARCHING_CALLS / 3 if searching else 1.0
-        longer = max(longer, (often + 4) / 3)
+        longer = max(longer, (often + 4) / 3) if often else longer
         before = [list(range(1, len(case.arrays))), [0]] if searching else []
         self.calls += 1
         header = {
