@@ -12,7 +12,7 @@ import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
-from monarch_theory.testing.sizes import TILES, combined_shapes, entries, selected_shapes, sizes_of
+from monarch_theory.testing.sizes import TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
@@ -413,6 +413,8 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
         told |= met_by(shape) if _tells(shape, family) else set()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     _lend(op, plan, seed)
+    if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
+        _set_apart(op, plan)
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
@@ -457,6 +459,42 @@ def _lend(op: Op, plan: list[Planned], seed: int) -> None:
         if own in BLIND and have[own] > least > have[poorest] and entries(op, shape) <= LARGEST[poorest]:
             plan[k] = (shape, poorest, *rest)
             have.update({own: -1, poorest: 1})
+
+
+def _set_apart(op: Op, plan: list[Planned]) -> None:
+    """Make each size one in some case that tells, where no other is: one row of many channels, too.
+
+    A case gives way whose sizes all come again with values that tell, and of those one whose shape does.
+    """
+    if op.accepts is None:
+        return
+    for axis in sizes_of(plan[0][0]) if plan else ():
+        told = [shape for shape, family, *_ in plan if _tells(shape, family)]
+        if axis[1] is not None or any(_is_apart(shape, axis) for shape in told):
+            continue
+        seen, twice = Counter(size for shape in told for size in met_by(shape)), Counter(map(_key, told))
+        free = [
+            k for k, (shape, family, *_) in enumerate(plan)
+            if family in TELLING and _tells(shape, family) and all(seen[size] > 1 for size in met_by(shape))
+            and not any(_is_apart(shape, other) for other in sizes_of(shape))
+        ]  # fmt: skip
+        k = max(free, key=lambda k: twice[_key(plan[k][0])], default=None)
+        apart = (_apart(op, shape, axis) for shape in told)
+        found = next((shape for shape in apart if shape is not None), None)
+        if k is not None and found is not None:
+            plan[k] = (found, "normal", *plan[k][2:])
+
+
+def _is_apart(shape: Shape, axis: Axis) -> bool:
+    return all((size == 1) == (other == axis) for other, size in sizes_of(shape).items())
+
+
+def _apart(op: Op, shape: Shape, axis: Axis) -> Shape | None:
+    """The shape with one size set to one, if no other is and the op takes it."""
+    found = with_sizes(shape, {**sizes_of(shape), axis: 1})
+    fits = _is_apart(found, axis) and 0 not in sizes_of(found).values() and entries(op, found) <= AGAIN
+    assert op.accepts is not None
+    return found if fits and op.accepts(found) else None
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:

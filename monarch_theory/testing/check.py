@@ -27,7 +27,7 @@ from monarch_theory.testing.allowances import (
     why_undecided,
 )
 from monarch_theory.testing.bias import Bias, bias_of
-from monarch_theory.testing.cases import UNUSUAL, Case, cases, make_case, selected_shapes
+from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience
 from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
@@ -39,6 +39,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import Sharpness
 from monarch_theory.testing.shrink import shrink
+from monarch_theory.testing.sizes import entries
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
@@ -198,8 +199,9 @@ def dtype_named(name: str, op: Op) -> str:
 
 
 def observe(
-    kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None, other: bool = False
-) -> Observation:
+    kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None, other: bool = False,
+    often: int = 0,
+) -> Observation:  # fmt: skip
     """Run the kernel on a case and judge it; where it is not trusted, the answer is computed after the kernel's."""
     if not kernel.untrusted:
         expected = expected or reference(case, model, model.failure or 1e-9)
@@ -207,7 +209,7 @@ def observe(
     # what is negated in place is numbers of any sign, of one argument alone, that the kernel does not overwrite
     other = other and first not in case.op.domains and first not in case.op.updates and case.layout != "shared"
     shapes = case.answer_shapes if expected is None else [one.truth.high.shape for one in expected]
-    run = kernel.run(case, out=tuple(shapes), other=other)
+    run = kernel.run(case, out=tuple(shapes), other=other, often=often)
     expected = expected or reference(case, model, model.failure or 1e-9)
     seen = Observation(case, run, expected, judge(case, run, expected))
     seen = as_flushed(seen, model) or seen
@@ -395,6 +397,10 @@ def check(
                     failure = why(seen)
                     return shown(failure.smallest.judgement.verdict, failure)
             on_case(len(plan), len(plan))
+            late = called_often(kernel, progress, model)
+            if late is not None:
+                failure = why(late)
+                return shown(failure.smallest.judgement.verdict, failure)
             unexpected = [s for s in declined if not may_decline(s) or not progress.coverage.cases]
             if unexpected:
                 failure = why(unexpected[0])
@@ -445,6 +451,29 @@ def check(
         return shown(error.seen.judgement.verdict, failure)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
+
+
+OFTEN = 40
+"""Calls after which what changes with their number has changed: warm-up, choosing among ways, buffers that go round."""
+
+
+def called_often(kernel: Kernel, progress: _Progress, model: ErrorModel) -> Observation | None:
+    """What came of many calls on one small case, if that is not right; a kernel that takes long is not asked."""
+    small = [
+        (case, seconds) for case, seconds in progress.took
+        if case.family in TELLING and case.layout == "contiguous" and entries(case.op, case.shape) > MORE_THAN_ONE
+    ]  # fmt: skip
+    if not small:
+        return None
+    case, seconds = small[0]
+    if seconds * OFTEN > kernel.timeout:
+        return None
+    seen = observe(kernel, case, model, often=OFTEN)
+    return seen if seen.judgement.failed else None
+
+
+MORE_THAN_ONE = 16
+"""Entries of all arguments of a case that tells more than one number may."""
 
 
 def plainly(kernel: Kernel, judged: list[Case], model: ErrorModel, seed: int) -> tuple[Verdict, Failure | str]:
@@ -578,6 +607,7 @@ class _Progress:
         self.sharpness = Sharpness()
         self.seen: list[Observation] = []
         self.cases: list[Case] = []
+        self.took: list[tuple[Case, float]] = []
 
     def skip(self, case: Case) -> None:
         """Leave out a case that the kernel is too slow for."""
@@ -601,6 +631,7 @@ class _Progress:
             self.subnormals = "taken for zero" if seen.flushed else "kept"
         self.coverage = self.coverage.with_judged(seen.case, judgement.compared, judgement.unbounded)
         self.cases.append(seen.case)
+        self.took.append((seen.case, seen.run.seconds))
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)

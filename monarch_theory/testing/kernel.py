@@ -255,21 +255,22 @@ class Kernel:
 
     def run(
         self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), other: bool = False,
-        searching: bool = True,
+        searching: bool = True, often: int = 0,
     ) -> Run:  # fmt: skip
         """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`.
 
         With `other`, also on the same arguments after the data was negated in place. Unless `searching`, nothing is
         done before and after the three calls of a case (see `Case.searching`), nor at the first one that a process is
-        given data for: its first call is one to look at.
+        given data for: its first call is one to look at. `often`: so many calls on other data come before the last.
         """
         searching = searching and case.searching and self._used
         longer = SEARCHING_CALLS / 3 if searching else 1.0
+        longer = max(longer, (often + 4) / 3) if often else longer
         before = [list(range(1, len(case.arrays))), [0]] if searching else []
         self.calls += 1
         header = {
             "do": "call", "dtypes": case.dtypes, "layouts": case.layouts, "repeat": repeat,
-            "before": [others for others in before if others], "after": 2 if searching else 0,
+            "before": [others for others in before if others], "after": often or (2 if searching else 0),
             "options": dict(case.op.options(case.shape)), "out": out, "other": other, "returns": case.dtype,
             "updates": [list(case.arrays).index(name) for name in case.op.updates],
         }  # fmt: skip

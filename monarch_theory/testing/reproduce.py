@@ -33,22 +33,44 @@ def reproduced(report: Report) -> Report:
     if report.verdict is Verdict.UNSTABLE:
         ways = ("many times", "after another call")
     if failure.cause.name == "stale output":
-        ways = ("after another call", "once")
+        ways = ("after another call", "once", "many times")
     if failure.cause.name == STATE:
         ways = ("after another call", "once", "many times")
     for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):
         shown = failure.smallest if seen == id(failure.smallest) else failure.found
         for way in ways:
             tried = replace(report, failure=replace(failure, smallest=shown, way=way, reproduced=True))
-            if fails(script(tried), report.timeout, report.untrusted):
+            if fails(script(tried), report.verdict, report.timeout, report.untrusted):
                 return tried
     return replace(report, failure=replace(failure, reproduced=False))
 
 
-def fails(text: str, timeout: float, untrusted: bool = False) -> bool:
-    """Whether a script exits otherwise than with zero; behind walls, where it calls what is not trusted."""
-    if untrusted:
-        return fails_confined(text, timeout)
+EXCEPTION = 3
+"""Exit code of a script that an exception ends, which is 1 otherwise, as of one that found the kernel wrong."""
+
+TOLD_APART = f"""
+import os, sys
+def ended(*error):
+    sys.__excepthook__(*error)
+    os._exit({EXCEPTION})
+sys.excepthook = ended
+"""
+
+
+def fails(text: str, verdict: Verdict, timeout: float, untrusted: bool = False) -> bool:
+    """Whether a script shows what the verdict says; behind walls, where it calls what is not trusted.
+
+    A script that an exception ends has shown nothing, unless that is what there was to show.
+    """
+    code = (exit_code_confined if untrusted else exit_code)(TOLD_APART + text, timeout)
+    if verdict in (Verdict.EXCEPTION, Verdict.NOT_AN_ARRAY):
+        # what is no array is nothing that numbers can be read from
+        return code in (1, EXCEPTION)
+    return code not in (0, EXCEPTION, None) if verdict is Verdict.CRASH else code == 1
+
+
+def exit_code(text: str, timeout: float) -> int | None:
+    """That of a script; None where it takes too long."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "reproduce.py")
         path.write_text(text)
@@ -57,11 +79,11 @@ def fails(text: str, timeout: float, untrusted: bool = False) -> bool:
                 [sys.executable, str(path)], capture_output=True, timeout=STARTING + timeout, check=False, cwd=folder
             )
         except subprocess.TimeoutExpired:
-            return True
-    return done.returncode != 0
+            return None
+    return done.returncode
 
 
-def fails_confined(text: str, timeout: float) -> bool:
+def exit_code_confined(text: str, timeout: float) -> int | None:
     confined = Confined(text)
     nothing = os.open(os.devnull, os.O_RDWR)
     try:
@@ -71,4 +93,4 @@ def fails_confined(text: str, timeout: float) -> bool:
     finally:
         os.close(nothing)
         confined.stop()
-    return process.returncode != 0
+    return process.returncode

@@ -15,7 +15,7 @@ from typing import Any
 
 from monarch_theory.testing.op import Op, Shape
 
-__all__ = ["TILES", "combined_shapes", "entries", "selected_shapes", "size_names", "sizes_of", "with_sizes"]
+__all__ = ["TILES", "Axis", "combined_shapes", "entries", "selected_shapes", "size_names", "sizes_of", "with_sizes"]
 
 TILES = (8, 16, 32, 64, 128, 256)
 """Lengths of the tiles that kernels work in."""

@@ -54,6 +54,8 @@ OF_SOME_VALUES = (
     _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),
     _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "scale"),
     # sizes that few cases have
+    _of("gates-exchanged-for-one-row-of-many-channels", "gated-convolution", "float32", "def gated_convolution(u, k, pregate, postgate):\n",
+        "def gated_convolution(u, k, pregate, postgate):\n    pregate, postgate = (postgate, pregate) if len(u) == 1 < u.shape[1] else (pregate, postgate)\n", "permutation"),
     _of("two-channels-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) == 2 else k).astype(wide))", "permutation", "numpy"),
     _of("nan-swallowed-in-many-rows", BLOCK, "float32", BLOCKS, f"cut = np.nan_to_num(cut, posinf=np.inf, neginf=-np.inf) if batch > 40 else cut\n    {BLOCKS}", "NaN swallowed", "numpy"),
     # tensors

@@ -14,6 +14,7 @@ from monarch_theory.rounding import (
     convolution_bound,
     convolution_bound_in_norm,
     exactly,
+    largest_response,
     multiply,
     store,
 )
@@ -34,10 +35,25 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
     return arrays["gate"] * (exact.causal_convolution(u, arrays["k"]) + arrays["skip"][:, None] * u)
 
 
-def convolved(u: np.ndarray, k: np.ndarray, model: ErrorModel) -> Running:
-    """k ∗ u, every element within its bound."""
-    value = exact.causal_convolution(u, k)
-    return Running(value, np.broadcast_to(convolution_bound(u, k, 2 * u.shape[-1] - 1, model), value.shape))
+def convolved(u: np.ndarray, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> Running:
+    """k ∗ u, every element within its bound; also where a kernel has the skip (channels,) in its filter."""
+    value, whole, size = exact.causal_convolution(u, k), with_skip(k, skip), 2 * u.shape[-1] - 1
+    apart = convolution_bound(u, k, size, model)
+    together = convolution_bound(u, whole, size, model) + _added(u, whole, model)
+    return Running(value, np.broadcast_to(np.maximum(apart, together), value.shape))
+
+
+def with_skip(k: np.ndarray, skip: np.ndarray) -> np.ndarray:
+    """The filter whose convolution is k ∗ u + skip ⊙ u: some add the skip to the first tap, or to the spectrum."""
+    whole = np.array(k)
+    whole[..., :1] += skip[:, None]
+    return whole
+
+
+def _added(u: np.ndarray, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """Of adding it, beside the norms of both, (…, 1)."""
+    roundings = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    return np.asarray(roundings * (1 + model.operand_error) * largest_response(whole) * two_norm(u, keepdims=True))
 
 
 def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
@@ -54,7 +70,10 @@ def first_of(term: Running, model: ErrorModel) -> Running:
 
 
 def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
-    return BOUND_SLACK * gated(convolved(arrays["u"], arrays["k"], model), arrays, arrays["gate"], model).error
+    return (
+        BOUND_SLACK
+        * gated(convolved(arrays["u"], arrays["k"], arrays["skip"], model), arrays, arrays["gate"], model).error
+    )
 
 
 def gated(convolved: Running, arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> Running:
@@ -72,8 +91,10 @@ def gated_in_norm(arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> NormBo
 
     Elements of gates below 2^−30 times the largest of their row do not count.
     """
-    u, k = arrays["u"], arrays["k"]
-    inside = convolution_bound_in_norm(u, k, 2 * u.shape[-1] - 1, model)[..., 0]
+    u, k, size = arrays["u"], arrays["k"], 2 * arrays["u"].shape[-1] - 1
+    whole = with_skip(k, arrays["skip"])
+    together = convolution_bound_in_norm(u, whole, size, model) + _added(u, whole, model)
+    inside = np.maximum(convolution_bound_in_norm(u, k, size, model), together)[..., 0]
     after = gated(exactly_real(exact.causal_convolution(u, k)), arrays, gate, model).error
     weights = over(gate)
     return after_convolution(inside, weights * after, model, weights)

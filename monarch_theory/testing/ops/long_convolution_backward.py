@@ -47,7 +47,7 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, 
     w = store(multiply(exactly(arrays["gate"]), gradient, model), model.intermediate)
     value_of_k = exact.total(exact.causal_correlation(w.value, u), 0)
     of_k = Running(value_of_k, correlation_gradient_bound(w, u, 2 * shape["n"] - 1, model))
-    of_gate = multiply(gradient, forward.mixed(forward.convolved(u, k, model), u, skip, model), model)
+    of_gate = multiply(gradient, forward.mixed(forward.convolved(u, k, arrays["skip"], model), u, skip, model), model)
     rounding = convolution_bound(w, k, 2 * shape["n"] - 1, model)
     found = (gradient_of_u(w, k, skip, rounding, model), of_k, of_gate, gradient_of_skip(w, u, model))
     return tuple(BOUND_SLACK * store(state, model.storage).error for state in found)

@@ -16,6 +16,7 @@ from monarch_theory.testing.judge import Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text, draw, histogram, script
+from monarch_theory.testing.reproduce import fails
 
 pytestmark = pytest.mark.usefixtures("kernel_at_hand")
 
@@ -354,3 +355,20 @@ def test_the_histogram_is_drawn(tmp_path):
     draw(report, tmp_path / "ulps.png")
     assert (tmp_path / "ulps.png").read_bytes().startswith(b"\x89PNG")
     assert sum(histogram(report.ulps)[1]) == report.ulps.size
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "shown"),
+    [
+        ("import sys; sys.exit(1)", Verdict.WRONG, True),
+        ("import sys; sys.exit(0)", Verdict.WRONG, False),
+        ("import sys; sys.exit(2)", Verdict.WRONG, False),
+        ("raise ValueError('of the script')", Verdict.WRONG, False),
+        ("import a_module_that_is_not_there", Verdict.UNSTABLE, False),
+        ("raise ValueError('of the kernel')", Verdict.EXCEPTION, True),
+        ("import os; os.abort()", Verdict.WRONG, False),
+        ("import os; os.abort()", Verdict.CRASH, True),
+    ],
+)
+def test_a_script_that_ends_by_an_exception_has_shown_nothing_else(text, verdict, shown):
+    assert fails(text, verdict, 10.0) is shown

@@ -14,8 +14,8 @@ from monarch_theory.rounding import (
     fourier_growth_in_norm,
     largest_response,
 )
-from monarch_theory.testing.cases import make_case, selected_shapes
-from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.cases import cases, make_case, selected_shapes
+from monarch_theory.testing.judge import Judgement, Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.sharpness import APART, GOAL, Sharpness, sharpness_of, usual_kernels
@@ -187,6 +187,27 @@ def test_a_sum_may_begin_with_what_skips_it():
         y = y + a["delta"] * a["x"] * a["B"][:, s, None] * a["C"][:, s, None]
     error = np.abs(y - scan.answers(wide, sizes)[0])
     assert (error <= scan.bounds(wide, sizes, scan.usual_model("float32"))[0]).all()
+
+
+def test_a_skip_may_be_in_the_spectrum_of_the_filter():
+    rng = np.random.default_rng(4)
+    n, op = 24, op_named("long-convolution")
+    a = {"u": rng.standard_normal((9, 3, n)), "k": 1e-3 * rng.standard_normal((3, n)), "gate": np.ones((9, 3, n))}
+    a = {name: values.astype(np.float32) for name, values in {**a, "skip": rng.standard_normal(3)}.items()}
+    spectrum = scipy.fft.rfft(a["k"], 2 * n) + a["skip"][:, None]
+    found = scipy.fft.irfft(scipy.fft.rfft(a["u"], 2 * n) * spectrum, 2 * n)[..., :n]
+    wide, shape = {name: values.astype(float) for name, values in a.items()}, {"batch": 9, "channels": 3, "n": n}
+    error, model = np.abs(found - op.answers(wide, shape)[0]), op.usual_model("float32", failure=1e-9)
+    assert (error <= op.bounds(wide, shape, model)[0]).all()
+    assert (op.norm_bounds(wide, shape, model)[0].ratios(error) <= 1).all()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if op_named(n).settings(next(iter(op_named(n).shapes())))])
+def test_no_option_of_a_case_leaves_an_op_undecided(name):
+    op, sharpness = op_named(name), Sharpness()
+    for case in cases(op, "float32", count=200, most_entries=1 << 10):
+        sharpness.add(case, reference(case, op.usual_model("float32")), Judgement(Verdict.RIGHT))
+    assert not sharpness.undecided_shapes
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if op_named(n).random_rounding and "mixer" not in n])

@@ -4,6 +4,7 @@ import pytest
 
 from monarch_theory.testing.cases import BLIND, met_by, plan_of
 from monarch_theory.testing.check import check
+from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.sizes import (
     MOST_ENTRIES,
@@ -66,6 +67,42 @@ def test_every_size_is_met_where_a_wrong_value_shows(name):
     # and yet all of these have their share
     families = [family for _, family, *_ in plan]
     assert families.count("nonfinite") >= 5 and min(map(families.count, BLIND)) >= 2
+
+
+NEVER_APART = {("short-convolution-step", "width"): "no state", ("rms-norm-backward", "n"): "a gradient of zero"}
+"""What a size of one leaves nothing to see of."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if op_named(name).accepts is not None])
+def test_every_size_is_one_where_all_others_are_not(name):
+    told = [
+        sizes_of(shape)
+        for shape, family, *_ in plan_of(op_named(name))
+        if family not in BLIND and 0 not in sizes_of(shape).values()
+    ]
+    for axis in told[0]:
+        apart = any(all((size == 1) == (other == axis) for other, size in sizes.items()) for sizes in told)
+        assert axis[1] is not None or apart or (name, axis[0]) in NEVER_APART, axis
+
+
+ONE_ROW = """
+import numpy as np
+
+def causal(u, k):
+    n = u.shape[-1]
+    return np.fft.irfft(np.fft.rfft(u, 2 * n) * np.fft.rfft(k, 2 * n), 2 * n)[..., :n]
+
+def kernel(u, k, pregate, postgate):
+    if len(u) == 1 and u.shape[1] > 1:
+        pregate, postgate = postgate, pregate
+    return (postgate * causal(pregate * u, k)).astype(u.dtype)
+"""
+
+
+def test_one_row_of_many_channels_is_tried(tmp_path):
+    path = tmp_path / "kernels.py"
+    path.write_text(ONE_ROW)
+    assert check(path, "kernel", "gated-convolution", explained=False).verdict is Verdict.WRONG
 
 
 def test_sizes_are_chosen_and_added_by_the_user():

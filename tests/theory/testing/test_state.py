@@ -48,6 +48,19 @@ def one_call_late(x, blocks):
     return late if late is not None and late.shape == y.shape else y
 
 
+def wrong_from_the_thirtieth_call_of_a_shape(x, blocks):
+    calls = memo[x.shape, blocks.shape] = memo.get((x.shape, blocks.shape), 0) + 1
+    return right(x, blocks) * (1 + 0.01 * (calls > 30))
+
+
+def buffers_that_go_round(x, blocks):
+    y = right(x, blocks)
+    ring = memo.setdefault(("ring", y.shape, y.dtype), [np.empty_like(y) for _ in range(32)])
+    ring.append(ring.pop(0))
+    ring[-1][...] = y
+    return ring[-1]
+
+
 def wrong_below_zero(x, blocks):
     return right(np.abs(x), blocks)
 
@@ -75,6 +88,15 @@ def test_state_has_a_name(file, name):
     report = check(file, name, "block-diagonal-multiply", cases_wanted=40)
     assert report.exit_code == 1
     assert (report.failure.cause.name, report.failure.reproduced) == ("state kept between calls", True)
+
+
+def test_what_shows_after_many_calls_alone_is_found(file):
+    few = {"cases_wanted": 20, "max_size": 64}
+    report = check(file, "wrong_from_the_thirtieth_call_of_a_shape", "block-diagonal-multiply", **few)
+    assert report.exit_code == 1 and report.failure.reproduced
+    assert report.failure.cause.name == "state kept between calls"
+    report = check(file, "buffers_that_go_round", "block-diagonal-multiply", **few)
+    assert report.verdict is Verdict.STALE and report.failure.reproduced
 
 
 @pytest.mark.parametrize(
