@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import flint
@@ -28,7 +29,7 @@ from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "power_of_two", "read_matrix"]
+__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "ordinary", "power_of_two", "read_matrix"]
 
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
@@ -287,13 +288,30 @@ def field_of(values: np.ndarray) -> Floating:
     return _FLOATING[values.dtype]
 
 
+def ordinary(matrix: Matrix) -> tuple[np.ndarray, float]:
+    """The entries in double precision over a power of two, and that: squares of these neither overflow nor vanish.
+
+    Raises:
+        ValueError: a Frobenius norm beyond float64, so that no distance could be told.
+
+    >>> values, scale = ordinary(read_matrix(np.full((2, 2), 1e300)))
+    >>> bool(0.5 <= values.max() <= 1), bool(np.allclose(values * scale, 1e300, rtol=1e-15))
+    (True, True)
+    """
+    scale = power_of_two(matrix.doubled.values)
+    values = matrix.doubled.values / scale
+    if not isfinite(float(np.linalg.norm(values)) * scale):
+        raise ValueError(f"{matrix.name}: expected a Frobenius norm below 1.8e308, got entries of about {scale:.1e}")
+    return values, scale
+
+
 def power_of_two(array: np.ndarray) -> float:
     """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
 
     >>> power_of_two(np.array([1e300, -3.0])) > 1e299
     True
     """
-    largest = float(np.abs(array).max())
+    largest = max(float(np.abs(part).max()) for part in (array.real, array.imag))  # a modulus may overflow
     limits = np.finfo(array.dtype)
     exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
     return 2.0**exponent if largest else 1.0

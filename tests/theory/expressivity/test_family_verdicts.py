@@ -15,6 +15,7 @@ from scipy.linalg import block_diag, circulant, toeplitz
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity import separation
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.comparison import compare
 from monarch_theory.expressivity.examination import examine_family
 from monarch_theory.expressivity.families import FAMILIES, families_for, monarch_product
 from monarch_theory.expressivity.families.family import Floor
@@ -323,6 +324,21 @@ def test_a_member_is_never_told_that_it_is_none(name, data):
     ordinary = np.abs(matrix).max() > 1e-290  # below, rounding of the entries is as large as they are
     if name in OPTIMAL and ordinary:
         assert found.member is True, found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1.7e308, 1.7e308 * (1 + 1j), 1e308])
+def test_a_norm_that_overflows_is_refused_and_never_compared_with(factor):
+    """Every bound beside an infinite norm is NaN, and NaN is neither above nor below a distance."""
+    matrix = read_matrix(np.full((8, 8), factor))
+    for family in families_for((8, 8)):
+        with pytest.raises(ValueError, match=r"matrix: expected a Frobenius norm below 1\.8e308"):
+            examine_family(matrix, family, 80)
+    with pytest.raises(ValueError, match=r"matrix: expected a Frobenius norm below 1\.8e308"):
+        compare(matrix)
+    below = read_matrix(np.full((8, 8), 1.7e305 * (1 + 1j)))  # 64 times which is not beyond it
+    found = examine_family(below, family_of("low-rank", (8, 8)), 80)
+    assert found.member is True and 0 < found.threshold < found.limit < 1e-12
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64])
