@@ -7,6 +7,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from monarch_theory.expressivity import operators
 from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.operators import operator_membership_of
 from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Convention
@@ -102,6 +103,17 @@ def test_estimates_stay_within_their_bounds():
 def test_bad_input_is_one_line_that_names_it(operator, options, message, recwarn):
     with pytest.raises(ValueError, match=message):
         operator_membership_of(operator, **({"kind": MonarchClass((4, 4)), "accuracy": 1e-9} | options))
+
+
+@pytest.mark.parametrize("factor", [1e-305, 1e-290, 1e290])
+def test_tiny_operators_are_linear(factor):
+    """Doubling what has underflown is not the same as doubling first; what is not linear is still told so."""
+    matrix = np.random.default_rng(0).standard_normal((16, 16)) * factor * 10.0 ** -np.arange(16)
+    assert np.array_equal(read_matrix(aslinearoperator(matrix)).values, matrix)
+    for wrong in (lambda x: np.clip(x, -2, 2), lambda x: np.abs(x) * factor, lambda x: x * factor + factor):
+        operator = LinearOperator((16, 16), matvec=wrong, matmat=wrong, dtype=float)
+        with pytest.raises(ValueError, match="not linear"):
+            read_matrix(operator)
 
 
 def test_zero_is_a_member():
