@@ -103,6 +103,8 @@ def main() -> None:
         def keep(name: str, seconds: float, size: str = size) -> None:
             found["seconds"].setdefault(size, {})[name] = seconds
             found["load"].setdefault(size, {})[name] = round(os.getloadavg()[0], 1)
+            for what in ("load", "seconds"):
+                found[what] = dict(sorted(found[what].items(), key=lambda row: int(row[0])))
             found["exponents"] = exponents({int(n): table for n, table in found["seconds"].items()})
             if arguments.json:
                 arguments.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -443,6 +443,16 @@ def test_a_name_may_look_like_a_file_or_have_colons(tmp_path, name):
     assert run(f"{tmp_path / 'weights.npz'}:{name}x").exit_code == 2
 
 
+def test_a_matrix_beyond_measure_is_left_out_of_a_comparison(tmp_path):
+    np.savez(tmp_path / "weights.npz", huge=np.full((6, 6), 1.7e308), small=np.ones((6, 6)))
+    answer = run(tmp_path / "weights.npz")
+    assert answer.exit_code == 0
+    assert "left out: huge: expected a Frobenius norm below 1.8e308" in answer.output
+    np.savez(tmp_path / "alone.npz", huge=np.full((6, 6), 1.7e308))
+    answer = run(tmp_path / "alone.npz")
+    assert answer.exit_code == 2 and "calibration" not in answer.stderr and answer.stderr.count("\n") == 1
+
+
 def saved_sparse(path, matrix):
     sparse.save_npz(path, matrix)
     return path

@@ -35,7 +35,7 @@ from monarch_theory.expressivity.examination import (
     neighbours,
 )
 from monarch_theory.expressivity.families import Family
-from monarch_theory.expressivity.matrices import Matrix, dyadic, read_matrix
+from monarch_theory.expressivity.matrices import Matrix, dyadic, ordinary, read_matrix
 from monarch_theory.expressivity.parts import Member, Part, Train, write_members
 from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
@@ -335,11 +335,17 @@ def _compare(
     found: list[Comparison] = []
     with progress("comparing families") as report:
         for done, (name, matrix) in enumerate(matrices.items()):
+            reason = _immeasurable(matrix)
+            if reason:
+                left_out[name] = reason
+                continue
             try:
                 found.append(compare(matrix, activations=activations))
             except ValueError as error:
                 left_out[name] = f"--calibration: {error}"
             report((done + 1) / len(matrices))
+    if not found and activations is None:
+        raise ValueError(f"{source}: expected a matrix to compare, got none: {next(iter(left_out.values()))}")
     if not found:
         raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
     known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
@@ -360,6 +366,15 @@ def _compare(
         known["written_instead"] = instead
     covered = f"{len(found)} matrices, {len(left_out)} arrays left out"
     say(Answer("compared", "measured", covered, 0, known), as_json, lambda: print(_compared(found, left_out, known)))
+
+
+def _immeasurable(matrix: Matrix) -> str:
+    """Why no distance from it can be told; empty where one can."""
+    try:
+        ordinary(matrix)
+    except ValueError as error:
+        return str(error).removeprefix(f"{matrix.name}: ")
+    return ""
 
 
 def _compared(found: list[Comparison], left_out: dict[str, str], known: dict[str, Any]) -> str:

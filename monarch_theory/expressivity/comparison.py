@@ -17,7 +17,7 @@ from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import families_for
 from monarch_theory.expressivity.families.family import COSTS, Cost, Family, Nearest, Setting
 from monarch_theory.expressivity.families.monarch_orders import monarch
-from monarch_theory.expressivity.matrices import Matrix, power_of_two
+from monarch_theory.expressivity.matrices import Matrix, ordinary
 from monarch_theory.expressivity.padding import is_awkward, nearest_padded
 from monarch_theory.expressivity.parts import Member
 from monarch_theory.expressivity.spectra import Slicing, Spectra
@@ -161,17 +161,16 @@ def compare(
         activations: what the matrix multiplies, shape (samples, inputs); all columns count alike unless given.
 
     Raises:
-        ValueError: activations of another shape, or not finite real numbers.
+        ValueError: activations of another shape, or not finite real numbers; a norm beyond 1.8e308.
 
     >>> from monarch_theory.expressivity.matrices import read_matrix
     >>> found = compare(read_matrix(np.outer(np.arange(1.0, 17.0), np.ones(16)), name="layer"))
     >>> found.of("low-rank").distance < 1e-12, round(found.stable_rank, 6)
     (True, 1.0)
     """
-    values = matrix.doubled.values
+    values, scale = ordinary(matrix)
     weights = None if activations is None else column_weights(activations, matrix.shape[1])
-    scale = power_of_two(values)
-    fitted = values / scale if weights is None else values / scale * weights
+    fitted = values if weights is None else values * weights
     spectra = Spectra.of([fitted])
     budget = even_budget(matrix.shape)
     places: list[Place] = []

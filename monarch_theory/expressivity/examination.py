@@ -14,7 +14,7 @@ from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.exact_ranks import decide_family, whole_numbers
 from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.families.family import Nearest
-from monarch_theory.expressivity.matrices import Matrix, dyadic, power_of_two
+from monarch_theory.expressivity.matrices import Matrix, dyadic, ordinary
 from monarch_theory.expressivity.membership import (
     Accuracy,
     Membership,
@@ -233,8 +233,8 @@ def examine_family(
         raise ValueError(f"--exact: expected integers, fractions or real floats for {family.name}, got {matrix.domain}")
     if whole is not None and accuracy is not None:
         raise ValueError(f"accuracy: expected none where membership is decided exactly, got {accuracy}")
-    scale = power_of_two(matrix.doubled.values)  # so that no square overflows or vanishes
-    spectra = Spectra.of([matrix.doubled.values / scale])
+    values, scale = ordinary(matrix)
+    spectra = Spectra.of([values])
     try:
         near = family.nearest(spectra, budget, progress=progress) if budget > 0 else None
     except ValueError as error:
@@ -244,7 +244,7 @@ def examine_family(
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
     norm = spectra.norms[0] * scale
     if whole is not None:
-        return _exactly(matrix, whole, family, budget, near, spectra.rounding if norm else 0.0)
+        return _exactly(matrix, whole, family, budget, near, spectra.rounding if norm else 0.0, scale)
     operations = near.setting.operations
     allowed = (
         Accuracy.of(operations, matrix.shape, matrix.field, matrix.stored)
@@ -269,7 +269,7 @@ def examine_family(
 
 
 def _exactly(
-    matrix: Matrix, whole: np.ndarray, family: Family, budget: int, near: Nearest, rounding: float
+    matrix: Matrix, whole: np.ndarray, family: Family, budget: int, near: Nearest, rounding: float, scale: float
 ) -> Examination:
     """The verdict of exact ranks, with the distance that was measured."""
     member, setting = decide_family(whole, family, budget)
@@ -285,7 +285,7 @@ def _exactly(
         "optimal" if near.optimal or member else "heuristic",
         chosen.label,
         f"of any {family.scope} within {budget} parameters",
-        matrix.values if member else near.approximations[0] * power_of_two(matrix.doubled.values),
+        matrix.values if member else near.approximations[0] * scale,
         fitted=(family, chosen, matrix.doubled.values),
     )
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import flint
@@ -28,8 +29,9 @@ from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "power_of_two", "read_matrix"]
+__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "ordinary", "power_of_two", "read_matrix"]
 
+ORDINARY = 2.0**300  # products of numbers between its inverse and it neither overflow nor vanish
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
 
@@ -171,7 +173,8 @@ def _widened(array: np.ndarray, stored: Format | None) -> tuple[np.ndarray, Form
 def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *, dtype: Any = None) -> None:
     """Whether a function of an array (size, 2) commutes with doubling and with a change of sign, column by column.
 
-    Rounding does, so a linear function passes without tolerance.
+    Rounding does, so a linear function passes without tolerance; underflow does not, so that it is asked where there is
+    none.
 
     Raises:
         ValueError: it does not, or gives another shape, or one column changes with the other.
@@ -187,13 +190,19 @@ def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *,
         return found
 
     both = image(x, y)
+    size_of = power_of_two(both) if both.dtype in _FLOATING and np.isfinite(both).all() else 1.0
+    constant = False
+    if not 1 / ORDINARY < size_of < ORDINARY:
+        constant = bool(image(0 * x, 0 * y).any())  # which the others then hide
+        x, y, z = (side / size_of for side in (x, y, z))  # about one comes out
+        both = image(x, y)
     # bit for bit: the other column's numbers cannot change how this one is rounded
     if not (np.array_equal(both[:, 0], image(x, z)[:, 0]) and np.array_equal(both[:, 1], image(z, y)[:, 1])):
         raise ValueError(
             f"{name}: expected output columns that depend on their own input column alone, got one that changed with "
             f"the other: it works along the wrong axis, or at random"
         )
-    if not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
+    if constant or not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
         raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
 
 
@@ -287,13 +296,30 @@ def field_of(values: np.ndarray) -> Floating:
     return _FLOATING[values.dtype]
 
 
+def ordinary(matrix: Matrix) -> tuple[np.ndarray, float]:
+    """The entries in double precision over a power of two, and that: squares of these neither overflow nor vanish.
+
+    Raises:
+        ValueError: a Frobenius norm beyond float64, so that no distance could be told.
+
+    >>> values, scale = ordinary(read_matrix(np.full((2, 2), 1e300)))
+    >>> bool(0.5 <= values.max() <= 1), bool(np.allclose(values * scale, 1e300, rtol=1e-15))
+    (True, True)
+    """
+    scale = power_of_two(matrix.doubled.values)
+    values = matrix.doubled.values / scale
+    if not isfinite(float(np.linalg.norm(values)) * scale):
+        raise ValueError(f"{matrix.name}: expected a Frobenius norm below 1.8e308, got entries of about {scale:.1e}")
+    return values, scale
+
+
 def power_of_two(array: np.ndarray) -> float:
     """A power of two near the largest entry of an array of floats: over it, squares neither overflow nor vanish.
 
     >>> power_of_two(np.array([1e300, -3.0])) > 1e299
     True
     """
-    largest = float(np.abs(array).max())
+    largest = max(float(np.abs(part).max()) for part in (array.real, array.imag))  # a modulus may overflow
     limits = np.finfo(array.dtype)
     exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
     return 2.0**exponent if largest else 1.0

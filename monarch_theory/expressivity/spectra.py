@@ -177,7 +177,7 @@ def _tails(stack: np.ndarray, norm: float, squared: bool) -> tuple[np.ndarray, n
     side, long = min(rows, columns), max(rows, columns)
     if norm == 0:
         return np.zeros(side + 1), np.zeros(side + 1)
-    stack = np.ascontiguousarray(stack) / norm
+    stack = np.divide(stack, norm, order="C")  # laid out and scaled in one pass
     if side == 1:
         whole = float(np.linalg.norm(stack))
         return np.array([whole, 0.0]), np.array([whole * (1.0 - gamma(stack.size, UNIT)), 0.0])

@@ -3,6 +3,7 @@
 Members are built here from the families' definitions in the papers, and not from the settings that the search knows.
 """
 
+import sys
 from dataclasses import replace
 from math import prod
 
@@ -15,6 +16,7 @@ from scipy.linalg import block_diag, circulant, toeplitz
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity import separation
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.comparison import compare
 from monarch_theory.expressivity.examination import examine_family
 from monarch_theory.expressivity.families import FAMILIES, families_for, monarch_product
 from monarch_theory.expressivity.families.family import Floor
@@ -22,6 +24,7 @@ from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.monarch import Convention, block_counts, random_monarch
+from monarch_theory.rounding import BFLOAT16
 
 SIDES = (4, 6, 8, 9, 12, 15, 16, 18)
 SCALES = (1.0, -3.0, 1e-300, 1e300, 2.0**-1060)
@@ -288,8 +291,8 @@ def drawn(draw):
     return Draw(lambda least, most: draw(st.integers(least, most)), rng)
 
 
-def seeded(rng):
-    return Draw(lambda least, most: int(rng.integers(least, most + 1)), rng)
+def seeded(rng, draw=Draw):
+    return draw(lambda least, most: int(rng.integers(least, most + 1)), rng)
 
 
 @st.composite
@@ -325,6 +328,21 @@ def test_a_member_is_never_told_that_it_is_none(name, data):
         assert found.member is True, found
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1.7e308, 1.7e308 * (1 + 1j), 1e308])
+def test_a_norm_that_overflows_is_refused_and_never_compared_with(factor):
+    """Every bound beside an infinite norm is NaN, and NaN is neither above nor below a distance."""
+    matrix = read_matrix(np.full((8, 8), factor))
+    for family in families_for((8, 8)):
+        with pytest.raises(ValueError, match=r"matrix: expected a Frobenius norm below 1\.8e308"):
+            examine_family(matrix, family, 80)
+    with pytest.raises(ValueError, match=r"matrix: expected a Frobenius norm below 1\.8e308"):
+        compare(matrix)
+    below = read_matrix(np.full((8, 8), 1.7e305 * (1 + 1j)))  # 64 times which is not beyond it
+    found = examine_family(below, family_of("low-rank", (8, 8)), 80)
+    assert found.member is True and 0 < found.threshold < found.limit < 1e-12
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64])
 @pytest.mark.parametrize("name", OPTIMAL)
 @settings(max_examples=10, deadline=None)
@@ -335,6 +353,51 @@ def test_nor_when_it_is_stored_in_single_precision(name, dtype, data):
     assume(family is not None)
     found = examine_family(read_matrix(matrix.astype(dtype)), family, parameters)
     assert found.member is not False, found
+
+
+class OddDraw(Draw):
+    """Repeated singular values, whole numbers, ranks that drop, and entries of nine orders of magnitude."""
+
+    def entries(self, *shape):
+        rng, style = self.rng, self.number(0, 3)
+        values = rng.choice([-1.0, 1.0], shape) if style == 0 else rng.integers(-2, 3, shape).astype(float)
+        return values if style < 2 else rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 3, shape)
+
+
+def in_brain_floats(values):
+    upper = (np.asarray(values, np.float32).view(np.uint32) + 0x8000) & 0xFFFF0000  # ties upwards: within an ulp
+    return replace(read_matrix(upper.view(np.float32).reshape(values.shape)), stored=BFLOAT16)
+
+
+FORMATS = (
+    read_matrix,
+    in_brain_floats,
+    lambda values: read_matrix(values.astype(np.float16)),
+    lambda values: read_matrix((values * (1 - 3j)).astype(np.complex64)),
+    lambda values: read_matrix(values * 2.0**-1000),
+)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "monarch-attention"])
+def test_odd_members_in_odd_formats_are_never_told_that_they_are_none(name, monkeypatch):
+    """Of one row, of prime sides; and what is said of the nearest member is what its entries say."""
+    monkeypatch.setattr(sys.modules[__name__], "SIDES", (2, 3, 5, 7, 11, 13, 21))
+    rng = np.random.default_rng(0)
+    asked = 0
+    for trial in range(15):
+        matrix, parameters = RECIPES[name](seeded(rng, OddDraw))
+        family = family_of(name, matrix.shape)
+        if family is None or not matrix.any():
+            continue
+        asked += 1
+        read = FORMATS[trial % len(FORMATS)](matrix / np.abs(matrix).max())
+        found = examine_family(read, family, parameters)
+        assert found.member is not False and found.parameters <= parameters, found
+        values = read.doubled.values
+        if found.evidence == "measured":
+            apart = np.linalg.norm((values - found.approximation) / np.abs(values).max())
+            assert apart / np.linalg.norm(values / np.abs(values).max()) == pytest.approx(found.distance, abs=1e-13)
+    assert asked > 5
 
 
 def test_every_family_has_a_recipe():

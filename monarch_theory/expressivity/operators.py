@@ -1,0 +1,181 @@
+"""Order 2 by products alone: an operator of N inputs is asked some √N of its N products, and no matrix is made.
+
+A product with what stands on the inputs (·, a_1) alone shows, in the outputs (·, i_0), the slice X of i_0 and a_1 times
+that: so w products for each a_1 give every X W, and w of the adjoint for each i_0 every V* X.
+
+**No.** W has orthonormal columns, which lengthens no singular value: Σ σ_k(X W)² over k > r and all slices is at most
+the squared distance of the nearest member. It takes one more column than the rank to see anything.
+
+**Yes.** With Q the first r left singular vectors of X W, Q (V* Q)⁺ V* X is X wherever its rank is r or less (Tropp,
+Yurtsever, Udell and Cevher 2017). Whatever it is, it is a member, M; and k products with standard normal x estimate its
+distance, E ‖(A − M)x‖² = ‖A − M‖_F². The mean of k of them is below a share s < 1 of that with probability at most
+(s·e^(1−s))^(k/2), and above a multiple s > 1 likewise, whatever A is: the moment-generating functions are those of
+Π(1 + c_i) ≥ 1 + Σ c_i and Π(1 − c_i) ≥ 1 − Σ c_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, sqrt
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from monarch_theory.domains import COMPLEX128, FLOAT64
+from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.matrices import check_linear, power_of_two
+from monarch_theory.expressivity.membership import checked_accuracy
+from monarch_theory.expressivity.parts import Train
+from monarch_theory.expressivity.projection import operation_roundoff, rounding_of
+from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+
+__all__ = ["OperatorMembership", "operator_membership_of"]
+
+Multiply = Callable[[np.ndarray], np.ndarray]
+"""Shape (inputs, batch) → (outputs, batch)."""
+PROBES = 32  # standard normal inputs
+LOW, HIGH = 0.1, 4.0  # shares of a squared norm that the mean over them is between
+SPARE = 2  # products beyond the rank, for each a_1
+
+
+@dataclass(frozen=True, eq=False)
+class OperatorMembership:
+    """What products tell of an operator.
+
+    Attributes:
+        member: within the accuracy of a member or not; None where the products do not tell.
+        kind: the class.
+        train: a member, near where `distance` says so.
+        distance: of `train`, relative; estimated. It is `farthest` at most, but with probability `failure`.
+        farthest: likewise relative.
+        floor: no member is relatively nearer, rounding taken off and but with probability `failure`.
+        failure: that the estimates are outside their bounds: a bound on its probability over the probes.
+        products: with the operator and with its adjoint.
+    """
+
+    member: bool | None
+    kind: MonarchClass
+    train: BlockTensorTrain
+    distance: float
+    farthest: float
+    floor: float
+    failure: float
+    products: tuple[int, int]
+
+
+def operator_membership_of(
+    operator: Any, kind: MonarchClass, *, accuracy: float, seed: int = 0, name: str = "operator"
+) -> OperatorMembership:
+    """Is what an operator multiplies by in a class of order 2? Measured, by about (n_1 + m_0)·(rank + 2) products.
+
+    Theorem: `proofs/rank_one_slices`.
+
+    Args:
+        operator: a SciPy `LinearOperator` with an adjoint, or what `aslinearoperator` makes one of.
+        kind: which class, of order 2.
+        accuracy: of its products, relative to the Frobenius norm: nobody can tell how an operator rounds.
+        seed: of the probes.
+        name: what error messages call it.
+
+    Raises:
+        ValueError: another order or shape, no adjoint, one that is not linear, products that are not finite, or an
+            accuracy outside [0, 1).
+
+    >>> from scipy.fft import fft, ifft
+    >>> n = 4096
+    >>> fourier = LinearOperator(
+    ...     (n, n), dtype=complex, matvec=fft, matmat=lambda x: fft(x, axis=0), rmatmat=lambda x: n * ifft(x, axis=0)
+    ... )
+    >>> found = operator_membership_of(fourier, MonarchClass((64, 64)), accuracy=1e-12)
+    >>> found.member, found.products
+    (True, (224, 256))
+    """
+    checked_accuracy(accuracy)
+    linear: LinearOperator = aslinearoperator(operator)
+    if kind.order != 2:
+        raise ValueError(f"kind: expected order 2, whose slices products show, got {kind.order}")
+    if linear.shape != kind.shape:
+        raise ValueError(f"{name}: expected an operator of shape {kind.shape}, got {linear.shape}")
+    check_linear(linear.matmat, kind.shape[1], name, dtype=linear.dtype)
+    rng = np.random.default_rng(seed)
+    (m0, m1), (n0, n1), rank = kind.output_radices, kind.input_radices, kind.ranks[1]
+    right_width, left_width = min(rank + SPARE, n0), min(2 * rank + SPARE, m1)
+    probe = np.linalg.qr(rng.standard_normal((n0, right_width)))[0]  # W
+    groups = _places(kind.input_radices, kind.input_in_order).T
+    ours = _digits(_images(linear.matmat, probe, groups, n0 * n1, name), kind.output_radices, kind.output_in_order)
+    columns = ours.transpose(0, 2, 1, 3)  # X W, (i_0, a_1, i_1, w)
+    test = np.linalg.qr(rng.standard_normal((m1, left_width)))[0]  # V
+    groups = _places(kind.output_radices, kind.output_in_order)
+    theirs = _images(_adjoint(linear, name), test, groups, m0 * m1, name)
+    turned = _digits(theirs, kind.input_radices, kind.input_in_order)  # (a_0, a_1, i_0, w)
+    rows = turned.conj().transpose(2, 1, 3, 0)  # V* X, (i_0, a_1, w, a_0)
+    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = left[..., :rank]
+    train = _train(basis, np.linalg.pinv(test.T @ basis) @ rows, kind)
+    x = rng.standard_normal((kind.shape[1], PROBES))
+    image = _finite(linear.matmat(x), name)
+    scale = power_of_two(image)  # so that no square overflows or vanishes
+    rest = (image - Train.of(train).multiply(x)) / scale
+    norm, distance = (float(np.linalg.norm(y)) / sqrt(PROBES) for y in (image / scale, rest))
+    most, least = norm / sqrt(LOW), norm / sqrt(HIGH)  # of the norm
+    lost = float(np.linalg.norm(values[..., rank:] / scale))
+    rounding = rounding_of(kind, most, operation_roundoff(COMPLEX128))
+    floor, farthest = (max(lost - rounding, 0.0) / most, distance / sqrt(LOW) / least) if norm else (0.0, 0.0)
+    member = True if farthest <= accuracy else False if floor > accuracy else None
+    failure = 2 * _outside(LOW) + _outside(HIGH)
+    products = (n1 * right_width + PROBES, m0 * left_width)
+    return OperatorMembership(member, kind, train, distance / norm if norm else 0.0, farthest, floor, failure, products)
+
+
+def _train(left: np.ndarray, right: np.ndarray, kind: MonarchClass) -> BlockTensorTrain:
+    """Of factors of every slice, shapes (i_0, a_1, i_1, r) and (i_0, a_1, r, a_0)."""
+    field = COMPLEX128 if np.iscomplexobj(left) or np.iscomplexobj(right) else FLOAT64
+    heads, tails = (side.astype(field.dtype).reshape(-1, *side.shape[2:]) for side in (left, right))
+    return BlockTensorTrain((core_of_split(tails, kind, 0), last_core(remaining(heads, kind, 0), kind)), kind, field)
+
+
+def _images(multiply: Multiply, probe: np.ndarray, groups: np.ndarray, size: int, name: str) -> np.ndarray:
+    """What `probe` (places, w) on each group of places (groups, places) becomes, shape (images, groups, w)."""
+    found = []
+    for group in groups:
+        x = np.zeros((size, probe.shape[1]))
+        x[group] = probe
+        found.append(_finite(multiply(x), name))
+    return np.stack(found, axis=1)
+
+
+def _places(radices: tuple[int, ...], in_order: bool) -> np.ndarray:
+    """The places of an index with digits (d_0, d_1), shape (d_0, d_1)."""
+    return _digits(np.arange(radices[0] * radices[1])[:, None, None], radices, in_order)[..., 0, 0]
+
+
+def _digits(images: np.ndarray, radices: tuple[int, ...], in_order: bool) -> np.ndarray:
+    """Shape (index, groups, w) as (d_0, d_1, groups, w)."""
+    first, second = radices
+    if in_order:
+        return images.reshape(first, second, *images.shape[1:])
+    return images.reshape(second, first, *images.shape[1:]).swapaxes(0, 1)
+
+
+def _adjoint(linear: LinearOperator, name: str) -> Multiply:
+    def multiply(x: np.ndarray) -> np.ndarray:
+        try:
+            return np.asarray(linear.rmatmat(x))
+        except (NotImplementedError, TypeError) as error:  # SciPy calls what is not there
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"{name}: expected an adjoint, rmatvec or rmatmat, got {what:.200}") from error
+
+    return multiply
+
+
+def _finite(images: np.ndarray, name: str) -> np.ndarray:
+    if not np.isfinite(images).all():
+        raise ValueError(f"{name}: expected finite products, got NaN or infinity")
+    return np.asarray(images)
+
+
+def _outside(share: float) -> float:
+    """A bound on the probability that the mean is below a share under one, or above one over it."""
+    return float((share * exp(1 - share)) ** (PROBES / 2))
