@@ -26,11 +26,12 @@ FOLDER = proofs_folder()
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
-    "certificates", "coarser_radices", "conditioning", "cost", "dft_is_monarch", "entry_formula", "free_parameters",
-    "ieee_formats", "interpolation", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
-    "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
-    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm",
-    "transpose", "univariate_view", "unpadded_causality",
+    "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "dft_is_monarch",
+    "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation", "largest_degree",
+    "main_text_condition", "multivariate_evaluation", "necessity", "optimal_projection", "orthogonal_blocks",
+    "product_modulo", "product_order_causality", "random_filters", "rank_one_slices", "real_points",
+    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "univariate_view",
+    "unpadded_causality",
 }  # fmt: skip
 
 
@@ -194,6 +195,10 @@ FAULTS = {
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
     "certificates": ("monarch_theory.certificates.writing.decide", _says(True)),
+    "circulant_factors": (
+        "monarch_theory.expressivity.constructions.f_circulant",
+        lambda original: lambda v, root, *rest: original(v[::-1], root, *rest),
+    ),
     "coarser_radices": (
         "monarch_theory.expressivity.membership.membership_of",
         lambda original: lambda matrix, kind, domain: Membership(True, "exact", kind),
@@ -203,6 +208,9 @@ FAULTS = {
     ),
     "cost": ("monarch_theory.monarch.Monarch.parameters", _nothing),
     "dft_is_monarch": ("monarch_theory.fourier_matrix.vandermonde", _reversed_rows),
+    "displacement_rank": (
+        "monarch_theory.expressivity.constructions.shift", lambda original: lambda f, n, d: original(f, n, d).T
+    ),
     "entry_formula": ("monarch_theory.monarch.reversal", _no_reversal),
     "free_parameters": ("monarch_theory.causality.CausalMonarch.scalings", _nothing),
     "ieee_formats": (

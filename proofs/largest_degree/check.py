@@ -20,6 +20,7 @@ MUTATIONS: dict[str, dict] = {
     "no exception": {"exceptional": lambda radices: False},
     "(b, 2), b odd, is the only exception": {"exceptional": lambda r: len(r) == 2 and _odd_then_two(r)},
     "every (…, 2) is an exception": {"exceptional": lambda r: r[-1] == 2},
+    "a raised last polynomial leaks c²": {"last": lambda c: c * c},
 }
 
 
@@ -27,7 +28,9 @@ def _odd_then_two(radices: tuple[int, ...]) -> bool:
     return radices[-1] == 2 and all(b % 2 for b in radices[:-1])
 
 
-def instances(exceptional: Callable[[tuple[int, ...]], bool] = _odd_then_two) -> list[Instance]:
+def instances(
+    exceptional: Callable[[tuple[int, ...]], bool] = _odd_then_two, last: Callable[[int], int] = lambda c: -c * c
+) -> list[Instance]:
     cases = [
         Instance("smallest counterexample, N = 4: deg r_j = b/2", lambda: not decide(degree_too_high()).causal),
         Instance(
@@ -45,6 +48,8 @@ def instances(exceptional: Callable[[tuple[int, ...]], bool] = _odd_then_two) ->
         for b in (2, 3, 4):
             about = f"one monomial raised, N = {2 * h} · {b}: r_j = Y^a_0 + cY^(b_0/2), or ℓ = Z^a_1 + cZ^b_1"
             cases.append(Instance(about, lambda h=h, b=b: _one_raised(2 * h, b)))
+            about = f"ℓ_a raised, N = {2 * h} · {b}: the leak is −c², and for ℓ_0 it is −c^(b_0 − 1)/(1 − c^b_0)"
+            cases.append(Instance(about, lambda h=h, b=b: _last_raised(2 * h, b, last)))
     for radices, n in [((2, 2, 2), 2), ((2, 2, 2), 3), ((3, 3), 3), ((4, 4), 5), ((3, 4), 4)]:
         about = f"n = {n} below ⌈N/2⌉, {radices}: caps for ⌈N/2⌉ serve, since products still do not wrap"
         cases.append(Instance(about, lambda r=radices, n=n: _smaller_n(r, n)))
@@ -97,6 +102,24 @@ def _one_raised(b0: int, b1: int) -> bool:
         ell = monomials[1].copy()
         ell[a1, b1] += 3
         if _causal((monomials[0], ell), (b0, b1), field):
+            return False
+    return True
+
+
+def _last_raised(b0: int, b1: int, last: Callable[[int], int]) -> bool:
+    """T[0, j, j] at j = N/2 − b_1 + a, and T[0, 1, b_1 − 1] for a = 0."""
+    size, c = b0 * b1, 3
+    field = PrimeField(prime_with_root(size))
+    monomials = basis_polynomials(CausalMonarch((b0, b1)).monomial(field), View.UNIVARIATE).coefficients
+    for a in range(b1):
+        ell = monomials[1].copy()
+        ell[a, b1] += c
+        matrix = BasisPolynomials((monomials[0], ell), (b0, b1), field, View.UNIVARIATE).to_monarch()
+        tensor = MonarchOperator(matrix, n=size // 2).tensor()
+        j = size // 2 - b1 + a
+        found = tensor[0, j, j] if a else tensor[0, 1, b1 - 1]
+        wanted = last(c) if a else -(c ** (b0 - 1)) * field.reciprocal((1 - c**b0) % field.q)
+        if (int(found) - wanted) % field.q:
             return False
     return True
 

@@ -1,7 +1,7 @@
 (** One polynomial raised: with q_j = Z^j + c Z^m among monomials, the operator leaks at output i = 2m mod N, if i < j and
     the exponents 2j, m + j and 2m are different modulo N, and none is j. And the exceptions, where it does not. *)
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra.
-From MonarchProofs Require Import foundations.points foundations.operator.
+From MonarchProofs Require Import foundations.points foundations.operator foundations.identities.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -76,6 +76,106 @@ by move=> /eqP; rewrite expf_eq0 (negbTE c_nonzero) andbF.
 Qed.
 
 End Raised.
+
+Section Identity.
+
+Variable F : fieldType.
+Add Field F_field : (field_laws F).
+
+Lemma raised_square (z c y : F) :
+  (z + c * y) * (z + c * y) = z * z + (c + c) * (z * y + c * (y * y)) - c * c * (y * y).
+Proof. by by_ring F. Qed.
+
+End Identity.
+
+(** The last polynomial raised: l_a = Z^a + c Z^b among monomials, a >= 1, radices (2 h + 2, b). All columns with last
+    digit a change; for j = h b + a, q_j^2 = q_2j + 2 c q_(j + N/2) - c^2 q_0, which output 0 sees. *)
+
+Section RaisedLast.
+
+Variables (F : fieldType) (h b a : nat) (w c : F).
+Let N := (h.+1.*2 * b)%N.
+Hypothesis primitive : N.-primitive_root w.
+Hypotheses (a_gt0 : (0 < a)%N) (a_lt : (a < b)%N) (c_nonzero : c != 0).
+
+Definition above (k : nat) : nat := ((k %/ b).+1 * b)%N.
+Definition last_raised : 'M[F]_N := \matrix_(l, k) ((w ^+ l) ^+ k + (k %% b == a)%N%:R * (c * (w ^+ l) ^+ above k)).
+
+Let M := last_raised.
+Let power := @power F N w.
+
+Let b_gt0 : (0 < b)%N. Proof. exact: ltn_trans a_gt0 a_lt. Qed.
+Let N_gt0 : (0 < N)%N. Proof. exact: prim_order_gt0 primitive. Qed.
+
+Lemma last_other (k : 'I_N) : (k %% b != a)%N -> M *m delta_mx k 0 = power k.
+Proof. by move=> /negbTE ne; rewrite -colE; apply/colP => l; rewrite !mxE ne mul0r addr0. Qed.
+
+Lemma last_same (k : 'I_N) : (k %% b == a)%N -> M *m delta_mx k 0 = power k + c *: power (above k).
+Proof. by move=> yes; rewrite -colE; apply/colP => l; rewrite !mxE yes mul1r. Qed.
+
+Lemma last_unit : M \in unitmx.
+Proof.
+pose V : 'M[F]_N := vandermonde (fun i : 'I_N => w ^+ i).
+pose E : 'M[F]_N := \matrix_(m, k) ((k %% b == a)%N && (m == above k %% N :> nat)%N)%:R.
+have nilpotent : E *m E = 0.
+  apply/matrixP => m k; rewrite !mxE big1 // => t _; rewrite !mxE.
+  case: (boolP (t == above k %% N :> nat)%N) => [/eqP e|_]; last by rewrite andbF mulr0.
+  have -> : (t %% b == a)%N = false.
+    by rewrite e modn_dvdm ?dvdn_mull // /above modnMl eq_sym (gtn_eqF a_gt0).
+  by rewrite mul0r.
+have -> : M = V *m (1%:M + c *: E).
+  rewrite mulmxDr mulmx1 -scalemxAr; apply/matrixP => l k.
+  rewrite mxE [RHS]mxE [V l k]mxE [(c *: (V *m E)) l k]mxE; congr (_ + _).
+  have in_N : (above k %% N < N)%N by rewrite ltn_mod.
+  rewrite mxE (bigD1 (Ordinal in_N)) //= big1 ?addr0 => [|i ne]; last first.
+    rewrite !mxE (_ : (i == above k %% N :> nat)%N = false) ?andbF ?mulr0 //; exact: negbTE.
+  have /colP /(_ l) := power_mod primitive (above k); rewrite !mxE eqxx andbT => ->.
+  by rewrite mulrCA [_%:R * _]mulrC.
+rewrite unitmx_mul vandermonde_unit /=; last exact: powers_distinct primitive.
+have /mulmx1_unit [] // : (1%:M + c *: E) *m (1%:M - c *: E) = 1%:M.
+by rewrite mulmxDl mul1mx mulmxBr mulmx1 -scalemxAl -scalemxAr nilpotent !scaler0 subr0 subrK.
+Qed.
+
+Variables (i j twice half : 'I_N).
+Hypotheses (i_is : i = 0%N :> nat) (j_is : j = (h * b + a)%N :> nat).
+Hypotheses (twice_is : twice = (j + j)%N :> nat) (half_is : half = (j + h.+1 * b)%N :> nat).
+
+Theorem last_raised_tensor : tensor M M M i j j = - c ^+ 2.
+Proof.
+have j_mod : (j %% b == a)%N by rewrite j_is modnMDl modn_small.
+have half_mod : (half %% b == a)%N by rewrite half_is addnC modnMDl.
+have zero_mod : (i %% b != a)%N by rewrite i_is mod0n neq_ltn a_gt0.
+have twice_mod : (twice %% b != a)%N.
+  rewrite twice_is -modnDm (eqP j_mod); apply/negP => /eqP same.
+  have : (a + a == a + 0 %[mod b])%N by rewrite addn0 same modn_small.
+  by rewrite eqn_modDl mod0n modn_small // (gtn_eqF a_gt0).
+have above_j : above j = (h.+1 * b)%N by rewrite /above j_is divnMDl // divn_small // addn0.
+have above_half : above half = N.
+  rewrite /above half_is addnC divnMDl // j_is divnMDl // divn_small // addn0.
+  by rewrite -addnS addnn.
+have one l : (w ^+ l) ^+ N = 1 by rewrite -exprM mulnC exprM (prim_expr_order primitive) expr1n.
+have whole : \col_l (M l j * M l j)
+    = M *m (delta_mx twice 0 + (c *+ 2) *: delta_mx half 0 - (c ^+ 2) *: delta_mx i 0).
+  rewrite mulmxBr mulmxDr -!scalemxAr (last_other twice_mod) (last_other zero_mod) (last_same half_mod) above_half.
+  apply/colP => l; rewrite !mxE j_mod mul1r above_j i_is twice_is half_is expr0 one mulr1.
+  set x := w ^+ l; set y := x ^+ (h.+1 * b).
+  have yy : y * y = 1 by rewrite -exprD -mulnDl addnn one.
+  by rewrite (exprD x j j) (exprD x j (h.+1 * b)) -/y mulr2n expr2 raised_square yy !mulr1.
+rewrite tensorE whole mulKmx ?last_unit // !mxE !eqxx.
+have apart (k : 'I_N) : (0 < k)%N -> (i == k) = false by move=> pos; apply/eqP => e; rewrite -e i_is in pos.
+rewrite (apart twice) ?(apart half); first by rewrite mulr0 !add0r mulr1.
+  by rewrite half_is addn_gt0 muln_gt0 b_gt0 orbT.
+by rewrite twice_is addn_gt0 j_is addn_gt0 a_gt0 orbT.
+Qed.
+
+Corollary last_raised_leaks n : (j < n)%N -> ~ causal n M M M.
+Proof.
+have lt_ij : (i < j)%N by rewrite i_is j_is addn_gt0 a_gt0 orbT.
+move=> lt_jn /causal_tensor /(_ i j j (ltn_trans lt_ij lt_jn) lt_jn lt_jn lt_ij); rewrite last_raised_tensor.
+by move=> /eqP; rewrite oppr_eq0 expf_eq0 (negbTE c_nonzero) andbF.
+Qed.
+
+End RaisedLast.
 
 (** The exceptions: N = 2 B, B = 2 h + 1 odd, n = B, and the last polynomial for a = 1 is e Z + c Z^2. The polynomials of
     the other stages, multiplied, make r_j(Z^2), of whatever order. *)
@@ -318,4 +418,6 @@ End Exceptions.
 
 Print Assumptions raised_tensor.
 Print Assumptions raised_leaks.
+Print Assumptions last_raised_tensor.
+Print Assumptions last_raised_leaks.
 Print Assumptions exceptional_causal.

@@ -24,6 +24,8 @@ def circulant(
 ) -> MonarchProduct:
     """Multiplication by `column` modulo X^N − 1, C[i, j] = c[i − j mod N], as F⁻¹ · diag(F c) F.
 
+    Theorem: `proofs/circulant_factors`.
+
     Raises:
         ValueError: `column` has another length than ∏ radices.
         NoRootOfUnityError: the domain has no N-th root of unity.
@@ -47,6 +49,8 @@ def f_circulant(
     column: np.ndarray, root: object, radices: Sequence[int], domain: Domain = COMPLEX128
 ) -> MonarchProduct:
     """Multiplication by `column` modulo X^N − f, f = root^N, as two Monarch factors: Z_f(v) = Σ_k v_k Z_f^k.
+
+    Theorem: `proofs/circulant_factors`.
 
     Raises:
         ValueError: `column` has another length than ∏ radices, or the root is zero.
@@ -77,6 +81,8 @@ def toeplitz(
     domain: Domain = COMPLEX128,
 ) -> MonarchProduct:
     """T[i, j] = column[i − j] or row[j − i], N × N, as the corner of a circulant of size ∏ radices ≥ 2N − 1.
+
+    Theorem: `proofs/circulant_factors`.
 
     Raises:
         ValueError: lengths differ, first entries differ, or the radices are too small.

@@ -6,8 +6,8 @@ brings the last entry back times f, so that Z_f^N = f,
     (A^N − f) M = Σ_k A^k (G Hᵀ) Z_f^{N−1−k} = Σ_j K(A, g_j) · Z_f(J h_j)              for B = Z_f,
 
 because the sum telescopes; K(A, g) has columns A^k g, J reverses, Z_f(v) = Σ_k v_k Z_f^k is f-circulant. Hence, term by
-term (Gohberg and Olshevsky 1994; Pan 2001; that every linear circuit is a product of such factors, O(depth) of them, is
-due to Dao et al. 2020):
+term (proved in `proofs/displacement_rank`; Gohberg and Olshevsky 1994; Pan 2001; that every linear circuit is a product
+of such factors, O(depth) of them, is due to Dao et al. 2020):
 
 | class            | A      | B      | a term                                       | Monarch factors a term        |
 |------------------|--------|--------|----------------------------------------------|-------------------------------|
@@ -101,6 +101,8 @@ def toeplitz_like(
 ) -> MonarchSum:
     """The M with Z_e M − M Z_f = G Hᵀ: r terms of four Monarch factors of size N.
 
+    Theorem: `proofs/displacement_rank`.
+
     Args:
         left, right: G and H, shape (N, r).
         roots: (φ, ψ) with e = φ^N and f = ψ^N, such as 1 and ω_{2N} for e = 1 and f = −1.
@@ -132,7 +134,10 @@ def toeplitz_like(
 def hankel_like(
     left: Any, right: Any, roots: tuple[Any, Any], radices: Sequence[int], domain: Domain = COMPLEX128
 ) -> MonarchSum:
-    """The M with Z_e M − M Z_fᵀ = G Hᵀ: M J is Toeplitz-like with generators G and J H, because J Z_f J = Z_fᵀ."""
+    """The M with Z_e M − M Z_fᵀ = G Hᵀ: M J is Toeplitz-like with generators G and J H, because J Z_f J = Z_fᵀ.
+
+    Theorem: `proofs/displacement_rank`.
+    """
     g, h = _generators(left, right, domain)
     reversed_ = toeplitz_like(g, h[::-1], roots, radices, domain)
     return MonarchSum(tuple(MonarchProduct((*t.factors[:-1], reverse_columns(t.factors[-1]))) for t in reversed_.terms))
@@ -142,6 +147,8 @@ def vandermonde_like(
     left: Any, right: Any, evaluation: MonarchProduct, root: Any, radices: Sequence[int]
 ) -> MonarchSum:
     """The M with diag(x) M − M Z_f = G Hᵀ: r terms of two Monarch factors more than V(x) has.
+
+    Theorem: `proofs/displacement_rank`.
 
     Args:
         left, right: G and H, shape (N, r).
@@ -168,6 +175,8 @@ def vandermonde_like(
 
 def cauchy_like(left: Any, right: Any, kernel: MonarchProduct) -> MonarchSum:
     """The M with diag(x) M − M diag(y) = G Hᵀ: r terms with as many Monarch factors as C(x, y) has.
+
+    Theorem: `proofs/displacement_rank`.
 
     Args:
         left, right: G and H, shape (N, r).
