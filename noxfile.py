@@ -129,4 +129,5 @@ def lowest(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """The reference on every Python it is for; those that are not on this machine are skipped, aloud."""
     session.install("-e", ".[test]", "editables")
-    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", "tests/theory", "monarch_theory")
+    commands = sorted(str(file) for file in Path("tests").glob("test_command_*.py"))
+    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", *commands, "tests/theory", "monarch_theory")

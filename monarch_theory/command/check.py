@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -105,7 +106,7 @@ def _sizes(text: str | None) -> dict[str, int | tuple[int, ...]] | None:
     for part in text.split(","):
         name, _, value = part.partition("=")
         sizes = value.replace("×", "x").split("x")
-        if not name.strip() or not all(size.strip().isdecimal() for size in sizes):
+        if not name.strip() or not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", size) for size in sizes):
             raise ValueError(f"shape: expected NAME=SIZE or NAME=SIZExSIZE, separated by commas, got {text!r}")
         numbers = tuple(map(int, sizes))
         found[name.strip()] = numbers[0] if len(numbers) == 1 else numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,7 +220,7 @@ def index_of(wanted: str, names: tuple[str, ...]) -> int:
     """The array of that name, or of that index where none has it."""
     if wanted in names:
         return names.index(wanted)
-    if wanted.lstrip("-").isdigit() and -len(names) <= int(wanted) < len(names):
+    if re.fullmatch(r"-?[0-9]{1,9}", wanted) and -len(names) <= int(wanted) < len(names):
         return int(wanted) % len(names)
     offered = ", ".join(repr(name) for name in names if name) or f"0 … {len(names) - 1}"
     raise UndecidedError("bad input", f"output: expected one of {offered}, got {wanted!r}")

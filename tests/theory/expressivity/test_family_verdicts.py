@@ -504,4 +504,5 @@ def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
         monarch_product, "starts", lambda blocks: [next(found(blocks)), [1e200 * part for part in next(found(blocks))]]
     )
     assert np.linalg.norm(matrix - monarch_product.fit(matrix, setting)) < np.linalg.norm(matrix)
-    assert not recwarn.list
+    # what others left open may be collected just now
+    assert not [warning for warning in recwarn.list if not issubclass(warning.category, ResourceWarning)]

@@ -206,6 +206,10 @@ KINDS = {
     "a direct path": (np.where(np.eye(N, k=1)[:, None, :] > 0, TABLE, 0.0), False),
     "the same way everywhere": (np.abs(TABLE), False),
     "one way from place to place": (with_one(np.array([[[1.0]], [[-1.0]], [[1.0]]]).reshape(1, 3, 1)), False),
+    "one way but for a place": (
+        np.abs(TABLE) * np.array([1.0, -1.0, 1.0])[:, None] * np.where(np.arange(N) == 3, -1.0, 1.0)[:, None, None],
+        False,
+    ),
     "one factor of all inputs": (TABLE[:, :, :1] * RNG.uniform(1, 2, N), False),
     "half of the places": (np.where(np.arange(N)[:, None, None] % 2 > 0, TABLE, 0.0), False),
     "one place in six is still": (np.where(np.arange(N)[:, None, None] % 6 > 0, TABLE, 0.0), True),
@@ -218,9 +222,19 @@ def test_only_errors_of_a_table_reach_everywhere_in_either_direction(kind):
     assert judge(linear(weight))._reach() is constants
 
 
-def test_few_signs_say_nothing():
-    table = RNG.standard_normal((4, 3, 4))
-    assert not judge(linear(table), n=4)._reach()  # of the last two inputs (3 + 2) × 3 outputs
+def test_one_change_of_sign_along_a_long_sequence_is_smooth():
+    table = np.abs(RNG.standard_normal((64, 3, 64)))
+    scattered = table * RNG.choice([-1.0, 1.0], (64, 3, 1))
+    assert judge(linear(scattered), n=64)._reach()
+    assert not judge(linear(table * np.sign(np.arange(64) - 31.5)[:, None, None]), n=64)._reach()
+
+
+@pytest.mark.parametrize(("channels", "constants"), [(8, True), (7, False)])
+def test_few_signs_say_nothing(channels, constants):
+    """Of three places one input is asked, which two outputs may not see: sixteen signs are enough, fourteen are not."""
+    table = np.ones((3, channels, 3))
+    table[1, ::2] = -1.0
+    assert judge(linear(table), n=3)._reach() is constants
 
 
 @pytest.mark.parametrize(("n", "most"), [(N, [11, 10, 9, 8]), (64, [63, 60, 57, 54, 51, 48])])
@@ -249,7 +263,7 @@ def found_at(response: float) -> Examination:
 def test_constants_explain_a_response_of_their_own_size_alone():
     size, table = np.array([1.0, 3.0, 9.0]), 12 * np.pi * N * DOUBLE
     asked = judge(linear(TABLE))
-    assert asked._table(DOUBLE) == pytest.approx(table, rel=1e-12)
+    assert asked._table(DOUBLE) == pytest.approx(table, rel=1e-12, abs=0)
     assert asked._are_constants(found_at(3 * asked._table(DOUBLE)), DOUBLE, size) and asked.constants is True
     assert not asked._are_constants(found_at(3.001 * table), DOUBLE, size)
 

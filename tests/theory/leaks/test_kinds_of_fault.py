@@ -10,7 +10,7 @@ from monarch_theory.leaks.calls import parse_arguments
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.sandbox.arithmetic import Watch, drawn, watched
 
-N = 48
+N = 32
 TABLE = np.random.default_rng(0).standard_normal((16, 3))
 PADDING = 0.3712
 

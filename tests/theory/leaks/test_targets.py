@@ -119,6 +119,7 @@ def test_a_folder_needs_the_library(package, monkeypatch):
         pretrained.of_folder(str(package))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("torch_at_hand")
 def test_a_class_of_a_library_is_built_in_a_tiny_size():
     pytest.importorskip("transformers")

@@ -62,11 +62,12 @@ def test_transforms_and_convolutions_agree_with_their_definitions(n):
     assert (enclose(causal_convolution(balls(x), balls(k))).high == np.convolve(x, k)[:n]).all()
 
 
+@pytest.mark.parametrize("entries", [1 << 8, pytest.param(None, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", NAMES)
-def test_plain_and_exact_oracles_agree_and_are_tight(name):
+def test_plain_and_exact_oracles_agree_and_are_tight(name, entries):
     op = op_named(name)
     dtype = op.dtypes()[0]
-    for case in cases(op, dtype, count=20, max_size=32):
+    for case in cases(op, dtype, count=20, max_size=32, most_entries=entries):
         if case.poisoned is None:
             answers = exact_answer(op, case.values, case.shape)
             # the float64 route meets the bound that a float64 kernel is held to
