@@ -92,9 +92,13 @@ def inside(value: Any) -> Iterator[Any]:
 
 
 def of_class(kind: type) -> Iterator[Any]:
-    """Its methods, but for the one that makes an object and is not run again, and the numbers it holds."""
+    """Its methods, but for the one that makes an object and is not run again, and the numbers it holds.
+
+    Not those that Python gives a class, as the line it begins at, since Python 3.13: they would crowd out its own.
+    """
     for name, held in vars(kind).items():
-        if isinstance(held, FunctionType | int | float) and name != "__init__":
+        special = name.startswith("__") and name.endswith("__")
+        if (isinstance(held, FunctionType) and name != "__init__") or (isinstance(held, int | float) and not special):
             yield held
 
 

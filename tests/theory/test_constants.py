@@ -71,3 +71,18 @@ def test_numbers_of_a_torch_module():
             return self.layer(x) + (x > self.threshold) + 1.75
 
     assert set(numbers_named(torch.nn.Sequential(Model()))) == {1.75, 3.25, 0.625}
+
+
+def test_numbers_that_python_gives_a_class_are_not_its_own():
+    """Since Python 3.13 a class holds the line it begins at."""
+
+    class Held:
+        __firstlineno__, __array_priority__, threshold = 77, 15.5, 0.375
+
+        def __init__(self):
+            self.padding = 2.5
+
+        def __call__(self, x):
+            return x + (x == self.padding) + 6.5
+
+    assert set(numbers_named(Held())) == {0.375, 2.5, 6.5}

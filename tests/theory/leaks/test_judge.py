@@ -185,6 +185,53 @@ def test_a_leak_that_single_precision_hid_is_found_in_double():
     assert found.leaks[-1].all() and not found.leaks[:-1].any()
 
 
+@pytest.mark.parametrize(
+    ("transforms", "in_double", "decided"),
+    [((), False, False), ((), True, True), ((("complex64", 8),), False, True)],
+)
+def test_a_response_of_roundings_size_is_undecided_where_double_precision_cannot_be_asked(
+    transforms, in_double, decided
+):
+    """Unless a transform was seen, which spreads rounding; or double precision was asked, and shows nothing."""
+
+    def observe(x: np.ndarray, arithmetic: str = "", **options: Any) -> Outputs:
+        if arithmetic == "double" and not in_double:
+            raise TypeError("expected single precision")
+        leak = 0.0 if arithmetic == "double" else 1e-10 * np.roll(x, -1, axis=0)
+        return plain(np.cumsum(x, axis=0) + leak)
+
+    asked = judge(observe, unit=SINGLE, facts=Facts(coarsest="float32", transforms=transforms))
+    base, changed = asked.inputs.draw(0)
+    pair = base, asked.inputs.splice(base, changed, 5), cut(5)
+    if decided:
+        found = asked.examine(*pair)
+        assert found.response.any() and not found.leaks.any()
+    else:
+        with pytest.raises(UndecidedError, match="does not run in double precision throughout"):
+            asked.examine(*pair)
+
+
+@pytest.mark.parametrize(("coarsest", "why"), [(None, "does not fluctuate as rounding"), ("float64", "does not grow")])
+def test_a_small_steady_response_that_nothing_spreads_is_undecided(coarsest, why):
+    def observe(x: np.ndarray, **options: Any) -> Outputs:
+        return plain(x + 1e-15 * np.roll(x, -1, axis=0))
+
+    asked = judge(observe, facts=Facts(coarsest=coarsest))
+    base = np.ones((N, 3))
+    with pytest.raises(UndecidedError, match=why):
+        asked.examine(base, asked.inputs.splice(base, 2 * base, 5), cut(5))
+
+
+def test_what_single_precision_leaves_open_double_precision_settles():
+    def observe(x: np.ndarray, arithmetic: str = "", **options: Any) -> Outputs:
+        return plain(np.cumsum(x, axis=0) + 1e-10 * np.roll(x, -1, axis=0))
+
+    asked = judge(observe, unit=SINGLE, facts=Facts(coarsest="float32"))
+    base, changed = asked.inputs.draw(0)
+    found = asked.examine(base, asked.inputs.splice(base, changed, 5), cut(5))
+    assert found.leaks[-1].all() and found.arithmetic == "double"
+
+
 # Constants that were rounded once
 
 
