@@ -18,7 +18,7 @@ LEAKING = {
 }
 WITHOUT_A_GRAPH = {
     "steps until all are done", "a branch by the sum of all", "kinds of tokens", "noise seeded by all tokens",
-    "compiled, leaks",
+    "compiled, leaks", "compiled whole, leaks", "flexible attention, one ahead",
 }  # fmt: skip
 """What the data decides, or what is compiled, is no one graph with others."""
 
