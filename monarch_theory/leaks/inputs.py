@@ -39,6 +39,9 @@ NAMED = "numbers the code names"
 AROUND = (1.0, 1.0, 1.0, -1.0, 0.5, 2.0, 1 - 2.0**-7, 1 + 2.0**-7)
 """Factors of these, and of what lies between two of them: the numbers themselves, and those at either side of them."""
 
+FIRST = "first "
+"""Kinds whose future begins with one of these, and goes on as usual."""
+
 MODERATE, MODERATE_HALF = 1e4, 100.0
 """Beyond these, infinities or absorption are to be expected of usual models."""
 
@@ -213,11 +216,15 @@ class Inputs:
 
     @property
     def further_kinds(self) -> tuple[str, ...]:
-        """Kinds for when time is left: with them a small vocabulary shows every token at every place."""
+        """Kinds for when time is left: with them every place shows every number that the code names.
+
+        And every token of a small vocabulary.
+        """
+        named = tuple(f"{FIRST}{number!r}" for number in self.numbers)
         if not self.integer:
-            return ()
-        last = self.vocab if self.vocab <= SMALL_VOCABULARY else 2 + OTHER_DRAWS
-        return tuple(f"step {s}" for s in range(2, last))
+            return named
+        small = self.vocab <= SMALL_VOCABULARY
+        return *(() if small else named), *(f"step {s}" for s in range(2, self.vocab if small else 2 + OTHER_DRAWS))
 
     @cached_property
     def all_kinds(self) -> tuple[str, ...]:
@@ -310,6 +317,8 @@ class Inputs:
             base = np.full(self.shape, token)
             pool = rng.integers(0, self.vocab - 1, self.doubled)
             pool = pool + (pool >= token)  # any other token
+        elif kind.startswith(FIRST):
+            pool = rng.integers(0, self.vocab, self.doubled)
         elif kind == NAMED:
             pool = rng.choice(np.array(self.numbers, np.int64), self.doubled)
         elif kind.startswith("token "):
@@ -433,14 +442,19 @@ class Futures:
             donor = donor.copy()
             donor[inputs.places(cut, cut + 1)] = self.base[inputs.places(cut - 1, cut)]
         if self.kind == NAMED and cut and turn % 2:  # each of them comes first at some cut
-            numbers = self.inputs.numbers
-            first = np.full(inputs.shape, numbers[turn // 2 % len(numbers)], donor.dtype)
-            donor = inputs.splice(donor, inputs.rounded(first), cut, cut + 1)
+            donor = self._beginning(donor, inputs.numbers[turn // 2 % len(inputs.numbers)], cut)
+        if self.kind.startswith(FIRST):
+            donor = self._beginning(donor, float(self.kind.removeprefix(FIRST)), cut)
         if self.kind in GAPS:
             return np.where(np.isfinite(self.base), donor, self.base)
         if self.kind in APPEARING and turn % 2:  # at one place alone
             return inputs.splice(self.base, donor, cut, cut + 1)
         return self._unlike_base(donor) if inputs.integer and not self.kind.startswith("token ") else donor
+
+    def _beginning(self, donor: np.ndarray, number: float, cut: int) -> np.ndarray:
+        """A future with a number at its first place."""
+        first = self.inputs.rounded(np.full(self.inputs.shape, number, donor.dtype))
+        return self.inputs.splice(donor, first, cut, cut + 1)
 
     @property
     def spoils(self) -> bool:

@@ -241,6 +241,19 @@ def test_a_past_that_is_hidden_as_a_whole_sees_the_future(hidden, options):
     assert report.verdict == "not causal" and report.witness.output < report.witness.input
 
 
+THRESHOLDS = (2.5, -3.75, 6.0, 700.0, 11.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"dtype": "int64", "vocab": 1000}])
+def test_each_number_that_the_code_names_is_tried_at_each_place(options):
+    for value in THRESHOLDS[3:] if "vocab" in options else THRESHOLDS:
+        for place in (1, 8, N - 2):
+            leak = edited(place, lambda x, at=place + 1, value=value: x[at] == THRESHOLDS[THRESHOLDS.index(value)])
+            report = check_callable(leak, N, **options)
+            assert report.verdict == "not causal", (value, place)
+            assert (report.witness.output, report.witness.input) == (place, place + 1)
+
+
 def run_ahead(t, length, step):
     """Whether so many tokens follow that go up or down by one."""
     return np.array([len(r := t[i + 1 : i + 1 + length]) == length and (np.diff(r) == step).all() for i in range(N)])
