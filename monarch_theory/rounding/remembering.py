@@ -28,9 +28,9 @@ def remembered(compute: F) -> F:
     ... def total(values):
     ...     print("computed")
     ...     return values.sum()
-    >>> total(np.ones(3)) == total(np.ones(3))
+    >>> float(total(np.ones(3))), float(total(np.ones(3)))
     computed
-    True
+    (3.0, 3.0)
     """
     kept: OrderedDict[Hashable, Any] = OrderedDict()
     alone = Lock()
