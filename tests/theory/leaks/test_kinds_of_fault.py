@@ -1,5 +1,6 @@
 """The kinds of fault a checker by perturbation falls for: each has maps that are causal and maps that are not."""
 
+import re
 import time
 
 import numpy as np
@@ -367,7 +368,7 @@ def test_a_busy_machine_makes_no_verdict(monkeypatch):
     calls.clear()
     report = check_callable(rarely_quick, 24, budget=0.6, accept_partial=True)
     assert report.verdict == "causal"
-    assert any(note.startswith("of 30 kinds of values") for note in report.notes)
+    assert any(re.match(r"of \d+ kinds of values", note) for note in report.notes)
 
 
 def test_what_is_cheap_is_tried_however_little_time_is_asked_for():

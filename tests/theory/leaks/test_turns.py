@@ -1,5 +1,6 @@
 """Beside a proof the kinds of values take turns over the cuts: what that still finds, what it costs, what is said."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_all_cuts_and_all_kinds_in_one_and_a_half_runs_a_cut():
     assert report.evidence == "measured: bit-identical, each cut with one kind of values"
     assert report.forwards <= 1.5 * (N - 1)
     (note,) = (note for note in report.notes if "took turns" in note)
-    assert note.startswith("26 kinds of values") and "4% of kinds and cuts" in note
+    assert re.match(r"\d+ kinds of values", note) and "4% of kinds and cuts" in note
     sizes = 2 * len(Inputs.of("n", N).magnitudes)
     assert f"{26 + sizes} kinds of future" in report.covered
 
