@@ -189,13 +189,13 @@ def measured_membership(
 def verdict(distance: float, floor: float, threshold: float, limit: float, norm: float) -> bool | None:
     """Member within `threshold`, not where even the `floor` is beyond `limit`, open otherwise.
 
-    Where rounding may have been as large as the matrix, only a distance of zero tells anything.
+    Where what rounding explains for certain is as large as the matrix, only a distance of zero tells anything.
 
     >>> verdict(0.5, 0.5, 0.1, 0.1, 1.0), verdict(0.5, 0.0, 0.1, 0.1, 1.0), verdict(0.5, 0.5, 0.7, 0.7, 1.0)
     (False, None, True)
-    >>> verdict(0.5, 0.5, 1.1, 1.1, 1.0)  # the zero matrix is as near
+    >>> verdict(0.5, 0.5, 1.1, 1.1, 1.0)  # the zero matrix is within it, too
     """
-    if distance and limit >= norm:
+    if distance and threshold >= norm:
         return None
     if distance <= threshold:
         return True
@@ -254,8 +254,9 @@ class Accuracy:
         return cls(checked_accuracy(accuracy), accuracy, lost, lost)
 
     def distances(self, norm: float) -> tuple[float, float]:
-        """(least, most) for a matrix of that norm."""
-        return self.least * norm + self.least_lost, self.most * norm + self.most_lost
+        """(least, most) for a matrix of that norm; where underflow may have been as large as it, both count that."""
+        lost = self.most_lost if self.most_lost >= norm else self.least_lost
+        return self.least * norm + lost, self.most * norm + self.most_lost
 
 
 def checked_accuracy(accuracy: float) -> float:

@@ -25,12 +25,15 @@ from monarch_theory.expressivity.membership import (
     checked_accuracy,
     default_accuracy,
     exact_membership_of,
+    measured_membership,
     membership_of,
     verdict,
 )
+from monarch_theory.expressivity.projection import project
+from monarch_theory.formats import round_to
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, Monarch, identity_blocks, random_monarch
-from monarch_theory.rounding import FLOAT16, gamma
+from monarch_theory.rounding import BFLOAT16, FLOAT16, gamma
 from monarch_theory.strategies import arrays, monarchs, radices
 
 EXACT = (INTEGERS, RATIONALS, PrimeField(7), Cyclotomic(3))
@@ -390,8 +393,20 @@ def test_a_verdict_where_a_distance_is_its_bound():
     assert verdict(0.5, 0.5, threshold=0.5, limit=0.6, norm=1.0) is True
     assert verdict(0.5, 0.6, threshold=0.1, limit=0.6, norm=1.0) is None
     assert verdict(0.5, 0.7, threshold=0.1, limit=0.6, norm=1.0) is False
-    assert verdict(0.5, 0.5, threshold=0.5, limit=1.0, norm=1.0) is None  # the zero matrix is as near
+    assert verdict(0.5, 0.5, threshold=1.0, limit=1.0, norm=1.0) is None  # the zero matrix is within it, too
+    assert verdict(0.5, 0.5, threshold=0.5, limit=1.0, norm=1.0) is True
+    assert verdict(1.0, 1.0, threshold=0.5, limit=2.0, norm=1.0) is None
     assert verdict(0.0, 0.0, threshold=0.1, limit=2.0, norm=1.0) is True
+
+
+def test_a_long_member_in_bfloat16_is_one_though_so_many_sums_in_it_explain_anything():
+    rng, kind = np.random.default_rng(0), MonarchClass((16, 16))
+    member = random_monarch((16, 16), FLOAT64, rng).dense()
+    noise = rng.standard_normal(member.shape) * np.linalg.norm(member) / 256
+    for size, expected in [(0.0, True), (0.05, None), (1.0, None)]:
+        stored = round_to(member + size * noise, "bfloat16")
+        answer = measured_membership(project(stored.astype(float), kind), kind, FLOAT32, BFLOAT16)
+        assert answer.member is expected and answer.threshold < 0.01 * answer.projection.norm < answer.limit
 
 
 def test_the_accuracy_of_entries_is_that_of_their_operations():
