@@ -66,17 +66,17 @@ def test_no_token_is_immoderate():
 
 def test_a_future_drowns_the_past_where_rounding_spreads_and_little_is_left_of_it():
     transform = Facts(transforms=(("complex128", 8),))
-    past, edge = np.full((N, 3), -1000.0), 2.0**53  # whose rounding is a thousandth of that past to the last bit
+    past, edge = 1000.0, 2.0**53  # whose rounding is a thousandth of that past to the last bit
     for spreading in (judge(facts=transform), judge(spreads=True)):
         assert not spreading.drowns(past, np.array([-edge]))
         assert spreading.drowns(past, np.array([0.0, -np.nextafter(edge, np.inf)]))
     assert not judge().drowns(past, np.array([1e300]))
-    assert not judge(dtype="int64", facts=transform).drowns(np.ones(3), np.array([1e300]))
+    assert not judge(dtype="int64", facts=transform).drowns(1.0, np.array([1e300]))
 
 
 def test_a_future_of_nearly_the_size_of_the_past_does_not_drown_it():
     half = judge(dtype="float16", unit=HALF, spreads=True)
-    past = np.array([1.0, -1.0, 4.0])
+    past = 1.0
     assert not half.drowns(past, np.array([10.0])) and half.drowns(past, np.array([-10.5]))
     assert not half.drowns(past, np.array([2.0]))
 

@@ -35,8 +35,8 @@ def test_all_cuts_and_all_kinds_in_one_and_a_half_runs_a_cut():
     assert report.forwards <= 1.5 * (N - 1)
     (note,) = (note for note in report.notes if "took turns" in note)
     assert re.match(r"\d+ kinds of values", note) and "4% of kinds and cuts" in note
-    sizes = 2 * len(Inputs.of("n", N).magnitudes)
-    assert f"{26 + sizes} kinds of future" in report.covered
+    inputs = Inputs.of("n", N)
+    assert f"{len(inputs.all_kinds) + 2 * len(inputs.magnitudes)} kinds of future" in report.covered
 
 
 @pytest.mark.parametrize("n", [2, 3, 9, 40])
