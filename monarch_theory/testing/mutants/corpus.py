@@ -43,7 +43,7 @@ OF_ARRAYS = (
     RightKernel("torch", "causal_monarch", CAUSAL, (*REAL, *COMPLEX), fails_fixed_rtol=True),
     RightKernel("torch", "block_diagonal_multiply_backward", BLOCK_BACK, (*REAL, *COMPLEX)),
     RightKernel("torch", "monarch_multiply_backward", MULTIPLY_BACK, (*REAL, *COMPLEX), fails_fixed_rtol=True),
-    RightKernel("torch", "long_convolution_backward", LONG_BACK, REAL, fails_fixed_rtol=True),
+    RightKernel("torch", "long_convolution_backward", LONG_BACK, REAL),
     RightKernel("torch", "circular_convolution_backward", CIRCULAR_BACK, REAL),
     RightKernel("torch", "monarch_dft_backward", DFT_BACK, COMPLEX),
     RightKernel("torch", "inverse_monarch_dft_backward", INVERSE_BACK, COMPLEX),
