@@ -29,12 +29,12 @@ from monarch_theory.leaks.callables import (
     unchanged,
 )
 from monarch_theory.leaks.contracts import Cut
-from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, answers, spread_order, tried
+from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, answers, spread_order
 from monarch_theory.leaks.inputs import APPEARING, Inputs, UndecidedError
 from monarch_theory.leaks.judge import EXPLAINED, STEP, Facts, immoderate, roundoffs
 from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor, redrawn, root_mean_square, scale
-from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference
-from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, doubt_of, outcome_of, tried
+from monarch_theory.sandbox import SandboxError
 
 __all__ = ["Agreement", "Variant", "check_agreement", "padded", "same", "truncated"]
 
@@ -346,16 +346,11 @@ class Comparison:
 
     def _observed(self, other: Callable[..., Outputs], x: np.ndarray, variant: Variant) -> Outputs | None:
         """The outputs of the variant, or None where it raises: then nothing is said to hold."""
-        try:
-            return other(x)
-        except (UndecidedError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
-                raise
-            said = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
-            self.doubt = self.doubt or UndecidedError("exception", f"the model raised {said}, {variant.words}")
+        y = outcome_of(other, x)
+        if isinstance(y, Exception):
+            self.doubt = self.doubt or doubt_of(y, variant.words)
             return None
+        return y
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

@@ -32,10 +32,9 @@ from monarch_theory.leaks.contracts import Contract, Cut, compact
 from monarch_theory.leaks.inputs import APPEARING, Futures, Inputs, Places, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
 from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
-from monarch_theory.leaks.outputs import Layout, Outputs, difference
-from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.leaks.outputs import Layout, Outputs, difference, doubt_of, outcome_of, tried
 
-__all__ = ["Found", "Search", "answers", "spread_order", "tried"]
+__all__ = ["Found", "Search", "answers", "spread_order"]
 
 PREVIEW = 6
 """So many cuts, the first of the order that spreads them, are made with every kind of future."""
@@ -527,19 +526,11 @@ class Search:
         """The outputs, or None where the model raises: then nothing is called causal."""
         self.runs += 1
         start = time.monotonic()
-        try:
-            y = self.observe(x)
-            self.quickest = min(self.quickest, time.monotonic() - start)
-        except (UndecidedError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
-                raise
-            said = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
-            self.doubt = self.doubt or UndecidedError(
-                "exception", f"the model raised {said}, on inputs of kind {kind!r}: a future may stop the past"
-            )
+        y = outcome_of(self.observe, x)
+        if isinstance(y, Exception):
+            self.doubt = self.doubt or doubt_of(y, f"on inputs of kind {kind!r}: a future may stop the past")
             return None
+        self.quickest = min(self.quickest, time.monotonic() - start)
         return y
 
     def _judge(self, changed: np.ndarray, y: Outputs) -> Judge:
@@ -646,18 +637,6 @@ class Search:
         for k, columns in enumerate(self._columns(y)):
             if k not in self.found and leaks[:, columns].any():
                 self.found[k] = Pair(self, futures, y, changed, cut, columns, self.layout.names[k]).found(examination)
-
-
-def tried(run: Callable[[np.ndarray], Outputs], x: np.ndarray) -> Outputs | None:
-    """The outputs; None where the model raises, as many do that are made for finite values."""
-    try:
-        return run(x)
-    except (UndecidedError, MemoryError):
-        raise
-    except Exception as error:
-        if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
-            raise
-        return None
 
 
 def answers(

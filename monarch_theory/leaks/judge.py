@@ -35,8 +35,7 @@ from monarch_theory.leaks.noise import (
     scale,
     still,
 )
-from monarch_theory.leaks.outputs import Outputs, difference
-from monarch_theory.sandbox import Outcome, SandboxError
+from monarch_theory.leaks.outputs import Outputs, difference, tried
 
 __all__ = ["Facts", "Judge", "immoderate", "roundoffs"]
 
@@ -144,13 +143,7 @@ class Judge:
     def in_double(self) -> Judge | None:
         """The judge of the model with all of torch's arithmetic in double precision; None where that raises."""
         observe = partial(self.observe, arithmetic="double")
-        try:
-            observe(self.inputs.draw(0)[0])
-        except (UndecidedError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
-                raise
+        if tried(observe, self.inputs.draw(0)[0]) is None:
             return None
         transforms = tuple(("complex128", length) for _, length in self.facts.transforms)
         facts = replace(self.facts, coarsest="float64", transforms=transforms)

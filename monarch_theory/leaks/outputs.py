@@ -10,8 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from monarch_theory.leaks.inputs import EVERYWHERE, Inputs, Places, UndecidedError
+from monarch_theory.sandbox import Outcome, SandboxError
 
-__all__ = ["Layout", "Named", "Outputs", "difference", "lay_out", "step_by_step"]
+__all__ = [
+    "Layout", "Named", "Outputs", "difference", "doubt_of", "lay_out", "outcome_of", "step_by_step", "tried",
+]  # fmt: skip
 
 Named = tuple[tuple[np.ndarray, ...], tuple[str, ...], tuple[str, ...]]
 """Arrays returned by one call, their logical dtypes and their names."""
@@ -257,3 +260,27 @@ def sequence_axis(
     raise UndecidedError(
         "shape change", f"output {shape} has {len(matching)} axes of length n = {n}: name one, --output-axis"
     )
+
+
+def outcome_of(run: Callable[[np.ndarray], Outputs], x: np.ndarray) -> Outputs | Exception:
+    """The outputs, or what the model raised; what is not of its own doing, as a limit that was met, is raised on."""
+    try:
+        return run(x)
+    except (UndecidedError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, SandboxError) and error.outcome is not Outcome.EXCEPTION:
+            raise
+        return error
+
+
+def tried(run: Callable[[np.ndarray], Outputs], x: np.ndarray) -> Outputs | None:
+    """The outputs; None where the model raises, as many do that are made for finite values."""
+    found = outcome_of(run, x)
+    return None if isinstance(found, Exception) else found
+
+
+def doubt_of(error: Exception, where: str) -> UndecidedError:
+    """That the model raised, and where: then nothing is said to hold."""
+    said = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+    return UndecidedError("exception", f"the model raised {said}, {where}")

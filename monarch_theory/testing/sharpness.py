@@ -178,13 +178,21 @@ def _term_by_term(delayed: Callable[[np.ndarray, int], np.ndarray]) -> Callable[
 
 
 def _correlated(gradient: np.ndarray, u: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    of_u, of_k = np.zeros_like(u), np.zeros_like(k)
+    of_u = np.zeros_like(u)
     for lag in range(u.shape[-1]):
         of_u = of_u + k[:, lag, None] * _rolled(gradient, -lag)
+    return of_u, _of_filter(gradient, u, k, _rolled)
+
+
+def _of_filter(
+    gradient: np.ndarray, u: np.ndarray, k: np.ndarray, delayed: Callable[[np.ndarray, int], np.ndarray]
+) -> np.ndarray:
+    found = np.zeros_like(k)
+    for lag in range(u.shape[-1]):
         # running sums add one after the other
-        rows = np.cumsum(gradient * _rolled(u, lag), -1)[..., -1]
-        of_k[:, lag] = np.cumsum(rows, 0)[-1] if len(rows) else 0
-    return of_u, of_k
+        rows = np.cumsum(gradient * delayed(u, lag), -1)[..., -1]
+        found[:, lag] = np.cumsum(rows, 0)[-1] if len(rows) else 0
+    return found
 
 
 def _shifted(u: np.ndarray, lag: int) -> np.ndarray:
@@ -209,11 +217,7 @@ def _backward_between_gates(
     v, w = pregate * u, postgate * gradient
     convolve = _term_by_term(_shifted)
     correlated = convolve(w[..., ::-1], k)[..., ::-1]
-    of_k = np.zeros_like(k)
-    for lag in range(u.shape[-1]):
-        rows = np.cumsum(w * _shifted(v, lag), -1)[..., -1]
-        of_k[:, lag] = np.cumsum(rows, 0)[-1] if len(rows) else 0
-    return pregate * correlated, of_k, u * correlated, gradient * convolve(v, k)
+    return pregate * correlated, _of_filter(w, v, k, _shifted), u * correlated, gradient * convolve(v, k)
 
 
 def _direct_dft(x: np.ndarray) -> np.ndarray:
