@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
+from monarch_gpu.device import device_of, moved
 from monarch_gpu.layers import hide, kept_kernels
 
 __all__ = ["READINGS", "embed"]
@@ -30,7 +31,7 @@ def embed(
     normalised: bool = False,
     pad: int = 0,
 ) -> Iterator[Tensor]:
-    """The vector (d,) of each text, given by its token ids, in order, float32 or better.
+    """The vector (d,) of each text, given by its token ids, in order, float32 or better, on the processor.
 
     Args:
         reading: `pooler`, or the `mean` of the last states of a text's tokens, or the state of its `first` token.
@@ -72,15 +73,17 @@ def vectors(
     model: Encoder, texts: Sequence[Sequence[int]], reading: str, batch: int, normalised: bool, pad: int
 ) -> Iterator[Tensor]:
     """The vectors themselves; `embed` has looked at the arguments before the first is asked for."""
+    device = device_of(model)
     unmasked = model.config.architecture == "monarch-mixer" and model.config.padding == "unmasked"
     for start in range(0, len(texts), batch):
         some = texts[start : start + batch]
         length = model.config.max_position_embeddings if unmasked else max(map(len, some))
         ids = torch.tensor([[*text, *[pad] * (length - len(text))] for text in some])
         mask = torch.arange(length) < torch.tensor([len(text) for text in some])[:, None]  # (batch, n)
+        ids, mask = moved([ids, mask], device)
         with torch.no_grad():
             found = read(model, ids, mask, reading)
-        found = found.to(torch.promote_types(found.dtype, torch.float32))
+        found = found.to("cpu", torch.promote_types(found.dtype, torch.float32))
         yield from normalize(found, dim=-1) if normalised else found
 
 

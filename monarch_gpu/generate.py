@@ -9,6 +9,7 @@ import torch
 
 from monarch_gpu.checkpoints import CheckpointError
 from monarch_gpu.decode import Decoder
+from monarch_gpu.device import device_of
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.trained import load_trained
 
@@ -65,12 +66,12 @@ def continuation(
     """The tokens themselves; `generate` has looked at the arguments before the first is asked for."""
     decoder = Decoder(model, 1, len(prompt) + count)
     with torch.no_grad():
-        logits = decoder.prefill(torch.tensor([list(prompt)]))
+        logits = decoder.prefill(torch.tensor([list(prompt)], device=device_of(model)))
         for left in range(count, 0, -1):
-            token = sample(logits, temperature, random)
+            token = sample(logits.cpu(), temperature, random)  # whose generator is the processor's
             yield int(token)
             if left > 1:
-                logits = decoder.step(token)
+                logits = decoder.step(token.to(logits.device))
 
 
 def sample(logits: torch.Tensor, temperature: float, random: torch.Generator) -> torch.Tensor:

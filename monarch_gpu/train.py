@@ -3,6 +3,7 @@
 What a step does is a function of the configuration, the step number and the state alone: batches come from (seed, step,
 microbatch), the learning rate from the step, and there is no other randomness. A checkpoint holds weights, both AdamW
 moments and the curve so far. A run whose loss or weights are no longer finite stops, and leaves no such checkpoint.
+The very same curve is that of the same device: another rounds otherwise, and a GPU may add in another order each time.
 
 A step averages the gradients of `microbatches`. Under `torchrun` the processes share them out; DDP and FSDP2 are
 torch's own. Two processes add the same two gradients as one process with two microbatches: the losses agree to the bit.
@@ -28,6 +29,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from monarch_gpu.checkpoints import CheckpointError, checkpoint_writer, checksum, read_latest, set_aside
 from monarch_gpu.configs import Config, config_json, parse_config
 from monarch_gpu.data import Batch, Task, generator, task_of
+from monarch_gpu.device import device_named, device_of, moved
 from monarch_gpu.layers import recompute
 from monarch_gpu.models import build_model, check_tensors, saved_tensors
 from monarch_gpu.pretrained import IGNORED, Pretrained, loss_of
@@ -55,6 +57,7 @@ class Training:
         checkpoint_every, evaluate_every: in steps.
         keep: checkpoints that stay, the newest included.
         parallel: one of none, ddp, fsdp; other than none only under torchrun.
+        device: cpu, cuda or cuda:1; under torchrun on cuda each process takes the GPU of its local rank.
         recompute: keep less for the backward pass, and compute it again there (`monarch_gpu.layers.recompute`).
         data, start: digests of the data and of the weights it starts from, where they are not the usual ones.
 
@@ -73,6 +76,7 @@ class Training:
     evaluate_every: int = 50
     keep: int = 2
     parallel: str = "none"
+    device: str = "cpu"
     recompute: bool = False
     data: str = ""
     start: str = ""
@@ -80,6 +84,8 @@ class Training:
     def __post_init__(self) -> None:
         if self.parallel not in PARALLEL:
             raise ValueError(f"parallel: expected one of {', '.join(PARALLEL)}, got {self.parallel!r}")
+        if not isinstance(self.device, str):
+            raise ValueError(f"device: expected cpu, cuda or cuda:0, cuda:1, …, got {self.device!r}")
         for entry in fields(self):
             value, least = getattr(self, entry.name), 0 if entry.name in ("seed", "warmup") else 1
             if entry.type == "int" and not (isinstance(value, int) and not isinstance(value, bool) and value >= least):
@@ -154,7 +160,7 @@ def train(
     training = replace(training, data=task.digest, start="" if start is None else weights_digest(start))
     with stop_requests() as stopped, processes(training) as world:
         torch.manual_seed(training.seed)
-        state = TrainingState(config, training, task, start)
+        state = TrainingState(config, training, task, start, world=world)
         path, first = Path(path), world.rank == 0
         with checkpoint_writer(path, training.keep) if first else nullcontext() as write:
             resume(state, path, world, notice if first else lambda line: None)
@@ -189,16 +195,17 @@ def resume(state: TrainingState, path: Path, world: World, notice: Callable[[str
 
 @dataclass(frozen=True)
 class World:
-    """This process among `size`."""
+    """This process among `size`, and the device that it computes on."""
 
     rank: int = 0
     size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process."""
         if self.size == 1:
             return flag
-        flags = torch.tensor(int(flag))
+        flags = torch.tensor(int(flag), device=self.device)
         dist.all_reduce(flags)
         return bool(flags)
 
@@ -213,14 +220,18 @@ class World:
 def processes(training: Training) -> Iterator[World]:
     """Join torchrun's process group for the duration of a run."""
     if training.parallel == "none":
-        yield World()
+        yield World(device=device_named(training.device))
         return
     if "WORLD_SIZE" not in os.environ:
         raise ValueError(f"parallel: {training.parallel} runs under torchrun, which sets WORLD_SIZE")
+    own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if training.device == "cuda" else training.device
+    device = device_named(own)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     ours = not dist.is_initialized()
     if ours:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    world = World(dist.get_rank(), dist.get_world_size())
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    world = World(dist.get_rank(), dist.get_world_size(), device)
     if training.microbatches % world.size:
         raise ValueError(f"microbatches: expected a multiple of {world.size} processes, got {training.microbatches}")
     try:
@@ -263,11 +274,12 @@ class TrainingState:
         task: Task,
         start: Pretrained | None = None,
         model: Pretrained | None = None,
+        world: World | None = None,
     ) -> None:
         self.config, self.training, self.step, self.curve = config, training, 0, Curve()
-        self.world = World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else World()
+        self.world = world or World()
         self.task = task
-        self.model = build_model(config) if model is None else model
+        self.model = (build_model(config) if model is None else model).to(self.world.device)
         recompute(self.model, training.recompute)
         if start is not None:
             begin_from(self.model, start)
@@ -275,7 +287,7 @@ class TrainingState:
         if training.parallel == "ddp":
             self.parallel_model = nn.parallel.DistributedDataParallel(self.model)
         elif training.parallel == "fsdp":
-            shard(self.model)
+            shard(self.model, self.world)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [
@@ -290,10 +302,11 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = training.rate(self.step)
         self.parallel_model.train()
-        losses = torch.zeros(training.microbatches, dtype=torch.float64)
+        losses = torch.zeros(training.microbatches, dtype=torch.float64, device=self.world.device)
         own = range(self.world.rank, training.microbatches, self.world.size)
         for microbatch in own:
             inputs, targets = self.task.batch(generator(training.seed, self.step, microbatch), training.batch)
+            inputs, targets = moved(inputs, self.world.device), targets.to(self.world.device)
             loss = loss_of(self.parallel_model(*inputs), targets)
             (loss / len(own)).backward()
             losses[microbatch] = loss.detach()
@@ -314,10 +327,10 @@ class TrainingState:
         Raises:
             Diverged: some of it is not finite.
         """
-        tensors = {f"model.{name}": whole(tensor) for name, tensor in saved_tensors(self.model).items()}
+        tensors = {f"model.{name}": whole(tensor).cpu() for name, tensor in saved_tensors(self.model).items()}
         for name, parameter in self.model.named_parameters():
             for key in MOMENTS:
-                tensors[f"{key}.{name}"] = whole(self.optimizer.state[parameter][key])
+                tensors[f"{key}.{name}"] = whole(self.optimizer.state[parameter][key]).cpu()
         for name, tensor in tensors.items():
             if not bool(tensor.isfinite().all()):
                 raise Diverged(f"{name} is not finite after step {self.step}; {ADVICE}")
@@ -388,12 +401,12 @@ def parse_curve(metadata: dict[str, Any], source: str) -> Curve:
 
 
 def check_same_run(saved: Any, wanted: Any, what: str) -> None:
-    """Refuse to continue a run as if it were another; how it is spread over processes may change."""
+    """Refuse to continue a run as if it were another; where it is computed may change."""
     if type(saved) is not type(wanted):
         raise CheckpointError(f"{what}: the checkpoint is of {saved.model_type}, expected {wanted.model_type}")
     for entry in fields(saved):
         before, now = getattr(saved, entry.name), getattr(wanted, entry.name)
-        if entry.name not in ("parallel", "recompute", "checkpoint_every", "keep") and before != now:
+        if entry.name not in ("parallel", "device", "recompute", "checkpoint_every", "keep") and before != now:
             raise CheckpointError(f"{what}: the checkpoint has {entry.name} = {before}, got {now}")
 
 
@@ -405,8 +418,10 @@ def evaluate(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, float]:
     """
     model.eval()
     total, right, count = 0.0, 0, 0
+    device = device_of(model)
     with torch.no_grad():
         for inputs, targets in batches:
+            inputs, targets = moved(inputs, device), targets.to(device)
             logits = model(*inputs)
             counted = targets != IGNORED
             if number := int(counted.sum()):
@@ -443,16 +458,19 @@ def weights_digest(model: nn.Module) -> str:
     return checksum({name: t.detach().cpu() for name, t in saved_tensors(model).items()}, "")
 
 
-def shard(model: nn.Module) -> None:
+def shard(model: nn.Module, world: World) -> None:
     """FSDP2: shard the parameters of every block, then what is left."""
+    from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    # the mesh that torch takes by itself is of GPUs wherever there are any
+    mesh = init_device_mesh(world.device.type, (world.size,))
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("encoder", "h"):
             for block in module:
-                fully_shard(block)
+                fully_shard(block, mesh=mesh)
     # the root would stay whole after an evaluation, and its parameters would not be those the optimiser knows
-    fully_shard(model, reshard_after_forward=True)
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -461,7 +479,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor sharded as the parameter is."""
+    """The tensor sharded as the parameter is, and where it is."""
     if isinstance(parameter, DTensor):
-        return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)
-    return tensor
+        return distribute_tensor(tensor.to(parameter.device), parameter.device_mesh, parameter.placements)
+    return tensor.to(parameter.device)

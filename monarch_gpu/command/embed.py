@@ -20,6 +20,7 @@ def embed(
     tokenizer: Annotated[Path | None, typer.Option(help="A tokenizer.json. Default: the one beside the model.")] = None,
     reading: str = typer.Option("pooler", help="pooler, or of the last states: mean, first."),
     batch: int = typer.Option(32, help="Texts at once."),
+    device: str = typer.Option("cpu", help="cpu, cuda or cuda:1."),
     normalised: bool = typer.Option(False, "--normalised", help="Divide each vector by its norm."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object with all of them, not a line for each."),
 ) -> None:
@@ -29,6 +30,7 @@ def embed(
     """
     from monarch_gpu.bert import BertForMaskedLM, BertForSequenceClassification
     from monarch_gpu.checkpoints import CheckpointError
+    from monarch_gpu.device import device_named
     from monarch_gpu.embed import embed as vectors
     from monarch_gpu.lines import read_lines
     from monarch_gpu.models import load_model
@@ -38,6 +40,7 @@ def embed(
         encoder = load_model(model)
         if not isinstance(encoder, BertForMaskedLM | BertForSequenceClassification):
             raise ValueError(f"{model}: expected an encoder, got a {encoder.config.model_type}")
+        encoder.to(device_named(device))
         entries = read_lines(texts)
         tokenize = tokenizer_of(tokenizer or model) if any("text" in entry for entry in entries) else None
         ids = [entry["input_ids"] if tokenize is None or "input_ids" in entry else tokenize(entry["text"])

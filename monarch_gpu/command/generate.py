@@ -24,6 +24,7 @@ def generate(
     count: int = typer.Option(200, help="Bytes to add, or tokens."),
     temperature: float = typer.Option(0.8, help="0 takes the most likely one."),
     seed: int = typer.Option(0, help="Of the sampling."),
+    device: str = typer.Option("cpu", help="cpu, cuda or cuda:1."),
     tokenizer: Annotated[
         Path | None, typer.Option(help="A tokenizer.json. Default: beside the model, or bytes.")
     ] = None,
@@ -31,11 +32,12 @@ def generate(
 ) -> None:
     """Continue a text with a model that `monarch train gpt` made, by bytes or by its tokenizer's tokens."""
     from monarch_gpu.checkpoints import CheckpointError
+    from monarch_gpu.device import device_named
     from monarch_gpu.generate import generate as generate_tokens
     from monarch_gpu.generate import load_checkpoint
 
     try:
-        model = load_checkpoint(checkpoint)
+        model = load_checkpoint(checkpoint).to(device_named(device))
         reader = reader_of(checkpoint, tokenizer, model.config.vocab_size)
         begun = prompt.encode() if reader is None else reader.tokens(prompt, False)
         stream = generate_tokens(model, begun, count, temperature, seed)

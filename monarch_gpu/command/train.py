@@ -58,6 +58,7 @@ def train(
     checkpoint_every: int = typer.Option(20, help="Steps."),
     keep: int = typer.Option(2, help="Checkpoints that stay, the newest included."),
     parallel: str = typer.Option("none", help="Under torchrun: ddp or fsdp."),
+    device: str = typer.Option("cpu", help="cpu, cuda or cuda:1."),
     recompute: bool = typer.Option(False, "--recompute", help="Less memory: what is wide is computed again."),
     as_json: bool = typer.Option(False, "--json", help="Print the curve, or the evaluation, as one JSON object."),
 ) -> None:
@@ -78,11 +79,11 @@ def train(
     try:
         given = Given(model, preset, architecture, data, validation, tokenizer, finetune, task)
         if evaluate:
-            show_evaluation(given, directory, batch, as_json)
+            show_evaluation(given, directory, batch, device, as_json)
             return
         training = Training(
             steps, batch, microbatches, learning_rate, min(20, steps), seed=seed,
-            checkpoint_every=checkpoint_every, keep=keep, parallel=parallel,
+            checkpoint_every=checkpoint_every, keep=keep, parallel=parallel, device=device,
             recompute=recompute,
         )  # fmt: skip
         config, learned, start = given.all()
@@ -323,15 +324,16 @@ def save(directory: Path, tokenizer: Path | None, names: tuple[str, ...]) -> Non
         replace_file(directory / LABELS, (json.dumps(names) + "\n").encode())
 
 
-def show_evaluation(given: Given, directory: Path, batch: int, as_json: bool) -> None:
+def show_evaluation(given: Given, directory: Path, batch: int, device: str, as_json: bool) -> None:
     """Loss and accuracy of the model in a directory, on all of the data, or on what is held back of the usual ones."""
     from monarch_gpu.data import task_of
+    from monarch_gpu.device import device_named
     from monarch_gpu.train import evaluate
     from monarch_gpu.trained import load_trained
 
     if batch < 1:
         raise ValueError(f"batch: expected at least 1, got {batch}")
-    model = load_trained(directory)
+    model = load_trained(directory).to(device_named(device))
     config = model.config
     if config.model_type != given.model:
         raise ValueError(f"out: expected a {given.model}, got a {config.model_type} in {directory}")
