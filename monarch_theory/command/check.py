@@ -36,6 +36,7 @@ def check(
         str, typer.Option(help="conventional, packed (two rows in one transform), normwise (Strassen…) or unreduced.")
     ] = "conventional",
     array: Annotated[str, typer.Option(help="numpy, torch, or auto: torch if the file imports it.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where the arguments lie: cpu, or cuda for kernels of torch.")] = "cpu",
     layout: Annotated[str | None, typer.Option(help="Called as by fly, m2, flash-fft-conv or causal-conv1d.")] = None,
     order: Annotated[int | None, typer.Option(help="Only Monarch matrices of this order.")] = None,
     square: Annotated[bool, typer.Option("--square", help="Only square blocks of one size.")] = False,
@@ -76,7 +77,8 @@ def check(
         with progress(f"{op} {dtype}") as advance:
             found = checking.check(
                 path, name, op, dtype, seed=seed, cases_wanted=cases, timeout=timeout, memory=memory or None,
-                face=array, accumulate=accumulate, intermediate=intermediate, bound=bound, failure_probability=failure,
+                face=array, device=device, accumulate=accumulate, intermediate=intermediate, bound=bound,
+                failure_probability=failure,
                 operands=operands, rounding=rounding, algorithm=algorithm, untrusted=untrusted, timed=time, peer=peer,
                 layout=layout, on_case=advance,
                 max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, shape=_sizes(shape),

@@ -133,6 +133,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         kernel               string: what was checked
         op                   string: what it should compute
         dtype                string: in which format
+        device               string: where its arguments lay
         cases                integer: how many were run
         refused              integer: how many the kernel refused
         worst                object, null: the element nearest its bound, or beyond it

@@ -29,7 +29,7 @@ from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, differ
 from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays, no_arrays, to_face, torch_or_none
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays, place_of, to_face, torch_or_none
 from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.loading import random_submodules
 from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
@@ -464,11 +464,11 @@ def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
 
     def f(x: np.ndarray) -> Any:
         with torch.no_grad():
-            return copies[0](to_face(x, "torch", dtype))
+            return copies[0](to_face(x, "torch", dtype, place_of([module])))
 
     def precise(x: np.ndarray) -> Any:
         with torch.no_grad(), held_in_double(copies[0]):
-            return copies[0](in_double(to_face(x, "torch", dtype)))
+            return copies[0](in_double(to_face(x, "torch", dtype, place_of([module]))))
 
     if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > LARGEST_COPY:
         return ArrayModel(f, None, precise), notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.wire import DTYPES
 
-__all__ = ["as_numpy", "named_arrays", "no_arrays", "same_bits", "to_face", "torch_or_none"]
+__all__ = ["as_numpy", "named_arrays", "no_arrays", "place_of", "same_bits", "to_face", "torch_or_none"]
 
 
 def torch_or_none() -> Any:
@@ -22,8 +22,13 @@ def torch_or_none() -> Any:
     return torch if hasattr(torch, "Tensor") else None
 
 
-def to_face(array: np.ndarray, face: str, dtype: str) -> Any:
-    """`array` as `face` ("numpy" or "torch") with logical `dtype`, which travels in its carrier.
+def place_of(modules: Iterable[Any]) -> Any:
+    """The device on which the first parameter of torch modules lies; None where there is none."""
+    return next((parameter.device for module in modules for parameter in module.parameters()), None)
+
+
+def to_face(array: np.ndarray, face: str, dtype: str, place: Any = None) -> Any:
+    """`array` as `face` ("numpy" or "torch") with logical `dtype`, which travels in its carrier; at a torch `place`.
 
     Raises:
         SandboxError: torch is wanted and not there, or NumPy has no such dtype.
@@ -33,7 +38,7 @@ def to_face(array: np.ndarray, face: str, dtype: str) -> Any:
         if torch is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was to be given a torch tensor, but never imported torch")
         tensor = torch.from_numpy(array.copy())
-        return tensor.to(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
+        return tensor.to(device=place, dtype=getattr(torch, dtype) if carrier_of(dtype) != dtype else tensor.dtype)
     if carrier_of(dtype) != dtype:
         raise SandboxError(Outcome.EXCEPTION, f"NumPy has no {dtype}: give a torch model, or another --dtype")
     return array.copy()

@@ -14,7 +14,7 @@ import numpy as np
 
 from monarch_theory.sandbox import loading, tracing
 from monarch_theory.sandbox.arithmetic import Watch, watched
-from monarch_theory.sandbox.bridge import named_arrays, no_arrays, same_bits, to_face, torch_or_none
+from monarch_theory.sandbox.bridge import named_arrays, no_arrays, place_of, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
 from monarch_theory.sandbox.constants import numbers_named
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
@@ -41,6 +41,7 @@ class Server:
         self.model: Callable[..., Any] | None = None
         self.path = ""
         self.zeros: dict[str, Any] = {}
+        self.place: Any = None
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Run the file again and describe what NAME is; the model from before stays where that fails."""
@@ -64,6 +65,7 @@ class Server:
         widened = loading.to_double(model) if header["double"] else None
         self.model, self.zeros = model, all_zero(model)
         modules = [module for _, module in loading.torch_modules(model)]
+        self.place = place_of(modules)
         return {
             "faces": loading.faces(model),
             "parameters": next(filter(None, map(own_dtype, modules)), None),
@@ -83,7 +85,7 @@ class Server:
         """
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
-        given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
+        given = self.faced(arrays, header)
         precise = bool(header.get("watch") and header["watch"]["arithmetic"])
         called_with = [in_double(g) for g in given] if precise else given
         positional, keywords = arguments(called_with, header.get("slots") or [["positional", ""]] * len(given))
@@ -107,11 +109,15 @@ class Server:
             answer |= {"sizes": watch.sizes, "unstable": watch.unstable}
         return answer, tuple(outputs[:count])
 
+    def faced(self, arrays: tuple[np.ndarray, ...], header: dict[str, Any]) -> list[Any]:
+        """The arrays as the model takes them, on the device where it lies."""
+        return [to_face(a, header["face"], d, self.place) for a, d in zip(arrays, header["dtypes"], strict=True)]
+
     def keys(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """The keys the model takes from a mapping that holds, for each, the input, or ones where it names a mask."""
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
-        value, ones = (to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True))
+        value, ones = self.faced(arrays, header)
         mapping = Asked(lambda key: ones if "mask" in str(key) else value)
         self.model(mapping)
         return {"keys": mapping.keys_asked}, ()
@@ -123,7 +129,7 @@ class Server:
         provers = [entry for entry in entry_points(group=PROVERS) if entry.name == header["face"]]
         if not provers or header["face"] not in sys.modules:
             return {"proved": False, "reason": "no graph", "detail": "no library with graphs made the model"}, ()
-        given = [to_face(a, header["face"], d) for a, d in zip(arrays, header["dtypes"], strict=True)]
+        given = self.faced(arrays, header)
         positional, keywords = arguments(given, header["slots"])
         wanted = header["axis"], header["contract"], header["certificate"]
         facts = provers[0].load()(self.model, positional, keywords, given[:1], *wanted)
@@ -135,11 +141,8 @@ class Server:
         """The module in which a change reaches an output: the arrays are those of two calls, one after the other."""
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
-        half, dtypes = len(arrays) // 2, header["dtypes"]
-        runs = [
-            arguments([to_face(a, header["face"], d) for a, d in zip(call, dtypes, strict=True)], header["slots"])
-            for call in (arrays[:half], arrays[half:])
-        ]
+        half = len(arrays) // 2
+        runs = [arguments(self.faced(call, header), header["slots"]) for call in (arrays[:half], arrays[half:])]
         return {"entry": tracing.entry(self.model, runs, header["place"], header["n"], header["size"])}, ()
 
     def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:

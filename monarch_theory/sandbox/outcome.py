@@ -23,6 +23,7 @@ class Outcome(Enum):
     IN_PLACE = "in-place write"
     TRAINING = "training mode"
     NOT_CONFINED = "not confined"
+    NO_DEVICE = "no device"
 
 
 class SandboxError(Exception):

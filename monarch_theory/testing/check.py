@@ -45,6 +45,7 @@ from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kern
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
 
 FACES = ("auto", "numpy", "torch")
+DEVICES = ("cpu", "cuda")
 """Kinds of arrays a kernel is given."""
 
 CLAIMED_AS = {"packed": "packing", "unreduced": "tables"}
@@ -101,7 +102,7 @@ class Report:
         interpreted: Triton's interpreter ran the kernel, in place of a GPU.
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
-        timeout, memory: seconds and GiB the kernel was allowed.
+        timeout, memory: seconds and GiB the kernel was allowed; device: where its arguments lay.
         timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
@@ -127,6 +128,7 @@ class Report:
     seconds: float
     timeout: float
     memory: float | None
+    device: str = "cpu"
     failure: Failure | None = None
     subnormals: str = "not tried"
     secret: bool = False
@@ -260,6 +262,7 @@ def check(
     timeout: float = CASE_SECONDS,
     memory: float | None = MEMORY,
     face: str = "auto",
+    device: str = "cpu",
     accumulate: str | None = None,
     intermediate: str | None = None,
     bound: str | None = None,
@@ -285,6 +288,7 @@ def check(
         cases_wanted: number of cases; from small to large, stopping at the first wrong answer.
         timeout: seconds for one case (three or four runs of the kernel); memory: GiB of private memory.
         face: "numpy", "torch" or "auto".
+        device: where the arguments lie, "cpu" or "cuda"; on a GPU no limit of memory is put.
         accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages; None: those usual for
             the op (see `Op.usual_model`).
         bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`; None:
@@ -308,6 +312,10 @@ def check(
     bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
     if face not in FACES:
         raise ValueError(f"array: expected one of {', '.join(FACES)}, got {face!r}")
+    if device not in DEVICES:
+        raise ValueError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
+    if device != "cpu" and untrusted:
+        raise ValueError(f"device: expected cpu behind walls, which hide a GPU, got {device!r}")
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     if cases_wanted < 1:
@@ -348,7 +356,7 @@ def check(
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
             confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
-            timeout=timeout, memory=memory, failure=failure,
+            timeout=timeout, memory=kernel.memory, device=device, failure=failure,
         )  # fmt: skip
 
     def shown(verdict: Verdict, failure: Failure) -> Report:
@@ -373,7 +381,7 @@ def check(
             return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
         return explain(kernel, seen, model, progress.truths, restrictions)
 
-    kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted)
+    kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted, device=device)
     try:
         with kernel:
             for done, case in enumerate(plan):

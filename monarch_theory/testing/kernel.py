@@ -135,6 +135,8 @@ class Kernel:
         face: "numpy", "torch", or "auto": torch if the file imports torch.
         untrusted: the process is kept behind walls (see `sandbox.confinement`); walls: those to put up.
         patterns: new memory is filled with patterns that tell what nobody wrote; False where time is measured.
+        device: "cpu", or "cuda" for a torch kernel that is to be given what lies on the GPU. There is no limit of
+            memory then: a driver maps far more addresses than it uses memory.
 
     Raises:
         SandboxError: on entering, if the kernel cannot be loaded, or not be confined as it is to be.
@@ -143,10 +145,11 @@ class Kernel:
     def __init__(
         self, path: str | Path, name: str, *, timeout: float = CASE_SECONDS, memory: float | None = MEMORY,
         face: str = "auto", load_timeout: float = 120.0, untrusted: bool = False, walls: tuple[str, ...] = WALLS,
-        patterns: bool = True,
+        patterns: bool = True, device: str = "cpu",
     ):  # fmt: skip
         self.path, self.name, self.face = str(Path(path).resolve()), name, face
-        self.timeout, self.memory, self.load_timeout = timeout, memory, load_timeout
+        self.timeout, self.load_timeout, self.device = timeout, load_timeout, device
+        self.memory = memory if device == "cpu" else None
         self.untrusted, self.walls, self.patterns = untrusted, walls, patterns
         self.calls = 0
         self.confinement: Confinement | None = None
@@ -247,7 +250,10 @@ class Kernel:
         return "", answer["changed"]
 
     def _load(self, process: KernelProcess) -> None:
-        header = {"do": "load", "path": self.path, "name": self.name, "face": self.face, "patterns": self.patterns}
+        header = {
+            "do": "load", "path": self.path, "name": self.name, "face": self.face, "patterns": self.patterns,
+            "device": self.device,
+        }  # fmt: skip
         answer, _ = process.ask(header, seconds=self.load_timeout)
         if answer.get("face") not in ("numpy", "torch") or type(answer.get("takes_out")) is not bool:
             raise SandboxError(Outcome.CRASH, "loading: the child's answer was garbled")

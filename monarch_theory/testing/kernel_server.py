@@ -27,8 +27,8 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +41,7 @@ from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.patterns import PADDING, POISON, poisoned
 from monarch_theory.sandbox.serving import Answer, UserCodeError, serve, user_code
 from monarch_theory.testing import interpretation
+from monarch_theory.testing.mirrors import Mirrors
 
 __all__ = ["KernelServer"]
 
@@ -147,6 +148,7 @@ class KernelServer:
         self.path = ""
         self.face = "numpy"
         self.takes_out = False
+        self.mirrors: Mirrors | None = None
         self.earlier: list[tuple[Any, list[bytes]]] = []
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
@@ -172,6 +174,11 @@ class KernelServer:
             self.face = "torch" if uses_torch else "numpy"
         if self.face == "torch":
             importlib.import_module("torch")
+        self.mirrors = None
+        if (device := header.get("device", "cpu")) != "cpu":
+            if (reason := why_no_device(self.face, device)) is not None:
+                return {"outcome": "NO_DEVICE", "message": reason}, ()
+            self.mirrors = Mirrors(device)
         if header.get("patterns", True):
             poison_allocators()
         interpretation.repair()
@@ -186,6 +193,7 @@ class KernelServer:
         """Call the kernel three times as the module's docstring says."""
         given: list[Any] = []
         buffers: list[Buffer] = []
+        self.forget()
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
             if layout == "shared" and given:
                 # the first of those that share one array is the data
@@ -193,7 +201,8 @@ class KernelServer:
                 buffers.append(buffers[0])
                 continue
             view, buffer = self.laid_out(self.carrier(values, dtype), layout)
-            given.append(self.to_face(view, dtype, records=layout == "recorded" and values.dtype.kind != "i"))
+            records = layout == "recorded" and values.dtype.kind != "i"
+            given.append(self.to_face(view, dtype, buffer, records=records))
             buffers.append((view, buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         if not self.accepts(given, options):
@@ -222,8 +231,8 @@ class KernelServer:
         again: tuple[np.ndarray, ...] = ()
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
-            view, _ = self.laid_out(self.carrier(other_data(arrays[0]), dtype), header["layouts"][0])
-            negated = [self.to_face(view, dtype), *given[1:]]
+            view, buffer = self.laid_out(self.carrier(other_data(arrays[0]), dtype), header["layouts"][0])
+            negated = [self.to_face(view, dtype, buffer), *given[1:]]
             self.once(negated, options, header)
             answer["aliased"] = self.changed(first, kept)
             second = [a for a, _ in self.once(given, options, header).arrays]
@@ -251,14 +260,14 @@ class KernelServer:
     def time(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel once, and say how long it took until a copy of all it returned lay there."""
         dtype = header["returns"]
-        given = [
-            self.to_face(self.carrier(np.array(a), own), own) for a, own in zip(arrays, header["dtypes"], strict=True)
-        ]
+        self.forget()
+        held = [self.carrier(np.array(a), own) for a, own in zip(arrays, header["dtypes"], strict=True)]
+        given = [self.to_face(one, own, one) for one, own in zip(held, header["dtypes"], strict=True)]
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         shapes = header["out"][: len(header["out"]) - len(header["updates"])]
         if self.takes_out and shapes:
-            held = (self.carrier(np.zeros(shape, carrier_of(dtype)), dtype) for shape in shapes)
-            outs = tuple(self.to_face(array, dtype) for array in held)
+            zeros = (self.carrier(np.zeros(shape, carrier_of(dtype)), dtype) for shape in shapes)
+            outs = tuple(self.to_face(array, dtype, array) for array in zeros)
             options["out"] = outs[0] if len(outs) == 1 else outs
         synchronize()
         with user_code("the kernel", self.path):
@@ -282,8 +291,11 @@ class KernelServer:
             view[...] = reordered(view)
             self.note_change(given[i])
         # whether it may raise is asked where its answer is judged
-        with suppress(UserCodeError):
+        try:
             self.once(given, options, header)
+        except UserCodeError as error:
+            if error.outcome is Outcome.CRASH:
+                raise
         for (_, buffer, before), argument in zip(buffers, given, strict=True):
             buffer[...] = before
             self.note_change(argument)
@@ -294,7 +306,9 @@ class KernelServer:
 
     def note_change(self, argument: Any) -> None:
         """Tell torch that the memory of a tensor was written to, as it would know had it done so itself."""
-        if self.face == "torch":
+        if self.mirrors is not None:
+            self.mirrors.send()
+        elif self.face == "torch":
             argument.detach().as_strided((0,), (1,)).zero_()
 
     def changed(self, first: Returned, kept: tuple[np.ndarray, ...]) -> bool:
@@ -325,18 +339,23 @@ class KernelServer:
         held_in = carrier_of(dtype)
         shapes = header["out"][: len(header["out"]) - len(header["updates"])]
         poison_freed(shapes, held_in)
+        if self.mirrors is not None:
+            poison_freed_there(shapes, dtype, self.mirrors.device)
         out, views = None, []
         if self.takes_out and shapes:
             # what is written into has one element for each index
             layout = header["layouts"][0] if header["layouts"][0] not in ("expanded", "recorded") else "contiguous"
             held = (np.empty(shape, dtype=held_in) for shape in shapes)
             views = [self.laid_out(self.carrier(array, dtype), layout) for array in held]
-            outs = tuple(self.to_face(poisoned(view), dtype) for view, _ in views)
+            outs = tuple(self.to_face(poisoned(view), dtype, buffer) for view, buffer in views)
             out = outs[0] if len(outs) == 1 else outs
         before = [self.copied(given[i]) for i in header["updates"]]
-        with user_code("the kernel", self.path):
+        with device_kept(self.mirrors), user_code("the kernel", self.path):
             returned = self.kernel(*given, **options, **({} if out is None else {"out": out}))
             returned = out if returned is None and out is not None else returned
+            if self.mirrors is not None:
+                synchronize()  # what went wrong on the device is told no sooner
+                self.mirrors.fetch()
         arrays = self.arrays_of(returned)
         unfilled = out is not None and returned is not out and bits_of(self.arrays_of(out)) != bits_of(arrays)
         found = Returned(returned, arrays, views, unfilled)
@@ -345,7 +364,14 @@ class KernelServer:
         updated = self.arrays_of([self.copied(given[i]) for i in header["updates"]])
         for i, kept in zip(header["updates"], before, strict=True):
             given[i][...] = kept
+        if self.mirrors is not None:
+            self.mirrors.fetch()
         return replace(found, arrays=found.arrays + updated)
+
+    def forget(self) -> None:
+        """Let go of what lay on the device for the last call."""
+        if self.mirrors is not None:
+            self.mirrors = Mirrors(self.mirrors.device)
 
     def copied(self, array: Any) -> Any:
         """An argument that the kernel overwrites, before or after."""
@@ -367,12 +393,15 @@ class KernelServer:
             return values
         return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
 
-    def to_face(self, held: np.ndarray, dtype: str, records: bool = False) -> Any:
-        """The array itself, or a torch tensor of the same strides on the same memory, which autograd records."""
+    def to_face(self, held: np.ndarray, dtype: str, buffer: np.ndarray, records: bool = False) -> Any:
+        """The array itself, or a torch tensor of the same strides on the same memory, which autograd records.
+
+        Where the kernel is to be given what lies on a device, on a copy of `buffer`, the whole memory.
+        """
         if self.face != "torch":
             return held
         torch = sys.modules["torch"]
-        tensor = torch.from_numpy(held)
+        tensor = torch.from_numpy(held) if self.mirrors is None else self.mirrors.of(held, buffer)
         tensor = tensor.view(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
         return tensor.requires_grad_() if records else tensor
 
@@ -534,6 +563,42 @@ def poison_freed(shapes: list[list[int]], dtype: str) -> None:
         del blocks
 
 
+def poison_freed_there(shapes: list[list[int]], dtype: str, device: str) -> None:
+    """Leave poison in what torch keeps of a device's freed memory, too."""
+    torch = sys.modules["torch"]
+    blocks = [torch.empty(shape, dtype=getattr(torch, dtype), device=device) for shape in shapes]  # poisoned, if any is
+    del blocks
+
+
+@contextmanager
+def device_kept(mirrors: Mirrors | None) -> Iterator[None]:
+    """Around user code: an error after which nothing more can be computed on the device is a crash.
+
+    Raises:
+        UserCodeError: user code raised anything; CRASH where that is so, after which the process is of no more use.
+    """
+    try:
+        yield
+    except UserCodeError as error:
+        try:
+            if mirrors is not None:
+                synchronize()
+        except Exception:  # whatever torch or CuPy raise of a device that is lost
+            lost = f"the device was lost: {error.message}"
+            raise UserCodeError(Outcome.CRASH, lost, error.error) from None
+        raise
+
+
+def why_no_device(face: str, device: str) -> str | None:
+    """What keeps a kernel from being given arguments on a device; None where nothing does."""
+    if face != "torch":
+        return f"device: expected cpu for a kernel of NumPy's arrays, got {device}"
+    torch = sys.modules["torch"]
+    if not torch.cuda.is_available():
+        return f"device: expected cpu where torch sees no GPU, got {device}"
+    return None
+
+
 def poison_allocators() -> None:
     """Make the usual allocators of uninitialised memory hand out poison."""
     for name in ("empty", "empty_like"):
@@ -560,7 +625,7 @@ def poisoning(original: Callable[..., Any], fill: Callable[[Any], Any]) -> Calla
 
 def poisoned_tensor(tensor: Any) -> Any:
     torch = sys.modules["torch"]
-    if tensor.device.type != "cpu" or not tensor.numel():
+    if tensor.device.type not in ("cpu", "cuda") or not tensor.numel():
         return tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor
     real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
     if real.dtype == torch.bfloat16:

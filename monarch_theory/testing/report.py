@@ -51,6 +51,8 @@ def as_text(report: Report) -> str:
         lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
     if report.interpreted:
         lines.append(f"          run by {BLIND_SPOTS}")
+    if report.device != "cpu":
+        lines.append(f"          arguments on {report.device}, without a limit of memory")
     if report.untrusted:
         lines += _walls(report)
     lines.append(f"claim     {report.model.describe(report.op.claims)}")
@@ -156,6 +158,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "kernel": report.kernel,
         "op": report.op.name,
         "dtype": report.dtype,
+        "device": report.device,
         "cases": report.cases,
         "refused": report.refused,
         "coverage": {
@@ -262,7 +265,7 @@ def script(report: Report) -> str:
     plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in PLAIN]
     lines.append(f"plainly = {plainly!r}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
-    lines += _ask(seen).strip().splitlines()
+    lines += _ask(seen, report.device).strip().splitlines()
     if report.failure.way == "after another call" and report.verdict is not Verdict.STALE:
         lines.append(f"dtype = {next(iter(case.arrays.values())).dtype.name!r}")
         lines += _OTHER_DATA.strip().splitlines()
@@ -400,7 +403,7 @@ def expanded(a):  # one batch row repeated, with stride zero
 }  # fmt: skip
 
 
-def _ask(seen: Observation) -> str:
+def _ask(seen: Observation, device: str) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
     to_face = "torch.from_numpy(a)" if torch else "a"
     if torch and carried:
@@ -450,11 +453,20 @@ def _ask(seen: Observation) -> str:
         )
     call = call.replace("        VERSIONS\n", "")
     call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
+    if torch and device != "cpu":
+        to_face = f"on_device({to_face}, a.ctypes.data % 64 // a.itemsize)"
+    there = f"""
+    def on_device(t, lead):  # with the strides it has, and its distance from a cache line
+        whole = t.as_strided((1 + sum((s - 1) * d for s, d in zip(t.shape, t.stride())),), (1,)) if t.numel() else t
+        whole = torch.cat([whole.new_zeros(lead), whole.reshape(-1)]).to({device!r})
+        return whole.as_strided(t.shape, t.stride(), lead)
+    """
     ways = f"""
     def given_as(a): return {to_face}
     def plain(r): return {back}
     """
-    return "".join(dedent(part) for part in (ways, out if seen.run.takes_out else "", call))
+    there = there if torch and device != "cpu" else ""
+    return "".join(dedent(part) for part in (there, ways, out if seen.run.takes_out else "", call))
 
 
 def _expectation(seen: Observation, verdict: Verdict, way: str) -> list[str]:

@@ -166,7 +166,7 @@ def anew(kernel: Kernel, path: str, name: str) -> Kernel:
     """A process like the kernel's, whose memory is as the system gives it."""
     return Kernel(
         path, name, timeout=kernel.timeout, memory=kernel.memory, face=kernel.face, untrusted=kernel.untrusted,
-        walls=kernel.walls, patterns=False,
+        walls=kernel.walls, patterns=False, device=kernel.device,
     )  # fmt: skip
 
 
