@@ -109,10 +109,13 @@ def recompute(model: nn.Module, on: bool = True) -> None:
 
 
 def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
-    """x cut along an axis into pieces of a size, the last up to twice as long; whole where a graph is recorded."""
+    """x cut along an axis into pieces of a size, the last up to twice as long; whole where a graph is recorded.
+
+    And whole on a GPU: what a processor's cache holds is far too little to keep that busy.
+    """
     length = x.shape[axis]
     count = max(1, length // size)
-    if count == 1 or torch.compiler.is_compiling():
+    if count == 1 or torch.compiler.is_compiling() or x.device.type != "cpu":
         return (x,)
     return x.split([size] * (count - 1) + [length - size * (count - 1)], dim=axis)
 

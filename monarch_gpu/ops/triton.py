@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -52,9 +52,10 @@ __all__ = [
 SMALLEST_DOT = 16
 """Tensor cores multiply no smaller tiles."""
 
-LARGEST_TRANSFORM = {torch.float32: 1024, torch.float16: 1024, torch.bfloat16: 4096}
+LARGEST_TRANSFORM = 1024
 """Complex numbers that one program holds in registers, by `resource_usage`: longer convolutions spill, so they go to
-`monarch_gpu.ops.torch`."""
+`monarch_gpu.ops.torch`. In bfloat16 4096 would fit, but 64 × 32 read beyond its memory on an H100 under Triton 3.6, with
+every address of ours in bounds."""
 
 TRANSFORM = {torch.float32: torch.float32, torch.float16: torch.float32, torch.bfloat16: torch.bfloat16}
 """In what the small DFTs are multiplied, accumulating in float32: a float16 spectrum could overflow."""
@@ -179,7 +180,8 @@ def convolution_kernel(  # type: ignore[no-untyped-def]
     # product with the filter, then the adjoint of the same stages
     spectrum += channel.to(tl.int64) * N0 * N1
     tl.debug_barrier()
-    kc, ks = tl.load(spectrum + position), tl.load(spectrum + channels.to(tl.int64) * N0 * N1 + position)
+    imaginary = tl.cast(channels, tl.int64) * N0 * N1  # a launcher makes a plain number of an argument that is one
+    kc, ks = tl.load(spectrum + position), tl.load(spectrum + imaginary + position)
     real, imag = re * kc - im * ks, re * ks + im * kc
     if EMULATE:
         real, imag = rounded_to_bfloat16(real), rounded_to_bfloat16(imag)
@@ -412,7 +414,7 @@ def long_convolution(
     pre_gate: Tensor | None = None,
     causal: bool = True,
 ) -> Tensor:
-    """`monarch_gpu.ops.torch.long_convolution`, fused for up to 512 positions, 2048 in bfloat16.
+    """`monarch_gpu.ops.torch.long_convolution`, fused for up to 512 positions.
 
     float32 and float16 are computed in float32 and rounded once, when stored; bfloat16 multiplies bfloat16 small DFTs,
     the claim `--intermediate bf16` of `monarch check`.
@@ -428,7 +430,7 @@ def long_convolution(
     check_same(u, named, "u")
     _check_dtype(u, "u")
     check_signal(u, named)
-    if prod(transform_radices(u.shape[-1])) > LARGEST_TRANSFORM[u.dtype]:
+    if prod(transform_radices(u.shape[-1])) > LARGEST_TRANSFORM:
         return reference.long_convolution(u, k, gate, skip, pre_gate=pre_gate, causal=causal)
     result: Tensor = _Convolution.apply(u, k, gate, skip, pre_gate, causal)  # type: ignore[no-untyped-call]
     return result
@@ -467,24 +469,25 @@ def resource_usage(
         dtypes: of inputs and outputs, Triton's names.
         block: m = n of both stages, and both radices of the transform.
     """
-    found = []
-    for architecture in architectures:
-        for dtype in dtypes:
-            tiles = multiply_tiles(block, block, block, block) | {"x_batch": 1, "y_batch": 1}
-            tiles |= {"EMULATE": False, "DOT": tl.dtype(dtype)}
-            multiply = dict.fromkeys(("x", "right", "left", "y"), f"*{dtype}")
-            convolution = dict.fromkeys(("u", "gate", "skip", "pre_gate", "y"), f"*{dtype}")
-            product = "bf16" if dtype == "bf16" else "fp32"
-            convolution |= dict.fromkeys(("roots0", "roots1"), f"*{product}")
-            convolution |= dict.fromkeys(("spectrum", "twiddles"), "*fp32")
-            flags = {"N0": block, "N1": block, "CAUSAL": True, "GATE": True, "SKIP": True, "PRE_GATE": True}
-            flags |= {"EMULATE": False, "DOT": tl.dtype(product)}
-            for kernel, pointers, constants in (
-                (multiply_kernel, multiply, tiles),
-                (convolution_kernel, convolution, flags),
-            ):
-                found.append(_compile(kernel, pointers, constants, architecture, dtype))
-    return found
+    return [
+        _compile(*specialised, architecture, dtype)
+        for architecture in architectures
+        for dtype in dtypes
+        for specialised in _specialised(dtype, block)
+    ]
+
+
+def _specialised(dtype: str, block: int) -> Iterator[tuple[Callable[..., Any], dict[str, str], dict[str, Any]]]:
+    """Each kernel with the types of its pointers and the values of its constants."""
+    tiles = multiply_tiles(block, block, block, block) | {"x_batch": 1, "y_batch": 1}
+    tiles |= {"EMULATE": False, "DOT": tl.dtype(dtype)}
+    yield multiply_kernel, dict.fromkeys(("x", "right", "left", "y"), f"*{dtype}"), tiles
+    pointers = dict.fromkeys(("u", "gate", "skip", "pre_gate", "y"), f"*{dtype}")
+    product = "bf16" if dtype == "bf16" else "fp32"
+    pointers |= dict.fromkeys(("roots0", "roots1"), f"*{product}")
+    pointers |= dict.fromkeys(("spectrum", "twiddles"), "*fp32")
+    flags = {"N0": block, "N1": block, "CAUSAL": True, "GATE": True, "SKIP": True, "PRE_GATE": True}
+    yield convolution_kernel, pointers, flags | {"EMULATE": False, "DOT": tl.dtype(product)}
 
 
 def _compile(

@@ -1,5 +1,6 @@
 """The Triton kernels: interpreted against the exact reference, and compiled ahead for GPUs that need not be here."""
 
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -108,6 +109,13 @@ def test_compiled_ahead_for_a100_and_h100_without_spilling() -> None:
         print(resources)
         assert resources.stack == 0, resources
         assert 0 < resources.registers <= 255 and 0 < resources.shared <= 163 * 1024, resources
+
+
+def test_compiled_where_every_integer_is_one() -> None:
+    """A launcher puts the number in the place of an argument that is one: there it is no tensor, and has no methods."""
+    for kernel, pointers, constants in ops._specialised("fp32", 16):
+        ones = dict.fromkeys(set(signature(kernel).parameters) - set(pointers) - set(constants), 1)
+        assert ones and ops._compile(kernel, pointers, constants | ones, 90, "fp32").registers > 0
 
 
 @pytest.mark.gpu
