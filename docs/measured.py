@@ -29,4 +29,4 @@ def on_a_gpu() -> Figure | None:
         return None
     found = json.loads(file.read_text())
     module.report(found, Console(width=132, force_jupyter=False))
-    return module.draw(found) if found.get("speed", {}).get("bert") else None
+    return module.draw(found) if found.get("speed", {}).get("multiply") else None

@@ -3,13 +3,16 @@
     python benchmarks/gpu/run.py [--seconds 480] [--parts tests,verdicts,sanitizer,speed] [--out FILE.json]
 
 Four parts, each with its share of the time: the tests marked `gpu`; the verdict of `monarch check` on every backend's
-operators in float32, TF32, bf16 and fp16; compute-sanitizer, where it is installed, over the CuPy kernels; times of the
-Monarch product, the FFT convolution and M2-BERT beside torch's dense product, torch.fft and attention, n = 512 … 32768.
-The file is written after every part, so that a run cut short leaves what it measured; what did not run says why.
+operators in float32, TF32, bf16 and fp16, and on kernels that are wrong on a GPU; compute-sanitizer, where it is
+installed, over the kernels of CuPy and Triton; times of the Monarch product, the FFT convolution and M2-BERT beside
+torch's dense product, torch.fft and attention, n = 512 … 32768. The file is written after every part, so that a run cut
+short leaves what it measured; what did not run says why.
 
-A machine that has Python, torch and a GPU needs beside them what pyproject.toml names as dependencies, pytest, and
-triton and cupy for their parts; torch may be any version from 2.6. Nothing is installed here. Without a GPU the same
-parts run on the processor with `--device cpu --largest 1024`, which tests this script and measures nothing of interest.
+A machine that has Python, torch and a GPU needs beside them what pyproject.toml names as dependencies (python-flint is
+the one that such machines lack), pytest, pytest-xdist and safetensors, and triton and cupy for their parts; torch may
+be any version from 2.6. Nothing is installed here; where this package is not, its own commands are found all the same.
+Without a GPU the same parts run on the processor with `--device cpu --largest 1024`, which tests this script and
+measures nothing of interest.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 from xml.etree import ElementTree
@@ -59,31 +63,46 @@ VERDICTS = [
 ]
 """Backend, kernel, op, dtype, and how the operands of its products are rounded."""
 
+FAULTS = {
+    "right": 0, "triton_right": 0, "operands_in_tf32": 1, "out_of_range": 1, "partly_written": 1, "by_address": 1,
+    "strides_ignored": 1,
+}  # fmt: skip
+"""The exit code that is due for each kernel of wrong.py, as a block-diagonal product in float32."""
+
 CLAIMS = {("Triton", "long-convolution", "bf16"): ("--intermediate", "bf16")}
 """What a backend documents of its arithmetic beside the dtype."""
 
 
-def spawn(command: list[str], seconds: float) -> tuple[int | None, str]:
-    """Exit code, None past the time, and what the command wrote on stdout."""
+def spawn(command: list[str], seconds: float) -> tuple[int | None, str, str]:
+    """Exit code, None past the time, and what the command wrote on stdout and stderr; several run side by side."""
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=max(seconds, 1), cwd=ROOT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=max(seconds, 1), cwd=ROOT, env=alone)
     except subprocess.TimeoutExpired:
-        return None, ""
-    return done.returncode, done.stdout
+        return None, "", ""
+    return done.returncode, done.stdout, done.stderr
+
+
+def ended(text: str) -> str:
+    """The end of what was written, where the error stands."""
+    return text.strip()[-600:]
 
 
 def tests(device: str, largest: int, seconds: float) -> dict[str, Any]:
     """How many tests marked `gpu` passed, failed and were skipped."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={file}", "tests"]
-        code, _ = spawn(command, seconds)
+        workers = str(min(6, os.cpu_count() or 1))  # each has a context of its own on the device
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={file}", "-n", workers, "tests/gpu"]
+        code, _, said = spawn(command, seconds)
         if not file.exists():
-            return {"exit code": code, "not run": "no result within its time" if code is None else "pytest did not run"}
+            why = "no result within its time" if code is None else f"pytest did not run: {ended(said)}"
+            return {"exit code": code, "not run": why}
         suite = ElementTree.parse(file).getroot().find("testsuite")
         assert suite is not None
         counts = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
-        failed = [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None]
+        failures = ((case.get("name"), case.find("failure")) for case in suite.iter("testcase"))
+        failed = {name: ended(str(failure.text)) for name, failure in failures if failure is not None}
         reasons = sorted({str(skip.get("message")) for skip in suite.iter("skipped")})
     return {"exit code": code, **counts, "failed": failed, "skipped because": reasons}
 
@@ -99,39 +118,73 @@ def verdicts(device: str, largest: int, seconds: float) -> dict[str, Any]:
             return {**named, "not run": "cupy is not installed"}
         if backend == "Triton" and importlib.util.find_spec("triton") is None:
             return {**named, "not run": "triton is not installed"}
-        # the driver maps far more addresses than it uses memory: a limit on them would refuse every kernel
-        settings = ["--op", op, "--dtype", dtype, "--operands", operands, "--cases", "60", "--max-size", str(largest)]
-        settings += [*CLAIMS.get((backend, op, dtype), ()), "--memory", "0", "--timeout", "60", "--json"]
+        settings = ["--op", op, "--dtype", dtype, "--operands", operands, "--max-size", str(largest)]
+        # CuPy's operators are given NumPy's arrays, and put them on the device themselves
+        settings += ["--memory", "0"] if backend == "CuPy" else ["--device", device]
+        return named | asked(kernel, [*settings, *CLAIMS.get((backend, op, dtype), ())])
+
+    def asked(kernel: str, settings: list[str]) -> dict[str, Any]:
         command = [sys.executable, "-m", "monarch_theory.command", "check", str(HERE / kernel), *settings]
         start = time.monotonic()
-        code, written = spawn(command, end - start)
+        code, written, said = spawn([*command, "--cases", "60", "--timeout", "60", "--json"], end - start)
         if code is None:
-            return {**named, "not run": "no answer within its time"}
-        answer = json.loads(written)
-        kept = {key: answer[key] for key in ("verdict", "cases", "message") if key in answer}
-        worst = answer.get("worst") or {}
-        return {**named, **kept, "error ÷ bound": worst.get("ratio"), "seconds": time.monotonic() - start}
+            return {"not run": "no answer within its time"}
+        try:
+            answer = json.loads(written)
+        except ValueError:
+            return {"not run": f"exit code {code}: {ended(said)}"}
+        kept = ("exit_code", "verdict", "cases", *(("message",) if answer["exit_code"] else ()))
+        found = {key: answer[key] for key in kept if key in answer}
+        found |= {"error ÷ bound": (answer.get("worst") or {}).get("ratio"), "seconds": time.monotonic() - start}
+        failure = answer.get("failure") or {}
+        return found | {key: failure[key] for key in ("cause", "reproduced") if key in failure}
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return {"rows": list(pool.map(ask, VERDICTS))}
+    def ask_fault(name: str) -> dict[str, Any]:
+        settings = ["--op", "block-diagonal-multiply", "--dtype", "fp32", "--device", device]
+        return {"kernel": name, "expected": FAULTS[name], **asked(f"wrong.py:{name}", settings)}
+
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
+        rows, faults = pool.map(ask, VERDICTS), pool.map(ask_fault, FAULTS)
+        return {"rows": list(rows), "faults": list(faults)}
+
+
+SANITIZED = {
+    "CuPy": """
+import numpy as np
+from benchmarks.gpu import on_cupy as k
+r = np.random.default_rng(0)
+f = lambda *s: r.standard_normal(s).astype("float32")
+k.multiply(f(3, 120), f(12, 7, 10), f(7, 5, 12))
+k.convolution(f(2, 3, 100), f(3, 100))
+""",
+    "Triton": """
+import torch
+from monarch_gpu.ops import triton as k
+f = lambda *s: torch.randn(s, device="cuda")
+k.monarch_multiply(f(3, 120), f(12, 7, 10), f(7, 5, 12))
+k.long_convolution(f(2, 3, 100), f(3, 100))
+torch.cuda.synchronize()
+""",
+}
+"""What is run under compute-sanitizer."""
 
 
 def sanitizer(device: str, largest: int, seconds: float) -> dict[str, Any]:
-    """What compute-sanitizer's tools say of one fused product and one fused convolution of CuPy."""
+    """What compute-sanitizer's tools say of one fused product and one fused convolution of each backend."""
     program = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
     if program is None:
         return {"not run": "compute-sanitizer is not installed"}
-    script = (
-        "import numpy as np; from benchmarks.gpu import on_cupy as k; r = np.random.default_rng(0);"
-        "f = lambda *s: r.standard_normal(s).astype('float32');"
-        "k.multiply(f(3, 120), f(12, 7, 10), f(7, 5, 12)); k.convolution(f(2, 3, 100), f(3, 100))"
-    )
-    found, end = {}, time.monotonic() + seconds
-    for tool in ("memcheck", "racecheck", "synccheck", "initcheck"):
+    end = time.monotonic() + seconds
+
+    def ask(row: tuple[str, str]) -> tuple[str, str]:
+        (backend, tool), script = row, SANITIZED[row[0]]
         command = [program, "--tool", tool, "--error-exitcode", "9", sys.executable, "-c", script]
-        code, _ = spawn(command, end - time.monotonic())
-        found[tool] = {None: "no answer within its time", 0: "clean", 9: "errors"}.get(code, f"exit code {code}")
-    return found
+        code, written, said = spawn(command, end - time.monotonic())
+        otherwise = f"exit code {code}: {ended(written + said)}"
+        return f"{backend}, {tool}", {None: "no answer within its time", 0: "clean"}.get(code, otherwise)
+
+    with ThreadPoolExecutor(8) as pool:
+        return dict(pool.map(ask, product(SANITIZED, ("memcheck", "racecheck", "synccheck", "initcheck"))))
 
 
 def speed(device: str, largest: int, seconds: float) -> dict[str, Any]:
@@ -158,8 +211,19 @@ def speed(device: str, largest: int, seconds: float) -> dict[str, Any]:
             if time.monotonic() > end:
                 return {**found, "cut short": f"the time was up at M2-BERT, n = {n}"}
             found["bert"].append(bert_row(device, n, tokens, layers, width, training, 0.5 if real else 0.01))
+    found["compiled"] = []
+    for n in COMPILED if real else ():
+        if time.monotonic() + COMPILING > end:
+            return {**found, "cut short": f"the time was up at M2-BERT compiled, n = {n}"}
+        found["compiled"].append(bert_row(device, n, tokens, layers, width, False, 0.5, compiled=True))
     return found
 
+
+COMPILED, COMPILING = (4096,), 100.0
+"""Lengths at which both models are compiled by torch, too, and the seconds that may take."""
+
+TABLED = ("multiply", "convolution")
+"""The tables of `speed.py`."""
 
 PARTS: dict[str, Callable[[str, int, float], dict[str, Any]]] = {
     "tests": tests,
@@ -217,9 +281,13 @@ def cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+IN_THE_FILE = ("exit_code", "message", "reproduced")
+"""What the file says of a verdict, and the table leaves out."""
+
+
 def tabled(title: str, rows: list[dict[str, Any]]) -> Table:
-    """The rows under all the keys that any of them has."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
+    """The rows under all the keys that any of them has, but for what is left to the file."""
+    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in IN_THE_FILE]
     table = Table(*keys, title=title)
     for row in rows:
         table.add_row(*(cell(row.get(key, "")) for key in keys))
@@ -232,12 +300,15 @@ def report(found: dict[str, Any], console: Console) -> None:
     for name in ("tests", "sanitizer"):
         if name in found:
             console.print(f"{name}: " + ", ".join(f"{key}: {cell(value)}" for key, value in found[name].items()))
-    for name, key in (("verdicts", "rows"), ("speed", "multiply"), ("speed", "convolution"), ("speed", "bert")):
+    tables = [("verdicts", "rows"), ("verdicts", "faults"), *(("speed", key) for key in (*TABLED, "bert", "compiled"))]
+    for name, key in tables:
         part = found.get(name, {})
         if part.get(key):
-            console.print(tabled(f"{name}: {key}" if name == "speed" else name, part[key]))
+            console.print(tabled(name if key == "rows" else f"{name}: {key}", part[key]))
         elif "not run" in part:
             console.print(f"{name}: not run: {part['not run']}")
+    if "cut short" in found.get("speed", {}):
+        console.print(f"speed: {found['speed']['cut short']}")
     if "limits" in found.get("speed", {}):
         console.print(", ".join(f"{key}: {cell(value)}" for key, value in found["speed"]["limits"].items()))
 
@@ -250,12 +321,15 @@ def draw(found: dict[str, Any]) -> Figure:
     for axis, name in zip(axes, ("multiply", "convolution", "bert"), strict=True):
         rows = [r for r in found["speed"][name] if r.get("dtype", "bf16") == "bf16" and r.get("mode") != "training"]
         peers = [key for key in (rows[0] if rows else {}) if key not in ("dtype", "n", "batch", "mode")]
+        if not rows:
+            axis.text(0.5, 0.5, "not measured", ha="center", transform=axis.transAxes)
         for peer in (p for p in peers if not p.endswith("GiB")):
             points = [(r["n"], r[peer]) for r in rows if isinstance(r.get(peer), float)]
             if points:
                 axis.loglog(*zip(*points, strict=True), "o-", label=peer, base=2)
         axis.set(title=name, xlabel="n", ylabel="milliseconds")
-        axis.legend()
+        if rows:
+            axis.legend()
     return figure
 
 
