@@ -55,7 +55,7 @@ SMALLEST_DOT = 16
 LARGEST_TRANSFORM = 1024
 """Complex numbers that one program holds in registers, by `resource_usage`: longer convolutions spill, so they go to
 `monarch_gpu.ops.torch`. In bfloat16 4096 would fit, but 64 × 32 read beyond its memory on an H100 under Triton 3.6,
-with every address of ours in bounds."""
+with every address of ours in bounds, as other kernels of several products do there (triton-lang/triton#10573)."""
 
 TRANSFORM = {torch.float32: torch.float32, torch.float16: torch.float32, torch.bfloat16: torch.bfloat16}
 """In what the small DFTs are multiplied, accumulating in float32: a float16 spectrum could overflow."""
