@@ -11,6 +11,7 @@ import pytest
 from monarch_theory import proving
 from monarch_theory.causality.conditions import Condition
 from monarch_theory.causality.decision import Decision
+from monarch_theory.expressivity import constructions
 from monarch_theory.expressivity.membership import Membership
 from monarch_theory.proving import (
     CannotRunError,
@@ -30,8 +31,8 @@ MACHINE_CHECKED = {
     "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation", "largest_degree",
     "main_text_condition", "multivariate_evaluation", "necessity", "optimal_projection", "orthogonal_blocks",
     "product_modulo", "product_order_causality", "random_filters", "rank_one_slices", "real_points",
-    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "univariate_view",
-    "unpadded_causality",
+    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "trigonometric_transforms",
+    "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -244,6 +245,9 @@ FAULTS = {
         "monarch_theory.rounding.fourier_growth_in_norm", lambda original: lambda *arguments: original(*arguments) / 2
     ),
     "transpose": ("monarch_theory.monarch.reversal", _no_reversal),
+    "trigonometric_transforms": (
+        "monarch_theory.expressivity.constructions.dct3", lambda original: constructions.dct2
+    ),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),
 }  # fmt: skip
