@@ -31,8 +31,8 @@ MACHINE_CHECKED = {
     "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation", "largest_degree",
     "main_text_condition", "multivariate_evaluation", "necessity", "optimal_projection", "orthogonal_blocks",
     "product_modulo", "product_order_causality", "random_filters", "rank_one_slices", "real_points",
-    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "trigonometric_transforms",
-    "univariate_view", "unpadded_causality",
+    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose",
+    "trigonometric_transforms", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 

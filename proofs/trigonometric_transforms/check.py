@@ -1,4 +1,4 @@
-"""Cosine and sine transforms by two Monarch matrices: over fields with the roots, from their definitions; in doubles."""
+"""Cosine and sine transforms by two Monarch matrices: over fields with the roots, by definition; in doubles."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -79,10 +79,8 @@ def _terms(name: str, radices: tuple[int, int], terms: int) -> bool:
     """The package's terms are Monarch, no more than said, and add up to the transform."""
     field = _field(_whole(name, radices))
     built = getattr(constructions, name)(radices, field)
-    if isinstance(built, MonarchSum):
-        parts = [product.factors[0] for product in built.terms]
-    else:
-        parts = built.terms()
+    summed = isinstance(built, MonarchSum)
+    parts = [product.factors[0] for product in built.terms] if summed else built.terms()
     dense = [part.dense() for part in parts]
     kind = MonarchClass((parts[0].input_radices), parts[0].output_radices)
     whole = field.normal(sum(dense))
@@ -93,9 +91,7 @@ def _terms(name: str, radices: tuple[int, int], terms: int) -> bool:
     return members and same and len(dense) <= terms
 
 
-def _angles(
-    name: str, radices: tuple[int, int], turn: Callable[[int], int], inner: Callable[[int, int], int]
-) -> bool:
+def _angles(name: str, radices: tuple[int, int], turn: Callable[[int], int], inner: Callable[[int, int], int]) -> bool:
     """(α i + β)(γ j + δ) is ψ + φ and (i / b)(j / c) whole turns: ψ reads i mod b and j / c, φ reads i and j mod c."""
     (alpha, beta), (gamma, delta) = TYPES[name]
     b, c = radices
