@@ -70,7 +70,7 @@ def _entries(radices: tuple[int, ...], q: int, root: int, above: Callable[[int],
 
 
 def _hankel(radices: tuple[int, ...], q: int, lag: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> bool:
-    """N⁻¹ W diag(d) W, W[i, k] = ω^−ik, d_k = Σ_m h_m ω^km, and its factors are Monarch; the package's, where it can."""
+    """N⁻¹ W diag(d) W, W[i, k] = ω^−ik, d_k = Σ_m h_m ω^km, and its factors are Monarch; the package's, too."""
     size, field = int(np.prod(radices)), PrimeField(q)
     h = np.random.default_rng(size).integers(0, q, size)
     w = int(field.root_of_unity(size))
