@@ -64,7 +64,7 @@ def test_the_bound_of_every_op_names_its_theorems(name):
     grounds = grounds_of(op_named(name))
     assert all((PROOFS / theorem / "statement.md").is_file() for theorem in grounds.theorems)
     assert bool(grounds.theorems) == (name != "embedding"), "which only copies"
-    if "convolution" in name and not name.startswith("short") or "dft" in name or name == "fft":
+    if ("convolution" in name and not name.startswith("short")) or "dft" in name or name == "fft":
         assert "rounding_in_norm" in grounds.theorems
 
 
