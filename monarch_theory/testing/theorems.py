@@ -49,7 +49,7 @@ def grounds_of(op: Op, dtype: str = "float32") -> Grounds:
         selected_shapes(op, most_entries=LARGEST), key=lambda shape: sum(map(prod, op.arguments(shape).values()))
     )
     case = make_case(op, dtype, shape, "normal", "contiguous", (0, 0))
-    arrays, shape = case.arrays, case.shape
+    arrays, shape = case.values, case.shape
     called: set[CodeType] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -59,9 +59,8 @@ def grounds_of(op: Op, dtype: str = "float32") -> Grounds:
     before = sys.getprofile()
     sys.setprofile(note)
     try:
-        op.bound(arrays, shape, model)
-        if op.bound_in_norm is not None:
-            op.bound_in_norm(arrays, shape, model)
+        op.bounds(arrays, shape, model)
+        op.norm_bounds(arrays, shape, model)
     finally:
         sys.setprofile(before)
     used = [text for code, text in _documented(rounding).items() if code in called]
