@@ -11,6 +11,7 @@ import pytest
 from monarch_theory import proving
 from monarch_theory.causality.conditions import Condition
 from monarch_theory.causality.decision import Decision
+from monarch_theory.expressivity import constructions
 from monarch_theory.expressivity.membership import Membership
 from monarch_theory.proving import (
     CannotRunError,
@@ -27,11 +28,11 @@ PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
     "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "dft_is_monarch",
-    "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation", "largest_degree",
-    "main_text_condition", "multivariate_evaluation", "necessity", "optimal_projection", "orthogonal_blocks",
-    "product_modulo", "product_order_causality", "random_filters", "rank_one_slices", "real_points",
-    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "univariate_view",
-    "unpadded_causality",
+    "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
+    "larger_causal_families", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
+    "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
+    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm",
+    "transpose", "trigonometric_transforms", "univariate_view", "unpadded_causality",
 }  # fmt: skip
 
 
@@ -217,6 +218,7 @@ FAULTS = {
         "monarch_theory.formats.Format.smallest_subnormal", lambda original: property(lambda self: 2.0**-149)
     ),
     "interpolation": ("monarch_theory.monarch.reversal", _no_reversal),
+    "larger_causal_families": ("monarch_theory.causality.decide", _says(False)),
     "largest_degree": ("monarch_theory.causality.decide", _says(False)),
     "main_text_condition": ("monarch_theory.causality.paper_condition", _holds),
     "multivariate_evaluation": ("monarch_theory.monarch.reversal", _no_reversal),
@@ -244,6 +246,9 @@ FAULTS = {
         "monarch_theory.rounding.fourier_growth_in_norm", lambda original: lambda *arguments: original(*arguments) / 2
     ),
     "transpose": ("monarch_theory.monarch.reversal", _no_reversal),
+    "trigonometric_transforms": (
+        "monarch_theory.expressivity.constructions.dct3", lambda original: constructions.dct2
+    ),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),
 }  # fmt: skip

@@ -1,10 +1,15 @@
 """A statement names the functions that rest on it, and their docstrings name the statement."""
 
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from monarch_theory.testing.ops import NAMES, op_named
+from monarch_theory.testing.theorems import Grounds, grounds_of
 
 PROOFS = Path(__file__).parents[1] / "proofs"
 PAIRS = [
@@ -52,6 +57,23 @@ def test_theorems_that_docstrings_name_are_in_the_coq_file():
     assert {("rounding", "inner_underflow"), ("ieee_formats", "nearest_sum")} <= found
     assert {(folder, name) for folder, name in found if name not in coq_names(folder)} == set()
     assert theorems_named("`proofs/a`, `b`, `c` and `d`. `proofs/e`") == [("a", "b"), ("a", "c"), ("a", "d")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_of_every_op_names_its_theorems(name):
+    grounds = grounds_of(op_named(name))
+    assert grounds == grounds_of(op_named(name)), "though some bounds are remembered"
+    assert all((PROOFS / theorem / "statement.md").is_file() for theorem in grounds.theorems)
+    assert bool(grounds.theorems) == (name != "embedding"), "which only copies"
+    if ("convolution" in name and not name.startswith("short")) or "dft" in name or name == "fft":
+        assert "rounding_in_norm" in grounds.theorems
+
+
+def test_what_a_bound_rests_on_is_seen_and_not_said():
+    whole = op_named("monarch-multiply")
+    nothing = replace(whole, bound=lambda arrays, shape, model: np.zeros_like(arrays["x"]))
+    assert grounds_of(nothing) == Grounds((), ())
+    assert grounds_of(op_named("attention")).derived and not grounds_of(whole).derived
 
 
 def test_theorems_that_a_statement_names_are_in_its_coq_file():

@@ -49,6 +49,8 @@ def _bounded(value: np.ndarray, error: Any, model: ErrorModel) -> Running:
 def subtract(a: Running, b: Running, model: ErrorModel) -> Running:
     """Elementwise difference, rounded once in the accumulation format.
 
+    Theorem: `proofs/ieee_formats`, `nearest_sum`.
+
     >>> from monarch_theory.rounding import default_model, exactly
     >>> float(subtract(exactly([3.0]), exactly([2.0]), default_model("float32")).error[0])
     0.0
@@ -61,6 +63,8 @@ def total(a: Running, axis: int, model: ErrorModel) -> Running:
 
     Every term passes through at most n − 1 additions: what came in, and γ_(n−1) Σ (|a| + error) (Higham, *Accuracy and
     Stability*, 2nd ed., §4.2); γ̃ where the model is probabilistic. Nothing where all partial sums are representable.
+
+    Theorem: `proofs/rounding`, `sum_by_any_tree`.
 
     >>> from monarch_theory.rounding import default_model, exactly
     >>> found = total(exactly([[0.5, 0.25, 4.0]]), 1, default_model("bf16"))

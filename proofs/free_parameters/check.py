@@ -72,9 +72,14 @@ def _tangent(radices: tuple[int, ...]) -> tuple[int, int, int]:
 
     The equations are T[i, j, j'] = 0, j > i, j ≥ j', on the set of all Monarch matrices.
     """
-    matrix, _, entries = _derivative(radices)
+    return _tangent_at(*_member(radices))
+
+
+def _tangent_at(matrix: Monarch, n: int) -> tuple[int, int, int]:
+    """The same at any causal Monarch matrix."""
+    entries = _derivative(matrix, n)
     rank = _rank(entries, matrix.domain.q)
-    return MonarchClass(radices).dimension - rank, rank, entries.shape[1]
+    return MonarchClass(matrix.input_radices).dimension - rank, rank, entries.shape[1]
 
 
 def _curves(radices: tuple[int, ...]) -> bool:
@@ -82,7 +87,8 @@ def _curves(radices: tuple[int, ...]) -> bool:
 
     The set is singular where none does, and its dimension there is less than that of the tangent space.
     """
-    matrix, n, entries = _derivative(radices)
+    matrix, n = _member(radices)
+    entries = _derivative(matrix, n)
     field, size = matrix.domain, prod(radices)
     kernel, nullity = flint.nmod_mat(*entries.T.shape, [int(x) for x in entries.T.reshape(-1)], field.q).nullspace()
     columns = np.array([[int(kernel[i, j]) for j in range(nullity)] for i in range(len(entries))], dtype=object)
@@ -124,15 +130,15 @@ def _rank(entries: np.ndarray, q: int) -> int:
     return int(flint.nmod_mat(*entries.shape, [int(x) for x in entries.reshape(-1)], q).rank())
 
 
-def _derivative(radices: tuple[int, ...]) -> tuple[Monarch, int, np.ndarray]:
-    """(random member, n, derivative of the equations there along every entry of the factors).
-
-    The derivative has shape (entries, equations).
-    """
-    size = prod(radices)
-    field, rng = PrimeField(prime_with_root(size)), np.random.default_rng(0)
+def _member(radices: tuple[int, ...]) -> tuple[Monarch, int]:
+    """A random member of the family, and n."""
     family = CausalMonarch(radices)
-    n, matrix = family.n, family.random(field, rng)
+    return family.random(PrimeField(prime_with_root(prod(radices))), np.random.default_rng(0)), family.n
+
+
+def _derivative(matrix: Monarch, n: int) -> np.ndarray:
+    """The derivative of the equations along every entry of the factors, (entries, equations)."""
+    field, size = matrix.domain, matrix.shape[0]
     dense, inverse = matrix.dense(), matrix.inverse().dense()
     i, j, k = _places(n)
 
@@ -154,4 +160,4 @@ def _derivative(radices: tuple[int, ...]) -> tuple[Monarch, int, np.ndarray]:
             moved = moved - field.matmul(coordinates.reshape(-1, size), change.T).reshape(n, n, size)
             derivative = tensor_of(field.normal(moved))
             rows.append(derivative[j, k, i])
-    return matrix, n, np.array(rows)
+    return np.array(rows)

@@ -177,6 +177,97 @@ Qed.
 
 End RaisedLast.
 
+(** The first of the last polynomials raised, l_0 = 1 + c Z^b: columns with last digit 0 are Y^k + c Y^(k+1), Y = Z^b. Then
+    Y is a combination of them, and q_1 q_(b-1) = Y. *)
+
+Section RaisedZero.
+
+Variables (F : fieldType) (h b : nat) (w c : F).
+Let B := h.+1.*2.
+Let N := (B * b)%N.
+Hypothesis primitive : N.-primitive_root w.
+Hypotheses (b_gt1 : (1 < b)%N) (c_nonzero : c != 0).
+
+Definition zero_raised : 'M[F]_N := \matrix_(l, k) ((w ^+ l) ^+ k + (k %% b == 0)%N%:R * (c * (w ^+ l) ^+ (k + b))).
+
+Let M := zero_raised.
+Let power := @power F N w.
+Hypothesis basis : M \in unitmx.
+
+Let b_gt0 : (0 < b)%N. Proof. exact: ltnW. Qed.
+Let N_gt0 : (0 < N)%N. Proof. exact: prim_order_gt0 primitive. Qed.
+
+Variables (zero one last : 'I_N).
+Hypotheses (zero_is : zero = 0%N :> nat) (one_is : one = 1%N :> nat) (last_is : last = b.-1 :> nat).
+
+(** Column k b, k from 1 to B, where N is 0 again. *)
+Lemma place_lt k : (k * b %% N < N)%N. Proof. by rewrite ltn_mod. Qed.
+Definition multiple (k : nat) : 'I_N := Ordinal (place_lt k).
+
+Lemma multiple_column k : M *m delta_mx (multiple k) 0 = power (k * b) + c *: power (k.+1 * b).
+Proof.
+rewrite -colE; apply/colP => l; have at_root e : (w ^+ l) ^+ (e %% N) = (w ^+ l) ^+ e.
+  by have /colP /(_ l) := power_mod primitive e; rewrite !mxE.
+rewrite !mxE /= modn_dvdm ?dvdn_mull // modnMl eqxx mul1r at_root; congr (_ + c * _).
+by rewrite -at_root modnDml at_root -mulSnr.
+Qed.
+
+(** (1 - c^B) Y, whose coordinate 0 is - c^(B-1). *)
+Let combination : 'cV[F]_N := \sum_(k < B) (- c) ^+ k *: delta_mx (multiple k.+1) 0.
+
+Lemma telescoped n : M *m (\sum_(k < n) (- c) ^+ k *: delta_mx (multiple k.+1) 0)
+  = power b - (- c) ^+ n *: power (n.+1 * b).
+Proof.
+elim: n => [|n IH]; first by rewrite big_ord0 mulmx0 expr0 scale1r mul1n subrr.
+rewrite big_ord_recr mulmxDr IH -scalemxAr multiple_column scalerDr addrA subrK; congr (_ + _).
+by rewrite scalerA -[in RHS]scaleNr exprSr mulrN opprK.
+Qed.
+
+Lemma combination_power : M *m combination = (1 - c ^+ B) *: power b.
+Proof.
+have around : power (B.+1 * b) = power b.
+  by rewrite /power -(power_mod primitive (B.+1 * b)) mulSn modnDr (power_mod primitive).
+have even : (-1) ^+ B = 1 :> F by rewrite -signr_odd odd_double.
+by rewrite telescoped around scalerBl scale1r exprNn even mul1r.
+Qed.
+
+Lemma combination_zero : combination zero 0 = - c ^+ B.-1.
+Proof.
+rewrite summxE (bigD1 ord_max) //= big1 ?addr0 => [|k ne].
+  rewrite !mxE eqxx andbT (_ : (zero == _) = true) ?mulr1.
+    by rewrite exprNn -signr_odd /= odd_double /= expr1 mulN1r.
+  by rewrite -val_eqE /= zero_is modnn.
+rewrite !mxE eqxx andbT (_ : (zero == _) = false) ?mulr0 // -val_eqE /= zero_is.
+have lt : (k.+1 < B)%N by rewrite ltn_neqAle ltn_ord andbT; apply: contraNneq ne => e; apply/eqP/val_inj; rewrite /= -[k : nat]/(k.+1.-1) e.
+by rewrite modn_small ?ltn_pmul2r // eq_sym muln_eq0 /= gtn_eqF.
+Qed.
+
+Lemma product_is : \col_l (M l last * M l one) = power b.
+Proof.
+have plain (k : 'I_N) l : (0 < k < b)%N -> M l k = (w ^+ l) ^+ k.
+  by move=> /andP [pos lt]; rewrite mxE modn_small // (gtn_eqF pos) mul0r addr0.
+apply/colP => l; rewrite mxE !plain ?one_is ?last_is //; last by rewrite ltn_predL b_gt0 andbT -ltnS prednK.
+by rewrite [RHS]mxE -exprD addn1 prednK.
+Qed.
+
+Theorem zero_raised_tensor : (1 - c ^+ B) * tensor M M M zero one last = - c ^+ B.-1.
+Proof.
+rewrite tensorE product_is; have := congr1 (fun v => (invmx M *m v) zero 0) combination_power.
+by rewrite mulKmx // combination_zero -scalemxAr mxE => ->.
+Qed.
+
+Corollary zero_raised_leaks n : (b <= n)%N -> ~ causal n M M M.
+Proof.
+move=> le /causal_tensor vanish; have n_gt0 : (0 < n)%N by apply: leq_trans le.
+have : tensor M M M zero one last = 0.
+  apply: vanish; rewrite ?zero_is ?one_is ?last_is //; first exact: leq_trans le.
+  by rewrite prednK.
+move=> none; have := zero_raised_tensor; rewrite none mulr0 => /esym/eqP.
+by rewrite oppr_eq0 expf_eq0 (negbTE c_nonzero) andbF.
+Qed.
+
+End RaisedZero.
+
 (** The exceptions: N = 2 B, B = 2 h + 1 odd, n = B, and the last polynomial for a = 1 is e Z + c Z^2. The polynomials of
     the other stages, multiplied, make r_j(Z^2), of whatever order. *)
 
@@ -420,4 +511,6 @@ Print Assumptions raised_tensor.
 Print Assumptions raised_leaks.
 Print Assumptions last_raised_tensor.
 Print Assumptions last_raised_leaks.
+Print Assumptions zero_raised_tensor.
+Print Assumptions zero_raised_leaks.
 Print Assumptions exceptional_causal.

@@ -32,8 +32,8 @@ Hypothesis below : forall y, squares y <= a * squares (M *m y).
 Hypothesis parts : in_two_parts.
 
 (** p + X^n q and p - X^n q have coordinates of one length, so the values of the second are bounded by the first. *)
-Theorem truncation (p q : {poly R}) l : (size p <= n)%N -> (size q <= N - n)%N ->
-  (p.[x l] - x l ^+ n * q.[x l]) ^+ 2 <= a * b * squares (values (p + 'X^n * q)).
+Theorem truncation_whole (p q : {poly R}) : (size p <= n)%N -> (size q <= N - n)%N ->
+  squares (values (p - 'X^n * q)) <= a * b * squares (values (p + 'X^n * q)).
 Proof.
 move=> /parts.1 [y [late_y values_y]] /parts.2 [z [early_z values_z]].
 have same : squares (y - z) = squares (y + z).
@@ -41,11 +41,18 @@ have same : squares (y - z) = squares (y + z).
   by case: (ltnP j n) => [/early_z|/late_y] ->; rewrite ?subr0 ?addr0 // sub0r add0r sqrrN.
 have whole : M *m (y + z) = values (p + 'X^n * q).
   by rewrite mulmxDr values_y values_z; apply/colP => j; rewrite !mxE hornerD.
-have le_value : (p.[x l] - x l ^+ n * q.[x l]) ^+ 2 <= squares (M *m (y - z)).
-  rewrite mulmxBr values_y values_z /squares (bigD1 l) //= !mxE hornerM hornerXn ler_addl.
-  by apply: sumr_ge0 => j _; apply: sqr_ge0.
-apply: le_trans le_value _; apply: le_trans (above _) _.
+have other : M *m (y - z) = values (p - 'X^n * q).
+  by rewrite mulmxBr values_y values_z; apply/colP => j; rewrite !mxE hornerD hornerN.
+rewrite -other; apply: le_trans (above _) _.
 by rewrite same -whole -mulrA mulrCA ler_wpmul2l.
+Qed.
+
+Corollary truncation (p q : {poly R}) l : (size p <= n)%N -> (size q <= N - n)%N ->
+  (p.[x l] - x l ^+ n * q.[x l]) ^+ 2 <= a * b * squares (values (p + 'X^n * q)).
+Proof.
+move=> small_p small_q; apply: le_trans (truncation_whole small_p small_q).
+rewrite /squares (bigD1 l) //= mxE hornerD hornerN hornerM hornerXn ler_addl.
+by apply: sumr_ge0 => j _; apply: sqr_ge0.
 Qed.
 
 End RealPoints.
@@ -171,5 +178,6 @@ Qed.
 
 End Condition.
 
+Print Assumptions truncation_whole.
 Print Assumptions truncation.
 Print Assumptions condition_real.

@@ -122,6 +122,8 @@ def triangular_toeplitz(column: np.ndarray, radices: Sequence[int], domain: Doma
 def hankel(antidiagonals: np.ndarray, radices: Sequence[int], domain: Domain) -> MonarchProduct:
     """H[i, j] = antidiagonals[i + j], N × N for N = ∏ radices, with inner size 2N: two rectangular Monarch factors.
 
+    Theorem: `proofs/circulant_factors`.
+
     Raises:
         ValueError: more antidiagonals than 2N, or more than one axis.
         NoRootOfUnityError: the domain has no 2N-th root of unity.

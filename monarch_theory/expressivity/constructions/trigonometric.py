@@ -38,6 +38,8 @@ PLAIN, NEXT, ODD = (1, 0), (1, 1), (2, 1)  # x, x + 1 and 2x + 1, as (slope, int
 def dct1(radices: Sequence[int], domain: Domain = FLOAT64) -> MonarchSum:
     """C[k, n] = cos(π k n / (N − 1)), N = b·c/2 + 1, as the corner of a sum of two real Monarch matrices.
 
+    Theorem: `proofs/trigonometric_transforms`.
+
     Args:
         radices: (b, c) of the DFT of length 2(N − 1) = b·c that it is cut from; both even, c above two.
         domain: real or complex floating point, or exact with a root of unity of order b·c.
@@ -54,12 +56,17 @@ def dct1(radices: Sequence[int], domain: Domain = FLOAT64) -> MonarchSum:
 
 
 def dst1(radices: Sequence[int], domain: Domain = FLOAT64) -> MonarchSum:
-    """S[k, n] = sin(π (k + 1)(n + 1) / (N + 1)), N = b·c/2 − 1, as the corner of a sum of two real Monarch matrices."""
+    """S[k, n] = sin(π (k + 1)(n + 1) / (N + 1)), N = b·c/2 − 1, as the corner of a sum of two real Monarch matrices.
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _corner(_train(radices, domain, NEXT, NEXT, 2, sine=True), prod(radices) // 2 - 1)
 
 
 def dct2(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
     """C[k, n] = cos(π k (2n + 1) / 2N) as two real Monarch matrices, `.terms()`.
+
+    Theorem: `proofs/trigonometric_transforms`.
 
     Args:
         radices: (b, c) of the DFT of length 2N = b·c that it is a corner of; both even, c above two.
@@ -79,27 +86,42 @@ def dct2(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
 
 
 def dct3(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
-    """C[n, k] = cos(π (2n + 1) k / 2N), the transpose of `dct2` and, weighted, its inverse."""
+    """C[n, k] = cos(π (2n + 1) k / 2N), the transpose of `dct2` and, weighted, its inverse.
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _train(radices, domain, ODD, PLAIN, 4, sine=False)
 
 
 def dct4(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
-    """C[k, n] = cos(π (2k + 1)(2n + 1) / 4N); exact domains need an 8N-th root of unity."""
+    """C[k, n] = cos(π (2k + 1)(2n + 1) / 4N); exact domains need an 8N-th root of unity.
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _train(radices, domain, ODD, ODD, 8, sine=False)
 
 
 def dst2(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
-    """S[k, n] = sin(π (k + 1)(2n + 1) / 2N)."""
+    """S[k, n] = sin(π (k + 1)(2n + 1) / 2N).
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _train(radices, domain, NEXT, ODD, 4, sine=True)
 
 
 def dst3(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
-    """S[n, k] = sin(π (2n + 1)(k + 1) / 2N), the transpose of `dst2`."""
+    """S[n, k] = sin(π (2n + 1)(k + 1) / 2N), the transpose of `dst2`.
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _train(radices, domain, ODD, NEXT, 4, sine=True)
 
 
 def dst4(radices: Sequence[int], domain: Domain = FLOAT64) -> BlockTensorTrain:
-    """S[k, n] = sin(π (2k + 1)(2n + 1) / 4N)."""
+    """S[k, n] = sin(π (2k + 1)(2n + 1) / 4N).
+
+    Theorem: `proofs/trigonometric_transforms`.
+    """
     return _train(radices, domain, ODD, ODD, 8, sine=True)
 
 

@@ -1,0 +1,246 @@
+"""Wrong certificates are refused, of every claim in every kind of field: by the command, and by Coq on its own."""
+
+import copy
+import json
+import shutil
+
+import numpy as np
+import pytest
+from command_line import asked
+
+from monarch_theory.causality import CausalMonarch, MonarchOperator
+from monarch_theory.causality.counterexamples import other_points
+from monarch_theory.certificates import (
+    CertificateError,
+    causality_certificate,
+    coq_source,
+    membership_certificate,
+    recheck_exact,
+)
+from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, PrimeField
+from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.membership import membership_of
+from monarch_theory.fourier_matrix import fourier
+from monarch_theory.monarch import random_monarch
+from monarch_theory.proving import check_with_coq, proofs_folder
+
+
+def _operators():
+    """(M0, M1, M2) of a causal operator over each kind of field, whose M0 alone leaks without padding."""
+    rng = np.random.default_rng(0)
+    field, roots = PrimeField(13), Cyclotomic(4)
+    points = other_points().M0
+    return {
+        "a prime field": tuple(CausalMonarch((2, 2)).random(field, rng) for _ in range(3)),
+        "the rationals": (points, points, points),
+        "roots of unity": (fourier((2, 2), roots), *(CausalMonarch((2, 2)).random(roots, rng) for _ in range(2))),
+    }
+
+
+def _matrices():
+    """A Monarch matrix of radices (2, 3) over each kind of field, and one that is not Monarch."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for where, domain in (("a prime field", PrimeField(13)), ("the rationals", RATIONALS), ("integers", INTEGERS)):
+        member = random_monarch((2, 3), domain, rng).dense()
+        found[where] = domain, member, domain.normal(member + domain.eye(6))
+    roots = Cyclotomic(6)
+    member = fourier((2, 3), roots).dense()
+    found["roots of unity"] = roots, member, member + roots.eye(6) * roots.root_of_unity(6)
+    return found
+
+
+def _certificates():
+    made = {}
+    for where, (M0, M1, M2) in _operators().items():
+        made["causal", where] = causality_certificate(MonarchOperator(M0, M1, M2))
+        made["not causal", where] = causality_certificate(MonarchOperator(M0, n=4))
+    for where, (domain, member, other) in _matrices().items():
+        for claim, matrix in (("Monarch", member), ("not Monarch", other)):
+            answer = membership_of(matrix, MonarchClass((2, 3)), domain=domain)
+            made[claim, where] = membership_certificate(matrix, answer, domain)
+    return made
+
+
+RIGHT = _certificates()
+
+
+def _more(value):
+    """Another number: one more, or of a polynomial its constant coefficient."""
+    if isinstance(value, list):
+        return [value[0] + 1, *value[1:]] if value else [1]
+    return value + 1
+
+
+def _set(certificate, *path, to):
+    """A copy with one place changed; `to` makes the new value of the old one."""
+    changed = copy.deepcopy(certificate)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = to(place[path[-1]])
+    return changed
+
+
+def _wrong(right):
+    """What is changed, to certificates that prove nothing: every part that carries the claim, one at a time."""
+    claim = right["claim"]
+    wrong = {"claim": right | {"claim": claim.removeprefix("not ") if "not" in claim else f"not {claim}"}}
+    wrong["no prime"] = right | {"characteristic": 12}
+    if "root" in right:
+        wrong["characteristic beside a root"] = right | {"characteristic": 7}
+        if claim != "Monarch":  # products of powers of a root are what they are for any root
+            wrong["root"] = right | {"root": right["root"] + 1}
+        wrong["no root"] = {key: value for key, value in right.items() if key != "root"}
+    if "N" in right:
+        wrong |= _wrong_of_operator(right, claim)
+    else:
+        wrong |= _wrong_of_matrix(right, claim)
+    return wrong
+
+
+def _wrong_of_operator(right, claim):
+    wrong = {
+        "inverse": _set(right, "inverse", 0, 0, to=_more),
+        "M0": _set(right, "M0", 1, 0, to=_more),
+        "denominator": _set(right, "denominator", to=lambda d: d + 1),
+        "denominator 0": right | {"denominator": 0},
+        "N": right | {"N": right["N"] + 1},
+    }
+    if right["characteristic"]:  # what integers show of characteristic 0, they show of others, too
+        wrong["characteristic"] = right | {"characteristic": 17}
+        wrong["characteristic 0"] = right | {"characteristic": 0}
+    if claim == "causal":
+        wrong["n"] = right | {"n": right["N"]}
+        if isinstance(right["M2"], list):
+            wrong["M2"] = _set(right, "M2", 1, 0, to=_more)
+        return wrong
+    leak = right["leak"]
+    wrong["n below the leak"] = right | {"n": leak["input"]}
+    wrong["leak below the diagonal"] = right | {"leak": leak | {"output": leak["input"]}}
+    wrong["filter beyond n"] = right | {"leak": leak | {"filter": right["n"]}}
+    zero = next(place for place in np.ndindex(4, 4, 4) if place[0] < place[1] and _vanishes(right, place))
+    wrong["T vanishes"] = right | {"leak": leak | dict(zip(("output", "input", "filter"), zero, strict=True))}
+    return wrong
+
+
+def _vanishes(right, place):
+    """Whether it is refused as a leak; what shows that a number of roots is not zero is of another place, too."""
+    there = right["leak"] | dict(zip(("output", "input", "filter"), place, strict=True))
+    try:
+        recheck_exact(right | {"leak": there})
+    except CertificateError:
+        return True
+    return False
+
+
+def _wrong_of_matrix(right, claim):
+    wrong = {
+        "radices": right | {"radices": right["radices"][::-1]},
+        "one radix": right | {"radices": right["radices"][:1]},
+    }
+    if claim == "Monarch":
+        wrong["matrix"] = _set(right, "matrix", 0, 0, to=_more)
+        wrong["first factor"] = _set(right, "factors", 0, 0, 0, to=_more)
+        wrong["last factor"] = _set(right, "factors", 1, 0, 0, to=_more)
+        wrong["a factor missing"] = _set(right, "factors", to=lambda tables: tables[:1])
+        return wrong
+    if "root" not in right:
+        wrong["characteristic of the minor"] = right | {"characteristic": _divisor(right)}
+    wrong["the same row twice"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], rows[0]])
+    wrong["the same column twice"] = _set(right, "minor", "columns", to=lambda columns: [columns[0], columns[0]])
+    wrong["rows of two slices"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], rows[1] ^ 1])
+    wrong["split"] = _set(right, "minor", "split", to=lambda split: split + 1)
+    wrong["row beyond"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], 6])
+    return wrong
+
+
+def _divisor(right):
+    """A prime that divides the minor, over whose field it is zero."""
+    (i, i2), (j, j2) = right["minor"]["rows"], right["minor"]["columns"]
+    A = right["matrix"]
+    value = abs(A[i][j] * A[i2][j2] - A[i][j2] * A[i2][j])
+    return next(p for p in range(2, value + 1) if value % p == 0)
+
+
+WRONG = {(*where, part): wrong for where, right in RIGHT.items() for part, wrong in _wrong(right).items()}
+
+
+def _written(certificate, folder):
+    file = folder / "certificate.json"
+    file.write_text(json.dumps(certificate))
+    return file
+
+
+@pytest.mark.parametrize("where", RIGHT, ids=", ".join)
+def test_a_right_certificate_has_exit_code_0(where, tmp_path):
+    assert RIGHT[where]["claim"] == where[0]
+    assert asked("recheck", _written(RIGHT[where], tmp_path)).exit_code == 0
+
+
+def test_every_part_of_a_certificate_of_every_claim_is_changed():
+    """So that a new part is not forgotten."""
+    parts = {key for right in RIGHT.values() for key in right}
+    assert parts == {
+        "format", "claim", "characteristic", "root", "N", "n", "inverse", "denominator", "M0", "M1", "M2", "leak",
+        "radices", "matrix", "factors", "minor",
+    }  # fmt: skip
+    assert len(WRONG) >= 130
+
+
+@pytest.mark.parametrize("where", RIGHT, ids=", ".join)
+def test_a_wrong_certificate_has_exit_code_1_or_2(where, tmp_path):
+    for (*kind, part), wrong in WRONG.items():
+        if tuple(kind) == where:
+            answer = asked("recheck", _written(wrong, tmp_path))
+            assert answer.exit_code in (1, 2), (part, answer.output)
+            assert "Traceback" not in answer.output
+
+
+@pytest.mark.usefixtures("coq")
+@pytest.mark.parametrize("where", RIGHT, ids=", ".join)
+def test_a_wrong_certificate_has_no_other_exit_code_with_coq(where, tmp_path):
+    for (*kind, part), wrong in WRONG.items():
+        if tuple(kind) == where:
+            answer = asked("recheck", _written(wrong, tmp_path), "--coq")
+            assert answer.exit_code in (1, 2), (part, answer.output)
+
+
+def _source(certificate):
+    """What Coq is given where Python would not have refused it before; None where there is nothing to give."""
+    try:
+        return coq_source(certificate)
+    except (CertificateError, KeyError, TypeError):
+        return None
+
+
+def _for_coq():
+    """Every part of every claim once, over one kind of field after the other.
+
+    Not what Coq takes on trust, that a characteristic is prime, nor what is true though no certificate says it: that a
+    claim of a root of unity holds in another characteristic.
+    """
+    fields = {}
+    for claim, where, part in WRONG:
+        if part not in ("no prime", "claim", "characteristic beside a root"):
+            fields.setdefault((claim, part), []).append(where)
+    return {
+        (claim, wheres[k % len(wheres)], part): WRONG[claim, wheres[k % len(wheres)], part]
+        for k, ((claim, part), wheres) in enumerate(fields.items())
+    }
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("coq")
+def test_coq_refuses_wrong_certificates_without_python(tmp_path):
+    folder = tmp_path / "proofs"
+    shutil.copytree(proofs_folder(), folder)
+    asked_of_coq = {where: _source(wrong) for where, wrong in _for_coq().items()}
+    sources = {"_".join(where).replace(" ", "_"): source for where, source in asked_of_coq.items() if source}
+    sources["right"] = coq_source(RIGHT["causal", "a prime field"])
+    assert len(sources) > 30
+    for name, source in sources.items():
+        (folder / name).mkdir()
+        (folder / name / "theorem.v").write_text(source)
+    verdicts = check_with_coq(folder, list(sources), lambda done, total: None, recheck=False)
+    assert [name for name, verdict in verdicts.items() if verdict.checked] == ["right"]
