@@ -273,15 +273,15 @@ class Comparison:
         z = self._observed(other, x, variant)
         if z is None:
             return
-        self.coverage.add(kind, x)
         cut = Cut(number + 1, variant.watched, slice(0, self.inputs.n), 0, number + 1)
-        if y.same_bits(z, variant.watched):
-            return
         response = difference(y, z, variant.watched)
-        self.identical = self.identical and not response.any()
         if np.isinf(response).any() and immoderate(self.inputs, x):
             self._note(f"values of size {float(np.abs(x).max()):.0e} are beyond the model's own range: left out")
             return
+        self.coverage.add(kind, x)
+        if y.same_bits(z, variant.watched):
+            return
+        self.identical = self.identical and not response.any()
         size = np.where(scale(y, z) > 0, scale(y, z), 1.0)
         known = self.floors.get(number)
         if known is not None and (response <= known * size).all():  # examined before, and no larger than was rounding
@@ -460,7 +460,8 @@ def concluded(comparison: Comparison, constant: bool, accept_partial: bool) -> R
     )  # fmt: skip
     evidence = "measured: equal" if comparison.identical else "measured: to rounding"
     verdict, outcome = YES, None
-    reason += f", in all {total} variants" if tested == total else f", in {tested} of {total} variants"
+    if total > 1:
+        reason += f", in all {total} variants" if tested == total else f", in {tested} of {total} variants"
     if tested < total and not accept_partial:
         verdict, outcome = UNDECIDED, "partial"
     if constant:

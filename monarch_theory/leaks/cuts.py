@@ -400,14 +400,13 @@ class Search:
                 self.coverage.add(futures.kind, changed)
                 continue
             response = difference(y, z, watched)
-            self.identical = self.identical and not response.any()
-            self.same_bits = False
             lost = np.isinf(response[:, open_channels]).any()
             if lost and self._overflows(y, base, changed, cut):
                 return None
             if not lost and response.any() and self._judge(changed, y).drowns(futures.size, changed):
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
                 continue
+            self.identical, self.same_bits = self.identical and not response.any(), False
             self.coverage.add(futures.kind, changed)
             known = floors[watched] * self._growth(y, z, watched)
             if not ((response > known) & open_channels).any():

@@ -584,6 +584,14 @@ def test_redrawn_results_keep_their_strides():
     assert y.stride() == torch.sin(x).stride() and not torch.equal(y, torch.sin(x))
 
 
+def test_what_was_left_out_is_not_called_rounding():
+    """Values beyond a model's range turn its past to NaN: those are no differences within a floor of nothing."""
+    report = check_callable(lambda x: np.cumsum(x) + 0 * np.sum(x**4), N)
+    assert any("are beyond the model's own range: left out" in note for note in report.notes)
+    assert (report.verdict, report.evidence) == ("causal", "measured: bit-identical")
+    assert "bit-identical" in report.reason
+
+
 def test_what_a_nan_ahead_changes_is_named_so():
     report = check_callable(LEAKS["not finite: a NaN at one place"], N)
     assert (report.witness.output, report.witness.input, report.witness.size) == (7, 8, 1.0)
