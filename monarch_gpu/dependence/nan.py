@@ -31,12 +31,14 @@ KEEPING = {
     "mean", "minimum", "mm", "monarch::fourier", "monarch::multiply", "mul", "mv", "native_group_norm",
     "native_layer_norm", "neg", "permute", "positive", "prod", "rad2deg", "real", "reciprocal", "relu",
     "repeat", "reshape", "resolve_conj", "resolve_neg", "rnn_relu", "rnn_tanh", "roll", "round", "rsqrt",
-    "rsub", "select", "select_scatter", "sigmoid", "silu", "sin", "sinh",
+    "rsub", "scaled_dot_product_attention", "select", "select_scatter", "sigmoid", "silu", "sin", "sinh",
     "slice", "slice_scatter", "softplus", "split", "split_with_sizes", "sqrt", "square", "squeeze", "std",
     "sub", "sum", "t", "tan", "tanh", "transpose", "true_divide", "trunc", "unbind", "unfold", "unsqueeze",
     "var", "var_mean", "view", "view_as_complex", "view_as_real", "where",
 }  # fmt: skip
-"""Operators whose results are NaN wherever an element is that they depend on."""
+"""Operators whose results are NaN wherever an element is that they depend on.
+
+Attention may give 0 to a row that has no score left but NaN: that answers to nothing, and is lost as well."""
 
 EMPTY = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 """Operators that look at the shape alone."""

@@ -248,6 +248,15 @@ def test_whether_a_hidden_input_is_finite_is_tried_at_every_cut_where_the_graph_
     assert not asked(models, "Cumulative").proof.get("ends_nan")
 
 
+def test_usual_layers_keep_a_nan_so_that_no_more_is_tried_than_a_run_and_a_half_a_cut():
+    def layer(x):
+        y = x + nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+        return nn.functional.layer_norm(y + nn.functional.gelu(y).relu(), (4,))
+
+    facts = of_graph(layer, (X,), {}, [X], 1)
+    assert facts["proved"] and facts["ends_nan"] is None
+
+
 def test_more_than_causality_is_asked_of_the_graph_too(models):
     strict = asked(models, "Cumulative", lookahead=-1)
     assert strict.verdict == "not causal"
