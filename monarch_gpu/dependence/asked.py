@@ -66,6 +66,7 @@ def asked(
         "unjudged": list(proof.unjudged),
         "without_rule": dict(proof.without_rule),
         "excludes": list(proof.excludes),
+        "ends_nan": None if proof.ends_nan is None else place(proof.ends_nan),
         "pair": proof.pair,
         "entry": None if proof.entry is None else place(proof.entry),
     }

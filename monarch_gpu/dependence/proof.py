@@ -29,6 +29,7 @@ from torch.utils import _pytree as pytree
 from monarch_gpu.dependence.entries import Condition, Entry, Supposition, described
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.magnitudes import Magnitudes, free
+from monarch_gpu.dependence.nan import end_of_nan
 from monarch_gpu.dependence.table import Value, plain
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.dependence import Dependence, Lattice, interval, latest, sets, source, unknown
@@ -95,6 +96,8 @@ class Proof:
         precision: the formats in which it was found how large numbers can be.
         reach: floating-point inputs are taken to be no larger, for that alone; None where there are none.
         unbounded: the first place where numbers may have no bound, which keeps a condition from being met.
+        ends_nan: the first place where a NaN that an input holds may become a number, which then may tell of inputs
+            that a known zero hides; None where every NaN stays one.
     """
 
     verdict: str
@@ -117,6 +120,7 @@ class Proof:
     precision: str = ""
     reach: float | None = None
     unbounded: Entry | None = None
+    ends_nan: Entry | None = None
 
     @property
     def proved(self) -> bool:
@@ -444,6 +448,7 @@ class Question:
             "random": tuple(sorted(interpretation.random)),
             "weights": weights,
             "buffers": buffers,
+            "ends_nan": self._ends_nan(),
         }
         if not judged:
             detail = f"no output has an axis of {self.n} positions"
@@ -501,6 +506,15 @@ class Question:
             values.append(argument if known else free(argument.shape, argument.dtype, self.reach))
         magnitudes.run(self.program.graph_module, values)
         return magnitudes
+
+    def _ends_nan(self) -> Entry | None:
+        """The first place where a NaN of an input may become a number."""
+        given = [isinstance(a, torch.Tensor) and axis != FIXED for a, axis in self._arguments()]
+        user, inputs = iter(given), list[bool]()
+        for spec in self.program.graph_signature.input_specs:
+            inputs.append(spec.kind == InputKind.USER_INPUT and next(user))
+        node = end_of_nan(self.program.graph_module, inputs)
+        return None if node is None else described(node)
 
     def _held(self, name: Any) -> Any:
         """A parameter, a buffer or a constant, by its name."""

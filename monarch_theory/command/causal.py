@@ -45,7 +45,10 @@ def causal(
     output: Annotated[str | None, typer.Option(help="Name or index of the one array to judge.")] = None,
     output_axis: Annotated[int | None, typer.Option(help="Sequence axis of the output, if ambiguous.")] = None,
     arg: Annotated[
-        list[str] | None, typer.Option(help="What else the model is given: NAME=ones, NAME=zeros, NAME=JSON.")
+        list[str] | None,
+        typer.Option(
+            help="What else it is given: NAME=ones, NAME=zeros, NAME=JSON; NAME=input is what takes the input."
+        ),
     ] = None,
     init: Annotated[str, typer.Option(help="Arguments of the class or factory: a JSON object or array.")] = "",
     randomise: Annotated[

@@ -152,7 +152,10 @@ def outputs_of(variant: Variant, layout: Layout, n: int, called: Named) -> Outpu
 
 @dataclass
 class Comparison:
-    """All variants of one model against its full run."""
+    """All variants of one model against its full run.
+
+    floors: of each variant, by its number, as it was first examined, relative to the size of each channel.
+    """
 
     observe: Observed
     agreement: Agreement
@@ -167,6 +170,7 @@ class Comparison:
     doubt: UndecidedError | None = None
     notes: list[str] = field(default_factory=list)
     spoilt: bool = False
+    floors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.inputs)
@@ -269,23 +273,28 @@ class Comparison:
         z = self._observed(other, x, variant)
         if z is None:
             return
-        self.coverage.add(kind, x)
         cut = Cut(number + 1, variant.watched, slice(0, self.inputs.n), 0, number + 1)
-        if y.same_bits(z, variant.watched):
-            return
         response = difference(y, z, variant.watched)
-        self.identical = self.identical and not response.any()
         if np.isinf(response).any() and immoderate(self.inputs, x):
             self._note(f"values of size {float(np.abs(x).max()):.0e} are beyond the model's own range: left out")
+            return
+        self.coverage.add(kind, x)
+        if y.same_bits(z, variant.watched):
+            return
+        self.identical = self.identical and not response.any()
+        size = np.where(scale(y, z) > 0, scale(y, z), 1.0)
+        known = self.floors.get(number)
+        if known is not None and (response <= known * size).all():  # examined before, and no larger than was rounding
+            self.worst = max(self.worst, (float((response / size).max()), float(known.max())))
             return
         try:
             response, floor = self._floor(other, x, y, z, cut)
         except UndecidedError as doubt:
             self.doubt = self.doubt or doubt
             return
-        size = np.where(scale(y, z) > 0, scale(y, z), 1.0)
         leaks = response > floor
         if not leaks.any():
+            self.floors.setdefault(number, np.minimum(floor, self._explained(x, y, z)) / size)
             self.worst = max(self.worst, (float((response / size).max()), float((floor / size).max())))
             if kind == self.inputs.kinds[0]:  # of special values, as constants, rounding may be all that is left
                 self.coarse = max(self.coarse, float(np.median(floor / size, axis=0).max()))
@@ -333,9 +342,7 @@ class Comparison:
         factor = floor_factor(inputs, response.size, True)
         both = np.maximum(np.maximum(noise, root_mean_square(noise)), own)
         floor = factor * np.minimum(both, LARGEST / factor)
-        size = np.maximum(scale(y, z), 0.0 if inputs.integer else np.abs(x).max())  # (channels,): sums may cancel
-        explained = EXPLAINED * inputs.n * np.maximum(units, SINGLE) * size  # in single precision, if need be
-        rough = (response <= floor) & (response > explained)
+        rough = (response <= floor) & (response > self._explained(x, y, z))
         if rough.any() and not (response > floor).any() and not immoderate(inputs, x):
             raise UndecidedError(
                 "noise",
@@ -343,6 +350,12 @@ class Comparison:
                 "the input changes as much: some branch opens and shuts there",
             )
         return response, floor
+
+    def _explained(self, x: np.ndarray, y: Outputs, z: Outputs) -> np.ndarray:
+        """How far rounding may reach, in single precision if need be, (channels,)."""
+        units = roundoffs(y, self.observe.layout.dtypes if self.observe.layout else ())
+        size = np.maximum(scale(y, z), 0.0 if self.inputs.integer else np.abs(x).max())  # sums may cancel
+        return np.asarray(EXPLAINED * self.inputs.n * np.maximum(units, SINGLE) * size)
 
     def _observed(self, other: Callable[..., Outputs], x: np.ndarray, variant: Variant) -> Outputs | None:
         """The outputs of the variant, or None where it raises: then nothing is said to hold."""
@@ -447,7 +460,8 @@ def concluded(comparison: Comparison, constant: bool, accept_partial: bool) -> R
     )  # fmt: skip
     evidence = "measured: equal" if comparison.identical else "measured: to rounding"
     verdict, outcome = YES, None
-    reason += f", in all {total} variants" if tested == total else f", in {tested} of {total} variants"
+    if total > 1:
+        reason += f", in all {total} variants" if tested == total else f", in {tested} of {total} variants"
     if tested < total and not accept_partial:
         verdict, outcome = UNDECIDED, "partial"
     if constant:

@@ -30,7 +30,7 @@ from monarch_theory.notebook import as_html
 from monarch_theory.sandbox import Outcome, SandboxError
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, place_of, to_face, torch_or_none
-from monarch_theory.sandbox.constants import numbers_named
+from monarch_theory.sandbox.constants import asks_for_nan, numbers_named
 from monarch_theory.sandbox.loading import random_submodules
 from monarch_theory.sandbox.parameters import all_zero, held_in_double, in_double, is_lazy, own_dtype
 from monarch_theory.sandbox.waiting import kept_waiting
@@ -140,13 +140,15 @@ class Model(Protocol):
     """What is checked.
 
     restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known; others: what the last call returned beside arrays; writes: whether it
+    tokens are looked up in, None where not known; ends_nan: whether something is known in it that may turn a NaN into a
+    number; others: what the last call returned beside arrays; writes: whether it
     wrote into its input, a copy made for the call; waited: seconds that it was kept from a processor so far.
     """
 
     restart_seconds: float
     zeros: tuple[str, ...]
     rows: int | None
+    ends_nan: bool
 
     @property
     def others(self) -> tuple[str, ...]: ...
@@ -197,6 +199,7 @@ class ArrayModel:
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
         self.rows: int | None = None
+        self.ends_nan = asks_for_nan(function)
         self.others: tuple[str, ...] = ()
         self.writes = False
 
@@ -539,7 +542,7 @@ def check_model(
                 assert observe.layout is not None
                 return Search(
                     observe, observe.facts, observe.layout, inputs, left, spare, contract, thorough, progress, preview,
-                    observe.clock, longest, in_turn, not filled,
+                    observe.clock, longest, in_turn, not filled, model.ends_nan,
                 )  # fmt: skip
 
             search = searched(not model.zeros)

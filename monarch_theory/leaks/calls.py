@@ -1,8 +1,8 @@
 """How a model is called: where the input goes, and what goes beside it.
 
-Decided on the signature. An input goes to the first parameter, by name where only that is allowed. A further required
-parameter whose name contains "mask" gets ones of shape (batch …, n); others need to be given. A model that takes a
-mapping gets one with the keys it asks for.
+Decided on the signature. An input goes to the first parameter, by name where only that is allowed, or to the one named
+for it. A further required parameter whose name contains "mask" gets ones of shape (batch …, n); others must be given.
+A model that takes a mapping gets one with the keys it asks for.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import numpy as np
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.sandbox import Described
 
-__all__ = ["Call", "filled", "of_keys", "of_signature", "parse_arguments", "parse_init"]
+__all__ = [
+    "INPUT", "Call", "beside_input", "filled", "masks_unasked", "of_keys", "of_signature", "parse_arguments",
+    "parse_init",
+]  # fmt: skip
 
 POSITIONAL = ("positional", "")
 FILLS = ("ones", "zeros")
+INPUT = "input"
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,21 @@ class Call:
 
 
 def parse_arguments(texts: tuple[str, ...]) -> dict[str, str]:
-    """From NAME=VALUE to names and values, a value being "ones", "zeros" or JSON.
+    """From NAME=VALUE to names and values, a value being "ones", "zeros", JSON, or of one of them "input".
 
     >>> parse_arguments(("mask=ones", "scale=0.5"))
     {'mask': 'ones', 'scale': '0.5'}
     """
-    given = {}
+    given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise UndecidedError("bad input", f"arg: expected NAME=ones, NAME=zeros or NAME=JSON, got {text!r}")
-        if value not in FILLS:
+            raise UndecidedError(
+                "bad input", f"arg: expected NAME=ones, NAME=zeros, NAME=JSON or NAME=input, got {text!r}"
+            )
+        if value == INPUT and INPUT in given.values():
+            raise UndecidedError("bad input", f"arg: expected one NAME=input, got another, {text!r}")
+        if value not in (*FILLS, INPUT):
             try:
                 np.asarray(json.loads(value), float)
             except (ValueError, TypeError, RecursionError) as error:
@@ -94,12 +102,15 @@ def parse_init(text: str) -> dict[str, Any] | list[Any] | None:
 
 def of_signature(described: Described, inputs: Inputs, given: dict[str, str]) -> Call:
     """The call that the signature asks for, with what the user gives by name."""
-    takes = [p for p in described.takes if p[0] not in given]
+    takes, rest = [p for p in described.takes if p[0] not in given], beside_input(given)
     slots, beside, words = [POSITIONAL], [], []
-    if takes and takes[0][1] == "keyword":
-        slots = [("keyword", takes[0][0])]
-        words.append(f"{takes[0][0]} = the input")
-    masks = {name: "ones" for name, _, required in takes[1:] if required and "mask" in name.lower()}
+    named = next((name for name in given if name not in rest), None)
+    if named is None and takes and takes[0][1] == "keyword":
+        named = takes[0][0]
+    if named is not None:
+        slots = [("keyword", named)]
+        words.append(f"{named} = the input")
+    given, masks = rest, dict.fromkeys(masks_unasked(described, given), "ones")
     kinds = {name: kind for name, kind, _ in described.takes}
     for name, value in (masks | given).items():
         slots.append(POSITIONAL if kinds.get(name) == "positional" else ("keyword", name))
@@ -109,10 +120,24 @@ def of_signature(described: Described, inputs: Inputs, given: dict[str, str]) ->
     return Call(tuple(slots), tuple(beside), ", ".join(words), inputs.along, alike)
 
 
+def beside_input(given: dict[str, str]) -> dict[str, str]:
+    """What is given beside the input, by name."""
+    return {name: value for name, value in given.items() if value != INPUT}
+
+
+def masks_unasked(described: Described, given: dict[str, str]) -> list[str]:
+    """Required parameters that get ones, as they are not the input's and their names contain "mask"."""
+    takes = [p for p in described.takes if p[0] not in given]
+    others = takes if INPUT in given.values() else takes[1:]
+    return [name for name, _, required in others if required and "mask" in name.lower()]
+
+
 def of_keys(keys: tuple[str, ...], inputs: Inputs, given: dict[str, str]) -> Call | None:
     """The call with a mapping, None where more than one key could be the input's."""
-    beside = {key: given.get(key, "ones") for key in keys if key in given or "mask" in key.lower()}
-    free = [key for key in keys if key not in beside]
+    rest = beside_input(given)
+    free = [key for key in given if key not in rest]
+    beside = {key: rest.get(key, "ones") for key in keys if key in rest or ("mask" in key.lower() and key not in free)}
+    free = free or [key for key in keys if key not in beside]
     if len(free) != 1:
         return None
     slots = [("key", free[0]), *(("key", key) for key in beside)]

@@ -29,7 +29,7 @@ from itertools import pairwise
 import numpy as np
 
 from monarch_theory.leaks.contracts import Contract, Cut, compact
-from monarch_theory.leaks.inputs import APPEARING, Futures, Inputs, Places, UndecidedError
+from monarch_theory.leaks.inputs import APPEARING, GAPS, Futures, Inputs, Places, UndecidedError
 from monarch_theory.leaks.judge import Facts, Judge, immoderate, roundoffs
 from monarch_theory.leaks.noise import Examination, Observe, own_rounding, scale
 from monarch_theory.leaks.outputs import Layout, Outputs, difference, doubt_of, outcome_of, tried
@@ -164,6 +164,7 @@ class Search:
         preview: test a few cuts with the usual kind alone.
         in_turn: test each cut with one kind of values, all kinds in turn: a check of what is proved.
         extremes: in turn, also test other sizes, NaN and infinities.
+        ends_nan: NaN and infinities are tried at every cut, as something may turn them into numbers.
         clock: seconds of work so far, which limits are in; longest: seconds of all that passes, for either round.
 
     shown: two inputs for each pair found, which show it.
@@ -185,6 +186,7 @@ class Search:
     longest: float = np.inf
     in_turn: bool = False
     extremes: bool = True
+    ends_nan: bool = False
     tested: set[int] = field(default_factory=set)
     identical: bool = True
     same_bits: bool = True
@@ -289,6 +291,8 @@ class Search:
         with np.errstate(invalid="ignore"):
             for futures in self.inputs.not_finite:
                 self._round_not_finite(futures, order[:ENDS])
+        if self.ends_nan and self.thorough:
+            self._not_finite_everywhere(order[ENDS:])
 
     @property
     def total(self) -> int:
@@ -324,15 +328,32 @@ class Search:
             self.hurried = self.hurried or self._over(end)
             return not self.hurried
 
+        if self.ends_nan:
+            self._not_finite_everywhere(rest[PREVIEW:])
         for kind in (*self.inputs.kinds[1:], *self.inputs.further_kinds):
             if not cheap():
                 return
             cuts = rest if kind in self.inputs.kinds else order
             if self._round(self.inputs.futures(kind), cuts, 0.0, usual, go_on=cheap) is not None and cheap():
                 self.everywhere.append(kind)
-        for futures in self.inputs.not_finite:
+        for futures in self.inputs.not_finite if not self.ends_nan else ():
             if cheap() and self._round_not_finite(futures, rest[PREVIEW:], cheap):
                 self.everywhere.append(futures.kind)
+
+    def _not_finite_everywhere(self, cuts: list[Cut]) -> None:
+        """NaN and infinities at the cuts that are left, within a part of the limit, those that appear first.
+
+        In turn, NaN that appear alone: what a proof counts as known hides an infinity by turning it to NaN, too.
+        """
+        end = self._spent() + self.limit / 4
+        kinds = sorted(self.inputs.not_finite, key=lambda futures: futures.kind in GAPS)
+        kinds = [futures for futures in kinds if not self.in_turn or np.isnan(APPEARING.get(futures.kind, 0.0))]
+        with np.errstate(invalid="ignore"):
+            whole = [self._round_not_finite(futures, cuts, lambda: not self._over(end)) for futures in kinds]
+        self.everywhere += [futures.kind for futures, all_of_them in zip(kinds, whole, strict=True) if all_of_them]
+        if kinds:
+            what, share = "NaN" if self.in_turn else "NaN and infinities", "every cut" if all(whole) else "some cuts"
+            self._note(f"something in it may turn a NaN into a number: {what} were tried at {share}")
 
     @property
     def _open(self) -> np.ndarray:
@@ -379,14 +400,13 @@ class Search:
                 self.coverage.add(futures.kind, changed)
                 continue
             response = difference(y, z, watched)
-            self.identical = self.identical and not response.any()
-            self.same_bits = False
             lost = np.isinf(response[:, open_channels]).any()
             if lost and self._overflows(y, base, changed, cut):
                 return None
             if not lost and response.any() and self._judge(changed, y).drowns(futures.size, changed):
                 self._note("where rounding spreads as here, large futures drown the past: those were not judged")
                 continue
+            self.identical, self.same_bits = self.identical and not response.any(), False
             self.coverage.add(futures.kind, changed)
             known = floors[watched] * self._growth(y, z, watched)
             if not ((response > known) & open_channels).any():

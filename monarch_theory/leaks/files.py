@@ -13,7 +13,17 @@ import numpy as np
 from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
-from monarch_theory.leaks.calls import Call, filled, of_keys, of_signature, parse_arguments, parse_init
+from monarch_theory.leaks.calls import (
+    INPUT,
+    Call,
+    beside_input,
+    filled,
+    masks_unasked,
+    of_keys,
+    of_signature,
+    parse_arguments,
+    parse_init,
+)
 from monarch_theory.leaks.contracts import Contract, hidden_padding
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
@@ -48,6 +58,7 @@ class FileModel:
         self.sandbox, self.attempt, self.call = sandbox, attempt, call
         self.restart_seconds = described.seconds + sandbox.seconds
         self.zeros, self.rows, self.numbers = described.zeros, rows, described.numbers
+        self.ends_nan = described.asks_for_nan
         self._filled = 0.0
 
     @property
@@ -204,7 +215,8 @@ def check_file(
             modules, the dtype of their parameters) and int64. Torch modules given float64 or tokens have their
             parameters held in double precision, which changes none of them.
         vocab: number of tokens; by default that of the embedding they are looked up in, else 16.
-        arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON.
+        arguments: what else the model is given, each NAME=ones, NAME=zeros or NAME=JSON, or NAME=input for
+            the parameter or the key that takes the input.
         init: arguments of the class or factory, a JSON object or array.
         randomise: draw every trainable parameter anew, of this standard deviation.
         budget: seconds for the search; by default it grows until all cuts are tested, within the timeout.
@@ -248,6 +260,7 @@ def check_file(
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             proved = proof is not None and proof.facts["proved"]
+            model.ends_nan = model.ends_nan or bool(proof and proof.facts.get("ends_nan"))
 
             def measured(beside_proof: bool) -> Report:
                 longest = min(left, BESIDE_A_PROOF) if beside_proof else SHARE_OF_TIME * max(sandbox.remaining, 0.0)
@@ -463,8 +476,8 @@ def accept(
     few = replace(inputs, vocab=min(inputs.vocab, SMALLEST_VOCABULARY)) if inputs.integer else inputs
     x = few.draw(0)[0]
     if mapping:
-        beside, dtype = filled("ones", inputs)
-        keys = sandbox.keys(x, beside, face=attempt.face, dtypes=(attempt.dtype, dtype))
+        beside = {name: filled(value, inputs) for name, value in beside_input(wanted.arguments).items()}
+        keys = sandbox.keys(x, filled("ones", inputs), beside, face=attempt.face, dtype=attempt.dtype)
         call = of_keys(keys, inputs, wanted.arguments)
     else:
         call = of_signature(described, inputs, wanted.arguments)
@@ -489,7 +502,11 @@ def what_was_given(described: Described, wanted: Wanted) -> str:
     if exact(dtype) and not dtype.startswith(("float", "complex")):
         vocabulary = wanted.vocab or USUAL_VOCABULARY
         help_with.append(f"tokens were drawn from 0 … {vocabulary - 1}, --vocab sets their number, --n the length")
-    missing = [name for name, _, required in described.takes[1:] if required and name not in wanted.arguments]
+    masks, named = masks_unasked(described, wanted.arguments), INPUT in wanted.arguments.values()
+    rest = described.takes if named else described.takes[1:]
+    missing = [n for n, _, required in rest if required and n not in wanted.arguments and n not in masks]
+    if masks:
+        help_with.append(f"{', '.join(masks)} got ones, --arg {masks[0]}=JSON gives others")
     if missing:
         help_with.append(f"--arg {missing[0]}=ones gives it {missing[0]}")
     return f"{given}: {'; '.join(help_with)}"

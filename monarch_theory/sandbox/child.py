@@ -16,7 +16,7 @@ from monarch_theory.sandbox import loading, tracing
 from monarch_theory.sandbox.arithmetic import Watch, watched
 from monarch_theory.sandbox.bridge import named_arrays, no_arrays, place_of, same_bits, to_face, torch_or_none
 from monarch_theory.sandbox.calling import Asked, arguments, parameters
-from monarch_theory.sandbox.constants import numbers_named
+from monarch_theory.sandbox.constants import asks_for_nan, numbers_named
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.parameters import (
     all_zero,
@@ -76,6 +76,7 @@ class Server:
             "zeros": list(self.zeros),
             "specials": special_tokens(modules),
             "numbers": list(numbers_named(model)),
+            "asks_for_nan": asks_for_nan(model),
         }, ()
 
     def evaluate(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
@@ -117,8 +118,9 @@ class Server:
         """The keys the model takes from a mapping that holds, for each, the input, or ones where it names a mask."""
         if self.model is None:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
-        value, ones = self.faced(arrays, header)
-        mapping = Asked(lambda key: ones if "mask" in str(key) else value)
+        value, ones, *rest = self.faced(arrays, header)
+        beside = dict(zip(header["beside"], rest, strict=True))
+        mapping = Asked(lambda key: beside.get(key, ones if "mask" in str(key) else value))
         self.model(mapping)
         return {"keys": mapping.keys_asked}, ()
 

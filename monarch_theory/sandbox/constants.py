@@ -1,7 +1,8 @@
-"""The numbers that user code names: in its own functions, in what they hold, and in its objects.
+"""What user code names that inputs may have: in its own functions, in what they hold, and in its objects.
 
 A branch on a number, `x == 0.5` or `token == 3217`, shows only to inputs that have it. No law of random numbers draws
-it, but the code says it: those are to be tried (a dictionary, in the words of fuzzing).
+it, but the code says it: those are to be tried (a dictionary, in the words of fuzzing). So are NaN and infinities where
+it asks for them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,19 @@ import numpy as np
 
 from monarch_theory.sandbox.bridge import torch_or_none
 
-__all__ = ["numbers_named"]
+__all__ = ["asks_for_nan", "numbers_named"]
 
 MOST = 32
 """No more numbers than these are told of a model, and of a container no more items are looked at."""
+
+NUMBERS = int | float | np.integer | np.floating
+
+OF_NAN = frozenset({
+    "isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num", "nan_to_num_", "nansum", "nanmean",
+    "nanmedian", "nanquantile", "nanpercentile", "nanmax", "nanmin", "nanstd", "nanvar", "nancumsum",
+    "nanargmax", "nanargmin", "fmax", "fmin", "equal_nan", "masked_invalid",
+})  # fmt: skip
+"""Names of functions whose results are other where there are NaN or infinities."""
 
 FURTHEST = 4096
 """So many values are looked at, those nearest to the callable first."""
@@ -39,16 +49,35 @@ def numbers_named(model: Any) -> tuple[float, ...]:
     (0.25, 3.5)
     """
     found: dict[float, None] = {}
+    for value in reached(model):
+        if isinstance(value, NUMBERS):
+            found |= dict.fromkeys(as_float(value))
+            if len(found) >= MOST:
+                break
+    return tuple(found)[:MOST]
+
+
+def asks_for_nan(model: Any) -> bool:
+    """Whether the code of a callable names a function that tells NaN or infinities from other numbers.
+
+    >>> asks_for_nan(lambda x: np.where(np.isnan(x), 0, x)), asks_for_nan(np.cumsum)
+    (True, False)
+    """
+    return any(isinstance(value, CodeType) and not OF_NAN.isdisjoint(value.co_names) for value in reached(model))
+
+
+def reached(model: Any) -> Iterator[Any]:
+    """The numbers, code and objects that a callable names or holds, the nearest first."""
     waiting, seen = deque([model]), {id(model)}
-    while waiting and len(seen) < FURTHEST and len(found) < MOST:
+    while waiting and len(seen) < FURTHEST:
         with suppress(Exception):  # whatever the attributes of user code raise: a look at them must not cost a verdict
             for value in inside(waiting.popleft()):
-                if isinstance(value, int | float | np.integer | np.floating):
-                    found |= dict.fromkeys(as_float(value))
+                if isinstance(value, NUMBERS):
+                    yield value
                 elif id(value) not in seen and not isinstance(value, ModuleType | str | bytes | None):
                     seen.add(id(value))
                     waiting.append(value)
-    return tuple(found)[:MOST]
+                    yield value
 
 
 def as_float(value: Any) -> Iterator[float]:

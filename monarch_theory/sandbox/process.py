@@ -35,7 +35,8 @@ class Described:
     faces: kinds of array to try, best first; parameters: dtype of a torch module's parameters; widened: the dtype
     they had before being held in double precision; training: a torch module in training mode; seconds to load; takes:
     name, kind and whether it is required of each parameter of the callable; zeros: names of trainable parameters that
-    are all zero; specials: tokens its configuration names; numbers: some that its code names.
+    are all zero; specials: tokens its configuration names; numbers: some that its code names; asks_for_nan:
+    whether it names functions that tell NaN or infinities from other numbers.
     """
 
     faces: tuple[str, ...]
@@ -47,6 +48,7 @@ class Described:
     zeros: tuple[str, ...] = ()
     specials: tuple[int, ...] = ()
     numbers: tuple[float, ...] = ()
+    asks_for_nan: bool = False
 
 
 class Sandbox:
@@ -162,6 +164,7 @@ class Sandbox:
             tuple(answer["zeros"]),
             tuple(answer["specials"]),
             tuple(answer["numbers"]),
+            answer["asks_for_nan"],
         )
 
     def reload(self) -> None:
@@ -199,9 +202,18 @@ class Sandbox:
         self.names, self.seen = tuple(answer["names"]), answer
         return outputs
 
-    def keys(self, x: np.ndarray, ones: np.ndarray, *, face: str, dtypes: tuple[str, str]) -> tuple[str, ...]:
-        """The keys the model takes from a mapping."""
-        answer, _ = self._ask({"do": "keys", "face": face, "dtypes": dtypes}, (x, ones), doing="calling the model")
+    def keys(
+        self, x: np.ndarray, ones: tuple[np.ndarray, str], beside: dict[str, tuple[np.ndarray, str]], *, face: str,
+        dtype: str,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """The keys the model takes from a mapping.
+
+        Args:
+            ones: what a key that names a mask gets; beside: what some keys get; each an array and its logical dtype.
+        """
+        arrays, dtypes = zip((x, dtype), ones, *beside.values(), strict=True)
+        header = {"do": "keys", "face": face, "dtypes": dtypes, "beside": list(beside)}
+        answer, _ = self._ask(header, arrays, doing="calling the model")
         return tuple(answer["keys"])
 
     def prove(

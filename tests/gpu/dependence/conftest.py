@@ -134,6 +134,28 @@ class Experiment:
                             wrong.setdefault(path_of(node), set()).add(f"{node.name}: {found}")
         return wrong
 
+    def ending_nan(self, keeps):
+        """Operators of nodes that `keeps` holds of, whose result is another number for a NaN among the inputs."""
+        values, inputs = placeholders(self.asked, np.random.default_rng(0))
+        base = Watched(self.graph).run_all(values)
+        for place, axis in zip(inputs, self.asked.axes, strict=True):
+            if values[place].is_floating_point():
+                values[place] = values[place].clone()
+                values[place].select(axis, 3)[..., 0] = torch.nan
+        spoilt, wrong = Watched(self.graph).run_all(values), set()
+
+        def lost(node):
+            pairs = zip(arrays(base.get(node)), arrays(spoilt.get(node)), strict=True)
+            attends = "attention" in str(node.target)  # which gives 0 to a row of NaN
+            return all(
+                b is None or ((a != a) | np.isclose(b, a, rtol=1e-9) | (attends & (a == 0))).all() for b, a in pairs
+            )
+
+        for node in self.graph.graph.nodes:
+            if isinstance(node.target, torch._ops.OpOverload) and keeps(node) and all(map(lost, node.all_input_nodes)):
+                wrong |= set() if lost(node) else {name_of(node.target)}
+        return wrong
+
 
 def path_of(node):
     stack = list((node.meta.get("nn_module_stack") or {}).values())

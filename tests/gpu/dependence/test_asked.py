@@ -88,6 +88,26 @@ class HiddenByZeros(Decoder):
         mask = torch.full((n, n), -1e9, dtype=x.dtype).triu(1)
         return (1e12 * (self.gate * x) @ x.transpose(1, 2) + mask).softmax(-1) @ x
 
+class TellsOfNaN(Cumulative):
+    """A sum of numbers, and at one place what a known zero makes of a later input: nothing, if that is finite."""
+
+    def __init__(self, how="isnan"):
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        hidden, y = 0.0 * x[:, 5:6], (self.weight * torch.where(x == x, x, 0.0)).cumsum(1)
+        told = {
+            "isnan": lambda h: h.isnan(),
+            "itself": lambda h: h != h,
+            "sign": lambda h: ~(h >= 0),
+            "bool": lambda h: h.bool(),
+            "number": lambda h: h.nan_to_num(1.0),
+            "sort": lambda h: h.argmax(-1, keepdim=True),
+            "nothing": lambda h: h == 1,
+        }[self.how](hidden)
+        return torch.cat([y[:, :3], y[:, 3:4] + told.to(x.dtype), y[:, 4:]], 1)
+
 class Hidden(Cumulative):
     def forward(self, x, mask):
         keep = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() & (mask > 0)[:, None]
@@ -214,6 +234,27 @@ def test_of_tokens_all_inputs_at_these_weights_are_proved_and_large_weights_leak
     hidden = asked(models, "HiddenByZeros", **tokens)  # proved as it is; with the zeros redrawn it leaks
     assert hidden.verdict == "not causal" and hidden.redrawn and hidden.proof["at_these_weights"]
     assert any("at these values of 4 weights" in note and "beyond that" in note for note in hidden.notes)
+
+
+@pytest.mark.parametrize("how", ["isnan", "itself", "sign", "bool", "number", "sort", "nothing"])
+def test_whether_a_hidden_input_is_finite_is_tried_at_every_cut_where_the_graph_may_tell(models, how):
+    report = asked(models, "TellsOfNaN", init=f'["{how}"]', budget=5.0)
+    assert report.proof["proved"] and report.proof["ends_nan"]["line"]
+    if how == "nothing":
+        assert report.verdict == "causal" and any("NaN were tried at every cut" in note for note in report.notes)
+    else:
+        assert (report.verdict, report.witness.output, report.witness.input) == ("not causal", 3, 5)
+        assert any("for finite numbers the graph proves it" in note for note in report.notes)
+    assert not asked(models, "Cumulative").proof.get("ends_nan")
+
+
+def test_usual_layers_keep_a_nan_so_that_no_more_is_tried_than_a_run_and_a_half_a_cut():
+    def layer(x):
+        y = x + nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+        return nn.functional.layer_norm(y + nn.functional.gelu(y).relu(), (4,))
+
+    facts = of_graph(layer, (X,), {}, [X], 1)
+    assert facts["proved"] and facts["ends_nan"] is None
 
 
 def test_more_than_causality_is_asked_of_the_graph_too(models):

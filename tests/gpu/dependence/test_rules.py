@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from monarch_gpu.dependence import table
+from monarch_gpu.dependence.nan import KEEPING, keeps
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution, monarch_dft, monarch_multiply
 from monarch_theory.leaks.dependence.value import Dependence
 
@@ -390,6 +391,30 @@ def test_tamed_functions_are_finite_at_minus_infinity(dtype):
     low = torch.tensor(-torch.inf, dtype=dtype)
     assert not [name for name in table.TAMED if not getattr(aten, name).default(low).isfinite()]
     assert not aten.log.default(low).isfinite() and not aten.silu.default(low).isfinite()  # that it would be seen
+
+
+def test_a_nan_stays_one_where_it_is_said_to(functions, layers):
+    assert not functions.ending_nan(keeps) and not layers.ending_nan(keeps)
+    assert {"gt", "sort", "argmax"} <= functions.ending_nan(lambda node: True)
+
+
+@pytest.mark.parametrize("name", sorted({*table.POINTWISE, *table.TAMED} & KEEPING - {"real", "imag"}))
+def test_a_pointwise_operator_that_is_said_to_keeps_a_nan(name):
+    for op in overloads(name):
+        given = arguments(op, 0.5)
+        tensors = () if given is None else range(given.count(None))
+        for lost in tensors:
+            operands, k = list(given), 0
+            for place, argument in enumerate(given):
+                if argument is None:
+                    operands[place] = torch.tensor(torch.nan if k == lost else 0.25, dtype=torch.float64)
+                    k += 1
+            try:
+                result = op(*operands)
+            except (RuntimeError, NotImplementedError):
+                continue
+            first = result if isinstance(result, torch.Tensor) else result[0]
+            assert first.isnan().all() or not first.is_floating_point(), op
 
 
 def forgetful(rule):

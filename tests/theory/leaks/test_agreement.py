@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monarch_theory.leaks.agreement import check_agreement, padded, same, truncated
+from monarch_theory.leaks.agreement import Comparison, check_agreement, padded, same, truncated
 from monarch_theory.leaks.callables import ArrayModel
 from monarch_theory.leaks.files import Agree, check_file
 from monarch_theory.leaks.inputs import Inputs
@@ -277,3 +277,13 @@ def test_of_a_file(file, name, agree, status):
     report = check_file(file, name, N, agree=agree)
     assert report.exit_code == status, report
     assert status < 2 or report.outcome in ("name missing", "bad input")
+
+
+def test_rounding_is_examined_once_for_each_variant_and_differences_are_still_found(monkeypatch):
+    examined = []
+    floor = Comparison._floor
+    monkeypatch.setattr(Comparison, "_floor", lambda *given: examined.append(given) or floor(*given))
+    report = ask(convolved, truncated)
+    assert report.holds and len(examined) <= 2 * N
+    assert ask(lambda x: convolved(x) + 1e-9 * (x == 0).any() * len(x), truncated).holds is False
+    assert ask(lambda x: convolved(x) * (1 + 1e-11 * (x == -1).any() * len(x)), truncated).holds is False

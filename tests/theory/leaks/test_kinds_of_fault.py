@@ -437,6 +437,12 @@ def with_mask(x, mask): return np.cumsum(x * mask)
 def keyword_only(*, x): return np.cumsum(x)
 def mapping(batch): return {"logits": np.cumsum(batch["input_ids"] * batch["attention_mask"])}
 def scaled(x, scale): return np.cumsum(x) * scale
+def embeds(input_ids=None, inputs_embeds=None): return np.cumsum(inputs_embeds)
+def embeds_leak(input_ids=None, *, inputs_embeds=None): return np.cumsum(inputs_embeds[::-1])
+def both_needed(attention_mask, x): return np.cumsum(x * attention_mask)
+def two_keys(batch): return np.cumsum(batch["tokens"]) * batch["scale"].sum()
+def two_keys_leak(batch): return np.cumsum(batch["tokens"]) + batch["features"][::-1]
+def square_mask(x, mask): return np.where(mask[:, None] @ np.ones((1, 7)), x, 0).sum(0)
 def mask_leaks(x, key_mask): return x[::-1] * key_mask
 table = np.eye(5)
 def looks_up(t): return np.cumsum(table[t], 0)
@@ -460,6 +466,11 @@ def interfaces(tmp_path_factory):
         ("mapping", {}, "causal", "input_ids = the input, attention_mask = ones"),
         ("scaled", {"arguments": ("scale=2.5",)}, "causal", "scale = 2.5"),
         ("mask_leaks", {}, "not causal", "key_mask = ones"),
+        ("embeds", {"arguments": ("inputs_embeds=input",)}, "causal", "inputs_embeds = the input"),
+        ("embeds_leak", {"arguments": ("inputs_embeds=input",)}, "not causal", "inputs_embeds = the input"),
+        ("both_needed", {"arguments": ("x=input",)}, "causal", "x = the input, attention_mask = ones of shape (24,)"),
+        ("two_keys", {"arguments": ("scale=[1, 2]",)}, "causal", "tokens = the input, scale = [1, 2]"),
+        ("two_keys_leak", {"arguments": ("features=input", "tokens=ones")}, "not causal", "features = the input"),
     ],
 )
 def test_ways_to_be_called(interfaces, name, options, verdict, said):
@@ -472,6 +483,8 @@ def test_ways_to_be_called(interfaces, name, options, verdict, said):
 def test_what_is_missing_is_named(interfaces):
     report = check_file(interfaces, "scaled", 24)
     assert report.outcome == "exception" and "--arg scale=ones" in report.reason
+    report = check_file(interfaces, "square_mask", 24)
+    assert "mask got ones, --arg mask=JSON gives others" in report.reason and "mask=ones" not in report.reason
 
 
 @pytest.mark.usefixtures("child_at_hand")
@@ -485,6 +498,8 @@ def test_no_words_of_an_exception_decide(interfaces):
 def test_bad_arguments_are_named(text):
     with pytest.raises(UndecidedError, match="arg: expected"):
         parse_arguments((text,))
+    with pytest.raises(UndecidedError, match="arg: expected one NAME=input"):
+        parse_arguments(("a=input", "b=input"))
 
 
 # --- arithmetic seen and redrawn -----------------------------------------------------------------------------------
@@ -567,6 +582,14 @@ def test_redrawn_results_keep_their_strides():
     with watched(Watch(1)):
         y = torch.sin(x)
     assert y.stride() == torch.sin(x).stride() and not torch.equal(y, torch.sin(x))
+
+
+def test_what_was_left_out_is_not_called_rounding():
+    """Values beyond a model's range turn its past to NaN: those are no differences within a floor of nothing."""
+    report = check_callable(lambda x: np.cumsum(x) + 0 * np.sum(x**4), N)
+    assert any("are beyond the model's own range: left out" in note for note in report.notes)
+    assert (report.verdict, report.evidence) == ("causal", "measured: bit-identical")
+    assert "bit-identical" in report.reason
 
 
 def test_what_a_nan_ahead_changes_is_named_so():

@@ -94,3 +94,32 @@ def test_turns_settle_nothing_that_is_not_proved():
     assert not settled(report, facts | {"output_axes": [1]}, 4)
     assert not settled(replace(report, outcome="noise"), facts, 8)
     assert settled(asked(np.flip, 8), {"outputs": []}, 8) and not settled(Report("undecided", "", "", "random"), {}, 8)
+
+
+@pytest.mark.parametrize("place", [1, 30, 77, 200])
+def test_nan_are_tried_at_every_cut_where_the_code_asks_for_them(place):
+    def f(x):
+        y = np.cumsum(np.nan_to_num(x))
+        y[place] += np.isnan(x[place + 1])
+        return y
+
+    report = asked(f)
+    assert (report.verdict, report.witness.output, report.witness.input) == ("not causal", place, place + 1)
+    causal = asked(lambda x: np.cumsum(np.nan_to_num(x)))
+    assert causal.verdict == "causal" and causal.forwards <= 2.6 * N
+    assert any("NaN were tried at every cut" in note for note in causal.notes)
+
+
+def test_nan_come_before_other_kinds_where_the_code_asks_for_them(monkeypatch):
+    """However little time there is for further kinds: here there is none."""
+    monkeypatch.setattr("monarch_theory.leaks.cuts.RUNS_PER_CUT", 0.0)
+    monkeypatch.setattr("monarch_theory.leaks.callables.SPARE", 0.0)
+
+    def f(x):
+        y = np.cumsum(np.nan_to_num(x, posinf=0.0, neginf=0.0))
+        y[77] += np.isinf(x[78])
+        return y
+
+    report = check_model(ArrayModel(f), Inputs.of("n", N, "float64"), longest=60.0)
+    assert (report.verdict, report.witness.output, report.witness.input) == ("not causal", 77, 78)
+    assert "becomes infinite" in report.reason
