@@ -106,8 +106,8 @@ def small_and_bounded(leak):
     return lambda x: x.cumsum(-2) + leak * torch.tanh(later(x))
 
 
-def asked(mix, n=N, **options):
-    return check_callable(Model(mix).eval(), n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=8.0, **options)
+def asked(mix, n=N, vocab=VOCABULARY):
+    return check_callable(Model(mix).eval(), n, shape="1,n", dtype="int64", vocab=vocab, budget=8.0)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ class Island(torch.nn.Module):
 def test_the_same_of_a_file(tmp_path, leak, verdict):
     file = tmp_path / "island.py"
     file.write_text(FILE)
-    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY, "init": f'{{"leak": {leak}}}', "budget": 8.0}
-    report = check_file(file, "Island", N, **options)
+    options = {"shape": "1,n", "dtype": "int64", "vocab": 4, "init": f'{{"leak": {leak}}}', "budget": 8.0}
+    report = check_file(file, "Island", 6, **options)
     assert report.verdict == verdict, report
 
 
@@ -178,11 +178,11 @@ def test_a_module_in_single_precision_is_held_in_double_while_it_is_asked(leak, 
 
 
 def test_what_nothing_explains_is_undecided(monkeypatch):
-    report = asked(small_and_bounded(1e-17), 6)
+    report = asked(small_and_bounded(1e-17), 6, vocab=4)
     assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "noise", 2)
-    assert asked(small_and_bounded(0.0), 6).evidence == "measured: bit-identical"
+    assert asked(small_and_bounded(0.0), 6, vocab=4).evidence == "measured: bit-identical"
     monkeypatch.setattr(Judge, "_demand_cause", lambda *_: None)
-    assert asked(small_and_bounded(1e-17), 6).verdict == "causal"  # the wrong judge, by which the test is held
+    assert asked(small_and_bounded(1e-17), 6, vocab=4).verdict == "causal"  # the wrong judge, by which the test is held
 
 
 def test_what_only_rounding_sees_is_no_leak():
