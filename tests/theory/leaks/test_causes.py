@@ -219,6 +219,18 @@ def test_rounding_redrawn_of_the_largest_numbers_is_finite_and_small(dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize("count", [0, 7, 5000], ids=["none", "few", "many"])
+def test_sums_of_few_and_of_many_numbers_are_redrawn_in_their_shape(dtype, count):
+    x = torch.rand(count, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    with watched(Watch(3)):
+        whole, turned = x.sum(), x.mT * x.mT
+    assert whole.shape == () and turned.shape == (3, count) and turned.stride() == (x.mT * x.mT).stride()
+    assert whole.dtype == turned.dtype == dtype and (not count or not torch.equal(turned, x.mT * x.mT))
+    with watched(Watch(3)):
+        assert torch.equal(x.sum(), whole) and torch.equal(x.mT * x.mT, turned)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_counts_and_positions_are_not_redrawn(dtype):
     """Masks depend on them, and what a mask lets through is no rounding."""
