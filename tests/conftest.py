@@ -1,6 +1,7 @@
 """What the tests share can be imported by name; a busy machine is no fault of what is tested on it; torch at hand."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from zygote import Zygote
+from zygote import SCRIPT, Zygote
 
 from monarch_theory.proving import why_no_coq
 from monarch_theory.sandbox.process import Sandbox
+from monarch_theory.testing import reproduce
 from monarch_theory.testing.kernel import KernelProcess
 
 for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
@@ -55,6 +57,13 @@ def kernel_zygote() -> Iterator[Zygote]:
     process.stop()
 
 
+@pytest.fixture(scope="session")
+def script_zygote() -> Iterator[Zygote]:
+    process = Zygote("script")
+    yield process
+    process.stop()
+
+
 @pytest.fixture
 def child_at_hand(zygote: Zygote, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Children of the sandbox are forked from a process that has imported NumPy and no torch; see `zygote`."""
@@ -63,9 +72,32 @@ def child_at_hand(zygote: Zygote, request: pytest.FixtureRequest, monkeypatch: p
 
 
 @pytest.fixture
-def kernel_at_hand(kernel_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that call kernels, whose new memory holds patterns, are forked from one that has not called any."""
+def kernel_at_hand(
+    kernel_zygote: Zygote,
+    script_zygote: Zygote,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Processes that call kernels, whose new memory holds patterns, are forked from one that has not called any.
+
+    And scripts that show what is wrong with a kernel, from one that has imported NumPy.
+    """
     fork_from(kernel_zygote, KernelProcess, monkeypatch)
+
+    def exit_code(text: str, timeout: float) -> int | None:
+        folder = tmp_path_factory.mktemp("script")
+        (folder / SCRIPT).write_text(text)
+        with open(os.devnull, "r+b") as nothing:
+            script = script_zygote.start(nothing.fileno(), nothing.fileno(), None, {}, str(folder))
+        try:
+            return script.wait(reproduce.STARTING + timeout)
+        except subprocess.TimeoutExpired:
+            script.kill()
+            return None
+        finally:
+            script.stdout.close()
+
+    monkeypatch.setattr(reproduce, "exit_code", exit_code)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_vocabulary_is_named(folder):
 @pytest.mark.parametrize(
     ("target", "options", "verdict", "outcome"),
     [
-        ("Recurrent", "--shape 2,n --vocab 10 --dtype int64", "causal", None),
+        ("Recurrent", "--shape 2,n --vocab 4 --dtype int64", "causal", None),
         ("both", "--shape 2,n --vocab 10", "not causal", None),
         ("functional_dropout", "", "undecided", "random"),
         ("closure", "--shape 2,n,4", "causal", None),
@@ -168,7 +168,7 @@ def test_vocabulary_is_named(folder):
         ("compiled", "--shape 1,1,n", "not causal", None),
         ("Half", "--shape 2,n,4 --dtype bfloat16", "causal", None),
         ("Branch", "--shape 1,n,4", "not causal", None),
-        ("over_single", "--shape 1,n", "causal", None),
+        ("over_single", "--shape 1,n --vocab 4", "causal", None),
         ("unpadded", "--shape 1,n", "not causal", None),
         ("closure", "--shape n,3", "undecided", "exception"),
     ],
@@ -176,7 +176,7 @@ def test_vocabulary_is_named(folder):
 def test_torch(folder, target, options, verdict, outcome):
     pytest.importorskip("torch")
     proof = [] if verdict == "causal" else ["--no-proof"]  # a proof cannot change a no
-    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "8", "--budget", "8")
+    report, _ = ask_json(folder, f"torch_model.py:{target}", *options.split(), *proof, "--n", "8", "--budget", "4")
     assert (report["verdict"], report["outcome"]) == (verdict, outcome), report
 
 
@@ -196,7 +196,7 @@ def test_the_vocabulary_is_that_of_the_embedding(folder):
     # the floor is that of the place which moved most, not the median of all, so that it is above what moved
     assert 0 < report["response"] < report["floor"] < 2.0**-12
     report, _ = ask_json(
-        folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "8", "--vocab", "7", "--no-proof"
+        folder, "torch_model.py:over_single", "--shape", "1,n", "--n", "2", "--vocab", "7", "--no-proof"
     )
     assert report["covered"].startswith("7 of 30 tokens")
 

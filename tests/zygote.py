@@ -2,7 +2,8 @@
 
 A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, or `kernel_at_hand`, runs
 that code as before, in a process of its own with the limits and the loop of the sandbox; only the start of the process
-differs. Tests whose subject that is do without it.
+differs. So do scripts that show a kernel to be wrong, which are forked from a process that has imported NumPy alone.
+Tests whose subject that is do without it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -22,8 +24,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
-__all__ = ["Forked", "Zygote"]
+__all__ = ["SCRIPT", "Forked", "Zygote"]
 
+SCRIPT = "reproduce.py"
 LARGEST = 1 << 17
 """Bytes of a message: an environment at most."""
 
@@ -43,10 +46,12 @@ class Zygote:
         self.ended: dict[int, int] = {}
         self.started: list[int] = []
 
-    def start(self, reads: int, writes: int, memory: float | None, environment: dict[str, str]) -> Forked:
-        """A child of the sandbox that takes requests from one descriptor and answers on the other."""
+    def start(
+        self, reads: int, writes: int, memory: float | None, environment: dict[str, str], folder: str | None = None
+    ) -> Forked:
+        """A child of the sandbox that takes requests from one descriptor and answers on the other, in a folder."""
         heard, says = os.pipe()
-        asked = {"memory": memory or 0, "folder": os.getcwd(), "environment": {**os.environ, **environment}}
+        asked = {"memory": memory or 0, "folder": folder or os.getcwd(), "environment": {**os.environ, **environment}}
         try:
             socket.send_fds(self.ours, [json.dumps(asked).encode()], [reads, writes, says])
         finally:
@@ -80,6 +85,10 @@ class Forked:
     def __init__(self, pid: int, zygote: Zygote, stdout: IO[bytes]) -> None:
         self.pid, self.zygote, self.stdout = pid, zygote, stdout
 
+    def kill(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
     def poll(self) -> int | None:
         self.zygote.listen(0)
         return self.zygote.ended.get(self.pid)
@@ -96,7 +105,7 @@ class Forked:
 
 def main(orders: socket.socket, kind: str) -> None:
     """Import what children need, then fork one at each order, and tell how each ended."""
-    {"numpy": preload, "torch": preload_torch, "kernel": preload_kernel}[kind]()
+    {"numpy": preload, "torch": preload_torch, "kernel": preload_kernel, "script": preload_script}[kind]()
     gc.collect()
     gc.freeze()  # no child need look for garbage in what is imported, nor write to its pages by looking
     wakes, woken = os.pipe()
@@ -119,7 +128,7 @@ def main(orders: socket.socket, kind: str) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for descriptor in (orders.fileno(), wakes, woken):
                     os.close(descriptor)
-                become(kind, json.loads(text), *given)
+                (perform if kind == "script" else become)(kind, json.loads(text), *given)
             os.setpgid(child, child)
             for descriptor in given:
                 os.close(descriptor)
@@ -137,6 +146,11 @@ def preload() -> None:
 def preload_kernel() -> None:
     """What a child would import that calls kernels, whose memory is filled with patterns from the start."""
     from monarch_theory.testing import kernel_server  # noqa: F401
+
+
+def preload_script() -> None:
+    """What scripts import, and nothing of this package: some look."""
+    import numpy  # noqa: F401
 
 
 def preload_torch() -> None:
@@ -194,6 +208,27 @@ def become(kind: str, asked: dict[str, Any], reads: int, writes: int, says: int)
         serve(server, what, [str(reads), str(writes), str(asked["memory"])])
     finally:
         os._exit(1)
+
+
+def perform(kind: str, asked: dict[str, Any], reads: int, writes: int, says: int) -> None:
+    """Be `python SCRIPT` from now on, of the one script in the folder; what it prints is lost."""
+    for descriptor in (0, 1, 2):
+        os.dup2(reads, descriptor)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    sys.modules["numpy"].random.seed()  # as no two processes draw the same
+    sys.argv, sys.path[0] = [SCRIPT], asked["folder"]
+    code: Any = 0
+    try:
+        runpy.run_path(SCRIPT, run_name="__main__")
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    finally:
+        os._exit(code if isinstance(code, int) else 1)
 
 
 def served(kind: str) -> tuple[Any, str]:

@@ -10,9 +10,8 @@ import torch
 from torch.utils import _pytree as pytree
 
 from monarch_gpu.dependence.entries import Entry
-from monarch_gpu.dependence.proof import FIXED, NoCertificateError, certify, prove
+from monarch_gpu.dependence.proof import FIXED, NoCertificateError, Question, answered, certified, lattice_for, posed
 from monarch_theory.leaks.contracts import Contract, causal
-from monarch_theory.leaks.dependence import interval, latest
 
 __all__ = ["asked"]
 
@@ -46,8 +45,8 @@ def asked(
     tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
     axes = [axis if any(t is s for s in sequences) else FIXED for t in tensors]
     asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
-    lattice = latest if asked_for.ordered else interval
-    proof = prove(model, args, axes, asked_for.name, asked_for.allowed, lattice, kwargs=kwargs)
+    question = posed(model, args, axes, asked_for.name, asked_for.allowed, kwargs)
+    proof = answered(question, lattice_for(asked_for))
     facts: dict[str, Any] = {
         "proved": proof.proved,
         "at_these_weights": proof.at_these_weights,
@@ -70,9 +69,10 @@ def asked(
         "pair": proof.pair,
         "entry": None if proof.entry is None else place(proof.entry),
     }
-    if certificate and (proof.proved or proof.at_these_weights or proof.conditional):
+    proved = proof.proved or proof.at_these_weights or proof.conditional
+    if certificate and proved and isinstance(question, Question):
         with suppress(NoCertificateError):
-            facts["certificate"] = certify(model, args, axes, asked_for, kwargs)
+            facts["certificate"] = certified(question, asked_for, supposing=not proof.proved)
     return facts
 
 

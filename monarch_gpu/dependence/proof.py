@@ -276,6 +276,25 @@ def prove(
     Raises:
         ValueError: as `prove_causal`.
     """
+    question = posed(module, args, sequence_axes, contract, allowed, kwargs, output_axes, reach)
+    return answered(question, lattice)
+
+
+def posed(
+    module: Callable[..., Any],
+    args: Sequence[Any],
+    sequence_axes: Sequence[int | str | None] | int,
+    contract: str,
+    allowed: Allowed,
+    kwargs: Mapping[str, Any] | None = None,
+    output_axes: Sequence[int | None] | None = None,
+    reach: float = REACH,
+) -> Question | Proof:
+    """The graph and what is to be proved of it; what is said of it where there is no graph to ask.
+
+    Raises:
+        ValueError: as `prove_causal`.
+    """
     if not 0 < reach < np.inf:
         raise ValueError(f"reach: expected a positive number, got {reach}")
     given, named = _distinct(args, kwargs)
@@ -288,7 +307,14 @@ def prove(
         return Proof(NOT_PROVED, n, contract, reason="export", detail=_first_line(error))
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
-    question = Question(program, tensors, axes, n, contract, allowed, output_axes, reach)
+    return Question(program, tensors, axes, n, contract, allowed, output_axes, reach)
+
+
+def answered(question: Question | Proof, lattice: Callable[[int], Lattice]) -> Proof:
+    """What is proved of a question, in that lattice or in a sharper one."""
+    if isinstance(question, Proof):
+        return question
+    n = question.n
     kinds = [lattice, sets] if n <= SHARP and lattice is not sets else [lattice]
     for kind in kinds:
         best = question.ask(kind(n), locate=kind is kinds[-1])
@@ -342,26 +368,43 @@ def certify(
         NoCertificateError: the contract is another, or the proof needs whole sets of inputs.
         ValueError: as `prove`, or there is no proof.
     """
-    start, stop = contract.ends()
-    if start is None:
-        raise NoCertificateError(f"contract: expected one that allows inputs in a row, got {contract.name}")
-    lattice = latest if contract.ordered else interval
-    proof = prove(
-        module, args, sequence_axes, contract.name, contract.allowed, lattice, kwargs=kwargs, output_axes=output_axes
-    )
-    if not (proof.proved or proof.at_these_weights or proof.conditional):
+    in_a_row(contract)
+    question = posed(module, args, sequence_axes, contract.name, contract.allowed, kwargs, output_axes)
+    proof = answered(question, lattice_for(contract))
+    if isinstance(question, Proof) or not (proof.proved or proof.at_these_weights or proof.conditional):
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
-    given, named = _distinct(args, kwargs)
-    tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
-    axes = _checked_axes(tensors, sequence_axes)
-    question = Question(
-        exported(module, given, named), tensors, axes, proof.n, contract.name, contract.allowed, output_axes
-    )
-    supposing = not proof.proved
-    found = question.ask(lattice(proof.n), supposing)
+    return certified(question, contract, supposing=not proof.proved)
+
+
+def certified(question: Question, contract: Contract, supposing: bool) -> dict[str, Any]:
+    """The certificate of a question that was answered with a proof.
+
+    Raises:
+        NoCertificateError: as `certify`.
+    """
+    start, stop = in_a_row(contract)
+    lattice = lattice_for(contract)
+    found = question.ask(lattice(question.n), supposing)
     if not (found.proved or found.at_these_weights or found.conditional):
         raise NoCertificateError(f"module: expected a proof in the lattice {lattice.__name__}, got {found.detail}")
     return question.certificate(stop, supposing, None if contract.ordered else start)
+
+
+def in_a_row(contract: Contract) -> tuple[np.ndarray, np.ndarray]:
+    """The first input that each output may see, and the one after the last, each (n,).
+
+    Raises:
+        NoCertificateError: there are gaps between those it may see.
+    """
+    start, stop = contract.ends()
+    if start is None:
+        raise NoCertificateError(f"contract: expected one that allows inputs in a row, got {contract.name}")
+    return start, stop
+
+
+def lattice_for(contract: Contract) -> Callable[[int], Lattice]:
+    """The coarsest lattice that can tell what the contract allows."""
+    return latest if contract.ordered else interval
 
 
 def _distinct(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -146,6 +146,9 @@ class Watch:
             return (a + error * norm * (self.amplitude * ROUNDOFF[a.dtype.name] * sqrt(side))).astype(a.dtype)
 
 
+FEW = 1 << 12
+"""So many numbers at most are called few."""
+
 MIXERS = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 """Multipliers of the finaliser of MurmurHash3, by Austin Appleby: each bit given changes half of those made."""
 
@@ -158,7 +161,8 @@ def drawn(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         keys = (keys ^ (keys >> np.uint64(33))) * np.uint64(mixer)
     keys ^= keys >> np.uint64(33)
     first, second = (keys >> np.uint64(32)) + 0.5, (keys & np.uint64(2**32 - 1)) + 0.5
-    return np.asarray(np.sqrt(-2 * np.log(first / 2**32)) * np.cos(2 * np.pi * second / 2**32))
+    found = np.sqrt(-2 * np.log(first / 2**32)) * np.cos(2 * np.pi * second / 2**32)
+    return np.asarray(found).reshape(y.shape)  # a single number is made a row of one by what is contiguous
 
 
 def spread_of_transform(dtype: str, length: int) -> float:
@@ -256,7 +260,9 @@ def dispatch_mode(watch: Watch) -> Any:
         return str(tensor.dtype).removeprefix("torch.")
 
     def normal(y: Any) -> Any:
-        """As `drawn`, of tensors."""
+        """As `drawn`, of tensors; NumPy, where there is an array, is done with few numbers before torch has begun."""
+        if y.numel() <= FEW and y.device.type == "cpu" and y.dtype != torch.bfloat16:
+            return torch.from_numpy(drawn(y.detach().numpy(), watch.rng))
         bits = y.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]).to(torch.int64)
         keys = bits ^ torch.randint(-(2**63), 2**63 - 1, y.shape, generator=generator).to(y.device)
         for mixer in MIXERS:

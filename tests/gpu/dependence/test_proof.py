@@ -445,12 +445,12 @@ def test_what_inputs_cannot_reach_is_proved_at_these_weights(mask):
 class Decoder(nn.Module):
     """A decoder of tokens with a mask of finite numbers, as libraries have it."""
 
-    def __init__(self, fill=LEAST, scale=1.0, norm=True):
+    def __init__(self, fill=LEAST, scale=1.0, layers=1):
         super().__init__()
         torch.manual_seed(0)
-        self.embed, self.norm = nn.Embedding(16, 8), nn.LayerNorm(8) if norm else nn.Identity()
+        self.embed, self.norm = nn.Embedding(16, 8), nn.LayerNorm(8)
         self.query, self.key, self.value, self.out = (nn.Linear(8, 8) for _ in range(4))
-        self.fill = fill
+        self.fill, self.layers = fill, layers
         with torch.no_grad():
             self.query.weight.mul_(scale)
 
@@ -460,7 +460,7 @@ class Decoder(nn.Module):
         hidden = torch.ones(n, n, dtype=torch.bool).triu(1)
         if keep is not None:  # padding
             hidden = hidden | ~keep[:, None]
-        for _ in range(2):
+        for _ in range(self.layers):
             h = self.norm(x)
             scores = self.query(h) @ self.key(h).transpose(1, 2) + torch.zeros(()).masked_fill(hidden, self.fill)
             x = x + F.gelu(self.out(scores.softmax(-1) @ self.value(h)))
@@ -473,7 +473,7 @@ TOKENS = torch.zeros(1, N, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("model", "verdict"),
     [
-        (Decoder(), "proved at these weights"),
+        (Decoder(layers=2), "proved at these weights"),
         (Decoder(-1e4).double(), "proved at these weights"),
         (Decoder(-1e4, scale=1e5).double(), "not proved"),  # which the example itself breaks
         (Decoder(-1e4, scale=100.0).double(), "proved under a condition"),
@@ -489,7 +489,7 @@ def test_tokens_have_no_size_and_weights_decide(model, verdict):
             found.reach is None
             and f"for all finite inputs at these values of 11 weights in {found.precision}" in found.claim
         )
-        assert [c.bound for c in found.conditions] == [pytest.approx(-model.fill / 8)] * 2
+        assert [c.bound for c in found.conditions] == [pytest.approx(-model.fill / 8)] * model.layers
         assert max(c.reached for c in found.conditions) < (1e3 if found.precision == "float64" else 1e9)
 
 

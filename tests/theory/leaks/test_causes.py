@@ -106,8 +106,8 @@ def small_and_bounded(leak):
     return lambda x: x.cumsum(-2) + leak * torch.tanh(later(x))
 
 
-def asked(mix, n=N, **options):
-    return check_callable(Model(mix).eval(), n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=8.0, **options)
+def asked(mix, n=N, vocab=VOCABULARY):
+    return check_callable(Model(mix).eval(), n, shape="1,n", dtype="int64", vocab=vocab, budget=8.0)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ class Island(torch.nn.Module):
 def test_the_same_of_a_file(tmp_path, leak, verdict):
     file = tmp_path / "island.py"
     file.write_text(FILE)
-    options = {"shape": "1,n", "dtype": "int64", "vocab": VOCABULARY, "init": f'{{"leak": {leak}}}', "budget": 8.0}
-    report = check_file(file, "Island", N, **options)
+    options = {"shape": "1,n", "dtype": "int64", "vocab": 4, "init": f'{{"leak": {leak}}}', "budget": 8.0}
+    report = check_file(file, "Island", 6, **options)
     assert report.verdict == verdict, report
 
 
@@ -178,11 +178,11 @@ def test_a_module_in_single_precision_is_held_in_double_while_it_is_asked(leak, 
 
 
 def test_what_nothing_explains_is_undecided(monkeypatch):
-    report = asked(small_and_bounded(1e-17), 6)
+    report = asked(small_and_bounded(1e-17), 6, vocab=4)
     assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "noise", 2)
-    assert asked(small_and_bounded(0.0), 6).evidence == "measured: bit-identical"
+    assert asked(small_and_bounded(0.0), 6, vocab=4).evidence == "measured: bit-identical"
     monkeypatch.setattr(Judge, "_demand_cause", lambda *_: None)
-    assert asked(small_and_bounded(1e-17), 6).verdict == "causal"  # the wrong judge, by which the test is held
+    assert asked(small_and_bounded(1e-17), 6, vocab=4).verdict == "causal"  # the wrong judge, by which the test is held
 
 
 def test_what_only_rounding_sees_is_no_leak():
@@ -217,6 +217,18 @@ def test_rounding_redrawn_of_the_largest_numbers_is_finite_and_small(dtype):
             and ((y / 4 - x / 4).abs().double() <= 0.1 * largest).all()
             and (y.sign() == x.sign()).all()
         )
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize("count", [0, 7, 5000], ids=["none", "few", "many"])
+def test_sums_of_few_and_of_many_numbers_are_redrawn_in_their_shape(dtype, count):
+    x = torch.rand(count, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    with watched(Watch(3)):
+        whole, turned = x.sum(), x.mT * x.mT
+    assert whole.shape == () and turned.shape == (3, count) and turned.stride() == (x.mT * x.mT).stride()
+    assert whole.dtype == turned.dtype == dtype and (not count or not torch.equal(turned, x.mT * x.mT))
+    with watched(Watch(3)):
+        assert torch.equal(x.sum(), whole) and torch.equal(x.mT * x.mT, turned)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

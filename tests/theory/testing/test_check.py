@@ -16,7 +16,7 @@ from monarch_theory.testing.judge import Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.report import as_dict, as_text, draw, histogram, script
-from monarch_theory.testing.reproduce import fails
+from monarch_theory.testing.reproduce import exit_code, fails
 
 pytestmark = pytest.mark.usefixtures("kernel_at_hand")
 
@@ -178,7 +178,7 @@ def test_state_is_found_and_named_whatever_it_depends_on(name):
 
 @pytest.mark.parametrize("name", ["clipped_at_1e9", "clipped_at_1e12", "loses_small_data"])
 def test_values_of_any_size_are_tried(name):
-    assert check(FILE, name, BLOCK, "float32").verdict is Verdict.WRONG
+    assert check(FILE, name, BLOCK, "float32", explained=False).verdict is Verdict.WRONG
 
 
 def test_one_wrong_value_is_no_rounding():
@@ -370,5 +370,6 @@ def test_the_histogram_is_drawn(tmp_path):
         ("import os; os.abort()", Verdict.CRASH, True),
     ],
 )
-def test_a_script_that_ends_by_an_exception_has_shown_nothing_else(text, verdict, shown):
+def test_a_script_that_ends_by_an_exception_has_shown_nothing_else(text, verdict, shown, monkeypatch):
+    monkeypatch.setattr("monarch_theory.testing.reproduce.exit_code", exit_code)  # in a Python of its own
     assert fails(text, verdict, 10.0) is shown

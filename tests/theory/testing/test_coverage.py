@@ -89,7 +89,7 @@ def file(tmp_path_factory):
 def test_an_outcome_of_ours_raised_by_a_kernel_is_its_exception(file, tmp_path, outcome):
     path = tmp_path / "kernels.py"
     path.write_text(KERNELS.replace("OUTCOME]", f'"{outcome}"]'))
-    assert check(path, "raises_ours", BLOCK, cases_wanted=10).verdict is Verdict.EXCEPTION
+    assert check(path, "raises_ours", BLOCK, cases_wanted=10, explained=False).verdict is Verdict.EXCEPTION
     raised = 'raise SandboxError(Outcome["TRAINING"], "at import")\n'
     path.write_text(KERNELS.split("def right")[0] + raised)
     assert check(path, "right", BLOCK, cases_wanted=10).exit_code == 2
@@ -111,7 +111,7 @@ def test_an_outcome_of_ours_raised_by_a_kernel_is_its_exception(file, tmp_path, 
     ],
 )
 def test_right_needs_elements_compared(file, name, verdict):
-    report = check(file, name, BLOCK, cases_wanted=40)
+    report = check(file, name, BLOCK, cases_wanted=40, explained=False)
     assert report.verdict is verdict
     if verdict is Verdict.RIGHT:
         assert report.coverage.elements > 1000 and f"{report.coverage.elements} elements compared" in report.message
@@ -173,7 +173,7 @@ def test_a_bound_or_an_answer_that_is_none_is_refused(tmp_path, op, message):
 def test_a_bound_that_tells_nothing_decides_nothing(tmp_path, op, kernel, code):
     path = tmp_path / "ops.py"
     path.write_text(OPS)
-    report = check(path, kernel, f"{path}:{op}", cases_wanted=30)
+    report = check(path, kernel, f"{path}:{op}", cases_wanted=30, explained=False)
     assert report.exit_code == code
     if code == 2:
         assert "have a bound that tells them from zero" in report.message or "were compared" in report.message
