@@ -110,6 +110,17 @@ def test_png_and_heat_map(saved, tmp_path):
     assert len(rows) == 16 and max(rows[3] + rows[7] + rows[11] + rows[15], key=" .:-=+*#%@|".find) in "@|"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("entry", [1.2e308, -1.2e308j, 1e-310, 3e38])
+def test_pictures_of_numbers_at_the_ends_of_the_range(saved, tmp_path, entry):
+    """Colours are computed from the entries, which must neither overflow nor vanish there."""
+    matrix = np.zeros((4, 4), np.complex128 if isinstance(entry, complex) else np.float32 if entry == 3e38 else float)
+    matrix[1, 2] = entry
+    answer = run(saved(matrix), "--family", "low-rank", "--parameters", 8, "--png", tmp_path / "map.png", "--json")
+    assert json.loads(answer.stdout)["member"] is True and not answer.stderr
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("family", "least", "status"),
     [("low-rank", 16, 1), ("kronecker", 8, 1), ("gs", 16, 1), ("monarch-plus-low-rank", 64, 2), ("monarch-3", 96, 1)],

@@ -29,7 +29,17 @@ from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "ordinary", "power_of_two", "read_matrix"]
+__all__ = [
+    "ORDINARY",
+    "Matrix",
+    "check_linear",
+    "dyadic",
+    "field_of",
+    "floating",
+    "ordinary",
+    "power_of_two",
+    "read_matrix",
+]
 
 ORDINARY = 2.0**300  # products of numbers between its inverse and it neither overflow nor vanish
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
