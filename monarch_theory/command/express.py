@@ -434,7 +434,8 @@ def read_source(
     if not Path(source).is_file():
         raise ValueError(f"{source}: no such file")
     try:
-        array = np.load(source, allow_pickle=False)
+        with open(source, "rb") as file:
+            array = np.load(file, allow_pickle=False)
     except MemoryError:
         raise
     except Exception as error:  # a broken header ends in any of a dozen, from SyntaxError to struct.error

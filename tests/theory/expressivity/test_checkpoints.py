@@ -1,5 +1,6 @@
 """Files of weights: what is stored is what is read, nothing in them is run, and a broken one is one clear line."""
 
+import gc
 import pickle
 import zipfile
 from pathlib import Path
@@ -148,3 +149,21 @@ def test_onnx(tmp_path):
     onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
     found = read_checkpoint(tmp_path / "model.onnx")["weight"]
     assert isinstance(found, Matrix) and found.stored is FLOAT16 and np.array_equal(found.values, weight)
+
+
+def test_safetensors_come_in_the_order_of_the_file(tmp_path):
+    """What reads them deals them out in another order each time, and so did what is printed."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({f"layer{k}": np.full((2, 2), float(k)) for k in range(12)}, tmp_path / "a.safetensors")
+    content = (tmp_path / "a.safetensors").read_bytes()
+    for _ in range(3):
+        names = list(read_checkpoint(tmp_path / "a.safetensors"))
+        assert names == sorted(names, key=lambda name: content.index(f'"{name}"'.encode()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_archive_leaves_no_file_open(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match="expected a file of weights"):
+        read_checkpoint(tmp_path / "a.npz")
+    gc.collect()
