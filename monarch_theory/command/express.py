@@ -347,7 +347,8 @@ def _compare(
     if not found and activations is None:
         raise ValueError(f"{source}: expected a matrix to compare, got none: {next(iter(left_out.values()))}")
     if not found:
-        raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
+        reason = next(iter(left_out.values())).removeprefix("--calibration: ")
+        raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {reason}")
     known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
     if files[0] is not None:
         stored, instead = {}, {}
