@@ -311,20 +311,15 @@ def test_python_source(tmp_path):
         assert answer.exit_code == 2 and f"{name} is not linear" in answer.stderr
 
 
-def test_layers_in_half_precision_and_tensors_that_are_not_dense(tmp_path):
+def test_layers_in_half_precision(tmp_path):
     """bfloat16, which NumPy lacks, is held to its own roundoff; what no format holds is named."""
     pytest.importorskip("torch")
     file = tmp_path / "layers.py"
     file.write_text(
-        "import torch\n"
-        "half = torch.nn.Linear(16, 16).bfloat16()\n"
-        "thirds = torch.full((16, 16), 1 / 3, dtype=torch.bfloat16, requires_grad=True)\n"
-        "spread = torch.eye(16).to_sparse()\n"
-        "tiny = torch.ones(4, 4).to(torch.float8_e4m3fn)\n"
+        "import torch\nhalf = torch.nn.Linear(16, 16).bfloat16()\ntiny = torch.ones(4, 4).to(torch.float8_e4m3fn)\n"
     )
-    for name, status, least in [("half", 1, 1e-3), ("thirds", 0, 1e-3), ("spread", 1, 0.0)]:
-        answer = run(f"{file}:{name}", "--json")
-        assert answer.exit_code == status and json.loads(answer.stdout)["threshold"] > least, answer
+    answer = run(f"{file}:half", "--json")
+    assert answer.exit_code == 1 and json.loads(answer.stdout)["threshold"] > 1e-3, answer
     answer = run(f"{file}:tiny")
     assert answer.exit_code == 2 and "tiny: expected a matrix of numbers, got" in answer.stderr
 

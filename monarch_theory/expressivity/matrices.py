@@ -156,6 +156,8 @@ def settled(tensor: Any, name: str) -> Any:
     if getattr(tensor, "is_meta", False):
         raise ValueError(f"{name}: expected a tensor that has numbers, got one on the meta device")
     tensor = tensor.detach()
+    if not hasattr(tensor, "layout"):  # of another library, whose arrays are dense
+        return tensor
     if str(tensor.layout) != "torch.strided":
         tensor = tensor.to_dense()
     return tensor.cpu().resolve_conj().resolve_neg()

@@ -61,7 +61,7 @@ def test_bad_activations_are_named(inputs, message):
 @pytest.mark.parametrize("factor", [1e-310, 1e-200, 1e200, 1e307])
 def test_weights_are_those_of_activations_of_any_size(factor):
     """Their squares overflowed, and weights were NaN, or vanished, and it was said that all were zero."""
-    inputs = RNG.standard_normal((20, 6)) * 10.0 ** -np.arange(6)
+    inputs = np.random.default_rng(0).standard_normal((20, 6)) * 10.0 ** -np.arange(6)
     assert np.allclose(column_weights(inputs * factor, 6), column_weights(inputs, 6), rtol=1e-6)
 
 
