@@ -110,6 +110,17 @@ def test_png_and_heat_map(saved, tmp_path):
     assert len(rows) == 16 and max(rows[3] + rows[7] + rows[11] + rows[15], key=" .:-=+*#%@|".find) in "@|"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("entry", [1.2e308, -1.2e308j, 1e-310, 3e38])
+def test_pictures_of_numbers_at_the_ends_of_the_range(saved, tmp_path, entry):
+    """Colours are computed from the entries, which must neither overflow nor vanish there."""
+    matrix = np.zeros((4, 4), np.complex128 if isinstance(entry, complex) else np.float32 if entry == 3e38 else float)
+    matrix[1, 2] = entry
+    answer = run(saved(matrix), "--family", "low-rank", "--parameters", 8, "--png", tmp_path / "map.png", "--json")
+    assert json.loads(answer.stdout)["member"] is True and not answer.stderr
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("family", "least", "status"),
     [("low-rank", 16, 1), ("kronecker", 8, 1), ("gs", 16, 1), ("monarch-plus-low-rank", 64, 2), ("monarch-3", 96, 1)],
@@ -298,6 +309,19 @@ def test_python_source(tmp_path):
     for name in ("shifted", "positive"):
         answer = run(f"{file}:{name}", "--size", 16)
         assert answer.exit_code == 2 and f"{name} is not linear" in answer.stderr
+
+
+def test_layers_in_half_precision(tmp_path):
+    """bfloat16, which NumPy lacks, is held to its own roundoff; what no format holds is named."""
+    pytest.importorskip("torch")
+    file = tmp_path / "layers.py"
+    file.write_text(
+        "import torch\nhalf = torch.nn.Linear(16, 16).bfloat16()\ntiny = torch.ones(4, 4).to(torch.float8_e4m3fn)\n"
+    )
+    answer = run(f"{file}:half", "--json")
+    assert answer.exit_code == 1 and json.loads(answer.stdout)["threshold"] > 1e-3, answer
+    answer = run(f"{file}:tiny")
+    assert answer.exit_code == 2 and "tiny: expected a matrix of numbers, got" in answer.stderr
 
 
 @pytest.mark.parametrize(

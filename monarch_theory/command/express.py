@@ -42,6 +42,7 @@ from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, co
 from monarch_theory.expressivity.sparse_matrices import SparseMatrix, is_sparse_file, read_sparse
 from monarch_theory.expressivity.torch_source import torch_source
 from monarch_theory.monarch import Convention
+from monarch_theory.rounding import BFLOAT16, Format
 from monarch_theory.sandbox import Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
@@ -347,7 +348,8 @@ def _compare(
     if not found and activations is None:
         raise ValueError(f"{source}: expected a matrix to compare, got none: {next(iter(left_out.values()))}")
     if not found:
-        raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {next(iter(left_out.values()))}")
+        reason = next(iter(left_out.values())).removeprefix("--calibration: ")
+        raise ValueError(f"--calibration: expected inputs of a matrix of {source}: {reason}")
     known: dict[str, Any] = dict(comparison_facts(source, found, left_out))
     if files[0] is not None:
         stored, instead = {}, {}
@@ -426,7 +428,9 @@ def read_source(
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
-        return read_matrix(_from_python(Path(path), name, size, seed, timeout, memory), name=source)
+        array, rounded_to = _from_python(Path(path), name, size, seed, timeout, memory)
+        read = read_matrix(array, name=source)
+        return read if rounded_to is None else replace(read, stored=rounded_to)
     if size:
         raise ValueError(f"--size: expected none, as {source} is not a function in FILE.py, got {size}")
     if not source.endswith(".npy"):
@@ -434,7 +438,8 @@ def read_source(
     if not Path(source).is_file():
         raise ValueError(f"{source}: no such file")
     try:
-        array = np.load(source, allow_pickle=False)
+        with open(source, "rb") as file:
+            array = np.load(file, allow_pickle=False)
     except MemoryError:
         raise
     except Exception as error:  # a broken header ends in any of a dozen, from SyntaxError to struct.error
@@ -455,7 +460,10 @@ def _one_of(path: Path, name: str) -> Matrix:
     return replace(found, name=f"{path}:{name}")
 
 
-def _from_python(path: Path, name: str, size: int, seed: int, timeout: float, memory: float | None) -> np.ndarray:
+def _from_python(
+    path: Path, name: str, size: int, seed: int, timeout: float, memory: float | None
+) -> tuple[np.ndarray, Format | None]:
+    """The matrix, and the format of its entries where NumPy lacks that."""
     address = np.frombuffer(f"{path.resolve()}:{name}".encode(), np.uint8)
     try:
         with Sandbox(user_matrix.__file__, "matrix", timeout=timeout, memory=memory, seed=seed) as sandbox:
@@ -466,8 +474,8 @@ def _from_python(path: Path, name: str, size: int, seed: int, timeout: float, me
         message = error.message.partition(" (line ")[0]
         raise ValueError(f"{path}:{name}: {error.outcome.value}: {message}") from error
     if found.ndim == 1:  # exact entries, spelled out
-        return np.array([[Fraction(entry) for entry in row] for row in json.loads(found.tobytes())], dtype=object)
-    return found
+        return np.array([[Fraction(entry) for entry in row] for row in json.loads(found.tobytes())], dtype=object), None
+    return found, BFLOAT16 if sandbox.dtypes[0] == BFLOAT16.name else None
 
 
 def _class(

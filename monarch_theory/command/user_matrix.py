@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.domains import RATIONALS, PrimeField
-from monarch_theory.expressivity.matrices import check_linear, read_matrix
+from monarch_theory.expressivity.matrices import check_linear, read_matrix, settled
 
 __all__ = ["matrix"]
 
 
-def matrix(address: np.ndarray, size: np.ndarray) -> np.ndarray:
+def matrix(address: np.ndarray, size: np.ndarray) -> Any:
     """The matrix at FILE.py:NAME, spelled in UTF-8 bytes; `size` holds N, or 0 where it was not given.
 
-    Exact entries come as the UTF-8 bytes of a JSON list of rows of strings "p/q".
+    Exact entries come as the UTF-8 bytes of a JSON list of rows of strings "p/q"; bfloat16 comes as torch's tensor.
     """
     path, _, name = bytes(address.astype(np.uint8)).decode().rpartition(":")
     sys.path.insert(0, str(Path(path).parent))
@@ -47,18 +47,25 @@ def _build(function: Any, name: str) -> Any:
         raise TypeError(f"{name} needs an argument; give --size N to apply it to the identity") from error
 
 
-def _dense(value: Any, name: str) -> np.ndarray:
+def _dense(value: Any, name: str) -> Any:
     if isinstance(getattr(value, "domain", None), PrimeField):
         raise TypeError(f"{name}: expected entries with a distance, got {value.domain}: ask `membership.membership_of`")
     if hasattr(value, "matmat"):
         check_linear(value.matmat, value.shape[1], name, dtype=getattr(value, "dtype", None))
         value = value.matmat(np.eye(value.shape[1], dtype=getattr(value, "dtype", None)))
-    for method in ("dense", "toarray", "detach"):
+    for method in ("dense", "toarray"):
         if hasattr(value, method):
             value = getattr(value, method)()
+    if hasattr(value, "detach"):
+        value = settled(value, name)
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(value)} of {value.size}")
-    array = np.asarray(value)
+    if str(getattr(value, "dtype", "")) == "torch.bfloat16" and value.ndim == 2:  # which NumPy lacks
+        return value
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: expected a matrix of numbers, got {error}") from error
     if array.dtype.kind not in "biufcO" or value is None:
         raise TypeError(f"{name}: expected a matrix of numbers, got {type(value).__name__}")
     if array.ndim != 2 or 0 in array.shape:

@@ -6,6 +6,7 @@ kept, as `Matrix.stored`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,8 @@ def stored_arrays(path: Path) -> dict[str, tuple[np.ndarray, Format | None] | st
 
 
 def _archive(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
-    with np.load(path, allow_pickle=False) as archive:
+    # a file of our own, which NumPy leaves open where what it holds is no archive
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("one array, not an archive")
         for name in archive.files:
@@ -78,8 +80,11 @@ def _archive(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None]
 def _safetensors(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
     from safetensors import deserialize
 
-    for name, stored in deserialize(path.read_bytes()):
-        code = stored["dtype"]
+    content = path.read_bytes()
+    found = dict(deserialize(content))  # in no order, another one each time
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    for name in filter(found.__contains__, header):
+        stored, code = found[name], found[name]["dtype"]
         if code not in DTYPES:
             yield name, f"expected scalars among {', '.join(DTYPES)}, got {code}"
             continue

@@ -17,7 +17,7 @@ from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import families_for
 from monarch_theory.expressivity.families.family import COSTS, Cost, Family, Nearest, Setting
 from monarch_theory.expressivity.families.monarch_orders import monarch
-from monarch_theory.expressivity.matrices import Matrix, ordinary
+from monarch_theory.expressivity.matrices import Matrix, ordinary, power_of_two
 from monarch_theory.expressivity.padding import is_awkward, nearest_padded
 from monarch_theory.expressivity.parts import Member
 from monarch_theory.expressivity.spectra import Slicing, Spectra
@@ -143,10 +143,12 @@ def column_weights(activations: np.ndarray, inputs: int) -> np.ndarray:
     """
     if activations.ndim != 2 or activations.shape[1] != inputs or not len(activations):
         raise ValueError(f"expected activations of shape (samples, {inputs}), got {activations.shape}")
-    if activations.dtype.kind not in "iuf" or not np.isfinite(activations).all():
-        raise ValueError(f"expected activations that are finite real numbers, got {activations.dtype} or NaN")
+    if activations.dtype.kind not in "iuf":
+        raise ValueError(f"expected activations that are real numbers, got {activations.dtype}")
+    if not np.isfinite(activations).all():
+        raise ValueError("expected finite activations, got NaN or infinity")
     wide = activations.astype(float)
-    found = np.sqrt((wide**2).mean(0))
+    found = np.sqrt(np.square(wide / power_of_two(wide)).mean(0))  # no square overflows, nor vanishes beside others
     if not found.max():
         raise ValueError("expected activations that are not all zero")
     return np.asarray(np.maximum(found / found.max(), LEAST_WEIGHT))

@@ -29,7 +29,18 @@ from monarch_theory.domains.cyclotomic import CyclotomicNumber
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
-__all__ = ["Matrix", "check_linear", "dyadic", "field_of", "floating", "ordinary", "power_of_two", "read_matrix"]
+__all__ = [
+    "ORDINARY",
+    "Matrix",
+    "check_linear",
+    "dyadic",
+    "field_of",
+    "floating",
+    "ordinary",
+    "power_of_two",
+    "read_matrix",
+    "settled",
+]
 
 ORDINARY = 2.0**300  # products of numbers between its inverse and it neither overflow nor vanish
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
@@ -133,7 +144,23 @@ def _plain(source: Any, name: str) -> Any:
         return source.data
     if hasattr(source, "weight") and not hasattr(source, "shape"):
         source = source.weight
-    return source.detach() if hasattr(source, "detach") else source
+    return settled(source, name) if hasattr(source, "detach") else source
+
+
+def settled(tensor: Any, name: str) -> Any:
+    """A torch tensor without its gradient, with its zeros, on the processor, and with what torch put off done.
+
+    Raises:
+        ValueError: a tensor without numbers, on the meta device.
+    """
+    if getattr(tensor, "is_meta", False):
+        raise ValueError(f"{name}: expected a tensor that has numbers, got one on the meta device")
+    tensor = tensor.detach()
+    if not hasattr(tensor, "layout"):  # of another library, whose arrays are dense
+        return tensor
+    if str(tensor.layout) != "torch.strided":
+        tensor = tensor.to_dense()
+    return tensor.cpu().resolve_conj().resolve_neg()
 
 
 def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:

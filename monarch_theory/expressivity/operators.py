@@ -31,7 +31,7 @@ from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.projection import operation_roundoff, rounding_of
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
 
-__all__ = ["OperatorMembership", "operator_membership_of"]
+__all__ = ["HIGH", "LOW", "PROBES", "OperatorMembership", "finite", "operator_membership_of", "outside"]
 
 Multiply = Callable[[np.ndarray], np.ndarray]
 """Shape (inputs, batch) → (outputs, batch)."""
@@ -115,7 +115,7 @@ def operator_membership_of(
     basis = left[..., :rank]
     train = _train(basis, np.linalg.pinv(test.T @ basis) @ rows, kind)
     x = rng.standard_normal((kind.shape[1], PROBES))
-    image = _finite(linear.matmat(x), name)
+    image = finite(linear.matmat(x), name)
     scale = power_of_two(image)  # so that no square overflows or vanishes
     rest = (image - Train.of(train).multiply(x)) / scale
     norm, distance = (float(np.linalg.norm(y)) / sqrt(PROBES) for y in (image / scale, rest))
@@ -124,7 +124,7 @@ def operator_membership_of(
     rounding = rounding_of(kind, most, operation_roundoff(COMPLEX128))
     floor, farthest = (max(lost - rounding, 0.0) / most, distance / sqrt(LOW) / least) if norm else (0.0, 0.0)
     member = True if farthest <= accuracy else False if floor > accuracy else None
-    failure = 2 * _outside(LOW) + _outside(HIGH)
+    failure = 2 * outside(LOW) + outside(HIGH)
     products = (n1 * right_width + PROBES, m0 * left_width)
     return OperatorMembership(member, kind, train, distance / norm if norm else 0.0, farthest, floor, failure, products)
 
@@ -142,7 +142,7 @@ def _images(multiply: Multiply, probe: np.ndarray, groups: np.ndarray, size: int
     for group in groups:
         x = np.zeros((size, probe.shape[1]))
         x[group] = probe
-        found.append(_finite(multiply(x), name))
+        found.append(finite(multiply(x), name))
     return np.stack(found, axis=1)
 
 
@@ -170,12 +170,12 @@ def _adjoint(linear: LinearOperator, name: str) -> Multiply:
     return multiply
 
 
-def _finite(images: np.ndarray, name: str) -> np.ndarray:
+def finite(images: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(images).all():
         raise ValueError(f"{name}: expected finite products, got NaN or infinity")
     return np.asarray(images)
 
 
-def _outside(share: float) -> float:
+def outside(share: float) -> float:
     """A bound on the probability that the mean is below a share under one, or above one over it."""
     return float((share * exp(1 - share)) ** (PROBES / 2))

@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.expressivity.comparison import Comparison, Place
 from monarch_theory.expressivity.examination import Examination, Neighbour, error_map, worth_trying
-from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.expressivity.matrices import ORDINARY, Matrix, power_of_two
 from monarch_theory.expressivity.sparse_matrices import SparseMatrix
 from monarch_theory.monarch import Convention
 
@@ -173,10 +173,14 @@ def draw(matrix: Matrix, found: Examination, path: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5))
     assert found.approximation is not None
-    largest = float(np.abs(matrix.values).max()) or 1.0
+    entries, near = matrix.doubled.values, found.approximation
+    unit = power_of_two(entries)
+    unit = 1.0 if 1 / ORDINARY < unit < ORDINARY else unit  # colours are computed, and would overflow or vanish
+    named = "" if unit == 1 else f", in units of {unit:.1e}"
+    largest = float(np.abs(entries / unit).max()) or 1.0
     for panel, values, title in (
-        (left, np.abs(matrix.values), "magnitude"),
-        (right, np.abs(matrix.values - found.approximation), "residual"),
+        (left, np.abs(entries / unit), f"magnitude{named}"),
+        (right, np.abs(entries / unit - near / unit), f"residual{named}"),
     ):
         image = panel.imshow(values, vmin=0, vmax=largest if panel is left else None, cmap="magma", aspect="auto")
         panel.set_title(title)

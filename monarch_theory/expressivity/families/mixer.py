@@ -58,6 +58,6 @@ mixer = Family(
     "Tolstikhin et al. 2021",
     settings,
     fit,
-    scope="number of tokens",
+    scope="number of tokens above one and below all",
     vanishing=beyond,
 )

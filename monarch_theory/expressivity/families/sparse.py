@@ -136,5 +136,9 @@ def family_of(
 
 sparse = family_of("sparse", "sparse", "folklore; magnitude pruning", entries, "choice of entries that are not zero")
 block_sparse = family_of(
-    "block-sparse", "block sparse", "folklore; Gray, Radford and Kingma 2017", blocks, "shape and choice of blocks"
+    "block-sparse",
+    "block sparse",
+    "folklore; Gray, Radford and Kingma 2017",
+    blocks,
+    "choice of blocks, and their shape between one entry and the whole",
 )

@@ -14,7 +14,8 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import divisors
 from monarch_theory.expressivity.convergence import watch
-from monarch_theory.expressivity.families.family import Cost, Family, Floor, Setting
+from monarch_theory.expressivity.families.family import Cost, Family, Floor, Guarantee, Setting
+from monarch_theory.expressivity.families.low_rank import truncate
 from monarch_theory.expressivity.spectra import Layout, Rearrangement, Spectra
 
 __all__ = ["strassen_tile"]
@@ -28,7 +29,7 @@ SMALL = 40  # turns after which only what shrinks steadily goes on
 def tiles(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
     for p in divisors(shape[0]):
         for q in divisors(shape[1]):
-            if 1 < p <= WIDEST and 1 < q <= WIDEST and (p, q) != shape:
+            if 1 < p <= WIDEST and 1 < q <= WIDEST:
                 yield p, q
 
 
@@ -36,7 +37,8 @@ def setting(shape: tuple[int, int], tile: tuple[int, int], terms: int) -> Settin
     (p, q), count = tile, shape[0] * shape[1] // (tile[0] * tile[1])
     label = f"tiles of {p}×{q}, {terms} product{'s' * (terms > 1)} each"
     parameters, work = terms * (count + p + q), terms * (count + shape[0] + shape[1])
-    return Setting(label, parameters, work, "heuristic", {"tile": tile, "terms": terms}, 2 * terms)
+    guarantee: Guarantee = "optimal" if count == 1 else "heuristic"  # one tile is a matrix of that rank
+    return Setting(label, parameters, work, guarantee, {"tile": tile, "terms": terms}, 2 * terms)
 
 
 def settings(shape: tuple[int, int]) -> Iterator[Setting]:
@@ -99,9 +101,11 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 def nearest_sum(core: np.ndarray, terms: int) -> np.ndarray:
     """A sum of that many products w ⊗ D ⊗ E near an array of shape (rows, p, q); all of it where there are so many."""
-    _, p, q = core.shape
+    rows, p, q = core.shape
     if terms >= p * q or not core.any():
         return core
+    if rows == 1:
+        return truncate(core, terms)
     scale = np.linalg.norm(core)
     core = core / scale
     w, d, e = start(core, terms)

@@ -1,5 +1,6 @@
 """Files of weights: what is stored is what is read, nothing in them is run, and a broken one is one clear line."""
 
+import gc
 import pickle
 import zipfile
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
-from monarch_theory.expressivity.matrices import Matrix
+from monarch_theory.expressivity.matrices import Matrix, read_matrix
 from monarch_theory.rounding import BFLOAT16, FLOAT16
 
 torch = pytest.importorskip("torch")
@@ -148,3 +149,41 @@ def test_onnx(tmp_path):
     onnx.save(onnx.helper.make_model(graph), tmp_path / "model.onnx")
     found = read_checkpoint(tmp_path / "model.onnx")["weight"]
     assert isinstance(found, Matrix) and found.stored is FLOAT16 and np.array_equal(found.values, weight)
+
+
+def test_safetensors_come_in_the_order_of_the_file(tmp_path):
+    """What reads them deals them out in another order each time, and so did what is printed."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({f"layer{k}": np.full((2, 2), float(k)) for k in range(12)}, tmp_path / "a.safetensors")
+    content = (tmp_path / "a.safetensors").read_bytes()
+    for _ in range(3):
+        names = list(read_checkpoint(tmp_path / "a.safetensors"))
+        assert names == sorted(names, key=lambda name: content.index(f'"{name}"'.encode()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_archive_leaves_no_file_open(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match="expected a file of weights"):
+        read_checkpoint(tmp_path / "a.npz")
+    gc.collect()
+
+
+def test_tensors_are_read_whatever_torch_put_off_or_left_out():
+    whole = torch.randn(6, 4, dtype=torch.complex64)
+    eye = torch.eye(5, dtype=torch.float64)
+    for tensor, plain in [
+        (whole.conj(), whole.numpy().conj()),
+        (whole.mH, whole.numpy().conj().T),
+        (torch._neg_view(eye), -np.eye(5)),
+        (eye.to_sparse(), np.eye(5)),
+        (torch.nn.Parameter(eye.to_sparse_csr()), np.eye(5)),
+        (torch.nn.Linear(5, 5).to(torch.bfloat16).requires_grad_(True), None),
+    ]:
+        read = read_matrix(tensor)
+        if plain is None:
+            assert read.stored is BFLOAT16 and np.array_equal(read.values, tensor.weight.detach().float().numpy())
+        else:
+            assert np.array_equal(read.values, plain)
+    with pytest.raises(ValueError, match="layer: expected a tensor that has numbers, got one on the meta device"):
+        read_matrix(torch.empty(3, 3, device="meta"), name="layer")

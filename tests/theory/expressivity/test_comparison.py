@@ -47,14 +47,22 @@ def test_weights_bring_the_outputs_nearer():
     [
         (np.ones((3, 5)), r"shape \(samples, 4\), got \(3, 5\)"),
         (np.ones((0, 4)), r"got \(0, 4\)"),
-        (np.full((2, 4), np.nan), "finite real numbers"),
-        (np.ones((2, 4), complex), "finite real numbers"),
+        (np.full((2, 4), np.nan), "expected finite activations, got NaN"),
+        (np.ones((2, 4), complex), "real numbers, got complex128"),
         (np.zeros((2, 4)), "not all zero"),
     ],
 )
 def test_bad_activations_are_named(inputs, message):
     with pytest.raises(ValueError, match=message):
         compare(read_matrix(np.eye(4)), activations=inputs)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-310, 1e-200, 1e200, 1e307])
+def test_weights_are_those_of_activations_of_any_size(factor):
+    """Their squares overflowed, and weights were NaN, or vanished, and it was said that all were zero."""
+    inputs = np.random.default_rng(0).standard_normal((20, 6)) * 10.0 ** -np.arange(6)
+    assert np.allclose(column_weights(inputs * factor, 6), column_weights(inputs, 6), rtol=1e-6)
 
 
 def test_an_awkward_size_is_cut_from_a_larger_one():

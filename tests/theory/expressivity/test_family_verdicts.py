@@ -405,6 +405,29 @@ def test_every_family_has_a_recipe():
     assert named <= set(RECIPES)
 
 
+PROPER = ("causal-toeplitz", "circulant", "toeplitz", "semiseparable", "mixer", "monarch-attention")
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4, 2), (3, 3), (7, 7), (4, 6), (8, 8)])
+def test_only_families_of_few_dimensions_refuse_noise_at_any_budget(shape):
+    """All others hold every matrix at last: a setting that their scope covers and the search lacks would refuse it."""
+    numbers = np.random.default_rng(0)
+    for matrix in (numbers.random(shape) + 0.1, numbers.integers(1, 20, shape)):
+        for family in families_for(shape):
+            found = examine_family(read_matrix(matrix), family, 10**5)
+            assert found.member is False if family.name in PROPER else found.member is not False, found
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (7, 16), (2, 5)])
+def test_one_tile_alone_is_a_matrix_of_low_rank(shape):
+    d = seeded(np.random.default_rng(0))
+    family, budget = family_of("strassen-tile", shape), 1 + sum(shape)
+    for member in (np.outer(d.entries(shape[0]), d.entries(shape[1])), np.outer(*(np.arange(1, k + 1) for k in shape))):
+        found = examine_family(read_matrix(member), family, budget)
+        assert found.member is True and found.guarantee == "optimal" and found.parameters <= budget, found
+    assert examine_family(read_matrix(d.rng.standard_normal(shape)), family, budget).member is False
+
+
 UNBOUNDED = ("monarch-attention", "monarch-product")  # the one asks for probabilities; of the other no bound is known
 
 

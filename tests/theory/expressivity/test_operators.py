@@ -64,6 +64,15 @@ def test_one_entry_of_a_million_is_seen_or_left_open():
     assert operator_membership_of(matrix, kind, accuracy=1e-12).member is False
 
 
+def test_radices_of_one_ask_for_low_rank():
+    rng = np.random.default_rng(0)
+    kind = MonarchClass((50, 1), (1, 40), rank=3)
+    low = rng.standard_normal((40, 3)) @ rng.standard_normal((3, 50))
+    found = operator_membership_of(low, kind, accuracy=1e-12)
+    assert found.member is True and sum(found.products) < 60
+    assert operator_membership_of(low + 1e-3 * rng.standard_normal((40, 50)), kind, accuracy=1e-9).member is False
+
+
 def test_without_a_column_to_spare_nothing_is_ruled_out(monkeypatch):
     matrix = np.random.default_rng(0).standard_normal((36, 36))
     assert operator_membership_of(matrix, KINDS[0], accuracy=1e-9).member is False
