@@ -524,7 +524,7 @@ OF_LAYERS = (
     _layer("mixer-gates-in-another-order", "sequence-mixer", "float64", "x1, x2, v = np.split(near, 3, axis=1)", "x2, x1, v = np.split(near, 3, axis=1)", "permutation"),
     _layer("mixer-short-filter-reversed", "sequence-mixer", "float16", 'taps.shape[1]), taps)\n    x1', 'taps.shape[1]), taps[:, ::-1])\n    x1', "permutation"),
     _layer("mixer-gradient-of-skip-of-last-row", "sequence-mixer-backward", "float32", "(of_mixed * gated).sum((0, 2)),", "(of_mixed * gated)[-1:].sum((0, 2)),", "not summed over the batch"),
-    _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "NaN swallowed"),
+    _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "missing term"),
     _layer("filter-gradient-of-frequency-outer-alone", "implicit-filter-backward", "float32", "(before * first + behind * second).sum(0)", "(behind * second).sum(0)", "missing term", True),
     _layer("filter-gradient-of-decay-turned", "implicit-filter-backward", "float64", "-(out * (outer @ w3.T) * t[:, None]).sum(0)", "(out * (outer @ w3.T) * t[:, None]).sum(0)", "sign", True),
     _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term", True),
