@@ -390,6 +390,7 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
         told |= met_by(shape) if _tells(shape, family) else set()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     _lend(op, plan, seed)
+    _show_places(op, plan)
     _take_turns(op, plan)
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
@@ -437,6 +438,27 @@ def _lend(op: Op, plan: list[Planned], seed: int) -> None:
         if own in BLIND and have[own] > least > have[poorest] and entries(op, shape) <= LARGEST[poorest]:
             plan[k] = (shape, poorest, *rest)
             have.update({own: -1, poorest: 1})
+
+
+def _show_places(op: Op, plan: list[Planned]) -> None:
+    """Where a size is met by no other numbers than ones, which are right in each other's place, exchange its case with
+    one whose sizes all come again."""
+
+    def shows(shape: Shape, family: str) -> bool:
+        return family != "ones" and _tells(shape, family)
+
+    seen = Counter(size for shape, family, *_ in plan if shows(shape, family) for size in met_by(shape))
+    for k, (shape, family, *rest) in enumerate(plan):
+        if family != "ones" or not _tells(shape, family) or all(seen[size] for size in met_by(shape)):
+            continue
+        plan[k] = (shape, "normal", *rest)
+        seen.update(met_by(shape))
+        for j, (other, own, *others) in enumerate(plan):
+            again = entries(op, other) <= AGAIN and all(seen[size] > 1 for size in met_by(other))
+            if again and own != "ones" and shows(other, own):
+                plan[j] = (other, "ones", *others)
+                seen.subtract(met_by(other))
+                break
 
 
 TURN = 2
