@@ -448,15 +448,15 @@ def _show_places(op: Op, plan: list[Planned]) -> None:
         return family != "ones" and _tells(shape, family)
 
     seen = Counter(size for shape, family, *_ in plan if shows(shape, family) for size in met_by(shape))
-    for k, (shape, family, *rest) in enumerate(plan):
+    for k, (shape, family, layout, own_seed) in enumerate(plan):
         if family != "ones" or not _tells(shape, family) or all(seen[size] for size in met_by(shape)):
             continue
-        plan[k] = (shape, "normal", *rest)
+        plan[k] = (shape, "normal", layout, own_seed)
         seen.update(met_by(shape))
-        for j, (other, own, *others) in enumerate(plan):
+        for j, (other, own, *_) in enumerate(plan):
             again = entries(op, other) <= AGAIN and all(seen[size] > 1 for size in met_by(other))
-            if again and own != "ones" and shows(other, own):
-                plan[j] = (other, "ones", *others)
+            if again and shows(other, own):
+                plan[j] = (other, "ones", *plan[j][2:])
                 seen.subtract(met_by(other))
                 break
 
