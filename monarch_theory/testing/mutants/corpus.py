@@ -235,7 +235,7 @@ OF_OPS = (
     Mutant("gate-before-convolution", "numpy", "long_convolution", LONG, "float16", "np.fft.rfft(u.astype(wide), size)",
            "np.fft.rfft((gate * u).astype(wide), size)", "permutation"),
     Mutant("half-convolution-in-half", "numpy", "long_convolution", LONG, "float32", "convolved = np.fft.irfft(spectrum, size)[..., :n]",
-           "convolved = np.fft.irfft(spectrum, size)[..., :n].astype('e').astype('f')", "not recognised",
+           "convolved = np.fft.irfft(spectrum, size)[..., :n].astype('e').astype('f')", "accumulation too narrow",
            missed_by_fixed_rtol=True),
     Mutant("filter-not-padded", "numpy", "causal_monarch", CAUSAL, "float64", "padded_k = np.concatenate([k, np.zeros_like(k)], axis=-1)",
            "padded_k = np.concatenate([k, k], axis=-1)", "not causal"),
@@ -506,7 +506,7 @@ OF_LAYERS = (
     # embedding
     _layer("last-token-clipped", "embedding", "float32", "return table[tokens]", "return table[np.minimum(tokens, max(len(table) - 2, 0))]", "dropped tail"),
     _layer("padding-row", "embedding", "float16", "return table[tokens]", "return np.where(tokens[..., None] == 0, 0, table[tokens]).astype(table.dtype)", "missing term"),
-    _layer("embedding-of-eleven-bits", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "TF32 operands", True),
+    _layer("embedding-of-eleven-bits", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "accumulation too narrow", True),
     _layer("gradient-of-equal-tokens-lost", "embedding-backward", "float32", "np.add.at(found, tokens.reshape(-1), g.reshape(-1, g.shape[-1]))",
            "found[tokens.reshape(-1)] += g.reshape(-1, g.shape[-1])", "not summed over the batch"),
     # Monarch with unrelated block counts, mixers, filter
