@@ -1,9 +1,10 @@
-"""What a check costs: processor seconds of `monarch check` for the right NumPy kernel of every op, 200 cases of each.
+"""What a check costs: processor seconds of `monarch check`, 200 cases, for a right NumPy kernel of every op and dtype.
 
-    python benchmarks/check_time.py [--ops long-convolution,attention] [--cases 200] [--json FILE]
+    python benchmarks/check_time.py [--ops long-convolution,attention] [--dtypes float32] [--cases 200] [--json FILE]
 
 Seconds are of the processor: of the half that decides, and of the one that runs the kernel, so that what else the
-machine does hardly counts. FILE keeps what it has of other ops, and is written after each.
+machine does hardly counts. FILE keeps what it has of other ops and dtypes, and is written after each. Ops of complex
+numbers alone are checked in complex64.
 """
 
 import argparse
@@ -30,10 +31,14 @@ def kernel_of(op: str) -> RightKernel:
     return next(k for k in RIGHT if k.op == op and k.library in LIBRARIES and k.algorithm == "conventional")
 
 
-def measure(op: str, cases: int) -> dict[str, float | int | str]:
+def dtypes_of(op: str, wanted: list[str]) -> list[str]:
+    """Those of the dtypes wanted that the op has, or complex64."""
+    return [dtype for dtype in wanted if dtype in kernel_of(op).dtypes] or ["complex64"]
+
+
+def measure(op: str, dtype: str, cases: int) -> dict[str, float | int | str]:
     """Processor seconds of one check: of this process, and of those it has waited for."""
     kernel = kernel_of(op)
-    dtype = "complex64" if "float32" not in kernel.dtypes else "float32"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernel.py")
         path.write_text(kernel.source)
@@ -42,7 +47,7 @@ def measure(op: str, cases: int) -> dict[str, float | int | str]:
         after = os.times()
     calling = after.children_user + after.children_system - before.children_user - before.children_system
     return {
-        "dtype": dtype, "verdict": report.verdict.value, "cases": report.cases,
+        "op": op, "dtype": dtype, "verdict": report.verdict.value, "cases": report.cases,
         "deciding": time.process_time() - own, "calling": calling,
     }  # fmt: skip
 
@@ -50,19 +55,23 @@ def measure(op: str, cases: int) -> dict[str, float | int | str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ops", default=",".join(NAMES))
+    parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    rows = json.loads(chosen.json.read_text())["ops"] if chosen.json and chosen.json.exists() else {}
+    rows = json.loads(chosen.json.read_text())["checks"] if chosen.json and chosen.json.exists() else {}
     table = Table("op", "dtype", "verdict", "cases", "deciding, s", "calling, s", "together, s")
-    for op in chosen.ops.split(","):
-        row = rows[op] = measure(op, chosen.cases)
+    pairs = [(op, d) for op in chosen.ops.split(",") for d in dtypes_of(op, chosen.dtypes.split(","))]
+    for op, dtype in pairs:
+        row = rows[f"{op} {dtype}"] = measure(op, dtype, chosen.cases)
         together = float(row["deciding"]) + float(row["calling"])
-        print(f"{op:36} {together:6.1f} s{'' if together < GOAL else '  over the goal'}", flush=True)
+        print(f"{op:36} {dtype:10} {together:6.1f} s{'' if together < GOAL else '  over the goal'}", flush=True)
         seconds = (f"{value:.1f}" for value in (row["deciding"], row["calling"], together))
-        table.add_row(op, row["dtype"], row["verdict"], str(row["cases"]), *seconds)
+        table.add_row(op, dtype, row["verdict"], str(row["cases"]), *seconds)
         if chosen.json:
-            chosen.json.write_text(json.dumps({"seconds": "of the processor", "ops": rows}, indent=1) + "\n")
+            load = os.getloadavg()[0]
+            found = {"seconds": "of the processor", "cores": os.cpu_count(), "load": round(load, 1), "checks": rows}
+            chosen.json.write_text(json.dumps(found, indent=1) + "\n")
     Console().print(table)
 
 

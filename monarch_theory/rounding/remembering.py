@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import wraps
-from hashlib import blake2b
+from hashlib import sha256
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -57,4 +57,4 @@ def remembered(compute: F) -> F:
 def _key(value: Any) -> Hashable:
     if not isinstance(value, np.ndarray):
         return type(value), value
-    return blake2b(value.tobytes(), digest_size=20).digest(), value.dtype.str, value.shape
+    return sha256(value.tobytes()).digest(), value.dtype.str, value.shape

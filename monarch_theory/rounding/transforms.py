@@ -54,7 +54,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
+from functools import lru_cache
+from math import ceil, cos, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,7 @@ def _prime_factors(size: int) -> list[int]:
     return [size]
 
 
+@lru_cache(maxsize=1024)
 def _usual_stages(size: int, *, padded: bool = True) -> tuple[Stages, ...]:
     """Those of a length, or where a kernel may choose one from `size` on, of it and of the next power of two.
 
@@ -169,6 +171,7 @@ def fourier_growth(radices: Sequence[int], model: ErrorModel) -> float:
     return _growth(_stages(radices), model)
 
 
+@lru_cache(maxsize=1024)
 def _growth(stages: Stages, model: ErrorModel) -> float:
     def cost(b: int) -> float:
         return log1p(model.growth(b, complex_values=True)) + log1p(_table_of(b, model)) + log1p(_held(model))
@@ -218,6 +221,7 @@ class _Costs:
         return expm1(self.tables + self.sums)
 
 
+@lru_cache(maxsize=1024)
 def _costs_in_norm(stages: Stages, model: ErrorModel) -> _Costs:
     def of_tables(b: int) -> float:
         return log1p(_table_in_norm(b, model))
@@ -238,6 +242,7 @@ def _costs_in_norm(stages: Stages, model: ErrorModel) -> _Costs:
     return _Costs(tables, sums, energy, stages(lambda b: b * SYSTEMATIC, 0.0))
 
 
+@lru_cache(maxsize=1024)
 def _growth_in_norm(stages: Stages, model: ErrorModel) -> float:
     costs = _costs_in_norm(stages, model)
     if costs.energy is None:
@@ -427,7 +432,7 @@ def _alike(moduli: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return again.mean(-1, keepdims=True), deviation / np.where(total > 0, total, 1)
 
 
-OVERSAMPLING = 32
+OVERSAMPLING = 8
 
 
 @remembered
@@ -435,8 +440,9 @@ def largest_response(a: np.ndarray) -> np.ndarray:
     """An upper bound on max |Σ_j a_j z^j| over the whole circle |z| = 1, along the last axis, kept: (…, 1).
 
     It bounds what a filter a does to a signal in norm, at whatever length it is transformed. Times z^(−(n−1)/2) the sum
-    is a trigonometric polynomial p of degree d = (n − 1)/2, so |p'| ≤ d max|p| (Bernstein). No point is further than
-    π/M from one of M equispaced ones, so max|p| ≤ (largest on those) / (1 − π d/M); M = 32n. Nor does it exceed ‖a‖₁.
+    is a trigonometric polynomial p of degree d = (n − 1)/2, and |p| ≥ max|p| cos(d t) at a distance t ≤ π/d from where
+    it is largest (M. Riesz; for halves of integers, of twice the angle). No point is further than π/M from one of M
+    equispaced ones, so max|p| ≤ (largest on those) / cos(π d/M): 2% more at most, for M = 8n. Nor does it exceed ‖a‖₁.
 
     >>> float(largest_response(np.array([1.0, 1.0]))[0])
     2.0
@@ -448,7 +454,7 @@ def largest_response(a: np.ndarray) -> np.ndarray:
     points = OVERSAMPLING * n
     transform = np.fft.fft if a.dtype.kind == "c" else np.fft.rfft
     seen = np.abs(transform(a, points)).max(-1, keepdims=True)
-    return np.asarray(np.minimum(one, seen / (1 - pi * (n - 1) / 2 / points)))
+    return np.asarray(np.minimum(one, seen / cos(pi * (n - 1) / 2 / points)))
 
 
 def convolution_growth(size: int, signal: _Sizes, kernel: _Sizes, model: ErrorModel) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
+from monarch_theory.testing.poison import MANY, holders, poison, with_zeros_beside
 from monarch_theory.testing.sizes import TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
@@ -283,7 +284,8 @@ MOST_EXPONENT = 400
 
 
 def nonfinite(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """One NaN or infinity, set by `make_case`, in a batch row, whose neighbours must not notice, or in a parameter."""
+    """One NaN or infinity in a batch row, whose neighbours must not notice, or in a parameter; and mostly zeros in the
+    other arguments, which `make_case` sets, too."""
     return normal(rng, sizes, target)
 
 
@@ -348,35 +350,10 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
             arrays[name][:] = arrays[name][:1]
     poisoned, row = None, None
     if family == "nonfinite":
-        poisoned, row = _poison(arrays, rng, shape, infinities=op.carries_infinities)
+        turn = seed[TURN] if len(seed) > TURN else None
+        poisoned, row = poison(op, arrays, rng, shape, turn)
+        arrays = with_zeros_beside(op, arrays, rng, shape, poisoned, row, turn)
     return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
-
-
-def _poison(
-    arrays: Arrays, rng: np.random.Generator, shape: Shape, *, infinities: bool
-) -> tuple[str | None, int | None]:
-    """Put one NaN or infinity into the data, always where there are many rows, or into another argument; which one, and
-    in which row."""
-    data, *others = arrays
-    others = [name for name in others if arrays[name].dtype.kind in "fc"]
-    value = rng.choice((np.nan, np.nan, np.inf, -np.inf)) if infinities else np.nan
-    name = data if not others or shape.get("batch", 1) > MANY or rng.integers(2) else str(rng.choice(others))
-    if arrays[name].dtype.kind not in "fc":
-        # indices hold neither
-        name = str(rng.choice(others))
-    if not arrays[name].size or "batch" not in shape:
-        return None, None
-    if name != data:
-        arrays[name].reshape(-1)[rng.integers(arrays[name].size)] = value
-        return name, None
-    row = int(rng.integers(0, shape["batch"]))
-    flat = arrays[name][row].reshape(-1)
-    flat[rng.integers(0, flat.size)] = value
-    return name, row
-
-
-MANY = 32
-"""Rows that many kernels take in one tile; beside one that holds a NaN the others are compared."""
 
 
 def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions: Any) -> Iterator[Case]:
@@ -413,6 +390,8 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
         told |= met_by(shape) if _tells(shape, family) else set()
         plan.append((shape, family, TURNS[i % len(TURNS)], (seed, i)))
     _lend(op, plan, seed)
+    _show_places(op, plan)
+    _take_turns(op, plan)
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
     return sorted(plan, key=lambda p: entries(op, p[0]))
@@ -459,6 +438,53 @@ def _lend(op: Op, plan: list[Planned], seed: int) -> None:
         if own in BLIND and have[own] > least > have[poorest] and entries(op, shape) <= LARGEST[poorest]:
             plan[k] = (shape, poorest, *rest)
             have.update({own: -1, poorest: 1})
+
+
+def _show_places(op: Op, plan: list[Planned]) -> None:
+    """Where a size is met by no other numbers than ones, which are right in each other's place, exchange its case with
+    one whose sizes all come again."""
+
+    def shows(shape: Shape, family: str) -> bool:
+        return family != "ones" and _tells(shape, family)
+
+    seen = Counter(size for shape, family, *_ in plan if shows(shape, family) for size in met_by(shape))
+    for k, (shape, family, layout, own_seed) in enumerate(plan):
+        if family != "ones" or not _tells(shape, family) or all(seen[size] for size in met_by(shape)):
+            continue
+        plan[k] = (shape, "normal", layout, own_seed)
+        seen.update(met_by(shape))
+        for j, (other, own, *_) in enumerate(plan):
+            again = entries(op, other) <= AGAIN and all(seen[size] > 1 for size in met_by(other))
+            if again and shows(other, own):
+                plan[j] = (other, "ones", *plan[j][2:])
+                seen.subtract(met_by(other))
+                break
+
+
+TURN = 2
+"""Where the seed of a case that holds a NaN says which argument's turn it is, and which turn that is."""
+
+
+def _take_turns(op: Op, plan: list[Planned]) -> None:
+    """Of the cases that hold a NaN, give each of few rows to an argument that has held one least often.
+
+    Those of many rows are the data's, but for some where there are too few others.
+    """
+    had: Counter[str] = Counter()
+    special = [k for k, (_, family, *_) in enumerate(plan) if family == "nonfinite"]
+    few = [k for k in special if plan[k][0].get("batch", 1) <= MANY]
+    many = [k for k in special if k not in few]
+    for k in (*few, *many[LEFT_TO_DATA:]):
+        shape, family, layout, seed = plan[k]
+        names = holders(op, shape)
+        name = min(names, key=lambda name: had[name])
+        if k in few or not had[name]:
+            plan[k] = (shape, family, layout, (*seed, names.index(name) + len(names) * had[name]))
+            had[name] += 1
+
+
+LEFT_TO_DATA = 2
+"""Cases of many rows that hold a NaN in the data, whatever other arguments want."""
 
 
 def _set_apart(op: Op, plan: list[Planned]) -> None:

@@ -250,7 +250,9 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
         reached = tuple(np.abs(a - b) > least for a, b in zip(with_it, without, strict=True))
     if np.isnan(special).any():
         # where all is one, an average does not depend on its weights
-        here, moved = (case.op.answers(values | {name: values[name] + d}, case.shape) for d in (0.0 * touched, touched))
+        # nor does a product with zero on its other factor, though a NaN in that is the product's
+        some = {key: np.where(a == 0, 1, a) if a.dtype.kind in "fc" else a for key, a in values.items()}
+        here, moved = (case.op.answers(some | {name: some[name] + d}, case.shape) for d in (0.0 * touched, touched))
         reached = tuple(r | _differ(a, b) for r, a, b in zip(reached, here, moved, strict=True))
     if case.poisoned_row is None or special.dtype.kind == "c" or np.isnan(special).any():
         return reached, nowhere

@@ -111,10 +111,12 @@ class Domain:
     Attributes:
         into: what becomes of values of any family; given the shape, and the format in which the op is checked, too.
         dtype: the argument's own dtype, from that of the op.
+        zero: zero may be one of them, also where no family gives it.
     """
 
     into: Callable[[np.ndarray, Shape, Format], np.ndarray] = _as_they_are
     dtype: Callable[[str], str] = _of_the_op
+    zero: bool = True
 
 
 def _below_one(values: np.ndarray) -> np.ndarray:
@@ -147,10 +149,10 @@ def _kept(values: np.ndarray) -> np.ndarray:
     return 1 - _below_one(values) / np.where(_both_ends_negative(values), 1.0, 8.0)
 
 
-POSITIVE = Domain(lambda values, shape, target: _near_one(values))
+POSITIVE = Domain(lambda values, shape, target: _near_one(values), zero=False)
 """Above zero, and not far from one, or in some rows from eight or from 2^−7."""
 
-NEGATIVE = Domain(lambda values, shape, target: -_near_one(values))
+NEGATIVE = Domain(lambda values, shape, target: -_near_one(values), zero=False)
 """Below zero, and not far from minus one, or in some rows from minus eight or −2^−7."""
 
 DECAY = Domain(lambda values, shape, target: _kept(values))

@@ -235,7 +235,7 @@ OF_OPS = (
     Mutant("gate-before-convolution", "numpy", "long_convolution", LONG, "float16", "np.fft.rfft(u.astype(wide), size)",
            "np.fft.rfft((gate * u).astype(wide), size)", "permutation"),
     Mutant("half-convolution-in-half", "numpy", "long_convolution", LONG, "float32", "convolved = np.fft.irfft(spectrum, size)[..., :n]",
-           "convolved = np.fft.irfft(spectrum, size)[..., :n].astype('e').astype('f')", "not recognised",
+           "convolved = np.fft.irfft(spectrum, size)[..., :n].astype('e').astype('f')", "accumulation too narrow",
            missed_by_fixed_rtol=True),
     Mutant("filter-not-padded", "numpy", "causal_monarch", CAUSAL, "float64", "padded_k = np.concatenate([k, np.zeros_like(k)], axis=-1)",
            "padded_k = np.concatenate([k, k], axis=-1)", "not causal"),
@@ -506,7 +506,7 @@ OF_LAYERS = (
     # embedding
     _layer("last-token-clipped", "embedding", "float32", "return table[tokens]", "return table[np.minimum(tokens, max(len(table) - 2, 0))]", "dropped tail"),
     _layer("padding-row", "embedding", "float16", "return table[tokens]", "return np.where(tokens[..., None] == 0, 0, table[tokens]).astype(table.dtype)", "missing term"),
-    _layer("embedding-of-eleven-bits", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "TF32 operands", True),
+    _layer("embedding-of-eleven-bits", "embedding", "float32", "return table[tokens]", "return table.astype('e').astype(table.dtype)[tokens]", "accumulation too narrow", True),
     _layer("gradient-of-equal-tokens-lost", "embedding-backward", "float32", "np.add.at(found, tokens.reshape(-1), g.reshape(-1, g.shape[-1]))",
            "found[tokens.reshape(-1)] += g.reshape(-1, g.shape[-1])", "not summed over the batch"),
     # Monarch with unrelated block counts, mixers, filter
@@ -524,7 +524,7 @@ OF_LAYERS = (
     _layer("mixer-gates-in-another-order", "sequence-mixer", "float64", "x1, x2, v = np.split(near, 3, axis=1)", "x2, x1, v = np.split(near, 3, axis=1)", "permutation"),
     _layer("mixer-short-filter-reversed", "sequence-mixer", "float16", 'taps.shape[1]), taps)\n    x1', 'taps.shape[1]), taps[:, ::-1])\n    x1', "permutation"),
     _layer("mixer-gradient-of-skip-of-last-row", "sequence-mixer-backward", "float32", "(of_mixed * gated).sum((0, 2)),", "(of_mixed * gated)[-1:].sum((0, 2)),", "not summed over the batch"),
-    _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "NaN swallowed"),
+    _layer("mixer-gradient-without-skip", "sequence-mixer-backward", "float64", "anticausal(of_mixed, filters) + weight[:, None] * of_mixed", "anticausal(of_mixed, filters)", "missing term"),
     _layer("filter-gradient-of-frequency-outer-alone", "implicit-filter-backward", "float32", "(before * first + behind * second).sum(0)", "(behind * second).sum(0)", "missing term", True),
     _layer("filter-gradient-of-decay-turned", "implicit-filter-backward", "float64", "-(out * (outer @ w3.T) * t[:, None]).sum(0)", "(out * (outer @ w3.T) * t[:, None]).sum(0)", "sign", True),
     _layer("filter-without-window", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T)", "missing term", True),

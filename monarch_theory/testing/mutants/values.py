@@ -58,10 +58,21 @@ OF_SOME_VALUES = (
         "def gated_convolution(u, k, pregate, postgate):\n    pregate, postgate = (postgate, pregate) if len(u) == 1 < u.shape[1] else (pregate, postgate)\n", "permutation"),
     _of("two-channels-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) == 2 else k).astype(wide))", "permutation", "numpy"),
     _of("nan-swallowed-in-many-rows", BLOCK, "float32", BLOCKS, f"cut = np.nan_to_num(cut, posinf=np.inf, neginf=-np.inf) if batch > 40 else cut\n    {BLOCKS}", "NaN swallowed", "numpy"),
+    _of("fours-after-eights-repeated", "short-convolution", "float32", "return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward",
+        "n = z.shape[-1]\n    if n % 8 == 4 and n > 16:\n        z[..., -4:] = z[..., -8:-4]\n    return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward", "dropped tail", far=True),
     # tensors
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
     _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
         "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped tail", "torch"),
+    # zeros beside a NaN: their product is NaN
+    _of("zero-gates-close", "gated-convolution", "float32", "(second * causal(first * signal, taps)).astype", "np.where(second == 0, 0, second * causal(first * signal, taps)).astype", "NaN swallowed"),
+    _of("zero-decays-reset", "linear-recurrence", "float32", "h = decays[..., t] * h + inputs[..., t]", "h = np.where(decays[..., t] == 0, 0, decays[..., t] * h) + inputs[..., t]", "NaN swallowed"),
+    _of("columns-of-zero-inputs-skipped", BLOCK, "complex64", BLOCKS, "there = cut.any((0, 1))\n    products = np.einsum('krc,bkc->bkr', blocks.astype(wide)[..., there], cut[..., there])", "NaN swallowed", "numpy"),
+    _of("rows-of-zero-weights-skipped", "monarch-linear", "bfloat16", 'state = np.einsum("kqp,bkp->bkq", right, columns.reshape(len(x), k, p))', 'state = np.einsum("kqp,bkp->bkq", right, columns.reshape(len(x), k, p))\n    state[:, ~right.any(-1)] = 0', "NaN swallowed"),
+    _of("nothing-for-a-zero-gradient", "gated-convolution-backward", "float32", "second * g\n", "np.where(g == 0, 0, second * g)\n", "NaN swallowed"),
+    _of("channels-of-zero-gain-are-zero", "rms-norm", "float16", "(row / root_mean_square * gain).astype", "np.where(gain == 0, 0, row / root_mean_square * gain).astype", "NaN swallowed"),
+    _of("zero-inputs-are-not-skipped", "selective-scan", "float32", "+ skip[:, None] * signal).astype(x.dtype)", "+ np.where(signal == 0, 0, skip[:, None] * signal)).astype(x.dtype)", "NaN swallowed", far=True),
+    _of("zero-values-need-no-gate", "gelu-gate", "float64", "return (a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "return np.where(b == 0, 0, a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "NaN swallowed"),
     # options
     _of("eps-of-its-own", "rms-norm", "bfloat16", f"{RMS}\n", f"{RMS}\n    eps = 1e-6\n", "normalisation"),
     _of("eps-zero-taken-for-none", "layer-norm", "float32", f"{LAYER}\n", f"{LAYER}\n    eps = eps or 1e-5\n", "normalisation"),

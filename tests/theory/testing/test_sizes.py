@@ -2,7 +2,7 @@
 
 import pytest
 
-from monarch_theory.testing.cases import BLIND, met_by, plan_of
+from monarch_theory.testing.cases import BLIND, _tells, met_by, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
@@ -164,3 +164,13 @@ def kernel(x, blocks):
 """)
     report = check(path, "kernel", BLOCK)
     assert report.exit_code == 1 and report.failure.reproduced
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_size_is_met_with_ones_alone(name):
+    plan = plan_of(op_named(name))
+    found = {family: set() for family in (True, False)}
+    for shape, family, *_ in plan:
+        if _tells(shape, family):
+            found[family == "ones"] |= met_by(shape)
+    assert found[True] and found[True] <= found[False]
