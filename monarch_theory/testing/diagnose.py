@@ -122,7 +122,8 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     for fault in _candidates(telling[0]) if some else ():
         if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
-    found = _stale(telling, history) or _same_scale(telling) or _weighted(telling) or _clamped(telling, model)
+    # one limit says more than many weights do
+    found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model) or _weighted(telling)
     # what explains each failure without a residual, before what only has the size of the errors
     found = found or _common_family(telling, model) or _same_scale_in_rows(telling) or _too_narrow(telling, model)
     return found or _by_place(telling, "not recognised")
