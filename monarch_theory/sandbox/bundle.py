@@ -39,7 +39,7 @@ def modules() -> tuple[str, ...]:
     """Paths of the modules that a process which calls kernels needs of this package.
 
     >>> modules()[-2:]
-    ('testing/interpretation.py', 'testing/kernel_server.py')
+    ('testing/kernel_server.py', 'testing/mirrors.py')
     """
     found: set[str] = set()
     left = ["testing/kernel_server.py", "sandbox/serving.py"]

@@ -108,6 +108,7 @@ def test_what_is_wrong_in_the_memory_of_the_host_is_wrong_on_a_device(kernels, n
     assert report.verdict is WRONG[name], report.message
 
 
+@pytest.mark.long
 def test_the_script_puts_the_arguments_on_the_device(kernels):
     """The word for the device stands in the script once, and the rest of it is true of any."""
     text = script(asked(kernels, "ignores_strides"))
