@@ -442,22 +442,20 @@ def _lend(op: Op, plan: list[Planned], seed: int) -> None:
 
 def _show_places(op: Op, plan: list[Planned]) -> None:
     """Where a size is met by no other numbers than ones, which are right in each other's place, exchange its case with
-    one whose sizes all come again, the smallest: large ones are few, and tell what no small one does."""
+    one whose sizes all come again; not with a long one, of which there are few."""
 
     def shows(shape: Shape, family: str) -> bool:
         return family != "ones" and _tells(shape, family)
 
     seen = Counter(size for shape, family, *_ in plan if shows(shape, family) for size in met_by(shape))
-    small_first = sorted(range(len(plan)), key=lambda j: entries(op, plan[j][0]))
     for k, (shape, family, layout, own_seed) in enumerate(plan):
         if family != "ones" or not _tells(shape, family) or all(seen[size] for size in met_by(shape)):
             continue
         plan[k] = (shape, "normal", layout, own_seed)
         seen.update(met_by(shape))
-        for j in small_first:
-            other, own, *_ = plan[j]
-            again = entries(op, other) <= AGAIN and all(seen[size] > 1 for size in met_by(other))
-            if again and shows(other, own):
+        for j, (other, own, *_) in enumerate(plan):
+            short = entries(op, other) <= AGAIN and max(sizes_of(other).values(), default=0) < LONG
+            if short and all(seen[size] > 1 for size in met_by(other)) and shows(other, own):
                 plan[j] = (other, "ones", *plan[j][2:])
                 seen.subtract(met_by(other))
                 break
@@ -578,6 +576,9 @@ def _with_rows(op: Op, shapes: list[Shape]) -> list[Shape]:
             found.append(shape)
     return found
 
+
+LONG = 256
+"""A size from which on a case is long."""
 
 AGAIN = 1 << 12
 """Entries of all arguments up to which a shape is worth several cases, and values that tell little."""
