@@ -104,20 +104,23 @@ MODELS = {"BERT, SDPA": "bert", "M2-BERT, torch.fft": "m2-bert fft"}
 """The models of a table, as `bert_throughput` names them."""
 
 
-def bert_row(device: str, n: int, tokens: int, layers: int, width: int, training: bool, seconds: float) -> Row:
+def bert_row(
+    device: str, n: int, tokens: int, layers: int, width: int, training: bool, seconds: float, compiled: bool = False
+) -> Row:
     """Milliseconds of a call on about `tokens` tokens under bf16 autocast, and the peak of the device's memory."""
     row: Row = {"n": n, "mode": "training" if training else "forward"}
     for name, model in MODELS.items():
         torch.manual_seed(0)
         network = BertForMaskedLM(config_of(model, n, layers, width)).bert.to(device).train(training)
+        run: torch.nn.Module = torch.compile(network) if compiled else network
         ids = torch.randint(1000, (max(1, tokens // n), n), device=device)
 
-        def call(network: torch.nn.Module = network, ids: torch.Tensor = ids) -> None:
+        def call(run: torch.nn.Module = run, ids: torch.Tensor = ids) -> None:
             with torch.autocast(device, torch.bfloat16), torch.set_grad_enabled(training):
-                y = network(ids)
+                y = run(ids)
             if training:
                 y.float().square().mean().backward()
-                network.zero_grad()
+                run.zero_grad()
 
         if device == "cuda":
             torch.cuda.empty_cache()

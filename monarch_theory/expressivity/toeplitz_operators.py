@@ -141,9 +141,8 @@ def toeplitz_membership_of(
 def _first_row(seen: np.ndarray, places: list[int]) -> np.ndarray:
     """Of the Toeplitz matrix that has these columns (outputs, places) where they stand; the last place is the end."""
     rows, columns = len(seen), places[-1] + 1
-    diagonals = np.empty(
-        rows + columns - 1, seen.dtype
-    )  # from the corner at the right above to the one at the left below
+    # from the corner at the right above to the one at the left below
+    diagonals = np.empty(rows + columns - 1, seen.dtype)
     for place, column in zip(places, seen.T, strict=True):
         diagonals[columns - 1 - place : columns - 1 - place + rows] = column
     return diagonals[columns - 1 :: -1]

@@ -460,18 +460,18 @@ def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
     zeros = tuple(all_zero(module))
     notes = [f"all-zero parameters were left as they are, and hide what they multiply: {few(zeros)}"] if zeros else []
 
-    copies = [module]
+    copies, place = [module], place_of([module])
 
     def restart() -> None:
         copies[0] = deepcopy(module)
 
     def f(x: np.ndarray) -> Any:
         with torch.no_grad():
-            return copies[0](to_face(x, "torch", dtype, place_of([module])))
+            return copies[0](to_face(x, "torch", dtype, place))
 
     def precise(x: np.ndarray) -> Any:
         with torch.no_grad(), held_in_double(copies[0]):
-            return copies[0](in_double(to_face(x, "torch", dtype, place_of([module]))))
+            return copies[0](in_double(to_face(x, "torch", dtype, place)))
 
     if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > LARGEST_COPY:
         return ArrayModel(f, None, precise), notes

@@ -45,8 +45,10 @@ from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kern
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
 
 FACES = ("auto", "numpy", "torch")
-DEVICES = ("cpu", "cuda")
 """Kinds of arrays a kernel is given."""
+
+DEVICES = ("cpu", "cuda")
+"""Where they may lie."""
 
 CLAIMED_AS = {"packed": "packing", "unreduced": "tables"}
 """Algorithms that only ops with such a claim may have."""

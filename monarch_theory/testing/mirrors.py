@@ -21,7 +21,7 @@ class Mirrors:
         self.pairs: list[tuple[np.ndarray, Any]] = []
 
     def of(self, view: np.ndarray, buffer: np.ndarray) -> Any:
-        """A tensor with the view's strides, in the copy of the buffer that the view lies in.
+        """A tensor with the view's strides, in a new copy of the buffer that the view lies in.
 
         >>> import torch
         >>> buffer = np.arange(6.0)
@@ -29,10 +29,8 @@ class Mirrors:
         tensor([1., 3., 5.], dtype=torch.float64)
         """
         whole = buffer.reshape(-1)
-        copy = next((copy for one, copy in self.pairs if one.base is buffer or one is buffer), None)
-        if copy is None:
-            copy = sys.modules["torch"].from_numpy(whole).to(self.device, copy=True)
-            self.pairs.append((whole, copy))
+        copy = sys.modules["torch"].from_numpy(whole).to(self.device, copy=True)
+        self.pairs.append((whole, copy))
         first = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // view.itemsize
         return copy.as_strided(view.shape, [s // view.itemsize for s in view.strides], first if view.size else 0)
 

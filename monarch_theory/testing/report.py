@@ -403,6 +403,14 @@ def expanded(a):  # one batch row repeated, with stride zero
 }  # fmt: skip
 
 
+_ON_DEVICE = """
+def on_device(t, lead):  # with the strides it has, and its distance from a cache line
+    whole = t.as_strided((1 + sum((s - 1) * d for s, d in zip(t.shape, t.stride())),), (1,)) if t.numel() else t
+    whole = torch.cat([whole.new_zeros(lead), whole.reshape(-1)]).to(DEVICE)
+    return whole.as_strided(t.shape, t.stride(), lead)
+"""
+
+
 def _ask(seen: Observation, device: str) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
     to_face = "torch.from_numpy(a)" if torch else "a"
@@ -453,19 +461,14 @@ def _ask(seen: Observation, device: str) -> str:
         )
     call = call.replace("        VERSIONS\n", "")
     call = call.replace("UPDATES", written) if updates else call.replace("        UPDATES\n", "")
+    there = ""
     if torch and device != "cpu":
         to_face = f"on_device({to_face}, a.ctypes.data % 64 // a.itemsize)"
-    there = f"""
-    def on_device(t, lead):  # with the strides it has, and its distance from a cache line
-        whole = t.as_strided((1 + sum((s - 1) * d for s, d in zip(t.shape, t.stride())),), (1,)) if t.numel() else t
-        whole = torch.cat([whole.new_zeros(lead), whole.reshape(-1)]).to({device!r})
-        return whole.as_strided(t.shape, t.stride(), lead)
-    """
+        there = _ON_DEVICE.replace("DEVICE", repr(device))
     ways = f"""
     def given_as(a): return {to_face}
     def plain(r): return {back}
     """
-    there = there if torch and device != "cpu" else ""
     return "".join(dedent(part) for part in (there, ways, out if seen.run.takes_out else "", call))
 
 

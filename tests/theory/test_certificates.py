@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from forged import changed
 from typer.testing import CliRunner
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator
@@ -87,7 +88,7 @@ def _wrong(claim):
         wrong["leak"]["filter"] -= 1
     else:
         part = "matrix" if claim.startswith("Monarch") else "inverse"
-        return _changed(wrong, (part, *next(_numbers(wrong[part]))), lambda x: x + 1)
+        return changed(wrong, (part, *next(_numbers(wrong[part]))), lambda x: x + 1)
     return wrong
 
 
@@ -140,15 +141,6 @@ def _numbers(value, path=()):
         yield path
 
 
-def _changed(certificate, path, value):
-    changed = copy.deepcopy(certificate)
-    place = changed
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value(place[path[-1]])
-    return changed
-
-
 def test_the_opposite_claim_is_refused(claim):
     said = CERTIFICATES[claim]["claim"]
     opposite = said.removeprefix("not ") if said.startswith("not") else f"not {said}"
@@ -173,7 +165,7 @@ def test_the_opposite_claim_is_refused(claim):
 def test_every_number_that_carries_the_proof_matters(claim, part):
     for path in _numbers(CERTIFICATES[claim][part]):
         with pytest.raises(CertificateError):
-            recheck_exact(_changed(CERTIFICATES[claim], (part, *path), lambda x: x + 1))
+            recheck_exact(changed(CERTIFICATES[claim], (part, *path), lambda x: x + 1))
 
 
 def test_a_part_that_is_missing_or_no_integer_is_refused(claim):
@@ -184,7 +176,7 @@ def test_a_part_that_is_missing_or_no_integer_is_refused(claim):
     for path in list(_numbers(certificate))[::7]:
         for value in (lambda x: float(x), lambda x: str(x), lambda x: True, lambda x: None):
             with pytest.raises(CertificateError):
-                recheck_exact(_changed(certificate, path, value))
+                recheck_exact(changed(certificate, path, value))
 
 
 def test_one_table_may_stand_for_another_that_is_the_same():

@@ -1,12 +1,12 @@
 """Wrong certificates are refused, of every claim in every kind of field: by the command, and by Coq on its own."""
 
-import copy
 import json
 import shutil
 
 import numpy as np
 import pytest
 from command_line import asked
+from forged import changed
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.causality.counterexamples import other_points
@@ -72,16 +72,6 @@ def _more(value):
     return value + 1
 
 
-def _set(certificate, *path, to):
-    """A copy with one place changed; `to` makes the new value of the old one."""
-    changed = copy.deepcopy(certificate)
-    place = changed
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = to(place[path[-1]])
-    return changed
-
-
 def _wrong(right):
     """What is changed, to certificates that prove nothing: every part that carries the claim, one at a time."""
     claim = right["claim"]
@@ -101,9 +91,9 @@ def _wrong(right):
 
 def _wrong_of_operator(right, claim):
     wrong = {
-        "inverse": _set(right, "inverse", 0, 0, to=_more),
-        "M0": _set(right, "M0", 1, 0, to=_more),
-        "denominator": _set(right, "denominator", to=lambda d: d + 1),
+        "inverse": changed(right, ("inverse", 0, 0), _more),
+        "M0": changed(right, ("M0", 1, 0), _more),
+        "denominator": changed(right, ("denominator",), lambda d: d + 1),
         "denominator 0": right | {"denominator": 0},
         "N": right | {"N": right["N"] + 1},
     }
@@ -113,7 +103,7 @@ def _wrong_of_operator(right, claim):
     if claim == "causal":
         wrong["n"] = right | {"n": right["N"]}
         if isinstance(right["M2"], list):
-            wrong["M2"] = _set(right, "M2", 1, 0, to=_more)
+            wrong["M2"] = changed(right, ("M2", 1, 0), _more)
         return wrong
     leak = right["leak"]
     wrong["n below the leak"] = right | {"n": leak["input"]}
@@ -140,18 +130,18 @@ def _wrong_of_matrix(right, claim):
         "one radix": right | {"radices": right["radices"][:1]},
     }
     if claim == "Monarch":
-        wrong["matrix"] = _set(right, "matrix", 0, 0, to=_more)
-        wrong["first factor"] = _set(right, "factors", 0, 0, 0, to=_more)
-        wrong["last factor"] = _set(right, "factors", 1, 0, 0, to=_more)
-        wrong["a factor missing"] = _set(right, "factors", to=lambda tables: tables[:1])
+        wrong["matrix"] = changed(right, ("matrix", 0, 0), _more)
+        wrong["first factor"] = changed(right, ("factors", 0, 0, 0), _more)
+        wrong["last factor"] = changed(right, ("factors", 1, 0, 0), _more)
+        wrong["a factor missing"] = changed(right, ("factors",), lambda tables: tables[:1])
         return wrong
     if "root" not in right:
         wrong["characteristic of the minor"] = right | {"characteristic": _divisor(right)}
-    wrong["the same row twice"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], rows[0]])
-    wrong["the same column twice"] = _set(right, "minor", "columns", to=lambda columns: [columns[0], columns[0]])
-    wrong["rows of two slices"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], rows[1] ^ 1])
-    wrong["split"] = _set(right, "minor", "split", to=lambda split: split + 1)
-    wrong["row beyond"] = _set(right, "minor", "rows", to=lambda rows: [rows[0], 6])
+    wrong["the same row twice"] = changed(right, ("minor", "rows"), lambda rows: [rows[0], rows[0]])
+    wrong["the same column twice"] = changed(right, ("minor", "columns"), lambda columns: [columns[0], columns[0]])
+    wrong["rows of two slices"] = changed(right, ("minor", "rows"), lambda rows: [rows[0], rows[1] ^ 1])
+    wrong["split"] = changed(right, ("minor", "split"), lambda split: split + 1)
+    wrong["row beyond"] = changed(right, ("minor", "rows"), lambda rows: [rows[0], 6])
     return wrong
 
 
