@@ -577,7 +577,7 @@ def _with_rows(op: Op, shapes: list[Shape]) -> list[Shape]:
     return found
 
 
-LONG = 256
+LONG = 128
 """A size from which on a case is long."""
 
 AGAIN = 1 << 12
