@@ -5,7 +5,8 @@
 
 Tokens per second of a forward and of a training step (forward and backward), batch chosen so that every call sees about
 `--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT, and in training also with what is
-wide inside its mixers computed again (`recompute`); BERT's attention is torch's `scaled_dot_product_attention`. Every
+wide inside its mixers computed again (`recompute`), forward also with the kernels of its convolutions kept from call
+to call, as a server has them (`kept_kernels`, `monarch embed`); BERT's attention is torch's `scaled_dot_product_attention`. Every
 cell is its own process, so that its peak memory is its own; cells of one length follow each other. Denormal numbers are
 flushed to zero for every model: gelu of a very negative gate is one, and a processor multiplies them many times slower.
 The best of `--repeats` calls counts. Beside them: the ratio of operation counts, what this machine gives a plain matrix
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +37,9 @@ from rich.table import Table
 from monarch_gpu.configs import BertConfig
 from monarch_gpu.counts import operations
 
-MODELS = ("bert", "m2-bert fft", "m2-bert fft recomputed", "m2-bert monarch")
+MODELS = ("bert", "m2-bert fft", "m2-bert fft kept", "m2-bert fft recomputed", "m2-bert monarch")
+KEPT = 2**31
+"""Bytes of kernels that a model may keep."""
 
 
 def config_of(model: str, n: int, layers: int, width: int) -> BertConfig:
@@ -50,8 +54,8 @@ def config_of(model: str, n: int, layers: int, width: int) -> BertConfig:
 
 
 def useful(mode: str, model: str) -> bool:
-    """Whether a cell says anything new: nothing is computed again in a forward pass."""
-    return mode == "train" or not model.endswith("recomputed")
+    """Whether a cell says anything new: nothing is computed again in a forward pass, or kept while weights change."""
+    return not model.endswith("recomputed" if mode == "forward" else "kept")
 
 
 def clock_of(cpu_time: bool) -> Callable[[], float]:
@@ -66,7 +70,7 @@ def cell(
     import torch
 
     from monarch_gpu.bert import BertForMaskedLM
-    from monarch_gpu.layers import recompute
+    from monarch_gpu.layers import kept_kernels, recompute
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -87,10 +91,11 @@ def cell(
 
     clock = clock_of(cpu_time)
     seconds = []
-    for _ in range(repeats + 1):
-        start = clock()
-        (train if mode == "train" else forward)()
-        seconds.append(clock() - start)
+    with kept_kernels(network, KEPT) if model.endswith("kept") else nullcontext():
+        for _ in range(repeats + 1):
+            start = clock()
+            (train if mode == "train" else forward)()
+            seconds.append(clock() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "tokens per second": ids.numel() / min(seconds[1:]),

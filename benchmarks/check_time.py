@@ -13,7 +13,9 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -52,6 +54,43 @@ def measure(op: str, dtype: str, cases: int) -> dict[str, float | int | str]:
     }  # fmt: skip
 
 
+def together(row: dict[str, Any]) -> float:
+    """Processor seconds of both halves."""
+    return float(row["deciding"]) + float(row["calling"])
+
+
+def report(found: dict[str, Any], console: Console) -> None:
+    """A row for every op: the seconds of each dtype, the slowest op first, and how many stay below the goal."""
+    rows = list(found["checks"].values())
+    dtypes = list(dict.fromkeys(row["dtype"] for row in rows))
+    table = Table("op", *(f"{dtype}, s" for dtype in dtypes))
+    slowest = sorted(rows, key=together, reverse=True)
+    for op in dict.fromkeys(row["op"] for row in slowest):
+        seconds = {row["dtype"]: f"{together(row):.1f}" for row in rows if row["op"] == op}
+        table.add_row(op, *(seconds.get(dtype, "") for dtype in dtypes))
+    console.print(table)
+    right = sum(row["verdict"] == "right" for row in rows)
+    below = sum(together(row) < GOAL for row in rows)
+    console.print(f"{below} of {len(rows)} checks below {GOAL:g} s; {right} right; load {found['load']}")
+
+
+def draw(found: dict[str, Any]) -> Figure:
+    """Seconds of every check, sorted, one mark for every op and dtype, and the goal."""
+    from matplotlib import pyplot
+
+    rows = list(found["checks"].values())
+    names = list(dict.fromkeys(row["op"] for row in sorted(rows, key=together)))
+    figure, axes = pyplot.subplots(figsize=(8, 0.17 * len(names) + 1), layout="constrained")
+    for dtype in dict.fromkeys(row["dtype"] for row in rows):
+        chosen = [row for row in rows if row["dtype"] == dtype]
+        axes.plot([together(row) for row in chosen], [names.index(row["op"]) for row in chosen], "o", ms=4, label=dtype)
+    axes.axvline(GOAL, color="0.6")
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set(xlabel="seconds of the processor", xlim=(0, None), ylim=(-1, len(names)))
+    axes.legend(loc="lower right")
+    return figure
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ops", default=",".join(NAMES))
@@ -59,20 +98,18 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    rows = json.loads(chosen.json.read_text())["checks"] if chosen.json and chosen.json.exists() else {}
-    table = Table("op", "dtype", "verdict", "cases", "deciding, s", "calling, s", "together, s")
+    checks = json.loads(chosen.json.read_text())["checks"] if chosen.json and chosen.json.exists() else {}
+    found: dict[str, Any] = {"seconds": "of the processor", "cores": os.cpu_count(), "checks": checks}
     pairs = [(op, d) for op in chosen.ops.split(",") for d in dtypes_of(op, chosen.dtypes.split(","))]
     for op, dtype in pairs:
-        row = rows[f"{op} {dtype}"] = measure(op, dtype, chosen.cases)
-        together = float(row["deciding"]) + float(row["calling"])
-        print(f"{op:36} {dtype:10} {together:6.1f} s{'' if together < GOAL else '  over the goal'}", flush=True)
-        seconds = (f"{value:.1f}" for value in (row["deciding"], row["calling"], together))
-        table.add_row(op, dtype, row["verdict"], str(row["cases"]), *seconds)
+        row = checks[f"{op} {dtype}"] = measure(op, dtype, chosen.cases)
+        print(
+            f"{op:36} {dtype:10} {together(row):6.1f} s{'' if together(row) < GOAL else '  over the goal'}", flush=True
+        )
+        found["load"] = round(os.getloadavg()[0], 1)
         if chosen.json:
-            load = os.getloadavg()[0]
-            found = {"seconds": "of the processor", "cores": os.cpu_count(), "load": round(load, 1), "checks": rows}
             chosen.json.write_text(json.dumps(found, indent=1) + "\n")
-    Console().print(table)
+    report(found, Console())
 
 
 if __name__ == "__main__":
