@@ -6,9 +6,10 @@
 Tokens per second of a forward and of a training step (forward and backward), batch chosen so that every call sees about
 `--tokens` tokens. M2-BERT runs with this package's Monarch DFT and with torch's FFT, and in training also with what is
 wide inside its mixers computed again (`recompute`), forward also with the kernels of its convolutions kept from call
-to call, as a server has them (`kept_kernels`, `monarch embed`); BERT's attention is torch's `scaled_dot_product_attention`. Every
-cell is its own process, so that its peak memory is its own; cells of one length follow each other. Denormal numbers are
-flushed to zero for every model: gelu of a very negative gate is one, and a processor multiplies them many times slower.
+to call, as a server has them (`kept_kernels`, `monarch embed`); BERT's attention is torch's
+`scaled_dot_product_attention`. Every cell is its own process, so that its peak memory is its own; cells of one length
+follow each other. Denormal numbers are flushed to zero for every model: gelu of a very negative gate is one, and a
+processor multiplies them many times slower.
 The best of `--repeats` calls counts. Beside them: the ratio of operation counts, what this machine gives a plain matrix
 product and a copy, and how many processes wanted a processor at each cell (the system's load of the last minute): above
 the number of threads, something else ran. With `--keep`, every cell is written down when it is measured, and a second
