@@ -33,7 +33,7 @@ MACHINE_CHECKED = {
     "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo", "product_order_causality",
     "products_of_sums", "random_filters", "rank_one_slices", "real_points", "rebased_convolution",
     "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "trigonometric_transforms", "univariate_view",
-    "unpadded_causality",
+    "unpadded_causality", "vandermonde_and_cauchy",
 }  # fmt: skip
 
 
@@ -259,6 +259,10 @@ FAULTS = {
     ),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),
+    "vandermonde_and_cauchy": (
+        "monarch_theory.expressivity.constructions.chirp",
+        lambda original: lambda first, ratio, *rest: original(ratio, first, *rest),
+    ),
 }  # fmt: skip
 """For each check, a fault it must see: the attribute that is replaced, and by what."""
 

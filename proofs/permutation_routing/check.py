@@ -1,4 +1,4 @@
-"""Routing: all permutations of small grids by composing those within rows and columns, and the factors of the package."""
+"""Routing: all permutations of small grids by composing those within rows and columns, and the package's factors."""
 
 from collections.abc import Iterator
 from itertools import permutations, product
