@@ -109,7 +109,7 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
         rounding = rounding + model.underflow(n, complex_values=complex_values)
         largest = total
         if model.normwise and total.size and n:
-            both = a.max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
+            both = (a + left.error).max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
             together = strassen_growth(n, model, complex_values=complex_values) * both
             together = together + strassen_underflow(n, model, complex_values=complex_values)
             rounding = np.maximum(rounding, together)
@@ -159,7 +159,8 @@ def strassen_underflow(n: int, model: ErrorModel, *, complex_values: bool = Fals
     Theorems: `proofs/products_of_sums`, `strassen_of_conventional`, and `three_products_bound` for complex values.
 
     >>> from monarch_theory.rounding import default_model
-    >>> strassen_underflow(2, default_model("float32")) * 2**150  # conventionally it is 3
+    >>> model = default_model("float32")
+    >>> strassen_underflow(2, model) / model.underflow(1)  # by an inner product it is three of them
     4.00000...
     """
     halvings, size = _halved(n)
