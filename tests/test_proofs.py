@@ -30,9 +30,10 @@ MACHINE_CHECKED = {
     "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "dft_is_monarch",
     "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
     "larger_causal_families", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
-    "optimal_projection", "orthogonal_blocks", "product_modulo", "product_order_causality", "random_filters",
-    "rank_one_slices", "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm",
-    "transpose", "trigonometric_transforms", "univariate_view", "unpadded_causality",
+    "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo", "product_order_causality",
+    "products_of_sums", "random_filters", "rank_one_slices", "real_points", "rebased_convolution",
+    "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "trigonometric_transforms", "univariate_view",
+    "unpadded_causality", "vandermonde_and_cauchy",
 }  # fmt: skip
 
 
@@ -228,8 +229,15 @@ FAULTS = {
         lambda original: lambda matrix, kind: original(np.asarray(matrix, float) + 1e-3, kind),
     ),
     "orthogonal_blocks": ("monarch_theory.monarch.Monarch.dense", lambda original: lambda self: 2 * original(self)),
+    "permutation_routing": (
+        "monarch_theory.expressivity.constructions.permutation",
+        lambda original: lambda order, radices: original(np.argsort(order), radices),
+    ),
     "product_modulo": ("monarch_theory.polynomials.multiply_modulo", _reversed_rows),
     "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
+    "products_of_sums": (
+        "monarch_theory.rounding.strassen_growth", lambda original: lambda *a, **o: original(*a, **o) / 2
+    ),
     "random_filters": ("monarch_theory.causality.decide", _says(False)),
     "real_points": ("monarch_theory.causality.decide", _says(False)),
     "rank_one_slices": (
@@ -251,6 +259,10 @@ FAULTS = {
     ),
     "univariate_view": ("monarch_theory.monarch.reversal", _no_reversal),
     "unpadded_causality": ("monarch_theory.causality.decide", _says(True)),
+    "vandermonde_and_cauchy": (
+        "monarch_theory.expressivity.constructions.chirp",
+        lambda original: lambda first, ratio, *rest: original(ratio, first, *rest),
+    ),
 }  # fmt: skip
 """For each check, a fault it must see: the attribute that is replaced, and by what."""
 

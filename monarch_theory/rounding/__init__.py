@@ -69,6 +69,7 @@ from monarch_theory.rounding.model import (
     failure_per_product,
     gamma,
     probabilistic_gamma,
+    three_products_growth,
 )
 from monarch_theory.rounding.products import monarch_multiply_bound, monarch_running
 from monarch_theory.rounding.running import (
@@ -82,6 +83,7 @@ from monarch_theory.rounding.running import (
     multiply,
     store,
     strassen_growth,
+    strassen_underflow,
 )
 from monarch_theory.rounding.tracking import Tracked, tracked
 from monarch_theory.rounding.transforms import (
@@ -155,7 +157,9 @@ __all__ = [
     "square_root",
     "store",
     "strassen_growth",
+    "strassen_underflow",
     "subtract",
+    "three_products_growth",
     "total",
     "tracked",
     "unit_roundoff",

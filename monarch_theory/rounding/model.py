@@ -12,7 +12,7 @@ from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
 __all__ = [
     "ALGORITHMS", "CLAIMS", "OPERANDS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
-    "probabilistic_gamma",
+    "probabilistic_gamma", "three_products_growth",
 ]  # fmt: skip
 
 OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
@@ -54,6 +54,21 @@ def probabilistic_gamma(n: int, u: float, failure: float) -> float:
     return expm1(rate * sqrt(n) * u + n * u * u / (1 - u))
 
 
+def three_products_growth(n: int, u: float) -> float:
+    """Of n complex products by three real ones (3M), of which the moduli add up to one; for the modulus.
+
+    Theorem: `proofs/products_of_sums`, `three_products_by_element`.
+
+    T₃ − T₁ − T₂, the imaginary part, is off by at most 3γ_(n+4), and T₁ − T₂, the real one, by γ_(n+1), where
+    T₁ = A₁B₁, T₂ = A₂B₂ and T₃ = (A₁ + A₂)(B₁ + B₂). (Higham, *Accuracy and Stability*, 2nd ed., §23.2.4, has the same
+    method.)
+
+    >>> three_products_growth(1, 2.0**-24) * 2**24  # 3 · 5 + 2
+    17.00000...
+    """
+    return 3 * gamma(n + 4, u) + gamma(n + 1, u)
+
+
 @dataclass(frozen=True)
 class ErrorModel:
     """What a kernel claims about its arithmetic, and which bound it is held to.
@@ -89,10 +104,8 @@ class ErrorModel:
 
         Theorems: `proofs/rounding`, `inner_underflow`, `complex_part` and `complex_modulus`.
 
-        Complex: a real or imaginary part is a sum of 2n real products, which gives √2 γ_2n in modulus. By three real
-        products, T₁ = A₁B₁, T₂ = A₂B₂, T₃ = (A₁ + A₂)(B₁ + B₂), the imaginary part T₃ − T₁ − T₂ is off by at most
-        2γ_(n+2) + γ_n + 4u(1 + γ_n) ≤ 4γ_(n+4) times |A||B|, as |A₁| + |A₂| ≤ √2|A|, and the real part by γ_(n+1):
-        together 5γ_(n+4). (Higham, *Accuracy and Stability*, 2nd ed., §23.2.4, has the same method.)
+        Complex: a real or imaginary part is a sum of 2n real products, which gives √2 γ_2n in modulus; by three real
+        products, `three_products_growth`.
         """
         u = self.accumulation.unit_roundoff
         count = n if self.parts == 1 else 3 * n
@@ -102,21 +115,26 @@ class ErrorModel:
             bound = min(bound, probabilistic_gamma(terms, u, self.failure))
         bound *= factor
         if complex_values and self.normwise and n:
-            bound = max(bound, 5 * gamma(count + 4, u))
-        return bound + (1 + bound) * self.operand_error if n else bound
+            bound = max(bound, three_products_growth(count, u))
+        moved = self.complex_operand_error if complex_values else self.operand_error
+        return bound + (1 + bound) * moved if n else bound
 
     def underflow(self, n: int, *, complex_values: bool = False) -> float:
         """What the underflow of n products and of their n − 1 sums may come to: (2n − 1)(1 + u)^(n−1) η.
 
         Theorem: `proofs/rounding`, `inner_underflow`.
 
-        Complex: each part is a sum of 2n products, which gives √2 of that in modulus (`complex_modulus`).
+        Complex: each part is a sum of 2n products, which gives √2 of that in modulus (`complex_modulus`). By three real
+        products three sums of n underflow in the imaginary part and two in the real one: 5 (1 + u)² of them.
         """
         if not n:
             return 0.0
         terms, factor = (2 * n, sqrt(2)) if complex_values else (n, 1.0)
-        grown = 1 + gamma(terms - 1, self.accumulation.unit_roundoff)
-        return factor * (2 * terms - 1) * grown * self.accumulation.underflow
+        u = self.accumulation.unit_roundoff
+        found = factor * (2 * terms - 1) * (1 + gamma(terms - 1, u))
+        if complex_values and self.normwise:
+            found = max(found, 5 * (2 * n - 1) * (1 + gamma(n + 1, u)))
+        return found * self.accumulation.underflow
 
     @property
     def operand_error(self) -> float:
@@ -130,6 +148,15 @@ class ErrorModel:
             return 0.0
         left = (2 * self.operands.unit_roundoff) ** self.parts
         return (1 + left) ** 2 - 1 + (left if self.parts > 1 else 0.0)
+
+    @property
+    def complex_operand_error(self) -> float:
+        """The same of a complex product, in modulus; by three real ones it may be four times as much.
+
+        T₁ and T₂ are moved by its part of |A||B| together, and T₃, whose moduli are twice that, by two of them: the
+        imaginary part T₃ − T₁ − T₂ by three, the real part by one.
+        """
+        return self.operand_error * (4 if self.normwise else 1)
 
     def deterministic(self) -> ErrorModel:
         """The same arithmetic held to the deterministic bound."""

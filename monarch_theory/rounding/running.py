@@ -14,7 +14,7 @@ from monarch_theory.rounding.model import ErrorModel, default_model, gamma
 
 __all__ = [
     "BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "representable",
-    "store", "strassen_growth",
+    "store", "strassen_growth", "strassen_underflow",
 ]  # fmt: skip
 
 # Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
@@ -109,8 +109,10 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
         rounding = rounding + model.underflow(n, complex_values=complex_values)
         largest = total
         if model.normwise and total.size and n:
-            both = a.max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
-            rounding = np.maximum(rounding, strassen_growth(n, model, complex_values=complex_values) * both)
+            both = (a + left.error).max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
+            together = strassen_growth(n, model, complex_values=complex_values) * both
+            together = together + strassen_underflow(n, model, complex_values=complex_values)
+            rounding = np.maximum(rounding, together)
             # no sum on the way is larger than 16 times the bound of an entry
             largest = 16 * n * np.broadcast_to(both, total.shape)
         exact = representable(largest, grain, accumulation) & _read_whole(left, model) & _read_whole(state, model)
@@ -126,12 +128,14 @@ STRASSEN_BLOCK = 512
 def strassen_growth(n: int, model: ErrorModel, *, complex_values: bool = False) -> float:
     """r with |ΔC_ij| ≤ r max|A| max|B| for C = A B of inner size n by Strassen's recursion: once, or down to 512.
 
+    Theorems: `proofs/products_of_sums`, `strassen_of_conventional` and `three_products_bound`.
+
     With r(n) u for the error of one product of inner size n, in units of max|A| max|B|: n² at the bottom. One step up
     forms seven products of sums of blocks of size h = n/2. Of C₁₁ = M₁ + M₄ − M₅ + M₇ two are of two sums, (2a)(2b),
     and two of one, so the products bring 12 r(h); their rounded operands move M₁ and M₇ by 8h u and M₄ and M₅ by 2h u,
     20h together; and three additions of partial sums below 12h bring 36h. C₂₂ is alike and the others are less, so
-    r(n) = 12 r(h) + 56h. (Higham, *Accuracy and Stability*, 2nd ed., §23.2.2, bounds the same recursion.) Higher powers
-    of u are covered by (1 + u)^r − 1 ≥ r u, as all terms are non-negative.
+    r(n) = 12 r(h) + 56h. (Higham, *Accuracy and Stability*, 2nd ed., §23.2.2, bounds the same recursion.) All powers of
+    u together come to (1 + u)^r − 1 at most.
 
     Complex: three real products instead of four (3M). T₃ = (A₁ + A₂)(B₁ + B₂) has operands below √2 a and √2 b and
     brings 2r + 4n, T₁ and T₂ bring r each, and adding them 5n: 4r + 9n for the imaginary part, 2r + 2n for the real
@@ -141,14 +145,35 @@ def strassen_growth(n: int, model: ErrorModel, *, complex_values: bool = False) 
     >>> strassen_growth(2, default_model("float32")) * 2**24  # 12 · 1 + 56
     68.0001...
     """
-    halvings, size = 0, n
-    while size > 1 and (halvings == 0 or size > STRASSEN_BLOCK):
-        size, halvings = -(-size // 2), halvings + 1
+    halvings, size = _halved(n)
     found = float(size * size)
     for _ in range(halvings):
         found, size = 12 * found + 56 * size, 2 * size
     found = 6 * found + 11 * n if complex_values else found
     return gamma(found, model.accumulation.unit_roundoff) + found * model.operand_error
+
+
+def strassen_underflow(n: int, model: ErrorModel, *, complex_values: bool = False) -> float:
+    """What underflow adds to that: at each step four sums, so that inner products of size s bring 4 (1 + u)³ as much.
+
+    Theorems: `proofs/products_of_sums`, `strassen_of_conventional`, and `three_products_bound` for complex values.
+
+    >>> from monarch_theory.rounding import default_model
+    >>> model = default_model("float32")
+    >>> strassen_underflow(2, model) / model.underflow(1)  # by an inner product it is three of them
+    4.00000...
+    """
+    halvings, size = _halved(n)
+    grown = 1 + gamma(3 * halvings, model.accumulation.unit_roundoff)
+    return 4.0**halvings * grown * model.underflow(size, complex_values=complex_values)
+
+
+def _halved(n: int) -> tuple[int, int]:
+    """How often Strassen's recursion may halve an inner size, and what is left: once, or down to `STRASSEN_BLOCK`."""
+    halvings, size = 0, n
+    while size > 1 and (halvings == 0 or size > STRASSEN_BLOCK):
+        size, halvings = -(-size // 2), halvings + 1
+    return halvings, size
 
 
 def _read_whole(state: Running, model: ErrorModel) -> bool:

@@ -230,10 +230,10 @@ def _costs_in_norm(stages: Stages, model: ErrorModel) -> _Costs:
         return log1p(_sums_in_norm(b, model)) + log1p(_held(model))
 
     def of_operands(b: int) -> float:
-        return log1p(sqrt(b) * model.operand_error)
+        return log1p(sqrt(b) * model.complex_operand_error)
 
     tables = stages(of_tables, log1p(_table_error(model)))
-    tables += stages(of_operands, log1p(model.operand_error)) if model.operands else 0.0
+    tables += stages(of_operands, log1p(model.complex_operand_error)) if model.operands else 0.0
     sums = stages(of_sums, log1p(_twiddle_in_norm(model)))
     if model.failure is None or model.normwise or tables + sums >= 1:
         return _Costs(tables, sums)
@@ -489,7 +489,7 @@ def _middle(model: ErrorModel) -> float:
 
 def _middle_in_norm(model: ErrorModel) -> float:
     stored = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
-    return _twiddle_in_norm(model) + model.operand_error + stored
+    return _twiddle_in_norm(model) + model.complex_operand_error + stored
 
 
 def _transformed_in_norm(
@@ -597,7 +597,8 @@ def _summed_in_norm(
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
         steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
         sure = np.minimum(sure, (_likely(norm, model) + steady) * exp(min(terms * _u(model), 1.0)))
-    return np.asarray(sure + model.operand_error * young)
+    moved = model.complex_operand_error if complex_values else model.operand_error
+    return np.asarray(sure + moved * young)
 
 
 APART = 32

@@ -1,8 +1,8 @@
 (** Radices (2, b), n = b: all that L_0 multiplies in the operator is causal without padding, and of L_1 nothing is asked
     where column 0 of the later blocks R_j vanishes at i_0 = 1. *)
-From mathcomp Require Import all_ssreflect ssralg zmodp matrix mxalgebra.
+From mathcomp Require Import all_ssreflect fingroup perm ssralg zmodp matrix mxalgebra.
 From MonarchProofs Require Import foundations.digits foundations.monarch foundations.operator foundations.identities.
-From MonarchProofs Require Import entry_formula.theorem interpolation.theorem.
+From MonarchProofs Require Import entry_formula.theorem interpolation.theorem unpadded_causality.theorem.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -54,6 +54,16 @@ Qed.
 
 End Families.
 
+(** What is asked of L_0 in entries: rows of it, in some order, are lower triangular. *)
+Corollary larger_family_triangular (F : fieldType) b (L : 'I_2 -> 'M[F]_b) (B : 'I_b -> 'M[F]_2) (p : {perm 'I_b}) :
+  (forall s, L s \in unitmx) -> (forall a, B a \in unitmx) -> (forall i j : 'I_b, (p i < j)%N -> L ord0 i j = 0) ->
+  (forall j : 'I_b, (0 < j)%N -> B j ord_max ord0 = 0) -> forall i j j' : 'I_b, (i < j)%N -> leak L B i j j' = 0.
+Proof.
+move=> unit_L unit_B triangular zeros i j j' lt; apply: larger_family => //.
+by apply/(unpadded (unit_L ord0)); exists p.
+Qed.
+
 Print Assumptions back_inverse.
 Print Assumptions two_tensors.
 Print Assumptions larger_family.
+Print Assumptions larger_family_triangular.

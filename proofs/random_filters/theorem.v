@@ -97,8 +97,39 @@ apply: eq_card => k; rewrite !inE; apply/eqP/imsetP => [/sub_kermxP|[w _ ->]].
 by apply/sub_kermxP; rewrite (submx_trans (submxMl _ _)) // eq_row_base.
 Qed.
 
+(** The forms that a filter must miss: the tensor's entries, one column for each forbidden pair, others zero. *)
+Section Exactly.
+
+Variables (F : finFieldType) (N n : nat) (M0 M1 M2 : 'M[F]_N).
+Hypothesis le_n : (n <= N)%N.
+Local Notation pairs := ('I_N * 'I_N)%type.
+
+Definition forbidden : 'M[F]_(n, #|{: pairs}|) :=
+  \matrix_(l, c) (let p : pairs := enum_val c in
+    if (p.1 < p.2)%N && (p.2 < n)%N then tensor M0 M1 M2 p.1 p.2 (widen_ord le_n l) else 0).
+
+(** With all of a finite field for entries, the filters under which nothing is seen, counted. *)
+Theorem unseen_exactly :
+  #|[pred k : {ffun 'I_n -> F} | unseen M0 M1 M2 id le_n k]| = (#|F| ^ (n - \rank forbidden))%N.
+Proof.
+rewrite -unseen_count -(card_imset (f := fun k : {ffun 'I_n -> F} => \row_l k l)); last first.
+  by move=> k k' /rowP same; apply/ffunP => l; have := same l; rewrite !mxE.
+apply: eq_card => v; rewrite inE; apply/imsetP/eqP => [[k seen ->]|zero].
+  apply/rowP => c; rewrite !mxE; move: seen; rewrite inE => /forallP /(_ (enum_val c).1) /forallP /(_ (enum_val c).2).
+  case inside: ((enum_val c).1 < (enum_val c).2 < n)%N => /=; last first.
+    by move=> _; apply: big1 => l _; rewrite !mxE /= inside mulr0.
+  by rewrite operator_filter => /eqP zero; rewrite -[RHS]zero; apply: eq_bigr => l _; rewrite !mxE /= inside.
+exists [ffun l => v 0 l]; last by apply/rowP => l; rewrite mxE ffunE.
+rewrite inE; apply/forallP => i; apply/forallP => j; apply/implyP => inside.
+rewrite operator_filter; apply/eqP; have /rowP /(_ (enum_rank (i, j))) := zero; rewrite !mxE => none.
+rewrite -[RHS]none; by apply: eq_bigr => l _; rewrite !mxE /= enum_rankK /= inside ffunE.
+Qed.
+
+End Exactly.
+
 Print Assumptions roots_of_form.
 Print Assumptions causal_unseen.
 Print Assumptions few_unseen.
 Print Assumptions few_draws.
 Print Assumptions unseen_count.
+Print Assumptions unseen_exactly.

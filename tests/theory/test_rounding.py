@@ -191,3 +191,21 @@ def test_formats_by_any_name():
     with pytest.raises(ValueError, match="dtype: expected one of"):
         format_of("int8")
     assert exactly([1, 2]).error.max() == 0
+
+
+def test_products_of_sums_may_underflow_more_often_than_products():
+    """One step of Strassen's whose four products of an entry are all flushed to zero: 4 η are lost, and not 3."""
+    model, eta = default_model("float32", algorithm="normwise"), 2.0**-126
+    a = (np.sqrt(5) - 3) / 2
+    A, B = np.array([[a, 1 - a], [0.0, 1.0]]) * 2.0**-63, np.array([[-1 / a, 0.0], [1 - 1 / a, -1.0]]) * 2.0**-63
+    (a, b), (_, d) = A
+    (e, _), (g, h) = B
+    products = (a + d) * (e + h), d * (g - e), -(a + b) * h, (b - d) * (g + h)
+    assert np.allclose(products, eta) and np.isclose(sum(products), (A @ B)[0, 0])
+    assert matmul(A, exactly(B), model).error[0, 0] >= (A @ B)[0, 0]
+
+
+def test_operands_move_three_real_products_by_more_than_one():
+    """T₃ has twice the moduli: its operands move the imaginary part by two of them, and those of T₁ and T₂ by one."""
+    model = default_model("float32", operands="tf32", algorithm="normwise")
+    assert model.growth(1, complex_values=True) >= 4 * model.operand_error

@@ -48,6 +48,8 @@ def bit_reversal(radices: Sequence[int], domain: Domain = INTEGERS) -> Monarch:
 def permutation(order: Sequence[int], radices: tuple[int, int], domain: Domain = INTEGERS) -> MonarchProduct:
     """y = x[order] as M₁ M₂* with M₁, M₂ Monarch of order 2 in the DAO convention.
 
+    Theorem: `proofs/permutation_routing`, `three_permutations`.
+
     Args:
         order: a permutation of 0 … b₁b₀ − 1.
         radices: (b₀, b₁), b₀ the contiguous digit.

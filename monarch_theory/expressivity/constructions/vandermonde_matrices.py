@@ -47,6 +47,8 @@ def chirp(first: object, ratio: object, radices: Sequence[int], domain: Domain =
 
     Bluestein with binomials, so that no square roots are taken: ik = C(i+k, 2) − C(i, 2) − C(k, 2).
 
+    Theorem: `proofs/vandermonde_and_cauchy`, `geometric_nodes`.
+
     Raises:
         ValueError: the ratio is zero.
         NoRootOfUnityError: the domain has no 2N-th root of unity.
@@ -107,6 +109,8 @@ def nodes_of(evaluation: MonarchProduct) -> np.ndarray:
 
 def cauchy(x: MonarchProduct, y: MonarchProduct) -> MonarchProduct:
     """C[i, j] = 1/(x_i − y_j), from V(x) and V(y): their factors and two more.
+
+    Theorem: `proofs/vandermonde_and_cauchy`, `cauchy_factors`.
 
     Raises:
         ValueError: a node of x is one of y, or the shapes or radices do not fit.

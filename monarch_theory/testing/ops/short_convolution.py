@@ -58,7 +58,10 @@ WINOGRAD = 32
 
 
 def together(z: f.Number, a: Arrays, width: int) -> f.Number:
-    """The sums, also as products of sums where that is claimed."""
+    """The sums, also as products of sums where that is claimed.
+
+    Theorem: `proofs/products_of_sums`, `winograd_bound`, for tiles of two outputs and three taps.
+    """
     if not isinstance(z, Tracked) or not z.model.normwise:
         return z
     around = windows(np.abs(f.plain(a["x"])), width).sum(-1)
