@@ -34,6 +34,7 @@ from monarch_theory.expressivity.membership import checked_accuracy
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.projection import operation_roundoff, rounding_of
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+from monarch_theory.expressivity.threads import alone
 
 __all__ = ["HIGH", "LOW", "PROBES", "OperatorMembership", "finite", "operator_membership_of", "outside"]
 
@@ -41,6 +42,7 @@ Multiply = Callable[[np.ndarray], np.ndarray]
 """Shape (inputs, batch) → (outputs, batch)."""
 PROBES = 32  # standard normal inputs
 LOW, HIGH = 0.1, 4.0  # shares of a squared norm that the mean over them is between
+AT_ONCE = 32  # products
 NOTHING = 2.0**-40  # share of the largest singular value of a slice below which there is no column to go by
 SPARE = 2  # products beyond the rank, for each a_1
 
@@ -111,7 +113,8 @@ def operator_membership_of(
     groups = _places(kind.input_radices, kind.input_in_order).T
     ours = _digits(_images(linear.matmat, probe, groups, n0 * n1, name), kind.output_radices, kind.output_in_order)
     columns = ours.transpose(0, 2, 1, 3)  # X W, (i_0, a_1, i_1, w)
-    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    with alone():
+        left, values, _ = np.linalg.svd(columns, full_matrices=False)
     basis = left[..., :rank] * (values > values.max(initial=0.0) * NOTHING)[..., None, :rank]
     adjoint = _adjoint(linear)
     if adjoint is None:
@@ -180,11 +183,17 @@ def _rows_by_columns(multiply: Multiply, basis: np.ndarray, kind: MonarchClass, 
     found = []
     for first in range(0, n1, together):
         here = places[:, first : first + together]
-        x = np.zeros((kind.shape[1], n0))
-        x[here, np.arange(n0)[:, None]] = 1
-        image = _digits(finite(multiply(x), name)[:, None], kind.output_radices, kind.output_in_order)[:, :, 0]
+        images = []
+        for some in np.array_split(np.arange(n0), -(-n0 // AT_ONCE)):
+            x = np.zeros((kind.shape[1], len(some)))
+            x[here[some], np.arange(len(some))[:, None]] = 1
+            images.append(finite(multiply(x), name))
+        image = np.concatenate(images, axis=1)[:, None]
+        image = _digits(image, kind.output_radices, kind.output_in_order)[:, :, 0]
         known = basis[:, first : first + together].transpose(0, 2, 1, 3).reshape(m0, m1, -1)
-        found.append((np.linalg.pinv(known) @ image).reshape(m0, -1, rank, n0))
+        with alone():
+            inverse = np.linalg.pinv(known)
+        found.append((inverse @ image).reshape(m0, -1, rank, n0))
     return np.concatenate(found, axis=1), n0 * len(found)
 
 

@@ -108,7 +108,7 @@ def _leading(wide: np.ndarray, terms: int) -> np.ndarray:
     if terms == rows:
         return np.broadcast_to(np.eye(rows, dtype=wide.dtype), (*front, rows, rows))
     if columns > rows:
-        wide = np.linalg.qr(wide.conj().swapaxes(-1, -2), mode="r").conj().swapaxes(-1, -2)
+        wide = np.asarray(np.linalg.qr(wide.conj().swapaxes(-1, -2), mode="r")).conj().swapaxes(-1, -2)
     return np.asarray(np.linalg.svd(wide, full_matrices=False)[0][..., :terms])
 
 
