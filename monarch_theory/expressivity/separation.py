@@ -78,8 +78,8 @@ def _told(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, np.nd
     outer, _, _, m, n = blocks.shape
     wide = blocks.transpose(0, 1, 3, 2, 4).reshape(outer, -1, m, blocks.shape[2] * n)  # (outer, I, i, (A, a))
     tall = blocks.transpose(0, 2, 1, 3, 4).reshape(outer, -1, blocks.shape[1] * m, n)  # (outer, A, (I, i), a)
-    left = _leading(wide, terms)  # V_I spans it
-    right = _leading(tall.swapaxes(-1, -2), terms).swapaxes(-1, -2)  # U_A spans it
+    left = np.linalg.svd(wide, full_matrices=False)[0][..., :terms]  # V_I spans it
+    right = np.linalg.svd(tall, full_matrices=False)[2][..., :terms, :]  # U_A spans it
     core = left.conj().swapaxes(-1, -2)[:, :, None] @ blocks @ right.conj().swapaxes(-1, -2)[:, None]  # (…, T, T)
     first = np.linalg.pinv(core)
     quality = _conditions(core)
@@ -97,19 +97,6 @@ def _told(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, np.nd
     scales = np.einsum("oixt,oiaxy,oayt->oiat", *(np.linalg.pinv(theirs).swapaxes(-1, -2), core, np.linalg.pinv(ours)))
     heads, tails = left @ theirs, ours @ right  # (outer, I, m, T) and (outer, A, T, n)
     return heads.astype(blocks.dtype), scales.astype(blocks.dtype), tails.astype(blocks.dtype)
-
-
-def _leading(wide: np.ndarray, terms: int) -> np.ndarray:
-    """The first left singular vectors, shape (…, rows, terms); some basis where they are all of the space.
-
-    They are those of R* in the QR decomposition of the adjoint: of the many right ones none is made.
-    """
-    *front, rows, columns = wide.shape
-    if terms == rows:
-        return np.broadcast_to(np.eye(rows, dtype=wide.dtype), (*front, rows, rows))
-    if columns > rows:
-        wide = np.asarray(np.linalg.qr(wide.conj().swapaxes(-1, -2), mode="r")).conj().swapaxes(-1, -2)
-    return np.asarray(np.linalg.svd(wide, full_matrices=False)[0][..., :terms])
 
 
 def _conditions(core: np.ndarray) -> np.ndarray:
