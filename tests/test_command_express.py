@@ -9,6 +9,7 @@ import pytest
 from command_line import asked
 from scipy import sparse
 
+from monarch_theory.command import express
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity import matrices
 from monarch_theory.monarch import random_monarch
@@ -513,6 +514,48 @@ def test_a_large_sparse_file_is_never_made_dense(tmp_path):
     for option in (["--family", "gs"], ["--order", 3], ["--compare"], ["--search", 3], ["--exact"]):
         answer = run(one, *option)
         assert answer.exit_code == 2 and f"{option[0]}: expected" in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_large_operators_and_sparse_matrices_in_a_file_are_never_made_dense(tmp_path, monkeypatch):
+    """Small ones here, called large: what none of their products shows is not read."""
+    monkeypatch.setattr(express, "DENSE", 100)
+    file = tmp_path / "large.py"
+    file.write_text(
+        "import numpy as np\nimport scipy.sparse\nfrom scipy.sparse.linalg import LinearOperator\n"
+        "n, fft = 64, np.fft.fft\n"
+        "def few(x):\n"
+        "    assert x.shape[1] < n\n"
+        "    return fft(x, axis=0)\n"
+        "def back(x):\n"
+        "    assert x.shape[1] < n\n"
+        "    return n * np.fft.ifft(x, axis=0)\n"
+        "both = LinearOperator((n, n), dtype=complex, matvec=None, matmat=few, rmatmat=back)\n"
+        "one = LinearOperator((n, n), dtype=complex, matvec=None, matmat=few)\n"
+        "def made(): return both\n"
+        "def bent(x): return abs(x)\n"
+        "class Whole(scipy.sparse.coo_array):\n"
+        "    def toarray(self, *_): raise AssertionError('dense')\n"
+        "whole = Whole(scipy.sparse.eye_array(n, dtype=int))\n"
+    )
+    good = ["--accuracy", 1e-12]
+    for options in (["both"], ["one"], ["made"], ["few", "--size", 64]):
+        name, *rest = options
+        facts = json.loads(run(f"{file}:{name}", *rest, *good, "--json").stdout)
+        assert facts["member"] is True and facts["evidence"] == "measured" and facts["shape"] == [64, 64]
+        assert "products" in facts["coverage"] and facts["radices"] == [8, 8]
+        assert run(f"{file}:{name}", *rest, *good, "--convention", "dao").exit_code == 1
+    assert run(f"{file}:whole", "--convention", "dao").exit_code == 0
+    answer = run(f"{file}:whole")
+    assert answer.exit_code == 1 and "not a member (exact)" in answer.output
+    for refused, word in (
+        (["both"], "--accuracy"),
+        (["both", *good, "--order", 3], "--order"),
+        (["both", *good, "--exact"], "--exact"),
+        (["both", "--compare"], "--compare"),
+        (["bent", "--size", 64, *good], "not linear"),
+    ):
+        answer = run(f"{file}:{refused[0]}", *refused[1:])
+        assert answer.exit_code == 2 and word in answer.stderr and answer.stderr.count("\n") == 1
 
 
 def test_safetensors_with_bfloat16(tmp_path):

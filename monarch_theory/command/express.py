@@ -13,10 +13,12 @@ from typing import Annotated, Any, Literal, overload
 
 import numpy as np
 import typer
+from scipy.sparse import coo_array
 
 from monarch_theory.certificates import membership_certificate, write_certificate
 from monarch_theory.command import user_matrix
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.far_operators import FarOperator, examine_operator
 from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
@@ -53,7 +55,9 @@ SOURCE = (
 NAMED = re.compile(rf"(?P<path>.+?({'|'.join(map(re.escape, SUFFIXES))})):(?P<name>.*)", re.DOTALL)
 """The name may have colons and dots of its own."""
 DENSE = 2**24
-"""Entries, zeros among them, up to which a sparse matrix is made dense: all options and families are for it then."""
+"""Entries, zeros among them, up to which a sparse matrix or an operator is made dense: all options and families are for
+it then."""
+Large = SparseMatrix | FarOperator
 VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided", 2)}
 
 
@@ -102,7 +106,7 @@ def express(
             _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
             with progress("reading"):
                 found_alone = read_source(source, size, seed, timeout, sparse=True)
-            if isinstance(found_alone, SparseMatrix):
+            if not isinstance(found_alone, Matrix):
                 raise ValueError(_too_large("--compare", found_alone))
             _compare(source, {found_alone.name: found_alone}, {}, calibration, (write, torch), as_json)
             return
@@ -118,12 +122,12 @@ def express(
         def chosen_class() -> MonarchClass:
             return _class(matrix.shape, order, radices, output_radices, convention, rank)
 
-        if isinstance(matrix, SparseMatrix):
+        if not isinstance(matrix, Matrix):
             refused = {"--family": family if family != "monarch" else "", "--search": search, "--png": png}
             refused |= {"--write": write, "--certificate": certificate}
-            _refuse_sparse(matrix, refused | {"--order": chosen_class().order != 2})
+            _refuse_large(matrix, refused | {"--order": chosen_class().order != 2})
             with progress("fitting"):
-                found = examine_sparse(matrix, chosen_class(), exact=exact, accuracy=accuracy)
+                found = _examine_large(matrix, chosen_class(), exact=exact, accuracy=accuracy, seed=seed)
             raise typer.Exit(_tell(matrix, found, [], facts(matrix, found, [], family, seed), as_json))
         if family == "monarch":
             kind, other, budget = chosen_class(), None, 0
@@ -165,19 +169,37 @@ def express(
     raise typer.Exit(code)
 
 
+def _examine_large(
+    matrix: SparseMatrix | FarOperator, kind: MonarchClass, *, exact: bool, accuracy: float | None, seed: int
+) -> Examination:
+    """Order 2, and nothing dense."""
+    if isinstance(matrix, SparseMatrix):
+        return examine_sparse(matrix, kind, exact=exact, accuracy=accuracy)
+    if exact:
+        raise ValueError(f"--exact: expected none for an operator, whose entries are not seen, got {matrix.name}")
+    if accuracy is None:
+        raise ValueError(f"--accuracy: expected one, as nobody can tell how the operator {matrix.name} rounds")
+    return examine_operator(matrix, kind, accuracy, seed)
+
+
 def _tell(
-    matrix: Matrix | SparseMatrix, found: Examination, around: list[Neighbour], known: dict[str, Any], as_json: bool
+    matrix: Large | Matrix, found: Examination, around: list[Neighbour], known: dict[str, Any], as_json: bool
 ) -> int:
     """Print the answer; its exit status."""
     verdict, code = VERDICTS[found.member]
     rows, columns = matrix.shape
-    answer = Answer(verdict, found.evidence, f"all {rows * columns} entries, {1 + len(around)} classes", code, known)
+    read = (
+        f"all {rows * columns} entries"
+        if found.products is None
+        else "{} products, {} of the adjoint".format(*found.products)
+    )
+    answer = Answer(verdict, found.evidence, f"{read}, {1 + len(around)} classes", code, known)
     say(answer, as_json, lambda: print(text(matrix, found, known)))
     return code
 
 
-def _refuse_sparse(matrix: SparseMatrix, options: dict[str, Any]) -> None:
-    """What needs a dense matrix is not asked of a sparse one too large to be made dense.
+def _refuse_large(matrix: Large, options: dict[str, Any]) -> None:
+    """What needs a dense matrix is not asked of one too large to be made dense.
 
     Raises:
         ValueError: naming the option.
@@ -187,9 +209,10 @@ def _refuse_sparse(matrix: SparseMatrix, options: dict[str, Any]) -> None:
         raise ValueError(_too_large(given[0], matrix))
 
 
-def _too_large(option: str, matrix: SparseMatrix) -> str:
+def _too_large(option: str, matrix: Large) -> str:
     rows, columns = matrix.shape
-    what = f"a sparse matrix of more than {DENSE} entries, zeros among them, which order 2 alone leaves out"
+    which = "a sparse matrix" if isinstance(matrix, SparseMatrix) else "an operator"
+    what = f"{which} of more than {DENSE} entries, zeros among them, which order 2 alone leaves out"
     return f"{option}: expected none for {what}, got {rows}×{columns}"
 
 
@@ -410,14 +433,14 @@ def read_source(
 @overload
 def read_source(
     source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY, *, sparse: bool
-) -> Matrix | SparseMatrix: ...
+) -> Matrix | Large: ...
 def read_source(
     source: str, size: int, seed: int, timeout: float, memory: float | None = MEMORY, *, sparse: bool = False
-) -> Matrix | SparseMatrix:
+) -> Matrix | Large:
     """The matrix; `ValueError` or `SandboxError` where there is none.
 
     Args:
-        sparse: whether a large one that was stored sparse may stay so.
+        sparse: whether a large one that was stored sparse, or is an operator, may stay so.
     """
     if named := NAMED.fullmatch(source):
         return _one_of(Path(named["path"]), named["name"])
@@ -428,7 +451,10 @@ def read_source(
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise ValueError(f"{path}: no such file")
-        array, rounded_to = _from_python(Path(path), name, size, seed, timeout, memory)
+        found = _from_python(Path(path), name, size, seed, timeout, memory, DENSE if sparse else 0)
+        if not isinstance(found, tuple):
+            return found
+        array, rounded_to = found
         read = read_matrix(array, name=source)
         return read if rounded_to is None else replace(read, stored=rounded_to)
     if size:
@@ -461,18 +487,24 @@ def _one_of(path: Path, name: str) -> Matrix:
 
 
 def _from_python(
-    path: Path, name: str, size: int, seed: int, timeout: float, memory: float | None
-) -> tuple[np.ndarray, Format | None]:
-    """The matrix, and the format of its entries where NumPy lacks that."""
+    path: Path, name: str, size: int, seed: int, timeout: float, memory: float | None, limit: int
+) -> tuple[np.ndarray, Format | None] | Large:
+    """The matrix, and the format of its entries where NumPy lacks that; or what has more entries than the limit."""
     address = np.frombuffer(f"{path.resolve()}:{name}".encode(), np.uint8)
     try:
         with Sandbox(user_matrix.__file__, "matrix", timeout=timeout, memory=memory, seed=seed) as sandbox:
             sandbox.load()
-            found = sandbox.evaluate(address, np.array([size]))[0]
+            found, *others = sandbox.evaluate(address, np.array([size, limit]), every=True)
     except SandboxError as error:
         # the sandbox quotes the line of our own loader, which tells the user nothing
         message = error.message.partition(" (line ")[0]
         raise ValueError(f"{path}:{name}: {error.outcome.value}: {message}") from error
+    if sandbox.count == user_matrix.OPERATOR:
+        rows, columns = found.tolist()
+        return FarOperator(path, name, (rows, columns), bool(others[0][0]), size, seed, timeout, memory)
+    if sandbox.count == user_matrix.SPARSE:
+        ours, theirs, entries = others
+        return SparseMatrix.of(coo_array((entries, (ours, theirs)), shape=found.tolist()), name=f"{path}:{name}")
     if found.ndim == 1:  # exact entries, spelled out
         return np.array([[Fraction(entry) for entry in row] for row in json.loads(found.tobytes())], dtype=object), None
     return found, BFLOAT16 if sandbox.dtypes[0] == BFLOAT16.name else None

@@ -64,6 +64,7 @@ class Examination:
         approximation: dense; None where none was made.
         membership, projection: of a Monarch class; None for other families.
         fitted: (family, setting, matrix) that were fitted; None for a Monarch class.
+        products: with an operator that is known by them, and with its adjoint; None where the matrix was at hand.
     """
 
     member: bool | None
@@ -80,6 +81,7 @@ class Examination:
     membership: Membership | None = None
     projection: Projection | None = None
     fitted: tuple[Family, Setting, np.ndarray] | None = None
+    products: tuple[int, int] | None = None
 
     @property
     def compression(self) -> float:

@@ -6,6 +6,10 @@ that: so w products for each a_1 give every X W, and w of the adjoint for each i
 **No.** W has orthonormal columns, which lengthens no singular value: Σ σ_k(X W)² over k > r and all slices is at most
 the squared distance of the nearest member. It takes one more column than the rank to see anything.
 
+Without an adjoint the rows are asked for by products, too: inputs that stand on several a_1 at once show in the outputs
+(·, i_0) a sum of columns Q that are known, and tell what each got wherever those columns are independent. Where they
+are not, nothing is found, and the answer is no or open.
+
 **Yes.** With Q the first r left singular vectors of X W, Q (V* Q)⁺ V* X is X wherever its rank is r or less (Tropp,
 Yurtsever, Udell and Cevher 2017). Whatever it is, it is a member, M; and k products with standard normal x estimate its
 distance, E ‖(A − M)x‖² = ‖A − M‖_F². The mean of k of them is below a share s < 1 of that with probability at most
@@ -30,6 +34,7 @@ from monarch_theory.expressivity.membership import checked_accuracy
 from monarch_theory.expressivity.parts import Train
 from monarch_theory.expressivity.projection import operation_roundoff, rounding_of
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
+from monarch_theory.expressivity.threads import alone
 
 __all__ = ["HIGH", "LOW", "PROBES", "OperatorMembership", "finite", "operator_membership_of", "outside"]
 
@@ -37,6 +42,8 @@ Multiply = Callable[[np.ndarray], np.ndarray]
 """Shape (inputs, batch) → (outputs, batch)."""
 PROBES = 32  # standard normal inputs
 LOW, HIGH = 0.1, 4.0  # shares of a squared norm that the mean over them is between
+AT_ONCE = 32  # products
+NOTHING = 2.0**-40  # share of the largest singular value of a slice below which there is no column to go by
 SPARE = 2  # products beyond the rank, for each a_1
 
 
@@ -73,15 +80,15 @@ def operator_membership_of(
     Theorem: `proofs/rank_one_slices`.
 
     Args:
-        operator: a SciPy `LinearOperator` with an adjoint, or what `aslinearoperator` makes one of.
+        operator: a SciPy `LinearOperator`, or what `aslinearoperator` makes one of; better with an adjoint.
         kind: which class, of order 2.
         accuracy: of its products, relative to the Frobenius norm: nobody can tell how an operator rounds.
         seed: of the probes.
         name: what error messages call it.
 
     Raises:
-        ValueError: another order or shape, no adjoint, one that is not linear, products that are not finite, or an
-            accuracy outside [0, 1).
+        ValueError: another order or shape, one that is not linear, products that are not finite, or an accuracy
+            outside [0, 1).
 
     >>> from scipy.fft import fft, ifft
     >>> n = 4096
@@ -106,14 +113,20 @@ def operator_membership_of(
     groups = _places(kind.input_radices, kind.input_in_order).T
     ours = _digits(_images(linear.matmat, probe, groups, n0 * n1, name), kind.output_radices, kind.output_in_order)
     columns = ours.transpose(0, 2, 1, 3)  # X W, (i_0, a_1, i_1, w)
-    test = np.linalg.qr(rng.standard_normal((m1, left_width)))[0]  # V
-    groups = _places(kind.output_radices, kind.output_in_order)
-    theirs = _images(_adjoint(linear, name), test, groups, m0 * m1, name)
-    turned = _digits(theirs, kind.input_radices, kind.input_in_order)  # (a_0, a_1, i_0, w)
-    rows = turned.conj().transpose(2, 1, 3, 0)  # V* X, (i_0, a_1, w, a_0)
-    left, values, _ = np.linalg.svd(columns, full_matrices=False)
-    basis = left[..., :rank]
-    train = _train(basis, np.linalg.pinv(test.T @ basis) @ rows, kind)
+    with alone():
+        left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = left[..., :rank] * (values > values.max(initial=0.0) * NOTHING)[..., None, :rank]
+    adjoint = _adjoint(linear)
+    if adjoint is None:
+        rows, asked = _rows_by_columns(linear.matmat, basis, kind, name)
+    else:
+        test = np.linalg.qr(rng.standard_normal((m1, left_width)))[0]  # V
+        groups = _places(kind.output_radices, kind.output_in_order)
+        theirs = _images(adjoint, test, groups, m0 * m1, name)
+        turned = _digits(theirs, kind.input_radices, kind.input_in_order)  # (a_0, a_1, i_0, w)
+        seen = turned.conj().transpose(2, 1, 3, 0)  # V* X, (i_0, a_1, w, a_0)
+        rows, asked = np.linalg.pinv(test.T @ basis) @ seen, 0
+    train = _train(basis, rows, kind)
     x = rng.standard_normal((kind.shape[1], PROBES))
     image = finite(linear.matmat(x), name)
     scale = power_of_two(image)  # so that no square overflows or vanishes
@@ -125,7 +138,7 @@ def operator_membership_of(
     floor, farthest = (max(lost - rounding, 0.0) / most, distance / sqrt(LOW) / least) if norm else (0.0, 0.0)
     member = True if farthest <= accuracy else False if floor > accuracy else None
     failure = 2 * outside(LOW) + outside(HIGH)
-    products = (n1 * right_width + PROBES, m0 * left_width)
+    products = (n1 * right_width + asked + PROBES, 0 if adjoint is None else m0 * left_width)
     return OperatorMembership(member, kind, train, distance / norm if norm else 0.0, farthest, floor, failure, products)
 
 
@@ -159,15 +172,38 @@ def _digits(images: np.ndarray, radices: tuple[int, ...], in_order: bool) -> np.
     return images.reshape(second, first, *images.shape[1:]).swapaxes(0, 1)
 
 
-def _adjoint(linear: LinearOperator, name: str) -> Multiply:
-    def multiply(x: np.ndarray) -> np.ndarray:
-        try:
-            return np.asarray(linear.rmatmat(x))
-        except (NotImplementedError, TypeError) as error:  # SciPy calls what is not there
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ValueError(f"{name}: expected an adjoint, rmatvec or rmatmat, got {what:.200}") from error
+def _rows_by_columns(multiply: Multiply, basis: np.ndarray, kind: MonarchClass, name: str) -> tuple[np.ndarray, int]:
+    """Rows of every slice by its columns `basis`, shape (i_0, a_1, r, a_0), and the number of products.
 
-    return multiply
+    Half as many columns as outputs stand together, so that a few that are nearly alike do no harm.
+    """
+    m0, n1, m1, rank = basis.shape
+    places = _places(kind.input_radices, kind.input_in_order)  # (a_0, a_1)
+    n0, together = len(places), max(m1 // (2 * rank), 1)
+    found = []
+    for first in range(0, n1, together):
+        here = places[:, first : first + together]
+        images = []
+        for some in np.array_split(np.arange(n0), -(-n0 // AT_ONCE)):
+            x = np.zeros((kind.shape[1], len(some)))
+            x[here[some], np.arange(len(some))[:, None]] = 1
+            images.append(finite(multiply(x), name))
+        image = np.concatenate(images, axis=1)[:, None]
+        image = _digits(image, kind.output_radices, kind.output_in_order)[:, :, 0]
+        known = basis[:, first : first + together].transpose(0, 2, 1, 3).reshape(m0, m1, -1)
+        with alone():
+            inverse = np.linalg.pinv(known)
+        found.append((inverse @ image).reshape(m0, -1, rank, n0))
+    return np.concatenate(found, axis=1), n0 * len(found)
+
+
+def _adjoint(linear: LinearOperator) -> Multiply | None:
+    """Products with it, where it has one."""
+    try:
+        linear.rmatmat(np.zeros((linear.shape[0], 1)))
+    except (NotImplementedError, TypeError, AttributeError):  # SciPy calls what is not there
+        return None
+    return lambda x: np.asarray(linear.rmatmat(x))
 
 
 def finite(images: np.ndarray, name: str) -> np.ndarray:

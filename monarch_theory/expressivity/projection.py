@@ -30,7 +30,7 @@ import numpy as np
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
-from monarch_theory.expressivity.leading import leading_vectors, squares_wrong_by
+from monarch_theory.expressivity.leading import UNIT, leading_vectors, squares_wrong_by
 from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
@@ -51,6 +51,7 @@ __all__ = [
 
 Progress = Callable[[float], None]
 SMALL = 2**17  # scalars below which one LAPACK call is sooner done than threads are started
+LOOSE = 64  # times what LAPACK's bound is taken for: a residual below that may be rounding, and is looked at again
 SHARP = 2.0**-26  # share of a squared tail that rounding of squares may leave open
 CACHED = 2**18  # scalars whose singular vectors stay in the cache between LAPACK and the residual
 
@@ -410,12 +411,33 @@ def _truncate(
         left[piece], right[piece] = image, vectors
         if quick:  # the vectors are orthonormal
             errors[piece] = np.maximum(_squares(block).sum((1, 2)) - _squares(image).sum((1, 2)), 0)
-        else:
-            errors[piece] = _squares(block - image @ vectors).sum((1, 2))
+            return piece.stop
+        errors[piece] = _squares(block - image @ vectors).sum((1, 2))
+        about = gamma(LOOSE * max(rows, columns), UNIT * float(np.finfo(block.dtype).eps))
+        rounded = errors[piece] <= about**2 * _squares(block).sum((1, 2))
+        if rounded.any():
+            at = piece.start + np.flatnonzero(rounded)
+            left[at], right[at], errors[at] = _once_more(slices[at], left[at], right[at], errors[at])
         return piece.stop
 
     _in_threads(one, count, rows * columns, report)
     return left, right, errors
+
+
+def _once_more(
+    slices: np.ndarray, left: np.ndarray, right: np.ndarray, errors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `_truncate` gives after a step of orthogonal iteration, where that is nearer.
+
+    A decomposition rounds by the hundred rotations; two products do not, and a member is then as near as its entries.
+    """
+    adjoint = slices.conj().swapaxes(1, 2)
+    tail = np.linalg.qr(adjoint @ np.linalg.qr(left)[0])[0].conj().swapaxes(1, 2)
+    image = slices @ tail.conj().swapaxes(1, 2)
+    after = _squares(slices - image @ tail).sum((1, 2))
+    nearer = after < errors
+    wide = nearer[:, None, None]
+    return np.where(wide, image, left), np.where(wide, tail, right), np.where(nearer, after, errors)
 
 
 def _leading(slices: np.ndarray, rank: int) -> np.ndarray:

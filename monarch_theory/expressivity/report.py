@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from monarch_theory.expressivity.comparison import Comparison, Place
 from monarch_theory.expressivity.examination import Examination, Neighbour, error_map, worth_trying
 from monarch_theory.expressivity.matrices import ORDINARY, Matrix, power_of_two
-from monarch_theory.expressivity.sparse_matrices import SparseMatrix
 from monarch_theory.monarch import Convention
 
 __all__ = ["CONVENTIONS", "comparison_facts", "comparison_text", "draw", "facts", "text"]
@@ -22,9 +21,16 @@ REFERENCE = "Le, Zheng, Riccietti and Gribonval 2024, arXiv:2411.04506"
 SHADES = " .:-=+*#%@"
 
 
-def facts(
-    matrix: Matrix | SparseMatrix, found: Examination, around: list[Neighbour], family: str, seed: int
-) -> dict[str, Any]:
+class Read(Protocol):
+    """A matrix, a sparse one or an operator, as far as reports name it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def facts(matrix: Read, found: Examination, around: list[Neighbour], family: str, seed: int) -> dict[str, Any]:
     """All that was found, as JSON takes it; `around` are the classes next to it."""
     membership = found.membership
     suggestion = worth_trying(found, around)
@@ -89,7 +95,7 @@ def _name(convention: Convention) -> str:
     return next(name for name, value in CONVENTIONS.items() if value is convention)
 
 
-def text(matrix: Matrix | SparseMatrix, found: Examination, known: dict[str, Any]) -> str:
+def text(matrix: Read, found: Examination, known: dict[str, Any]) -> str:
     """What `facts` found, for a reader."""
     rows, columns = matrix.shape
     lines = [f"{matrix.name}  {rows}×{columns}  {known['family']}: {found.setting}", _verdict(found)]

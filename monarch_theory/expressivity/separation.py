@@ -18,6 +18,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.threads import alone
 
 __all__ = ["factors_of", "separate"]
 
@@ -65,7 +66,7 @@ def factors_of(blocks: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, 
     Raises:
         numpy.linalg.LinAlgError: a decomposition that does not converge, or factors beyond what floats hold.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # quotients by what is nearly singular
+    with alone(), np.errstate(over="ignore", invalid="ignore"):  # quotients by what is nearly singular
         found = _told(blocks, terms)
     if not all(np.isfinite(part).all() for part in found):
         raise np.linalg.LinAlgError("factors: expected finite numbers")

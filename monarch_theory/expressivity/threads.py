@@ -13,7 +13,7 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["threads"]
+__all__ = ["alone", "threads"]
 
 
 @contextmanager
@@ -26,6 +26,18 @@ def threads() -> Iterator[Executor]:
     """
     with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield pool
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """LAPACK without threads of its own, for one batch of small matrices after another.
+
+    >>> with alone():
+    ...     max(_libraries().info(), key=lambda library: library["num_threads"])["num_threads"]
+    1
+    """
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache

@@ -472,3 +472,13 @@ def test_a_minor_is_read_at_its_rows_and_columns_where_its_pivot_is_off_the_diag
     matrix = domain.array(np.array([[0, 2, 0], [0, 3, 1], [0, 0, 0]]))
     found = membership_of(matrix, MonarchClass((3, 1), (1, 3)), domain=domain).refutation
     assert (found.rows, found.columns, int(found.minor)) == ((0, 1), (1, 2), 2)
+
+
+@pytest.mark.parametrize(
+    "kind", [MonarchClass((6, 2), (4, 3), rank=2), MonarchClass((5, 5)), MonarchClass((8, 4), rank=3)], ids=str
+)
+def test_members_are_not_left_open_by_the_rounding_of_a_decomposition(kind):
+    """Of fifty members computed in double precision, which were given up where the decomposition lost three ulps."""
+    for seed in range(50):
+        member = project(np.random.default_rng(seed).standard_normal(kind.shape), kind).dense()
+        assert membership_of(member, kind).member is True
