@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# One thread for each process, before any of them imports NumPy or torch: two tests at a time keep two cores busy, and
+# threads of OpenMP that wait for one another spin, which was half of all processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 
