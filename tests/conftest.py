@@ -28,7 +28,7 @@ for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
 
 BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=15, **BUSY)
-settings.register_profile("thorough", max_examples=200, **BUSY)
+settings.register_profile("thorough", max_examples=100, **BUSY)
 settings.load_profile("busy")
 
 
