@@ -62,6 +62,14 @@ def kernel_zygote() -> Iterator[Zygote]:
 
 
 @pytest.fixture(scope="session")
+def torch_kernel_zygote() -> Iterator[Zygote]:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    process = Zygote("torch kernel", KernelProcess.environment)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
 def script_zygote() -> Iterator[Zygote]:
     process = Zygote("script")
     yield process
@@ -102,6 +110,12 @@ def kernel_at_hand(
             script.stdout.close()
 
     monkeypatch.setattr(reproduce, "exit_code", exit_code)
+
+
+@pytest.fixture
+def torch_kernel_at_hand(kernel_at_hand: None, torch_kernel_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `kernel_at_hand`, from one that has imported torch."""
+    fork_from(torch_kernel_zygote, KernelProcess, monkeypatch)
 
 
 @pytest.fixture
