@@ -70,6 +70,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def costs(session: nox.Session) -> None:
+    """What the tests cost in processor seconds, by folder, and those over two, which is for the long ones."""
+    install(session)
+    session.run("pytest", "-q", "-p", "costs", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Small faults in modules that decide: those that no test sees are listed. `-- MODULE --share 0.2` for a part."""
     install(session)

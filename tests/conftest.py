@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# One thread for each process, before any of them imports NumPy or torch: two tests at a time keep two cores busy, and
+# threads of OpenMP that wait for one another spin, which was half of all processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,7 +28,7 @@ for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
 
 BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=15, **BUSY)
-settings.register_profile("thorough", max_examples=200, **BUSY)
+settings.register_profile("thorough", max_examples=100, **BUSY)
 settings.load_profile("busy")
 
 
@@ -53,6 +57,14 @@ def torch_zygote() -> Iterator[Zygote]:
 @pytest.fixture(scope="session")
 def kernel_zygote() -> Iterator[Zygote]:
     process = Zygote("kernel", KernelProcess.environment)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def torch_kernel_zygote() -> Iterator[Zygote]:
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    process = Zygote("torch kernel", KernelProcess.environment)
     yield process
     process.stop()
 
@@ -98,6 +110,12 @@ def kernel_at_hand(
             script.stdout.close()
 
     monkeypatch.setattr(reproduce, "exit_code", exit_code)
+
+
+@pytest.fixture
+def torch_kernel_at_hand(kernel_at_hand: None, torch_kernel_zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `kernel_at_hand`, from one that has imported torch."""
+    fork_from(torch_kernel_zygote, KernelProcess, monkeypatch)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """A process that has imported what children of the sandbox import, and forks for each: that takes longer than the rest.
 
-A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, or `kernel_at_hand`, runs
-that code as before, in a process of its own with the limits and the loop of the sandbox; only the start of the process
-differs. So do scripts that show a kernel to be wrong, which are forked from a process that has imported NumPy alone.
-Tests whose subject that is do without it.
+A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, or `kernel_at_hand`, or
+`torch_kernel_at_hand`, runs that code as before, in a process of its own with the limits and the loop of the sandbox;
+only the start of the process differs. So do scripts that show a kernel to be wrong, which are forked from a process
+that has imported NumPy alone. Tests whose subject that is do without it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Forked:
 
 def main(orders: socket.socket, kind: str) -> None:
     """Import what children need, then fork one at each order, and tell how each ended."""
-    {"numpy": preload, "torch": preload_torch, "kernel": preload_kernel, "script": preload_script}[kind]()
+    PRELOADS[kind]()
     gc.collect()
     gc.freeze()  # no child need look for garbage in what is imported, nor write to its pages by looking
     wakes, woken = os.pipe()
@@ -148,6 +148,13 @@ def preload_kernel() -> None:
     from monarch_theory.testing import kernel_server  # noqa: F401
 
 
+def preload_torch_kernel() -> None:
+    """The same, of kernels that are torch's."""
+    import torch  # noqa: F401
+
+    preload_kernel()
+
+
 def preload_script() -> None:
     """What scripts import, and nothing of this package: some look."""
     import numpy  # noqa: F401
@@ -166,6 +173,12 @@ def preload_torch() -> None:
     layer = torch.nn.Linear(2, 2).double().eval()
     x = torch.ones(1, 3, 2, dtype=torch.float64)
     asked(layer, [x], {}, [x], 1, causal(3).as_plain(), False)
+
+
+PRELOADS = {
+    "numpy": preload, "torch": preload_torch, "kernel": preload_kernel, "torch kernel": preload_torch_kernel,
+    "script": preload_script,
+}  # fmt: skip
 
 
 def find_operators_once(assign: Callable[[Any, str, Any], None]) -> None:
@@ -233,7 +246,7 @@ def perform(kind: str, asked: dict[str, Any], reads: int, writes: int, says: int
 
 def served(kind: str) -> tuple[Any, str]:
     """What a child of the kind holds between requests, and what messages call it."""
-    if kind == "kernel":
+    if kind.endswith("kernel"):
         from monarch_theory.testing.kernel_server import KernelServer
 
         return KernelServer(), "the kernel"

@@ -92,8 +92,8 @@ def inside(value: Any) -> Iterator[Any]:
     torch = torch_or_none()
     if isinstance(value, CodeType):
         yield from value.co_consts
-        # small integers are operands, and no constants, since Python 3.14
-        yield from (step.argval for step in dis.get_instructions(value) if step.opname == "LOAD_SMALL_INT")
+        if "LOAD_SMALL_INT" in dis.opmap:  # small integers are operands, and no constants, since Python 3.14
+            yield from (step.argval for step in dis.get_instructions(value) if step.opname == "LOAD_SMALL_INT")
     elif isinstance(value, MethodType):
         yield value.__func__
         yield value.__self__
@@ -160,6 +160,11 @@ def is_library(kind: type) -> bool:
 
 def of_library(file: str) -> bool:
     """Whether a file is installed, or Python's own."""
-    homes = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib"))
     installed = any(part in ("site-packages", "dist-packages") for part in file.replace("\\", "/").split("/"))
-    return installed or file.startswith((*homes, "<frozen"))
+    return installed or file.startswith((*homes(), "<frozen"))
+
+
+@functools.cache
+def homes() -> tuple[str, ...]:
+    """The folders of Python's own files, which take longer to find than all else that is asked of a value."""
+    return tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib"))

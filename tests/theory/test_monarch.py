@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse.linalg as spla
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.digits import digits_of, reversal
@@ -27,7 +27,6 @@ from monarch_theory.strategies import arrays, batches, monarchs, radices
 
 EXACT = (INTEGERS, RATIONALS, PrimeField(97), Cyclotomic(12), SYMBOLIC)
 FIELDS = (RATIONALS, PrimeField(97), Cyclotomic(12), SYMBOLIC)
-slow = settings(max_examples=40, deadline=None)
 
 
 def entry(matrix, i, j):
@@ -44,7 +43,6 @@ def entry(matrix, i, j):
     return value
 
 
-@slow
 @given(monarchs(EXACT, max_size=12))
 def test_dense_is_the_entry_formula(matrix):
     expected = matrix.domain.zeros(matrix.shape)
@@ -71,7 +69,6 @@ def test_order_two_is_theory_section_one():
     assert (diag(L) @ P @ diag(R) @ P == transposed.dense()).all()
 
 
-@slow
 @given(st.data())
 def test_multiply_along_any_axis_of_any_batch(data):
     matrix = data.draw(monarchs((INTEGERS, PrimeField(97), RATIONALS), max_size=8))
@@ -87,7 +84,6 @@ def test_multiply_along_any_axis_of_any_batch(data):
             assert matrix.domain.equal(y, matrix.domain.normal(expected))
 
 
-@slow
 @given(monarchs(EXACT, max_size=12))
 def test_transpose_and_adjoint(matrix):
     domain = matrix.domain
@@ -97,7 +93,6 @@ def test_transpose_and_adjoint(matrix):
     assert matrix.T.convention is matrix.convention.transposed
 
 
-@settings(max_examples=25, deadline=None)
 @given(monarchs(FIELDS, max_size=12, invertible=True))
 def test_inverse(matrix):
     inverse = matrix.inverse()

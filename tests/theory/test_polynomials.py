@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import (
@@ -23,7 +23,6 @@ from monarch_theory.monarch import Convention, Monarch, random_monarch
 from monarch_theory.polynomials import BasisPolynomials, View, basis_polynomials, multiply_modulo
 from monarch_theory.strategies import monarchs
 
-slow = settings(max_examples=30, deadline=None)
 FIELD = PrimeField(prime_with_root(55440))
 VIEWS = st.sampled_from(View)
 SHAPES = st.sampled_from(
@@ -42,7 +41,6 @@ def pairs(draw, square=False):
     return matrix, basis_polynomials(matrix, draw(VIEWS)), rng
 
 
-@slow
 @given(pairs())
 def test_factors_to_polynomials_and_back(pair):
     matrix, basis, _ = pair
@@ -52,7 +50,6 @@ def test_factors_to_polynomials_and_back(pair):
     assert again.to_monarch() == matrix
 
 
-@slow
 @given(pairs())
 def test_evaluation_is_the_product_with_the_matrix(pair):
     matrix, basis, rng = pair
@@ -60,7 +57,6 @@ def test_evaluation_is_the_product_with_the_matrix(pair):
     assert matrix.domain.equal(basis.evaluate(u), matrix @ u)
 
 
-@slow
 @given(pairs(square=True))
 def test_interpolation_is_the_inverse(pair):
     matrix, basis, rng = pair
@@ -75,7 +71,6 @@ def test_interpolation_is_the_inverse(pair):
     assert matrix.domain.equal(basis.evaluate(basis.interpolate(values)), values)
 
 
-@slow
 @given(pairs(square=True))
 def test_the_ring_product_is_the_pointwise_product(pair):
     """M0⁻¹(M1 k ⊙ M2 u) multiplies polynomials modulo X^b − 1: THEORY §3."""
@@ -92,7 +87,6 @@ def test_the_ring_product_is_the_pointwise_product(pair):
     assert domain.equal(domain.matmul(columns, w[:, None])[:, 0], coefficients)
 
 
-@settings(max_examples=15, deadline=None)
 @given(pairs())
 def test_sympy_evaluates_the_basis_at_roots_of_unity(pair):
     """The slowest route of all: q_j as a SymPy Poly, at each point, over F_q."""
@@ -114,7 +108,6 @@ def test_sympy_evaluates_the_basis_at_roots_of_unity(pair):
             assert int(q_j.eval(dict(zip(q_j.gens, point, strict=True)))) % FIELD.q == dense[i, j]
 
 
-@slow
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10**6))
 def test_multiply_modulo_agrees_with_sympy(m, n, seed):
     a, b = INTEGERS.random(np.random.default_rng(seed), (2, m, n))

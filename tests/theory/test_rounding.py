@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import FLOAT64
@@ -174,7 +174,6 @@ def test_convolution_bound_holds_in_single_precision_and_not_in_bfloat16():
     assert (np.abs(round_to(truth, "bf16") - truth) > bound).any()
 
 
-@settings(max_examples=20)
 @given(st.integers(0, 2**31))
 def test_float64_multiply_is_within_its_bound(seed):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import COMPLEX64, FLOAT32, FLOAT64, INTEGERS, RATIONALS, SYMBOLIC, Cyclotomic, PrimeField
@@ -20,7 +20,6 @@ def test_radices_are_bounded(drawn):
     assert 2 <= len(drawn) <= 3 and all(r >= 1 for r in drawn) and prod(drawn) <= 30
 
 
-@settings(max_examples=40, deadline=None)
 @given(monarchs(EVERY_DOMAIN, max_size=6).flatmap(lambda M: st.tuples(st.just(M), vectors(M, batches()))))
 def test_matrices_and_vectors_fit_together(pair):
     matrix, x = pair
@@ -28,7 +27,6 @@ def test_matrices_and_vectors_fit_together(pair):
     assert max(matrix.shape) <= 6
 
 
-@settings(max_examples=40, deadline=None)
 @given(monarchs((RATIONALS, PrimeField(17), FLOAT64), max_size=8, invertible=True))
 def test_invertible_matrices_are_inverted(matrix):
     exact = matrix if matrix.domain.exact else matrix.over(RATIONALS)
@@ -42,13 +40,11 @@ def test_fixed_radices_and_conventions(matrix):
     assert matrix.convention is Convention.DAO
 
 
-@settings(max_examples=20)
 @given(arrays(FLOAT32, (2, 2)))
 def test_floats_are_in_their_domain(a):
     assert a.dtype == np.float32 and np.isfinite(a).all()
 
 
-@settings(max_examples=30, deadline=None)
 @given(op_cases("long-convolution", "float32", nonfinite=True), op_cases("embedding", "bfloat16"))
 def test_calls_of_ops_are_those_of_a_check(convolution, lookup):
     for case in (convolution, lookup):

@@ -143,7 +143,7 @@ def test_a_causal_module_is_proved_and_its_certificate_rechecked_without_torch(m
     assert report.evidence.startswith(
         "proved from the graph: causal at n = 8, for all finite inputs and all values of 1"
     )
-    assert "beside it, measured" in report.evidence
+    assert "beside it, measured" in report.evidence and not report.proof.get("ends_nan")
     code = (
         "import sys; from monarch_theory.command.door import run; code = run(sys.argv[1:]);"
         "assert 'torch' not in sys.modules; sys.exit(code)"
@@ -245,7 +245,6 @@ def test_whether_a_hidden_input_is_finite_is_tried_at_every_cut_where_the_graph_
     else:
         assert (report.verdict, report.witness.output, report.witness.input) == ("not causal", 3, 5)
         assert any("for finite numbers the graph proves it" in note for note in report.notes)
-    assert not asked(models, "Cumulative").proof.get("ends_nan")
 
 
 def test_usual_layers_keep_a_nan_so_that_no_more_is_tried_than_a_run_and_a_half_a_cut():

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ LARGE = [  # blocks, rows, inner, columns, axes of a from the outermost in: c, b
 def _needs_a_compiler() -> None:
     if strided.library() is None:
         pytest.skip("needs a C++ compiler and, on x86, AVX2")
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> Iterator[None]:
+    """What runs in parallel is tested so, whatever the other tests are given."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -219,11 +229,10 @@ def test_any_strides_of_the_argument(everywhere: None) -> None:
 def test_bits_do_not_depend_on_threads_nor_on_the_neighbours_in_the_batch() -> None:
     generator = torch.Generator().manual_seed(0)
     x, *factors = (torch.randn(s, generator=generator) for s in ((24, 1024), (32, 32, 32), (32, 32, 32)))
+    torch.set_num_threads(3)
     together = ops.monarch_multiply(x, *factors)
-    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     alone = ops.monarch_multiply(x, *factors)
-    torch.set_num_threads(threads)
     assert torch.equal(together, alone)
     x[3] = float("nan")
     poisoned = ops.monarch_multiply(x, *factors)

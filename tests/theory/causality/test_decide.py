@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator, counterexamples, decide, triangular_condition
@@ -45,7 +45,6 @@ def assert_agrees(operator, **options):
         assert (w.output, w.input, w.filter) == witness[:3] and w.value == witness[3]
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     radices=st.sampled_from([(2, 2), (3, 2), (2, 3), (2, 2, 2), (4, 3), (3, 3), (5,)]),
     seed=st.integers(0, 10**6),

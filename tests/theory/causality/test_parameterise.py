@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator, decide, sufficient_condition
@@ -20,7 +20,6 @@ def families(draw):
     return CausalMonarch(radices, n)
 
 
-@settings(max_examples=40, deadline=None)
 @given(family=families(), seed=st.integers(0, 1000))
 def test_members_are_causal_and_every_past_input_matters(family, seed):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import INTEGERS, RATIONALS, PrimeField
@@ -88,7 +88,6 @@ def test_the_smallest_sum_and_product_by_hand():
     assert membership_of(swap @ swap, kind).member is False  # P · P is the identity
 
 
-@settings(max_examples=40)
 @given(monarchs(DOMAINS, max_size=12), st.data())
 def test_entrywise_products_stay_in_the_class(matrix, data):
     """Entries are products of block entries, so the class is closed under the entrywise (Hadamard) product."""
@@ -104,7 +103,6 @@ def test_entrywise_products_stay_in_the_class(matrix, data):
     assert matrix.domain.equal(product.dense(), both)
 
 
-@settings(max_examples=40)
 @given(monarchs(DOMAINS, max_size=12), st.data())
 def test_diagonal_scaling_stays_in_the_class(matrix, data):
     rows = data.draw(arrays(matrix.domain, matrix.shape[0]))

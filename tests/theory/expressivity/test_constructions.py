@@ -7,7 +7,7 @@ import pytest
 import scipy.fft
 import scipy.linalg
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev as numpy_chebyshev
 from numpy.polynomial import legendre as numpy_legendre
@@ -81,7 +81,6 @@ def test_walsh_hadamard_kronecker_block_diagonal(convention):
     assert np.array_equal(c.block_diagonal(blocks, INTEGERS, convention).dense(), scipy.linalg.block_diag(*blocks))
 
 
-@settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(1, 6), st.randoms(use_true_random=False))
 def test_every_permutation_is_m_m_star(b0, b1, random):
     order = random.sample(range(b0 * b1), b0 * b1)

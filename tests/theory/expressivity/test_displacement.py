@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import FLOAT64, INTEGERS, Cyclotomic, NoRootOfUnityError, PrimeField, prime_with_root
@@ -116,7 +116,6 @@ def test_a_wrong_reconstruction_is_caught():
 
 
 @given(st.integers(0, 10**6), st.sampled_from([(2, 2), (3, 2), (5,)]))
-@settings(max_examples=20, deadline=None)
 def test_any_matrix_comes_back_from_its_generators(seed, radices):
     n = int(np.prod(radices))
     field = PrimeField(prime_with_root(2 * n))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator
 
@@ -236,7 +236,6 @@ def test_floats_read_exactly_are_rarely_members():
     assert exact_membership_of(np.outer([1, 0.5j], [3.0, 5]), kind).member is True
 
 
-@settings(max_examples=30)
 @given(monarchs(EXACT, max_size=12, min_order=2, max_order=4))
 def test_merging_adjacent_stages_stays_in_the_coarser_class(matrix):
     """Order p is contained in order p − 1 with two adjacent radices multiplied: composition of stages, exactly."""

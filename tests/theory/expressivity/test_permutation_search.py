@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.domains import COMPLEX128, FLOAT64
@@ -13,7 +13,6 @@ from monarch_theory.monarch import Convention, random_monarch
 from monarch_theory.strategies import radices
 
 
-@settings(max_examples=30)
 @given(
     radices(max_size=12, min_order=2, max_order=2),
     radices(max_size=12, min_order=2, max_order=2),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
@@ -105,7 +105,6 @@ def test_distance_is_zero_exactly_for_members(kind, seed):
     assert exact.member == (measured.distance <= measured.rounding)
 
 
-@settings(max_examples=60)
 @given(problems(max_order=2), st.integers(0, 10**6), st.sampled_from([1e-3, 1e-1, 1.0]))
 def test_order_two_beats_every_other_member(problem, seed, size):
     kind, matrix = problem

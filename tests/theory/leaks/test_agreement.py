@@ -89,14 +89,19 @@ class Masked(ArrayModel):
     """A model with a mask of ones, zero at padding."""
 
     def __init__(self, f):
-        super().__init__(lambda x: f(x, np.ones(len(x))))
-        self.with_mask = f
+        self.padded = padded = [(0, 0)]
+        super().__init__(lambda x: f(x, mask_of(len(x), *padded[0])))
 
     def __call__(self, x, redraw=None, amplitude=1.0, arithmetic="", padded=(0, 0)):
-        mask = np.ones(len(x))
-        mask[: padded[0]] = 0
-        mask[len(x) - padded[1] :] = 0
-        return ArrayModel(lambda x: self.with_mask(x, mask))(x, redraw, amplitude, arithmetic)
+        self.padded[0] = padded
+        return super().__call__(x, redraw, amplitude, arithmetic)
+
+
+def mask_of(n, before, after):
+    mask = np.ones(n)
+    mask[:before] = 0
+    mask[n - after :] = 0
+    return mask
 
 
 def mean_of_unmasked(x, mask):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monarch_theory.command.contract import contract_of
@@ -73,7 +73,6 @@ def test_the_cuts_hold_every_forbidden_pair_and_no_allowed_one(name):
     assert len(contract.cuts) <= len(np.unique(expected, axis=0))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 9).flatmap(lambda n: st.lists(st.booleans(), min_size=n * n, max_size=n * n)))
 def test_any_mask_is_cut_so(pairs):
     n = int(len(pairs) ** 0.5)

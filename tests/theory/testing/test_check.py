@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from monarch_theory.rounding import default_model
+from monarch_theory.testing import reproduce
 from monarch_theory.testing.cases import cases
 from monarch_theory.testing.check import check, dtype_named, op_from
 from monarch_theory.testing.diagnose import Observation, diagnose
@@ -131,13 +132,10 @@ def test_the_script_passes_once_the_kernel_is_mended(tmp_path):
         ("nowhere", Verdict.UNDECIDED, 2),
     ],
 )
-def test_other_verdicts_and_their_exit_codes(name, verdict, code, tmp_path):
+def test_other_verdicts_and_their_exit_codes(name, verdict, code):
     report = check(FILE, name, BLOCK, "float32", cases_wanted=20, timeout=1.0)
     assert (report.verdict, report.exit_code) == (verdict, code)
-    if code == 1:
-        reproduction = tmp_path / "reproduce.py"
-        reproduction.write_text(script(report))
-        assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
+    assert code != 1 or reproduce.exit_code(script(report), 60) == 1
 
 
 @pytest.mark.parametrize(
@@ -258,12 +256,10 @@ def test_an_ignored_out_is_shown_by_the_script():
     assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced
 
 
-def test_a_stale_answer_is_shown_by_a_script_that_calls_twice(tmp_path):
+def test_a_stale_answer_is_shown_by_a_script_that_calls_twice():
     report = check(FILE, "remembers", BLOCK, "float32", cases_wanted=40)
     assert report.failure.cause.name == "state kept between calls"
-    reproduction = tmp_path / "reproduce.py"
-    reproduction.write_text(script(report))
-    assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
+    assert reproduce.exit_code(script(report), 60) == 1
 
 
 @pytest.mark.parametrize(
@@ -280,9 +276,7 @@ def test_a_nan_that_does_not_come_out_is_shown_by_the_script(tmp_path):
     path.write_text(FAULTY.replace(turned, "x, turned = np.nan_to_num(x),"))
     report = check(path, "transposed", BLOCK, "float32", max_size=16)
     assert report.failure.cause.name == "NaN swallowed"
-    reproduction = tmp_path / "reproduce.py"
-    reproduction.write_text(script(report))
-    assert subprocess.run([sys.executable, str(reproduction)], capture_output=True, check=False).returncode == 1
+    assert reproduce.exit_code(script(report), 60) == 1
 
 
 def test_an_op_of_ones_own_is_one_short_file(tmp_path):

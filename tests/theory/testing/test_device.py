@@ -10,7 +10,7 @@ from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.report import as_dict, as_text, script
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+pytestmark = pytest.mark.usefixtures("torch_kernel_at_hand")
 
 STAND_IN = """
 import torch

@@ -29,7 +29,7 @@ from monarch_theory.leaks.dependence.spectrum import (
 from monarch_theory.leaks.dependence.value import ANY, Dependence, dependences
 
 N = 4
-RUNS = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+RUNS = settings(suppress_health_check=list(HealthCheck))
 NUMBERS = np.array([0.0, 1.0, -2.0, 0.5])
 
 

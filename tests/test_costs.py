@@ -1,0 +1,24 @@
+"""The list of what tests cost counts this process and its children, those that still run included."""
+
+import subprocess
+import sys
+
+from costs import Cost, by_folder, dear, spent
+
+BUSY = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint(flush=True); sys.stdin.read()"
+
+
+def test_a_child_counts_while_it_lives_and_after():
+    before = spent()
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"\n"
+        alive = spent() - before
+        child.communicate()
+    assert spent() - before >= 0.15 and (sys.platform != "linux" or alive >= 0.15)
+
+
+def test_the_dearest_come_first_and_the_rest_is_left_out():
+    costs = [Cost("tests/a/x.py::one", "call", 1.0), Cost("tests/b/y.py::two", "setup", 3.0),
+             Cost("tests/a/x.py::three", "call", 2.5)]  # fmt: skip
+    assert [cost.test for cost in dear(costs)] == ["tests/b/y.py::two", "tests/a/x.py::three"]
+    assert by_folder(costs) == [("tests/a", 3.5), ("tests/b", 3.0)]
