@@ -13,7 +13,7 @@ import numpy as np
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
 from monarch_theory.testing.poison import MANY, holders, poison, with_zeros_beside
-from monarch_theory.testing.sizes import TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
+from monarch_theory.testing.sizes import SOME_ENTRIES, TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
@@ -231,6 +231,26 @@ def gaps(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     return {name: rows(a) for name, a in normal(rng, sizes, target).items()}
 
 
+def rising(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Numbers that rise or fall steadily along the longest axis there is, each row with a slope of its own, by up to
+    two, and once more at the end: what is largest comes last, and a running maximum or mean moves with every tile.
+    Arguments without that axis are normal."""
+    longest = max((size for shape in sizes.values() for size in shape), default=0)
+
+    def rows(shape: tuple[int, ...]) -> np.ndarray:
+        values = rng.standard_normal(shape)
+        if longest not in shape:
+            return values
+        axis = len(shape) - 1 - shape[::-1].index(longest)
+        across = tuple(1 if k == axis else size for k, size in enumerate(shape))
+        slope = rng.choice((-1.0, 1.0), across) * rng.choice((0.25, 0.5, 1.0), across)
+        steps = np.append(np.linspace(-1, 1, longest)[:-1], 1.5)[-longest:]
+        along = steps.reshape([longest if k == axis else 1 for k in range(len(shape))])
+        return values / 8 + slope * along
+
+    return {name: rows(shape) for name, shape in sizes.items()}
+
+
 def ones(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """All ones."""
     return {name: np.ones(shape) for name, shape in sizes.items()}
@@ -293,9 +313,9 @@ IN_TURN: tuple[Family, ...] = (
     normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite,
     normal, integers, impulse, cancelling, uneven, level, gaps, large, tiny, nonfinite,
 )  # fmt: skip
-"""Families in the order in which cases have them."""
+"""Families in the order in which cases have them; `rising` takes the place of others in long ones."""
 
-FAMILIES: dict[str, Family] = {f.__name__: f for f in IN_TURN}
+FAMILIES: dict[str, Family] = {f.__name__: f for f in (*IN_TURN, rising)}
 
 
 AT_THE_ENDS = ("large", "tiny")
@@ -394,6 +414,7 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
     _take_turns(op, plan)
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
+    _let_rise(op, plan, restrictions)
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
@@ -521,6 +542,36 @@ def _apart(op: Op, shape: Shape, axis: Axis) -> Shape | None:
     fits = _is_apart(found, axis) and 0 not in sizes_of(found).values() and entries(op, found) <= AGAIN
     assert op.accepts is not None
     return found if fits and op.accepts(found) else None
+
+
+def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None:
+    """Along every axis that is the longest of some cases let numbers rise: in the two longest, then in every other one.
+
+    Options are the usual ones there: a scale of zero would leave nothing to rise. And there are several rows, as all of
+    two may fall by chance.
+    """
+    most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
+    free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
+    for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
+        along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
+        along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
+        for k in (*along[:1], *along[1::2]):
+            shape, _, *rest = plan[k]
+            more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
+            plan[k] = (op.usual(more if entries(op, more) <= most else shape), "rising", *rest)
+
+
+def _is_along(shape: Shape, axis: Axis) -> bool:
+    """Whether an axis has two tiles at least, and no other is longer, and one at most as long."""
+    own, sizes = sizes_of(shape).get(axis, 0), sorted(sizes_of(shape).values())
+    return own > TWO_TILES and own == sizes[-1] and own > max(sizes[:-2], default=0)
+
+
+RISING = 10
+"""Rows of such a case that had fewer, and more than one."""
+
+TWO_TILES = 32
+"""Entries of two of the smallest tiles."""
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
