@@ -11,7 +11,7 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
 __all__ = [
-    "ALGORITHMS", "CLAIMS", "OPERANDS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
+    "ALGORITHMS", "CLAIMS", "OPERANDS", "PAIRINGS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
     "probabilistic_gamma",
 ]  # fmt: skip
 
@@ -20,6 +20,12 @@ OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
 
 ROUNDINGS = ("nearest", "stochastic")
 """How what is stored is rounded."""
+
+PAIRINGS = (
+    "neighbouring channels", "channels of two halves", "neighbours in the batch", "two halves of the batch",
+    "neighbours among all rows",
+)  # fmt: skip
+"""Which two real rows kernels transform as one complex row."""
 
 ALGORITHMS = ("conventional", "packed", "normwise", "unreduced")
 """Rows by themselves and products by their definition in any order; two real rows in one complex transform; products by
@@ -69,7 +75,7 @@ class ErrorModel:
         parts: how many such numbers stand for one operand: 2 is the compensated product of 3xTF32.
         normwise: products may be formed by Strassen's recursion, complex ones by three real ones (3M), and short
             convolutions by Winograd's products of sums.
-        packed: two real rows may be transformed as one complex row.
+        packed: two real rows may be transformed as one complex row; pairing: which two, of `PAIRINGS`, or any.
         unreduced: roots of unity exp(2πi jk/N) may be of the angle 2π jk/N as it is, rounded three times, in place of
             that of jk mod N: the angle, and so the root, is off by up to 3u times its size.
     """
@@ -82,6 +88,7 @@ class ErrorModel:
     parts: int = 1
     normwise: bool = False
     packed: bool = False
+    pairing: str = ""
     unreduced: bool = False
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:

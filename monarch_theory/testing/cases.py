@@ -13,7 +13,16 @@ import numpy as np
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
 from monarch_theory.testing.poison import MANY, holders, poison, with_zeros_beside
-from monarch_theory.testing.sizes import SOME_ENTRIES, TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
+from monarch_theory.testing.sizes import (
+    SOME_ENTRIES,
+    TILES,
+    Axis,
+    combined_shapes,
+    entries,
+    selected_shapes,
+    sizes_of,
+    with_sizes,
+)
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
