@@ -11,8 +11,8 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
 __all__ = [
-    "ALGORITHMS", "CLAIMS", "OPERANDS", "PAIRINGS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
-    "probabilistic_gamma",
+    "ALGORITHMS", "CLAIMS", "OPERANDS", "PAIRINGS", "ROUNDINGS", "ErrorModel", "default_model",
+    "failure_per_product", "gamma", "probabilistic_gamma",
 ]  # fmt: skip
 
 OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}

@@ -397,11 +397,11 @@ def _partners(sizes: np.ndarray, pairing: str) -> np.ndarray:
 
     What has none is transformed alone; so are filters where rows of the batch are paired, whose filter is one.
     """
-    filters = sizes.ndim < 3
-    if not pairing or (filters and "all rows" in pairing):
+    if not pairing:
         return np.asarray(sizes.max(initial=0.0))
     if "all rows" in pairing:
-        return _partners(sizes.reshape(1, -1, 1), "neighbouring channels").reshape(sizes.shape)
+        rows = sizes.reshape(1, -1, 1) if sizes.ndim > 2 else sizes
+        return _partners(rows, "neighbouring channels").reshape(sizes.shape)
     axis = sizes.ndim - 2 if "channels" in pairing else sizes.ndim - 3
     if axis < 0:
         return np.zeros_like(sizes)
