@@ -415,9 +415,12 @@ def check(
             if unexpected:
                 failure = why(unexpected[0])
                 return shown(Verdict.EXCEPTION, failure)
-            forged, changed = kernel.farewell()
+            forged, changed, modified = kernel.farewell()
             if forged and untrusted:
                 return report(Verdict.CRASH, forged)
+            if modified:
+                which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
+                return report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
             if changed:
                 return report(Verdict.STALE, "a result changed some time after it was returned")
     except SandboxError as error:
