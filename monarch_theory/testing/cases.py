@@ -369,20 +369,28 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
         for name, a in arrays.items():
             of_real, of_imaginary = PARTS[rng.integers(len(PARTS))] if family in PARTLY else (1.0, 1.0)
             arrays[name] = of_real * a + 1j * of_imaginary * imaginary[name]
+    layouts = dict(zip(arrays, layouts_of(layout, len(arrays), seed), strict=True))
+    # of indices the first and the last are to be in the row that is repeated
+    arrays = {
+        name: _repeated(a) if layouts[name] == "expanded" and name in op.domains else a for name, a in arrays.items()
+    }
     arrays = {name: op.domains[name].into(a, shape, target) if name in op.domains else a for name, a in arrays.items()}
     dtypes = op.dtypes_of(arrays, dtype)
     arrays = {name: stored(a, own) for (name, a), own in zip(arrays.items(), dtypes, strict=True)}
     if layout == "shared" and family not in AT_THE_ENDS:
         arrays = shared(op, arrays, shape, target)
-    for name, one in zip(arrays, layouts_of(layout, len(arrays), seed), strict=True):
-        if one == "expanded" and arrays[name].ndim and len(arrays[name]) > 1:
-            arrays[name][:] = arrays[name][:1]
+    arrays = {name: _repeated(a) if layouts[name] == "expanded" else a for name, a in arrays.items()}
     poisoned, row = None, None
     if family == "nonfinite":
         turn = seed[TURN] if len(seed) > TURN else None
         poisoned, row = poison(op, arrays, rng, shape, turn)
         arrays = with_zeros_beside(op, arrays, rng, shape, poisoned, row, turn)
     return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
+
+
+def _repeated(values: np.ndarray) -> np.ndarray:
+    """The first slice along the first axis in place of all."""
+    return np.repeat(values[:1], len(values), 0) if values.ndim and len(values) > 1 else values
 
 
 def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions: Any) -> Iterator[Case]:

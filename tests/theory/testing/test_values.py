@@ -255,3 +255,10 @@ def test_faults_of_some_values_are_found_and_named():
     found = run_mutants(tuple(m for m in MUTANTS if m.name in HARD))
     assert len(found) == len(HARD)
     assert [(c.mutant.name, c.cause) for c in found if c.cause != c.mutant.cause] == []
+
+
+def test_the_first_and_the_last_index_are_in_the_row_that_is_repeated():
+    shape = {"batch": 3, "n": 4, "vocabulary": 65_541, "width": 1}
+    for seed in range(8):
+        tokens = make_case(op_named("embedding"), "float32", shape, "normal", "expanded", (seed,)).arrays["tokens"]
+        assert (tokens == tokens[:1]).all() and {0, 65_540} <= set(tokens[0])
