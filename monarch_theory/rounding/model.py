@@ -75,9 +75,10 @@ class ErrorModel:
         parts: how many such numbers stand for one operand: 2 is the compensated product of 3xTF32.
         normwise: products may be formed by Strassen's recursion, complex ones by three real ones (3M), and short
             convolutions by Winograd's products of sums.
-        packed: two real rows may be transformed as one complex row; pairing: which two, of `PAIRINGS`, or any.
+        packed: two real rows may be transformed as one complex row.
         unreduced: roots of unity exp(2πi jk/N) may be of the angle 2π jk/N as it is, rounded three times, in place of
             that of jk mod N: the angle, and so the root, is off by up to 3u times its size.
+        pairing: which two rows are transformed as one, of `PAIRINGS`, where that is known; empty where it may be any.
     """
 
     storage: Format
@@ -88,8 +89,8 @@ class ErrorModel:
     parts: int = 1
     normwise: bool = False
     packed: bool = False
-    pairing: str = ""
     unreduced: bool = False
+    pairing: str = ""
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:
         """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.

@@ -165,6 +165,11 @@ def normal(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     return {name: rng.standard_normal(shape) for name, shape in sizes.items()}
 
 
+def positive(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Moduli of normal numbers: sums of them cancel nowhere, and their bounds are as sharp as bounds can be."""
+    return {name: np.abs(a) for name, a in normal(rng, sizes, target).items()}
+
+
 def integers(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """Integers in [−3, 3]: where sums stay below 2^p nothing rounds, and a right kernel is exactly right."""
     return {name: rng.integers(-3, 4, shape).astype(float) for name, shape in sizes.items()}
@@ -322,9 +327,10 @@ IN_TURN: tuple[Family, ...] = (
     normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite,
     normal, integers, impulse, cancelling, uneven, level, gaps, large, tiny, nonfinite,
 )  # fmt: skip
-"""Families in the order in which cases have them; `rising` takes the place of others in long ones."""
+"""Families in the order in which cases have them; `rising` takes the place of others in long ones, and
+`positive` stands beside what no bound tells."""
 
-FAMILIES: dict[str, Family] = {f.__name__: f for f in (*IN_TURN, rising)}
+FAMILIES: dict[str, Family] = {f.__name__: f for f in (*IN_TURN, rising, positive)}
 
 
 AT_THE_ENDS = ("large", "tiny")
