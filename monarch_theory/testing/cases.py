@@ -576,12 +576,16 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
     most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
     for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
-        along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
+        # rows of which some are large tell what overflows
+        along = [
+            k for k, (shape, family, *_) in enumerate(plan)
+            if _tells(shape, family) and family != "uneven" and _is_along(shape, axis)
+        ]  # fmt: skip
         along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
         for k in (*along[:1], *along[1::2]):
-            shape, _, *rest = plan[k]
+            shape, _, layout, own_seed = plan[k]
             more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
-            plan[k] = (op.usual(more if entries(op, more) <= most else shape), "rising", *rest)
+            plan[k] = (op.usual(more if entries(op, more) <= most else shape), "rising", layout, own_seed)
 
 
 def _is_along(shape: Shape, axis: Axis) -> bool:
