@@ -576,13 +576,11 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
     most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
     for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
-        # rows of which some are large tell what overflows
-        along = [
-            k for k, (shape, family, *_) in enumerate(plan)
-            if _tells(shape, family) and family != "uneven" and _is_along(shape, axis)
-        ]  # fmt: skip
+        along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
         along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
-        for k in (*along[:1], *along[1::2]):
+        # rows of which some are large tell what overflows
+        others = [k for k in along[1:] if plan[k][1] != "uneven"]
+        for k in (*along[:1], *others[::2]):
             shape, _, layout, own_seed = plan[k]
             more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
             plan[k] = (op.usual(more if entries(op, more) <= most else shape), "rising", layout, own_seed)
