@@ -575,6 +575,8 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
     """
     most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
+    telling = (shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family))
+    seen = Counter(size for shape in telling for size in met_by(shape))
     for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
         along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
         along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
@@ -583,7 +585,10 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
         for k in (*along[:1], *others[::2]):
             shape, _, layout, own_seed = plan[k]
             more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
-            plan[k] = (op.usual(more if entries(op, more) <= most else shape), "rising", layout, own_seed)
+            if entries(op, more) > most or any(seen[size] < 2 for size in met_by(shape) - met_by(more)):
+                more = shape
+            seen.subtract(met_by(shape) - met_by(more))
+            plan[k] = (op.usual(more), "rising", layout, own_seed)
 
 
 def _is_along(shape: Shape, axis: Axis) -> bool:
