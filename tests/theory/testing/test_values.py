@@ -177,7 +177,10 @@ def test_every_setting_is_tried_zero_among_them(name):
             value = case.shape[setting]
             assert op.options(case.shape)[setting] == value and f"{setting} {value}" in case.describe()
             met[values.index(value)] += 1
-            # a case that is made smaller keeps what it was given
+            # a case that is made smaller keeps what it was given, but where numbers rise, whose options are the usual ones
+            if case.family == "rising":
+                assert case.shape == op.usual(case.shape)
+                continue
             smaller = make_case(op, "float32", case.sizes, "normal", "contiguous", (*case.seed, 7))
             assert smaller.shape == case.shape and setting not in case.sizes
             assert 0.0 in values or case.shape["n"] == 1
