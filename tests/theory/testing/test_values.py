@@ -177,7 +177,7 @@ def test_every_setting_is_tried_zero_among_them(name):
             value = case.shape[setting]
             assert op.options(case.shape)[setting] == value and f"{setting} {value}" in case.describe()
             met[values.index(value)] += 1
-            # a case that is made smaller keeps what it was given, but where numbers rise, whose options are the usual ones
+            # a case that is made smaller keeps what it was given; options are the usual ones where numbers rise
             if case.family == "rising":
                 assert case.shape == op.usual(case.shape)
                 continue
