@@ -11,8 +11,8 @@ import numpy as np
 from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
 __all__ = [
-    "ALGORITHMS", "CLAIMS", "OPERANDS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product", "gamma",
-    "probabilistic_gamma", "three_products_growth",
+    "ALGORITHMS", "CLAIMS", "OPERANDS", "PAIRINGS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product",
+    "gamma", "probabilistic_gamma", "three_products_growth",
 ]  # fmt: skip
 
 OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
@@ -20,6 +20,12 @@ OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
 
 ROUNDINGS = ("nearest", "stochastic")
 """How what is stored is rounded."""
+
+PAIRINGS = (
+    "neighbouring channels", "channels of two halves", "neighbours in the batch", "two halves of the batch",
+    "neighbours among all rows",
+)  # fmt: skip
+"""Which two real rows kernels transform as one complex row."""
 
 ALGORITHMS = ("conventional", "packed", "normwise", "unreduced")
 """Rows by themselves and products by their definition in any order; two real rows in one complex transform; products by
@@ -87,6 +93,7 @@ class ErrorModel:
         packed: two real rows may be transformed as one complex row.
         unreduced: roots of unity exp(2πi jk/N) may be of the angle 2π jk/N as it is, rounded three times, in place of
             that of jk mod N: the angle, and so the root, is off by up to 3u times its size.
+        pairing: which two rows are transformed as one, of `PAIRINGS`, where that is known; empty where it may be any.
     """
 
     storage: Format
@@ -98,6 +105,7 @@ class ErrorModel:
     normwise: bool = False
     packed: bool = False
     unreduced: bool = False
+    pairing: str = ""
 
     def growth(self, n: int, *, complex_values: bool = False) -> float:
         """Relative error of a sum of n products in the accumulation format, relative to the sum of moduli.

@@ -384,13 +384,33 @@ def _paired(sizes: _Sizes, model: ErrorModel) -> _Sizes:
     """Those of what a kernel may transform at once: two real rows as one complex row, where the model allows it.
 
     A transform of a + ib errs by a part of √(‖a‖² + ‖b‖²), and what is taken apart of it, or put together to go back,
-    too. The other row is the largest there is.
+    too. The other row is the largest there is, where it is not said which.
     """
     if not model.packed or not sizes.one.size:
         return sizes
-    return _Sizes(
-        sizes.one + sizes.one.max(), np.hypot(sizes.two, sizes.two.max()), sizes.response + sizes.response.max()
-    )
+    one, two, response = (_partners(a, model.pairing) for a in (sizes.one, sizes.two, sizes.response))
+    return _Sizes(sizes.one + one, np.hypot(sizes.two, two), sizes.response + response)
+
+
+def _partners(sizes: np.ndarray, pairing: str) -> np.ndarray:
+    """The size of the row that each of (batch, channels, 1), or of filters (channels, 1), is transformed with.
+
+    What has none is transformed alone; so are filters where rows of the batch are paired, whose filter is one.
+    """
+    if not pairing:
+        return np.asarray(sizes.max(initial=0.0))
+    if "all rows" in pairing:
+        rows = sizes.reshape(1, -1, 1) if sizes.ndim > 2 else sizes
+        return _partners(rows, "neighbouring channels").reshape(sizes.shape)
+    axis = sizes.ndim - 2 if "channels" in pairing else sizes.ndim - 3
+    if axis < 0:
+        return np.zeros_like(sizes)
+    count = sizes.shape[axis]
+    own, half = np.arange(count), -(-count // 2)
+    other = own ^ 1 if "neighbour" in pairing else np.where(own < half, own + half, own - half)
+    found = np.take(sizes, np.minimum(other, count - 1), axis)
+    alone = np.expand_dims(other >= count, tuple(k for k in range(sizes.ndim) if k != axis))
+    return np.where(alone, 0.0, found)
 
 
 def _stretched(size: int, model: ErrorModel) -> int:
@@ -540,7 +560,8 @@ def _image_norm(
 ) -> np.ndarray | float:
     """‖k ∗ u‖₂ of all 2n − 1 outputs, (…, 1), by Parseval's identity; `circular`: or of the n wrapped ones, if more.
 
-    Of a signal with errors, K_max times their norm is added. Not where another row is transformed beside it.
+    Of a signal with errors, K_max times their norm is added. With that of the row that is
+    transformed beside it; not where nobody says which.
 
     >>> from monarch_theory.rounding import default_model
     >>> ones = np.ones((1, 2))  # 1, 2, 1
@@ -549,13 +570,14 @@ def _image_norm(
     """
     value = u.value if isinstance(u, Running) else u
     n = value.shape[-1]
-    if model.packed or not n:
+    if (model.packed and not model.pairing) or not n:
         return inf
     found = _norm_by_spectra(value, kernel, circular=circular)
     moved = _two(u.error) if isinstance(u, Running) else 0.0
     # float64 is good to far less than 2^-20 of it, and to 2^-40 of what may cancel
     response = largest_response(kernel)
-    return np.asarray(found * (1 + 2.0**-20) + response * (moved + 2.0**-40 * _two(value)))
+    own = np.asarray(found * (1 + 2.0**-20) + response * (moved + 2.0**-40 * _two(value)))
+    return np.hypot(own, _partners(own, model.pairing)) if model.packed else own
 
 
 @remembered

@@ -1,6 +1,6 @@
 """What user code may take where nothing else is said: the same at the command line and in Python."""
 
-__all__ = ["CASE_SECONDS", "MEMORY", "SECONDS"]
+__all__ = ["CASE_SECONDS", "MEMORY", "SECONDS", "THREADS_END"]
 
 MEMORY = 8.0
 """GiB."""
@@ -10,3 +10,6 @@ SECONDS = 300.0
 
 CASE_SECONDS = 10.0
 """For one case of a kernel."""
+
+THREADS_END = 4.0
+"""Seconds in which threads that a kernel has left running may end before its results are looked at once more."""

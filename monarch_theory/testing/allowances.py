@@ -16,6 +16,7 @@ import numpy as np
 
 from monarch_theory.formats import Format, format_of
 from monarch_theory.rounding import ErrorModel
+from monarch_theory.rounding.model import PAIRINGS
 from monarch_theory.testing.cases import Case, make_case
 from monarch_theory.testing.diagnose import Observation, explains
 from monarch_theory.testing.faults import UNREDUCED
@@ -81,7 +82,7 @@ def allowed_otherwise(seen: Observation, model: ErrorModel) -> str | None:
     op = seen.case.op
     if "tables" in op.claims and _is_right(seen, _claiming(UNREDUCED, model)) and _has_such_tables(seen, model):
         return UNREDUCED
-    if "packing" in op.claims and _is_right(seen, _claiming("packed", model)):
+    if "packing" in op.claims and _is_right(seen, _claiming("packed", model)) and _is_of_pairs(seen, model):
         return "packed"
     by_blocks = "algorithm" in op.claims and not op.random_rounding
     return "normwise" if by_blocks and _is_right(seen, _claiming("normwise", model)) else None
@@ -90,6 +91,16 @@ def allowed_otherwise(seen: Observation, model: ErrorModel) -> str | None:
 def _claiming(algorithm: str, model: ErrorModel) -> ErrorModel:
     """The model with a claim, each of which is a field of its name."""
     return replace(model, **{algorithm: True})  # type: ignore[arg-type]
+
+
+def _is_of_pairs(seen: Observation, model: ErrorModel) -> bool:
+    """Whether errors are what two rows that are transformed as one give each other, for one of the usual pairings.
+
+    Beside the largest row there is, any fault of a small one has room; beside its partner a row errs by a part of both,
+    and the larger of the two hardly more than by itself.
+    """
+    claimed = _claiming("packed", model)
+    return any(_is_right(seen, replace(claimed, pairing=pairing)) for pairing in PAIRINGS)
 
 
 def _has_such_tables(seen: Observation, model: ErrorModel) -> bool:

@@ -13,7 +13,16 @@ import numpy as np
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
 from monarch_theory.testing.op import Arrays, Op, Shape
 from monarch_theory.testing.poison import MANY, holders, poison, with_zeros_beside
-from monarch_theory.testing.sizes import TILES, Axis, combined_shapes, entries, selected_shapes, sizes_of, with_sizes
+from monarch_theory.testing.sizes import (
+    SOME_ENTRIES,
+    TILES,
+    Axis,
+    combined_shapes,
+    entries,
+    selected_shapes,
+    sizes_of,
+    with_sizes,
+)
 
 __all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
 
@@ -156,6 +165,11 @@ def normal(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     return {name: rng.standard_normal(shape) for name, shape in sizes.items()}
 
 
+def positive(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Moduli of normal numbers: sums of them cancel nowhere, and their bounds are as sharp as bounds can be."""
+    return {name: np.abs(a) for name, a in normal(rng, sizes, target).items()}
+
+
 def integers(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """Integers in [−3, 3]: where sums stay below 2^p nothing rounds, and a right kernel is exactly right."""
     return {name: rng.integers(-3, 4, shape).astype(float) for name, shape in sizes.items()}
@@ -231,6 +245,26 @@ def gaps(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     return {name: rows(a) for name, a in normal(rng, sizes, target).items()}
 
 
+def rising(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
+    """Numbers that rise or fall steadily along the longest axis there is, each row with a slope of its own, by up to
+    two, and once more at the end: what is largest comes last, and a running maximum or mean moves with every tile.
+    Arguments without that axis are normal."""
+    longest = max((size for shape in sizes.values() for size in shape), default=0)
+
+    def rows(shape: tuple[int, ...]) -> np.ndarray:
+        values = rng.standard_normal(shape)
+        if longest not in shape:
+            return values
+        axis = len(shape) - 1 - shape[::-1].index(longest)
+        across = tuple(1 if k == axis else size for k, size in enumerate(shape))
+        slope = rng.choice((-1.0, 1.0), across) * rng.choice((0.25, 0.5, 1.0), across)
+        steps = np.append(np.linspace(-1, 1, longest)[:-1], 1.5)[-longest:]
+        along = steps.reshape([longest if k == axis else 1 for k in range(len(shape))])
+        return values / 8 + slope * along
+
+    return {name: rows(shape) for name, shape in sizes.items()}
+
+
 def ones(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     """All ones."""
     return {name: np.ones(shape) for name, shape in sizes.items()}
@@ -293,9 +327,10 @@ IN_TURN: tuple[Family, ...] = (
     normal, integers, impulse, cancelling, graded, ones, zeros, large, tiny, nonfinite,
     normal, integers, impulse, cancelling, uneven, level, gaps, large, tiny, nonfinite,
 )  # fmt: skip
-"""Families in the order in which cases have them."""
+"""Families in the order in which cases have them; `rising` takes the place of others in long ones, and
+`positive` stands beside what no bound tells."""
 
-FAMILIES: dict[str, Family] = {f.__name__: f for f in IN_TURN}
+FAMILIES: dict[str, Family] = {f.__name__: f for f in (*IN_TURN, rising, positive)}
 
 
 AT_THE_ENDS = ("large", "tiny")
@@ -340,20 +375,28 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
         for name, a in arrays.items():
             of_real, of_imaginary = PARTS[rng.integers(len(PARTS))] if family in PARTLY else (1.0, 1.0)
             arrays[name] = of_real * a + 1j * of_imaginary * imaginary[name]
+    layouts = dict(zip(arrays, layouts_of(layout, len(arrays), seed), strict=True))
+    # of indices the first and the last are to be in the row that is repeated
+    arrays = {
+        name: _repeated(a) if layouts[name] == "expanded" and name in op.domains else a for name, a in arrays.items()
+    }
     arrays = {name: op.domains[name].into(a, shape, target) if name in op.domains else a for name, a in arrays.items()}
     dtypes = op.dtypes_of(arrays, dtype)
     arrays = {name: stored(a, own) for (name, a), own in zip(arrays.items(), dtypes, strict=True)}
     if layout == "shared" and family not in AT_THE_ENDS:
         arrays = shared(op, arrays, shape, target)
-    for name, one in zip(arrays, layouts_of(layout, len(arrays), seed), strict=True):
-        if one == "expanded" and arrays[name].ndim and len(arrays[name]) > 1:
-            arrays[name][:] = arrays[name][:1]
+    arrays = {name: _repeated(a) if layouts[name] == "expanded" else a for name, a in arrays.items()}
     poisoned, row = None, None
     if family == "nonfinite":
         turn = seed[TURN] if len(seed) > TURN else None
         poisoned, row = poison(op, arrays, rng, shape, turn)
         arrays = with_zeros_beside(op, arrays, rng, shape, poisoned, row, turn)
     return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
+
+
+def _repeated(values: np.ndarray) -> np.ndarray:
+    """The first slice along the first axis in place of all."""
+    return np.repeat(values[:1], len(values), 0) if values.ndim and len(values) > 1 else values
 
 
 def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions: Any) -> Iterator[Case]:
@@ -394,6 +437,7 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
     _take_turns(op, plan)
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
+    _let_rise(op, plan, restrictions)
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
@@ -521,6 +565,43 @@ def _apart(op: Op, shape: Shape, axis: Axis) -> Shape | None:
     fits = _is_apart(found, axis) and 0 not in sizes_of(found).values() and entries(op, found) <= AGAIN
     assert op.accepts is not None
     return found if fits and op.accepts(found) else None
+
+
+def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None:
+    """Along every axis that is the longest of some cases let numbers rise: in the two longest, then in every other one.
+
+    Options are the usual ones there: a scale of zero would leave nothing to rise. And there are several rows, as all of
+    two may fall by chance.
+    """
+    most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
+    free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
+    telling = (shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family))
+    seen = Counter(size for shape in telling for size in met_by(shape))
+    for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
+        along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
+        along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
+        # rows of which some are large tell what overflows
+        others = [k for k in along[1:] if plan[k][1] != "uneven"]
+        for k in (*along[:1], *others[::2]):
+            shape, _, layout, own_seed = plan[k]
+            more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
+            if entries(op, more) > most or any(seen[size] < 2 for size in met_by(shape) - met_by(more)):
+                more = shape
+            seen.subtract(met_by(shape) - met_by(more))
+            plan[k] = (op.usual(more), "rising", layout, own_seed)
+
+
+def _is_along(shape: Shape, axis: Axis) -> bool:
+    """Whether an axis has two tiles at least, and no other is longer, and one at most as long."""
+    own, sizes = sizes_of(shape).get(axis, 0), sorted(sizes_of(shape).values())
+    return own > TWO_TILES and own == sizes[-1] and own > max(sizes[:-2], default=0)
+
+
+RISING = 10
+"""Rows of such a case that had fewer, and more than one."""
+
+TWO_TILES = 32
+"""Entries of two of the smallest tiles."""
 
 
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:

@@ -37,7 +37,7 @@ from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
 from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
-from monarch_theory.testing.sharpness import Sharpness
+from monarch_theory.testing.sharpness import BESIDE, Sharpness
 from monarch_theory.testing.shrink import shrink
 from monarch_theory.testing.sizes import entries
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
@@ -403,6 +403,11 @@ def check(
                     otherwise.setdefault(other_algorithm, []).append(seen)
                     continue
                 progress.add(seen)
+                if not seen.judgement.failed and progress.sharpness.wants_positive(case):
+                    # nothing cancels there, so that the bound tells
+                    beside = make_case(op, dtype, op.usual(case.shape), BESIDE, "contiguous", case.seed)
+                    seen = observe(kernel, beside, model)
+                    progress.add(seen)
                 if seen.judgement.failed:
                     failure = why(seen)
                     return shown(failure.smallest.judgement.verdict, failure)
@@ -415,9 +420,12 @@ def check(
             if unexpected:
                 failure = why(unexpected[0])
                 return shown(Verdict.EXCEPTION, failure)
-            forged, changed = kernel.farewell()
+            forged, changed, modified = kernel.farewell()
             if forged and untrusted:
                 return report(Verdict.CRASH, forged)
+            if modified:
+                which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
+                return report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
             if changed:
                 return report(Verdict.STALE, "a result changed some time after it was returned")
     except SandboxError as error:

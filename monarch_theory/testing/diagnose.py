@@ -511,13 +511,14 @@ def _numbers(case: Case, change: Callable[[np.ndarray], np.ndarray]) -> Arrays:
 def _multiple_of_answer(telling: Sequence[Observation]) -> float:
     """The share of the squared errors that multiples of the answer explain, over all observations large enough.
 
-    One for each row, where rows are long: what divides a row by a wrong number is no rounding.
+    One for each row, where rows are long: what divides a row by a wrong number is no rounding. Of rows of one number
+    every error is a multiple.
     """
     explained = total = 0.0
     for seen in telling:
         truth = seen.expected.truth.high
         error = seen.computed - truth
-        if truth.size < 32 or not np.isfinite(error).all() or not truth.any():
+        if truth.size < 32 or truth.shape[-1:] == (1,) or not np.isfinite(error).all() or not truth.any():
             continue
         rows = (-1, truth.shape[-1]) if truth.shape[-1] >= 32 else (1, -1)
         truth, error = truth.reshape(rows), error.reshape(rows)

@@ -17,7 +17,7 @@ import numpy as np
 from monarch_theory.sandbox import Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.bundle import program
 from monarch_theory.sandbox.confinement import WALLS, Confined, Confinement, oracles
-from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
+from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY, THREADS_END
 from monarch_theory.sandbox.patterns import MALLOC_PERTURB
 from monarch_theory.testing.cases import Case
 
@@ -235,19 +235,21 @@ class Kernel:
         except ValueError as error:
             raise SandboxError(Outcome.CRASH, f"timing: the child's answer was garbled ({error})") from error
 
-    def farewell(self) -> tuple[str, bool]:
-        """(why the process is not waiting for the next request, as it is where no answer was forged; or empty,
-        whether a result changed some time after it was returned)."""
+    def farewell(self) -> tuple[str, bool, tuple[int, ...]]:
+        """(why the process is not waiting for the next request, as it is where no answer was forged; or empty, whether
+        a result changed some time after it was returned, positions of arguments that did)."""
         if self._process is None:
-            return "", False
+            return "", False, ()
         try:
-            answer, _ = self._process.ask({"do": "rest"}, seconds=self.timeout)
+            answer, _ = self._process.ask({"do": "rest"}, seconds=self.timeout + THREADS_END)
         except SandboxError as error:
             self.close()
-            return error.message, False
-        if type(answer.get("changed")) is not bool:
-            return "the last answer was garbled", False
-        return "", answer["changed"]
+            return error.message, False, ()
+        modified = answer.get("modified")
+        known = isinstance(modified, list) and all(type(i) is int and i >= 0 for i in modified)
+        if type(answer.get("changed")) is not bool or not known:
+            return "the last answer was garbled", False, ()
+        return "", answer["changed"], tuple(modified)
 
     def _load(self, process: KernelProcess) -> None:
         header = {

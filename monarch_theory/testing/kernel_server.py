@@ -26,6 +26,7 @@ import importlib
 import inspect
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ import numpy as np
 
 from monarch_theory.formats import carrier_of
 from monarch_theory.sandbox import wire
+from monarch_theory.sandbox.limits import THREADS_END
 from monarch_theory.sandbox.loading import run_file, seed_everything
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.patterns import PADDING, POISON, poisoned
@@ -140,6 +142,19 @@ Buffer = tuple[np.ndarray, np.ndarray, np.ndarray]
 """An argument, the whole memory that it lies in, and a copy of what that was."""
 
 
+def written_into(buffers: list[Buffer]) -> list[int]:
+    """Positions of the arguments whose memory is no longer what it was."""
+    return [i for i, (_, now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
+
+
+def wait_for_threads() -> None:
+    """Wait until all other threads of Python have ended, and not long where they do not, as those of a pool."""
+    until = CLOCK() + THREADS_END
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(until - CLOCK(), 0.0))
+
+
 class KernelServer:
     """Holds the kernel between requests."""
 
@@ -149,7 +164,7 @@ class KernelServer:
         self.face = "numpy"
         self.takes_out = False
         self.mirrors: Mirrors | None = None
-        self.earlier: list[tuple[Any, list[bytes]]] = []
+        self.earlier: list[tuple[Any, list[bytes], list[Buffer]]] = []
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Run the file and find the kernel; `face` "auto" is torch where the file or the kernel's own imports torch."""
@@ -185,9 +200,17 @@ class KernelServer:
         return {"face": self.face, "takes_out": self.takes_out}, ()
 
     def rest(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
-        """Say whether results of the first calls are still what they were when they were returned."""
-        now = ([array.tobytes() for array, _ in self.arrays_of(returned)] for returned, _ in self.earlier)
-        return {"changed": any(a != b[: len(a)] for a, (_, b) in zip(now, self.earlier, strict=True))}, ()
+        """Say whether results and arguments of the first calls are still what they were when they were returned.
+
+        Threads that the kernel has left running have some time to end first: they may be about to write.
+        """
+        wait_for_threads()
+        now = ([array.tobytes() for array, _ in self.arrays_of(returned)] for returned, *_ in self.earlier)
+        pairs = zip(now, self.earlier, strict=True)
+        return {
+            "changed": any(a != b[: len(a)] for a, (_, b, _) in pairs),
+            "modified": sorted({i for *_, buffers in self.earlier for i in written_into(buffers)}),
+        }, ()
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
@@ -219,8 +242,8 @@ class KernelServer:
             raise
         kept = tuple(np.array(array, order="C") for array, _ in first.arrays)
         if len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
-            self.earlier.append((first.returned, [a.tobytes() for a in kept]))
-        modified = [i for i, (_, now, before) in enumerate(buffers) if now.tobytes() != before.tobytes()]
+            self.earlier.append((first.returned, [a.tobytes() for a in kept], buffers))
+        modified = written_into(buffers)
         # what an op updates was put back by us
         again_as_it_was = (i for i, (a, b) in enumerate(zip(written, self.written(given), strict=True)) if a != b)
         modified += [i for i in again_as_it_was if i not in modified and i not in header["updates"]]
@@ -538,6 +561,8 @@ def from_plain(value: Any, kind: str) -> tuple[np.ndarray, str]:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned an array of dtype {name}, expected numbers")
         # a format too wide to cross, and wrong under its own name
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
+    if not array.dtype.isnative:
+        name = f"{name} with its bytes in the other order"
     return array.astype(array.dtype.newbyteorder("="), copy=False), name
 
 

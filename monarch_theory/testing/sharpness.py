@@ -8,6 +8,7 @@ dtype, with the usual kernels of each: what NumPy computes in that precision.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite, prod
@@ -27,6 +28,11 @@ __all__ = ["APART", "GOAL", "TELLING", "Row", "Sharpness", "sharpness_of", "usua
 TELLING = ("normal", "graded", "integers")
 """Families of values whose answers are as large as what they are summed of, so that a bound can be sharp for them."""
 
+BESIDE = "positive"
+"""The family that is tried as well where those leave most undecided, as their sums cancel."""
+
+EXCEPTIONS = 20
+"""One size in so many may be told by that family alone."""
 
 ENOUGH = 16
 """Elements of one output at one shape from which on it says something that most of them are undecided."""
@@ -47,6 +53,7 @@ class Sharpness:
     largest_bound: float = 0.0
     used: float = 0.0
     _by_shape: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _beside: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, case: Case, references: Sequence[Reference], judgement: Judgement) -> None:
         """Take in one case that the kernel ran on."""
@@ -58,19 +65,41 @@ class Sharpness:
             if case.family == "normal":
                 self.largest_bound = max(self.largest_bound, bound_beside_answer(one))
             finite = np.isfinite(one.bound)
-            if case.family in TELLING and _is_usual(case) and none.size and finite.any() and one.truth.high.any():
+            if (
+                case.family in (*TELLING, BESIDE)
+                and _is_usual(case)
+                and none.size
+                and finite.any()
+                and one.truth.high.any()
+            ):
                 key = f"{output.name} at {_sizes(case.sizes)}"
-                compared, undecided = self._by_shape.get(key, (0, 0))
-                self._by_shape[key] = compared + int(finite.sum()), undecided + int(none[finite].sum())
+                kept = self._beside if case.family == BESIDE else self._by_shape
+                compared, undecided = kept.get(key, (0, 0))
+                kept[key] = compared + int(finite.sum()), undecided + int(none[finite].sum())
 
     @property
     def undecided_shapes(self) -> list[str]:
         """Outputs at shapes of which most elements were not decided, though values were such that they could be.
 
-        Of a few elements, most may cancel by chance.
+        Of a few elements, most may cancel by chance. Where positive numbers of the same sizes were decided, it is, but
+        for an output that cancels at more than a few of its sizes: a claim that wide decides little of any numbers.
         """
+        of_all = Counter(key.partition(" at ")[0] for key in self._by_shape)
+        of_these = Counter(key.partition(" at ")[0] for key in self.cancelling)
+        few = {name for name, count in of_these.items() if EXCEPTIONS * count <= of_all[name]}
+        beside = {key for key, counted in self._beside.items() if _is_told(*counted)}
+        return [key for key in self.cancelling if key not in beside or key.partition(" at ")[0] not in few]
+
+    @property
+    def cancelling(self) -> list[str]:
+        """Those outputs at shapes, whatever came of positive numbers."""
         found = self._by_shape.items()
         return [key for key, (compared, undecided) in found if compared >= ENOUGH and 2 * undecided > compared]
+
+    def wants_positive(self, case: Case) -> bool:
+        """Whether sums at the sizes of a case cancel so much that positive numbers are to be tried there, too."""
+        sizes = _sizes(case.sizes)
+        return any(key.partition(" at ")[2] == sizes and key not in self._beside for key in self.cancelling)
 
     def why_undecided(self) -> str:
         """The first such shape, and how many there are."""
@@ -83,7 +112,9 @@ class Sharpness:
         share = self.undecided / max(self.elements, 1)
         undecided = f"; {share:.1%} of elements undecided, as their bound exceeds the answer" if self.undecided else ""
         beside = f"bounds up to {self.largest_bound:.2g} of the answer (normal values); " if self.largest_bound else ""
-        return f"{beside}errors up to {self.used:.2g} of their bound{undecided}"
+        told = len(self.cancelling) - len(self.undecided_shapes)
+        alone = f"; {told} outputs at one size each are told by positive numbers alone" if told else ""
+        return f"{beside}errors up to {self.used:.2g} of their bound{undecided}{alone}"
 
     def as_dict(self) -> dict[str, Any]:
         """For machines; JSON types only."""
@@ -93,6 +124,11 @@ class Sharpness:
             "elements": self.elements, "elements_undecided": self.undecided,
             "undecided_shapes": self.undecided_shapes,
         }  # fmt: skip
+
+
+def _is_told(compared: int, undecided: int) -> bool:
+    """Whether most of some elements were decided."""
+    return compared >= ENOUGH and 2 * undecided <= compared
 
 
 def _is_usual(case: Case) -> bool:

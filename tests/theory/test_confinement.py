@@ -183,6 +183,6 @@ def test_arrays_cross_the_walls_unchanged(tmp_path, case):
     path.write_text("def kernel(x, blocks): return x + 0")
     with Kernel(path, "kernel", untrusted=True) as kernel:
         run = kernel.run(case, other=True)
-        assert kernel.farewell() == ("", False)
+        assert kernel.farewell() == ("", False, ())
     np.testing.assert_array_equal(run.outputs[0], case.arrays["x"])
     np.testing.assert_array_equal(run.other[0], -case.arrays["x"])

@@ -1,9 +1,12 @@
 """Kernels neither wrong nor what was claimed: rounded together, or blind to subnormals; and faults just beside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from monarch_theory.testing.allowances import as_flushed, has_subnormals
+from monarch_theory.rounding.model import PAIRINGS
+from monarch_theory.testing.allowances import allowed_otherwise, as_flushed, has_subnormals
 from monarch_theory.testing.cases import cases, make_case
 from monarch_theory.testing.check import check
 from monarch_theory.testing.diagnose import Observation
@@ -90,6 +93,69 @@ def test_two_rows_in_one_transform_are_undecided_by_default_with_the_option_name
     for algorithm in ("conventional", "packed"):
         leaking = check(file, "leaking", CIRCULAR, **few, algorithm=algorithm, explained=False)
         assert leaking.exit_code == 1
+
+
+PAIRS = {
+    "neighbouring channels": ((3, 3), (3, 2)), "channels of two halves": ((3, 3), (3, 1)),
+    "neighbours among all rows": ((3, 3), (3, 2)),
+    "neighbours in the batch": ((3, 3), (2, 3)), "two halves of the batch": ((3, 3), (1, 3)),
+}  # fmt: skip
+
+
+def transformed_as_one(u, k, first, second):
+    """The convolutions of two rows, by one complex transform in single precision."""
+    both = np.fft.fft(u[first] + 1j * u[second])
+    mirrored = np.roll(both[::-1], 1).conj()
+    a, b = (both + mirrored) / 2, (both - mirrored) / 2j
+    made = np.fft.ifft(a * np.fft.fft(k[first[1]]) + 1j * b * np.fft.fft(k[second[1]]))
+    assert made.dtype == np.complex64
+    return made.real, made.imag
+
+
+def observed_beside_one_large_row(change):
+    """A row that is 2^14 times as large as the others, and what a right kernel gives, changed."""
+    case = make_case(
+        op_named(CIRCULAR), "float32", {"batch": 4, "channels": 4, "n": 64}, "normal", "contiguous", (0, 0)
+    )
+    u, k = (a.copy() for a in case.arrays.values())
+    u[3, 3] *= np.float32(2.0**14)
+    case = replace(case, arrays={"u": u, "k": k})
+    y = np.fft.irfft(np.fft.rfft(u) * np.fft.rfft(k), 64)
+    assert y.dtype == np.float32
+    change(u, k, y)
+    model = case.op.usual_model("float32", failure=1e-9)
+    expected, run = reference(case, model), Run(outputs=(y,), dtypes=("float32",))
+    return Observation(case, run, expected, judge(case, run, expected)), model
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_rows_err_by_a_part_of_the_row_that_they_are_transformed_with_whichever_way_they_are_paired(pairing):
+    first, second = PAIRS[pairing]
+
+    def packed(u, k, y):
+        y[first], y[second] = transformed_as_one(u, k, first, second)
+
+    seen, model = observed_beside_one_large_row(packed)
+    assert seen.judgement.verdict is Verdict.WRONG and allowed_otherwise(seen, model) == "packed"
+
+
+def test_rows_that_are_not_beside_a_large_one_are_not_excused_by_it():
+    for row in ((0, 0), (2, 2), (3, 0)):
+
+        def worse(u, k, y, row=row):
+            y[row] += np.float32(2.0**-11) * y[row]
+
+        seen, model = observed_beside_one_large_row(worse)
+        assert seen.judgement.verdict is Verdict.WRONG and allowed_otherwise(seen, model) is None
+        anything = replace(model, packed=True)
+        assert judge(seen.case, seen.run, reference(seen.case, anything)).verdict is Verdict.RIGHT
+
+    def narrow(u, k, y):
+        k = np.concatenate([k[:, :32], k[:, 32:].astype(np.float16).astype(np.float32)], -1)
+        y[...] = np.fft.irfft(np.fft.rfft(u) * np.fft.rfft(k), 64)
+
+    seen, model = observed_beside_one_large_row(narrow)
+    assert seen.judgement.verdict is Verdict.WRONG and allowed_otherwise(seen, model) is None
 
 
 TABLES = """

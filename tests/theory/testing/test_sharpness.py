@@ -17,6 +17,7 @@ from monarch_theory.rounding import (
 from monarch_theory.testing.cases import cases, make_case, selected_shapes
 from monarch_theory.testing.judge import Judgement, Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
+from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.sharpness import APART, GOAL, Sharpness, sharpness_of, usual_kernels
 
@@ -282,3 +283,34 @@ def test_an_empty_batch_has_bounds(name):
         model = op.usual_model(op.dtypes()[0], failure=1e-9 if op.random_rounding else None, algorithm=algorithm)
         case = make_case(op, op.dtypes()[0], shape, "normal", "contiguous", (0,))
         assert len(reference(case, model)) == len(op.outputs(shape))
+
+
+SUMS = Op(
+    name="sums",
+    summary="y = Σ x, by a bound of a quarter of the sum of moduli",
+    signature="kernel(x)",
+    shapes=lambda: [{"batch": 20, "n": 8}],
+    arguments=lambda shape: {"x": (shape["batch"], shape["n"], 8)},
+    oracle=lambda a, shape: a["x"].sum(1),
+    bound=lambda a, shape, model: np.abs(a["x"]).sum(1) / 4,
+)
+
+
+def told(family, lengths, sharpness):
+    """What is known after one more case of each length."""
+    for n in lengths:
+        case = make_case(SUMS, "float64", {"batch": 20, "n": n}, family, "contiguous", (n,))
+        sharpness.add(case, reference(case, SUMS.usual_model("float64")), Judgement(Verdict.RIGHT))
+    return sharpness
+
+
+def test_where_few_sums_cancel_positive_numbers_decide():
+    """Zeros would be within the bound of sums of 500 normal numbers, and not within that of sums of their moduli."""
+    found = told("normal", [*range(2, 12), *range(2, 12), 500], Sharpness())
+    case = make_case(SUMS, "float64", {"batch": 20, "n": 500}, "normal", "contiguous", (0,))
+    assert found.undecided_shapes == found.cancelling == ["y at batch 20, n 500"] and found.wants_positive(case)
+    # of ten sizes one is not few
+    assert told("positive", [500], found).undecided_shapes == found.cancelling and not found.wants_positive(case)
+    found = told("normal", range(12, 22), found)
+    assert not found.undecided_shapes and found.cancelling
+    assert "1 outputs at one size each are told by positive numbers alone" in found.describe()

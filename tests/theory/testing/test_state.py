@@ -67,6 +67,35 @@ def wrong_below_zero(x, blocks):
 
 def wrong_by_chance(x, blocks):
     return right(x, blocks) * (np.random.random() < 0.8)
+
+
+def later(array):
+    import threading, time
+
+    def change():
+        time.sleep(1.5)
+        array[...] = 0
+
+    if array.flags.writeable:
+        threading.Thread(target=change, daemon=True).start()
+
+
+def spoils_its_arguments_later(x, blocks):
+    later(x)
+    return right(x, blocks)
+
+
+def spoils_its_result_later(x, blocks):
+    y = right(x, blocks)
+    later(y)
+    return y
+
+
+def keeps_a_pool(x, blocks):
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = memo.setdefault("pool", ThreadPoolExecutor(1))
+    return pool.submit(right, x, blocks).result()
 """
 
 
@@ -106,3 +135,15 @@ def test_what_only_looks_like_state_has_another(file, name, verdict):
     report = check(file, name, "block-diagonal-multiply", cases_wanted=40)
     assert report.verdict is verdict and report.failure.reproduced
     assert report.failure.cause.name != "state kept between calls"
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("spoils_its_arguments_later", Verdict.MODIFIED),
+        pytest.param("spoils_its_result_later", Verdict.STALE, marks=pytest.mark.long),
+        pytest.param("keeps_a_pool", Verdict.RIGHT, marks=pytest.mark.long),
+    ],
+)
+def test_threads_that_go_on_may_end_before_results_are_looked_at_once_more(file, name, verdict):
+    assert check(file, name, "block-diagonal-multiply", cases_wanted=10, max_size=16).verdict is verdict

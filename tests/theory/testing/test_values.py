@@ -7,7 +7,8 @@ import pytest
 
 from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case, plan_of
 from monarch_theory.testing.check import check
-from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.kernel_server import reordered
 from monarch_theory.testing.mutants import MUTANTS
 from monarch_theory.testing.ops import NAMES, op_named
@@ -33,6 +34,76 @@ def test_rows_are_level_of_one_sign_and_in_order():
     steps = np.diff(v, axis=-1)
     constant, ascending, descending = ((f(steps, 0)).all(-1) for f in (np.equal, np.greater, np.less))
     assert (constant | ascending | descending).all() and constant.any() and ascending.any() and descending.any()
+
+
+def test_keys_rise_or_fall_along_the_longest_axis():
+    k = make_case(op_named("attention"), "float32", {**SHAPE, "m": 200}, "rising", "contiguous", (0,)).arrays["k"]
+    halves = np.sign(k[:, 150:].mean(1) - k[:, :50].mean(1))
+    assert k.shape == (6, 200, 8) and {-1.0, 1.0} == set(halves.ravel())
+    last, before = (np.abs(k[:, rows]).mean(1) for rows in (slice(199, 200), slice(190, 199)))
+    assert (last > before).mean() > 0.7
+
+
+LONGEST = {
+    "attention": "m",
+    "layer-norm": "n",
+    "linear-recurrence": "n",
+    "selective-scan": "n",
+    "long-convolution": "n",
+}
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_what_runs_over_tiles_meets_numbers_that_rise_over_two_of_every_size(name):
+    op, axis = op_named(name), LONGEST[name]
+    for seed in (0, 1):
+        rising = [shape for shape, family, *_ in plan_of(op, seed=seed) if family == "rising"]
+        assert all(shape == op.usual(shape) for shape in rising)
+        for tile in (16, 32, 64, 128, 256, 512, 1024):
+            assert any(shape[axis] > 2 * tile for shape in rising), tile
+
+
+def online(q, k, v, causal, scale, tile, fault):
+    """Softmax attention in tiles of keys; `fault` names what is not rescaled where the maximum rises."""
+    largest, total = np.full((*q.shape[:2], 1), -np.inf, q.dtype), np.zeros((*q.shape[:2], 1), q.dtype)
+    sums = np.zeros((*q.shape[:2], v.shape[-1]), q.dtype)
+    for start in range(0, k.shape[1], tile):
+        scores = q @ k[:, start : start + tile].swapaxes(-1, -2) * q.dtype.type(scale)
+        if causal:
+            later = np.arange(start, start + scores.shape[-1]) > np.arange(q.shape[1])[:, None]
+            scores = np.where(later, -np.inf, scores)
+        higher = np.maximum(largest, scores.max(-1, keepdims=True))
+        weights, before = np.exp(scores - higher), np.exp(largest - higher)
+        total = total * (1 if fault == "total" and start else before) + weights.sum(-1, keepdims=True)
+        sums = sums * (1 if fault == "sums" and start else before) + weights @ v[:, start : start + tile]
+        largest = scores.max(-1, keepdims=True) if fault == "largest" and not causal else higher
+    return sums / total
+
+
+FAULTS = ("total", "sums", "largest")
+
+
+@pytest.mark.parametrize(
+    "tile",
+    [pytest.param(tile, marks=() if tile == 256 else pytest.mark.long) for tile in (16, 64, 128, 256, 512, 1024)],
+)
+def test_attention_in_tiles_that_does_not_rescale_is_wrong_in_the_usual_plan(tile):
+    op = op_named("attention")
+    model, left = op.usual_model("float32"), set(FAULTS)
+    long = sorted((c for c in cases(op, "float32") if c.shape["m"] > tile), key=lambda c: c.family != "rising")
+    for case in (c for c in long if c.family != "nonfinite"):
+        expected = reference(case, model)
+
+        def verdict(fault, case=case, expected=expected):
+            with np.errstate(all="ignore"):
+                y = online(*case.arrays.values(), **op.options(case.shape), tile=tile, fault=fault)
+            return judge(case, Run(outputs=(y,), dtypes=("float32",)), expected).verdict
+
+        left -= {fault for fault in left if verdict(fault) is not Verdict.RIGHT}
+        assert verdict("") is Verdict.RIGHT, case.describe()
+        if not left:
+            return
+    assert not left
 
 
 def test_rows_have_gaps_at_their_end():
@@ -105,7 +176,10 @@ def test_every_setting_is_tried_zero_among_them(name):
             value = case.shape[setting]
             assert op.options(case.shape)[setting] == value and f"{setting} {value}" in case.describe()
             met[values.index(value)] += 1
-            # a case that is made smaller keeps what it was given
+            # a case that is made smaller keeps what it was given; options are the usual ones where numbers rise
+            if case.family == "rising":
+                assert case.shape == op.usual(case.shape)
+                continue
             smaller = make_case(op, "float32", case.sizes, "normal", "contiguous", (*case.seed, 7))
             assert smaller.shape == case.shape and setting not in case.sizes
             assert 0.0 in values or case.shape["n"] == 1
@@ -180,3 +254,10 @@ HARD = (
 def test_faults_of_some_values_are_in_the_corpus():
     """Whose every mutant `test_mutants` has caught for the right reason."""
     assert {m.name for m in MUTANTS} >= set(HARD)
+
+
+def test_the_first_and_the_last_index_are_in_the_row_that_is_repeated():
+    shape = {"batch": 3, "n": 4, "vocabulary": 65_541, "width": 1}
+    for seed in range(8):
+        tokens = make_case(op_named("embedding"), "float32", shape, "normal", "expanded", (seed,)).arrays["tokens"]
+        assert (tokens == tokens[:1]).all() and {0, 65_540} <= set(tokens[0])
