@@ -36,7 +36,7 @@ from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, doubt_of, outcome_of, tried
 from monarch_theory.sandbox import SandboxError
 
-__all__ = ["Agreement", "Variant", "check_agreement", "padded", "same", "truncated"]
+__all__ = ["Agreement", "Variant", "check_agreement", "padded", "padding_amounts", "same", "truncated"]
 
 Run = Callable[..., Named]
 YES, NO = "holds", "does not hold"
@@ -92,7 +92,7 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
     Args:
         model: one whose call takes `padded`, the places padded before and after, and masks them.
     """
-    n, amounts = inputs.n, [*range(1, 5), inputs.n // 2, inputs.n]
+    n, amounts = inputs.n, padding_amounts(inputs)
 
     def by(amount: int, content: str) -> Variant:
         before, after = (amount, 0) if side == "left" else (0, amount)
@@ -107,12 +107,16 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
 
     contents = ("the first token", "other tokens") if inputs.integer else ("zeros", "numbers", "large numbers")
     spoiling = () if inputs.integer else tuple(SPOILING)
-    amounts = [amount for amount in dict.fromkeys(amounts) if amount]
     return Agreement(
         f"the same under padding on the {side}",
         tuple(by(amount, content) for amount in amounts for content in contents),
         tuple(by(amount, content) for amount in amounts[:1] + amounts[-1:] for content in spoiling),
     )
+
+
+def padding_amounts(inputs: Inputs) -> list[int]:
+    """How many places are padded."""
+    return [amount for amount in dict.fromkeys([*range(1, 5), inputs.n // 2, inputs.n]) if amount]
 
 
 def filling(content: str, inputs: Inputs, x: np.ndarray) -> np.ndarray:
