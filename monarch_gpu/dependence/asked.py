@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -119,7 +120,7 @@ def agreeing(
         args, kwargs, sequences = calls[number]
         tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
         order = causal(sequences[0].shape[axis])
-        return posed(model, args, axes_of(tensors, sequences, axis), order.name, order.allowed, kwargs)
+        return posed(fresh(model), args, axes_of(tensors, sequences, axis), order.name, order.allowed, kwargs)
 
     found: list[dict[str, Any]] = []
     for long, short, start in together:
@@ -132,6 +133,18 @@ def agreeing(
         else:
             found.append(compared(pair[0], pair[1], start))  # type: ignore[arg-type]
     return {"compared": found}
+
+
+def fresh(model: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of a module with the same weights, so that what one call leaves in it is not there at the next.
+
+    >>> layer = torch.nn.Linear(2, 2)
+    >>> fresh(layer) is layer, fresh(layer).weight is layer.weight
+    (False, True)
+    """
+    if not isinstance(model, torch.nn.Module):
+        return model
+    return deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
 
 
 def place(entry: Entry) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -411,11 +412,12 @@ def beside_agreement(report: Report, model: FileModel, inputs: Inputs, agree: Ag
     """The report, with what two graphs side by side prove, or one of what padding holds."""
     if report.outcome not in (None, "partial"):
         return report
+    started = monotonic()
     facts = agreement_proofs(model, inputs, agree, left)
     report = with_agreement(report, facts, "" if agree.kind == "truncated" else agree.what)
     proved = bool(facts) and all(each["proved"] for each in facts.values())
     if agree.kind == "padding" and report.holds and not proved:
-        return with_padding(report, padding_proofs(model, inputs, agree.what, left))
+        return with_padding(report, padding_proofs(model, inputs, agree.what, left - (monotonic() - started)))
     return report
 
 
