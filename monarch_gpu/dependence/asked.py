@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
+from functools import cache
+from time import monotonic
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
+from monarch_gpu.dependence.alongside import compared
 from monarch_gpu.dependence.entries import Entry
-from monarch_gpu.dependence.proof import FIXED, NoCertificateError, Question, answered, certified, lattice_for, posed
+from monarch_gpu.dependence.proof import (
+    FIXED,
+    NoCertificateError,
+    Proof,
+    Question,
+    answered,
+    certified,
+    lattice_for,
+    posed,
+)
 from monarch_theory.leaks.contracts import Contract, causal
 
 __all__ = ["asked"]
+
+Given = tuple[Sequence[Any], Mapping[str, Any], Sequence[torch.Tensor]]
+"""Arguments of a call, and which of their tensors are inputs."""
 
 
 def asked(
@@ -24,16 +40,23 @@ def asked(
     axis: int,
     contract: dict[str, Any] | None = None,
     certificate: bool = False,
+    others: Sequence[Given] = (),
+    together: Sequence[tuple[int, int, int]] = (),
+    seconds: float = float("inf"),
 ) -> dict[str, Any]:
-    """Whether it is proved that one call of a model keeps a contract, by default causality.
+    """Whether it is proved that one call of a model keeps a contract, by default causality; or that calls agree.
 
     Args:
         contract: as `Contract.as_plain` gives it.
         args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
             taken at its value.
         certificate: whether to add the certificate of a proof; there are some where outputs may see inputs in a row.
+        others: further calls. together: pairs of calls by their numbers, the first being 0, and the place in the
+            inputs of the one at which those of the other begin; that they agree there is asked, not the contract.
+        seconds: no pair is begun after so many.
 
     Returns:
+        Of calls that are to agree, those that were asked, as `compared` gives them. Otherwise
         The fields of `Proof` by name, places as module and line, and the certificate, if one is wanted and there is a
         proof: of one at these weights it is that of the proof under a condition, as it knows no weights.
 
@@ -42,10 +65,11 @@ def asked(
     >>> asked(lambda x: x.flip(0), (x,), {}, [x], 0)["pair"]
     (0, 7)
     """
+    if together:
+        return agreeing(model, [(args, kwargs, sequences), *others], axis, together, seconds)
     tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
-    axes = [axis if any(t is s for s in sequences) else FIXED for t in tensors]
     asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
-    question = posed(model, args, axes, asked_for.name, asked_for.allowed, kwargs)
+    question = posed(model, args, axes_of(tensors, sequences, axis), asked_for.name, asked_for.allowed, kwargs)
     proof = answered(question, lattice_for(asked_for))
     facts: dict[str, Any] = {
         "proved": proof.proved,
@@ -74,6 +98,53 @@ def asked(
         with suppress(NoCertificateError):
             facts["certificate"] = certified(question, asked_for, supposing=not proof.proved)
     return facts
+
+
+def axes_of(tensors: Sequence[torch.Tensor], sequences: Sequence[torch.Tensor], axis: int) -> list[int | str]:
+    """The axis of the inputs; of anything else that it is taken at its value."""
+    return [axis if any(t is s for s in sequences) else FIXED for t in tensors]
+
+
+def agreeing(
+    model: Callable[..., Any],
+    calls: Sequence[Given],
+    axis: int,
+    together: Sequence[tuple[int, int, int]],
+    seconds: float,
+) -> dict[str, Any]:
+    """Of each pair of calls, in order, whether it is proved that they give the same, as long as there is time."""
+    stop = monotonic() + seconds
+
+    @cache
+    def graph(number: int) -> Question | Proof:
+        args, kwargs, sequences = calls[number]
+        tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
+        order = causal(sequences[0].shape[axis])
+        return posed(fresh(model), args, axes_of(tensors, sequences, axis), order.name, order.allowed, kwargs)
+
+    found: list[dict[str, Any]] = []
+    for long, short, start in together:
+        if found and monotonic() > stop:
+            break
+        pair = [graph(long), graph(short)]
+        wrong = next((each for each in pair if isinstance(each, Proof)), None)
+        if wrong is not None:
+            found.append({"proved": False, "detail": wrong.detail, "outputs": [], "output_axes": []})
+        else:
+            found.append(compared(pair[0], pair[1], start))  # type: ignore[arg-type]
+    return {"compared": found}
+
+
+def fresh(model: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of a module with the same weights, so that what one call leaves in it is not there at the next.
+
+    >>> layer = torch.nn.Linear(2, 2)
+    >>> fresh(layer) is layer, fresh(layer).weight is layer.weight
+    (False, True)
+    """
+    if not isinstance(model, torch.nn.Module):
+        return model
+    return deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
 
 
 def place(entry: Entry) -> dict[str, str]:

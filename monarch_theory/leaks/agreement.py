@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.leaks.callables import (
+    LONG_RESTART,
     UNDECIDED,
     ZERO_FILL,
     Judged,
@@ -36,11 +37,13 @@ from monarch_theory.leaks.noise import LARGEST, SINGLE, along_line, floor_factor
 from monarch_theory.leaks.outputs import Layout, Named, Outputs, difference, doubt_of, outcome_of, tried
 from monarch_theory.sandbox import SandboxError
 
-__all__ = ["Agreement", "Variant", "check_agreement", "padded", "same", "truncated"]
+__all__ = ["Agreement", "Variant", "check_agreement", "padded", "padding_amounts", "same", "truncated"]
 
 Run = Callable[..., Named]
 YES, NO = "holds", "does not hold"
 SPOILING = {"NaN": np.nan, "infinities": np.inf}
+FRESH = 2
+"""So many variants are tried on freshly loaded models, too."""
 FEW = 6
 """Variants that are tried with every kind of values; all are with the usual one."""
 
@@ -92,7 +95,7 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
     Args:
         model: one whose call takes `padded`, the places padded before and after, and masks them.
     """
-    n, amounts = inputs.n, [*range(1, 5), inputs.n // 2, inputs.n]
+    n, amounts = inputs.n, padding_amounts(inputs)
 
     def by(amount: int, content: str) -> Variant:
         before, after = (amount, 0) if side == "left" else (0, amount)
@@ -107,12 +110,16 @@ def padded(model: Any, inputs: Inputs, side: str) -> Agreement:
 
     contents = ("the first token", "other tokens") if inputs.integer else ("zeros", "numbers", "large numbers")
     spoiling = () if inputs.integer else tuple(SPOILING)
-    amounts = [amount for amount in dict.fromkeys(amounts) if amount]
     return Agreement(
         f"the same under padding on the {side}",
         tuple(by(amount, content) for amount in amounts for content in contents),
         tuple(by(amount, content) for amount in amounts[:1] + amounts[-1:] for content in spoiling),
     )
+
+
+def padding_amounts(inputs: Inputs) -> list[int]:
+    """How many places are padded."""
+    return [amount for amount in dict.fromkeys([*range(1, 5), inputs.n // 2, inputs.n]) if amount]
 
 
 def filling(content: str, inputs: Inputs, x: np.ndarray) -> np.ndarray:
@@ -192,7 +199,32 @@ class Comparison:
                     self.progress(len(self.tested), len(variants))
             if self.found:
                 return
-        self._with_gaps([variants[k] for k in order[:FEW]], deadline)
+        self._when_fresh([variants[k] for k in order[:FRESH]], deadline)
+        if not self.found:
+            self._with_gaps([variants[k] for k in order[:FEW]], deadline)
+
+    def _when_fresh(self, variants: list[Variant], deadline: float) -> None:
+        """A few variants once more, each run the first of a model: what is kept from a first call may be its length.
+
+        Only a difference beyond what rounding explains counts: to measure noise so would take many loads.
+        """
+        model, kind = self.observe.model, self.inputs.kinds[0]
+        cost = 2 * model.restart_seconds
+        if self.observe.always_fresh or model.restart_seconds >= LONG_RESTART or not model.fresh():
+            return
+        self.observe.always_fresh = True
+        for variant in variants:
+            if time.monotonic() + cost > deadline:
+                break
+            x = self.inputs.futures(kind).base
+            y, z = self.observe(x), self._observed(partial(self._run, variant), x, variant)
+            if z is not None and not y.same_bits(z, variant.watched):
+                response = difference(y, z, variant.watched)
+                floor = np.maximum(self._explained(x, y, z), self.worst[1] * scale(y, z))
+                self._keep_leaks(variant, kind, y, response, np.broadcast_to(floor, response.shape))
+        self.observe.always_fresh = False
+        if self.found:
+            self._note("the two differ on freshly loaded models: what a first call leaves hides it from later ones")
 
     def _with_gaps(self, variants: list[Variant], deadline: float) -> None:
         """A few variants with NaN and infinities, on what is finite in both; many models refuse such values."""

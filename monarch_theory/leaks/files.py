@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from monarch_theory.formats import dtype_named
-from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, same, truncated
+from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, padding_amounts, same, truncated
 from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
 from monarch_theory.leaks.calls import (
     INPUT,
@@ -25,10 +26,11 @@ from monarch_theory.leaks.calls import (
     parse_init,
 )
 from monarch_theory.leaks.contracts import Contract, hidden_padding
+from monarch_theory.leaks.cuts import spread_order
 from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
-from monarch_theory.leaks.proofs import settled, with_padding, with_proof
+from monarch_theory.leaks.proofs import settled, with_agreement, with_padding, with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 from monarch_theory.sandbox.waiting import kept_waiting
@@ -38,6 +40,8 @@ __all__ = ["Agree", "check_file"]
 SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
 SHARE_OF_TIME = 0.9
 SHARE_OF_PROOF = 1 / 3
+MOST_GRAPHS = 64
+"""So many lengths are compared by their graphs at most."""
 BESIDE_A_PROOF = 10.0
 """Seconds of search where there is a proof: the measurement is then of the arithmetic, not of the dependence."""
 
@@ -127,6 +131,37 @@ class FileModel:
                 *self.call.arrays(x, padded), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
                 slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
             )  # fmt: skip
+
+    def comparisons(
+        self, inputs: Inputs, lengths: Sequence[int], padding: Sequence[tuple[int, int]], seconds: float
+    ) -> list[dict[str, Any]]:
+        """Whether two graphs prove that two calls agree: with the first inputs alone, or with padding and without.
+
+        Args:
+            lengths: how many first inputs are given alone; they count where there is no padding but none.
+            padding: places before and after the inputs, none at first.
+
+        Raises:
+            SandboxError: as `proof`.
+        """
+        like, x = self.sandbox, inputs.draw(0)[0]
+        if len(padding) > 1:
+            wide = [np.pad(x, [p if axis == inputs.axis else (0, 0) for axis in range(x.ndim)]) for p in padding]
+            calls = [self.call.arrays(each, p) for each, p in zip(wide, padding, strict=True)]
+            together = [(k, 0, before) for k, (before, _) in enumerate(padding) if k]
+        else:
+            calls = [self.call.arrays(x), *(self.call.arrays(x[inputs.places(0, k)]) for k in lengths)]
+            together = [(0, k + 1, 0) for k in range(len(lengths))]
+        with Sandbox(
+            like.path, like.name, timeout=max(3 * seconds, 0.1), memory=like.memory, seed=like.seed, init=like.init
+        ) as sandbox:
+            sandbox.load(double=self.attempt.double)
+            facts, _ = sandbox.prove(
+                *(a for call in calls for a in call), face=self.attempt.face,
+                dtypes=self.call.dtypes(self.attempt.dtype), slots=self.call.slots, axis=inputs.axis, together=together,
+                seconds=seconds,
+            )  # fmt: skip
+        return list(facts.get("compared", ()))
 
     def entry(self, base: np.ndarray, changed: np.ndarray, place: int, n: int, size: float) -> str:
         if self.attempt.face != "torch":
@@ -252,8 +287,8 @@ def check_file(
                         longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
                         progress=progress,
                     )  # fmt: skip
-                if prove and agree.kind == "padding" and report.holds:
-                    report = with_padding(report, padding_proofs(model, inputs, agree.what, sandbox.remaining))
+                if prove and agree.kind != "same":
+                    report = beside_agreement(report, model, inputs, agree, sandbox.remaining)
                 return replace(report, notes=(*notes, *report.notes))
             proof = None
             if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
@@ -371,6 +406,34 @@ def agreement_of(model: FileModel, inputs: Inputs, agree: Agree, other: FileMode
             f"padding: expected one mask that says what is padding, --arg NAME=ones, got {model.call.masks}",
         )
     return padded(model, inputs, agree.what)
+
+
+def beside_agreement(report: Report, model: FileModel, inputs: Inputs, agree: Agree, left: float) -> Report:
+    """The report, with what two graphs side by side prove, or one of what padding holds."""
+    if report.outcome not in (None, "partial"):
+        return report
+    started = monotonic()
+    facts = agreement_proofs(model, inputs, agree, left)
+    report = with_agreement(report, facts, "" if agree.kind == "truncated" else agree.what)
+    proved = bool(facts) and all(each["proved"] for each in facts.values())
+    if agree.kind == "padding" and report.holds and not proved:
+        return with_padding(report, padding_proofs(model, inputs, agree.what, left - (monotonic() - started)))
+    return report
+
+
+def agreement_proofs(model: FileModel, inputs: Inputs, agree: Agree, left: float) -> dict[int, dict[str, Any]]:
+    """By how many inputs are given alone, or by the amount of padding: whether two graphs prove that they agree."""
+    if model.attempt.face != "torch" or inputs.n < 2:
+        return {}
+    if agree.kind == "truncated":
+        amounts, padding = spread_order(inputs.n)[:MOST_GRAPHS], [(0, 0)]
+    else:
+        amounts = [a for a in padding_amounts(inputs) if a]
+        padding = [(0, 0), *((a, 0) if agree.what == "left" else (0, a) for a in amounts)]
+    try:
+        return dict(zip(amounts, model.comparisons(inputs, amounts, padding, left * SHARE_OF_PROOF), strict=False))
+    except SandboxError as error:
+        return {amounts[0]: {"proved": False, "detail": f"the graphs could not be read: {error}"}}
 
 
 def padding_proofs(model: FileModel, inputs: Inputs, side: str, timeout: float) -> dict[int, dict[str, Any]]:

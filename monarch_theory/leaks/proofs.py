@@ -16,7 +16,7 @@ from monarch_theory.leaks.callables import UNDECIDED, Report
 from monarch_theory.leaks.contracts import Contract, causal
 from monarch_theory.leaks.inputs import APPEARING, GAPS
 
-__all__ = ["settled", "with_padding", "with_proof"]
+__all__ = ["settled", "with_agreement", "with_padding", "with_proof"]
 
 OPEN = (None, "partial")
 """Outcomes of a measurement that a proof may settle: all is well so far. Noise is none: it may be another branch."""
@@ -116,6 +116,62 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
         evidence=f"{report.evidence}; {said}",
         notes=(*report.notes, f"the proof leaves out {'; '.join(facts['excludes'])}"),
     )
+
+
+REAL = "rounding: the two are equal as functions over the real numbers"
+
+
+def with_agreement(report: Report, facts: dict[int, dict[str, Any]], side: str = "") -> Report:
+    """The report of an agreement, with what the graphs of the two calls prove, side by side.
+
+    A difference that was measured where they are proved to agree leaves nothing decided, unless it is of infinity or
+    NaN, which the proof is not about. What was measured in a part of all lengths is settled where it is proved of all.
+
+    Args:
+        facts: by the number of inputs that are given alone, or the amount of padding, as `compared` gives them.
+        side: of the padding; empty where inputs are given alone.
+    """
+    report = replace(report, proof={str(amount): each for amount, each in facts.items()})
+    proved = sorted(a for a, each in facts.items() if each["proved"] and same_outputs(report, each, report.n))
+    refused = next((each for each in facts.values() if not each["proved"]), None)
+    where = [f"not proved from the graphs: {refused['detail']}"] if refused else []
+    if not proved:
+        return replace(report, notes=(*report.notes, *where))
+    every = not side and len(proved) == report.n - 1
+    words = f"padding of {listed(proved)} on the {side}" if side else f"the first k inputs alone, k = {listed(proved)}"
+    first = facts[proved[0]]
+    claim = (
+        f"the same with {words}, for all finite inputs and all values of {first['weights']} weights, "
+        f"with {first['buffers']} buffers and constants at their value"
+    )
+    if report.witness is not None:
+        if not isfinite(report.witness.size) or report.witness.kind in GAPS | APPEARING or report.calls_before:
+            return replace(report, notes=(*report.notes, f"for finite numbers the graphs prove it {claim}"))
+        return contradicted(report, {"claim": claim}) if not where else replace(report, notes=(*report.notes, *where))
+    if report.outcome == "partial" and not every:
+        return replace(report, notes=(*report.notes, f"the graphs prove it {claim}", *where))
+    left_out = f"the proof leaves out inputs that are not finite; infinities and NaN that arise on the way; {REAL}"
+    return replace(
+        report, verdict="holds", outcome=None, method="two graphs compared, and two runs",
+        evidence=f"proved from the graphs: {claim}; beside it, {report.evidence}"
+        if every else f"{report.evidence}; proved from the graphs: {claim}",
+        notes=(*report.notes, left_out, *where),
+    )  # fmt: skip
+
+
+def listed(numbers: list[int]) -> str:
+    """Numbers in order, those in a row by their ends.
+
+    >>> listed([1, 2, 3, 4, 8])
+    '1 … 4, 8'
+    """
+    rows: list[list[int]] = []
+    for k in numbers:
+        if rows and k == rows[-1][-1] + 1:
+            rows[-1].append(k)
+        else:
+            rows.append([k])
+    return ", ".join(f"{r[0]} … {r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in rows)
 
 
 def with_padding(report: Report, facts_by_amount: dict[int, dict[str, Any]]) -> Report:

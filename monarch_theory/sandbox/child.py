@@ -131,10 +131,12 @@ class Server:
         provers = [entry for entry in entry_points(group=PROVERS) if entry.name == header["face"]]
         if not provers or header["face"] not in sys.modules:
             return {"proved": False, "reason": "no graph", "detail": "no library with graphs made the model"}, ()
-        given = self.faced(arrays, header)
-        positional, keywords = arguments(given, header["slots"])
+        count = len(header["slots"])
+        given = [self.faced(arrays[k : k + count], header) for k in range(0, len(arrays), count)]
+        calls = [(*arguments(each, header["slots"]), each[:1]) for each in given]
         wanted = header["axis"], header["contract"], header["certificate"]
-        facts = provers[0].load()(self.model, positional, keywords, given[:1], *wanted)
+        more = {"others": calls[1:], "together": header["together"], "seconds": header["seconds"]} if calls[1:] else {}
+        facts = provers[0].load()(self.model, *calls[0], *wanted, **more)
         certificate = facts.pop("certificate", None)
         held = () if certificate is None else (np.frombuffer(json.dumps(certificate).encode(), np.uint8),)
         return facts, held

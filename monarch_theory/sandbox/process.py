@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -218,17 +219,21 @@ class Sandbox:
 
     def prove(
         self, *arrays: np.ndarray, face: str, dtypes: tuple[str, ...], slots: tuple[tuple[str, str], ...], axis: int,
-        contract: dict[str, Any], certificate: bool = False,
+        contract: dict[str, Any] | None = None, certificate: bool = False,
+        together: Sequence[tuple[int, int, int]] = (), seconds: float = 0.0,
     ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What is proved of the call from the model's graph, and the certificate, empty where there is none.
 
         Args:
+            arrays: of one call, or of several one after the other.
             axis: of the sequence in the first array; the others are taken at their values.
             contract: what is to be proved, as plain values.
+            together: pairs of calls, the longer one first, and the place where the shorter one's inputs begin: that
+                they give the same there is to be proved instead; seconds: no pair is begun later.
         """
         request = {
             "do": "prove", "face": face, "dtypes": dtypes, "slots": slots, "axis": axis, "contract": contract,
-            "certificate": certificate,
+            "certificate": certificate, "together": together, "seconds": seconds,
         }  # fmt: skip
         answer, held = self._ask(request, arrays, doing="reading the model's graph")
         return answer, b"".join(a.tobytes() for a in held)

@@ -21,7 +21,7 @@ from monarch_theory.leaks.cuts import Found
 from monarch_theory.leaks.dependence.certificate import packed
 from monarch_theory.leaks.dependence.recheck import CertificateError, recheck
 from monarch_theory.leaks.files import Agree, check_file
-from monarch_theory.leaks.proofs import with_padding, with_proof
+from monarch_theory.leaks.proofs import with_agreement, with_padding, with_proof
 from monarch_theory.sandbox.tracing import entry
 
 pytestmark = pytest.mark.usefixtures("torch_at_hand")
@@ -377,14 +377,47 @@ def test_what_padding_holds_is_proved_to_be_hidden(function, proved, conditional
     assert (facts["proved"], facts["conditional"]) == (proved, conditional)
 
 
-def test_padding_is_measured_and_what_it_holds_is_proved(models):
+def test_padding_is_measured_and_proved(models):
     report = asked(models, "Hidden", arguments=("mask=ones",), agree=Agree("padding", "right"), budget=1.0)
     assert report.verdict == "holds" and report.evidence.startswith("measured")
-    assert "with padding of 1 and of 8, proved from the graph: independent of what padding holds" in report.evidence
-    refused = with_padding(
-        report, {1: FACTS, 8: FACTS | {"proved": False, "detail": "no rule", "reason": "dependence"}}
-    )
-    assert "proved" not in refused.evidence.split("; with")[0] and any("no rule" in note for note in refused.notes)
+    assert "; proved from the graphs: the same with padding of 1 … 4, 8 on the right" in report.evidence
+    bare = replace(report, evidence="measured")
+    held = with_padding(bare, {1: FACTS, 8: FACTS})
+    assert held.evidence.startswith("measured; with padding of 1 and of 8, proved from the graph: ")
+    refused = with_padding(bare, {1: FACTS, 8: FACTS | {"proved": False, "detail": "no rule", "reason": "dependence"}})
+    assert refused.evidence == "measured" and any("no rule" in note for note in refused.notes)
+
+
+def test_the_first_inputs_alone_are_proved_to_give_the_same(models):
+    report = asked(models, "Cumulative", agree=Agree("truncated"), budget=1.0)
+    assert report.holds and report.evidence.startswith("proved from the graphs: the same with the first k inputs alone")
+    assert "k = 1 … 7," in report.evidence and any("over the real numbers" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("unproved", "change", "holds", "words"),
+    [
+        ((), {}, True, "proved from the graphs"),
+        ((), {"verdict": "undecided", "outcome": "partial"}, True, "proved from the graphs"),
+        ((2,), {"verdict": "undecided", "outcome": "partial"}, None, "measured"),
+        ((2,), {}, True, "measured; proved from the graphs: the same with the first k inputs alone, k = 1, 3"),
+        ((1, 2, 3), {}, True, "measured"),
+        ((), {"verdict": "does not hold", "witness": Found(0, None, 1.0, 0.0, 0.0)}, None, "none"),
+        ((), {"verdict": "does not hold", "witness": Found(0, None, np.inf, 0.0, 0.0)}, False, "measured"),
+        ((2,), {"verdict": "does not hold", "witness": Found(0, None, 1.0, 0.0, 0.0)}, False, "measured"),
+    ],
+)  # fmt: skip
+def test_what_graphs_prove_settles_what_was_measured_and_no_more(unproved, change, holds, words):
+    each = {"proved": True, "outputs": ["output"], "output_axes": [1], "detail": "", "weights": 1, "buffers": 0}
+    judged = (Judged("output", (1, 4, 3), "float64", "holds", None, 1),)
+    report = replace(Report("holds", "measured", "", n=4, outputs=judged), **change)
+    facts = {k: each | ({"proved": False, "detail": "no rule"} if k in unproved else {}) for k in (1, 2, 3)}
+    found = with_agreement(report, facts)
+    assert (found.holds, found.evidence[: len(words)]) == (holds, words)
+    assert ("proved" in found.evidence) is ("proved" in words)
+    assert any("no rule" in note for note in found.notes) is bool(unproved)
+    other = replace(report, outputs=(replace(judged[0], axis=2, shape=(1, 4, 4)),))
+    assert "proved" not in with_agreement(other, facts).evidence
 
 
 def test_other_contracts_of_a_file_are_proved_too(models):

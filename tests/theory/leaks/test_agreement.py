@@ -292,3 +292,23 @@ def test_rounding_is_examined_once_for_each_variant_and_differences_are_still_fo
     assert report.holds and len(examined) <= 2 * N
     assert ask(lambda x: convolved(x) + 1e-9 * (x == 0).any() * len(x), truncated).holds is False
     assert ask(lambda x: convolved(x) * (1 + 1e-11 * (x == -1).any() * len(x)), truncated).holds is False
+
+
+class Keeping:
+    """Divides by the length of its first call, until it is loaded again."""
+
+    def __init__(self):
+        self.length = 0
+
+    def forget(self):
+        self.length = 0
+
+    def __call__(self, x):
+        self.length = self.length or len(x)
+        return np.cumsum(x) / self.length
+
+
+def test_what_a_first_call_leaves_does_not_hide_a_difference():
+    keeping = Keeping()
+    report = ask(ArrayModel(keeping, keeping.forget), truncated)
+    assert report.holds is False and any("freshly loaded" in note for note in report.notes)

@@ -1,0 +1,265 @@
+"""What two graphs side by side claim, held against two runs; and that a wrong rule is caught at that."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from torch import fx, nn
+from torch.nn import functional
+
+from monarch_gpu.dependence.alongside import PARTS, Alongside
+from monarch_gpu.dependence.interpret import name_of
+from monarch_gpu.dependence.proof import FIXED, posed
+from monarch_theory.leaks.dependence.part import Pair
+
+N, K, BATCH, WIDTH = 7, 4, 2, 4
+PLACES = {"the first": (N, K, 0), "the last": (N, K, 3), "all but the last": (N, N - 1, 0)}
+
+
+def weight(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+W, TABLE, FILTER = weight(WIDTH, WIDTH), weight(5, WIDTH), weight(WIDTH, WIDTH, 3)
+LSTM = nn.LSTM(WIDTH, WIDTH, batch_first=True, bidirectional=True).double()
+GRU = nn.GRU(WIDTH, WIDTH, batch_first=True).double()
+
+
+def tril(x, diagonal=0):
+    return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril(diagonal)
+
+
+def scores(x):
+    return x @ W @ x.mT
+
+
+def kept(x, mask):
+    """Zeros where the input is padded."""
+    return x * mask[..., None]
+
+
+CASES = {
+    "mul": lambda x, m: x * torch.arange(x.shape[1])[:, None].flip(0),
+    "add": lambda x, m: x + x.flip(1),
+    "where": lambda x, m: torch.where(tril(x), scores(x), scores(x.flip(1))),
+    "sum": lambda x, m: x.sum(1, keepdim=True) + x,
+    "mean": lambda x, m: kept(x, m).mean(1),
+    "amax": lambda x, m: x.amax(1) + x.amax(1),
+    "any": lambda x, m: (x > 1).any(1),
+    "argmax": lambda x, m: x.argmax(1),
+    "max": lambda x, m: x.max(1).values,
+    "logsumexp": lambda x, m: scores(x).logsumexp(-1),
+    "var": lambda x, m: x.var(1),
+    "_softmax": lambda x, m: scores(x).softmax(-1),
+    "_log_softmax": lambda x, m: x.log_softmax(1),
+    "cumsum": lambda x, m: x.cumsum(1),
+    "cumprod": lambda x, m: x.cumprod(1),
+    "cummax": lambda x, m: x.cummax(1).values,
+    "logcumsumexp": lambda x, m: x.logcumsumexp(1),
+    "sort": lambda x, m: x.sort(1).values,
+    "bmm": lambda x, m: x.mT @ x,
+    "mm": lambda x, m: (x[0].mT @ x[0])[None] + x[:, :1],
+    "addmm": lambda x, m: torch.addmm(W, x[0].mT, x[0]),
+    "native_layer_norm": lambda x, m: functional.layer_norm(x, x.shape[1:]),
+    "native_group_norm": lambda x, m: functional.group_norm(x.mT, 2),
+    "scaled_dot_product_attention": lambda x, m: functional.scaled_dot_product_attention(x, x, x),
+    "convolution": lambda x, m: functional.conv1d(x.mT, FILTER, padding=1),
+    "lstm": lambda x, m: LSTM(x)[0],
+    "gru": lambda x, m: GRU(x.flip(1))[0],
+    "gather": lambda x, m: x.gather(1, x.argsort(1)),
+    "index": lambda x, m: x[:, torch.arange(x.shape[1]).flip(0)],
+    "flip": lambda x, m: x.flip(1),
+    "cat": lambda x, m: torch.cat([x, x], 1),
+    "select": lambda x, m: x[:, x.shape[1] // 2],
+    "slice": lambda x, m: x[:, x.shape[1] // 2 :],
+    "constant_pad_nd": lambda x, m: functional.pad(x, (0, 0, x.shape[1], 0)),
+    "view": lambda x, m: x.reshape(-1, WIDTH),
+    "repeat": lambda x, m: x.repeat(1, 2, 1),
+    "diagonal": lambda x, m: scores(x).flip(1).diagonal(0, 1, 2),
+    "split_with_sizes": lambda x, m: x.split([x.shape[1] - 1, 1], 1)[1],
+}
+"""For each row of the table a use at which the usual places, those of the inputs, are wrong for some start."""
+
+HOLDING = {
+    "attention": lambda x, m: scores(x).masked_fill(~tril(x), -torch.inf).softmax(-1) @ x,
+    "attention, by the operator": lambda x, m: functional.scaled_dot_product_attention(x, x @ W, x, is_causal=True),
+    "attention, by a mask": lambda x, m: functional.scaled_dot_product_attention(x, x, x, attn_mask=tril(x)),
+    "attention, with distances": lambda x, m: functional.scaled_dot_product_attention(x, x, x, attn_mask=distances(x)),
+    "filter": lambda x, m: functional.conv1d(functional.pad(x.mT, (2, 0)), FILTER).mT,
+    "filter, cut": lambda x, m: functional.conv1d(x.mT, FILTER, padding=2)[..., : x.shape[1]].mT,
+    "recurrence": lambda x, m: GRU(x)[0],
+    "steps": lambda x, m: steps(x),
+    "sums": lambda x, m: x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None],
+    "a matrix of ones": lambda x, m: tril(x).double() @ x,
+    "of each place": lambda x, m: functional.layer_norm(torch.tanh(x @ W), (WIDTH,)) * x.mean(-1, keepdim=True),
+    "heads": lambda x, m: x.unflatten(-1, (2, 2)).transpose(1, 2).transpose(1, 2).flatten(2),
+    "rotary": lambda x, m: turned(x),
+}
+DIFFERING = {
+    "attention to all": lambda x, m: functional.scaled_dot_product_attention(x, x, x),
+    "attention, one ahead": lambda x, m: functional.scaled_dot_product_attention(x, x, x, attn_mask=tril(x, 1)),
+    "scaled by the length": lambda x, m: x.cumsum(1) / x.shape[1],
+    "places from the end": lambda x, m: x + torch.arange(x.shape[1]).flip(0)[:, None],
+    "filter, centred": lambda x, m: functional.conv1d(x.mT, FILTER, padding=1).mT,
+    "shortest of all": lambda x, m: x - x.amin(1, keepdim=True),
+    "weights cut off and not divided again": lambda x, m: (scores(x).softmax(-1) * tril(x)) @ x,
+    "another way for odd lengths": lambda x, m: x.cumsum(1) if x.shape[1] % 2 else x.cumsum(1) * 2,
+    "distances as a share": lambda x, m: x * (torch.arange(x.shape[1]) / x.shape[1])[:, None],
+}
+HIDING = {
+    "sums of what is kept": lambda x, m: kept(x, m).cumsum(1),
+    "mean of what is kept": lambda x, m: x - (kept(x, m).sum(1, keepdim=True) / m.sum(1)[:, None, None]),
+    "filter of what is kept": lambda x, m: functional.conv1d(functional.pad(kept(x, m).mT, (2, 0)), FILTER).mT,
+    "attention to what is kept": lambda x, m: functional.scaled_dot_product_attention(
+        x, x, x, attn_mask=m.bool()[:, None]
+    ),
+}
+
+
+def distances(x):
+    i = torch.arange(x.shape[1], dtype=x.dtype)
+    return (-(i[:, None] - i).abs()).masked_fill(~tril(x), -torch.inf)
+
+
+def turned(x):
+    return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (2, 2))) * turns(x)).flatten(2)
+
+
+def turns(x):
+    angles = 0.1 * torch.arange(2.0 * x.shape[1], dtype=x.dtype).view(-1, 2)
+    return torch.polar(torch.ones_like(angles), angles)
+
+
+def steps(x):
+    state, found = x[:, 0] * 0, []
+    for k in range(x.shape[1]):
+        state = torch.tanh(state @ W + x[:, k])
+        found.append(state)
+    return torch.stack(found, 1)
+
+
+class All(nn.Module):
+    def __init__(self, cases):
+        super().__init__()
+        self.cases, self.modules_of = cases, nn.ModuleList([LSTM, GRU])
+
+    def forward(self, x, mask):
+        return {name: case(x, mask) for name, case in self.cases.items()}
+
+
+class Watched(fx.Interpreter):
+    """A run that keeps what every node gives."""
+
+    def __init__(self, graph):
+        super().__init__(graph)
+        self.seen = {}
+
+    def run_node(self, n):
+        self.seen[n] = super().run_node(n)
+        return self.seen[n]
+
+
+def values_of(question, x, mask):
+    given = iter((x, mask))
+    held = [
+        next(given) if spec.target is None else question._held(spec.target)
+        for spec in question.program.graph_signature.input_specs
+    ]
+    watched = Watched(question.program.graph_module)
+    with torch.no_grad():
+        watched.run(*held)
+    return watched.seen
+
+
+class Beside:
+    """Two graphs of the same functions, and two runs of them."""
+
+    def __init__(self, cases, n, k, start, masked=False):
+        self.module = All(cases).eval()
+        xs = [weight(BATCH, n, WIDTH, seed=5)]
+        xs.append(xs[0][:, start : start + k].clone())
+        masks = [torch.ones(BATCH, n, dtype=torch.float64), torch.ones(BATCH, k, dtype=torch.float64)]
+        masks[0][:, :start] = 0 if masked else 1
+        masks[0][:, start + k :] = 0 if masked else 1
+        pairs = list(zip(xs, masks, strict=True))
+        self.questions = [posed(self.module, each, [1, FIXED], "c", lambda i, j: j <= i) for each in pairs]
+        self.both = Alongside(*self.questions, start)
+        self.runs = [values_of(q, *each) for q, each in zip(self.questions, pairs, strict=True)]
+
+    def false_claims(self, rows=None):
+        """Operators of nodes of which something is claimed that the two runs show to be otherwise."""
+        self.both.run(rows)
+        wrong = set()
+        for node, pairs in self.both.pairs.items():
+            sides = [run[n] for run, n in zip(self.runs, (self.both.mates[node], node), strict=True)]
+            several = isinstance(pairs, list)
+            rows_of = zip(pairs, *sides, strict=False) if several else [(pairs, *sides)]
+            if not all(true(pair, long, short) for pair, long, short in rows_of):
+                wrong.add(named(node))
+        return wrong
+
+    def agree(self):
+        self.both.run()
+        return {name.split("'")[1] for name, _, agrees in self.both.outputs() if agrees}
+
+
+def named(node):
+    return name_of(node.target) if isinstance(node.target, torch._ops.OpOverload) else str(node.target)
+
+
+def true(pair, long, short):
+    if not isinstance(pair, Pair) or pair.part is None or pair.known:
+        return True
+    valid = [np.flatnonzero(p >= 0) for p in pair.part]
+    ours, theirs = short.detach().numpy(), long.detach().numpy()
+    if valid:
+        ours, theirs = ours[np.ix_(*valid)], theirs[np.ix_(*(p[v] for p, v in zip(pair.part, valid, strict=True)))]
+    return np.allclose(ours, theirs, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+@functools.cache
+def beside(kind, places):
+    cases = {"cases": CASES, "holding": HOLDING, "differing": DIFFERING, "hiding": HIDING}[kind]
+    return Beside(cases, *PLACES[places], masked=kind == "hiding" or kind == "cases")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("places", PLACES)
+@pytest.mark.parametrize("kind", ["cases", "holding", "differing", "hiding"])
+def test_no_claim_is_false(kind, places):
+    assert not beside(kind, places).false_claims()
+
+
+def test_no_claim_is_false_of_what_padding_hides():
+    assert not beside("hiding", "the last").false_claims()
+    assert beside("hiding", "the last").false_claims({**PARTS, "constant_pad_nd": usual_places})
+
+
+def usual_places(step):
+    found = [step.expected(k) for k in range(len(step.short))]
+    return found if len(found) > 1 else found[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_that_takes_the_usual_places_is_caught(name):
+    wrong = set()
+    for places in PLACES:
+        wrong |= beside("cases", places).false_claims({**PARTS, name: usual_places})
+    assert name in wrong
+
+
+@pytest.mark.long
+def test_what_agrees_is_proved_and_what_does_not_is_not():
+    assert beside("holding", "the first").agree() == set(HOLDING)
+    assert beside("holding", "all but the last").agree() == set(HOLDING)
+    assert not beside("differing", "the first").agree() and not beside("differing", "all but the last").agree()
+    assert beside("hiding", "the last").agree() == set(HIDING)
+    assert beside("hiding", "the first").agree() == set(HIDING)
+
+
+@pytest.mark.long
+def test_every_row_of_the_table_is_met():
+    kinds = [beside(kind, "the first").both for kind in ("cases", "holding", "hiding")]
+    assert len({named(node) for both in kinds for node in both.mates} & set(PARTS)) >= 45
