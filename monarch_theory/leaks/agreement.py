@@ -26,6 +26,7 @@ from monarch_theory.leaks.callables import (
     Report,
     blind_outputs,
     few,
+    same_to_rounding,
     settle_state,
     unchanged,
 )
@@ -162,6 +163,7 @@ class Comparison:
     """All variants of one model against its full run.
 
     floors: of each variant, by its number, as it was first examined, relative to the size of each channel.
+    steady: numbers of the variants that gave equal outputs for equal inputs.
     """
 
     observe: Observed
@@ -178,6 +180,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     spoilt: bool = False
     floors: dict[int, np.ndarray] = field(default_factory=dict)
+    steady: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.inputs)
@@ -291,12 +294,19 @@ class Comparison:
         varies = difference(self.observe(usual), self.observe(other), variant.watched) > 0
         return np.asarray((of_full == of_variant).all(axis=0) & ((of_full | further).any(axis=0) | ~varies))
 
-    def _run(self, variant: Variant, x: np.ndarray, redraw: int | None = None, amplitude: float = 1.0) -> Outputs:
-        """The outputs of a variant, at the places they have in the full run."""
+    def _run(
+        self,
+        variant: Variant,
+        x: np.ndarray,
+        redraw: int | None = None,
+        amplitude: float = 1.0,
+        seed: int | None = None,
+    ) -> Outputs:
+        """The outputs of a variant, at the places they have in the full run; a fresh model draws by the seed."""
         assert self.observe.layout is not None
         self.observe.forwards += 1
         if self.observe.always_fresh:
-            self.observe.model.fresh()
+            self.observe.model.fresh(seed)
         called = self.observe.stacked(variant.run(x, redraw, amplitude), variant.length)
         return outputs_of(variant, self.observe.layout, self.inputs.n, called)
 
@@ -313,6 +323,11 @@ class Comparison:
         self.coverage.add(kind, x)
         if y.same_bits(z, variant.watched):
             return
+        if number not in self.steady and not self._repeats(variant, x):
+            message = f"the same input gave different outputs {variant.words}: it draws random numbers or keeps state"
+            self.doubt = self.doubt or UndecidedError("random", message)
+            return
+        self.steady.add(number)
         self.identical = self.identical and not response.any()
         size = np.where(scale(y, z) > 0, scale(y, z), 1.0)
         known = self.floors.get(number)
@@ -332,6 +347,14 @@ class Comparison:
                 self.coarse = max(self.coarse, float(np.median(floor / size, axis=0).max()))
             return
         self._keep_leaks(variant, kind, y, response, floor)
+
+    def _repeats(self, variant: Variant, x: np.ndarray) -> bool:
+        """Whether a variant gives equal outputs for equal inputs, but for the order of sums.
+
+        What it draws at random, or keeps between calls, would count as noise, and hide every difference.
+        """
+        first, second = (self._run(variant, x, seed=seed) for seed in (1, 2))
+        return same_to_rounding(first, second, self.observe)
 
     def _keep_leaks(self, variant: Variant, kind: str, y: Outputs, response: np.ndarray, floor: np.ndarray) -> None:
         """Of each array that differs by more than its floor, the shortest variant that shows it."""

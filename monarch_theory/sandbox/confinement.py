@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from monarch_theory.sandbox import cell
+from monarch_theory.sandbox.limits import PATIENT
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 
 __all__ = ["WALLS", "Confined", "Confinement", "Protected", "oracles", "walls_here"]
@@ -201,7 +202,7 @@ class Confined:
         """What a process of this user needs of the environment, and nothing that tells who started it."""
         kept = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith(KEPT_FAMILIES)}
         own = {"HOME": self.folder, "TMPDIR": self.folder, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**kept, **own}
+        return {**PATIENT, **kept, **own}
 
 
 @functools.cache

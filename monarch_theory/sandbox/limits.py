@@ -1,6 +1,6 @@
 """What user code may take where nothing else is said: the same at the command line and in Python."""
 
-__all__ = ["CASE_SECONDS", "MEMORY", "SECONDS", "THREADS_END"]
+__all__ = ["CASE_SECONDS", "MEMORY", "PATIENT", "SECONDS", "THREADS_END"]
 
 MEMORY = 8.0
 """GiB."""
@@ -13,3 +13,7 @@ CASE_SECONDS = 10.0
 
 THREADS_END = 4.0
 """Seconds in which threads that a kernel has left running may end before its results are looked at once more."""
+
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads of OpenMP sleep while they wait, unless the user's environment says otherwise: spinning on a machine that
+does something else as well costs many times what they compute."""

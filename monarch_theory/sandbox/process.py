@@ -21,7 +21,7 @@ import numpy as np
 
 import monarch_theory
 from monarch_theory.sandbox import wire
-from monarch_theory.sandbox.limits import MEMORY, SECONDS
+from monarch_theory.sandbox.limits import MEMORY, PATIENT, SECONDS
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.shortage import ENDED
 from monarch_theory.sandbox.waiting import kept_waiting
@@ -77,6 +77,7 @@ class Sandbox:
 
     child: ClassVar[str] = "monarch_theory.sandbox.child"
     environment: ClassVar[dict[str, str]] = {}
+    defaults: ClassVar[dict[str, str]] = PATIENT
 
     def __init__(
         self,
@@ -123,7 +124,7 @@ class Sandbox:
             stderr=subprocess.STDOUT,
             pass_fds=(child_reads, child_writes),
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self.environment},
+            env={**self.defaults, **os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self.environment},
         )
 
     def __exit__(

@@ -75,9 +75,9 @@ class KernelProcess(Sandbox):
 
 
 class PlainProcess(KernelProcess):
-    """As `KernelProcess`, with memory as the system gives it, whose filling would take time."""
+    """As `KernelProcess`, with memory and threads as the system gives them: filling and waking would take time."""
 
-    environment = {}  # noqa: RUF012
+    environment = defaults = {}  # noqa: RUF012
 
 
 class UntrustedProcess(KernelProcess):

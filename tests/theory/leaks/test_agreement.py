@@ -221,6 +221,28 @@ def refusing(x):
     return x
 
 
+def shaken(x, size=1e-6, dice=np.random.default_rng(1)):  # noqa: B008 - one for all calls
+    return np.cumsum(x) + size * dice.standard_normal()
+
+
+def counted(x, calls=[0.0]):  # noqa: B006 - one for all calls
+    calls[0] += 1e-6
+    return np.cumsum(x) + calls[0]
+
+
+@pytest.mark.parametrize(("other", "answers"), [(shaken, [None]), (counted, [None, False])])
+def test_what_another_callable_draws_or_counts_is_no_noise(other, answers):
+    """It would hide every difference of its size."""
+    report = ask(np.cumsum, lambda model, inputs: same(ArrayModel(other), inputs, "another"))
+    assert report.holds in answers, report
+
+
+def test_a_difference_that_one_variant_shows_stands_beside_another_that_is_random():
+    report = ask(lambda x: shaken(x) if len(x) == N // 2 else by_length(x), truncated)
+    assert report.holds is False, report
+
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", OTHERS_NOT_FINITE)
 def test_another_callable_with_gaps(name):
