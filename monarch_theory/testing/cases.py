@@ -568,22 +568,26 @@ def _apart(op: Op, shape: Shape, axis: Axis) -> Shape | None:
 
 
 def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None:
-    """Along every axis that is the longest of some cases let numbers rise: in the two longest, then in every other one.
+    """Along every axis that is the longest of some cases let numbers rise: in the longest, then in every other one.
 
     Options are the usual ones there: a scale of zero would leave nothing to rise. And there are several rows, as all of
-    two may fall by chance.
+    two may fall by chance. A family that has few cases keeps them, but for the longest.
     """
     most = min(restrictions.get("most_entries") or SOME_ENTRIES, SOME_ENTRIES)
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
     telling = (shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family))
     seen = Counter(size for shape in telling for size in met_by(shape))
+    of_family = Counter(family for _, family, *_ in plan)
     for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
         along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
         along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
-        # rows of which some are large tell what overflows
+        _keep_uneven(plan, along)
         others = [k for k in along[1:] if plan[k][1] != "uneven"]
-        for k in (*along[:1], *others[::2]):
-            shape, _, layout, own_seed = plan[k]
+        for place, k in enumerate((*along[:1], *others[::2])):
+            shape, family, layout, own_seed = plan[k]
+            if place and of_family[family] <= SPARED:
+                continue
+            of_family[family] -= 1
             more = {**shape, "batch": RISING} if free and shape.get("batch") in (2, 3) else shape
             if entries(op, more) > most or any(seen[size] < 2 for size in met_by(shape) - met_by(more)):
                 more = shape
@@ -591,11 +595,32 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
             plan[k] = (op.usual(more), "rising", layout, own_seed)
 
 
+def _keep_uneven(plan: list[Planned], along: list[int]) -> None:
+    """Let the second of some cases be uneven, by changing families with the first or with one elsewhere that is.
+
+    Rows of which some are large tell what overflows, and the first case is to rise.
+    """
+    if len(along) > 1 and plan[along[1]][1] != "uneven":
+        elsewhere = (k for k in range(len(plan)) if k not in along)
+        if (other := next((k for k in (along[0], *elsewhere) if plan[k][1] == "uneven"), None)) is not None:
+            one, two = plan[along[1]], plan[other]
+            plan[along[1]], plan[other] = _of_family(one, two[1]), _of_family(two, one[1])
+
+
+def _of_family(planned: Planned, family: str) -> Planned:
+    """The same case with values of a family."""
+    shape, _, layout, seed = planned
+    return shape, family, layout, seed
+
+
 def _is_along(shape: Shape, axis: Axis) -> bool:
     """Whether an axis has two tiles at least, and no other is longer, and one at most as long."""
     own, sizes = sizes_of(shape).get(axis, 0), sorted(sizes_of(shape).values())
     return own > TWO_TILES and own == sizes[-1] and own > max(sizes[:-2], default=0)
 
+
+SPARED = 6
+"""Cases that a family keeps when numbers are made to rise."""
 
 RISING = 10
 """Rows of such a case that had fewer, and more than one."""

@@ -561,8 +561,6 @@ def from_plain(value: Any, kind: str) -> tuple[np.ndarray, str]:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the kernel returned an array of dtype {name}, expected numbers")
         # a format too wide to cross, and wrong under its own name
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
-    if not array.dtype.isnative:
-        name = f"{name} with its bytes in the other order"
     return array.astype(array.dtype.newbyteorder("="), copy=False), name
 
 

@@ -242,7 +242,6 @@ def test_a_difference_that_one_variant_shows_stands_beside_another_that_is_rando
     assert report.holds is False, report
 
 
-
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", OTHERS_NOT_FINITE)
 def test_another_callable_with_gaps(name):

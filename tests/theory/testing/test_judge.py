@@ -205,10 +205,12 @@ def test_ulps_count_units_of_the_result():
 def test_every_family_has_its_share_of_cases(name):
     op = op_named(name)
     found = Counter(family for _, family, *_ in plan_of(op, seed=9))
-    # where few small shapes have sizes that come again, those that tell little share them, and ones alone show no size
+    # where few small shapes have sizes that come again, those that tell little share them, and ones alone show no size;
+    # positive numbers stand beside what no bound tells, and are in no plan
     few = ("selective-scan", "selective-scan-backward", "embedding-backward")
     found["zeros"] += found.pop("gaps")
-    assert min(found.values()) >= (5 if name not in few else 3) and len(found) == len(FAMILIES) - 1, found
+    assert found.pop("rising") > 0  # long cases alone
+    assert min(found.values()) >= (5 if name not in few else 3) and len(found) == len(FAMILIES) - 3, found
 
 
 def test_large_values_are_some_moderate_and_some_huge():
@@ -230,7 +232,8 @@ def test_cases_are_the_same_for_the_same_seed_and_cover_everything(name):
         assert one.describe() == two.describe()
         assert all(one.arrays[k].tobytes() == two.arrays[k].tobytes() for k in one.arrays)
     more = list(cases(op, dtype, seed=5, count=150, **small))
-    assert {c.family for c in more} == set(FAMILIES) and {c.layout for c in more} == set(LAYOUTS)
+    assert {c.family for c in more} | {"rising"} == set(FAMILIES) - {"positive"}  # none of these need be long
+    assert {c.layout for c in more} == set(LAYOUTS)
     assert {0, 1} <= {c.shape["batch"] for c in more}
     changed = [a for one, two in zip(first, other, strict=True) for a in one.arrays if not same(one, two, a)]
     assert len(changed) > len(first) / 4
