@@ -84,6 +84,7 @@ def test_a_library_without_mutants_is_refused():
     assert done.exit_code == 2 and "library: expected one of" in done.stderr
 
 
+@pytest.mark.long
 def test_mutants_counts(monkeypatch):
     """Of one mutant; all of them are long."""
     scipy = [mutant for mutant in corpus.MUTANTS if mutant.library == "scipy"]

@@ -86,6 +86,7 @@ def test_broken_statement_fails():
     assert "even_squares: does not hold: n = 1" in run.stdout and "0 of 1 statements hold" in run.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("coq")
 def test_broken_machine_checked_proof_fails_and_shows_what_coq_said():
     run = prove("--folder", BROKEN, "--json")

@@ -129,6 +129,7 @@ def test_the_documentation(tmp_path: Path) -> None:
     assert read_by_a_browser(tmp_path) == []
 
 
+@pytest.mark.long
 def test_doctests_of_pages(tmp_path: Path) -> None:
     """The doctest directives, by themselves; executed pages and docstrings are run elsewhere."""
     (tmp_path / "conf.py").write_text('extensions = ["myst_parser", "sphinx.ext.doctest"]\nroot_doc = "design"\n')

@@ -39,6 +39,7 @@ SVG("<svg xmlns='http://www.w3.org/2000/svg'/>")
 """
 
 
+@pytest.mark.long
 def test_a_page_that_says_what_is_not_so_does_not_build(tmp_path):
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path.append({str(DOCS / '_extensions')!r})\n"

@@ -70,6 +70,7 @@ def test_everything_for_a_gpu_runs_without_one_but_for_what_needs_it(tmp_path):
     assert found["machine"]["kind"] == "cpu"
 
 
+@pytest.mark.long
 def test_without_a_gpu_the_command_for_it_says_so():
     import torch
 

@@ -34,7 +34,7 @@ def model_of(config):
 @pytest.mark.parametrize(
     ("config", "n"),
     [
-        (replace(SMALL, num_hidden_layers=1, transform="fft"), N),
+        pytest.param(replace(SMALL, num_hidden_layers=1, transform="fft"), N, marks=pytest.mark.long),
         pytest.param(replace(LARGER, transform="fft"), 16, marks=pytest.mark.long),
         pytest.param(replace(LARGER, transform="monarch"), 16, marks=pytest.mark.long),
     ],
@@ -48,6 +48,7 @@ def test_every_layer_and_the_whole_are_causal(config, n):
     assert all(torch.equal(before[name], p) for name, p in model.named_parameters())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("config", "n", "layer"),
     [(SMALL, N, 1), *(pytest.param(LARGER, 16, layer, marks=pytest.mark.long) for layer in (0, 1))],

@@ -83,6 +83,7 @@ def test_text_of_the_user_s_trains_a_model_that_is_evaluated(model, here, tmp_pa
     assert "bits per byte" in line
 
 
+@pytest.mark.long
 def test_a_run_on_other_data_is_another_run(here, tmp_path):
     options = ["gpt", "--preset", here / "gpt.json", *STEPS, "--out", tmp_path]
     run("train", *options, "--data", here / "text")

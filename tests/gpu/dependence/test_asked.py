@@ -221,6 +221,7 @@ def test_a_proof_for_inputs_up_to_a_size_stands_beside_a_measurement_that_agrees
     assert "on condition that numbers are finite and within ±2.25e+307 at " in answer["reason"]
 
 
+@pytest.mark.long
 def test_of_tokens_all_inputs_at_these_weights_are_proved_and_large_weights_leak(models):
     tokens = {"shape": "1,n", "dtype": "int64", "vocab": 16}
     proved = asked(models, "Decoder", **tokens)

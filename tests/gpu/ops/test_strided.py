@@ -131,7 +131,7 @@ def wrong_transposes(dtype: Any) -> list[tuple[int, int, int]]:
     return [tuple(x.shape) for x in tensors if not torch.equal(strided.transposed(x), x.transpose(1, 2))]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.long)])
 def test_products_of_integers_are_exact_in_any_layout_and_touch_nothing_else(dtype: Any) -> None:
     assert wrong_products(dtype) == []
     assert wrong_large_products(dtype) == []

@@ -288,6 +288,7 @@ def test_time_allowed_is_kept_and_what_is_missing_reported():
     assert (accepted.verdict, accepted.exit_code) == ("causal", 0) and accepted.partial
 
 
+@pytest.mark.long
 def test_time_allowed_grows_until_all_cuts_are_tested():
     import time
 

@@ -143,7 +143,9 @@ class Island(torch.nn.Module):
 """
 
 
-@pytest.mark.parametrize(("leak", "verdict"), [(0.0, "causal"), (1e-8, "not causal")])
+@pytest.mark.parametrize(
+    ("leak", "verdict"), [pytest.param(0.0, "causal", marks=pytest.mark.long), (1e-8, "not causal")]
+)
 @pytest.mark.usefixtures("torch_at_hand")
 def test_the_same_of_a_file(tmp_path, leak, verdict):
     file = tmp_path / "island.py"

@@ -235,6 +235,7 @@ def test_the_axis_of_another_length_is_told():
 # --- evidence and bad input ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_share_of_the_cuts_decides_nothing():
     import time
 

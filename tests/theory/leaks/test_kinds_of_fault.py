@@ -342,6 +342,7 @@ def test_futures_differ_from_the_base_at_the_cut(dtype):
         assert (futures.donor(cut)[cut] != futures.base[cut]).all()
 
 
+@pytest.mark.long
 def test_runs_per_cut_when_nothing_leaks():
     def slow(x):
         time.sleep(0.004)
@@ -353,6 +354,7 @@ def test_runs_per_cut_when_nothing_leaks():
     assert report.verdict == "causal" and report.forwards <= 1.5 * 1024
 
 
+@pytest.mark.long
 def test_a_busy_machine_makes_no_verdict(monkeypatch):
     monkeypatch.setattr("monarch_theory.leaks.cuts.PATIENCE", 1.0)
     calls = []

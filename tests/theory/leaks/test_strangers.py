@@ -39,13 +39,21 @@ ONLY_LONG = {"shuffled, and shuffled again", "maximum of all scores subtracted"}
 """Shuffled twice, nine places are where they were; of eight tokens' scores the maximum moves little enough."""
 
 
+DEAR = {
+    "maximum of all scores subtracted", "flexible attention", "flexible attention, one ahead",
+    "exponential of a triangular matrix", "chunks of positions, in order",
+}  # fmt: skip
+"""They take seconds at any length: neighbours of their kind are asked daily."""
+
+
 def at_lengths(rows, short, long):
     """Every row at the short length daily and at the long one among the long tests, but for those that say less."""
     for name, causal, function in rows:
+        marks = pytest.mark.long if name in DEAR else ()
         if name in ONLY_LONG:
-            yield pytest.param(name, causal, function, long, id=f"{name}-{long}")
+            yield pytest.param(name, causal, function, long, id=f"{name}-{long}", marks=marks)
         else:
-            yield pytest.param(name, causal, function, short, id=f"{name}-{short}")
+            yield pytest.param(name, causal, function, short, id=f"{name}-{short}", marks=marks)
             yield pytest.param(name, causal, function, long, id=f"{name}-{long}", marks=pytest.mark.long)
 
 

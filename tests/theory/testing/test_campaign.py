@@ -44,6 +44,7 @@ def test_a_task_depends_on_nothing_but_itself(tasks, tmp_path):
     assert {**here, "kernel": "", "key": ""} == {**there, "kernel": "", "key": ""} and here["verdict"] == "right"
 
 
+@pytest.mark.long
 def test_a_lost_process_is_begun_again(tasks, tmp_path, monkeypatch):
     run, lost = subprocess.run, []
 
