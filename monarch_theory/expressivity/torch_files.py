@@ -7,6 +7,7 @@ the handful of names that tensors need reads it, and refuses the first other nam
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class _Reader(pickle.Unpickler):
     """Knows what tensors and plain containers are made of, and nothing else."""
 
     def __init__(self, archive: ZipFile, pickled: str) -> None:
-        super().__init__(archive.open(pickled))
+        super().__init__(io.BytesIO(archive.read(pickled)))  # a member that is open keeps the archive open
         self.archive, self.folder = archive, pickled.removesuffix("data.pkl")
         order = f"{self.folder}byteorder"
         big = order in archive.namelist() and archive.read(order) == b"big"

@@ -162,6 +162,12 @@ def test_safetensors_come_in_the_order_of_the_file(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
+def test_what_torch_saved_leaves_no_file_open(tmp_path):
+    torch.save({"lacking": torch.eye(4).to_sparse(), "weight": torch.eye(4)}, tmp_path / "mixed.pt")
+    assert isinstance(read_checkpoint(tmp_path / "mixed.pt")["lacking"], str)
+    gc.collect()
+
+
 def test_what_is_no_archive_leaves_no_file_open(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(ValueError, match="expected a file of weights"):
