@@ -67,9 +67,8 @@ def asked(
     """
     if together:
         return agreeing(model, [(args, kwargs, sequences), *others], axis, together, seconds)
-    tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
     asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
-    question = posed(model, args, axes_of(tensors, sequences, axis), asked_for.name, asked_for.allowed, kwargs)
+    question = posed(model, args, axes_of((args, kwargs, sequences), axis), asked_for.name, asked_for.allowed, kwargs)
     proof = answered(question, lattice_for(asked_for))
     facts: dict[str, Any] = {
         "proved": proof.proved,
@@ -100,8 +99,10 @@ def asked(
     return facts
 
 
-def axes_of(tensors: Sequence[torch.Tensor], sequences: Sequence[torch.Tensor], axis: int) -> list[int | str]:
-    """The axis of the inputs; of anything else that it is taken at its value."""
+def axes_of(call: Given, axis: int) -> list[int | str]:
+    """Of every tensor of a call the axis, if it is an input; of any other that it is taken at its value."""
+    args, kwargs, sequences = call
+    tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
     return [axis if any(t is s for s in sequences) else FIXED for t in tensors]
 
 
@@ -118,9 +119,8 @@ def agreeing(
     @cache
     def graph(number: int) -> Question | Proof:
         args, kwargs, sequences = calls[number]
-        tensors = [leaf for leaf in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(leaf, torch.Tensor)]
         order = causal(sequences[0].shape[axis])
-        return posed(fresh(model), args, axes_of(tensors, sequences, axis), order.name, order.allowed, kwargs)
+        return posed(fresh(model), args, axes_of(calls[number], axis), order.name, order.allowed, kwargs)
 
     found: list[dict[str, Any]] = []
     for long, short, start in together:

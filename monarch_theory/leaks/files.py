@@ -428,7 +428,7 @@ def agreement_proofs(model: FileModel, inputs: Inputs, agree: Agree, left: float
     if agree.kind == "truncated":
         amounts, padding = spread_order(inputs.n)[:MOST_GRAPHS], [(0, 0)]
     else:
-        amounts = [a for a in padding_amounts(inputs) if a]
+        amounts = padding_amounts(inputs)
         padding = [(0, 0), *((a, 0) if agree.what == "left" else (0, a) for a in amounts)]
     try:
         return dict(zip(amounts, model.comparisons(inputs, amounts, padding, left * SHARE_OF_PROOF), strict=False))

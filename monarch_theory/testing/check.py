@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -378,6 +378,12 @@ def check(
             )
         return simple[key]
 
+    def with_positive(case: Case) -> Iterator[Case]:
+        """A case, and where its sums cancel so much that the bound tells nothing, one beside it where none do."""
+        yield case
+        if progress.sharpness.wants_positive(case):
+            yield make_case(op, dtype, op.usual(case.shape), BESIDE, "contiguous", case.seed)
+
     def why(seen: Observation) -> Failure:
         if not explained:
             return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
@@ -391,26 +397,24 @@ def check(
                 if patience.is_over(case) and not untrusted:
                     progress.skip(case)
                     continue
-                seen = observe(kernel, case, model, other=done % (IN_PLACE if untrusted else SELDOM) == 0)
-                patience.heard(case, seen.run.seconds)
-                if seen.judgement.verdict is Verdict.EXCEPTION:
-                    # a wrong value elsewhere says more than an exception here
-                    declined.append(seen)
-                    continue
-                other_algorithm = allowed_otherwise(seen, model)
-                if other_algorithm is not None and simple_is_right(case, other_algorithm):
-                    # a case further on may still be wrong whatever is claimed
-                    otherwise.setdefault(other_algorithm, []).append(seen)
-                    continue
-                progress.add(seen)
-                if not seen.judgement.failed and progress.sharpness.wants_positive(case):
-                    # nothing cancels there, so that the bound tells
-                    beside = make_case(op, dtype, op.usual(case.shape), BESIDE, "contiguous", case.seed)
-                    seen = observe(kernel, beside, model)
+                for one in with_positive(case):
+                    often = done % (IN_PLACE if untrusted else SELDOM) == 0
+                    seen = observe(kernel, one, model, other=often and one is case)
+                    if one is case:
+                        patience.heard(case, seen.run.seconds)
+                    if seen.judgement.verdict is Verdict.EXCEPTION:
+                        # a wrong value elsewhere says more than an exception here
+                        declined.append(seen)
+                        continue
+                    other_algorithm = allowed_otherwise(seen, model)
+                    if other_algorithm is not None and simple_is_right(one, other_algorithm):
+                        # a case further on may still be wrong whatever is claimed
+                        otherwise.setdefault(other_algorithm, []).append(seen)
+                        continue
                     progress.add(seen)
-                if seen.judgement.failed:
-                    failure = why(seen)
-                    return shown(failure.smallest.judgement.verdict, failure)
+                    if seen.judgement.failed:
+                        failure = why(seen)
+                        return shown(failure.smallest.judgement.verdict, failure)
             on_case(len(plan), len(plan))
             late = called_often(kernel, progress, model)
             if late is not None:
