@@ -245,11 +245,7 @@ def one_group(
     """Places of axes that are counted through and split anew; None where they are no places axis by axis."""
     if len(places) == 1 and len(short) == 1:
         return [places[0]]
-    flat = np.zeros((1,) * len(places), np.int64)
-    valid = np.ones((1,) * len(places), bool)
-    for axis, (p, size) in enumerate(zip(places, of, strict=True)):
-        shape = tuple(-1 if k == axis else 1 for k in range(len(places)))
-        flat, valid = flat * size + np.maximum(p, 0).reshape(shape), valid & (p >= 0).reshape(shape)
+    flat, valid = numbered(places, of)
     flat, valid = flat.reshape(short), np.broadcast_to(valid, flat.shape).reshape(short)
     coordinates = np.unravel_index(flat, long) if long else ()
     result = []
@@ -258,7 +254,7 @@ def one_group(
         result.append(np.where(valid, c, -1).max(axis=others))
     claimed = np.ones(short, bool)
     for axis, (c, p) in enumerate(zip(coordinates, result, strict=True)):
-        spread = p.reshape(tuple(-1 if k == axis else 1 for k in range(len(short))))
+        spread = lying_along(p, axis, len(short))
         claimed &= spread >= 0
         if (valid & (spread != c)).any():
             return None
@@ -274,22 +270,35 @@ def moved(pairs: Sequence[Pair], long: np.ndarray, short: np.ndarray, expected: 
         return None
     numbers, start = [], 0
     for pair in pairs:
-        part = pair.placed(tuple(np.where(np.arange(s) < m, np.arange(s), -1) for s, m in both_shapes(pair)))
+        part = pair.placed(firsts(pair))
         if part is None:
             return None
-        flat, valid = np.zeros((1,) * len(part), np.int64), np.ones((1,) * len(part), bool)
-        for axis, p in enumerate(part):
-            shape = tuple(-1 if k == axis else 1 for k in range(len(part)))
-            flat = flat * pair.long.shape[axis] + np.maximum(p, 0).reshape(shape)
-            valid = valid & (p >= 0).reshape(shape)
+        flat, valid = numbered(part, pair.long.shape)
         numbers.append(np.where(valid, flat + start, -1).reshape(-1))
         start += prod(pair.long.shape)
     wanted = np.concatenate(numbers)[short]
-    held = chosen(long, [np.maximum(p, 0) for p in expected])
-    open_ = np.zeros(short.shape, bool)
-    for axis, p in enumerate(expected):
-        open_ |= (p < 0).reshape(tuple(-1 if k == axis else 1 for k in range(len(expected))))
-    return expected if ((wanted == held) | open_).all() else None
+    found = chosen(long, [np.maximum(p, 0) for p in expected])
+    _, claimed = numbered(expected, long.shape)
+    return expected if ((wanted == found) | ~claimed).all() else None
+
+
+def numbered(places: Sequence[np.ndarray], sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each combination of places in a tensor of these sizes, and whether all its places are claimed."""
+    flat, claimed = np.zeros((1,) * len(places), np.int64), np.ones((1,) * len(places), bool)
+    for axis, (p, size) in enumerate(zip(places, sizes, strict=True)):
+        flat = flat * size + lying_along(np.maximum(p, 0), axis, len(places))
+        claimed = claimed & lying_along(p >= 0, axis, len(places))
+    return flat, claimed
+
+
+def lying_along(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
+    """A vector along one of so many axes."""
+    return values.reshape(tuple(-1 if k == axis else 1 for k in range(ndim)))
+
+
+def firsts(pair: Pair) -> Part:
+    """The first places of every axis, as many as the short tensor has."""
+    return tuple(np.where(np.arange(s) < m, np.arange(s), -1) for s, m in both_shapes(pair))
 
 
 def both_shapes(pair: Pair) -> list[tuple[int, int]]:
@@ -328,7 +337,7 @@ def reduced(pair: Pair, axes: Sequence[int], neutral: float | None) -> Part | No
     Returns:
         The part, with the places along the axes as they are.
     """
-    part = pair.placed(tuple(np.where(np.arange(s) < m, np.arange(s), -1) for s, m in both_shapes(pair)))
+    part = pair.placed(firsts(pair))
     if part is None:
         return None
     loose = [axis for axis in axes if not identical(part[axis], pair.long.shape[axis])]
@@ -339,8 +348,7 @@ def reduced(pair: Pair, axes: Sequence[int], neutral: float | None) -> Part | No
     (axis,) = loose
     if not once(part[axis]):
         return None
-    kept_long = [p[p >= 0] for p in part]
-    kept_short = [np.flatnonzero(p >= 0) for p in part]
+    kept_long, kept_short = held(part, True), held(part, False)
     beyond = rest(part[axis], pair.long.shape[axis])
     lost = np.flatnonzero(part[axis] < 0)
     left_out = all_neutral(pair.long, neutral, [*kept_long[:axis], beyond, *kept_long[axis + 1 :]])
@@ -361,7 +369,7 @@ def running(pair: Pair, axis: int, neutral: float | None) -> Part | None:
     Args:
         neutral: what may come before the part in the long tensor, 0 of a sum; None where nothing may.
     """
-    part = pair.placed(tuple(np.where(np.arange(s) < m, np.arange(s), -1) for s, m in both_shapes(pair)))
+    part = pair.placed(firsts(pair))
     if part is None:
         return None
     places = part[axis]
@@ -467,8 +475,7 @@ def convolved(x: Pair, axis: int, sizes: tuple[int, int], taps: Sequence[int], s
     if shift and stride != 1:
         return None
     of_long, of_short = (
-        noughts(value, axis, [p[p >= 0] if value is x.long else np.flatnonzero(p >= 0) for p in part])
-        for value in (x.long, x.short)
+        noughts(value, axis, held(part, of_long)) for value, of_long in ((x.long, True), (x.short, False))
     )
     e = np.arange(sizes[1])
     valid = (e + shift >= 0) & (e + shift < sizes[0])
