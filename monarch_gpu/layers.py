@@ -185,12 +185,12 @@ class SineNetwork(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(width, channels, bias=False)
 
-    def values(self, x: Tensor, frequency: Tensor) -> Tensor:
-        """(n, features) → (n, channels), with one frequency for each of the sines of a layer."""
+    def sines(self, x: Tensor, frequency: Tensor) -> Tensor:
+        """(n, features) → (width, n), before V, with one frequency for each of the sines of a layer."""
         layer: Any
         for layer in self.layers:
             x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
-        return linear(x, self.output.weight.to(x.dtype))
+        return x.t()
 
 
 class ImplicitFilter(SineNetwork):
@@ -275,19 +275,25 @@ class ImplicitFilter(SineNetwork):
         Raises:
             ValueError: n is longer than the filter.
         """
-        return self.taps(self, n)
+        return self.taps([self], n)
 
     def reversed(self, n: int) -> Tensor:
         """The taps of lags −1 … −n, (channels, n); only if there is a reverse filter."""
         if self.reverse is None:
             raise ValueError("reverse: expected a filter in both directions, got a causal one")
-        return self.taps(self.reverse, n)
+        return self.taps([self.reverse], n)
 
-    def taps(self, network: SineNetwork, n: int) -> Tensor:
-        """A network's values at the first n positions under the window, (channels, n)."""
+    def taps(self, networks: Sequence[SineNetwork], n: int, at_zero: Tensor | None = None) -> Tensor:
+        """What one network or two are at the first n positions under the window, (channels, n) or (channels, 2n).
+
+        The second runs from the last position to the first, as a kernel has it for lags −n … −1.
+
+        Args:
+            at_zero: is added to the first tap, (channels,).
+        """
         if n > self.shape[1]:
             raise ValueError(f"n: expected at most {self.shape[1]} positions, got {n}")
-        held = (self.features, self.frequency, *network.parameters())
+        held = [self.features, self.frequency, *(p for network in networks for p in network.parameters())]
         if low := next((tensor.dtype for tensor in held if tensor.dtype.itemsize < torch.float32.itemsize), None):
             message = f"filter: expected weights in torch.float32 or better, got {low}: it is not the filter of their"
             warnings.warn(f"{message} float32 originals (docs, errata 5)", LostPrecision, stacklevel=2)
@@ -296,7 +302,20 @@ class ImplicitFilter(SineNetwork):
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
         )
         with no_autocast(features):
-            return network.values(features, frequency).t() * (torch.exp(-decay[:, None] * time) + self.shift)
+            sines = [network.sines(features, frequency) for network in networks]
+            some = max(1, SAMPLES // max(n * len(networks), 1))  # channels at once
+            rows = [decay, *(network.output.weight.to(wide) for network in networks)]
+            rows += [] if at_zero is None else [at_zero]
+            done = []
+            for decays, *heads in zip(*(pieces(row, some, 0) for row in rows), strict=True):
+                window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
+                parts = [(head @ sine) * window for head, sine in zip(heads, sines, strict=False)]
+                if at_zero is not None:
+                    parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
+                if len(networks) == 2:
+                    parts[-1] = parts[-1].flip(-1)
+                done.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1))
+            return done[0] if len(done) == 1 else torch.cat(done)
 
 
 def no_autocast(x: Tensor) -> AbstractContextManager[object]:
@@ -330,11 +349,8 @@ class LongConvolution(nn.Module):
 
     def made(self, n: int) -> Tensor:
         """The kernel, made from the weights."""
-        taps = self.filter(n)
-        lags = [taps[:, :1] + self.skip[:, None], taps[:, 1:]]
-        if self.filter.reverse is not None:
-            lags.append(self.filter.reversed(n).flip(-1))
-        return torch.cat(lags, dim=-1)
+        networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
+        return self.filter.taps(networks, n, self.skip)
 
     def forward(self, u: Tensor) -> Tensor:
         signals = sequence_innermost(u).transpose(1, 2)
@@ -435,9 +451,12 @@ class Shifts(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
         """y of the shape of x."""
-        y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
-        for t in range(1, min(len(w), x.shape[-1])):
-            y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
+        y = x * w[0, :, None, None]
+        some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
+        for v, u, taps, bias in zip(*(pieces(a, some, 0) for a in (y, x, w.t(), b)), strict=True):
+            for t in range(1, min(len(w), x.shape[-1])):
+                v[..., t:].addcmul_(u[..., :-t], taps[:, t, None, None])
+            v.add_(bias[:, None, None])
         return y
 
     @staticmethod
@@ -483,17 +502,18 @@ class SequenceMixer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
-        projected = hide(project(self.input_projection, x), mask)
-        second, signal = again(self.gates, self.recomputed)(projected)
+        # without a name, so that it is gone where nothing keeps it
+        second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
         y = second * self.long_convolution(hide(signal, mask))
         if self.residual_convolution is not None:
             y = y + self.residual_convolution(hide(x, mask))
         return self.output_projection(y)
 
     def gates(self, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """x₂ and x₁ ⊙ v, (batch, n, d) each; whoever keeps x₂ keeps what it is part of, unless it is recomputed."""
+        """x₂ and x₁ ⊙ v, (batch, n, d) each; whoever keeps x₂ keeps what it is part of, unless that is not kept."""
         first, second, value = split(self.short_convolution(projected), 3)
-        return second.clone() if self.recomputed else second, first * value
+        lone = self.recomputed or not torch.is_grad_enabled()
+        return second.clone() if lone else second, first * value
 
 
 def activate(x: Tensor, activation: str) -> Tensor:

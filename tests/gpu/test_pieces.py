@@ -76,6 +76,26 @@ def test_a_convolution_in_pieces_of_channels_is_within_the_bound(shape, lags, dt
     assert ((found.double() - exact).abs() <= inside + format_ * (exact.abs() + inside)).all() and found.shape == shape
 
 
+@pytest.mark.parametrize("some", [1, 5, 96])
+@pytest.mark.parametrize("model", ["bert", "gpt"])
+def test_a_kernel_in_pieces_of_channels_is_its_filters_side_by_side(model, some, monkeypatch):
+    """Lags 0 … n − 1 with the skip in lag 0, then −n … −1; a filter's last sum of eight may have another order."""
+    torch.manual_seed(0)
+    config = WIDE if model == "bert" else GPTConfig(hidden_size=96, max_position_embeddings=700, filter_width=8)
+    convolution, n = LongConvolution(config).double(), 67
+    made = convolution.filter
+    monkeypatch.setattr(layers, "SAMPLES", some * 2 * n)
+    with torch.no_grad():
+        kernel = convolution.made(n)
+        whole(monkeypatch)
+        forward, backward = made(n), made.reversed(n).flip(-1) if made.reverse is not None else torch.empty(96, 0)
+        sizes = [network.output.weight.abs().sum(1) for network in (made, made.reverse) if network is not None]
+    expected = torch.cat([forward, backward.double()], dim=-1)
+    expected[:, 0] += convolution.skip
+    roundings = 2 * gamma(8 + 6, 2.0**-53) * (torch.stack(sizes).amax(0) + convolution.skip.abs())
+    assert kernel.shape == expected.shape and ((kernel - expected).abs() <= roundings[:, None]).all()
+
+
 def test_what_is_empty_stays_so():
     for transform in ("fft", "monarch"):
         config = replace(WIDE, transform=transform)

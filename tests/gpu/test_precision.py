@@ -153,7 +153,7 @@ def test_logits_are_as_near_as_rounding_explains(name, precision):
 def low(dtype, positions=False, network=False, window=False):
     """A filter with these of its parts in low precision."""
 
-    def taps(self, network_, n):
+    def of_one(self, network_, n):
         features = self.features[:n].to(dtype).float() if positions else self.features[:n]
         part = dtype if network else torch.float32
         h = features.to(part)
@@ -162,6 +162,11 @@ def low(dtype, positions=False, network=False, window=False):
         part = dtype if window else torch.float32
         decay = torch.exp(-self.decay.to(part)[:, None] * self.time[:n].to(part))
         return linear(h, network_.output.weight.to(h.dtype)).t() * decay
+
+    def taps(self, networks, n, at_zero=None):
+        forward, *backward = (of_one(self, network_, n) for network_ in networks)
+        first = forward[:, :1] if at_zero is None else forward[:, :1] + at_zero[:, None]
+        return torch.cat([first, forward[:, 1:], *(lags.flip(-1) for lags in backward)], dim=-1)
 
     return taps
 
