@@ -71,7 +71,7 @@ def test_published_answers_are_right_and_common_mistakes_are_not(number, tmp_pat
 def test_what_cannot_be_right_is_wrong_and_what_cannot_be_asked_is_undecided(source, verdict, reason, tmp_path):
     file = tmp_path / "answer.py"
     file.write_text(f"import numpy as np\n{source}\n")
-    found = grade(EXERCISES["4.4"], file, timeout=4.0)
+    found = grade(EXERCISES["4.4"], file, timeout=1.0 if "while True" in source else 10.0)
     assert found.verdict == verdict and reason in found.reason, found
     assert found.exit_code == {"wrong": 1, "undecided": 2}[verdict]
 

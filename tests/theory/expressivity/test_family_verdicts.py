@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from daily import but_long
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import block_diag, circulant, toeplitz
@@ -470,7 +471,7 @@ GRIDS = {
 }
 
 
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("name", but_long(GRIDS, ["block-tensor-train"]))
 def test_a_minimum_over_a_grid_is_caught(name):
     """The same members, asked of the family that knows some settings only, are told that they are none."""
 
