@@ -62,8 +62,17 @@ LEAKS = {
 }
 
 
-@pytest.mark.parametrize("base", [np.cumsum, fft_convolution, attention])
-@pytest.mark.parametrize("name", LEAKS)
+SEARCHED = [
+    (name, fft_convolution)
+    for name in ("large values only", "negative values only", "zero only", "one token", "wild")
+]  # fmt: skip
+"""Long to find beneath the noise of a transform: each is found daily in other bases, and others in this one."""
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    but_long([(name, base) for name in LEAKS for base in (np.cumsum, fft_convolution, attention)], SEARCHED),
+)
 def test_leak_is_found_and_located(base, name):
     edit, pair = LEAKS[name]
     report = check_callable(changed(base, edit), N)
@@ -195,7 +204,7 @@ NOISY = [steep_filter, dense_table, single_inside, total_minus_suffix, ill_scale
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
-@pytest.mark.parametrize("f", NOISY)
+@pytest.mark.parametrize("f", but_long(NOISY, [dense_table]))
 def test_rounding_is_no_leak(f, seed):
     report = check_callable(f, N, seed=seed)
     assert report.verdict == "causal", report

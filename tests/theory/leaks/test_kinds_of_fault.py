@@ -253,7 +253,10 @@ def test_a_past_that_is_hidden_as_a_whole_sees_the_future(hidden, options):
 THRESHOLDS = (2.5, -3.75, 6.0, 700.0, 11.0)
 
 
-@pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"dtype": "int64", "vocab": 1000}])
+IN_SINGLE = {"dtype": "float32"}
+
+
+@pytest.mark.parametrize("options", but_long([{}, IN_SINGLE, {"dtype": "int64", "vocab": 1000}], [IN_SINGLE]))
 def test_each_number_that_the_code_names_is_tried_at_each_place(options):
     for value in THRESHOLDS[3:] if "vocab" in options else THRESHOLDS:
         for place in (1, 8, N - 2):

@@ -197,7 +197,7 @@ def lookup_of_few(tokens, table):
         ("step", "short-convolution-step", "float32", Verdict.RIGHT),
         ("step_on_a_copy", "short-convolution-step", "float32", Verdict.WRONG),
         ("step_that_writes_its_input", "short-convolution-step", "float32", Verdict.MODIFIED),
-        ("lookup", "embedding", "bfloat16", Verdict.RIGHT),
+        pytest.param("lookup", "embedding", "bfloat16", Verdict.RIGHT, marks=pytest.mark.long),
         ("lookup_of_few", "embedding", "float32", Verdict.WRONG),
     ],
 )
