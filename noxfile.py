@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["tests", "long"]
+nox.options.sessions = ["everything"]
 
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 if PYENV.is_dir():  # its `python3.12` serves only where that version is chosen, so all that are there are
@@ -17,14 +17,24 @@ if PYENV.is_dir():  # its `python3.12` serves only where that version is chosen,
     os.environ.setdefault("PYENV_VERSION", ":".join([own, *others]))
 
 
+PYTEST = ("pytest", "-n", "2", "--dist", "worksteal")
+THOROUGH = ("--hypothesis-profile", "thorough")
+
+
+@nox.session
+def everything(session: nox.Session) -> None:
+    """What `tests` and `long` check, installed once and collected once; each test of random examples runs once too."""
+    install(session)
+    style(session)
+    session.run(*PYTEST, "-m", "", *THOROUGH, *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Install everything, then lint, format, types, and the tests but for the long ones."""
     install(session)
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    style(session)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session
@@ -34,8 +44,14 @@ def long(session: nox.Session) -> None:
     And those of random examples once more, with more of them.
     """
     install(session)
-    marked = ["-m", "long or hypothesis", "--hypothesis-profile", "thorough"]
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *marked, *session.posargs)
+    session.run(*PYTEST, "-m", "long or hypothesis", *THOROUGH, *session.posargs)
+
+
+def style(session: nox.Session) -> None:
+    """Lint, format and types."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
 
 
 def install(session: nox.Session) -> None:
@@ -66,7 +82,7 @@ def coverage(session: nox.Session) -> None:
     """
     install(session)
     session.install("pytest-cov")
-    session.run("pytest", "-n", "2", "--dist", "worksteal", "--cov", "--cov-report=term", *session.posargs)
+    session.run(*PYTEST, "--cov", "--cov-report=term", *session.posargs)
 
 
 @nox.session

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from one_coq import compiled
 from zygote import SCRIPT, Zygote
 
 from monarch_theory.proving import why_no_coq
@@ -37,6 +38,12 @@ def coq() -> None:
     """Coq and its libraries: what needs them is skipped where they are not."""
     if (why := why_no_coq()) is not None:
         pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def certificates_compiled(coq: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where Coq can read what certificates rest on, which it takes twenty seconds to compile."""
+    return compiled(tmp_path_factory.mktemp("certificates"), "certificates")
 
 
 @pytest.fixture(scope="session")

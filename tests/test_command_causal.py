@@ -26,7 +26,7 @@ def bad(x): return x[::-1].copy()
 def broken(x): raise KeyError("[bold]no markup[/bold]")
 def nan(x): return x * np.nan
 def table(x): return np.arange(5.0)[x]
-def slow(x): import time; time.sleep(0.02); return np.cumsum(x)
+def slow(x): import time; time.sleep(0.005); return np.cumsum(x)
 def last_two(x): return x + np.r_[0, x[:-1]]
 def rows_mixed(x): return x - x.mean(0)
 def masked(x, mask): return {"hidden": np.cumsum(x * mask), "logits": x[::-1] * mask, "loss": x.sum()}
@@ -160,7 +160,7 @@ def test_vocabulary_is_named(folder):
     ("target", "options", "verdict", "outcome"),
     [
         ("Recurrent", "--shape 2,n --vocab 4 --dtype int64", "causal", None),
-        ("both", "--shape 2,n --vocab 10", "not causal", None),
+        pytest.param("both", "--shape 2,n --vocab 10", "not causal", None, marks=pytest.mark.long),
         ("functional_dropout", "", "undecided", "random"),
         ("closure", "--shape 2,n,4", "causal", None),
         ("Streaming", "", "causal", None),
@@ -168,7 +168,7 @@ def test_vocabulary_is_named(folder):
         ("compiled", "--shape 1,1,n", "not causal", None),
         ("Half", "--shape 2,n,4 --dtype bfloat16", "causal", None),
         ("Branch", "--shape 1,n,4", "not causal", None),
-        ("over_single", "--shape 1,n --vocab 4", "causal", None),
+        pytest.param("over_single", "--shape 1,n --vocab 4", "causal", None, marks=pytest.mark.long),
         ("unpadded", "--shape 1,n", "not causal", None),
         ("closure", "--shape n,3", "undecided", "exception"),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from daily import but_long
 from typer.testing import CliRunner
 
 from monarch_theory.command.causal import causal
@@ -51,7 +52,10 @@ def ask(target, options):
     return json.loads(result.stdout), result.exit_code
 
 
-@pytest.mark.parametrize(("target", "options", "verdict"), CLAIMS)
+LONG = [("fft_convolution.py:padded", "--n 16", "causal"), ("monarch_mixers.py:causal", "--n 32", "causal")]
+
+
+@pytest.mark.parametrize(("target", "options", "verdict"), but_long(CLAIMS, LONG))
 def test_claim(target, options, verdict):
     report, status = ask(target, options)
     assert (report["verdict"], status) == (verdict, ["causal", "not causal", "undecided"].index(verdict)), report

@@ -100,6 +100,7 @@ def run_installed(installed: Path, arguments: list[str], cwd: Path) -> subproces
     return subprocess.run([sys.executable, "-P", *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_the_wheel_works_outside_the_checkout(installed, tmp_path):
     where = run_installed(installed, ["-c", "import monarch_theory; print(monarch_theory.__file__)"], tmp_path)
     assert where.stdout.startswith(str(installed)), where.stderr
@@ -112,6 +113,7 @@ def test_the_wheel_works_outside_the_checkout(installed, tmp_path):
     assert leaking.returncode == 1, leaking.stdout + leaking.stderr
 
 
+@pytest.mark.long
 def test_the_wheel_carries_types_licence_and_kernels(installed):
     assert (installed / "monarch_theory" / "py.typed").exists() and (installed / "monarch_gpu" / "py.typed").exists()
     assert list(installed.glob("*.dist-info/licenses/LICENSE"))
@@ -119,6 +121,7 @@ def test_the_wheel_carries_types_licence_and_kernels(installed):
     assert {p.relative_to(installed) for p in (installed / "monarch_gpu").rglob("*.cu")} == sources
 
 
+@pytest.mark.long
 def test_the_wheel_carries_the_proofs(installed, tmp_path):
     """Installed outside the checkout, the command finds all of them."""
     prove = ["-m", "monarch_theory.command", "prove", "cost", "--no-coq", "--json"]

@@ -42,10 +42,11 @@ def ignore(done: int, total: int) -> None:
 
 
 LONG = (
-    "causality_characterisation", "causality_sufficient", "free_parameters", "interpolation", "largest_degree",
-    "main_text_condition", "random_filters",
+    "causal_at_four", "causality_characterisation", "causality_sufficient", "certificates", "conditioning",
+    "dft_is_monarch", "free_parameters", "interpolation", "largest_degree", "main_text_condition", "products_of_sums",
+    "random_filters", "real_points", "unpadded_causality",
 )  # fmt: skip
-"""Whose many instances take seconds."""
+"""Whose many instances take a second or more."""
 
 
 @pytest.fixture(params=PROOFS, ids=lambda proof: proof.name)
@@ -148,6 +149,7 @@ def test_coq_files_that_prove_nothing_are_refused(libraries, tmp_path):
         assert not verdict.checked and problem in verdict.problem
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("coq")
 def test_a_coq_file_that_rests_on_the_real_numbers_is_checked_and_says_so(tmp_path):
     (verdict,) = checked_by_coq(tmp_path, {"reals": f"From Coq Require Import Reals. {REALS}"}).values()

@@ -99,7 +99,11 @@ def test_vectors_are_those_of_the_processor_and_come_back_to_it(device):
         assert found.device.type == "cpu" and near(found, wanted)
 
 
-@pytest.mark.parametrize("config", [GPT, VIT, BERT.as_transformer()], ids=["gpt", "vit", "bert-transformer"])
+@pytest.mark.parametrize(
+    "config",
+    [GPT, pytest.param(VIT, marks=pytest.mark.long), BERT.as_transformer()],
+    ids=["gpt", "vit", "bert-transformer"],
+)
 def test_training_takes_the_same_steps_and_goes_on_elsewhere(config, device, tmp_path):
     """A curve of the same steps lies a hundred times nearer than that of another seed; a checkpoint is of no device."""
     if config.model_type == "vit":

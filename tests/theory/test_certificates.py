@@ -2,13 +2,13 @@
 
 import copy
 import json
-import shutil
 from fractions import Fraction
 from math import prod
 
 import numpy as np
 import pytest
 from forged import changed
+from one_coq import proved
 from typer.testing import CliRunner
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator
@@ -27,7 +27,7 @@ from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, random_monarch
-from monarch_theory.proving import CoqVerdict, check_with_coq, proofs_folder
+from monarch_theory.proving import CoqVerdict
 
 RNG = np.random.default_rng(0)
 
@@ -107,18 +107,16 @@ def _wrong_of_roots():
 
 @pytest.mark.long
 @pytest.mark.usefixtures("coq")
-def test_coq_agrees_with_the_right_and_refuses_the_wrong(tmp_path):
-    folder = tmp_path / "proofs"
-    shutil.copytree(proofs_folder(), folder)
-    sources = {f"right{k}": coq_source(CERTIFICATES[claim]) for k, claim in enumerate(CERTIFICATES)}
-    sources |= {f"wrong{k}": coq_source(_wrong(claim)) for k, claim in enumerate(CERTIFICATES)}
-    sources |= _wrong_of_roots()
-    for name, source in sources.items():
-        (folder / name).mkdir()
-        (folder / name / "theorem.v").write_text(source)
-    verdicts = check_with_coq(folder, list(sources), lambda done, total: None, recheck=False)
-    right = {f"right{k}" for k in range(len(CERTIFICATES))}
-    assert {name for name, verdict in verdicts.items() if verdict.checked} == right
+def test_coq_agrees_with_the_right_and_refuses_the_wrong(certificates_compiled):
+    right = {f"right{k}": coq_source(certificate) for k, certificate in enumerate(CERTIFICATES.values())}
+    wrong = {f"wrong{k}": coq_source(_wrong(claim)) for k, claim in enumerate(CERTIFICATES)} | _wrong_of_roots()
+    assert proved(certificates_compiled, wrong | right) == set(right)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("coq")
+def test_recheck_with_coq_asks_coq():
+    assert recheck_with_coq(CERTIFICATES["causal"]).endswith("; Coq agrees")
 
 
 @pytest.mark.parametrize("checked", [True, False])

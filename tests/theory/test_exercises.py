@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Answer, asked
+from daily import but_long
 
 from monarch_theory.exercises import EXERCISES, grade
 
@@ -46,7 +47,7 @@ def test_each_exercise_has_a_mistake_here():
     assert set(MISTAKES) == set(EXERCISES)
 
 
-@pytest.mark.parametrize("number", EXERCISES)
+@pytest.mark.parametrize("number", but_long(EXERCISES, ["8.3"]))
 def test_published_answers_are_right_and_common_mistakes_are_not(number, tmp_path):
     right = grade(EXERCISES[number], SOLUTIONS)
     assert right.verdict == "right" and right.tried > 1, right.reason
@@ -71,7 +72,7 @@ def test_published_answers_are_right_and_common_mistakes_are_not(number, tmp_pat
 def test_what_cannot_be_right_is_wrong_and_what_cannot_be_asked_is_undecided(source, verdict, reason, tmp_path):
     file = tmp_path / "answer.py"
     file.write_text(f"import numpy as np\n{source}\n")
-    found = grade(EXERCISES["4.4"], file, timeout=4.0)
+    found = grade(EXERCISES["4.4"], file, timeout=1.0 if "while True" in source else 10.0)
     assert found.verdict == verdict and reason in found.reason, found
     assert found.exit_code == {"wrong": 1, "undecided": 2}[verdict]
 

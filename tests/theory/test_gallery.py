@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
+from daily import but_long
 
 from monarch_theory.gallery import GALLERY, write
 
@@ -14,12 +15,13 @@ def test_there_are_twenty_and_each_says_what_it_is():
         assert row.title and row.text.endswith(".") and len(row.shows) > 30
 
 
+DEAR = ("layers", "costs", "contracts", "parameters", "padding", "rounding", "structure")
 EACH = [(name, kind) for kind in ("svg", "pdf") for name in GALLERY]
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [pytest.param(*each, marks=() if each[1] == "svg" or each[0] == "digits" else pytest.mark.long) for each in EACH],
+    but_long(EACH, [(name, kind) for name, kind in EACH if name != "digits" and (kind == "pdf" or name in DEAR)]),
 )
 def test_each_is_drawn_and_written(name, kind, tmp_path):
     before = plt.get_fignums()

@@ -1,12 +1,12 @@
 """Wrong certificates are refused, of every claim in every kind of field: by the command, and by Coq on its own."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from command_line import asked
 from forged import changed
+from one_coq import proved
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.causality.counterexamples import other_points
@@ -22,7 +22,6 @@ from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import random_monarch
-from monarch_theory.proving import check_with_coq, proofs_folder
 
 
 def _operators():
@@ -222,15 +221,9 @@ def _for_coq():
 
 @pytest.mark.long
 @pytest.mark.usefixtures("coq")
-def test_coq_refuses_wrong_certificates_without_python(tmp_path):
-    folder = tmp_path / "proofs"
-    shutil.copytree(proofs_folder(), folder)
+def test_coq_refuses_wrong_certificates_without_python(certificates_compiled):
     asked_of_coq = {where: _source(wrong) for where, wrong in _for_coq().items()}
     sources = {"_".join(where).replace(" ", "_"): source for where, source in asked_of_coq.items() if source}
     sources["right"] = coq_source(RIGHT["causal", "a prime field"])
     assert len(sources) > 30
-    for name, source in sources.items():
-        (folder / name).mkdir()
-        (folder / name / "theorem.v").write_text(source)
-    verdicts = check_with_coq(folder, list(sources), lambda done, total: None, recheck=False)
-    assert [name for name, verdict in verdicts.items() if verdict.checked] == ["right"]
+    assert proved(certificates_compiled, sources) == {"right"}

@@ -12,6 +12,7 @@ from command_line import asked as monarch
 pytest.importorskip("torch")
 
 import torch
+from daily import but_long
 from torch import nn
 
 from monarch_gpu.dependence.asked import asked as of_graph
@@ -237,7 +238,9 @@ def test_of_tokens_all_inputs_at_these_weights_are_proved_and_large_weights_leak
     assert any("at these values of 4 weights" in note and "beyond that" in note for note in hidden.notes)
 
 
-@pytest.mark.parametrize("how", ["isnan", "itself", "sign", "bool", "number", "sort", "nothing"])
+@pytest.mark.parametrize(
+    "how", but_long(["isnan", "itself", "sign", "bool", "number", "sort", "nothing"], ["itself", "bool", "number"])
+)
 def test_whether_a_hidden_input_is_finite_is_tried_at_every_cut_where_the_graph_may_tell(models, how):
     report = asked(models, "TellsOfNaN", init=f'["{how}"]', budget=5.0)
     assert report.proof["proved"] and report.proof["ends_nan"]["line"]

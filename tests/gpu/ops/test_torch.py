@@ -295,6 +295,7 @@ def test_compile_in_one_graph_forward_and_backward() -> None:
         torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.long
 def test_compile_with_the_default_backend() -> None:
     x, factors = small((6, 4)).detach(), [f.detach() for f in factors_for((2, 3), (3, 2))]
     compiled = torch.compile(ops.monarch_multiply, fullgraph=True)

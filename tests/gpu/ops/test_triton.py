@@ -33,7 +33,7 @@ def adapted(kernel: Any, dtype: str, device: str = "cpu") -> Any:
 
 
 SIZES = [
-    ("float32", 600), ("bfloat16", 150), ("float16", 150),
+    ("float32", 600), ("float16", 150), pytest.param("bfloat16", 150, marks=pytest.mark.long),
     *(pytest.param(dtype, 6_000, marks=pytest.mark.long) for dtype in ("float32", "bfloat16", "float16")),
 ]  # fmt: skip
 """Half formats differ in how they are loaded and stored, which the smallest shapes show."""

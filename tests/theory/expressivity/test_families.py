@@ -126,6 +126,7 @@ def test_monarch_attention_is_exact_where_it_can_be():
     assert np.allclose(monarch_attention.fit(uniform, balanced((16, 16))), uniform)
 
 
+@pytest.mark.long
 def test_the_atlas_at_sixteen():
     found = atlas(16, seed=3)
     assert found == atlas(16, seed=3)

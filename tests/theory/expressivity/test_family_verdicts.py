@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from daily import but_long
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import block_diag, circulant, toeplitz
@@ -313,7 +314,11 @@ def family_of(name, shape):
     return next((family for family in families_for(shape) if family.name == name), None)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+DEAR = ("monarch-4", "monarch-plus-low-rank")
+"""Monarch families of smaller orders, and sums of others, are asked daily."""
+
+
+@pytest.mark.parametrize("name", but_long(RECIPES, DEAR))
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_a_member_is_never_told_that_it_is_none(name, data):
@@ -378,7 +383,7 @@ FORMATS = (
 )
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "monarch-attention"])
+@pytest.mark.parametrize("name", but_long([name for name in RECIPES if name != "monarch-attention"], DEAR))
 def test_odd_members_in_odd_formats_are_never_told_that_they_are_none(name, monkeypatch):
     """Of one row, of prime sides; and what is said of the nearest member is what its entries say."""
     monkeypatch.setattr(sys.modules[__name__], "SIDES", (2, 3, 5, 7, 11, 13, 21))
@@ -470,7 +475,7 @@ GRIDS = {
 }
 
 
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("name", but_long(GRIDS, ["block-tensor-train"]))
 def test_a_minimum_over_a_grid_is_caught(name):
     """The same members, asked of the family that knows some settings only, are told that they are none."""
 

@@ -20,7 +20,7 @@ def test_the_leak_is_found_where_it_exceeds_the_noise(n, ratio):
     assert check_callable(scaled(n, ratio), n).verdict == "not causal"
 
 
-@pytest.mark.parametrize("n", [64, 96])
+@pytest.mark.parametrize("n", [64, pytest.param(96, marks=pytest.mark.long)])
 def test_a_leak_at_the_edge_of_the_noise_is_not_called_causal(n):
     """ε^N = 5e-20 at condition number 9e18: large futures may show it. At n = 96 nothing can."""
     assert check_callable(scaled(n, 0.5), n).verdict in ("not causal", "undecided")

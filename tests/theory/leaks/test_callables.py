@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import but_long
 
 from monarch_theory.leaks.callables import check_callable
 from monarch_theory.leaks.cuts import spread_order
@@ -61,8 +62,17 @@ LEAKS = {
 }
 
 
-@pytest.mark.parametrize("base", [np.cumsum, fft_convolution, attention])
-@pytest.mark.parametrize("name", LEAKS)
+SEARCHED = [
+    (name, fft_convolution)
+    for name in ("large values only", "negative values only", "zero only", "one token", "wild")
+]  # fmt: skip
+"""Long to find beneath the noise of a transform: each is found daily in other bases, and others in this one."""
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    but_long([(name, base) for name in LEAKS for base in (np.cumsum, fft_convolution, attention)], SEARCHED),
+)
 def test_leak_is_found_and_located(base, name):
     edit, pair = LEAKS[name]
     report = check_callable(changed(base, edit), N)
@@ -194,7 +204,7 @@ NOISY = [steep_filter, dense_table, single_inside, total_minus_suffix, ill_scale
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
-@pytest.mark.parametrize("f", NOISY)
+@pytest.mark.parametrize("f", but_long(NOISY, [dense_table]))
 def test_rounding_is_no_leak(f, seed):
     report = check_callable(f, N, seed=seed)
     assert report.verdict == "causal", report
@@ -214,7 +224,7 @@ def complex_table(x):
     return (table.conj() @ (spectra[0] * spectra[1])).real[:n] / (2 * n)
 
 
-@pytest.mark.parametrize("n", [9, 17, pytest.param(24, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n", but_long([9, 17, 24], [17, 24]))
 @pytest.mark.parametrize("f", [dense_table, complex_table])
 def test_a_table_of_any_length_is_no_leak_and_hides_none(f, n):
     for seed in (0, 2, 5):
@@ -359,15 +369,18 @@ def test_misbehaviour_is_named(name):
 
 
 def test_hang_is_named():
-    report = check_file(MISBEHAVING, "hangs", 24, timeout=2)
+    report = check_file(MISBEHAVING, "hangs", 24, timeout=1)
     assert (report.outcome, report.exit_code) == ("hang", 2)
     assert report.seconds < 10
 
 
 @pytest.mark.parametrize(
     "name",
-    ["prints", "reads_stdin", "starts_threads", "forks", "makes_model", "makes_with_default", "Holder.Inner.model",
-     "partial", "unpicklable", "gives_dictionary", "Streaming", "gives_nan", "gives_infinity", "writes_input"],
+    but_long(
+        ["prints", "reads_stdin", "starts_threads", "forks", "makes_model", "makes_with_default", "Holder.Inner.model",
+         "partial", "unpicklable", "gives_dictionary", "Streaming", "gives_nan", "gives_infinity", "writes_input"],
+        ["forks", "Streaming"],
+    ),
 )  # fmt: skip
 def test_odd_but_causal(name):
     report = check_file(MISBEHAVING, name, 12, timeout=60, budget=1)

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from daily import but_long
 
 from monarch_theory.leaks import assert_causal, check_callable, check_file
 from monarch_theory.leaks.calls import parse_arguments
@@ -210,7 +211,14 @@ def test_a_leak_of_each_kind_is_found(name):
     assert report.witness.output < report.witness.input
 
 
-@pytest.mark.parametrize("name", CAUSAL)
+RESEMBLING_TOO = (
+    "transform, rectified", "transform, gated", "transform, 1e190 of it", "transform, 1e-190 of it",
+    "NaN that spreads, and becomes a sign",
+)  # fmt: skip
+"""Neighbours of these are asked daily."""
+
+
+@pytest.mark.parametrize("name", but_long(CAUSAL, RESEMBLING_TOO))
 def test_what_resembles_a_leak_is_none(name):
     report = check_callable(CAUSAL[name], N)
     assert (report.verdict, report.exit_code) == ("causal", 0), report
@@ -245,7 +253,10 @@ def test_a_past_that_is_hidden_as_a_whole_sees_the_future(hidden, options):
 THRESHOLDS = (2.5, -3.75, 6.0, 700.0, 11.0)
 
 
-@pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"dtype": "int64", "vocab": 1000}])
+IN_SINGLE = {"dtype": "float32"}
+
+
+@pytest.mark.parametrize("options", but_long([{}, IN_SINGLE, {"dtype": "int64", "vocab": 1000}], [IN_SINGLE]))
 def test_each_number_that_the_code_names_is_tried_at_each_place(options):
     for value in THRESHOLDS[3:] if "vocab" in options else THRESHOLDS:
         for place in (1, 8, N - 2):

@@ -41,9 +41,11 @@ ONLY_LONG = {"shuffled, and shuffled again", "maximum of all scores subtracted"}
 
 DEAR = {
     "maximum of all scores subtracted", "flexible attention", "flexible attention, one ahead",
-    "exponential of a triangular matrix", "chunks of positions, in order",
+    "exponential of a triangular matrix", "chunks of positions, in order", "argmax of attention", "short filter",
+    "filter by FFT", "delta rule, solved", "all but the rest", "scan whose gate is a place ahead",
+    "retention in chunks, state too early",
 }  # fmt: skip
-"""They take seconds at any length: neighbours of their kind are asked daily."""
+"""They take long at any length: neighbours of their kind are asked daily."""
 
 
 def at_lengths(rows, short, long):

@@ -82,7 +82,12 @@ def test_a_right_kernel_is_right_and_says_on_what_evidence():
 @pytest.mark.parametrize(
     ("name", "cause", "shape"),
     [
-        ("without_last_columns", "dropped tail", {"batch": 1, "blocks": 1, "rows": 1, "columns": 5}),
+        pytest.param(
+            "without_last_columns",
+            "dropped tail",
+            {"batch": 1, "blocks": 1, "rows": 1, "columns": 5},
+            marks=pytest.mark.long,
+        ),
         ("transposed", "transposed factor", {"batch": 1, "blocks": 2, "rows": 2, "columns": 2}),
     ],
 )

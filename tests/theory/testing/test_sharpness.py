@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.fft
+from daily import DEAR_OPS, but_long
 
 from monarch_theory.formats import format_of
 from monarch_theory.rounding import (
@@ -113,7 +114,7 @@ def test_the_largest_response_bounds_a_filter_between_the_points_of_any_transfor
         assert (dense <= bound * (1 + 1e-12)).all() and (bound <= 1.02 * dense).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", but_long(NAMES, DEAR_OPS))
 def test_usual_kernels_are_right_and_a_fault_of_four_bounds_is_caught(name):
     op = op_named(name)
     shape = [s for s in selected_shapes(op, max_size=64) if s["batch"] == 2][-1]
@@ -203,7 +204,10 @@ def test_a_skip_may_be_in_the_spectrum_of_the_filter():
     assert (op.norm_bounds(wide, shape, model)[0].ratios(error) <= 1).all()
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if op_named(n).settings(next(iter(op_named(n).shapes())))])
+WITH_OPTIONS = [n for n in NAMES if op_named(n).settings(next(iter(op_named(n).shapes())))]
+
+
+@pytest.mark.parametrize("name", but_long(WITH_OPTIONS, DEAR_OPS))
 def test_no_option_of_a_case_leaves_an_op_undecided(name):
     op, sharpness = op_named(name), Sharpness()
     for case in cases(op, "float32", count=200, most_entries=1 << 10):

@@ -1,6 +1,7 @@
 """Sizes reach every tile together, and kernels that go wrong only there are caught."""
 
 import pytest
+from daily import DEAR_OPS, but_long
 
 from monarch_theory.testing.cases import BLIND, _tells, met_by, plan_of
 from monarch_theory.testing.check import check
@@ -39,7 +40,7 @@ def test_tiles_of_all_sizes_reach_sixty_four_in_every_op_whose_states_fit_in_mem
     assert sum(tile == 256 for tile in largest.values()) >= 8
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", but_long(NAMES, DEAR_OPS))
 def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
     op = op_named(name)
     planned = [sizes_of(shape) for shape, *_ in plan_of(op)]
@@ -57,7 +58,7 @@ def test_all_sizes_reach_every_tile_that_the_budget_has_room_for(name):
     assert batches >= {0, 1, 2, 3, 4, 8, 12, 16, 32, 33, 64}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", but_long(NAMES, DEAR_OPS))
 def test_every_size_is_met_where_a_wrong_value_shows(name):
     """Where no batch row is, or a parameter holds NaN, nothing is compared; beside zeros little."""
     plan = plan_of(op_named(name))
@@ -166,7 +167,7 @@ def kernel(x, blocks):
     assert report.exit_code == 1 and report.failure.reproduced
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", but_long(NAMES, DEAR_OPS))
 def test_no_size_is_met_with_ones_alone(name):
     plan = plan_of(op_named(name))
     found = {family: set() for family in (True, False)}
