@@ -197,6 +197,7 @@ FAULTS = {
     ),
     "border_rank": ("monarch_theory.causality.decide", _says(True)),
     "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
+    "causal_at_six": ("monarch_theory.causality.decide", _says(True)),
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
     "certificates": ("monarch_theory.certificates.writing.decide", _says(True)),
