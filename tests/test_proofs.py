@@ -13,6 +13,7 @@ from monarch_theory.causality.conditions import Condition
 from monarch_theory.causality.decision import Decision
 from monarch_theory.expressivity import constructions
 from monarch_theory.expressivity.membership import Membership
+from monarch_theory.monarch import random_monarch
 from monarch_theory.proving import (
     CannotRunError,
     check_with_coq,
@@ -27,12 +28,14 @@ FOLDER = proofs_folder()
 PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
-    "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "dft_is_monarch",
+    "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "depth_of_products",
+    "dft_is_monarch",
     "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
     "larger_causal_families", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
     "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo", "product_order_causality",
     "products_of_sums", "random_filters", "rank_one_slices", "real_points", "rebased_convolution",
-    "relaxed_convolution", "rounding", "rounding_in_norm", "transpose", "trigonometric_transforms", "univariate_view",
+    "relaxed_convolution", "rounding", "rounding_in_norm", "rounding_in_probability", "transpose",
+    "trigonometric_transforms", "univariate_view",
     "unpadded_causality", "vandermonde_and_cauchy",
 }  # fmt: skip
 
@@ -196,6 +199,7 @@ FAULTS = {
     ),
     "border_rank": ("monarch_theory.causality.decide", _says(True)),
     "causal_at_four": ("monarch_theory.causality.decide", _says(True)),
+    "causal_at_six": ("monarch_theory.causality.decide", _says(True)),
     "causality_characterisation": ("monarch_theory.causality.decide", _says(True)),
     "causality_sufficient": ("monarch_theory.causality.decide", _says(False)),
     "certificates": ("monarch_theory.certificates.writing.decide", _says(True)),
@@ -211,6 +215,10 @@ FAULTS = {
         "monarch_theory.causality.CausalMonarch.condition_bound", lambda original: lambda self, rho: 1 + rho / 9
     ),
     "cost": ("monarch_theory.monarch.Monarch.parameters", _nothing),
+    "depth_of_products": (
+        "monarch_theory.causality.CausalMonarch.random",
+        lambda original: lambda self, field, rng: random_monarch(self.radices, field, rng),
+    ),
     "dft_is_monarch": ("monarch_theory.fourier_matrix.vandermonde", _reversed_rows),
     "displacement_rank": (
         "monarch_theory.expressivity.constructions.shift", lambda original: lambda f, n, d: original(f, n, d).T
@@ -254,6 +262,9 @@ FAULTS = {
     "rounding": ("monarch_theory.rounding.gamma", lambda original: lambda n, u: original(n - 1, u)),
     "rounding_in_norm": (
         "monarch_theory.rounding.fourier_growth_in_norm", lambda original: lambda *arguments: original(*arguments) / 2
+    ),
+    "rounding_in_probability": (
+        "monarch_theory.rounding.probabilistic_gamma", lambda original: lambda n, u, p: original(n, u, 2 * p)
     ),
     "transpose": ("monarch_theory.monarch.reversal", _no_reversal),
     "trigonometric_transforms": (

@@ -103,8 +103,9 @@ def decide(
 ) -> Decision:
     """Decide exactly whether `operator` is causal.
 
-    Theorems: `proofs/causal_at_four`, `proofs/causality_characterisation`, `proofs/causality_sufficient`,
-    `proofs/larger_causal_families`, `proofs/product_order_causality`, `proofs/random_filters`.
+    Theorems: `proofs/causal_at_four`, `proofs/causal_at_six`, `proofs/causality_characterisation`,
+    `proofs/causality_sufficient`, `proofs/larger_causal_families`, `proofs/product_order_causality`,
+    `proofs/random_filters`.
 
     Args:
         operator: M0, M1, M2 and n, over an exact domain. Basis polynomials enter by `BasisPolynomials.to_monarch`.

@@ -35,7 +35,8 @@ __all__ = ["CausalMonarch"]
 class CausalMonarch:
     """The family of causal Monarch matrices with given radices and signal length.
 
-    Theorems: `proofs/causality_sufficient`, `proofs/rebased_convolution`, `proofs/univariate_view`.
+    Theorems: `proofs/causality_sufficient`, `proofs/rebased_convolution`, `proofs/depth_of_products`,
+    `proofs/univariate_view`.
 
     Args:
         radices: (b_0, …, b_{p-1}), any product N.

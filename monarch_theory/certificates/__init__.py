@@ -14,10 +14,10 @@ On trust are: that the matrices are those that were meant, and, in Coq, that the
 
 from monarch_theory.certificates.coq import coq_source, recheck_with_coq
 from monarch_theory.certificates.recheck import CertificateError, is_exact, recheck_exact
-from monarch_theory.certificates.scalars import FORMAT
+from monarch_theory.certificates.scalars import FORMAT, long_integers
 from monarch_theory.certificates.writing import causality_certificate, membership_certificate, write_certificate
 
 __all__ = [
-    "FORMAT", "CertificateError", "causality_certificate", "coq_source", "is_exact", "membership_certificate",
-    "recheck_exact", "recheck_with_coq", "write_certificate",
+    "FORMAT", "CertificateError", "causality_certificate", "coq_source", "is_exact", "long_integers",
+    "membership_certificate", "recheck_exact", "recheck_with_coq", "write_certificate",
 ]  # fmt: skip

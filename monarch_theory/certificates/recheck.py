@@ -14,7 +14,15 @@ from monarch_theory.certificates.scalars import FORMAT, LARGEST_ROOT, Scalars, t
 __all__ = ["CertificateError", "is_exact", "leak_of", "place", "recheck_exact"]
 
 TABLES = {"inverse", "M0", "M1", "M2", "matrix", "factors"}
-CLAIMS = ("causal", "not causal", "Monarch", "not Monarch")
+OPERATOR = {"N", "n", "inverse", "denominator", "M0", "M1", "M2"}
+MATRIX = {"radices", "matrix"}
+CLAIMS = {
+    "causal": OPERATOR, "not causal": OPERATOR | {"leak"}, "Monarch": MATRIX | {"factors"},
+    "not Monarch": MATRIX | {"minor"},
+}  # fmt: skip
+"""The parts of a certificate of each claim, beside its format, claim and scalars."""
+SHOWN = {"leak": {"output", "input", "filter"}, "minor": {"split", "rows", "columns"}}
+"""What is in the parts that have names of their own, beside what shows that a number of roots is not zero."""
 
 
 class CertificateError(ValueError):
@@ -36,6 +44,7 @@ def recheck_exact(certificate: Mapping[str, Any]) -> str:
     """
     claim, q = _field(certificate, "claim", str), _field(certificate, "characteristic", int)
     _demand(claim in CLAIMS, f"claim: expected one of {', '.join(CLAIMS)}, got {claim!r}")
+    _only(certificate, {"format", "claim", "characteristic", "root"} | CLAIMS[claim], "certificate")
     _demand(q == 0 or (q > 1 and flint.fmpz(q).is_prime()), f"characteristic: expected 0 or a prime, got {q}")
     scalars = Scalars(q)
     if "root" in certificate:
@@ -49,6 +58,8 @@ def recheck_exact(certificate: Mapping[str, Any]) -> str:
         if of_operator
         else _recheck_membership(certificate, claim, scalars)
     )
+    for name in SHOWN.keys() & certificate.keys():
+        _only(certificate[name], SHOWN[name] | ({"times", "gives"} if "root" in certificate else set()), name)
     return f"{found}, {scalars}"
 
 
@@ -133,6 +144,12 @@ def _differs(value: int, shown: Mapping[str, Any], scalars: Scalars) -> bool:
 def _demand(condition: Any, message: str) -> None:
     if not bool(condition):
         raise CertificateError(message)
+
+
+def _only(part: Any, names: set[str], where: str) -> None:
+    """A part that nothing reads may say anything to whoever reads the file."""
+    more = sorted(map(str, part.keys() - names)) if isinstance(part, dict) else []
+    _demand(not more, f"{where}: expected no part but {', '.join(sorted(names))}, got {'; '.join(more)!r:.60}")
 
 
 def _integer(value: Any) -> bool:

@@ -8,7 +8,9 @@ is when X^m − 1 divides p·(X^m − 1)/Φ_m.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import lcm, prod
@@ -20,12 +22,35 @@ import numpy as np
 from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Domain, PrimeField
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
 
-__all__ = ["FORMAT", "LARGEST_ROOT", "Modulus", "Scalars", "kind_of", "modulus", "plain", "table_product", "whole"]
+__all__ = [
+    "FORMAT", "LARGEST_ROOT", "Modulus", "Scalars", "kind_of", "long_integers", "modulus", "plain", "table_product",
+    "whole",
+]  # fmt: skip
 
 FORMAT = "monarch exact certificate 1"
 
 LARGEST_ROOT = 4096
 """Largest order of a root of unity that certificates are read with."""
+
+
+LONGEST = 100_000
+"""Digits of the largest integer of a certificate."""
+
+
+@contextmanager
+def long_integers() -> Iterator[None]:
+    """Meanwhile integers of up to `LONGEST` digits are read and written: Python's own limit is 4300.
+
+    >>> with long_integers():
+    ...     len(str(10**5000))
+    5001
+    """
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(before and max(before, LONGEST))
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 @dataclass(frozen=True)

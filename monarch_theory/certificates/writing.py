@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.causality import MonarchOperator, decide
-from monarch_theory.certificates.scalars import FORMAT, kind_of, plain, table_product, whole
+from monarch_theory.certificates.scalars import FORMAT, kind_of, long_integers, plain, table_product, whole
 from monarch_theory.domains import Cyclotomic, Domain
 from monarch_theory.expressivity.membership import Membership
 from monarch_theory.monarch import Convention, Monarch
@@ -133,4 +133,5 @@ def stage_table(matrix: Monarch, k: int) -> np.ndarray:
 
 def write_certificate(certificate: Mapping[str, Any], file: Path) -> None:
     """One JSON object, which `monarch recheck` reads."""
-    file.write_text(json.dumps(certificate) + "\n", encoding="utf-8")
+    with long_integers():
+        file.write_text(json.dumps(certificate) + "\n", encoding="utf-8")

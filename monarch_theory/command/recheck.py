@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,21 +53,33 @@ def _graph_answer(file: Path) -> Answer:
 
 def _exact_answer(file: Path, coq: bool) -> Answer | None:
     """What an exact certificate proves; None where the file is one of a graph."""
-    from monarch_theory.certificates import CertificateError, is_exact, recheck_exact, recheck_with_coq
+    from monarch_theory.certificates import CertificateError, is_exact, long_integers, recheck_exact, recheck_with_coq
     from monarch_theory.proving import CannotRunError
 
-    try:
-        document = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
-        document = None
+    with long_integers():
+        document = json.loads(file.read_bytes(), object_pairs_hook=_once)
     if not is_exact(document):
         if coq:
             raise typer.BadParameter("--coq: expected an exact certificate, as --exact --certificate writes it")
         return None
     try:
-        reason = recheck_with_coq(document) if coq else recheck_exact(document)
+        with long_integers():  # messages, too, have numbers of the certificate
+            reason = recheck_with_coq(document) if coq else recheck_exact(document)
     except CertificateError as error:
         return Answer("wrong", "exact", "the claim up to what is named", 1, {"reason": str(error)})
     except CannotRunError as error:
         raise typer.BadParameter(str(error)) from error
     return Answer("right", "proved" if coq else "exact", "all that the certificate claims", 0, {"reason": reason})
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose keys are there once: of two values, readers differ on which counts.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"expected every key once, got {next(key for key in keys if keys.count(key) > 1)!r:.40} again")
+    return found

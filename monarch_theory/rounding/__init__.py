@@ -13,8 +13,9 @@ It holds always: a kernel outside it does not compute the sum in the format it c
 
 **Probabilistic.** If rounding errors are mean independent with mean zero, then with probability at least 1 − `failure`
 γ_n may be replaced by γ̃_n = exp(λ √n u + n u²/(1 − u)) − 1, where λ = √(2 ln(2n / failure)) / (1 − u)
-(Higham & Mary, *A new approach to probabilistic rounding error analysis*, SISC 41, 2019, Theorems 2.4 and 3.1). It is
-sharper from n ≈ λ² on; below, the deterministic bound is the smaller and is what `ErrorModel.growth` returns.
+(Higham & Mary, *A new approach to probabilistic rounding error analysis*, SISC 41, 2019, Theorems 2.4 and 3.1;
+`proofs/rounding_in_probability`, where neither independence nor the 1 − u of λ is needed). It is sharper from
+n ≈ λ² on; below, the deterministic bound is the smaller and is what `ErrorModel.growth` returns.
 
 **Exact.** Multiples of 2^g below 2^(p+g) are all representable. Where Σ |a_i| |x_i| stays below that, nothing is
 rounded whatever the order, and the bound is zero: small integers must come out exactly right.

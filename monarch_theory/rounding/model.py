@@ -51,6 +51,10 @@ def gamma(n: float, u: float) -> float:
 def probabilistic_gamma(n: int, u: float, failure: float) -> float:
     """γ̃_n of Higham & Mary (2019) for one inner product of n terms, which fails with probability at most `failure`.
 
+    Theorem: `proofs/rounding_in_probability`, `inner_product_any_order`.
+
+    Also of a sum of n + 1 terms in n additions: two of the terms, at least, meet the same ones.
+
     >>> probabilistic_gamma(10_000, 2.0**-24, 1e-9) < gamma(10_000, 2.0**-24) / 10
     True
     """

@@ -34,10 +34,15 @@ def _above(n: int) -> int:
     return max(abs(sum(_chebyshev(m)[n:])) for m in range(n, 2 * n))
 
 
+BEST = (100000, 51905, 17945, -39278)
+"""Four points, divided by the first: 4.384, near the best there is."""
+
 MUTATIONS: dict[str, dict] = {
     "at complex points, too": {"points": _roots_of_unity},
     "for every weight of the rows": {"weighted": False},
     "cond₂(M) ≥ 8^n": {"least": lambda n: 8.0**n},
+    "cond₂(M) ≥ (3 H_n − 1)/√N": {"least": lambda n: (3 * _above(n) - 1) / (2 * n) ** 0.5},
+    "cond₂(M) ≥ (2 H_n − 1)/√n": {"least": lambda n: (2 * _above(n) - 1) / n**0.5},
     "the best of four points is above 4.5": {"best": (Fraction(9, 2), Fraction(4384, 1000))},
     "the best of four points is below 4.38": {"best": (Fraction(43, 10), Fraction(438, 100))},
     "H_n sums all coefficients of T_n from n − 2 on": {"largest": lambda n: abs(sum(_chebyshev(n)[max(n - 2, 0) :]))},
@@ -68,6 +73,8 @@ def instances(
             places = points(2 * n, rng)
             about = f"condition of the best basis, n = {n}, draw {draw}"
             cases.append(Instance(about, lambda p=places, n=n: _condition(p, n) >= least(n), "measured"))
+    nearest = np.array(BEST) / BEST[0]
+    cases.append(Instance("the four points of 4.384", lambda: _condition(nearest, 2) >= least(2), "measured"))
     for n in (2, 4, 8):
         about = f"weights bring the condition number below 1.1, n = {n}"
         cases.append(Instance(about, lambda n=n: (_weighted(n, 1e4) < 1.1) == weighted, "measured"))
@@ -176,7 +183,7 @@ def _range(coefficients: list[int], middle: int, radius: int) -> tuple[int, int]
 
 def _reaches(most: Fraction) -> bool:
     """Whether ‖2Π − 1‖ < most at four points: most² − EᵀE is positive definite, E = 2Π − 1, by its leading minors."""
-    V = flint.fmpq_mat(4, 4, [flint.fmpq(x, 100000) ** k for x in (100000, 51905, 17945, -39278) for k in range(4)])
+    V = flint.fmpq_mat(4, 4, [flint.fmpq(x, BEST[0]) ** k for x in BEST for k in range(4)])
     signs = flint.fmpq_mat(4, 4, [(1 if i < 2 else -1) * (i == j) for i in range(4) for j in range(4)])
     E = V * signs * V.inv()
     square = flint.fmpq(most.numerator, most.denominator) ** 2

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from command_line import asked
 from forged import changed
 from one_coq import proved
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from monarch_theory.certificates import (
     membership_certificate,
     recheck_exact,
     recheck_with_coq,
+    write_certificate,
 )
 from monarch_theory.certificates.scalars import Scalars, modulus
 from monarch_theory.domains import FLOAT64, INTEGERS, RATIONALS, Cyclotomic, PrimeField
@@ -175,6 +177,16 @@ def test_a_part_that_is_missing_or_no_integer_is_refused(claim):
         for value in (lambda x: float(x), lambda x: str(x), lambda x: True, lambda x: None):
             with pytest.raises(CertificateError):
                 recheck_exact(changed(certificate, path, value))
+
+
+def test_integers_of_any_length_are_written_and_read(tmp_path):
+    """With more digits than Python reads by itself."""
+    one, times = CERTIFICATES["causal, of roots"], 10**5000
+    larger = [[[times * c for c in x] for x in row] for row in one["inverse"]]
+    file = tmp_path / "certificate.json"
+    write_certificate(one | {"inverse": larger, "denominator": times * one["denominator"]}, file)
+    answer = asked("recheck", file)
+    assert (answer.exit_code, file.stat().st_size > 5000) == (0, True), answer.output
 
 
 def test_one_table_may_stand_for_another_that_is_the_same():

@@ -5,63 +5,12 @@ import json
 import numpy as np
 import pytest
 from command_line import asked
-from forged import changed
+from forged import changed, right_certificates
 from one_coq import proved
 
-from monarch_theory.causality import CausalMonarch, MonarchOperator
-from monarch_theory.causality.counterexamples import other_points
-from monarch_theory.certificates import (
-    CertificateError,
-    causality_certificate,
-    coq_source,
-    membership_certificate,
-    recheck_exact,
-)
-from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, PrimeField
-from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.membership import membership_of
-from monarch_theory.fourier_matrix import fourier
-from monarch_theory.monarch import random_monarch
+from monarch_theory.certificates import CertificateError, coq_source, recheck_exact
 
-
-def _operators():
-    """(M0, M1, M2) of a causal operator over each kind of field, whose M0 alone leaks without padding."""
-    rng = np.random.default_rng(0)
-    field, roots = PrimeField(13), Cyclotomic(4)
-    points = other_points().M0
-    return {
-        "a prime field": tuple(CausalMonarch((2, 2)).random(field, rng) for _ in range(3)),
-        "the rationals": (points, points, points),
-        "roots of unity": (fourier((2, 2), roots), *(CausalMonarch((2, 2)).random(roots, rng) for _ in range(2))),
-    }
-
-
-def _matrices():
-    """A Monarch matrix of radices (2, 3) over each kind of field, and one that is not Monarch."""
-    rng = np.random.default_rng(0)
-    found = {}
-    for where, domain in (("a prime field", PrimeField(13)), ("the rationals", RATIONALS), ("integers", INTEGERS)):
-        member = random_monarch((2, 3), domain, rng).dense()
-        found[where] = domain, member, domain.normal(member + domain.eye(6))
-    roots = Cyclotomic(6)
-    member = fourier((2, 3), roots).dense()
-    found["roots of unity"] = roots, member, member + roots.eye(6) * roots.root_of_unity(6)
-    return found
-
-
-def _certificates():
-    made = {}
-    for where, (M0, M1, M2) in _operators().items():
-        made["causal", where] = causality_certificate(MonarchOperator(M0, M1, M2))
-        made["not causal", where] = causality_certificate(MonarchOperator(M0, n=4))
-    for where, (domain, member, other) in _matrices().items():
-        for claim, matrix in (("Monarch", member), ("not Monarch", other)):
-            answer = membership_of(matrix, MonarchClass((2, 3)), domain=domain)
-            made[claim, where] = membership_certificate(matrix, answer, domain)
-    return made
-
-
-RIGHT = _certificates()
+RIGHT = right_certificates()
 
 
 def _more(value):
