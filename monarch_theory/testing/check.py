@@ -28,7 +28,7 @@ from monarch_theory.testing.allowances import (
 )
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes
-from monarch_theory.testing.coverage import Coverage, Patience
+from monarch_theory.testing.coverage import Coverage, Patience, Told
 from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
@@ -415,6 +415,12 @@ def check(
                     if seen.judgement.failed:
                         failure = why(seen)
                         return shown(failure.smallest.judgement.verdict, failure)
+            for case in progress.told.beside():
+                seen = observe(kernel, case, model)
+                progress.add(seen)
+                if seen.judgement.failed:
+                    failure = why(seen)
+                    return shown(failure.smallest.judgement.verdict, failure)
             on_case(len(plan), len(plan))
             late = called_often(kernel, progress, model)
             if late is not None:
@@ -627,6 +633,7 @@ class _Progress:
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
         self.sharpness = Sharpness()
+        self.told = Told()
         self.seen: list[Observation] = []
         self.cases: list[Case] = []
         self.took: list[tuple[Case, float]] = []
@@ -657,6 +664,7 @@ class _Progress:
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)
+        self.told.add(seen.case, seen.references)
         if judgement.index is None:
             return
         if seen.case.family in ("normal", "graded"):

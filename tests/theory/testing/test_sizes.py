@@ -2,7 +2,7 @@
 
 import pytest
 
-from monarch_theory.testing.cases import BLIND, _tells, met_by, plan_of
+from monarch_theory.testing.cases import BLIND, _is_along, _tells, met_by, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
@@ -174,3 +174,22 @@ def test_no_size_is_met_with_ones_alone(name):
         if _tells(shape, family):
             found[family == "ones"] |= met_by(shape)
     assert found[True] and found[True] <= found[False]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_along_every_axis_one_of_the_two_longest_is_uneven_and_one_rises(name):
+    """Whatever other axes have: an axis took the uneven case of the one before it."""
+    plan = plan_of(op_named(name))
+    for axis in {axis for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
+        along = [(sizes_of(s)[axis], family) for s, family, *_ in plan if _tells(s, family) and _is_along(s, axis)]
+        if len(along) > 1:
+            second = sorted(size for size, _ in along)[-2]
+            for due in ("uneven", "rising"):
+                assert max((size for size, family in along if family == due), default=0) >= second, (axis, due)
+
+
+@pytest.mark.parametrize("tile", [32, 48, 80, 96, 100, 120, 128, 160, 192, 240, 256, 384, 512])
+def test_lengths_are_several_whole_tiles_and_some_that_are_none(tile):
+    for name in ("rms-norm", "gelu-gate", "linear-recurrence"):
+        long = {shape["n"] for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)}
+        assert {n % tile == 0 for n in long if n > tile} == {True, False}, name
