@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -647,8 +646,7 @@ TWO_TILES = 32
 def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     """The shapes of `count` cases: half of them combined, some of those with all sizes large, the others listed.
 
-    Where there are fewer cases than shapes half of them are spread, and the others chosen so that together they have as
-    many sizes, and as many kinds of two sizes, as they can; where there are more, small shapes come again.
+    Where there are fewer cases than shapes they are spread over them; where there are more, small shapes come again.
     """
     shapes = selected_shapes(op, **restrictions)
     left = {_key(shape): shape for shape in shapes}
@@ -656,13 +654,8 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     listed = list(left.values())
     share = max(min(len(combined), count // 2), count - len(listed))
     large = _spread(combined[: 4 * count // 25], share // 3)
-    others = _spread(listed, count - share)
-    pool = combined[4 * count // 25 :]
-    spread = _spread(pool, (share - len(large)) // 2)
-    chosen = [*spread, *_covering(op, pool, share - len(large) - len(spread) - AGAIN_SMALL, [*large, *spread, *others])]
-    # in the order in which they are offered, as families follow it
-    place = {_key(shape): k for k, shape in enumerate(pool)}
-    plan = [*large, *sorted(chosen, key=lambda shape: place[_key(shape)])]
+    plan = [*large, *_spread(combined[4 * count // 25 :], share - len(large))]
+    others = _spread(listed, count - len(plan))
     small = [s for s in shapes if entries(op, s) <= AGAIN] or shapes
     others += [small[i % len(small)] for i in range(count - len(plan) - len(others))]
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
@@ -704,11 +697,8 @@ def _with_rows(op: Op, shapes: list[Shape]) -> list[Shape]:
     return found
 
 
-AGAIN_SMALL = 7
-"""Small shapes at least that come again, where values that tell little, and sizes apart, may take the place of some."""
-
-LONG, TILE = 128, 16
-"""A size from which on a case is long; one that tiles have."""
+LONG = 128
+"""A size from which on a case is long."""
 
 AGAIN = 1 << 12
 """Entries of all arguments up to which a shape is worth several cases, and values that tell little."""
@@ -736,33 +726,6 @@ def _spread(shapes: list[Shape], count: int) -> list[Shape]:
     if count >= len(shapes):
         return shapes
     return [shapes[-1 - i * len(shapes) // count] for i in reversed(range(count))]
-
-
-def _covering(op: Op, shapes: list[Shape], count: int, there: list[Shape]) -> list[Shape]:
-    """At most `count` of them, each with the most that neither those there nor those before have; small ones first."""
-    known = {_key(shape) for shape in there}
-    left = [(combination_of(shape), -entries(op, shape), shape) for shape in shapes if _key(shape) not in known]
-    met = {one for shape in there for one in combination_of(shape)}
-    found = []
-    while left and len(found) < count:
-        best = max(range(len(left)), key=lambda k: (len(left[k][0] - met), left[k][1]))
-        more, _, shape = left.pop(best)
-        met |= more
-        found.append(shape)
-    return found
-
-
-def combination_of(shape: Shape) -> set[tuple[Any, ...]]:
-    """What a shape combines: each of its sizes, and of every two whether they are one, odd, of a tile or of many.
-
-    >>> sorted(combination_of({"batch": 1, "n": 40}), key=len)[-1]
-    (('batch', None), (1, 0), ('n', None), (0, 2))
-    """
-    sizes = sizes_of(shape)
-    if sizes.get(("batch", None)) == 0:
-        return set()
-    kinds = {axis: (size % 2, (size > 1) + (size >= TILE) + (size >= LONG)) for axis, size in sizes.items()}
-    return {*sizes.items(), *((a, kinds[a], b, kinds[b]) for a, b in combinations(sizes, 2))}
 
 
 def _key(shape: Shape) -> tuple[tuple[str, Any], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -10,7 +11,7 @@ import numpy as np
 
 from monarch_theory.testing.cases import BLIND, Case, make_case, met_by
 from monarch_theory.testing.judge import Reference
-from monarch_theory.testing.sizes import entries
+from monarch_theory.testing.sizes import entries, sizes_of
 
 __all__ = ["Coverage", "Patience", "Told"]
 
@@ -118,7 +119,7 @@ class Told:
 
     def add(self, case: Case, references: Sequence[Reference]) -> None:
         """Take in what is due in one case."""
-        if case.family in BLIND or case.poisoned is not None:
+        if case.family in BLIND or 0 in sizes_of(case.sizes).values():
             return
         for output, one in zip(case.op.outputs(case.shape), references, strict=True):
             if shows(one):
@@ -127,13 +128,23 @@ class Told:
                 self.hidden.append((output.name, case))
 
     def beside(self) -> Iterator[Case]:
-        """Cases of normal numbers at sizes of which none has told; each that is added meanwhile counts."""
+        """Cases of normal numbers at sizes of which none has told; each that is added meanwhile counts.
+
+        An output that several of them in turn tell nothing of has a bound too wide for any values: it has no more.
+        """
         hidden, self.hidden = self.hidden, []
+        in_vain: Counter[str] = Counter()
         for name, case in hidden:
-            if {(name, size) for size in met_by(case.sizes)} - self.shown:
-                yield make_case(
-                    case.op, case.dtype, case.op.usual(case.sizes), "normal", "contiguous", (*case.seed, 79)
-                )
+            due = {(name, size) for size in met_by(case.sizes)}
+            if due <= self.shown or in_vain[name] == SEVERAL:
+                continue
+            usual, seed = case.op.usual(case.sizes), (*case.seed, 79)
+            yield make_case(case.op, case.dtype, usual, "normal", "contiguous", seed)
+            in_vain[name] = 0 if due <= self.shown else in_vain[name] + 1
+
+
+SEVERAL = 8
+"""Cases that tell nothing of an output, one after the other, after which it has no more."""
 
 
 def shows(one: Reference) -> bool:
