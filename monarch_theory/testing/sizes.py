@@ -21,11 +21,10 @@ TILES = (8, 16, 32, 64, 128, 256)
 """Lengths of the tiles that kernels work in."""
 
 SIZES = (
-    *range(4, 34), 35, 36, 40, 48, 49, 60, 63, 64, 65, 67, 96, 100, 120, 127, 128, 129, 192, 251, 256, 257, 384, 480,
+    *range(4, 34), 35, 36, 40, 48, 49, 60, 63, 64, 65, 67, 96, 100, 120, 127, 128, 129, 192, 251, 256, 257, 384, 500,
     512, 513, 520, 768, 769, 1000, 1021, 1024, 1025, 1536, 2048, 2049, 4095, 4096,
 )  # fmt: skip
-"""Every small size, then powers of two and their neighbours, primes, round numbers and the widths of models: of tiles
-that are no powers of two some are whole tiles, 480 of those of 48, 80, 96, 120, 160 and 240."""
+"""Every small size, then powers of two and their neighbours, primes, round numbers and the widths of models."""
 
 RADICES = (4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 20, 24, 31, 32, 33, 48, 63, 64, 65, 96, 128, 256)
 """The same for sizes that are multiplied with each other."""

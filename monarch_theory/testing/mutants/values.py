@@ -75,8 +75,6 @@ OF_SOME_VALUES = (
     _of("zero-values-need-no-gate", "gelu-gate", "float64", "return (a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "return np.where(b == 0, 0, a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "NaN swallowed"),
     _of("scores-that-are-nan-have-no-weight", "attention", "float32", "    e = np.exp(scores - scores.max(-1, keepdims=True))\n", "    e = np.nan_to_num(np.exp(scores - np.fmax.reduce(scores, -1, keepdims=True)))\n", "NaN swallowed"),
     _of("nan-becomes-infinity", "linear-recurrence", "float32", "        found[..., t] = h\n", "        found[..., t] = np.where(np.isnan(h), np.inf, h)\n", "NaN swallowed"),
-    # whole tiles that are no powers of two
-    _of("last-whole-tile-of-160", "layer-norm", "float32", "gain + shift).astype(x.dtype)\n", "gain + shift).astype(x.dtype) * (np.arange(x.shape[-1]) < x.shape[-1] - 160 * (x.shape[-1] % 160 == 0 and x.shape[-1] > 160))\n", "not recognised", far=True),
     # options
     _of("eps-of-its-own", "rms-norm", "bfloat16", f"{RMS}\n", f"{RMS}\n    eps = 1e-6\n", "normalisation"),
     _of("eps-zero-taken-for-none", "layer-norm", "float32", f"{LAYER}\n", f"{LAYER}\n    eps = eps or 1e-5\n", "normalisation"),

@@ -186,10 +186,3 @@ def test_along_every_axis_a_long_case_is_uneven_and_one_rises(name):
             second = sorted(size for size, _ in along)[-2]
             for due in ("uneven", "rising"):
                 assert 2 * max((size for size, family in along if family == due), default=0) > second, (axis, due)
-
-
-@pytest.mark.parametrize("tile", [32, 48, 80, 96, 100, 120, 128, 160, 192, 240, 256, 384, 512])
-def test_lengths_are_several_whole_tiles_and_some_that_are_none(tile):
-    for name in ("rms-norm", "gelu-gate", "linear-recurrence"):
-        long = {shape["n"] for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)}
-        assert {n % tile == 0 for n in long if n > tile} == {True, False}, name
