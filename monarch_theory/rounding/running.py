@@ -13,8 +13,8 @@ from monarch_theory.formats import Format
 from monarch_theory.rounding.model import ErrorModel, default_model, gamma
 
 __all__ = [
-    "BOUND_SLACK", "Running", "add", "exactly", "grain_of", "matmul", "matmul_bound", "multiply", "representable",
-    "store", "strassen_growth", "strassen_underflow",
+    "BOUND_SLACK", "Running", "add", "contraction", "exactly", "grain_of", "matmul", "matmul_bound", "multiply",
+    "representable", "store", "strassen_growth", "strassen_underflow",
 ]  # fmt: skip
 
 # Bounds are evaluated in float64 themselves, on values good to 2^-40 of their sums of moduli for up to 2^12 terms. Any
@@ -119,6 +119,50 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
         error = carried + np.where(exact, 0.0, rounding)
         error = np.where(total + rounding > accumulation.largest, inf, error)
     return Running(left.value @ state.value, error, grain)
+
+
+def _as_it_is(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def contraction(
+    subscripts: str, a: Running, b: Running, terms: int, model: ErrorModel,
+    view: Callable[[np.ndarray], np.ndarray] = _as_it_is,
+) -> Running:  # fmt: skip
+    """`np.einsum(subscripts, view(a), b)`: sums of at most `terms` products, in any order, not yet stored.
+
+    `view` shows numbers of a at several places, and zeros beside them, without a copy: the sums of all windows of a row
+    cost the memory of the row. The bound is that of `matmul`, whose sums these are.
+
+    Theorem: `proofs/rounding`, `inner_underflow`.
+
+    >>> from monarch_theory.rounding import default_model
+    >>> found = contraction("n,n->", exactly([3.0, 4.0]), exactly([1.0, 2.0]), 2, default_model("float32"))
+    >>> float(found.value), float(found.error)
+    (11.0, 0.0)
+    """
+    size_a, size_b = np.abs(a.value), np.abs(b.value)
+    complex_values = "c" in (a.value.dtype.kind, b.value.dtype.kind)
+
+    def of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum(subscripts, view(first), second))
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, moduli = of(a.value, b.value), of(size_a, size_b)
+        carried = np.zeros(moduli.shape)
+        if a.error.any():
+            carried = carried + of(a.error, size_b + b.error)
+        if b.error.any():
+            carried = carried + of(size_a, b.error)
+        carried = np.nan_to_num(carried, nan=inf, posinf=inf)
+        total = moduli + carried
+        grain = None if a.grain is None or b.grain is None else a.grain + b.grain
+        rounding = model.growth(terms, complex_values=complex_values) * total
+        rounding = rounding + model.underflow(terms, complex_values=complex_values)
+        exact = representable(total, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
+        error = carried + np.where(exact, 0.0, rounding)
+        error = np.where(total + rounding > model.accumulation.largest, inf, error)
+    return Running(value, error, grain)
 
 
 STRASSEN_BLOCK = 512

@@ -512,10 +512,13 @@ TURN = 2
 def _take_turns(op: Op, plan: list[Planned]) -> None:
     """Of the cases that hold a NaN, give each of few rows to an argument that has held one least often.
 
-    Those of many rows are the data's, but for some where there are too few others.
+    Those of many rows are the data's, but for some where there are too few others. Options are the usual ones: what is
+    scaled by zero does not depend on where a NaN is.
     """
     had: Counter[str] = Counter()
     special = [k for k, (_, family, *_) in enumerate(plan) if family == "nonfinite"]
+    for k in special:
+        plan[k] = (op.usual(plan[k][0]), *plan[k][1:])
     few = [k for k in special if plan[k][0].get("batch", 1) <= MANY]
     many = [k for k in special if k not in few]
     for k in (*few, *many[LEFT_TO_DATA:]):
@@ -578,12 +581,15 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
     telling = (shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family))
     seen = Counter(size for shape in telling for size in met_by(shape))
     of_family = Counter(family for _, family, *_ in plan)
+    kept: set[int] = set()
     for axis in {axis: None for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
         along = [k for k, (shape, family, *_) in enumerate(plan) if _tells(shape, family) and _is_along(shape, axis)]
         along.sort(key=lambda k: -sizes_of(plan[k][0])[axis])
-        _keep_uneven(plan, along)
-        others = [k for k in along[1:] if plan[k][1] != "uneven"]
-        for place, k in enumerate((*along[:1], *others[::2])):
+        kept |= _keep_uneven(plan, along, kept)
+        free_to_rise = [k for k in along if k not in kept]
+        kept |= set(free_to_rise[:1])
+        others = [k for k in free_to_rise[1:] if plan[k][1] != "uneven"]
+        for place, k in enumerate((*free_to_rise[:1], *others[::2])):
             shape, family, layout, own_seed = plan[k]
             if place and of_family[family] <= SPARED:
                 continue
@@ -595,16 +601,24 @@ def _let_rise(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None
             plan[k] = (op.usual(more), "rising", layout, own_seed)
 
 
-def _keep_uneven(plan: list[Planned], along: list[int]) -> None:
-    """Let the second of some cases be uneven, by changing families with the first or with one elsewhere that is.
+def _keep_uneven(plan: list[Planned], along: list[int], kept: set[int]) -> set[int]:
+    """Let the second of some cases be uneven: it changes families with the first, with one elsewhere or a short one.
 
-    Rows of which some are large tell what overflows, and the first case is to rise.
+    Rows of which some are large tell what overflows, and the first case is to rise. Which one is uneven is returned, so
+    that no other axis takes it: two axes may share it, where both are as long. What is kept is the longest of another
+    axis, which rises, or its uneven one.
     """
-    if len(along) > 1 and plan[along[1]][1] != "uneven":
-        elsewhere = (k for k in range(len(plan)) if k not in along)
-        if (other := next((k for k in (along[0], *elsewhere) if plan[k][1] == "uneven"), None)) is not None:
-            one, two = plan[along[1]], plan[other]
-            plan[along[1]], plan[other] = _of_family(one, two[1]), _of_family(two, one[1])
+    second = next((k for k in along[1:] if k not in kept or plan[k][1] == "uneven"), None)
+    if second is None or plan[second][1] == "uneven":
+        return set() if second is None else {second}
+    elsewhere = (k for k in range(len(plan)) if k not in along)
+    nearest = (along[0], *elsewhere, *reversed(along))
+    other = next((k for k in nearest if plan[k][1] == "uneven" and k not in kept), None)
+    if other is None:
+        return set()
+    one, two = plan[second], plan[other]
+    plan[second], plan[other] = _of_family(one, two[1]), _of_family(two, one[1])
+    return {second}
 
 
 def _of_family(planned: Planned, family: str) -> Planned:

@@ -28,7 +28,7 @@ from monarch_theory.testing.allowances import (
 )
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes
-from monarch_theory.testing.coverage import Coverage, Patience
+from monarch_theory.testing.coverage import Coverage, Patience, Told
 from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel
@@ -389,6 +389,23 @@ def check(
             return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
         return explain(kernel, seen, model, progress.truths, restrictions)
 
+    def taken_in(seen: Observation) -> Report | None:
+        """The report on what was seen, where that is wrong; otherwise it is noted."""
+        if seen.judgement.verdict is Verdict.EXCEPTION:
+            # a wrong value elsewhere says more than an exception here
+            declined.append(seen)
+            return None
+        other_algorithm = allowed_otherwise(seen, model)
+        if other_algorithm is not None and simple_is_right(seen.case, other_algorithm):
+            # a case further on may still be wrong whatever is claimed
+            otherwise.setdefault(other_algorithm, []).append(seen)
+            return None
+        progress.add(seen)
+        if not seen.judgement.failed:
+            return None
+        failure = why(seen)
+        return shown(failure.smallest.judgement.verdict, failure)
+
     kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted, device=device)
     try:
         with kernel:
@@ -402,19 +419,11 @@ def check(
                     seen = observe(kernel, one, model, other=often and one is case)
                     if one is case:
                         patience.heard(case, seen.run.seconds)
-                    if seen.judgement.verdict is Verdict.EXCEPTION:
-                        # a wrong value elsewhere says more than an exception here
-                        declined.append(seen)
-                        continue
-                    other_algorithm = allowed_otherwise(seen, model)
-                    if other_algorithm is not None and simple_is_right(one, other_algorithm):
-                        # a case further on may still be wrong whatever is claimed
-                        otherwise.setdefault(other_algorithm, []).append(seen)
-                        continue
-                    progress.add(seen)
-                    if seen.judgement.failed:
-                        failure = why(seen)
-                        return shown(failure.smallest.judgement.verdict, failure)
+                    if (wrong := taken_in(seen)) is not None:
+                        return wrong
+            for case in progress.told.beside():
+                if (wrong := taken_in(observe(kernel, case, model))) is not None:
+                    return wrong
             on_case(len(plan), len(plan))
             late = called_often(kernel, progress, model)
             if late is not None:
@@ -627,6 +636,7 @@ class _Progress:
         self.truths: list[tuple[Reference, ...]] = []
         self.outputs: dict[str, float] = {}
         self.sharpness = Sharpness()
+        self.told = Told()
         self.seen: list[Observation] = []
         self.cases: list[Case] = []
         self.took: list[tuple[Case, float]] = []
@@ -657,6 +667,7 @@ class _Progress:
         self.truths = [*self.truths[-40:], seen.references]
         self.reproducible &= judgement.reproducible
         self.sharpness.add(seen.case, seen.references, judgement)
+        self.told.add(seen.case, seen.references)
         if judgement.index is None:
             return
         if seen.case.family in ("normal", "graded"):

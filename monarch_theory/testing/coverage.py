@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from monarch_theory.testing.cases import Case
-from monarch_theory.testing.sizes import entries
+import numpy as np
 
-__all__ = ["Coverage", "Patience"]
+from monarch_theory.testing.cases import BLIND, Case, make_case, met_by
+from monarch_theory.testing.judge import Reference
+from monarch_theory.testing.sizes import entries, sizes_of
+
+__all__ = ["Coverage", "Patience", "Told"]
 
 LEAST_SHARE = 0.1
 """Of the cases planned, and of the elements that came back, what must have been compared for a kernel to be right."""
@@ -100,6 +104,53 @@ def size_of(case: Case) -> int:
     data, *others = case.arrays.values()
     rows = case.shape.get("batch", 1) or 1
     return data.size // rows + sum(prod(a.shape) for a in others)
+
+
+class Told:
+    """Which sizes had a case whose answer shows a wrong value, and which are still to have one.
+
+    A family of values tells much of most ops. Yet silu of what is far below zero is zero, and so is what a mask or a
+    closed gate leaves: where most of an answer is less than its bound, zeros in its place would be right.
+    """
+
+    def __init__(self) -> None:
+        self.shown: set[tuple[str, tuple[str, object]]] = set()
+        self.hidden: list[tuple[str, Case]] = []
+
+    def add(self, case: Case, references: Sequence[Reference]) -> None:
+        """Take in what is due in one case."""
+        if case.family in BLIND or 0 in sizes_of(case.sizes).values():
+            return
+        for output, one in zip(case.op.outputs(case.shape), references, strict=True):
+            if shows(one):
+                self.shown |= {(output.name, size) for size in met_by(case.sizes)}
+            elif one.truth.high.size:
+                self.hidden.append((output.name, case))
+
+    def beside(self) -> Iterator[Case]:
+        """Cases of normal numbers at sizes of which none has told; each that is added meanwhile counts.
+
+        An output that several of them in turn tell nothing of has a bound too wide for any values: it has no more.
+        """
+        hidden, self.hidden = self.hidden, []
+        in_vain: Counter[str] = Counter()
+        for name, case in hidden:
+            due = {(name, size) for size in met_by(case.sizes)}
+            if due <= self.shown or in_vain[name] == SEVERAL:
+                continue
+            usual, seed = case.op.usual(case.sizes), (*case.seed, 79)
+            yield make_case(case.op, case.dtype, usual, "normal", "contiguous", seed)
+            in_vain[name] = 0 if due <= self.shown else in_vain[name] + 1
+
+
+SEVERAL = 8
+"""Cases that tell nothing of an output, one after the other, after which it has no more."""
+
+
+def shows(one: Reference) -> bool:
+    """Whether most elements of an answer are more than their bound, or known exactly."""
+    told = (one.bound < np.abs(one.truth.high)) | (one.bound == 0)
+    return bool(2 * np.count_nonzero(told) > told.size)
 
 
 class Patience:

@@ -19,6 +19,7 @@ from monarch_theory.rounding import (
     ErrorModel,
     Running,
     Tracked,
+    contraction,
     convolution_bound,
     correlation_gradient_bound,
     exactly,
@@ -30,7 +31,7 @@ from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.op import Answer, Arrays, Shape
 
 __all__ = [
-    "bound_of", "causal_convolution", "causal_correlation", "centred", "cosine", "entropy_term", "exp",
+    "bound_of", "causal_convolution", "causal_correlation", "centred", "contracted", "cosine", "entropy_term", "exp",
     "filter_gradient", "gelu", "gelu_slope", "joined", "known", "matmul", "moduli", "plain", "rearranged", "silu",
     "silu_slope", "sine", "softmax", "sqrt", "stored", "total", "variance", "widened",
 ]  # fmt: skip
@@ -276,6 +277,15 @@ def matmul(a: Number, b: Number) -> Number:
         return a @ b
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     return exact.matmul(np.broadcast_to(a, (*lead, *a.shape[-2:])), np.broadcast_to(b, (*lead, *b.shape[-2:])))
+
+
+def contracted(
+    subscripts: str, a: Number, b: Number, terms: int, view: Callable[[np.ndarray], np.ndarray]
+) -> Number:  # fmt: skip
+    """`np.einsum(subscripts, view(a), b)`, sums of at most `terms` products; the view of a copies nothing."""
+    if isinstance(a, Tracked):
+        return Tracked(contraction(subscripts, a.held, a.lifted(b), terms, a.model, view), a.model)
+    return np.asarray(np.einsum(subscripts, view(a), b))
 
 
 def _carried(u: Running, k: Running, of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:

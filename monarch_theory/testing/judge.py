@@ -67,7 +67,7 @@ class Reference:
             row of a sum over them).
         held_to: "deterministic" or "probabilistic", which of the two bounds that is.
         bounded: either bound by its name; the other one is computed where it is asked for.
-        must_not_be_finite: elements that depend on a NaN or an infinity of the input.
+        must_not_be_finite: elements that depend on a NaN or an infinity of the input; of a NaN they are to be one.
         norm: bound on the errors of whole rows, where the op has one; infinite for rows where anything goes.
         sign: 1 or −1 where an infinity can only have this sign, 0 elsewhere.
         compared: elements that the bound tells from zero at least: it is below the largest element of the answer.
@@ -251,7 +251,7 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
     if np.isnan(special).any():
         # where all is one, an average does not depend on its weights
         # nor does a product with zero on its other factor, though a NaN in that is the product's
-        some = {key: np.where(a == 0, 1, a) if a.dtype.kind in "fc" else a for key, a in values.items()}
+        some = {key: _without_zeros(a) if a.dtype.kind in "fc" else a for key, a in values.items()}
         here, moved = (case.op.answers(some | {name: some[name] + d}, case.shape) for d in (0.0 * touched, touched))
         reached = tuple(r | _differ(a, b) for r, a, b in zip(reached, here, moved, strict=True))
     if case.poisoned_row is None or special.dtype.kind == "c" or np.isnan(special).any():
@@ -261,6 +261,22 @@ def _reached_by_poison(case: Case, values: Arrays) -> tuple[tuple[np.ndarray, ..
     coefficients = [way * (a - b) for a, b in zip(by_one, by_none, strict=True)]
     sure = [np.abs(c) > 2.0**-6 * np.abs(c).max(initial=0.0) for c in coefficients]
     return reached, tuple(np.sign(c) * s * r for c, s, r in zip(coefficients, sure, reached, strict=True))
+
+
+def _without_zeros(values: np.ndarray) -> np.ndarray:
+    """Numbers between 1 and 2 in place of zeros, no two alike nearby: of equal ones an average is none of its weights.
+
+    They lie apart by the golden section, so that no sums of a few agree.
+    """
+    return np.where(values == 0, 1 + np.arange(values.size).reshape(values.shape) * GOLDEN % 1, values)
+
+
+GOLDEN = 0.6180339887498949
+
+
+def _holds_nan(case: Case) -> bool:
+    """Whether what is poisoned is a NaN, which nothing turns into an infinity."""
+    return case.poisoned is not None and bool(np.isnan(case.arrays[case.poisoned]).any())
 
 
 def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -360,10 +376,11 @@ def judge_values(case: Case, computed: np.ndarray, dtype: str, expected: Referen
         "compared": int(expected.compared.sum()),
         "unbounded": int((~expected.compared).sum()),
     }
-    vanished = expected.must_not_be_finite & np.isfinite(wide)
+    due = "a NaN" if _holds_nan(case) else "a NaN or infinity"
+    vanished = expected.must_not_be_finite & (~np.isnan(wide) if _holds_nan(case) else np.isfinite(wide))
     if vanished.any():
         where = output.describe(case.shape, worst_of(vanished))
-        return Judgement(Verdict.WRONG, f"a NaN or infinity of the input did not reach {where}", **numbers)
+        return Judgement(Verdict.WRONG, f"{due} of the input did not reach {where}", **numbers)
     turned = (expected.sign != 0) & np.isinf(wide) & (np.sign(wide.real) != expected.sign)
     if turned.any():
         where = output.describe(case.shape, worst_of(turned))

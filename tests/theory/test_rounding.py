@@ -13,6 +13,7 @@ from monarch_theory.rounding import (
     FLOAT16,
     FLOAT32,
     Running,
+    contraction,
     convolution_bound,
     correlation_gradient_bound,
     default_model,
@@ -41,6 +42,23 @@ def test_products_of_two_inexact_matrices_are_bounded_by_both_errors():
     # exact operands are the special case
     exact = [matmul(given, exactly(b), model).error for given in (a, exactly(a))]
     assert (exact[0] == exact[1]).all()
+
+
+def test_a_contraction_is_the_product_of_what_it_views():
+    rng = np.random.default_rng(0)
+    a, b, moved = rng.standard_normal((3, 6)), rng.standard_normal(4), 1e-6 * rng.random((3, 6))
+    for name, failure in (("float32", None), ("bf16", None), ("float64", 1e-9)):
+        model = default_model(name, failure=failure)
+
+        def windows(values):
+            return np.lib.stride_tricks.sliding_window_view(values, 4, axis=-1)
+
+        known, moved_too = (exactly(a), exactly(b)), (Running(a, moved), Running(b, moved[0, :4]))
+        for first, second in (known, moved_too, (exactly(a // 1), exactly(b // 1))):
+            found = contraction("bnw,w->bn", first, second, 4, model, windows)
+            by_product = matmul(first.apply(windows), second.apply(lambda v: v[:, None]), model)
+            assert np.allclose(found.value, by_product.value[..., 0], rtol=1e-14)
+            assert np.allclose(found.error, by_product.error[..., 0], rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])

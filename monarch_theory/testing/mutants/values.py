@@ -73,6 +73,8 @@ OF_SOME_VALUES = (
     _of("channels-of-zero-gain-are-zero", "rms-norm", "float16", "(row / root_mean_square * gain).astype", "np.where(gain == 0, 0, row / root_mean_square * gain).astype", "NaN swallowed"),
     _of("zero-inputs-are-not-skipped", "selective-scan", "float32", "+ skip[:, None] * signal).astype(x.dtype)", "+ np.where(signal == 0, 0, skip[:, None] * signal)).astype(x.dtype)", "NaN swallowed", far=True),
     _of("zero-values-need-no-gate", "gelu-gate", "float64", "return (a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "return np.where(b == 0, 0, a * (1 + erf(a * a.dtype.type(0.5**0.5))) / 2 * b)", "NaN swallowed"),
+    _of("scores-that-are-nan-have-no-weight", "attention", "float32", "    e = np.exp(scores - scores.max(-1, keepdims=True))\n", "    e = np.nan_to_num(np.exp(scores - np.fmax.reduce(scores, -1, keepdims=True)))\n", "NaN swallowed"),
+    _of("nan-becomes-infinity", "linear-recurrence", "float32", "        found[..., t] = h\n", "        found[..., t] = np.where(np.isnan(h), np.inf, h)\n", "NaN swallowed"),
     # options
     _of("eps-of-its-own", "rms-norm", "bfloat16", f"{RMS}\n", f"{RMS}\n    eps = 1e-6\n", "normalisation"),
     _of("eps-zero-taken-for-none", "layer-norm", "float32", f"{LAYER}\n", f"{LAYER}\n    eps = eps or 1e-5\n", "normalisation"),

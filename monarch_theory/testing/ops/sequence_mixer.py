@@ -13,7 +13,7 @@ from monarch_theory.rounding.model import CLAIMS
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
 from monarch_theory.testing.op import Arrays, Fault, Op, Shape, any_sizes
-from monarch_theory.testing.ops.short_convolution import windows
+from monarch_theory.testing.ops.short_convolution import of_windows
 
 
 def shapes() -> Iterable[Shape]:
@@ -43,9 +43,9 @@ def skipping(skip: f.Number, gated: f.Number) -> f.Number:
 
 
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
-    d, taps = shape["width"], shape["taps"]
+    d = shape["width"]
     inner = f.stored(projected(a["input"], f.rearranged(a["x"], lambda v: v.swapaxes(1, 2))))  # (batch, 3d, n)
-    near = f.stored((f.rearranged(inner, lambda v: windows(v, taps)) * a["short"][:, None, :]).sum(-1))
+    near = f.stored(of_windows(inner, a["short"]))
     first, second, value = (near[:, i * d : (i + 1) * d] for i in range(3))
     gated = f.stored(first * value)
     mixed = f.stored(f.causal_convolution(gated, a["k"])) + f.stored(skipping(a["skip"][:, None], gated))

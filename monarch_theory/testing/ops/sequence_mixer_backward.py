@@ -12,7 +12,7 @@ from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import batch_sum_faults, changed
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import sequence_mixer as forward
-from monarch_theory.testing.ops.short_convolution import windows
+from monarch_theory.testing.ops.short_convolution import of_taps, of_windows
 
 
 def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -38,7 +38,7 @@ def formula(a: Arrays, shape: Shape, back_skip: bool = True) -> tuple[np.ndarray
     d, taps = shape["width"], shape["taps"]
     x, g = along(a["x"]), along(a["gradient"])  # (batch, d, n)
     inner = f.stored(forward.projected(a["input"], x))  # (batch, 3d, n)
-    near = f.stored((f.rearranged(inner, lambda v: windows(v, taps)) * a["short"][:, None, :]).sum(-1))
+    near = f.stored(of_windows(inner, a["short"]))
     first, second, value = (near[:, i * d : (i + 1) * d] for i in range(3))
     gated, skip = f.stored(first * value), a["skip"][:, None]
     mixed = f.stored(f.stored(f.causal_convolution(gated, a["k"])) + f.stored(forward.skipping(skip, gated)))
@@ -47,10 +47,8 @@ def formula(a: Arrays, shape: Shape, back_skip: bool = True) -> tuple[np.ndarray
     of_gated = f.stored(f.causal_correlation(of_mixed, a["k"]))
     of_gated = f.stored(of_gated + f.stored(forward.skipping(skip, of_mixed))) if back_skip else of_gated
     of_near = f.joined([f.stored(of_gated * value), f.stored(back * mixed), f.stored(of_gated * first)], 1)
-    ahead = f.rearranged(of_near, lambda v: windows(v[..., ::-1], taps)[..., ::-1, :])  # (batch, 3d, n, taps)
-    of_inner = f.stored((ahead * a["short"][:, None, :]).sum(-1))
-    seen = f.rearranged(inner, lambda v: windows(v, taps))
-    of_short = f.total(seen * f.rearranged(of_near, lambda v: v[..., None]), (0, 2))
+    of_inner = f.stored(of_windows(of_near, a["short"], ahead=True))
+    of_short = of_taps(inner, of_near, taps)
     of_x = along(forward.projected(f.rearranged(a["input"], np.transpose), of_inner))
     of_filter, of_skip = f.filter_gradient(of_mixed, gated), f.total(of_mixed * gated, (0, 2))
     return of_x, outer(of_inner, x), of_short, of_filter, of_skip, outer(g, f.stored(mixed * second))

@@ -8,6 +8,7 @@ Winograd's F(2, 3) adds up inputs of a window, and taps, before it multiplies: s
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -42,14 +43,30 @@ def windows(x: np.ndarray, width: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
 
 
-def summed(x: f.Number, weight: f.Number, bias: f.Number, width: int) -> f.Number:
+def of_windows(x: f.Number, weight: f.Number, ahead: bool = False) -> f.Number:
+    """Σ_j w_(width−1−j) x_(i−j), or of x_(i+j): (batch, channels, n) and (channels, width) to (batch, channels, n)."""
+    width = weight.shape[1]
+    return f.contracted("bcnw,cw->bcn", x, weight, width, partial(_windows_ahead if ahead else windows, width=width))
+
+
+def of_taps(x: f.Number, w: f.Number, width: int) -> f.Number:
+    """Σ over batch and places i of w_i x_(i−j), the gradient of the taps: (channels, width)."""
+    batch, _, n = w.shape
+    return f.contracted("bcnw,bcn->cw", x, w, batch * n, partial(windows, width=width))
+
+
+def _windows_ahead(x: np.ndarray, width: int) -> np.ndarray:
+    return windows(x[..., ::-1], width)[..., ::-1, :]
+
+
+def summed(x: f.Number, weight: f.Number, bias: f.Number) -> f.Number:
     """Σ_j w_(width−1−j) x_(i−j) + bias, before the activation."""
-    products = f.rearranged(x, lambda a: windows(a, width)) * weight[:, None, :]
-    return f.widened(products.sum(-1) + bias[:, None], width, bias[:, None])
+    width = weight.shape[1]
+    return f.widened(of_windows(x, weight) + bias[:, None], width, bias[:, None])
 
 
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
-    z = f.stored(together(summed(a["x"], a["weight"], a["bias"], shape["width"]), a, shape["width"]))
+    z = f.stored(together(summed(a["x"], a["weight"], a["bias"]), a, shape["width"]))
     return f.silu(z) if shape["silu"] else z
 
 

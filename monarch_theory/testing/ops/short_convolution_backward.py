@@ -23,12 +23,10 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
 def formula(a: Arrays, shape: Shape, slope_of: Callable[[f.Number], f.Number] = f.silu_slope) -> tuple[np.ndarray, ...]:
     width, w = shape["width"], a["gradient"]
     if shape["silu"]:
-        slope = slope_of(forward.summed(a["x"], a["weight"], a["bias"], width))
+        slope = slope_of(forward.summed(a["x"], a["weight"], a["bias"]))
         w = f.widened(w * slope, 4, f.moduli(w) * (1 + f.moduli(slope)))
-    ahead = f.rearranged(w, lambda v: forward.windows(v[..., ::-1], width)[..., ::-1, :])  # (batch, channels, n, width)
-    of_x = (ahead * a["weight"][:, None, :]).sum(-1)
-    behind = f.rearranged(a["x"], lambda v: forward.windows(v, width))
-    of_weight = f.total(behind * f.rearranged(w, lambda v: v[..., None]), (0, 2))
+    of_x = forward.of_windows(w, a["weight"], ahead=True)
+    of_weight = forward.of_taps(a["x"], w, width)
     return of_x, of_weight, f.total(w, (0, 2))
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from monarch_theory.testing.cases import cases
 from monarch_theory.testing.check import check
-from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.coverage import Told
+from monarch_theory.testing.judge import Verdict, reference
 from monarch_theory.testing.ops import NAMES, op_named
 
 pytestmark = pytest.mark.usefixtures("kernel_at_hand")
@@ -198,3 +200,26 @@ def test_large_answers_are_enclosed():
             for truth, wide in zip(exact_answer(op, case.values, shape), found, strict=True):
                 difference = np.abs((wide.high - truth.high) + (wide.low - truth.low))
                 assert (difference <= wide.radius + 1e-300).all()
+
+
+GATE = """
+from scipy.special import erf
+
+def gelu_gate(gate, value):
+    y = gate * (1 + erf(gate * gate.dtype.type(0.5**0.5))) / 2 * value
+    y[:] = 0 if y.shape == SHAPE else y
+    return y
+"""
+
+
+def test_where_an_answer_shows_nothing_another_case_of_its_sizes_is_tried(tmp_path):
+    """What is far below zero has a gelu of zero, and was the only case of some sizes."""
+    op, told = op_named("gelu-gate"), Told()
+    model = op.usual_model("float32")
+    for case in cases(op, "float32"):
+        told.add(case, reference(case, model))
+    beside = list(told.beside())
+    assert 0 < len(beside) < 20 and all(case.family == "normal" for case in beside)
+    path = tmp_path / "kernel.py"
+    path.write_text(GATE.replace("SHAPE", str((beside[-1].shape["batch"], beside[-1].shape["n"]))))
+    assert check(path, "gelu_gate", op, explained=False).verdict is Verdict.WRONG

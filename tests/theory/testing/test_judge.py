@@ -33,6 +33,33 @@ def altered(value, where=(1, 2)):
     return output
 
 
+def test_a_nan_is_to_come_out_as_one():
+    """An infinity is none: what is compared with a NaN, or added up in integers, gives infinities."""
+    special = CASE.arrays["x"].copy()
+    special[1, 2] = np.nan
+    case = replace(CASE, arrays=CASE.arrays | {"x": special}, poisoned="x", poisoned_row=1)
+    expected = reference(case, MODEL)
+    reached = expected[0].must_not_be_finite
+    assert reached[1].any() and not reached[0].any()
+    nan, infinite = (np.where(reached, value, RIGHT).astype(np.float32) for value in (np.nan, np.inf))
+    assert judge(case, run(nan), expected).verdict is Verdict.RIGHT
+    found = judge(case, run(infinite), expected)
+    assert found.verdict is Verdict.WRONG and "a NaN of the input did not reach batch 1" in found.message
+
+
+def test_a_nan_among_equal_numbers_reaches_what_it_is_weighed_with():
+    """The average of equal values does not depend on their weights, and is NaN with one of them."""
+    shape = {"batch": 2, "n": 3, "m": 4, "d": 2, "e": 2, "causal": False}
+    case = make_case(op_named("attention"), "float32", shape, "ones", "contiguous", (0,))
+    for name, row, reached in (("q", 1, np.index_exp[1, 2]), ("k", None, np.index_exp[1])):
+        arrays = {other: a.copy() if other == name else 0 * a for other, a in case.arrays.items()}
+        arrays[name][1, 2, 0] = np.nan
+        (found,) = reference(replace(case, arrays=arrays, poisoned=name, poisoned_row=row), MODEL)
+        due = np.zeros((2, 3, 2), dtype=bool)
+        due[reached] = True
+        assert (found.must_not_be_finite == due).all()
+
+
 def test_the_rounded_truth_is_right_and_a_little_more_is_wrong():
     found = judge(CASE, run(RIGHT), [EXPECTED])
     assert found.verdict is Verdict.RIGHT and 0 < found.ratio <= 1

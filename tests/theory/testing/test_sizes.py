@@ -3,7 +3,7 @@
 import pytest
 from daily import DEAR_OPS, but_long
 
-from monarch_theory.testing.cases import BLIND, _tells, met_by, plan_of
+from monarch_theory.testing.cases import BLIND, _is_along, _tells, met_by, plan_of
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
@@ -175,3 +175,15 @@ def test_no_size_is_met_with_ones_alone(name):
         if _tells(shape, family):
             found[family == "ones"] |= met_by(shape)
     assert found[True] and found[True] <= found[False]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_along_every_axis_a_long_case_is_uneven_and_one_rises(name):
+    """Whatever other axes have: one took the uneven case of another. Two axes that are as long may share one."""
+    plan = plan_of(op_named(name))
+    for axis in {axis for shape, *_ in plan for axis in sizes_of(shape) if axis[0] != "batch"}:
+        along = [(sizes_of(s)[axis], family) for s, family, *_ in plan if _tells(s, family) and _is_along(s, axis)]
+        if len(along) > 1:
+            second = sorted(size for size, _ in along)[-2]
+            for due in ("uneven", "rising"):
+                assert 2 * max((size for size, family in along if family == due), default=0) > second, (axis, due)

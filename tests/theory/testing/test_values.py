@@ -176,8 +176,9 @@ def test_every_setting_is_tried_zero_among_them(name):
             value = case.shape[setting]
             assert op.options(case.shape)[setting] == value and f"{setting} {value}" in case.describe()
             met[values.index(value)] += 1
-            # a case that is made smaller keeps what it was given; options are the usual ones where numbers rise
-            if case.family == "rising":
+            # a case that is made smaller keeps what it was given; options are the usual ones where numbers rise, and
+            # beside a NaN, which scaled by zero would reach nothing
+            if case.family in ("rising", "nonfinite"):
                 assert case.shape == op.usual(case.shape)
                 continue
             smaller = make_case(op, "float32", case.sizes, "normal", "contiguous", (*case.seed, 7))
