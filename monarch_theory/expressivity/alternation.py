@@ -11,11 +11,15 @@ sums are taken apart. Contracting T with one factor after another shrinks it, an
 passes over the matrix for each term. For one term G is a number, and the solution a quotient.
 
 Sweeps begin ahead of where the last one ended, by a share of what it moved (Nesterov's momentum, as Mitchell, Ye and De
-Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it.
+Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it. What takes
+the time is to pass through memory, so a large matrix is swept in single precision until that no longer gains, and then
+in its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod, sqrt
 
 import numpy as np
@@ -28,9 +32,12 @@ __all__ = ["polish", "polish_sum", "product"]
 Cores = list[np.ndarray]
 SWEEPS = 40
 MORE_SWEEPS = 400  # while what is left of the squared norm keeps shrinking, as it does towards a member
-SETTLED = 1e-4  # share of the squared norm captured that a sweep adds
+SETTLED = 1e-4  # share of the squared norm, captured or left, whichever is more, that a sweep adds
 SHRINKS = 0.02  # share of the squared norm left that a sweep takes away, where it goes on
 NEARLY = 1e-8  # share of the squared norm left below which it is known from the residual alone
+ROUGHLY = 1e-2  # share of the squared norm left down to which half of the digits, and of the memory, are enough
+LARGE = 2**16  # entries from which on they are sooner passed through
+HALVES = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
 WIDE = 8  # radix from which on a contraction is a product of matrices sooner than a sum of products
 RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
 
@@ -68,10 +75,37 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
         raise ValueError(f"rank: expected 1 for products entry by entry, got {kind.rank}")
     factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
     whole = _laid_out(tensor, kind)
+    note = watch()
+    half, total = HALVES.get(whole.dtype), float(_square(whole).sum())
+    begun = _Swept(factors, 0.0, total)
+    if half is not None and whole.size >= LARGE:
+        with np.errstate(over="ignore", invalid="ignore"):
+            fast = _swept(whole.astype(half), begun, kind, note, ROUGHLY)
+        if all(np.isfinite(factor).all() for factor in fast.factors):
+            begun = fast
+    factors = _swept(whole, begun, kind, note, 0.0).factors
+    return [
+        [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
+        for term, cores in enumerate(terms)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """Factors, and the squared norm that they capture and leave."""
+
+    factors: Cores
+    captured: float
+    left: float
+
+
+def _swept(
+    whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None], enough: float
+) -> _Swept:
+    """Swept until that no longer gains, or leaves no more than a share `enough` of the squared norm."""
     total = float(_square(whole).sum())
-    captured, left, momentum = 0.0, total, 0
-    before = factors
-    note, room = watch(), Room()
+    factors = before = [factor.astype(whole.dtype, copy=False) for factor in begun.factors]
+    captured, left, momentum, room = begun.captured, begun.left, 0, Room()
     for sweep in range(MORE_SWEEPS):
         ahead = momentum / (momentum + 3)
         moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
@@ -82,16 +116,13 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
         if momentum and rest > left:  # too far: once more from where it was
             momentum, before = 0, factors
             continue
-        gains = sweep < SWEEPS and found > captured * (1 + SETTLED)
+        gains = sweep < SWEEPS and found - captured > SETTLED * max(captured, left)
         settled = not gains and rest >= left * (1 - SHRINKS)
         captured, left, momentum, before, factors = found, rest, momentum + 1, factors, moved
         note(sqrt(max(left, 0.0) / total) if total else 0.0)
-        if settled:
+        if settled or left < enough * total:
             break
-    return [
-        [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
-        for term, cores in enumerate(terms)
-    ]
+    return _Swept(factors, captured, left)
 
 
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
