@@ -11,9 +11,10 @@ sums are taken apart. Contracting T with one factor after another shrinks it, an
 passes over the matrix for each term. For one term G is a number, and the solution a quotient.
 
 Sweeps begin ahead of where the last one ended, by a share of what it moved (Nesterov's momentum, as Mitchell, Ye and De
-Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it. Passes
-through memory take the time, so a large matrix is swept in single precision until that no longer gains, and then in its
-own.
+Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it.
+
+Passes through memory take the time, so a large matrix is swept in single precision until that no longer gains, and then
+in its own.
 """
 
 from __future__ import annotations
