@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
 
 import numpy as np
 
@@ -77,13 +77,9 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
     whole = _laid_out(tensor, kind)
     note = watch()
-    half, total = HALVES.get(whole.dtype), float(_square(whole).sum())
-    begun = _Swept(factors, 0.0, total)
-    if half is not None and whole.size >= LARGE:
-        with np.errstate(over="ignore", invalid="ignore"):
-            fast = _swept(whole.astype(half), begun, kind, note, ROUGHLY)
-        if all(np.isfinite(factor).all() for factor in fast.factors):
-            begun = fast
+    begun = _Swept(factors, 0.0, float(_square(whole).sum()))
+    if whole.size >= LARGE and whole.dtype in HALVES:
+        begun = _begun(whole, begun, kind, note)
     factors = _swept(whole, begun, kind, note, 0.0).factors
     return [
         [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
@@ -100,6 +96,26 @@ class _Swept:
     left: float
 
 
+def _begun(whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None]) -> _Swept:
+    """Swept in single precision, where that is worth it and comes nearer.
+
+    What is near already has digits that single precision lacks, and sweeps may take long to give them back.
+    """
+    before = _left(whole, begun.factors, kind)
+    if before <= ROUGHLY * begun.left:
+        return begun
+    with np.errstate(over="ignore", invalid="ignore"):
+        fast = _swept(whole.astype(HALVES[whole.dtype]), begun, kind, note, ROUGHLY)
+        factors = [factor.astype(whole.dtype) for factor in fast.factors]
+        after = _left(whole, factors, kind)
+    return _Swept(factors, fast.captured, after) if after < before else begun  # what overflowed is no number
+
+
+def _left(whole: np.ndarray, factors: Cores, kind: MonarchClass) -> float:
+    """Squared norm that factors leave."""
+    return float(_square(whole - _dense(factors, kind)).sum())
+
+
 def _swept(
     whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None], enough: float
 ) -> _Swept:
@@ -111,9 +127,11 @@ def _swept(
         ahead = momentum / (momentum + 3)
         moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
         found = _sweep(whole, moved, kind.output_radices, room)
+        if not isfinite(found):
+            break
         rest = total - found
         if rest < NEARLY * total:
-            rest = float(_square(whole - _dense(moved, kind)).sum())
+            rest = _left(whole, moved, kind)
         if momentum and rest > left:  # too far: once more from where it was
             momentum, before = 0, factors
             continue
@@ -227,7 +245,7 @@ def _suffix_grams(factors: Cores, rows: tuple[int, ...]) -> Cores:
 def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The unknowns of every entry, one a term; what nothing depends on stays as it was."""
     if len(found) == 1:
-        held = weight[0, 0] > np.finfo(weight.dtype).tiny
+        held = weight[0, 0] > np.finfo(before.dtype).tiny
         return np.where(held, found[0] / np.where(held, weight[0, 0], 1), before[0]).astype(before.dtype)[None]
     systems = np.moveaxis(weight, (0, 1), (-2, -1))
     # (G + λ) c = b + λ c_before is the nearest that is not far from c_before: never farther, and never singular
