@@ -1,15 +1,17 @@
 """Above order two, who comes nearer? Our projection and its peers on the same matrices, in one run.
 
-    python benchmarks/projection_peers.py [--sizes 64,256] [--json FILE]
+    python benchmarks/projection_peers.py [--sizes 64,256,1024] [--json FILE]
 
 Peers, where installed: lazylinop's `ksd` in both of its orders, and pyfaust's `butterfly` from the left, from the right
 and along a balanced tree, which takes squares of powers of two and radix two. All are asked for the same class, the
 DAO convention, which is a chain of Kronecker-sparse factors; distances are of the dense products, and seconds are of
-the processor. Order two, where the projection is the nearest, is not in question; tensor trains are another class.
+the processor, the least of a few times where it is quick, with the load beside them. Order two, where the projection is
+the nearest, is not in question; tensor trains are another class.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -29,6 +31,7 @@ from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Convention
 
 OURS = "project"
+REPEATS = 3
 Fit = Callable[[np.ndarray, MonarchClass], np.ndarray]
 
 
@@ -93,24 +96,34 @@ def cases(n: int) -> list[tuple[str, np.ndarray, MonarchClass]]:
     return found
 
 
-def measure(sizes: list[int]) -> dict[str, object]:
+def timed(fit: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """What it gives, and the least CPU seconds of a few times; of once, where that is a second."""
+    least = np.inf
+    for _ in range(REPEATS):
+        start = time.process_time()
+        near = fit()
+        seconds = time.process_time() - start
+        least = min(least, seconds)
+        if seconds > 1:
+            break
+    return near, float(least)
+
+
+def measure(n: int, everyone: dict[str, Fit]) -> list[dict[str, object]]:
     """Relative distance and CPU seconds of everyone on every case, and the distance that no member is below."""
-    everyone, rows = peers(), []
-    for n in sizes:
-        for name, matrix, kind in cases(n):
-            norm, row = np.linalg.norm(matrix), {}
-            for who, fit in everyone.items():
-                start = time.process_time()
-                try:
-                    near = fit(matrix, kind)
-                except (ValueError, TypeError, RuntimeError) as error:
-                    print(f"{name}: {who}: {error}", file=sys.stderr)
-                    continue
-                seconds = time.process_time() - start
-                row[who] = {"distance": float(np.linalg.norm(matrix - near) / norm), "seconds": seconds}
-            bound = project(matrix, kind).lower_bound / norm
-            rows.append({"case": name, "n": n, "bound": bound, "found": row})
-    return {"rows": rows}
+    rows = []
+    for name, matrix, kind in cases(n):
+        norm, row = np.linalg.norm(matrix), {}
+        for who, fit in everyone.items():
+            try:
+                near, seconds = timed(lambda fit=fit, matrix=matrix, kind=kind: fit(matrix, kind))
+            except (ValueError, TypeError, RuntimeError) as error:
+                print(f"{name}: {who}: {error}", file=sys.stderr)
+                continue
+            row[who] = {"distance": float(np.linalg.norm(matrix - near) / norm), "seconds": seconds}
+        bound = project(matrix, kind).lower_bound / norm
+        rows.append({"case": name, "n": n, "bound": bound, "load": round(os.getloadavg()[0], 1), "found": row})
+    return rows
 
 
 def others(row: dict) -> dict[str, float]:
@@ -135,17 +148,18 @@ def report(found: dict, console: Console) -> None:
             f"{max(ratios):.4f} × its distance"
         )
     console.print(f"over the bound: {np.median(gaps):.3f} × in the median, {max(gaps):.3f} × at most")
+    loads = [row["load"] for row in found["rows"]]
+    console.print(f"CPU seconds, while {min(loads)} to {max(loads)} processes wanted the {found['cores']} cores:")
     for who in everyone[1:]:
-        pairs = [
-            (row["found"][OURS]["seconds"], row["found"][who]["seconds"])
-            for row in found["rows"]
-            if who in row["found"]
-        ]
-        ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
-        slower = sum(mine > other for mine, other in pairs)
-        console.print(
-            f"CPU seconds, {len(pairs)} cases: {OURS} {ours:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
-        )
+        for n in dict.fromkeys(row["n"] for row in found["rows"]):
+            rows = [row["found"] for row in found["rows"] if row["n"] == n and who in row["found"]]
+            pairs = [(row[OURS]["seconds"], row[who]["seconds"]) for row in rows]
+            if pairs:
+                ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
+                slower = sum(mine > other for mine, other in pairs)
+                console.print(
+                    f"N = {n}, {len(pairs)} cases: {OURS} {ours:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
+                )
 
 
 def draw(found: dict) -> Figure:
@@ -165,13 +179,16 @@ def draw(found: dict) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="64,256")
+    parser.add_argument("--sizes", default="64,256,1024")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    found = measure([int(n) for n in arguments.sizes.split(",")])
+    everyone = peers()
+    found: dict = {"cores": os.cpu_count(), "rows": []}
+    for size in arguments.sizes.split(","):
+        found["rows"] += measure(int(size), everyone)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(found, indent=1) + "\n")
     report(found, Console())
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -257,8 +257,9 @@ def test_a_matrix_is_read_once(options, status, tmp_path, monkeypatch):
 def test_python_source(tmp_path):
     file, sparse, symbols, modular = (tmp_path / f"{name}.py" for name in ("model", "sparse", "symbols", "modular"))
     sparse.write_text(  # what takes long to import stands apart, and is run for what is asked of it
-        "import numpy as np\nimport scipy.sparse\nfrom scipy.sparse.linalg import aslinearoperator\n"
+        "import numpy as np\nimport scipy.sparse\nfrom scipy.sparse.linalg import LinearOperator, aslinearoperator\n"
         "operator = aslinearoperator(np.fft.fft(np.eye(16)))\nsparse = scipy.sparse.eye_array(9)\n"
+        "conjugate = LinearOperator((16, 16), np.conj, dtype=complex)\n"
     )
     symbols.write_text("import sympy\nsymbols = sympy.Matrix(4, 4, lambda i, j: sympy.Symbol('a'))\n")
     modular.write_text(
@@ -307,6 +308,8 @@ def test_python_source(tmp_path):
     ]:
         answer = run(f"{file}:{name}")
         assert answer.exit_code == 2 and message in answer.stderr and answer.stderr.count("\n") == 1
+    answer = run(f"{sparse}:conjugate")
+    assert answer.exit_code == 2 and "conjugate is not linear over the complex numbers" in answer.stderr
     for name in ("shifted", "positive"):
         answer = run(f"{file}:{name}", "--size", 16)
         assert answer.exit_code == 2 and f"{name} is not linear" in answer.stderr
@@ -383,6 +386,7 @@ def test_bad_files_are_named(tmp_path):
     (tmp_path / "text.npy").write_text("hello")
     np.save(tmp_path / "good.npy", np.eye(4))
     whole = (tmp_path / "good.npy").read_bytes()
+    (tmp_path / "two.npy").write_bytes(whole + whole)  # NumPy reads the first of several that were saved in turn
     headers = {"cut.npy": whole[:90], "short.npy": whole[:140], "version.npy": whole[:6] + b"\x09" + whole[7:]}
     headers |= {"shape.npy": whole.replace(b"(4, 4)", b"(4, 4("), "nul.npy": whole.replace(b"'shape'", b"'sh\x00pe'")}
     headers |= {"dtype.npy": whole.replace(b"<f8", b"<q\xff"), "archive.npy": b"PK\x03\x04" + whole}
@@ -394,6 +398,7 @@ def test_bad_files_are_named(tmp_path):
         ("missing.py:A", "no such file"),
         ("pickled.npy", "not pickled objects"),
         ("text.npy", "expected an .npy file of numbers"),
+        ("two.npy", "two.npy: expected one array, got one and more after it"),
         ("matrix.csv", "expected FILE.py:NAME or a FILE among .npy, .safetensors, .npz, .pt"),
         *((name, f"{name}: expected an .npy file of numbers") for name in headers),
     ]:

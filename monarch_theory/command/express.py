@@ -466,6 +466,7 @@ def read_source(
     try:
         with open(source, "rb") as file:
             array = np.load(file, allow_pickle=False)
+            more = isinstance(array, np.ndarray) and len(file.read(1))
     except MemoryError:
         raise
     except Exception as error:  # a broken header ends in any of a dozen, from SyntaxError to struct.error
@@ -473,6 +474,8 @@ def read_source(
         raise ValueError(f"{source}: expected an .npy file of numbers, not pickled objects ({what:.200})") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{source}: expected one array, got an archive")
+    if more:
+        raise ValueError(f"{source}: expected one array, got one and more after it, such as another")
     return read_matrix(array, name=source)
 
 

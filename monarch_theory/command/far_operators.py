@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from monarch_theory.command import user_matrix
 from monarch_theory.command.user_matrix import ADJOINT
-from monarch_theory.domains import COMPLEX128
+from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.examination import Examination
 from monarch_theory.expressivity.membership import Membership
@@ -70,7 +70,8 @@ def _running(operator: FarOperator) -> Iterator[LinearOperator]:
                 raise NotImplementedError
             return product(x, ADJOINT)
 
-        yield LinearOperator(operator.shape, matvec=None, matmat=product, rmatmat=adjoint, dtype=COMPLEX128.dtype)
+        # asked with real numbers; whether it is linear over its own scalars, `user_matrix.matrix` has seen
+        yield LinearOperator(operator.shape, matvec=None, matmat=product, rmatmat=adjoint, dtype=FLOAT64.dtype)
 
 
 def examine_operator(operator: FarOperator, kind: MonarchClass, accuracy: float, seed: int) -> Examination:

@@ -12,11 +12,16 @@ passes over the matrix for each term. For one term G is a number, and the soluti
 
 Sweeps begin ahead of where the last one ended, by a share of what it moved (Nesterov's momentum, as Mitchell, Ye and De
 Sterck 2020 use it for tensors); a sweep that ends farther than the one before is undone, and the momentum with it.
+
+Passes through memory take the time, so a large matrix is swept in single precision until that no longer gains, and then
+in its own.
 """
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite, prod, sqrt
 
 import numpy as np
 
@@ -28,9 +33,12 @@ __all__ = ["polish", "polish_sum", "product"]
 Cores = list[np.ndarray]
 SWEEPS = 40
 MORE_SWEEPS = 400  # while what is left of the squared norm keeps shrinking, as it does towards a member
-SETTLED = 1e-4  # share of the squared norm captured that a sweep adds
+SETTLED = 1e-4  # share of the squared norm, captured or left, whichever is more, that a sweep adds
 SHRINKS = 0.02  # share of the squared norm left that a sweep takes away, where it goes on
 NEARLY = 1e-8  # share of the squared norm left below which it is known from the residual alone
+ROUGHLY = 1e-2  # share of the squared norm left down to which half of the digits, and of the memory, are enough
+LARGE = 2**16  # entries from which on they are sooner passed through
+HALVES = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
 WIDE = 8  # radix from which on a contraction is a product of matrices sooner than a sum of products
 RIDGE = 512  # roundoffs of the trace: terms that have grown alike hold on to what they were
 
@@ -68,30 +76,72 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
         raise ValueError(f"rank: expected 1 for products entry by entry, got {kind.rank}")
     factors = [np.stack(stage) for stage in zip(*(_factors(cores, kind) for cores in terms), strict=True)]
     whole = _laid_out(tensor, kind)
-    total = float(_square(whole).sum())
-    captured, left, momentum = 0.0, total, 0
-    before = factors
-    note, room = watch(), Room()
-    for sweep in range(MORE_SWEEPS):
-        ahead = momentum / (momentum + 3)
-        moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
-        found = _sweep(whole, moved, kind.output_radices, room)
-        rest = total - found
-        if rest < NEARLY * total:
-            rest = float(_square(whole - _dense(moved, kind)).sum())
-        if momentum and rest > left:  # too far: once more from where it was
-            momentum, before = 0, factors
-            continue
-        gains = sweep < SWEEPS and found > captured * (1 + SETTLED)
-        settled = not gains and rest >= left * (1 - SHRINKS)
-        captured, left, momentum, before, factors = found, rest, momentum + 1, factors, moved
-        note(sqrt(max(left, 0.0) / total) if total else 0.0)
-        if settled:
-            break
+    note = watch()
+    begun = _Swept(factors, 0.0, float(_square(whole).sum()))
+    if whole.size >= LARGE and whole.dtype in HALVES:
+        begun = _begun(whole, begun, kind, note)
+    factors = _swept(whole, begun, kind, note, 0.0).factors
     return [
         [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
         for term, cores in enumerate(terms)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """Factors, and the squared norm that they capture and leave."""
+
+    factors: Cores
+    captured: float
+    left: float
+
+
+def _begun(whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None]) -> _Swept:
+    """Swept in single precision, where that is worth it and comes nearer.
+
+    What is near already has digits that single precision lacks, and sweeps may take long to give them back.
+    """
+    before = _left(whole, begun.factors, kind)
+    if before <= ROUGHLY * begun.left:
+        return begun
+    with np.errstate(over="ignore", invalid="ignore"):
+        fast = _swept(whole.astype(HALVES[whole.dtype]), begun, kind, note, ROUGHLY)
+        factors = [factor.astype(whole.dtype) for factor in fast.factors]
+        after = _left(whole, factors, kind)
+    return _Swept(factors, fast.captured, after) if after < before else begun  # what overflowed is no number
+
+
+def _left(whole: np.ndarray, factors: Cores, kind: MonarchClass) -> float:
+    """Squared norm that factors leave."""
+    return float(_square(whole - _dense(factors, kind)).sum())
+
+
+def _swept(
+    whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None], enough: float
+) -> _Swept:
+    """Swept until that no longer gains, or leaves no more than a share `enough` of the squared norm."""
+    total = float(_square(whole).sum())
+    factors = before = [factor.astype(whole.dtype, copy=False) for factor in begun.factors]
+    captured, left, momentum, room = begun.captured, begun.left, 0, Room()
+    for sweep in range(MORE_SWEEPS):
+        ahead = momentum / (momentum + 3)
+        moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
+        found = _sweep(whole, moved, kind.output_radices, room)
+        if not isfinite(found):
+            break
+        rest = total - found
+        if rest < NEARLY * total:
+            rest = _left(whole, moved, kind)
+        if momentum and rest > left:  # too far: once more from where it was
+            momentum, before = 0, factors
+            continue
+        gains = sweep < SWEEPS and found - captured > SETTLED * max(captured, left)
+        settled = not gains and rest >= left * (1 - SHRINKS)
+        captured, left, momentum, before, factors = found, rest, momentum + 1, factors, moved
+        note(sqrt(max(left, 0.0) / total) if total else 0.0)
+        if settled or left < enough * total:
+            break
+    return _Swept(factors, captured, left)
 
 
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
@@ -195,7 +245,7 @@ def _suffix_grams(factors: Cores, rows: tuple[int, ...]) -> Cores:
 def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The unknowns of every entry, one a term; what nothing depends on stays as it was."""
     if len(found) == 1:
-        held = weight[0, 0] > np.finfo(weight.dtype).tiny
+        held = weight[0, 0] > np.finfo(before.dtype).tiny
         return np.where(held, found[0] / np.where(held, weight[0, 0], 1), before[0]).astype(before.dtype)[None]
     systems = np.moveaxis(weight, (0, 1), (-2, -1))
     # (G + λ) c = b + λ c_before is the nearest that is not far from c_before: never farther, and never singular

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,10 +105,33 @@ def _torch(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] |
 def _onnx(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
     import onnx
 
-    for tensor in onnx.load(path).graph.initializer:
+    model = onnx.load(path)
+    inside = (found for function in model.functions for found in _onnx_tensors(function, f"{function.name}."))
+    for name, tensor in chain(_onnx_tensors(model.graph, ""), inside):
+        if not isinstance(tensor, onnx.TensorProto):
+            yield name, "expected a dense tensor, got a sparse one"
+            continue
         array = onnx.numpy_helper.to_array(tensor)
         brain = tensor.data_type == onnx.TensorProto.BFLOAT16
-        yield tensor.name, (array.astype(np.float32), BFLOAT16) if brain else (array, None)
+        yield name, (array.astype(np.float32), BFLOAT16) if brain else (array, None)
+
+
+def _onnx_tensors(graph: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """(name, tensor) of a graph or function: what it begins with, what nodes hold, and those of graphs within nodes.
+
+    Of nodes' tensors those of fewer than two axes are no weights, but shapes, axes and the like.
+    """
+    yield from ((prefix + tensor.name, tensor) for tensor in getattr(graph, "initializer", ()))
+    yield from ((prefix + tensor.values.name, tensor) for tensor in getattr(graph, "sparse_initializer", ()))
+    for node in graph.node:
+        of_node = prefix + (node.output[0] if node.output else node.name)
+        for attribute in node.attribute:
+            held = [attribute.t, attribute.sparse_tensor, *attribute.tensors, *attribute.sparse_tensors]
+            weights = [tensor for tensor in held if len(tensor.dims) > 1]
+            for k, tensor in enumerate(weights):
+                yield of_node + f".{k}" * (len(weights) > 1), tensor
+            for k, inner in enumerate([attribute.g, *attribute.graphs]):
+                yield from _onnx_tensors(inner, f"{of_node}.{attribute.name}{k or ''}.")
 
 
 READERS = {suffix: _torch for suffix in SUFFIXES} | {".safetensors": _safetensors, ".npz": _archive, ".onnx": _onnx}

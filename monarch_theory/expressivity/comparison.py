@@ -24,6 +24,7 @@ from monarch_theory.expressivity.spectra import Slicing, Spectra
 
 __all__ = ["Comparison", "Place", "column_weights", "compare", "even_budget"]
 
+PADDED_ORDERS = (2, 3)
 LEAST_SIDE = 3  # up to here no two radices are above one
 LEAST_WEIGHT = 1e-6  # of a column, against the largest
 
@@ -201,8 +202,9 @@ def compare(
                 )
         if progress is not None:
             progress((done + 1) / len(families))
-    if any(is_awkward(side) for side in matrix.shape):
-        places += _padded(fitted, scale, budget)
+    for order in PADDED_ORDERS:
+        if any(is_awkward(side, order) for side in matrix.shape):
+            places += _padded(fitted, scale, budget, order)
     whole = spectra.tails([Slicing(1, 1)], [0])[0].distances ** 2  # share left by every rank
     top = 1 - float(whole[1]) if spectra.norms[0] else np.inf
     nine = int(np.argmax(whole <= 0.1))
@@ -210,13 +212,13 @@ def compare(
     return Comparison(matrix.name, matrix.shape, budget, 2 * spectra.rounding, 1 / top, nine, ranked, refused, weights)
 
 
-def _padded(fitted: np.ndarray, scale: float, budget: int) -> list[Place]:
-    """The Monarch matrix of order 2 at the next sizes that factor well."""
-    family = monarch(2)
-    found = nearest_padded(fitted, family, budget)
+def _padded(fitted: np.ndarray, scale: float, budget: int, order: int) -> list[Place]:
+    """The Monarch matrix of that order at the next sizes that factor well."""
+    family = monarch(order)
+    found = nearest_padded(fitted, family, budget, order=order)
     if found is None:
         return []
     costs = found.setting.parameters, found.setting.multiplications
     where = found.distance, 0.0, False, found.setting.label
     choice = (family, found.setting), found.filled * scale
-    return [Place("monarch-2-padded", family.title, "parameters", *where, *costs, False, found.shape, *choice)]
+    return [Place(f"{family.name}-padded", family.title, "parameters", *where, *costs, False, found.shape, *choice)]

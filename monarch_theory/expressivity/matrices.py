@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 ORDINARY = 2.0**300  # products of numbers between its inverse and it neither overflow nor vanish
+SHORT = (
+    16  # times shorter than on average the images of two standard normal inputs may be, by chance (one in a hundred)
+)
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
 
@@ -177,8 +180,12 @@ def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
         array = source.toarray() if issparse(source) else np.asarray(source)
     except ValueError:
         raise ValueError(f"{name}: expected rows of one length, got {source!r:.60}") from None
-    except TypeError as error:  # a tensor of scalars that NumPy lacks
+    except MemoryError:
+        raise
+    except Exception as error:  # a tensor of scalars that NumPy lacks, or of rows of several lengths; what others raise
         raise TypeError(f"{name}: expected scalars that NumPy has, got {error}") from None
+    if array.dtype.name == BFLOAT16.name:  # of a library that adds it to NumPy
+        array, stored = array.astype(np.float32), BFLOAT16
     return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))), stored
 
 
@@ -201,7 +208,8 @@ def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *,
     """Whether a function of an array (size, 2) commutes with doubling and with a change of sign, column by column.
 
     Rounding does, so a linear function passes without tolerance; underflow does not, so that it is asked where there is
-    none.
+    none. Over complex numbers it has to commute with i as well, which turns real parts into imaginary ones, and so may
+    round otherwise.
 
     Raises:
         ValueError: it does not, or gives another shape, or one column changes with the other.
@@ -231,6 +239,21 @@ def check_linear(function: Callable[[np.ndarray], Any], size: int, name: str, *,
         )
     if constant or not (np.array_equal(image(2 * x, 2 * y), 2 * both) and np.array_equal(image(-x, -y), -both)):
         raise ValueError(f"{name} is not linear: {name}(2x) is not 2·{name}(x), or {name}(−x) is not −{name}(x)")
+    if dtype is not None and np.dtype(dtype).kind == "c":
+        unit = float(max(np.finfo(kind).eps for kind in (dtype, both.dtype) if np.dtype(kind).kind in "fc"))
+        _check_over_complex_numbers(both, image(1j * x, 1j * y), size, unit, name)
+
+
+def _check_over_complex_numbers(found: np.ndarray, turned: np.ndarray, size: int, unit: float, name: str) -> None:
+    """Images of x and of ix, for standard normal x of `size` numbers.
+
+    Each is off by γ_n·‖M‖_F·‖x‖ at most, ‖x‖ is about √n, and the images' norm about ‖M‖_F. Where that is no bound,
+    half is one: what takes real parts is off by its images, and what conjugates by twice that.
+    """
+    scale = power_of_two(found) if found.dtype in _FLOATING and np.isfinite(found).all() else 1.0
+    apart, norm = (float(np.linalg.norm(side / scale)) for side in (turned - 1j * found, found))
+    if not apart <= min(2 * SHORT * size**1.5 * unit, 0.5) * norm:
+        raise ValueError(f"{name} is not linear over the complex numbers it is of: {name}(ix) is not i·{name}(x)")
 
 
 def _check_symbolic(array: np.ndarray, name: str) -> None:

@@ -31,30 +31,32 @@ class Padded:
     filled: np.ndarray
 
 
-def is_awkward(n: int) -> bool:
-    """Whether the most equal two factors of n are further apart than 1 : 2.
+def is_awkward(n: int, order: int = 2) -> bool:
+    """Whether the largest of the most equal factors of n, as many as the order, is more than twice the smallest.
 
-    >>> [is_awkward(n) for n in (384, 768, 30522, 50257)]
-    [False, False, True, True]
+    >>> [is_awkward(n) for n in (384, 768, 30522, 50257)], is_awkward(2162), is_awkward(2162, 3)
+    ([False, False, True, True], False, True)
     """
-    small, large = balanced_radices(n, 2)
-    return large > 2 * small
+    factors = balanced_radices(n, order)
+    return factors[-1] > 2 * factors[0]
 
 
-def next_size(n: int) -> int:
+def next_size(n: int, order: int = 2) -> int:
     """The least size from n up that is not awkward.
 
-    >>> next_size(30522), next_size(50257), next_size(384)
-    (30523, 50264, 384)
+    >>> next_size(30522), next_size(50257), next_size(384), next_size(30522, 3)
+    (30523, 50264, 384, 30525)
     """
-    return next(size for size in count(n) if not is_awkward(size))
+    return next(size for size in count(n) if not is_awkward(size, order))
 
 
-def nearest_padded(matrix: np.ndarray, family: Family, budget: int, cost: Cost = "parameters") -> Padded | None:
-    """The nearest member found at the next sizes, cut to the matrix; None where the budget buys none."""
+def nearest_padded(
+    matrix: np.ndarray, family: Family, budget: int, cost: Cost = "parameters", *, order: int = 2
+) -> Padded | None:
+    """The nearest member found at the next sizes for that order, cut to the matrix; None where the budget buys none."""
     rows, columns = matrix.shape
     norm = float(np.linalg.norm(matrix)) or 1.0
-    filled = np.zeros((next_size(rows), next_size(columns)), matrix.dtype)
+    filled = np.zeros((next_size(rows, order), next_size(columns, order)), matrix.dtype)
     filled[:rows, :columns] = matrix
     found = family.nearest(Spectra.of([filled]), budget, cost=cost)
     if found is None:

@@ -34,7 +34,7 @@ from monarch_theory.expressivity.leading import UNIT, leading_vectors, squares_w
 from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
-from monarch_theory.expressivity.threads import threads
+from monarch_theory.expressivity.threads import alone, threads
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import gamma
 
@@ -246,9 +246,9 @@ def _project(
     array: np.ndarray, kind: MonarchClass, domain: Floating, name: str, progress: Progress | None
 ) -> Projection:
     tensor = kind.digit_tensor(array, name=name)
-    p = kind.order
-    scale = power_of_two(array)
-    norm = _norm(array / scale)
+    p, scale = kind.order, power_of_two(array)
+    scaled = (tensor if p <= 2 else _in_order(array, kind)) / array.dtype.type(scale)
+    norm = _norm(scaled)
     if not isfinite(norm * scale):
         raise ValueError(
             f"{name}: expected a Frobenius norm below 1.8e308, got entries up to {np.abs(array).max():.1e}"
@@ -256,10 +256,13 @@ def _project(
     if p == 1:
         train = BlockTensorTrain((tensor.reshape(1, *kind.output_radices, 1, 1, kind.input_radices[0]),), kind, domain)
         return Projection(train, norm * scale, 0.0, 0.0, 0.0, np.zeros(kind.output_radices))
-    tensor = tensor / scale
     report = _Steps(progress, 3 * p - 3 if p > 2 else 1)
     rounding = rounding_of(kind, norm, operation_roundoff(domain))
-    cores, tail, errors, rounding = (_split_once if p == 2 else _split_often)(tensor, kind, report, rounding)
+    if p == 2:
+        cores, tail, errors, rounding = _split_once(scaled, kind, report, rounding)
+    else:
+        with alone():
+            cores, tail, errors, rounding = _split_often(scaled, kind, report, rounding)
     distance = sqrt(float(errors.sum()))
     return Projection(
         BlockTensorTrain(_scaled(cores, scale), kind, domain),
@@ -269,6 +272,20 @@ def _project(
         rounding * scale,
         errors / norm**2 if norm else errors,
     )
+
+
+def _in_order(array: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    """The digit tensor with its digits in order in memory, as all that follows reads it, above order two several times.
+
+    Rows and then columns are taken whole: to turn the axes round one pair of digits at a time takes ten times as long.
+    """
+    for axis, radices, in_order in (
+        (0, kind.output_radices, kind.output_in_order),
+        (1, kind.input_radices, kind.input_in_order),
+    ):
+        if not in_order:
+            array = array.take(np.arange(array.shape[axis]).reshape(radices[::-1]).transpose().reshape(-1), axis)
+    return array.reshape(kind.output_radices + kind.input_radices)
 
 
 Split = tuple[list[np.ndarray], float, np.ndarray, float]
@@ -287,9 +304,7 @@ def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, roundin
     What is polished begins quickly; where it does not end below what the proof promises, it begins again, with care.
     """
     p = kind.order
-    splits = (tensor_slices(tensor, p, k) for k in range(p - 1))
-    found = [_tail(slices, kind.ranks[k + 1], report.step(), rounding) for k, slices in enumerate(splits)]
-    tails, rounding = [tail for tail, _ in found], max(rounding, *(wrong for _, wrong in found))
+    tails, rounding = _tails(tensor, kind, report, rounding)
     if max(kind.ranks) > 1:
         ends = [_descend(tensor, kind, report), _ascend(tensor, kind, report)]
         cores, errors = min(ends, key=lambda end: _root(end[1]))
@@ -302,7 +317,36 @@ def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, roundin
         left = _residual(tensor, product(cores, kind), kind)
         if left.sum() <= (hypot(*tails) + rounding) ** 2:
             break
+        if len(tails) < p - 1:
+            tails, rounding = _tails(tensor, kind, report, rounding, every=True)
+            if left.sum() <= (hypot(*tails) + rounding) ** 2:
+                break
     return cores, max(tails), left, rounding
+
+
+def _tails(
+    tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float, *, every: bool = False
+) -> tuple[list[float], float]:
+    """Tails of the splits, and what rounding may have added to them; of those alone that may be the largest, unless
+    every one is asked for.
+
+    The first r of s singular values have r/s of the squared norm at least: a split of narrow slices is left out where
+    the rest of that is less than what another split has.
+    """
+    p, rows, columns, norm = kind.order, kind.output_radices, kind.input_radices, _norm(tensor)
+    sides = {k: min(prod(rows[k + 1 :]), prod(columns[: k + 1])) for k in range(p - 1)}
+    most = {k: norm * sqrt(max(1 - kind.ranks[k + 1] / side, 0.0)) for k, side in sides.items()}
+    tails: list[float] = []
+    wrong = rounding
+    for k in sorted(most, key=lambda k: -most[k]):
+        step = report.step()
+        if not every and tails and most[k] < max(tails) - wrong:
+            step(1.0)
+            continue
+        tail, off = _tail(tensor_slices(tensor, p, k), kind.ranks[k + 1], step, rounding)
+        tails.append(tail)
+        wrong = max(wrong, off)
+    return tails, wrong
 
 
 def _residual(tensor: np.ndarray, near: np.ndarray, kind: MonarchClass) -> np.ndarray:

@@ -152,6 +152,35 @@ def test_onnx(tmp_path):
     assert isinstance(found, Matrix) and found.stored is FLOAT16 and np.array_equal(found.values, weight)
 
 
+def test_onnx_weights_that_nodes_hold(tmp_path):
+    """Exporters leave them in constants, in branches and in functions; a table of all matrices has them all."""
+    onnx = pytest.importorskip("onnx")
+    of, node, graph = onnx.numpy_helper.from_array, onnx.helper.make_node, onnx.helper.make_graph
+
+    def constant(name, array):
+        return node("Constant", [], [name], value=of(array))
+
+    branch = graph([constant("inner", np.eye(2))], "b", [], [], [of(np.eye(3), "begins")])
+    coordinates = of(np.array([0, 5]), "places")
+    lean = onnx.helper.make_sparse_tensor(of(np.ones(2), "lean"), coordinates, [4, 4])
+    nodes = [
+        constant("outer", np.eye(4)),
+        constant("shape", np.array([4, 4])),
+        node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
+        node("Constant", [], ["few"], sparse_value=lean),
+    ]
+    function = onnx.helper.make_function("d", "layer", [], ["z"], [constant("z", np.eye(5))], [])
+    model = onnx.helper.make_model(graph(nodes, "g", [], [], [of(np.eye(6), "first")]), functions=[function])
+    model.graph.sparse_initializer.append(lean)
+    onnx.save(model, tmp_path / "model.onnx")
+    found = read_checkpoint(tmp_path / "model.onnx")
+    sizes = {name: stored.shape[0] for name, stored in found.items() if isinstance(stored, Matrix)}
+    branches = {f"y.{way}_branch.{name}": n for way in ("then", "else") for name, n in (("inner", 2), ("begins", 3))}
+    assert sizes == branches | {"first": 6, "outer": 4, "layer.z": 5}
+    assert {name for name, stored in found.items() if isinstance(stored, str)} == {"lean", "few"}
+    assert found["few"] == "expected a dense tensor, got a sparse one"
+
+
 def test_safetensors_come_in_the_order_of_the_file(tmp_path):
     """What reads them deals them out in another order each time, and so did what is printed."""
     numpy = pytest.importorskip("safetensors.numpy")

@@ -14,6 +14,7 @@ from monarch_theory.expressivity.families import families_for
 from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.padding import is_awkward, next_size
 from monarch_theory.expressivity.parts import read_members
+from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import random_monarch
 
 RNG = np.random.default_rng(0)
@@ -81,6 +82,21 @@ def test_an_awkward_size_is_cut_from_a_larger_one():
     assert member.shape == (13, 13) and member.parameters == place.parameters
     assert np.linalg.norm(member.dense() - corner) / np.linalg.norm(corner) == pytest.approx(place.distance, abs=1e-9)
     assert all(p.padded is None for p in compare(read_matrix(whole)).places)
+
+
+@pytest.mark.parametrize(("shape", "larger"), [((13, 13), (16, 16)), ((34, 16), (36, 16)), ((23, 46), (24, 48))])
+def test_sizes_that_are_awkward_at_order_three_are_cut_as_well(shape, larger):
+    """34 = 2·17 has no three factors and two that are far apart; a corner of a member of the next size comes near."""
+    assert tuple(next_size(side, 3) for side in shape) == larger
+    kind = MonarchClass(*(balanced_radices(side, 3) for side in larger[::-1]))
+    corner = project(RNG.standard_normal(larger), kind).dense()[: shape[0], : shape[1]]
+    found = compare(read_matrix(corner))
+    place = next(p for p in found.places if p.family == "monarch-3-padded")
+    assert place.padded == larger and place.floor == 0 and not place.optimal
+    assert place.distance < found.of("low-rank").distance and place.parameters <= found.budget
+    member = found.member(place)
+    assert member.shape == shape and member.parameters == place.parameters
+    assert np.linalg.norm(member.dense() - corner) / np.linalg.norm(corner) == pytest.approx(place.distance, abs=1e-9)
 
 
 def test_what_is_worth_trying_is_nearest_across_families_and_not_at_noise():

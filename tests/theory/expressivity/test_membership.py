@@ -20,6 +20,7 @@ from monarch_theory.domains import (
 )
 from monarch_theory.expressivity import membership
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.membership import (
     Accuracy,
     checked_accuracy,
@@ -346,6 +347,25 @@ def test_masked_entries_are_refused_and_gradients_are_taken_off():
         membership_of(np.ma.array(ones, mask=[[0, 1], [0, 0]]), kind, name="weights")
     assert membership_of(np.ma.array(ones), kind).member is True
     assert membership_of(Parameter(ones), kind).member is True
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ZeroDivisionError, NotImplementedError])
+def test_what_another_library_cannot_turn_into_an_array_is_one_line(error):
+    class Nested:
+        def __array__(self, *_, **__):
+            raise error("rows of several lengths")
+
+    with pytest.raises(TypeError, match=r"nested: expected scalars that NumPy has, got rows of several lengths"):
+        membership_of(Nested(), MonarchClass((2, 2)), name="nested")
+
+
+def test_arrays_in_bfloat16_are_held_to_its_roundoff():
+    """NumPy has them where a library such as JAX adds the type."""
+    brain = pytest.importorskip("ml_dtypes").bfloat16
+    kind = MonarchClass((4, 4))
+    read = read_matrix(random_monarch((4, 4), FLOAT64, np.random.default_rng(0)).dense().astype(brain))
+    assert read.stored is BFLOAT16 and membership_of(read, kind).member is True
+    assert membership_of(np.random.default_rng(0).standard_normal((16, 16)).astype(brain), kind).member is False
 
 
 def test_an_error_as_large_as_the_matrix_answers_nothing():

@@ -7,7 +7,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from monarch_theory.expressivity import operators
 from monarch_theory.expressivity.classes import MonarchClass
-from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.matrices import check_linear, read_matrix
 from monarch_theory.expressivity.operators import operator_membership_of
 from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Convention
@@ -147,6 +147,17 @@ def test_tiny_operators_are_linear(factor):
         operator = LinearOperator((16, 16), matvec=wrong, matmat=wrong, dtype=float)
         with pytest.raises(ValueError, match="not linear"):
             read_matrix(operator)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("n", [1, 7, 64, 4096])
+def test_complex_operators_are_linear_over_complex_numbers(n, dtype):
+    """Real inputs alone do not tell what conjugates from what does not; nor is rounding another function."""
+    for right in (lambda x: np.fft.fft(x.astype(dtype), axis=0).astype(dtype), lambda x: (1 + 3j) * x.astype(dtype)):
+        check_linear(right, n, "right", dtype=dtype)
+        for wrong in (lambda x, f=right: f(x.conj()), lambda x, f=right: f(x.real), lambda x, f=right: f(x).conj()):
+            with pytest.raises(ValueError, match="wrong is not linear over the complex numbers"):
+                check_linear(wrong, n, "wrong", dtype=dtype)
 
 
 def test_zero_is_a_member():

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
+from monarch_theory.expressivity import alternation
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
-from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations
+from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations, tensor_slices
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
@@ -367,3 +368,76 @@ def test_terms_of_a_sum_are_moved_together():
 def test_wrong_sums_are_caught(wrong):
     with pytest.raises(AssertionError):
         check_sum(wrong)
+
+
+def check_digits(polished):
+    """Single precision takes no digits away: sums that are exact stay so, whatever sizes their entries have.
+
+    The share of the norm that the ridge may hold on to is what sweeps in double precision are allowed.
+    """
+    rng, share = np.random.default_rng(6), alternation.RIDGE * np.finfo(float).eps
+    for kind in (MonarchClass((2, 4, 2)), MonarchClass((2, 2, 4), (4, 2, 2)), *HIGHER):
+        for domain in (FLOAT64, COMPLEX128):
+            for spread in (0, 3, 30):
+                terms = []
+                for _ in range(2):
+                    member = random_monarch(kind.input_radices, domain, rng, output_radices=kind.output_radices)
+                    sizes = [10.0 ** rng.uniform(-spread, 0, factor.shape) for factor in member.factors]
+                    stages = zip(member.factors, sizes, strict=True)
+                    terms.append([(factor * size)[:, :, None, None, :] for factor, size in stages])
+                for some in (terms[:1], terms):
+                    tensor = np.asarray(sum(product(cores, kind) for cores in some))
+                    near = sum(product(cores, kind) for cores in polished(tensor, some, kind))
+                    assert np.linalg.norm(tensor - near) <= share * np.linalg.norm(tensor), (kind, len(some), spread)
+
+
+@pytest.mark.filterwarnings("error")
+def test_sweeps_that_begin_in_single_precision_end_in_double(monkeypatch):
+    monkeypatch.setattr(alternation, "LARGE", 1)
+    check_digits(polish_sum)
+    check_polish(polish)
+    check_sum(polish_sum)
+
+
+@pytest.mark.parametrize("wrong", ["starts lose digits", "ends lose digits"])
+def test_lost_digits_are_caught(wrong, monkeypatch):
+    def short(factor):
+        return factor.astype(alternation.HALVES[factor.dtype]).astype(factor.dtype)
+
+    def started(tensor, terms, kind):
+        return polish_sum(tensor, [[short(core) for core in cores] for cores in terms], kind)
+
+    def ended(tensor, terms, kind):
+        return [[short(core) for core in cores] for cores in polish_sum(tensor, terms, kind)]
+
+    with pytest.raises(AssertionError):
+        check_digits(started if wrong == "starts lose digits" else ended)
+
+
+def test_sweeps_end_where_single_precision_overflows(monkeypatch):
+    """Squares of what is small vanish in it; a quotient by them was no number, and four hundred sweeps were made."""
+    monkeypatch.setattr(alternation, "LARGE", 1)
+    sweep, calls = alternation._sweep, []
+    monkeypatch.setattr(alternation, "_sweep", lambda *given: calls.append(given) or sweep(*given))
+    kind = MonarchClass((2,) * 6)
+    rng = np.random.default_rng(7)
+    for depth in (60, 300) * 8:
+        sizes = 10.0 ** rng.uniform(-depth, 0, kind.shape)
+        project(rng.standard_normal(kind.shape) * sizes, kind)
+    assert 0 < len(calls) < alternation.MORE_SWEEPS
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("kind", [*HIGHER, MonarchClass((2, 4, 2)), MonarchClass((4, 2, 8), (2, 8, 4))], ids=str)
+def test_the_lower_bound_is_the_largest_tail_of_all_splits(kind, rank):
+    """Those that cannot have it are not decomposed; ties, members and sparse matrices are asked as well."""
+    rng = np.random.default_rng(8)
+    kind, noise = replace(kind, rank=rank), rng.standard_normal(kind.shape)
+    member = project(noise, kind).dense()
+    for matrix in (noise, member, member + 1e-6 * noise, np.eye(*kind.shape), noise * (rng.random(kind.shape) < 0.1)):
+        tails = []
+        for split in range(kind.order - 1):
+            slices = tensor_slices(kind.digit_tensor(matrix), kind.order, split)
+            tails.append(np.linalg.norm(np.linalg.svd(slices, compute_uv=False)[:, kind.ranks[split + 1] :]))
+        found = project(matrix, kind)
+        assert abs(found.lower_bound - max(tails)) <= found.rounding
