@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from monarch_gpu.dependence.entries import Place
+from monarch_gpu.dependence.entries import SHORT, Place
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
-from monarch_theory.leaks.dependence.bounds import limits
+from monarch_theory.leaks.dependence.bounds import limits, ranged, with_limits
 from monarch_theory.leaks.dependence.mixing import (
     attention,
     contract,
@@ -52,8 +52,6 @@ INTEGRAL = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch
 MOVED = 1 << 26
 MASK = -1e4
 """Finite numbers up to this are a mask."""
-SMALL = 8
-"""Scores are supposed to be so many times smaller than the mask they meet."""
 
 
 class NoRuleError(Exception):
@@ -182,7 +180,7 @@ def _supposed(call: Call, operands: Sequence[Dependence], places: Sequence[int])
         return list(operands)
     free = [not o.is_constant and o.bounds is None and _mask_value(o) is None for o in operands]
     return [
-        call.suppose(o, -max(masks) / SMALL, (k,)) if f else o for o, f, k in zip(operands, free, places, strict=True)
+        call.suppose(o, -max(masks) / SHORT, (k,)) if f else o for o, f, k in zip(operands, free, places, strict=True)
     ]
 
 
@@ -198,6 +196,34 @@ def _mask_value(value: Dependence) -> float | None:
 def elementwise(absorbing: str = "") -> Rule:
     """A function of one element of each operand."""
     return lambda call: _elementwise(call, absorbing)
+
+
+def _in_range(least: float, most: float, absorbing: str = "tamed") -> Rule:
+    """A function with values between two numbers, which is said where scores are asked to be small."""
+
+    def rule(call: Call) -> Dependence:
+        result = _elementwise(call, absorbing)
+        return result if call.suppose is None else ranged(result, least, most)
+
+    return rule
+
+
+def _clamp(call: Call) -> Dependence:
+    """The least of the most and of the most of the least and x: numbers as ends give bounds."""
+    low, high = call.get(1, "min"), call.get(2, "max")
+    numbers = all(end is None or isinstance(end, int | float) for end in (low, high))
+    if call.suppose is None or not numbers or not call.dtype.is_floating_point:
+        return _elementwise(call)
+    x = call.value(0)
+    for end, name, function in ((low, "maximum", np.maximum), (high, "minimum", np.minimum)):
+        if end is not None and np.isfinite(end):
+            x = pointwise([x, _bounded_by_itself(call.constant(float(end)))], function, name)
+    return x
+
+
+def _bounded_by_itself(number: Dependence) -> Dependence:
+    """A number that is known, with bounds, so that what is compared to it gets some."""
+    return with_limits(number, *limits(number))
 
 
 def _product(call: Call) -> Value:
@@ -841,7 +867,7 @@ def _attention(call: Call) -> Any:
     scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
     minus = call.constant(-np.inf)
     if size is not None and call.suppose is not None:
-        scores = call.suppose(scores, -size / SMALL, None)
+        scores = call.suppose(scores, -size / SHORT, None)
     if allowed is not None:
         scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
@@ -1061,6 +1087,10 @@ POINTWISE = (
 RULES: dict[str, Rule] = {
     **{name: elementwise() for name in POINTWISE},
     **{name: elementwise("tamed") for name in TAMED},
+    **{name: _in_range(-1.0, 1.0) for name in ("tanh", "erf")},
+    **{name: _in_range(0.0, 1.0) for name in ("sigmoid", "hardsigmoid")},
+    **{name: _in_range(-1.0, 1.0, "") for name in ("sin", "cos")},
+    "clamp": _clamp,
     "mul": _product,
     "div": _quotient,
     "true_divide": _quotient,
