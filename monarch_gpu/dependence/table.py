@@ -751,6 +751,33 @@ def _spread(call: Call, neutral: float | None = None) -> list[Dependence]:
     return results
 
 
+def _buckets(call: Call) -> Dependence:
+    """(x, boundaries): the bucket of each element, by all the boundaries."""
+    if not isinstance(call.args[0], Value):
+        raise NoRuleError("a number")
+    x = call.value(0)
+    return bounded(_joined([x, everywhere([call.value(1)], (1,) * len(x.shape))]))
+
+
+def _places_in_order(call: Call) -> Dependence:
+    """(sorted rows, x): the place of each element in its own row, or in the only one."""
+    rows, x = call.value(0), plain(call.args[1])
+    if not isinstance(x, Dependence) or call.kwargs.get("sorter") is not None:
+        raise NoRuleError("a number, or an order of its own")
+    last = len(rows.shape) - 1
+    own = len(rows.shape) == len(x.shape) and last >= 0 and rows.shape[:-1] == x.shape[:-1]
+    row = mixed(rows, (last,), (*rows.shape[:-1], 1)) if own else everywhere([rows], (1,) * len(x.shape))
+    return bounded(_joined([x, row]))
+
+
+def _distances(call: Call) -> Dependence:
+    """(a, b, …): of all rows of the one to all rows of the other."""
+    rows = [mixed(v, (len(v.shape) - 1,), (*v.shape[:-1], 1)) for v in (call.value(0), call.value(1))]
+    ndim = len(rows[1].shape)
+    across = permute(rows[1], [*range(ndim - 2), ndim - 1, ndim - 2])
+    return _joined([rows[0], across])
+
+
 def _one_of(rule: Callable[[Call], list[Dependence]]) -> Rule:
     return lambda call: rule(call)[0]
 
@@ -1181,6 +1208,9 @@ RULES: dict[str, Rule] = {
     "median": _spread,
     "mode": _spread,
     "argsort": _one_of(_spread),
+    "bucketize": _buckets,
+    "searchsorted": _places_in_order,
+    "_cdist_forward": _distances,
     "cumsum": _scan,
     "cumprod": _scan,
     "logcumsumexp": _scan,

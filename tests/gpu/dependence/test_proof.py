@@ -361,6 +361,18 @@ def test_m2_gpt_is_proved_and_is_not_without_padding(n, layers, transform):
     assert "certify.py" in unpadded.entry.line and "rfft" in unpadded.entry.line
 
 
+@pytest.mark.parametrize(("size", "proved"), [(2 * N, True), (2 * N - 1, True), (2 * N - 2, False), (N, False)])
+def test_a_filter_whose_numbers_are_known_is_proved_as_one_of_weights_is(size, proved):
+    def filtered(t):
+        taps = 0.5 ** torch.arange(float(N), dtype=t.dtype)[:, None]
+        product = torch.fft.rfft(t, n=size, dim=1) * torch.fft.rfft(taps, n=size, dim=0)
+        return torch.fft.irfft(product, n=size, dim=1)[:, :N]
+
+    assert prove_causal(filtered, [torch.zeros(1, N, D)], 1).proved is proved
+    if proved:
+        assert recheck(certify_causal(filtered, [torch.zeros(1, N, D)], 1)) == f"causal at n = {N}"
+
+
 def test_encoder_layer_with_and_without_its_mask():
     layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True).eval()
     mask = nn.Transformer.generate_square_subsequent_mask(N)
