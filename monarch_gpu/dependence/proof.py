@@ -68,7 +68,10 @@ LARGEST = 64
 """Of weights up to this power of ten it is asked whether they are small enough."""
 REACH = 1e6
 """How large floating-point inputs may be, where how large scores can be is asked."""
-OVERFLOWING = f"that is where these numbers stay {SHORT:g} times below the largest of their format"
+OVERFLOWING = (
+    "; and for all finite inputs and all weights short of overflow, where these numbers stay "
+    f"{SHORT:g} times below the largest of their format"
+)
 FINITE = (
     "a mask of finite values gives weights that are 0 only where scores stay within a bound; with -inf in their place "
     "there would be no condition"
@@ -164,7 +167,7 @@ class Proof:
     @property
     def claim(self) -> str:
         """What is proved, in a sentence, with the condition if there is one."""
-        return self._claim + (f"; for all weights short of overflow, {OVERFLOWING}" if self.short_of_overflow else "")
+        return self._claim + (OVERFLOWING if self.short_of_overflow else "")
 
     @property
     def _claim(self) -> str:
