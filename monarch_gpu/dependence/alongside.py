@@ -763,9 +763,17 @@ def _product_of_spectra(step: Step) -> Parts:
         return _elementwise(step)
     if first is not None and second is not None:
         return _convolved(first, second, step)
-    spectra, number = (first, b) if first is not None else (second, a)
+    return _scaled(step, first, b) if first is not None else _scaled(step, second, a)
+
+
+def _scaled(step: Step, spectra: Spectra | None, number: Any, turned: bool = False) -> Spectra | None:
+    """Times a number, or divided by one, that makes no more axes of them."""
     factors = _factors(number)
-    return None if spectra is None or factors is None else spectra.times(*factors)
+    if spectra is None or factors is None or len(step.short[0]) != len(spectra.signal.short.shape):
+        return None
+    if turned and 0 in factors:
+        return None
+    return spectra.times(*(1 / f if turned else f for f in factors))
 
 
 def _quotient(step: Step) -> Parts:
@@ -773,10 +781,7 @@ def _quotient(step: Step) -> Parts:
     spectra = _spectra(step.given.get("self"))
     if spectra is None:
         return _elementwise(step)
-    factors = _factors(step.given.get("other"))
-    if factors is None or 0 in factors or step.one("rounding_mode") is not None:
-        return None
-    return spectra.times(1 / factors[0], 1 / factors[1])
+    return None if step.one("rounding_mode") is not None else _scaled(step, spectra, step.given.get("other"), True)
 
 
 def _factors(number: Any) -> tuple[Fraction, Fraction] | None:
@@ -829,7 +834,7 @@ def _padded(spectra: Spectra, ndim: int) -> Spectra:
 def _view_of_any(step: Step) -> Parts:
     """Another shape: of spectra, too, where the axis of the frequencies stays."""
     spectra = _spectra(step.given.get("self"))
-    if spectra is None:
+    if spectra is None or step.op._overloadname == "dtype":
         return _view(step)
     signal, olds = spectra.signal, [v.shape for v in _sides(step.pair("self"))]
     shapes = step.long[0], step.short[0]

@@ -579,9 +579,10 @@ class Question:
 
     def _for_bounded_weights(self, suppositions: Sequence[Supposition], common: Mapping[str, Any]) -> Proof | None:
         """The proof for all weights up to the largest power of ten that keeps to the conditions, if these are so."""
-        own = max((float(t.detach().abs().max()) for t in self._weights() if t.numel()), default=np.inf)
-        least = float(np.ceil(np.log10(max(own, 1.0)))) if np.isfinite(own) else LARGEST + 1
-        found, low, high = None, int(least), LARGEST
+        sizes_of = [float(t.detach().abs().max()) for t in self._weights() if t.numel()]
+        own = np.max(sizes_of) if sizes_of else np.inf
+        least = next((power for power in range(LARGEST + 1) if own <= 10.0**power), LARGEST + 1)  # of NaN none
+        found, low, high = None, least, LARGEST
         while low <= high:
             power = (low + high) // 2
             sizes = self._magnitudes(suppositions, None, 10.0**power)
@@ -601,9 +602,9 @@ class Question:
         })  # fmt: skip
 
     def _weights(self) -> list[torch.Tensor]:
-        """What a claim is for all values of, of floating point."""
+        """What a claim is for all values of, but for booleans, which are no larger than 1."""
         held = [(spec.kind, self._held(spec.target)) for spec in self.program.graph_signature.input_specs]
-        return [t for kind, t in held if _is_weight(kind, t) and t.is_floating_point()]
+        return [t for kind, t in held if _is_weight(kind, t) and t.dtype != torch.bool]
 
     def _magnitudes(
         self, suppositions: Sequence[Supposition], given: Sequence[torch.Tensor] | None, weights: float | None = None

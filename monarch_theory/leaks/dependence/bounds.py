@@ -8,8 +8,8 @@ named, that scores stay within ±size; what follows holds under that condition, 
 **Range.** Of some functions no supposition is needed: tanh lies between −1 and 1 whatever comes in, and so scores that
 are capped by it meet the condition with all weights (`ranged`).
 **Bounds.** Every element, known or not, that is no NaN lies between its bounds; where there are none nothing is said.
-Sums, differences, products, quotients, maxima and minima have bounds from those of their operands, selections and
-movements keep them, and every other operation drops them.
+Sums, differences, products, quotients, maxima and minima have bounds from those of their operands, rounded outwards,
+selections and movements keep them, and every other operation drops them.
 **Underflow.** An element is *beaten* if another along the axis is larger by `GAP` = 1000 and by a sixteenth of both, so
 that no rounding closes the gap. Its weight is at most e^−1000, for which every floating-point format has 0: the least
 double is e^−745. A row in which no element is certainly that large, as one whose places are all masked, beats none.
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -47,13 +46,23 @@ def divided(a: Limits, b: Limits) -> Limits:
     return np.where(signed, least, np.nan), np.where(signed, most, np.nan)
 
 
+def outward(found: Limits) -> Limits:
+    """The next number below and above, as what was computed is rounded: 10³⁰ ± 1 less 10³⁰ is no 0.
+
+    >>> least, most = outward((np.array([1e30]), np.array([1e30])))
+    >>> bool(least < 1e30 < most)
+    True
+    """
+    return np.nextafter(found[0], -np.inf), np.nextafter(found[1], np.inf)
+
+
 BETWEEN: dict[str, Callable[[Limits, Limits], Limits]] = {
-    "sum": lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    "difference": lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    "sum": lambda a, b: outward((a[0] + b[0], a[1] + b[1])),
+    "difference": lambda a, b: outward((a[0] - b[1], a[1] - b[0])),
     "minimum": lambda a, b: (np.minimum(a[0], b[0]), np.minimum(a[1], b[1])),
     "maximum": lambda a, b: (np.maximum(a[0], b[0]), np.maximum(a[1], b[1])),
-    "product": partial(corners, np.multiply),
-    "quotient": divided,
+    "product": lambda a, b: outward(corners(np.multiply, a, b)),
+    "quotient": lambda a, b: outward(divided(a, b)),
 }
 """Least and most of an operation's result, from those of its operands."""
 

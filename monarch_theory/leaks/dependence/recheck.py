@@ -200,13 +200,20 @@ def between(result: Value, operands: Sequence[Value], absorbing: str) -> Value:
     if absorbing not in ("sum", "difference", "product", "quotient", "minimum", "maximum") or len(operands) != 2:
         return result
     if absorbing in ("product", "quotient"):
-        return within(result, *corners(absorbing, *zip(least, most, strict=True)))
+        return within(result, *outward(*corners(absorbing, *zip(least, most, strict=True))))
     if absorbing == "difference":
         (a, c), (b, d) = least, most
         least, most = (a, -d), (b, -c)
-    join = {"minimum": np.minimum, "maximum": np.maximum}.get(absorbing, np.add)
     with np.errstate(invalid="ignore", over="ignore"):
+        if absorbing in ("sum", "difference"):
+            return within(result, *outward(np.add(*least), np.add(*most)))
+        join = np.minimum if absorbing == "minimum" else np.maximum
         return within(result, join(*least), join(*most))
+
+
+def outward(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One step further, as both are rounded."""
+    return np.nextafter(least, -np.inf), np.nextafter(most, np.inf)
 
 
 def corners(kind: str, a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Sequence[np.ndarray]:

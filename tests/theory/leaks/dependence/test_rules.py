@@ -5,14 +5,16 @@ on. The operation itself, in NumPy, is then run on realisations, one input is ch
 among what the rule claims; what the rule claims to be known must be that number each time.
 """
 
+import operator
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monarch_theory.leaks.dependence import interval, latest, sets
+from monarch_theory.leaks.dependence import interval, latest, sets, unknown
 from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, ranged, suppose, with_limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
@@ -277,6 +279,18 @@ def case_suppose(rng, rule=suppose):
 def case_ranged(rng, rule=ranged):
     a = value(rng, (3, 4), bounded=0.5)
     check(rule(pointwise([a], np.tanh, "tamed"), -1.0, 1.0), [a], np.tanh, rng)
+
+
+@pytest.mark.parametrize("absorbing", ["sum", "difference", "product", "quotient"])
+def test_bounds_are_rounded_outwards(absorbing):
+    """What a computed end is rounded by would be left over when the rest of it is taken away again."""
+    lattice, ones = latest(2), np.ones(1)
+    small = with_limits(unknown(lattice, (1,)), 1 - ones / 3, 1 + ones / 3)
+    large = with_limits(unknown(lattice, (1,)), 1e30 * ones, 1e30 * ones)
+    found = limits(pointwise([small, large], np.add, absorbing))
+    exact = {"sum": operator.add, "difference": operator.sub, "product": operator.mul, "quotient": operator.truediv}
+    ends = [exact[absorbing](Fraction(float(a[0])), Fraction(1e30)) for a in limits(small)]
+    assert found[0][0] < min(ends) and max(ends) < found[1][0]
 
 
 def case_bounded_product(rng, rule=pointwise):
