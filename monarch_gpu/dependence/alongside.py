@@ -939,7 +939,7 @@ PARTS: dict[str, Row] = {
     "scaled_dot_product_attention": _attention,
     **{name: _recurrent for name in RECURRENT},
     "convolution": _convolution,
-    **{name: _pool for name in ("avg_pool1d", "avg_pool2d", "max_pool2d_with_indices")},
+    **{name: _pool for name in ("avg_pool2d", "max_pool2d_with_indices")},
     # transforms
     "_fft_r2c": _real_transform,
     "_fft_c2c": _complex_transform,

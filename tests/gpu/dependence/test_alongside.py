@@ -68,7 +68,7 @@ CASES = {
     "native_group_norm": lambda x, m: functional.group_norm(x.mT, 2),
     "scaled_dot_product_attention": lambda x, m: functional.scaled_dot_product_attention(x, x, x),
     "convolution": lambda x, m: functional.conv1d(x.mT, FILTER, padding=1),
-    "avg_pool1d": lambda x, m: functional.avg_pool1d(x.mT, 3, 1, padding=1),
+    "avg_pool2d": lambda x, m: functional.avg_pool1d(x.mT, 3, 1, padding=1),
     "max_pool2d_with_indices": lambda x, m: functional.max_pool2d(x, (3, 1), 1, padding=(1, 0)),
     "_fft_r2c": lambda x, m: torch.fft.rfft(x, dim=1).abs(),
     "_fft_c2c": lambda x, m: torch.fft.ifft(torch.fft.fft(x, dim=1) ** 2, dim=1).real,
