@@ -5,8 +5,9 @@
 
 Every class that the library lists for causal language modelling is built in a tiny size with random weights, in double
 precision where it computes in that, and asked: first for a proof from its graph, for all weights or, where a mask of
-finite numbers is in the way, at the weights it has; what is not proved, or only as long as scores stay within a bound,
-is measured, by changed futures. Each class is asked in a process of its own, with so much time and memory. Writes one
+finite numbers is in the way, for all that keep scores short of overflow, all up to a size, or those that it has; what
+is not proved, or only as long as scores stay within a bound, is measured, by changed futures. Each class is asked in a
+process of its own, with so much time and memory. Writes one
 JSON object with a row for each class, after every class, and goes on from there when it is run again; several runs may
 share the classes. Classes that no generic configuration builds are rows, too.
 """
@@ -41,6 +42,10 @@ from monarch_theory.sandbox.pretrained import has, tiny
 VOCABULARY = 64
 SHARE_TO_MEASURE = 0.1
 PROVED, AT_WEIGHTS = "proved", "proved at these weights"
+SHORT, BOUNDED = "proved short of overflow", "proved for bounded weights"
+FOR_SOME = (SHORT, BOUNDED, AT_WEIGHTS)
+"""Kinds of proofs for all inputs, the strongest first: for all weights for which no score comes within a factor of 8 of
+overflow, for all weights up to a size, and for those that the model has."""
 EXPERTS = "batched_mm"
 """How mixtures of experts compute: each token by its own experts' weights, which a graph of fixed sizes can say."""
 
@@ -103,7 +108,7 @@ def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
     row: dict[str, Any] = {"precision": str(next(model.parameters()).dtype).removeprefix("torch.")}
     row |= proved(model, n)
     if "unproved" not in row:
-        return {"verdict": "causal", "evidence": AT_WEIGHTS if "reached" in row else PROVED, **row}
+        return {"verdict": "causal", **row}
     report = check_callable(model, n, shape="1,n", dtype="int64", vocab=VOCABULARY, budget=SHARE_TO_MEASURE * seconds)
     row |= {"evidence": report.evidence, "outcome": report.outcome}
     if report.holds is None:
@@ -115,7 +120,7 @@ def row_of(name: str, n: int, seconds: float) -> dict[str, Any]:
 
 
 def proved(model: Logits, n: int) -> dict[str, Any]:
-    """Nothing where there is a proof for all weights; of one at these weights, how near scores come to their bound.
+    """The kind of proof there is; where it is not for all weights, how near scores come to their bound, and of which.
 
     Else why there is none, and where the dependence enters.
     """
@@ -125,11 +130,13 @@ def proved(model: Logits, n: int) -> dict[str, Any]:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return {"unproved": "crash", "detail": f"{said(error)} ({Path(place.filename).name}:{place.lineno})"}
     if proof.proved:
-        return {}
+        return {"evidence": PROVED}
     if proof.at_these_weights:
+        kind = SHORT if proof.short_of_overflow else BOUNDED if proof.weights_within else AT_WEIGHTS
         nearest = max(proof.conditions, key=lambda c: c.reached / c.bound)
         where = sorted({short(condition.entry.line) for condition in proof.conditions})
-        return {"reached": nearest.reached, "within": nearest.bound, "where": where}
+        weights = {} if proof.weights_within is None else {"weights": proof.weights_within}
+        return {"evidence": kind, "reached": nearest.reached, "within": nearest.bound, **weights, "where": where}
     found: dict[str, Any] = {"unproved": proof.reason, "detail": proof.detail, "without_rule": dict(proof.without_rule)}
     if proof.conditional:
         found["within"] = min(condition.bound for condition in proof.conditions)
@@ -210,10 +217,8 @@ def verdict_of(row: dict[str, Any]) -> str:
     """The verdict, and on what evidence."""
     if row["verdict"] != "causal":
         return str(row["verdict"])
-    if row["evidence"] == PROVED:
-        return "causal, proved"
-    if row["evidence"] == AT_WEIGHTS:
-        return "causal, proved at these weights"
+    if row["evidence"] in (PROVED, *FOR_SOME):
+        return f"causal, {row['evidence']}"
     return "causal, measured; proved under a condition" if "within" in row else "causal, measured"
 
 
@@ -231,8 +236,11 @@ def why(name: str, row: dict[str, Any]) -> str:
         return NEEDED[name]
     if row["verdict"] in ("not built", "undecided"):
         return str(row.get("reason") or UNDECIDED.get(row["outcome"], row["outcome"]))
-    if row.get("evidence") == AT_WEIGHTS:
-        return f"scores reach ±{row['reached']:.2g}, of ±{row['within']:.2g} that they may, at {row['where'][0]}"
+    if row.get("evidence") in FOR_SOME:
+        weights = f"with weights up to ±{row['weights']:.0e} " if "weights" in row else ""
+        return (
+            f"{weights}scores reach ±{row['reached']:.2g}, of ±{row['within']:.2g} that they may, at {row['where'][0]}"
+        )
     parts = [row.get("evidence", "").removeprefix("measured: ")]
     if "within" in row:
         return f"{parts[0]}; proved for scores within ±{row['within']:.2g} at {row['where'][0]}"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -26,12 +27,15 @@ from monarch_gpu.dependence.interpret import IGNORED, PURE, Interpretation, draw
 from monarch_gpu.dependence.proof import Question
 from monarch_gpu.dependence.table import POINTWISE, TAMED, Value, plain
 from monarch_theory.leaks.dependence import Dependence, latest
+from monarch_theory.leaks.dependence.movement import reshape
 from monarch_theory.leaks.dependence.part import (
     LARGEST,
     Pair,
     Part,
+    alike_along,
     along,
     chosen,
+    circular,
     concatenated,
     contracted,
     convolved,
@@ -50,11 +54,46 @@ from monarch_theory.leaks.dependence.part import (
     taken,
     usual,
 )
+from monarch_theory.leaks.dependence.spectrum import inverse, multiply_spectra, transform
 
 __all__ = ["PARTS", "Alongside", "Step", "compared"]
 
-Parts = Part | None | list[Part | None]
 
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Two transforms along an axis, as the signals they are of, long and short, each of the length it was padded to.
+
+    Attributes:
+        signal: with a part; half: whether they are of real signals, and their first half alone.
+        factors: what the transforms of the signals are multiplied by, of the long and of the short.
+    """
+
+    signal: Pair
+    axis: int
+    half: bool
+    factors: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Of the long transform and of the short one."""
+        return self.signal.long.shape[self.axis], self.signal.short.shape[self.axis]
+
+    def times(self, long: Fraction, short: Fraction) -> Spectra:
+        """Multiplied by two numbers."""
+        return replace(self, factors=(self.factors[0] * long, self.factors[1] * short))
+
+
+@dataclass(frozen=True, eq=False)
+class Transformed(Pair):
+    """Two tensors of which no place is claimed, but that they are transforms."""
+
+    spectra: Spectra | None = None
+
+
+Parts = Part | Spectra | None | list[Part | None]
+
+FORWARD, ORTHONORMAL, BACKWARD = 0, 1, 2
+"""Norms of transforms, as the operators have them: by nothing, by the root of the length, by the length."""
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 """These draw where they are trained, which their row refuses."""
 
@@ -442,8 +481,6 @@ def _lifted(pair: Pair, right: bool, ndim: int) -> Pair:
             shape = (*shape, 1) if right else (1, *shape)
         return (1,) * (ndim - len(shape)) + tuple(shape)
 
-    from monarch_theory.leaks.dependence.movement import reshape
-
     long, short = (reshape(v, wide(v.shape)) for v in (pair.long, pair.short))
     part = pair.part
     if part is not None:
@@ -626,14 +663,205 @@ def _convolution(step: Step) -> Part | None:
     return part
 
 
+def _pool(step: Step) -> Parts:
+    """Windows of the last axes, which are not cut at an end that only one of the two has."""
+    step.demand_same()
+    kernel = step.one("kernel_size")
+    kernel = [kernel] if isinstance(kernel, int) else list(kernel)
+    x, dims = step.settled("self"), len(kernel)
+    padding, ceiling = step.one("padding", 0), step.one("ceil_mode", False)
+    largest = name_of(step.op).startswith("max")
+    padded = any(padding if isinstance(padding, list | tuple) else [padding])
+    if ceiling or (padded and (largest or not step.one("count_include_pad", True))):
+        return None
+    if not all(map(finite, _values([x]))):
+        return None
+
+    def sizes(name: str, default: Any) -> list[int]:
+        given = step.one(name, default)
+        given = [given] if isinstance(given, int) else list(given) or default
+        return given * dims if len(given) == 1 else given
+
+    steps, pads, gaps = sizes("stride", kernel), sizes("padding", [0]), sizes("dilation", [1])
+    first = len(x.short.shape) - dims
+    assert x.part is not None
+    loose = [k for k in range(dims) if not identical(x.part[first + k], x.long.shape[first + k])]
+    part = x.part
+    if len(loose) > 1:
+        return None
+    for k in range(dims):
+        axis = first + k
+        size = step.long[0][axis], step.short[0][axis]
+        if k in loose:
+            taps = [t * gaps[k] - pads[k] for t in range(kernel[k])]
+            found = convolved(x, axis, size, taps, steps[k])
+            if found is None:
+                return None
+            part = along(part, axis, found)
+        else:
+            part = along(part, axis, np.arange(size[1]))
+    return [part, *[None] * (len(step.short) - 1)] if len(step.short) > 1 else part
+
+
+# transforms
+
+
+def _real_transform(step: Step) -> Spectra | None:
+    """(self, dim, normalization, onesided): of a real signal, its first half or all of it."""
+    axes = step.axes()
+    if len(axes) != 1 or step.one("normalization") != FORWARD:
+        return None
+    return _spectra_of(step, axes[0], bool(step.one("onesided")))
+
+
+def _spectra_of(step: Step, axis: int, half: bool) -> Spectra | None:
+    """Of two signals with a part; of two constants, it is where they are the same."""
+    pair = step.pair("self")
+    part = alike_along(pair, axis) if pair.known else step.part("self")
+    signal = Pair(pair.long, pair.short, part)
+    return Spectra(signal, axis, half) if part is not None and all(map(finite, _values([signal]))) else None
+
+
+def _complex_transform(step: Step) -> Parts:
+    """(self, dim, normalization, forward): of a signal, or back from a spectrum."""
+    axes, norm, forward = step.axes(), step.one("normalization"), step.one("forward")
+    if len(axes) != 1 or norm == ORTHONORMAL:
+        return None
+    spectra = _spectra(step.given["self"])
+    if forward and spectra is None and norm == FORWARD:
+        return _spectra_of(step, axes[0], False)
+    return None if forward or spectra is None or spectra.half else _signal(spectra, axes[0], norm)
+
+
+def _to_real_transform(step: Step) -> Part | None:
+    """(self, dim, normalization, last_dim_size): back to a real signal of the length that it had."""
+    axes, spectra, sizes = step.axes(), _spectra(step.given["self"]), step.both("last_dim_size")
+    if len(axes) != 1 or spectra is None or not spectra.half or sizes != spectra.lengths:
+        return None
+    return _signal(spectra, axes[0], step.one("normalization"))
+
+
+def _signal(spectra: Spectra, axis: int, norm: int) -> Part | None:
+    """The signal's own part, where both are the same number of times the signal."""
+    long, short = (f * (1 if norm == BACKWARD else size) for f, size in zip(*_of_both(spectra), strict=True))
+    return spectra.signal.part if axis == spectra.axis and norm != ORTHONORMAL and long == short else None
+
+
+def _of_both(spectra: Spectra) -> tuple[tuple[Fraction, Fraction], tuple[int, int]]:
+    return spectra.factors, spectra.lengths
+
+
+def _spectra(argument: Any) -> Spectra | None:
+    return argument.spectra if isinstance(argument, Transformed) else None
+
+
+def _product_of_spectra(step: Step) -> Parts:
+    """A product: of two spectra, that of their signals' convolution; of one and a number, the same scaled."""
+    a, b = (step.given.get(name) for name in ("self", "other"))
+    first, second = _spectra(a), _spectra(b)
+    if first is None and second is None:
+        return _elementwise(step)
+    if first is not None and second is not None:
+        return _convolved(first, second, step)
+    return _scaled(step, first, b) if first is not None else _scaled(step, second, a)
+
+
+def _scaled(step: Step, spectra: Spectra | None, number: Any, turned: bool = False) -> Spectra | None:
+    """Times a number, or divided by one, that makes no more axes of them."""
+    factors = _factors(number)
+    if spectra is None or factors is None or len(step.short[0]) != len(spectra.signal.short.shape):
+        return None
+    if turned and 0 in factors:
+        return None
+    return spectra.times(*(1 / f if turned else f for f in factors))
+
+
+def _quotient(step: Step) -> Parts:
+    """A spectrum divided by a number, or one element by another."""
+    spectra = _spectra(step.given.get("self"))
+    if spectra is None:
+        return _elementwise(step)
+    return None if step.one("rounding_mode") is not None else _scaled(step, spectra, step.given.get("other"), True)
+
+
+def _factors(number: Any) -> tuple[Fraction, Fraction] | None:
+    """Two numbers, given as such or as constants of one element, exactly as they are."""
+    if not isinstance(number, Numbers | Pair):
+        return None
+    long, short = (_one_number(side) for side in (number.long, number.short))
+    return None if long is None or short is None else (long, short)
+
+
+def _one_number(side: Any) -> Fraction | None:
+    if isinstance(side, Dependence) and side.is_constant and side.values.size == 1:
+        side = side.values.reshape(-1)[0].item()
+    return Fraction(side) if isinstance(side, int | float) and np.isfinite(side) else None
+
+
+def _convolved(a: Spectra, b: Spectra, step: Step) -> Spectra | None:
+    """The spectrum of the circular convolution of two signals."""
+    ndim = max(len(s.signal.short.shape) for s in (a, b))
+    first, second = (_padded(s, ndim) for s in (a, b))
+    if (first.axis, first.half, first.lengths) != (second.axis, second.half, second.lengths):
+        return None
+    pairs = first.signal, second.signal
+    shapes = [np.broadcast_shapes(*(side.shape for side in sides)) for sides in zip(*map(_sides, pairs), strict=True)]
+    expected = usual(shapes[0], shapes[1], step.hint, step.n)
+    part = circular(*pairs, first.axis, shapes[0], shapes[1], expected)
+    if part is None:
+        return None
+    values = [
+        inverse(multiply_spectra(transform(x, first.axis, a.half), transform(y, first.axis, a.half)))
+        for x, y in zip(*map(_sides, pairs), strict=True)
+    ]
+    factors = [p * q for p, q in zip(first.factors, second.factors, strict=True)]
+    return Spectra(Pair(values[0], values[1], part), first.axis, a.half, (factors[0], factors[1]))
+
+
+def _sides(pair: Pair) -> tuple[Dependence, Dependence]:
+    return pair.long, pair.short
+
+
+def _padded(spectra: Spectra, ndim: int) -> Spectra:
+    """With axes of one before."""
+    missing = ndim - len(spectra.signal.short.shape)
+    long, short = (reshape(v, (1,) * missing + v.shape) for v in _sides(spectra.signal))
+    part = spectra.signal.part or ()
+    signal = Pair(long, short, (*(np.zeros(1, np.int64) for _ in range(missing)), *part))
+    return replace(spectra, signal=signal, axis=spectra.axis + missing)
+
+
+def _view_of_any(step: Step) -> Parts:
+    """Another shape: of spectra, too, where the axis of the frequencies stays."""
+    spectra = _spectra(step.given.get("self"))
+    if spectra is None or step.op._overloadname == "dtype":
+        return _view(step)
+    signal, olds = spectra.signal, [v.shape for v in _sides(step.pair("self"))]
+    shapes = step.long[0], step.short[0]
+    staying = [
+        axis
+        for axis in range(len(shapes[1]))
+        if all(
+            shape[axis] == old[spectra.axis] and prod(shape[:axis]) == prod(old[: spectra.axis])
+            for shape, old in zip(shapes, olds, strict=True)
+        )
+    ]
+    if not staying or signal.part is None:
+        return None
+    axis = staying[-1]
+    wide = [(*s[:axis], size, *s[axis + 1 :]) for s, size in zip(shapes, spectra.lengths, strict=True)]
+    part = regrouped(signal.part, (signal.long.shape, signal.short.shape), (wide[0], wide[1]))
+    if part is None:
+        return None
+    long, short = (reshape(v, shape) for v, shape in zip(_sides(signal), wide, strict=True))
+    return replace(spectra, signal=Pair(long, short, part), axis=axis)
+
+
 PARTS: dict[str, Row] = {
     **{name: _elementwise for name in (*POINTWISE, *TAMED)},
     **{
         name: _elementwise
         for name in (
-            "mul",
-            "div",
-            "true_divide",
             "add",
             "sub",
             "bitwise_and",
@@ -659,11 +887,14 @@ PARTS: dict[str, Row] = {
             "resolve_neg",
         )
     },
+    "mul": _product_of_spectra,
+    "div": _quotient,
+    "true_divide": _quotient,
     "copy": _copied,
     "view_as_complex": _as_complex,
     "view_as_real": _as_real,
     # movement
-    **{name: _view for name in ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze")},
+    **{name: _view_of_any for name in ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze")},
     "expand": _expand,
     "permute": _permute,
     "transpose": _transpose,
@@ -708,6 +939,11 @@ PARTS: dict[str, Row] = {
     "scaled_dot_product_attention": _attention,
     **{name: _recurrent for name in RECURRENT},
     "convolution": _convolution,
+    **{name: _pool for name in ("avg_pool2d", "max_pool2d_with_indices")},
+    # transforms
+    "_fft_r2c": _real_transform,
+    "_fft_c2c": _complex_transform,
+    "_fft_c2r": _to_real_transform,
 }
 """Operators, and what is claimed of their results; of any other, nothing."""
 
@@ -841,11 +1077,11 @@ class Alongside:
         several = isinstance(values[1], list)
         sides = list(zip(values[0], values[1], strict=False)) if several else [values]
         found = parts if isinstance(parts, list) else [parts, *[None] * (len(sides) - 1)]
-        pairs = [Pair(plain(a), plain(b), p) for (a, b), p in zip(sides, found, strict=True)]
+        pairs = [paired(plain(a), plain(b), p) for (a, b), p in zip(sides, found, strict=True)]
         for pair in pairs:
             checked(name, pair)
         self.pairs[node] = pairs if several else pairs[0]
-        if any(p.part is None and not p.known for p in pairs[:1]):
+        if any(p.part is None and not p.known and _spectra(p) is None for p in pairs[:1]):
             self._note(node, "the two differ, or no rule says that they do not")
 
     def _step(self, node: fx.Node, mate: fx.Node) -> Step:
@@ -906,6 +1142,11 @@ class Alongside:
     def _note(self, node: fx.Node, why: str) -> None:
         if self.unclaimed is None:
             self.unclaimed = node, why
+
+
+def paired(long: Dependence, short: Dependence, found: Part | Spectra | None) -> Pair:
+    """Two tensors with what is claimed of them."""
+    return Transformed(long, short, None, found) if isinstance(found, Spectra) else Pair(long, short, found)
 
 
 def checked(name: str, pair: Pair) -> None:

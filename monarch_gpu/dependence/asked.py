@@ -78,6 +78,8 @@ def asked(
             {"module": c.entry.module, "line": c.entry.line, "bound": c.bound, "reached": c.reached, "met": c.met}
             for c in proof.conditions
         ],
+        "weights_within": proof.weights_within,
+        "short_of_overflow": proof.short_of_overflow,
         "reach": proof.reach,
         "unbounded": None if proof.unbounded is None else place(proof.unbounded),
         "claim": proof.claim,
@@ -95,7 +97,7 @@ def asked(
     proved = proof.proved or proof.at_these_weights or proof.conditional
     if certificate and proved and isinstance(question, Question):
         with suppress(NoCertificateError):
-            facts["certificate"] = certified(question, asked_for, supposing=not proof.proved)
+            facts["certificate"] = certified(question, asked_for, supposing=proof.supposing)
     return facts
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import fx
+from torch.utils import _pytree as pytree
 
-__all__ = ["Condition", "Entry", "Place", "Supposition", "described"]
+__all__ = ["Condition", "Entry", "Place", "Supposition", "described", "near_overflow"]
 
+SHORT = 8.0
+"""Scores are supposed to be so many times smaller than the mask they meet; so far below overflow is short of it."""
+WIDE = 1e37
+"""Formats whose largest number is at least this: scores do not come near it unless something is wrong."""
 EXPORTING = str(Path(__file__).with_name("proof.py"))
 
 
@@ -54,17 +60,27 @@ class Condition:
     Attributes:
         reached: what they do not exceed, whatever the inputs are, at the weights as they are; ∞ where nothing says.
         example: what they come to for the example of the arguments; None where that was not found.
+        overflow: whether the bound is a `SHORT`th of the largest number of the format they are in, so that nothing but
+            what is about to overflow breaks it; of no format of 16 bits with a small range.
     """
 
     entry: Entry
     bound: float
     reached: float = float("inf")
     example: float | None = None
+    overflow: bool = False
 
     @property
     def met(self) -> bool:
         """Whether it holds for all inputs, at the weights as they are."""
         return self.reached <= self.bound
+
+
+def near_overflow(supposition: Supposition) -> bool:
+    """Whether what exceeds the bound is within a factor of `SHORT` of overflow, in its format."""
+    formats = [v.dtype for v in pytree.tree_leaves(supposition.node.meta.get("val")) if isinstance(v, torch.Tensor)]
+    tops = [torch.finfo(dtype).max for dtype in formats[:1] if dtype.is_floating_point]
+    return any(top >= WIDE and supposition.bound * SHORT >= top for top in tops)
 
 
 def described(node: fx.Node) -> Entry:

@@ -132,7 +132,7 @@ class Interpretation:
             return None
         if draws(node.target, args, kwargs):
             self.random.add(name)
-        elif node.target.namespace in PURE and name not in IN_MEMORY and self._all_known(args, kwargs):
+        elif self._runs(node.target, name, args) and self._all_known(args, kwargs):
             return self._run(node, args, kwargs)
         call = self._described(node, args, kwargs)
         if _has_numbers_of_data(node, values):
@@ -158,6 +158,11 @@ class Interpretation:
     def _supposed(self, node: fx.Node, value: Dependence, bound: float, place: Place) -> Dependence:
         self.suppositions.append(Supposition(node, place, bound))
         return suppose(value, bound, described(node).place)
+
+    def _runs(self, op: Any, name: str, args: Sequence[Any]) -> bool:
+        """Whether what is known is run: not a transform, which is kept as the signal it is of, whose zeros count."""
+        forward = name == "_fft_r2c" or (name == "_fft_c2c" and bool(args[3]))
+        return op.namespace in PURE and name not in IN_MEMORY and not forward
 
     def _all_known(self, args: Any, kwargs: Any) -> bool:
         return all(isinstance(v, Dependence) and v.is_constant for v in _tensors((*args, *kwargs.values())))

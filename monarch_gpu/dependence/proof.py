@@ -7,7 +7,9 @@ contract allows, that is a proof. If one does, it is no disproof: the rules may 
 Where a mask of finite numbers is what is missing, there may be a proof under a condition: as long as the scores that it
 is added to stay within a bound, which is stated with the place in the model. That is never called proved. With the
 weights as they are it can be decided how large those scores can be, whatever comes in (`magnitudes`): where that is
-within the bound at every place, it is proved for all inputs *at these weights*, which is not for all weights.
+within the bound at every place, it is proved for all inputs *at these weights*, which is not for all weights. The same
+is asked of weights that may be anything up to a size: the largest power of ten for which it is so, if these weights are
+within it, makes the proof one *for bounded weights*, all that are no larger.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
-from monarch_gpu.dependence.entries import Condition, Entry, Supposition, described
+from monarch_gpu.dependence.entries import SHORT, Condition, Entry, Supposition, described, near_overflow
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.magnitudes import Magnitudes, free
 from monarch_gpu.dependence.nan import end_of_nan
@@ -59,10 +61,17 @@ EXCLUDES = (
     "rounding: the claim is about the function over the real numbers",
 )
 UNDERFLOW = "weights of a softmax below e^-1000, which count as 0 as they do in every floating-point format"
-PROVED, AT_WEIGHTS, CONDITIONALLY = "proved", "proved at these weights", "proved under a condition"
+PROVED, CONDITIONALLY = "proved", "proved under a condition"
+BOUNDED, AT_WEIGHTS = "proved for bounded weights", "proved at these weights"
 NOT_PROVED = "not proved"
+LARGEST = 64
+"""Of weights up to this power of ten it is asked whether they are small enough."""
 REACH = 1e6
 """How large floating-point inputs may be, where how large scores can be is asked."""
+OVERFLOWING = (
+    "; and for all finite inputs and all weights short of overflow, where these numbers stay "
+    f"{SHORT:g} times below the largest of their format"
+)
 FINITE = (
     "a mask of finite values gives weights that are 0 only where scores stay within a bound; with -inf in their place "
     "there would be no condition"
@@ -78,8 +87,9 @@ class Proof:
     """What the rules say about one module at one length.
 
     Attributes:
-        verdict: `proved` (for all inputs and all weights), `proved at these weights` (for all inputs),
-            `proved under a condition` or `not proved`. The last is no statement that anything leaks.
+        verdict: `proved` (for all inputs and all weights), `proved for bounded weights` (for all inputs, and all
+            weights up to `weights_within`), `proved at these weights` (for all inputs), `proved under a condition` or
+            `not proved`. The last is no statement that anything leaks.
         conditions: under which it is proved. Without them it is not, as the fields that follow say. At these weights
             all of them are met by all inputs.
         pair: the first output and the first forbidden input of it that could not be excluded.
@@ -93,6 +103,8 @@ class Proof:
         random: operators that draw random numbers, which count as weights.
         weights, buffers: how many parameters the claim holds for all values of, or at their values, and how many
             buffers and constants it takes at their value.
+        weights_within: all weights that are no larger than this meet the conditions, these among them; None where that
+            is so of no power of ten.
         precision: the formats in which it was found how large numbers can be.
         reach: floating-point inputs are taken to be no larger, for that alone; None where there are none.
         unbounded: the first place where numbers may have no bound, which keeps a condition from being met.
@@ -121,6 +133,7 @@ class Proof:
     reach: float | None = None
     unbounded: Entry | None = None
     ends_nan: Entry | None = None
+    weights_within: float | None = None
 
     @property
     def proved(self) -> bool:
@@ -128,9 +141,14 @@ class Proof:
         return self.verdict == PROVED
 
     @property
+    def supposing(self) -> bool:
+        """Whether it rests on how large scores can be."""
+        return UNDERFLOW in self.excludes
+
+    @property
     def at_these_weights(self) -> bool:
-        """Whether it is proved for all inputs at the weights as they are, and not for all weights."""
-        return self.verdict == AT_WEIGHTS
+        """Whether it is proved for all inputs at the weights as they are, and others maybe, but not for all weights."""
+        return self.verdict in (AT_WEIGHTS, BOUNDED)
 
     @property
     def conditional(self) -> bool:
@@ -138,11 +156,24 @@ class Proof:
         return self.verdict == CONDITIONALLY
 
     @property
+    def short_of_overflow(self) -> bool:
+        """Whether it is proved for all inputs and weights for which no score comes within a factor of 8 of overflow.
+
+        Overflow is excluded of every proof. The least number of a format, as a mask, needs that much more.
+        """
+        kinds = (BOUNDED, AT_WEIGHTS, CONDITIONALLY)
+        return self.verdict in kinds and all(c.overflow for c in self.conditions)
+
+    @property
     def claim(self) -> str:
         """What is proved, in a sentence, with the condition if there is one."""
+        return self._claim + (OVERFLOWING if self.short_of_overflow else "")
+
+    @property
+    def _claim(self) -> str:
         if self.at_these_weights:
             return (
-                f"{self.contract} at n = {self.n}, for all finite inputs{self._reach} at these values of "
+                f"{self.contract} at n = {self.n}, for all finite inputs{self._reach} {self._values} "
                 f"{self.weights} weights in {self.precision}, at which the numbers that meet a mask of finite "
                 f"values{self._margin}, "
                 f"with {self.buffers} buffers and constants at their value"
@@ -168,6 +199,12 @@ class Proof:
     @property
     def _reach(self) -> str:
         return "" if self.reach is None else f" up to ±{self.reach:.3g}"
+
+    @property
+    def _values(self) -> str:
+        if self.weights_within is None:
+            return "at these values of"
+        return f"and all values up to ±{self.weights_within:.3g} of"
 
     @property
     def _margin(self) -> str:
@@ -322,6 +359,8 @@ def answered(question: Question | Proof, lattice: Callable[[int], Lattice]) -> P
             return best
     for kind in kinds:
         found = question.ask(kind(n), supposing=True)
+        if found.proved:
+            return found
         if found.conditional or found.at_these_weights:
             return replace(found, pair=best.pair, furthest=best.furthest, entry=best.entry, reason=MASK, detail=FINITE)
         if found.reason == MASK:
@@ -373,7 +412,7 @@ def certify(
     proof = answered(question, lattice_for(contract))
     if isinstance(question, Proof) or not (proof.proved or proof.at_these_weights or proof.conditional):
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
-    return certified(question, contract, supposing=not proof.proved)
+    return certified(question, contract, supposing=proof.supposing)
 
 
 def certified(question: Question, contract: Contract, supposing: bool) -> dict[str, Any]:
@@ -499,7 +538,8 @@ class Question:
         found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
         if not found:
             if not interpretation.suppositions:
-                return Proof(PROVED, **common)
+                excludes = (*EXCLUDES, UNDERFLOW) if supposing else EXCLUDES
+                return Proof(PROVED, excludes=excludes, **common)
             return self._under_conditions(interpretation.suppositions, common)
         (i, j, last), name = min(found)
         entry = self._entry(lattice, name, i, last) if locate else None
@@ -517,6 +557,7 @@ class Question:
             Condition(
                 described(s.node), s.bound, sizes.found.get((s.node, s.place), np.inf),
                 None if (s.node, s.place) in example.free else example.found.get((s.node, s.place)),
+                near_overflow(s),
             )
             for s in suppositions
         )  # fmt: skip
@@ -525,7 +566,8 @@ class Question:
             kept = EXCLUDES if sizes.unbounded else tuple(e for e in EXCLUDES if e != OVERFLOW)
             floats = [t for t, a in zip(self.tensors, self.axes, strict=True) if a != FIXED and t.is_floating_point()]
             reach = self.reach if floats else None
-            return Proof(AT_WEIGHTS, excludes=(*kept, UNDERFLOW), precision=self._precision(), reach=reach, **common)
+            common |= {"excludes": (*kept, UNDERFLOW), "precision": self._precision(), "reach": reach}
+            return self._for_bounded_weights(suppositions, common) or Proof(AT_WEIGHTS, **common)
         broken = next((c for c in conditions if c.example is not None and not c.example <= c.bound), None)
         if broken is not None:
             detail = (
@@ -535,14 +577,52 @@ class Question:
             return Proof(NOT_PROVED, reason=MASK, detail=detail, **common)
         return Proof(CONDITIONALLY, excludes=(*EXCLUDES, UNDERFLOW), **common)
 
-    def _magnitudes(self, suppositions: Sequence[Supposition], given: Sequence[torch.Tensor] | None) -> Magnitudes:
-        """How large numbers can be at these weights: for all inputs, or for those that are given."""
+    def _for_bounded_weights(self, suppositions: Sequence[Supposition], common: Mapping[str, Any]) -> Proof | None:
+        """The proof for all weights up to the largest power of ten that keeps to the conditions, if these are so."""
+        sizes_of = [float(t.detach().abs().max()) for t in self._weights() if t.numel()]
+        own = np.max(sizes_of) if sizes_of else np.inf
+        least = next((power for power in range(LARGEST + 1) if own <= 10.0**power), LARGEST + 1)  # of NaN none
+        found, low, high = None, least, LARGEST
+        while low <= high:
+            power = (low + high) // 2
+            sizes = self._magnitudes(suppositions, None, 10.0**power)
+            reached = [sizes.found.get((s.node, s.place), np.inf) for s in suppositions]
+            if all(size <= s.bound for size, s in zip(reached, suppositions, strict=True)):
+                found, low = (10.0**power, reached, sizes.unbounded), power + 1
+            else:
+                high = power - 1
+        if found is None:
+            return None
+        within, reached, unbounded = found
+        conditions = tuple(replace(c, reached=size) for c, size in zip(common["conditions"], reached, strict=True))
+        overflow = () if unbounded is None or OVERFLOW in common["excludes"] else (OVERFLOW,)
+        return Proof(BOUNDED, **{
+            **common, "conditions": conditions, "unbounded": unbounded, "weights_within": within,
+            "excludes": (*overflow, *common["excludes"]),
+        })  # fmt: skip
+
+    def _weights(self) -> list[torch.Tensor]:
+        """What a claim is for all values of, but for booleans, which are no larger than 1."""
+        held = [(spec.kind, self._held(spec.target)) for spec in self.program.graph_signature.input_specs]
+        return [t for kind, t in held if _is_weight(kind, t) and t.dtype != torch.bool]
+
+    def _magnitudes(
+        self, suppositions: Sequence[Supposition], given: Sequence[torch.Tensor] | None, weights: float | None = None
+    ) -> Magnitudes:
+        """How large numbers can be: for all inputs, or for those that are given.
+
+        Args:
+            weights: how large weights can be; by default they are at their values.
+        """
         magnitudes = Magnitudes([(s.node, s.place) for s in suppositions])
-        user, values = iter(self._arguments()), []
+        user, values = iter(self._arguments()), list[Any]()
         for spec in self.program.graph_signature.input_specs:
             if spec.kind != InputKind.USER_INPUT:
                 value = self._held(spec.target)
-                values.append(value.detach() if isinstance(value, torch.Tensor) else value)
+                if weights is not None and _is_weight(spec.kind, value):
+                    values.append(free(value.shape, value.dtype, weights))
+                else:
+                    values.append(value.detach() if isinstance(value, torch.Tensor) else value)
                 continue
             argument, axis = next(user)
             known = not isinstance(argument, torch.Tensor) or axis == FIXED or given is not None
@@ -606,7 +686,7 @@ class Question:
             tensor = self._held(spec.target)
             if not isinstance(tensor, torch.Tensor):
                 values.append(tensor)
-            elif spec.kind == InputKind.PARAMETER or isinstance(tensor, nn.Parameter) or tensor.requires_grad:
+            elif _is_weight(spec.kind, tensor):
                 values.append(unknown(lattice, tensor.shape))
             else:
                 values.append(interpretation.constant(tensor))
@@ -686,6 +766,12 @@ class Question:
                 reached |= set(node.all_input_nodes) & carrying
         entries = [n for n in nodes if n in reached and not set(n.all_input_nodes) & carrying and n.op != "placeholder"]
         return described(entries[0]) if entries else None
+
+
+def _is_weight(kind: InputKind, held: Any) -> bool:
+    """Whether what a graph holds may have any value, as what is trained may, and is not taken at its own."""
+    tensor = isinstance(held, torch.Tensor)
+    return tensor and (kind == InputKind.PARAMETER or isinstance(held, nn.Parameter) or held.requires_grad)
 
 
 def _at_positions(value: Dependence, axis: int) -> np.ndarray:

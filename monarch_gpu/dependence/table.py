@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from monarch_gpu.dependence.entries import Place
+from monarch_gpu.dependence.entries import SHORT, Place
 from monarch_gpu.dependence.tensors import as_array, on_values
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, unknown
-from monarch_theory.leaks.dependence.bounds import limits
+from monarch_theory.leaks.dependence.bounds import limits, ranged, with_limits
 from monarch_theory.leaks.dependence.mixing import (
     attention,
     contract,
@@ -52,8 +52,6 @@ INTEGRAL = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch
 MOVED = 1 << 26
 MASK = -1e4
 """Finite numbers up to this are a mask."""
-SMALL = 8
-"""Scores are supposed to be so many times smaller than the mask they meet."""
 
 
 class NoRuleError(Exception):
@@ -182,7 +180,7 @@ def _supposed(call: Call, operands: Sequence[Dependence], places: Sequence[int])
         return list(operands)
     free = [not o.is_constant and o.bounds is None and _mask_value(o) is None for o in operands]
     return [
-        call.suppose(o, -max(masks) / SMALL, (k,)) if f else o for o, f, k in zip(operands, free, places, strict=True)
+        call.suppose(o, -max(masks) / SHORT, (k,)) if f else o for o, f, k in zip(operands, free, places, strict=True)
     ]
 
 
@@ -198,6 +196,36 @@ def _mask_value(value: Dependence) -> float | None:
 def elementwise(absorbing: str = "") -> Rule:
     """A function of one element of each operand."""
     return lambda call: _elementwise(call, absorbing)
+
+
+def _in_range(least: float, most: float, absorbing: str = "tamed") -> Rule:
+    """A function with values between two numbers, which is said where scores are asked to be small."""
+
+    def rule(call: Call) -> Dependence:
+        result = _elementwise(call, absorbing)
+        if call.suppose is None or not call.dtype.is_floating_point:  # of complex numbers tanh has no bound
+            return result
+        return ranged(result, least, most)
+
+    return rule
+
+
+def _clamp(call: Call) -> Dependence:
+    """The least of the most and of the most of the least and x: numbers as ends give bounds."""
+    low, high = call.get(1, "min"), call.get(2, "max")
+    numbers = all(end is None or isinstance(end, int | float) for end in (low, high))
+    if call.suppose is None or not numbers or not call.dtype.is_floating_point:
+        return _elementwise(call)
+    x = call.value(0)
+    for end, name, function in ((low, "maximum", np.maximum), (high, "minimum", np.minimum)):
+        if end is not None and np.isfinite(end):
+            x = pointwise([x, _bounded_by_itself(call.constant(float(end)))], function, name)
+    return x
+
+
+def _bounded_by_itself(number: Dependence) -> Dependence:
+    """A number that is known, with bounds, so that what is compared to it gets some."""
+    return with_limits(number, *limits(number))
 
 
 def _product(call: Call) -> Value:
@@ -725,6 +753,33 @@ def _spread(call: Call, neutral: float | None = None) -> list[Dependence]:
     return results
 
 
+def _buckets(call: Call) -> Dependence:
+    """(x, boundaries): the bucket of each element, by all the boundaries."""
+    if not isinstance(call.args[0], Value):
+        raise NoRuleError("a number")
+    x = call.value(0)
+    return bounded(_joined([x, everywhere([call.value(1)], (1,) * len(x.shape))]))
+
+
+def _places_in_order(call: Call) -> Dependence:
+    """(sorted rows, x): the place of each element in its own row, or in the only one."""
+    rows, x = call.value(0), plain(call.args[1])
+    if not isinstance(x, Dependence) or call.kwargs.get("sorter") is not None:
+        raise NoRuleError("a number, or an order of its own")
+    last = len(rows.shape) - 1
+    own = len(rows.shape) == len(x.shape) and last >= 0 and rows.shape[:-1] == x.shape[:-1]
+    row = mixed(rows, (last,), (*rows.shape[:-1], 1)) if own else everywhere([rows], (1,) * len(x.shape))
+    return bounded(_joined([x, row]))
+
+
+def _distances(call: Call) -> Dependence:
+    """(a, b, …): of all rows of the one to all rows of the other."""
+    rows = [mixed(v, (len(v.shape) - 1,), (*v.shape[:-1], 1)) for v in (call.value(0), call.value(1))]
+    ndim = len(rows[1].shape)
+    across = permute(rows[1], [*range(ndim - 2), ndim - 1, ndim - 2])
+    return _joined([rows[0], across])
+
+
 def _one_of(rule: Callable[[Call], list[Dependence]]) -> Rule:
     return lambda call: rule(call)[0]
 
@@ -841,7 +896,7 @@ def _attention(call: Call) -> Any:
     scores = contract(query, permute(key, [*range(len(key.shape) - 2), len(key.shape) - 1, len(key.shape) - 2]))
     minus = call.constant(-np.inf)
     if size is not None and call.suppose is not None:
-        scores = call.suppose(scores, -size / SMALL, None)
+        scores = call.suppose(scores, -size / SHORT, None)
     if allowed is not None:
         scores = choose(call.constant(allowed), scores, minus)
     if mask is not None:
@@ -1061,6 +1116,10 @@ POINTWISE = (
 RULES: dict[str, Rule] = {
     **{name: elementwise() for name in POINTWISE},
     **{name: elementwise("tamed") for name in TAMED},
+    **{name: _in_range(-1.0, 1.0) for name in ("tanh", "erf")},
+    **{name: _in_range(0.0, 1.0) for name in ("sigmoid", "hardsigmoid")},
+    **{name: _in_range(-1.0, 1.0, "") for name in ("sin", "cos")},
+    "clamp": _clamp,
     "mul": _product,
     "div": _quotient,
     "true_divide": _quotient,
@@ -1151,6 +1210,9 @@ RULES: dict[str, Rule] = {
     "median": _spread,
     "mode": _spread,
     "argsort": _one_of(_spread),
+    "bucketize": _buckets,
+    "searchsorted": _places_in_order,
+    "_cdist_forward": _distances,
     "cumsum": _scan,
     "cumprod": _scan,
     "logcumsumexp": _scan,

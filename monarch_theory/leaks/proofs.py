@@ -3,7 +3,8 @@
 The proof is of the function over the real numbers, for finite inputs and intermediates, and all weights; what is
 measured is floating point, for the inputs tried. Each may say what the other can't. A proof under a condition is a
 third thing: it settles nothing that the measurement left open, and stands beside it with its condition. One *at these
-weights* is for all inputs, and for no other weights; it settles what is open where that is for all inputs there are.
+weights* is for all inputs, and for no other weights, or for those up to a size that it says, *bounded weights*; it
+settles what is open where that is for all inputs there are.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def contradicted(report: Report, facts: dict[str, Any]) -> Report:
 
 AT_WEIGHTS = "proved for all inputs at these weights"
 """What a proof at these weights is called, never to be taken for one that is for all weights."""
+BOUNDED = "proved for all inputs and bounded weights"
+"""And one that is for all weights up to a size, these among them."""
 
 
 def at_weights(report: Report, facts: dict[str, Any], contract: Contract) -> Report:
@@ -79,7 +82,7 @@ def at_weights(report: Report, facts: dict[str, Any], contract: Contract) -> Rep
     A leak that shows with other weights, with inputs beyond those it is for or as infinity or NaN is no contradiction;
     any other is. What was measured at some cuts is settled where it is for all inputs, as it is of tokens.
     """
-    said = f"{AT_WEIGHTS}, from the graph: {facts['claim']}"
+    said = f"{BOUNDED if facts.get('weights_within') else AT_WEIGHTS}, from the graph: {facts['claim']}"
     if report.witness is not None:
         elsewhere = report.redrawn or facts.get("reach") is not None or not isfinite(report.witness.size)
         if elsewhere or report.calls_before or report.contract != contract.name:

@@ -5,9 +5,11 @@ row is larger by enough, which no rule can know for all inputs and all weights. 
 named, that scores stay within ±size; what follows holds under that condition, and is never called proved without it.
 
 **Supposition.** `suppose` is the one rule that takes anything for granted: the elements are finite, and within ±size.
+**Range.** Of some functions no supposition is needed: tanh lies between −1 and 1 whatever comes in, and so scores that
+are capped by it meet the condition with all weights (`ranged`).
 **Bounds.** Every element, known or not, that is no NaN lies between its bounds; where there are none nothing is said.
-Sums, differences, maxima and minima have bounds from those of their operands, selections and movements keep them, and
-every other operation drops them.
+Sums, differences, products, quotients, maxima and minima have bounds from those of their operands, rounded outwards,
+selections and movements keep them, and every other operation drops them.
 **Underflow.** An element is *beaten* if another along the axis is larger by `GAP` = 1000 and by a sixteenth of both, so
 that no rounding closes the gap. Its weight is at most e^−1000, for which every floating-point format has 0: the least
 double is e^−745. A row in which no element is certainly that large, as one whose places are all masked, beats none.
@@ -23,17 +25,44 @@ import numpy as np
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import ANY, FINITE, Dependence, shrunk
 
-__all__ = ["BETWEEN", "GAP", "beaten", "limits", "suppose", "with_limits"]
+__all__ = ["BETWEEN", "GAP", "beaten", "limits", "ranged", "suppose", "with_limits"]
 
 GAP = 1000.0
 SIXTEENTH = 1 / 16
 Limits = tuple[np.ndarray, np.ndarray]
 
+
+def corners(function: np.ufunc, a: Limits, b: Limits) -> Limits:
+    """The extremes of a product or a quotient are at ends of both; NaN, which says nothing, where one is no number."""
+    with np.errstate(all="ignore"):
+        found = np.broadcast_arrays(*(function(x, y) for x in a for y in b))
+        return np.minimum.reduce(found), np.maximum.reduce(found)
+
+
+def divided(a: Limits, b: Limits) -> Limits:
+    """A quotient by what keeps its sign; of any other nothing is said."""
+    least, most = corners(np.divide, a, b)
+    signed = (b[0] > 0) | (b[1] < 0)
+    return np.where(signed, least, np.nan), np.where(signed, most, np.nan)
+
+
+def outward(found: Limits) -> Limits:
+    """The next number below and above, as what was computed is rounded: 10³⁰ ± 1 less 10³⁰ is no 0.
+
+    >>> least, most = outward((np.array([1e30]), np.array([1e30])))
+    >>> bool(least < 1e30 < most)
+    True
+    """
+    return np.nextafter(found[0], -np.inf), np.nextafter(found[1], np.inf)
+
+
 BETWEEN: dict[str, Callable[[Limits, Limits], Limits]] = {
-    "sum": lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    "difference": lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    "sum": lambda a, b: outward((a[0] + b[0], a[1] + b[1])),
+    "difference": lambda a, b: outward((a[0] - b[1], a[1] - b[0])),
     "minimum": lambda a, b: (np.minimum(a[0], b[0]), np.minimum(a[1], b[1])),
     "maximum": lambda a, b: (np.maximum(a[0], b[0]), np.maximum(a[1], b[1])),
+    "product": lambda a, b: outward(corners(np.multiply, a, b)),
+    "quotient": lambda a, b: outward(divided(a, b)),
 }
 """Least and most of an operation's result, from those of its operands."""
 
@@ -71,6 +100,18 @@ def suppose(value: Dependence, size: float, where: str) -> Dependence:
     """
     ones = (1,) * len(value.shape)
     return with_limits(replace(value, infinite=FINITE), np.full(ones, -size), np.full(ones, size))
+
+
+@rule
+def ranged(value: Dependence, least: float, most: float) -> Dependence:
+    """The value of a function that lies between two numbers, whatever comes in, where it is a number at all.
+
+    >>> from monarch_theory.leaks.dependence import latest, unknown
+    >>> limits(ranged(unknown(latest(2), (1,)), 0.0, 1.0))
+    (array([0.]), array([1.]))
+    """
+    ones = (1,) * len(value.shape)
+    return with_limits(value, np.full(ones, least), np.full(ones, most))
 
 
 def beaten(value: Dependence, axes: Sequence[int]) -> np.ndarray:

@@ -22,8 +22,9 @@ import numpy as np
 from monarch_theory.leaks.dependence.value import FINITE, Dependence
 
 __all__ = [
-    "LARGEST", "Pair", "Part", "along", "concatenated", "contracted", "convolved", "identical", "moved", "permuted",
-    "pointwise", "reduced", "regrouped", "running", "same_everywhere", "summed", "taken", "usual",
+    "LARGEST", "Pair", "Part", "alike_along", "along", "circular", "concatenated", "contracted", "convolved",
+    "identical", "moved", "permuted", "pointwise", "reduced", "regrouped", "running", "same_everywhere", "summed",
+    "taken", "usual",
 ]  # fmt: skip
 
 LARGEST = 1 << 24
@@ -116,7 +117,7 @@ def broadcast_part(part: Part, pair: Pair, long: Sequence[int], short: Sequence[
     return found
 
 
-def pointwise(pairs: Sequence[Pair], long: Sequence[int], short: Sequence[int], expected: Part) -> Part | None:
+def pointwise(pairs: Sequence[Any], long: Sequence[int], short: Sequence[int], expected: Part) -> Part | None:
     """One element of each operand, with broadcasting: the places that all operands have.
 
     Args:
@@ -440,10 +441,10 @@ def aligned(expected: Part, pair: Pair) -> Part:
 
 
 class Outer:
-    """The axes of a pair before the last two, as `pointwise` looks at them."""
+    """Some axes of a pair, as `pointwise` looks at them."""
 
-    def __init__(self, shape: Sequence[int], part: Part) -> None:
-        self.long, self.part, self.known = Shape(tuple(shape)), part, False
+    def __init__(self, shape: Sequence[int], part: Part, axes: Sequence[int]) -> None:
+        self.long, self.part, self.known = Shape(tuple(shape[k] for k in axes)), tuple(part[k] for k in axes), False
 
 
 @dataclass(frozen=True)
@@ -455,7 +456,7 @@ class Shape:
 
 def outer(pair: Pair, part: Part) -> Any:
     """The axes before the last two."""
-    return Outer(pair.long.shape[:-2], part[:-2])
+    return Outer(pair.long.shape, part, range(len(part) - 2))
 
 
 def convolved(x: Pair, axis: int, sizes: tuple[int, int], taps: Sequence[int], stride: int) -> np.ndarray | None:
@@ -485,6 +486,82 @@ def convolved(x: Pair, axis: int, sizes: tuple[int, int], taps: Sequence[int], s
         alike = inside & (places[np.clip(s, 0, len(places) - 1)] == s + shift)
         valid &= alike | (nought_at(of_short, s) & nought_at(of_long, s + shift))
     return np.where(valid, e + shift, -1)
+
+
+def circular(a: Pair, b: Pair, axis: int, long: Sequence[int], short: Sequence[int], expected: Part) -> Part | None:
+    """Σ_j a_j b_(i − j mod L) along an axis, of as many places as each tensor has there: transforms multiplied.
+
+    Place e of the short result is place q of the long one where the terms that are not known to be zero are the same in
+    both sums, factor by factor. So it is of two signals padded by zeros, whatever the lengths they are padded to, as
+    long as nothing wraps around to there: a convolution that is not circular.
+
+    Args:
+        long, short: shapes of the result, of as many axes as both operands.
+    """
+    if a.part is None or b.part is None or not all(map(finite, (a.long, a.short, b.long, b.short))):
+        return None
+    sides = tuple(k for k in range(len(short)) if k != axis)
+    around = pointwise(
+        [Outer(pair.long.shape, part, sides) for pair, part in ((a, a.part), (b, b.part))],
+        [long[k] for k in sides], [short[k] for k in sides], tuple(expected[k] for k in sides),
+    )  # fmt: skip
+    if around is None:
+        return None
+    ours, theirs = (
+        [~noughts(value, axis, held(part, of_long)) for value, part in pairs]
+        for of_long, pairs in (
+            (False, ((a.short, a.part), (b.short, b.part))), (True, ((a.long, a.part), (b.long, b.part))),
+        )
+    )  # fmt: skip
+    shift = sum(shift_of(pair.part[axis]) for pair in (a, b) if pair.part is not None)
+    places = np.arange(short[axis]) + shift
+    factors = a.part[axis], b.part[axis]
+    claimed = np.array(
+        [0 <= q < long[axis] and same_terms(e, q, factors, ours, theirs) for e, q in enumerate(places.tolist())], bool
+    )
+    found = iter(around)
+    return tuple(np.where(claimed, places, -1) if k == axis else next(found) for k in range(len(short)))
+
+
+def alike_along(pair: Pair, axis: int) -> Part | None:
+    """The first places of an axis at which two constants are the same, −1 at the others."""
+    part = firsts(pair)
+    sides = [k for k in range(len(part)) if k != axis]
+    if not pair.known or any(pair.short.shape[k] != pair.long.shape[k] for k in sides):
+        return None
+    places = part[axis]
+    first = [np.arange(pair.short.shape[k]) for k in sides]
+    first.insert(axis, np.flatnonzero(places >= 0))
+    ours, theirs = (np.broadcast_to(chosen(v.values, first), [*map(len, first)]) for v in (pair.long, pair.short))
+    same = ((ours == theirs) | ((ours != ours) & (theirs != theirs))).all(axis=tuple(sides))
+    return along(part, axis, np.where(np.pad(same, (0, len(places) - len(same))), places, -1))
+
+
+def shift_of(places: np.ndarray) -> int:
+    """How much further on the first place is that is claimed."""
+    held_at = np.flatnonzero(places >= 0)
+    return int(places[held_at[0]] - held_at[0]) if len(held_at) else 0
+
+
+def same_terms(
+    e: int, q: int, parts: tuple[np.ndarray, np.ndarray], ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
+) -> bool:
+    """Whether the terms at place e of a short circular convolution are those at place q of the long one.
+
+    Args:
+        parts: the places of both factors; ours, theirs: which places of both factors count, in the short and the long.
+    """
+
+    def terms(place: int, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        j = np.flatnonzero(first)
+        other = (place - j) % len(second)
+        return j[second[other]], other[second[other]]
+
+    (j, m), (j_long, m_long) = terms(e, *ours), terms(q, *theirs)
+    if len(j) != len(j_long):
+        return False
+    found, order = parts[0][j], np.argsort(parts[0][j])
+    return bool((found[order] == j_long).all() and (parts[1][m][order] == m_long).all())
 
 
 def noughts(value: Dependence, axis: int, around: Sequence[np.ndarray]) -> np.ndarray:

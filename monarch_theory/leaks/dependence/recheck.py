@@ -6,9 +6,10 @@ A value of the certificate is a tensor's shape and, for every element, the lates
 constant, a weight, an input) or the result of one step before it is used. A step is right if its result claims no less
 than its rule gives: D at least as large, K no more, no less infinite.
 
-On trust are: that the steps are those of the model's graph; the numbers that PyTorch computed from constants alone; and
-that integers and booleans are finite, and so a function that is called tamed where its argument is −∞. A number that a
-rule itself gives (a product with 0, a sum with −∞, the softmax of −∞, whatever is moved) is checked.
+On trust are: that the steps are those of the model's graph; the numbers that PyTorch computed from constants alone;
+that integers and booleans are finite, and so a function that is called tamed where its argument is −∞; and that one
+which is said to lie within −1 … 1, as tanh, does (`ranged`). A number that a rule itself gives (a product with 0, a sum
+with −∞, the softmax of −∞, whatever is moved) is checked.
 
 A certificate of the third format may say, too, what comes first of all that an output depends on: then every step is
 checked a second time with the positions counted from the end (`reversed`), as no rule but that for inputs knows which
@@ -192,18 +193,35 @@ def pointwise(operands: Sequence[Value], evaluate: Any, absorbing: str, bounded:
 
 
 def between(result: Value, operands: Sequence[Value], absorbing: str) -> Value:
-    """The bounds of a sum, a difference, a minimum, a maximum or a copy; of other functions none."""
+    """The bounds of a sum, a difference, a product, a quotient, a minimum, a maximum or a copy; of others none."""
     least, most = zip(*map(limits, operands), strict=True)
     if absorbing == "copy":
         return within(result, *least, *most)
-    if absorbing not in ("sum", "difference", "minimum", "maximum") or len(operands) != 2:
+    if absorbing not in ("sum", "difference", "product", "quotient", "minimum", "maximum") or len(operands) != 2:
         return result
+    if absorbing in ("product", "quotient"):
+        return within(result, *outward(*corners(absorbing, *zip(least, most, strict=True))))
     if absorbing == "difference":
         (a, c), (b, d) = least, most
         least, most = (a, -d), (b, -c)
-    join = {"minimum": np.minimum, "maximum": np.maximum}.get(absorbing, np.add)
     with np.errstate(invalid="ignore", over="ignore"):
+        if absorbing in ("sum", "difference"):
+            return within(result, *outward(np.add(*least), np.add(*most)))
+        join = np.minimum if absorbing == "minimum" else np.maximum
         return within(result, join(*least), join(*most))
+
+
+def outward(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One step further, as both are rounded."""
+    return np.nextafter(least, -np.inf), np.nextafter(most, np.inf)
+
+
+def corners(kind: str, a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """The least and the most of a product, or of a quotient by what keeps its sign, which are at ends of both."""
+    with np.errstate(all="ignore"):
+        found = np.broadcast_arrays(*(x * y if kind == "product" else x / y for x in a for y in b))
+        wrong = kind == "quotient" and (b[0] <= 0) & (b[1] >= 0)
+        return [np.where(wrong, np.nan, each.reduce(found)) for each in (np.minimum, np.maximum)]
 
 
 def decisive(o: Value, absorbing: str, index: int) -> np.ndarray:
@@ -244,6 +262,13 @@ def choose(condition: Value, yes: Value, no: Value) -> Value:
 def suppose(value: Value, size: float, where: str) -> Value:
     ones = np.full((1,) * len(value.shape), size)
     result = within(Value(value.shape, value.D, value.K, value.V), -ones, ones)
+    return within(result, *limits(result))
+
+
+def ranged(value: Value, least: float, most: float) -> Value:
+    demand(-1 <= least <= most <= 1, f"ranged: expected ends within -1 … 1, got {least} and {most}")
+    ones = np.ones((1,) * len(value.shape))
+    result = within(Value(value.shape, value.D, value.K, value.V, value.infinite), ones * least, ones * most)
     return within(result, *limits(result))
 
 
@@ -453,7 +478,7 @@ RULES: dict[str, Callable[..., Any]] = {
     for f in (
         pointwise, choose, reduce, mixed, everything, scan, softmax, attention, window, permute, expand, reshape,
         broadcast, take, concatenate, move, zeros_only, forget, bounded, transform, inverse, collapse, reverse, scale,
-        add_spectra, multiply_spectra, suppose,
+        add_spectra, multiply_spectra, suppose, ranged,
     )
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What two graphs side by side claim, held against two runs; and that a wrong rule is caught at that."""
 
 import functools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from monarch_gpu.dependence import alongside
 from monarch_gpu.dependence.alongside import PARTS, Alongside
 from monarch_gpu.dependence.interpret import name_of
 from monarch_gpu.dependence.proof import FIXED, posed
+from monarch_theory.leaks.dependence import part
 from monarch_theory.leaks.dependence.part import Pair
 
 N, K, BATCH, WIDTH = 7, 4, 2, 4
@@ -65,6 +68,11 @@ CASES = {
     "native_group_norm": lambda x, m: functional.group_norm(x.mT, 2),
     "scaled_dot_product_attention": lambda x, m: functional.scaled_dot_product_attention(x, x, x),
     "convolution": lambda x, m: functional.conv1d(x.mT, FILTER, padding=1),
+    "avg_pool2d": lambda x, m: functional.avg_pool1d(x.mT, 3, 1, padding=1),
+    "max_pool2d_with_indices": lambda x, m: functional.max_pool2d(x, (3, 1), 1, padding=(1, 0)),
+    "_fft_r2c": lambda x, m: torch.fft.rfft(x, dim=1).abs(),
+    "_fft_c2c": lambda x, m: torch.fft.ifft(torch.fft.fft(x, dim=1) ** 2, dim=1).real,
+    "_fft_c2r": lambda x, m: torch.fft.irfft(torch.fft.rfft(x, dim=1) ** 2, n=x.shape[1], dim=1),
     "lstm": lambda x, m: LSTM(x)[0],
     "gru": lambda x, m: GRU(x.flip(1))[0],
     "gather": lambda x, m: x.gather(1, x.argsort(1)),
@@ -81,6 +89,42 @@ CASES = {
 }
 """For each row of the table a use at which the usual places, those of the inputs, are wrong for some start."""
 
+LONG = weight(N, WIDTH, seed=9)
+LONG_FILTERS = {
+    "padded to twice as many": lambda x, m: by_transforms(x, 2 * x.shape[1]),
+    "padded as little as can be": lambda x, m: by_transforms(x, 2 * x.shape[1] - 1),
+    "padded to a power of two": lambda x, m: by_transforms(x, 8 if x.shape[1] <= 4 else 16),
+    "scaled before": lambda x, m: by_transforms(x, 4 * x.shape[1], "forward", 4 * x.shape[1]),
+    "of complex transforms": lambda x, m: torch.fft.ifft(
+        torch.fft.fft(x, n=16, dim=1) * torch.fft.fft(LONG[: x.shape[1]], n=16, dim=0), dim=1
+    ).real[:, : x.shape[1]],
+    "twice": lambda x, m: by_transforms(x * by_transforms(x, 16), 2 * x.shape[1]) + x,
+}
+WRONG_FILTERS = {
+    "unpadded": lambda x, m: by_transforms(x, x.shape[1]),
+    "one place too few": lambda x, m: by_transforms(x, 2 * x.shape[1] - 2),
+    "scaled by another length": lambda x, m: by_transforms(x, 2 * x.shape[1], over=x.shape[1]),
+    "not scaled": lambda x, m: by_transforms(x, 2 * x.shape[1], "forward"),
+    "from the end": lambda x, m: by_transforms(x, 2 * x.shape[1], kernel=LONG[-x.shape[1] :]),
+    "turned around": lambda x, m: multiplied(x, 16, lambda spectrum: spectrum.conj()),
+    "of what wraps around": lambda x, m: multiplied(x, 2 * x.shape[1] - 2, lambda spectrum: spectrum, -x.shape[1]),
+    "a factor for each frequency": lambda x, m: multiplied(
+        x, 2 * x.shape[1], lambda spectrum: spectrum * torch.arange(spectrum.shape[1])[:, None]
+    ),
+    "read as integers": lambda x, m: multiplied(
+        x.float(), 2 * x.shape[1], lambda spectrum: (spectrum.view(torch.int64) * 3).view(torch.complex64)
+    ),
+}
+UNCLAIMED_FILTERS = {
+    "times a number of more axes": lambda x, m: multiplied(
+        x[None], 16, lambda spectrum: spectrum[0] * torch.full((1, 1, 1, 1), 2.0)
+    )[0],
+    "divided by a number of more axes": lambda x, m: multiplied(
+        x[None], 16, lambda spectrum: spectrum[0] / torch.full((1, 1, 1, 1), 2.0)
+    )[0],
+    "padded before": lambda x, m: by_transforms(functional.pad(x, (0, 0, 1, 0)), 4 * x.shape[1])[:, 1:],
+}
+
 HOLDING = {
     "attention": lambda x, m: scores(x).masked_fill(~tril(x), -torch.inf).softmax(-1) @ x,
     "attention, by the operator": lambda x, m: functional.scaled_dot_product_attention(x, x @ W, x, is_causal=True),
@@ -93,6 +137,9 @@ HOLDING = {
     "sums": lambda x, m: x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None],
     "a matrix of ones": lambda x, m: tril(x).double() @ x,
     "of each place": lambda x, m: functional.layer_norm(torch.tanh(x @ W), (WIDTH,)) * x.mean(-1, keepdim=True),
+    "maxima of three": lambda x, m: functional.max_pool1d(functional.pad(x.mT, (2, 0)), 3, 1).mT,
+    "averages of three": lambda x, m: functional.avg_pool1d(functional.pad(x.mT, (2, 0)), 3, 1).mT,
+    **{f"long filter, {name}": function for name, function in LONG_FILTERS.items()},
     "heads": lambda x, m: x.unflatten(-1, (2, 2)).transpose(1, 2).transpose(1, 2).flatten(2),
     "rotary": lambda x, m: turned(x),
 }
@@ -105,6 +152,8 @@ DIFFERING = {
     "shortest of all": lambda x, m: x - x.amin(1, keepdim=True),
     "weights cut off and not divided again": lambda x, m: (scores(x).softmax(-1) * tril(x)) @ x,
     "another way for odd lengths": lambda x, m: x.cumsum(1) if x.shape[1] % 2 else x.cumsum(1) * 2,
+    "averages of three, centred": lambda x, m: functional.avg_pool1d(x.mT, 3, 1, padding=1).mT,
+    **{f"long filter, {name}": function for name, function in WRONG_FILTERS.items()},
     "distances as a share": lambda x, m: x * (torch.arange(x.shape[1]) / x.shape[1])[:, None],
 }
 HIDING = {
@@ -115,6 +164,19 @@ HIDING = {
         x, x, x, attn_mask=m.bool()[:, None]
     ),
 }
+
+
+def by_transforms(x, size, norm="backward", over=1, kernel=None):
+    """The filter of as many places as there are inputs, by transforms of a length that may be too short."""
+    kernel = (LONG if kernel is None else kernel)[: x.shape[1]]
+    spectrum = torch.fft.rfft(kernel, n=size, dim=0) / over
+    return torch.fft.irfft(torch.fft.rfft(x, n=size, dim=1) * spectrum, n=size, dim=1, norm=norm)[:, : x.shape[1]]
+
+
+def multiplied(x, size, change, start=0):
+    """A filter by transforms, of which the spectrum of the inputs is changed first."""
+    spectrum = change(torch.fft.rfft(x, n=size, dim=-2)) * torch.fft.rfft(LONG[: x.shape[-2]], n=size, dim=0)
+    return torch.fft.irfft(spectrum, n=size, dim=-2)[..., start:, :][..., : x.shape[-2], :]
 
 
 def distances(x):
@@ -234,6 +296,30 @@ def test_no_claim_is_false(kind, places):
 def test_no_claim_is_false_of_what_padding_hides():
     assert not beside("hiding", "the last").false_claims()
     assert beside("hiding", "the last").false_claims({**PARTS, "constant_pad_nd": usual_places})
+
+
+def test_transforms_of_padded_signals_are_a_filter_whatever_they_are_padded_to():
+    filters = Beside(LONG_FILTERS | WRONG_FILTERS | UNCLAIMED_FILTERS, *PLACES["the first"])
+    assert filters.agree() - set(UNCLAIMED_FILTERS) == set(LONG_FILTERS) and not filters.false_claims()
+
+
+WRONG_TRANSFORMS = {
+    "what wraps is forgotten": ("same_terms", lambda e, q, *rest: True),
+    "any zero will do": ("noughts", lambda value, axis, around: np.arange(value.shape[axis]) > 3),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TRANSFORMS)
+def test_a_wrong_rule_of_transforms_is_caught(name, monkeypatch):
+    filters = Beside(LONG_FILTERS | WRONG_FILTERS, *PLACES["the first"])
+    monkeypatch.setattr(part, *WRONG_TRANSFORMS[name])
+    assert filters.false_claims()
+
+
+def test_a_norm_that_is_not_looked_at_is_caught(monkeypatch):
+    filters = Beside(LONG_FILTERS | WRONG_FILTERS, *PLACES["the first"])
+    monkeypatch.setattr(alongside, "_factors", lambda number: (Fraction(1), Fraction(1)))
+    assert filters.false_claims()
 
 
 def usual_places(step):

@@ -264,7 +264,7 @@ def test_a_certificate_is_rechecked(certified):
     assert {step["rule"] for step in certified["steps"]} >= set(RULES) - {"everything", "forget"} - UNUSED
 
 
-UNUSED = {"add_spectra", "collapse", "scale", "reverse", "suppose"}
+UNUSED = {"add_spectra", "collapse", "scale", "reverse", "suppose", "ranged"}
 
 
 def number(step):
@@ -359,6 +359,18 @@ def test_m2_gpt_is_proved_and_is_not_without_padding(n, layers, transform):
     assert (unpadded.verdict, unpadded.pair, unpadded.furthest) == ("not proved", (0, 1), n - 1)
     assert f"transformer.h.{layers - 1}.sequence_mixer.long_convolution" in unpadded.entry.module
     assert "certify.py" in unpadded.entry.line and "rfft" in unpadded.entry.line
+
+
+@pytest.mark.parametrize(("size", "proved"), [(2 * N, True), (2 * N - 1, True), (2 * N - 2, False), (N, False)])
+def test_a_filter_whose_numbers_are_known_is_proved_as_one_of_weights_is(size, proved):
+    def filtered(t):
+        taps = 0.5 ** torch.arange(float(N), dtype=t.dtype)[:, None]
+        product = torch.fft.rfft(t, n=size, dim=1) * torch.fft.rfft(taps, n=size, dim=0)
+        return torch.fft.irfft(product, n=size, dim=1)[:, :N]
+
+    assert prove_causal(filtered, [torch.zeros(1, N, D)], 1).proved is proved
+    if proved:
+        assert recheck(certify_causal(filtered, [torch.zeros(1, N, D)], 1)) == f"causal at n = {N}"
 
 
 def test_encoder_layer_with_and_without_its_mask():
@@ -468,13 +480,17 @@ class Decoder(nn.Module):
 
 
 TOKENS = torch.zeros(1, N, dtype=torch.int64)
+WEIGHTS = {
+    "proved at these weights": "for all finite inputs at these values",
+    "proved for bounded weights": "for all finite inputs and all values up to ±100",
+}
 
 
 @pytest.mark.parametrize(
     ("model", "verdict"),
     [
-        (Decoder(layers=2), "proved at these weights"),
-        (Decoder(-1e4).double(), "proved at these weights"),
+        (Decoder(layers=2), "proved for bounded weights"),
+        (Decoder(-1e4).double(), "proved at these weights"),  # weights of 1 would reach scores of 1250
         (Decoder(-1e4, scale=1e5).double(), "not proved"),  # which the example itself breaks
         (Decoder(-1e4, scale=100.0).double(), "proved under a condition"),
         (Decoder(-torch.inf), "proved"),
@@ -485,12 +501,115 @@ def test_tokens_have_no_size_and_weights_decide(model, verdict):
     found = prove_causal(model, [TOKENS], 1)
     assert found.verdict == verdict
     if found.at_these_weights:
-        assert (
-            found.reach is None
-            and f"for all finite inputs at these values of 11 weights in {found.precision}" in found.claim
-        )
+        assert found.reach is None and f"{WEIGHTS[found.verdict]} of 11 weights in {found.precision}" in found.claim
         assert [c.bound for c in found.conditions] == [pytest.approx(-model.fill / 8)] * model.layers
-        assert max(c.reached for c in found.conditions) < (1e3 if found.precision == "float64" else 1e9)
+        assert found.short_of_overflow is (model.fill == LEAST)
+
+
+def filled(model, size):
+    """The model with all weights ±size, as far from 0 as they may be."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(size * (2.0 * torch.randint(0, 2, weight.shape) - 1))
+    return model
+
+
+def scores_of(model, tokens):
+    """The largest score before the mask, of the first layer."""
+    h = model.norm(model.embed(tokens))
+    return float((model.query(h) @ model.key(h).transpose(1, 2)).abs().max().detach())
+
+
+@pytest.mark.parametrize("fill", [LEAST, -1e20])
+def test_bounded_weights_are_all_that_are_no_larger(fill):
+    """The largest that the proof is for keep scores within their bound, and nothing leaks; a few powers more do not."""
+    found = prove_causal(Decoder(fill), [TOKENS], 1)
+    assert found.verdict == "proved for bounded weights" and found.weights_within >= 1
+    largest = filled(Decoder(fill), found.weights_within)
+    assert scores_of(largest, TOKENS) <= min(c.reached for c in found.conditions) <= -fill / 8
+    changed = TOKENS.clone()
+    changed[:, -1] = 5
+    assert torch.equal(largest(TOKENS)[:, :-1], largest(changed)[:, :-1])
+    beyond = filled(Decoder(fill), found.weights_within * 1e6)
+    assert not scores_of(beyond, changed) <= -fill / 8
+    assert prove_causal(beyond, [TOKENS], 1).verdict not in ("proved", "proved for bounded weights")
+
+
+def test_weights_beyond_all_that_are_proved_are_not_among_them():
+    model = Decoder(-1e20)
+    within = prove_causal(model, [TOKENS], 1).weights_within
+    with torch.no_grad():
+        model.out.bias[0] = 20 * within  # of which no score knows
+    found = prove_causal(model, [TOKENS], 1)
+    assert (found.verdict, found.weights_within) == ("proved at these weights", None)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill", "short"),
+    [
+        (torch.float32, torch.finfo(torch.float32).min, True),
+        (torch.bfloat16, torch.finfo(torch.bfloat16).min, True),
+        (torch.float64, torch.finfo(torch.float32).min, False),  # far from the overflow of double precision
+        (torch.float16, torch.finfo(torch.float16).min, False),  # scores of 8000 are no sign of anything
+        (torch.float32, torch.finfo(torch.float32).min / 2, False),
+    ],
+)
+def test_short_of_overflow_is_said_of_the_least_number_of_a_wide_format_alone(dtype, fill, short):
+    masked = lambda t: attend(t, low(~causal(), fill).to(dtype))  # noqa: E731
+    found = prove_causal(masked, [torch.zeros(1, N, D, dtype=dtype)], 1, reach=1e30 if dtype != torch.float16 else 1e4)
+    assert found.conditional and found.short_of_overflow is short, found
+    assert ("short of overflow" in found.claim) is short
+
+
+CAPPED = {
+    "tanh": lambda t: 50 * torch.tanh(scores(t) / 50),
+    "sigmoid": lambda t: 50 * torch.sigmoid(scores(t)) - 25,
+    "clamp": lambda t: scores(t).clamp(-50, 50),
+    "clamp of one end": lambda t: scores(t).clamp(max=50).clamp(min=-50),
+    "cosine": lambda t: torch.cos(scores(t)),
+}
+CAPPED_WIDELY = {
+    "tanh, nearly as large as the mask": lambda t: 5e8 * torch.tanh(scores(t)),
+    "clamp, nearly as large as the mask": lambda t: scores(t).clamp(-5e8, 5e8),
+    "clamp of the least alone": lambda t: scores(t).clamp(min=-50),
+    "clamp by another tensor": lambda t: torch.clamp(scores(t), max=t.sum()),
+    "divided by what may be small": lambda t: torch.tanh(scores(t)) / (t.sum() + 2),
+    "tanh of what is masked": lambda t: torch.tanh(scores(t) + low(~causal(), -1e9)) * 1e9,
+}
+
+
+@pytest.mark.parametrize("name", [*CAPPED, *CAPPED_WIDELY])
+def test_capped_scores_meet_a_mask_of_finite_numbers_with_all_weights(name):
+    of = (CAPPED | CAPPED_WIDELY)[name]
+    function = lambda t: (of(t) + low(~causal(), -1e9)).softmax(-1) @ t  # noqa: E731
+    found = prove_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1)
+    assert (found.verdict == "proved") is (name in CAPPED), found
+    if found.proved:
+        assert not found.conditions and any("e^-1000" in each for each in found.excludes)
+        assert recheck(certify_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1)) == f"causal at n = {N}"
+
+
+def test_a_forged_range_is_caught():
+    function = lambda t: (CAPPED["tanh"](t) + low(~causal(), -1e9)).softmax(-1) @ t  # noqa: E731
+    honest = json.loads(json.dumps(certify_causal(function, [torch.zeros(1, N, D, dtype=torch.float64)], 1)))
+
+    def refused(match, **ends):
+        forged = copy.deepcopy(honest)
+        next(s for s in forged["steps"] if s["rule"] == "ranged")["arguments"].update(ends)
+        with pytest.raises(CertificateError, match=match):
+            recheck(forged)
+
+    refused("expected ends within", least=-2.0)
+    refused("expected ends within", least=0.5, most=0.25)
+    wide = copy.deepcopy(honest)
+    for step in wide["steps"]:  # the factor, a thousand million times as large
+        if step["rule"] == "pointwise" and step["arguments"]["absorbing"] == "product":
+            value = wide["values"][number(step)]
+            if "bounds" in value:
+                value["bounds"] = packed(np.array([-1e-3, 1e-3]).reshape(*[1] * len(value["shape"]), 2))
+    with pytest.raises(CertificateError, match="narrower bounds"):
+        recheck(wide)
 
 
 @pytest.mark.parametrize("fill", [LEAST, -1e4, -1e9, torch.finfo(torch.float32).min / 2])
@@ -507,9 +626,9 @@ def test_a_row_that_is_masked_all_over_sees_the_future_and_is_not_proved(fill, p
 
 
 @pytest.mark.parametrize("fill", [LEAST, pytest.param(torch.finfo(torch.float32).min / 2, marks=pytest.mark.long)])
-def test_nothing_padded_leaves_the_proof_at_these_weights(fill):
+def test_nothing_padded_leaves_the_proof_for_bounded_weights(fill):
     kept = prove_causal(Decoder(fill), [TOKENS, torch.ones(1, N, dtype=torch.bool)], [1, FIXED])
-    assert kept.verdict == "proved at these weights"
+    assert kept.verdict == "proved for bounded weights"
 
 
 def test_masks_that_add_up_to_a_row_that_is_masked_all_over_are_not_proved():

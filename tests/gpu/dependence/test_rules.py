@@ -90,6 +90,14 @@ CASES = {
     "index unknown": lambda t: t[:, (t[0, :, 0].abs() * 3).long() % N],
     "index both": lambda t: t[:, (t[0, :3, 0].abs() * 3).long() % N, torch.tensor([0, 1, 2])],
     "index apart": lambda t: t[(t[0, :3, 0] > 0).long(), :, torch.tensor([0, 1, 2])],
+    "distances": lambda t: (
+        torch.cdist(t, t.roll(1, 1)[:, :3]).mean(-1) + torch.cdist(t[..., :2], t[:1, :2, :2]).sum(-1)
+    ),
+    "buckets": lambda t: (
+        torch.bucketize(t, torch.tensor([-1.0, 0.0, 1.0])) + torch.bucketize(t, t[0, 0].sort().values)
+    ),
+    "places in rows": lambda t: torch.searchsorted(t.sort(-1).values, t + 0.1)
+    + torch.searchsorted(t[0, :, 0].sort().values, t),
     "gather known": lambda t: torch.gather(t, 1, torch.tensor([5, 0, 2, 2])[None, :, None].expand(2, 4, D)),
     "gather": lambda t: torch.gather(t, 1, (t.abs() * 3).long() % N) + torch.gather(t, 2, (t.abs() * 3).long() % D),
     "take along": lambda t: torch.take_along_dim(t, t.argsort(1), 1),
@@ -436,7 +444,8 @@ def forgetful(rule):
     "row, case",
     [("mul", "mul"), ("cumsum", "scan"), ("sort", "sort"), ("_softmax", "softmax"), ("bmm", "attention"),
      ("scaled_dot_product_attention", "sdpa"), ("_fft_c2r", "padded"), ("monarch::fourier", "long convolution"),
-     ("monarch::multiply", "blocks"), ("gather", "gather"), ("index", "index unknown"), ("flip", "flip"),
+     ("monarch::multiply", "blocks"), ("gather", "gather"), ("index", "index unknown"),
+     ("bucketize", "buckets"), ("searchsorted", "places in rows"), ("_cdist_forward", "distances"), ("flip", "flip"),
      ("constant_pad_nd", "pad"), ("where", "where"), ("cat", "cat"), ("amax", "extrema"), ("view", "view")],
 )  # fmt: skip
 def test_brute_force_catches_a_row_that_forgets(row, case, functions, monkeypatch):

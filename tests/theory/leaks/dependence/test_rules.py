@@ -5,15 +5,17 @@ on. The operation itself, in NumPy, is then run on realisations, one input is ch
 among what the rule claims; what the rule claims to be known must be that number each time.
 """
 
+import operator
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monarch_theory.leaks.dependence import interval, latest, sets
-from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, suppose, with_limits
+from monarch_theory.leaks.dependence import interval, latest, sets, unknown
+from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, ranged, suppose, with_limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
@@ -274,6 +276,31 @@ def case_suppose(rng, rule=suppose):
     check(b, [replace(b, bounds=suppose(a, float(size), "").bounds)], lambda x: x, rng)
 
 
+def case_ranged(rng, rule=ranged):
+    a = value(rng, (3, 4), bounded=0.5)
+    check(rule(pointwise([a], np.tanh, "tamed"), -1.0, 1.0), [a], np.tanh, rng)
+
+
+@pytest.mark.parametrize("absorbing", ["sum", "difference", "product", "quotient"])
+def test_bounds_are_rounded_outwards(absorbing):
+    """What a computed end is rounded by would be left over when the rest of it is taken away again."""
+    lattice, ones = latest(2), np.ones(1)
+    small = with_limits(unknown(lattice, (1,)), 1 - ones / 3, 1 + ones / 3)
+    large = with_limits(unknown(lattice, (1,)), 1e30 * ones, 1e30 * ones)
+    found = limits(pointwise([small, large], np.add, absorbing))
+    exact = {"sum": operator.add, "difference": operator.sub, "product": operator.mul, "quotient": operator.truediv}
+    ends = [exact[absorbing](Fraction(float(a[0])), Fraction(1e30)) for a in limits(small)]
+    assert found[0][0] < min(ends) and max(ends) < found[1][0]
+
+
+def case_bounded_product(rng, rule=pointwise):
+    binary(rng, "product", np.multiply, np.array([-2.0, 0.5]), rule)
+
+
+def case_bounded_quotient(rng, rule=pointwise):
+    binary(rng, "quotient", np.divide, np.array([-2.0, 0.5]), rule)
+
+
 def case_mixed(rng, rule=mixed):
     a, axis = value(rng, (3, 4)), int(rng.integers(2))
     check(rule(a, (axis,)), [a], lambda x: np.sort(x, axis), rng)
@@ -488,6 +515,20 @@ def lowered(rule, by):
     return wrong
 
 
+def ends_alone(function):
+    """A rule of bounds that takes the least of the least and the most of the most, whatever the signs."""
+
+    def wrong(operands, evaluate, absorbing):
+        result = pointwise(operands, evaluate, absorbing)
+        if result.bounds is None:
+            return result
+        with np.errstate(all="ignore"):
+            ends = [function(*each) for each in zip(*map(limits, operands), strict=True)]
+        return with_limits(replace(result, bounds=None), *ends)
+
+    return wrong
+
+
 def masked_rows_give_nothing(value_, axis):
     """A softmax that takes a low number for −∞, in a row of nothing else, too."""
     low = np.broadcast_to(limits(value_)[1] < -1e5, value_.shape)
@@ -525,6 +566,9 @@ WRONG = {
     "reduce_bounded_maximum": lowered(reduce, 2000),
     "mixed_bounded_maximum": lowered(mixed, 2000),
     "suppose": lambda v, size, where: suppose(v, size / 2, where),
+    "ranged": lambda v, least, most: ranged(v, least / 2, most / 2),
+    "bounded_product": ends_alone(np.multiply),
+    "bounded_quotient": ends_alone(np.divide),
     "bounded_softmax": masked_rows_give_nothing,
     "bounded_log_softmax": lambda v, axis, log: replace(softmax(v, axis), values=np.full((1, 1), -np.inf)),
     "copy": lambda operands, f, absorbing: replace(pointwise(operands, f, "copy"), terms=()),
