@@ -23,17 +23,19 @@ from monarch_theory.rounding import (
     convolution_bound,
     correlation_gradient_bound,
     exactly,
+    largest_response,
     store,
     tracked,
 )
 from monarch_theory.rounding import functions as bounds
+from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.op import Answer, Arrays, Shape
 
 __all__ = [
     "bound_of", "causal_convolution", "causal_correlation", "centred", "contracted", "cosine", "entropy_term", "exp",
-    "filter_gradient", "gelu", "gelu_slope", "joined", "known", "matmul", "moduli", "plain", "rearranged", "silu",
-    "silu_slope", "sine", "softmax", "sqrt", "stored", "total", "variance", "widened",
+    "filter_gradient", "gelu", "gelu_slope", "joined", "known", "larger_of", "matmul", "moduli", "plain", "rearranged",
+    "silu", "silu_slope", "sine", "skipping", "softmax", "sqrt", "stored", "total", "variance", "widened", "with_skip",
 ]  # fmt: skip
 
 Number = Any
@@ -321,6 +323,40 @@ def causal_correlation(w: Number, k: Number) -> Number:
     if isinstance(w, Tracked):
         return _convolved(w, k, exact.causal_correlation)
     return exact.causal_correlation(w, k)
+
+
+def skipping(convolution: Callable[[Number, Number], Number], u: Number, k: Number, skip: Number) -> Number:
+    """The convolution, or correlation, of u (…, channels, n) with k, plus skip ⊙ u, skip (channels, 1).
+
+    A kernel adds what skips at the end, starts a direct sum with it and rounds it every time, or has it in the first
+    tap of the filter or in its spectrum, where it is rounded once more.
+    """
+    skipped = skip * u
+    apart = stored(convolution(u, k)) + stored(widened(skipped, u.shape[-1], lambda: moduli(skipped)))
+    return larger_of(apart, lambda: stored(in_spectrum(convolution(u, whole := with_skip(k, skip)), u, whole)))
+
+
+def with_skip(k: Number, skip: Number) -> Number:
+    """The filter whose convolution is k ∗ u + skip ⊙ u: k (…, channels, n), skip (channels, 1)."""
+    return joined([k[..., :1] + skip, k[..., 1:]], -1)
+
+
+def in_spectrum(a: Number, u: Number, whole: Number) -> Number:
+    """A convolution of u with a filter that was made by a sum of spectra, or in its first tap."""
+    if not isinstance(a, Tracked):
+        return a
+    filter_, signal = (np.abs(one.held.value) + one.held.error for one in (whole, u))
+    model = a.model
+    roundings = 2 * max(model.intermediate.unit_roundoff / model.accumulation.unit_roundoff, 1)
+    return widened(a, roundings, largest_response(filter_) * two_norm(signal, keepdims=True))
+
+
+def larger_of(one: Number, other: Callable[[], Number]) -> Number:
+    """What kernels compute in either of two ways: the first, with the larger error of both, element by element."""
+    if not isinstance(one, Tracked):
+        return one
+    error = np.maximum(one.held.error, np.nan_to_num(other().held.error, nan=np.inf, posinf=np.inf))
+    return Tracked(Running(one.held.value, np.broadcast_to(error, one.held.value.shape)), one.model)
 
 
 def filter_gradient(w: Number, u: Number) -> Number:

@@ -2,6 +2,7 @@
 
 A kernel may convolve twice and add, or once with a filter of lags −(n−1) … n−1, whose spectrum is the sum of that of k
 and the conjugate of that of r: the bound is the larger of both, the second with four more roundings of ‖k, r‖₂‖u‖₂.
+Either way the skip may be apart, or in lag zero of k or of r, as M2-BERT's kernels have it here.
 """
 
 from collections.abc import Iterable
@@ -31,14 +32,28 @@ def two_sided(k: np.ndarray, reverse: np.ndarray) -> np.ndarray:
 
 def mixed(u: f.Number, k: f.Number, reverse: f.Number, skip: f.Number) -> f.Number:
     """The two convolutions, and what skips them, with skip (channels, 1)."""
+    # a direct sum may start with what skips it
+    apart = f.stored(both(u, k, reverse)) + f.stored(f.widened(skip * u, 2 * u.shape[-1], lambda: f.moduli(skip * u)))
+    in_k = f.larger_of(apart, lambda: together(u, k, reverse, skip))
+    return f.larger_of(in_k, lambda: together(u, reverse, k, skip, ahead=True))
+
+
+def together(u: f.Number, k: f.Number, other: f.Number, skip: f.Number, ahead: bool = False) -> f.Number:
+    """The same with the skip in k; `ahead` where that is the filter of what comes after."""
+    whole = f.with_skip(k, skip)
+    convolved = both(u, other, whole) if ahead else both(u, whole, other)
+    return f.stored(f.in_spectrum(convolved, u, whole))
+
+
+def both(u: f.Number, k: f.Number, reverse: f.Number) -> f.Number:
+    """The two convolutions, in one or in two."""
     convolved = f.causal_convolution(u, k) + f.causal_correlation(u, reverse)
     if isinstance(convolved, Tracked):
         whole = two_sided(k.held.value, reverse.held.value)
         once = convolution_bound(u.held, whole, 2 * u.shape[-1] - 1, u.model) + _more(u.held, whole, u.model)
         error = np.maximum(convolved.held.error, np.nan_to_num(once, nan=np.inf, posinf=np.inf))
         convolved = Tracked(Running(convolved.held.value, error), u.model)
-    # a direct sum may start with what skips it
-    return f.stored(convolved) + f.stored(f.widened(skip * u, 2 * u.shape[-1], lambda: f.moduli(skip * u)))
+    return convolved
 
 
 def _more(u: Running, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
@@ -53,17 +68,26 @@ def formula(a: Arrays, shape: Shape) -> np.ndarray:
 
 
 def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
-    u, size = a["u"], 2 * shape["n"] - 1
-    whole, model_of = two_sided(a["k"], a["reverse"]), long_convolution.exactly_real
+    u, k, reverse, model_of = a["u"], a["k"], a["reverse"], long_convolution.exactly_real
     with np.errstate(all="ignore"):
-        once = convolution_bound_in_norm(u, whole, size, model) + _more(model_of(u), whole, model)
-        twice = np.asarray(sum(convolution_bound_in_norm(u, a[k], size, model) for k in ("k", "reverse")))
-        parts = f.causal_convolution(u, a["k"]), f.causal_correlation(u, a["reverse"])
-        twice = twice + model.accumulation.unit_roundoff * sum(two_norm(p, keepdims=True) for p in parts)
-        inside = np.maximum(once, twice)[..., 0]
-    convolved = store(model_of(parts[0] + parts[1]), model.intermediate)
-    after = long_convolution.mixed(convolved, u, model_of(a["skip"][:, None]), model)
+        inside = both_in_norm(u, k, reverse, model)
+        for ahead, filter_ in enumerate((k, reverse)):
+            whole = long_convolution.with_skip(filter_, a["skip"])
+            of_both = both_in_norm(u, k, whole, model) if ahead else both_in_norm(u, whole, reverse, model)
+            inside = np.maximum(inside, of_both + long_convolution.added(model_of(u), whole, model)[..., 0])
+    value = f.causal_convolution(u, k) + f.causal_correlation(u, reverse)
+    after = long_convolution.mixed(store(model_of(value), model.intermediate), u, model_of(a["skip"][:, None]), model)
     return long_convolution.after_convolution(inside, store(after, model.storage).error, model)
+
+
+def both_in_norm(u: np.ndarray, k: np.ndarray, reverse: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """Of the two convolutions, in one or in two, (batch, channels)."""
+    size, whole = 2 * u.shape[-1] - 1, two_sided(k, reverse)
+    once = convolution_bound_in_norm(u, whole, size, model) + _more(long_convolution.exactly_real(u), whole, model)
+    twice = np.asarray(sum(convolution_bound_in_norm(u, one, size, model) for one in (k, reverse)))
+    parts = f.causal_convolution(u, k), f.causal_correlation(u, reverse)
+    twice = twice + model.accumulation.unit_roundoff * sum(two_norm(p, keepdims=True) for p in parts)
+    return np.asarray(np.maximum(once, twice)[..., 0])
 
 
 def faults(shape: Shape) -> Iterable[Fault]:

@@ -23,7 +23,10 @@ def arguments(shape: Shape) -> dict[str, tuple[int, ...]]:
 def formula(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:
     g, u = a["gradient"], a["u"]
     of_u = forward.mixed(g, a["reverse"], a["k"], a["skip"][:, None])
-    return of_u, f.filter_gradient(g, u), f.filter_gradient(u, g), f.total(g * u, (0, 2))
+    of_k, of_reverse = f.filter_gradient(g, u), f.filter_gradient(u, g)
+    # what skips in a filter's first tap has the gradient of that
+    of_skip = f.larger_of(f.total(g * u, (0, 2)), lambda: f.larger_of(of_k[..., 0], lambda: of_reverse[..., 0]))
+    return of_u, of_k, of_reverse, of_skip
 
 
 def faults(shape: Shape) -> Iterable[Fault]:

@@ -37,10 +37,22 @@ def oracle(arrays: Arrays, shape: Shape) -> np.ndarray:
 
 def convolved(u: np.ndarray, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> Running:
     """k ∗ u, every element within its bound; also where a kernel has the skip (channels,) in its filter."""
-    value, whole, size = exact.causal_convolution(u, k), with_skip(k, skip), 2 * u.shape[-1] - 1
-    apart = convolution_bound(u, k, size, model)
-    together = convolution_bound(u, whole, size, model) + _added(u, whole, model)
-    return Running(value, np.broadcast_to(np.maximum(apart, together), value.shape))
+    value = exact.causal_convolution(u, k)
+    return Running(value, np.broadcast_to(rounding(exactly(u), k, skip, model), value.shape))
+
+
+def rounding(u: Running, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """Of a convolution or correlation of u with k, or with the filter that has the skip in it."""
+    whole, size = with_skip(k, skip), 2 * k.shape[-1] - 1
+    together = convolution_bound(u, whole, size, model) + added(u, whole, model)
+    return np.maximum(convolution_bound(u, k, size, model), together)
+
+
+def rounding_in_norm(u: Running, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """The same in norm, (…)."""
+    whole, size = with_skip(k, skip), 2 * k.shape[-1] - 1
+    together = convolution_bound_in_norm(u, whole, size, model) + added(u, whole, model)
+    return np.asarray(np.maximum(convolution_bound_in_norm(u, k, size, model), together)[..., 0])
 
 
 def with_skip(k: np.ndarray, skip: np.ndarray) -> np.ndarray:
@@ -50,10 +62,11 @@ def with_skip(k: np.ndarray, skip: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _added(u: np.ndarray, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
+def added(u: Running, whole: np.ndarray, model: ErrorModel) -> np.ndarray:
     """Of adding it, beside the norms of both, (…, 1)."""
     roundings = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
-    return np.asarray(roundings * (1 + model.operand_error) * largest_response(whole) * two_norm(u, keepdims=True))
+    norms = two_norm(np.abs(u.value) + u.error, keepdims=True)
+    return np.asarray(roundings * (1 + model.operand_error) * largest_response(whole) * norms)
 
 
 def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
@@ -91,10 +104,8 @@ def gated_in_norm(arrays: Arrays, gate: np.ndarray, model: ErrorModel) -> NormBo
 
     Elements of gates below 2^−30 times the largest of their row do not count.
     """
-    u, k, size = arrays["u"], arrays["k"], 2 * arrays["u"].shape[-1] - 1
-    whole = with_skip(k, arrays["skip"])
-    together = convolution_bound_in_norm(u, whole, size, model) + _added(u, whole, model)
-    inside = np.maximum(convolution_bound_in_norm(u, k, size, model), together)[..., 0]
+    u, k = arrays["u"], arrays["k"]
+    inside = rounding_in_norm(exactly(u), k, arrays["skip"], model)
     after = gated(exactly_real(exact.causal_convolution(u, k)), arrays, gate, model).error
     weights = over(gate)
     return after_convolution(inside, weights * after, model, weights)

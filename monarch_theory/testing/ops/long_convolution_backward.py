@@ -14,8 +14,6 @@ from monarch_theory.rounding import (
     ErrorModel,
     Running,
     add,
-    convolution_bound,
-    convolution_bound_in_norm,
     correlation_gradient_bound,
     correlation_gradient_bound_in_norm,
     exactly,
@@ -48,8 +46,11 @@ def bound(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[np.ndarray, 
     value_of_k = exact.total(exact.causal_correlation(w.value, u), 0)
     of_k = Running(value_of_k, correlation_gradient_bound(w, u, 2 * shape["n"] - 1, model))
     of_gate = multiply(gradient, forward.mixed(forward.convolved(u, k, arrays["skip"], model), u, skip, model), model)
-    rounding = convolution_bound(w, k, 2 * shape["n"] - 1, model)
-    found = (gradient_of_u(w, k, skip, rounding, model), of_k, of_gate, gradient_of_skip(w, u, model))
+    rounding = forward.rounding(w, k, arrays["skip"], model)
+    of_skip = gradient_of_skip(w, u, model)
+    # what skips in the first tap has the gradient of that
+    of_skip = Running(of_skip.value, np.maximum(of_skip.error, of_k.error[..., 0]))
+    found = (gradient_of_u(w, k, skip, rounding, model), of_k, of_gate, of_skip)
     return tuple(BOUND_SLACK * store(state, model.storage).error for state in found)
 
 
@@ -66,7 +67,7 @@ def bound_in_norm(arrays: Arrays, shape: Shape, model: ErrorModel) -> tuple[Norm
     u, k, skip, size = arrays["u"], arrays["k"], exactly(arrays["skip"][:, None]), 2 * shape["n"] - 1
     w = store(multiply(exactly(arrays["gate"]), exactly(arrays["gradient"]), model), model.intermediate)
     after_u = store(gradient_of_u(w, k, skip, 0.0, model), model.storage).error
-    of_u = forward.after_convolution(convolution_bound_in_norm(w, k, size, model)[..., 0], after_u, model)
+    of_u = forward.after_convolution(forward.rounding_in_norm(w, k, arrays["skip"], model), after_u, model)
     exact_k = exact.total(exact.causal_correlation(w.value, u), 0)
     after_k = store(forward.exactly_real(exact_k), model.storage).error
     of_k = forward.after_convolution(correlation_gradient_bound_in_norm(w, u, size, model)[..., 0], after_k, model)

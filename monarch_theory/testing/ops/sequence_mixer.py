@@ -37,18 +37,13 @@ def projected(weight: f.Number, x: f.Number) -> f.Number:
     return f.rearranged(f.matmul(weight, columns), lambda v: v.reshape(weight.shape[0], batch, n).swapaxes(0, 1))
 
 
-def skipping(skip: f.Number, gated: f.Number) -> f.Number:
-    """skip ⊙ gated, (batch, d, n), which a direct sum of n terms may start with."""
-    return f.widened(skip * gated, gated.shape[-1], lambda: f.moduli(skip * gated))
-
-
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
     d = shape["width"]
     inner = f.stored(projected(a["input"], f.rearranged(a["x"], lambda v: v.swapaxes(1, 2))))  # (batch, 3d, n)
     near = f.stored(of_windows(inner, a["short"]))
     first, second, value = (near[:, i * d : (i + 1) * d] for i in range(3))
     gated = f.stored(first * value)
-    mixed = f.stored(f.causal_convolution(gated, a["k"])) + f.stored(skipping(a["skip"][:, None], gated))
+    mixed = f.skipping(f.causal_convolution, gated, a["k"], a["skip"][:, None])
     found: np.ndarray = projected(a["output"], f.stored(f.stored(mixed) * second))
     return f.rearranged(found, lambda v: v.swapaxes(1, 2))
 

@@ -41,16 +41,19 @@ def formula(a: Arrays, shape: Shape, back_skip: bool = True) -> tuple[np.ndarray
     near = f.stored(of_windows(inner, a["short"]))
     first, second, value = (near[:, i * d : (i + 1) * d] for i in range(3))
     gated, skip = f.stored(first * value), a["skip"][:, None]
-    mixed = f.stored(f.stored(f.causal_convolution(gated, a["k"])) + f.stored(forward.skipping(skip, gated)))
+    mixed = f.stored(f.skipping(f.causal_convolution, gated, a["k"], skip))
     back = f.stored(forward.projected(f.rearranged(a["output"], np.transpose), g))
     of_mixed = f.stored(back * second)
-    of_gated = f.stored(f.causal_correlation(of_mixed, a["k"]))
-    of_gated = f.stored(of_gated + f.stored(forward.skipping(skip, of_mixed))) if back_skip else of_gated
+    if back_skip:
+        of_gated = f.stored(f.skipping(f.causal_correlation, of_mixed, a["k"], skip))
+    else:
+        of_gated = f.stored(f.causal_correlation(of_mixed, a["k"]))
     of_near = f.joined([f.stored(of_gated * value), f.stored(back * mixed), f.stored(of_gated * first)], 1)
     of_inner = f.stored(of_windows(of_near, a["short"], ahead=True))
     of_short = of_taps(inner, of_near, taps)
     of_x = along(forward.projected(f.rearranged(a["input"], np.transpose), of_inner))
-    of_filter, of_skip = f.filter_gradient(of_mixed, gated), f.total(of_mixed * gated, (0, 2))
+    of_filter = f.filter_gradient(of_mixed, gated)
+    of_skip = f.larger_of(f.total(of_mixed * gated, (0, 2)), lambda: of_filter[..., 0])
     return of_x, outer(of_inner, x), of_short, of_filter, of_skip, outer(g, f.stored(mixed * second))
 
 
