@@ -23,7 +23,6 @@ from monarch_theory.rounding import (
     convolution_bound,
     correlation_gradient_bound,
     exactly,
-    largest_response,
     store,
     tracked,
 )
@@ -337,18 +336,29 @@ def skipping(convolution: Callable[[Number, Number], Number], u: Number, k: Numb
 
 
 def with_skip(k: Number, skip: Number) -> Number:
-    """The filter whose convolution is k ∗ u + skip ⊙ u: k (…, channels, n), skip (channels, 1)."""
-    return joined([k[..., :1] + skip, k[..., 1:]], -1)
+    """The filter whose convolution is k ∗ u + skip ⊙ u: k (…, channels, n), skip (channels, 1).
+
+    That the sum is rounded is `in_spectrum`'s to count.
+    """
+    if not isinstance(k, Tracked):
+        return joined([k[..., :1] + skip, k[..., 1:]], -1)
+    value, error = (getattr(k.held, name).copy() for name in ("value", "error"))
+    value[..., :1] += skip.held.value
+    error[..., :1] += skip.held.error
+    return Tracked(Running(value, error), k.model)
 
 
 def in_spectrum(a: Number, u: Number, whole: Number) -> Number:
-    """A convolution of u with a filter that was made by a sum of spectra, or in its first tap."""
+    """A convolution of u with a filter that was made by a sum of spectra, or in its first tap.
+
+    Relative errors of at most δ in a spectrum move an element by at most δ ‖filter‖₂ ‖u‖₂, by Cauchy and Schwarz.
+    """
     if not isinstance(a, Tracked):
         return a
     filter_, signal = (np.abs(one.held.value) + one.held.error for one in (whole, u))
     model = a.model
     roundings = 2 * max(model.intermediate.unit_roundoff / model.accumulation.unit_roundoff, 1)
-    return widened(a, roundings, largest_response(filter_) * two_norm(signal, keepdims=True))
+    return widened(a, roundings, two_norm(filter_, keepdims=True) * two_norm(signal, keepdims=True))
 
 
 def larger_of(one: Number, other: Callable[[], Number]) -> Number:

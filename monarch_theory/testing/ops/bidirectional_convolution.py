@@ -10,7 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from monarch_theory.rounding import ErrorModel, Running, Tracked, convolution_bound, convolution_bound_in_norm, store
+from monarch_theory.rounding import (
+    ErrorModel,
+    Running,
+    Tracked,
+    convolution_bound,
+    convolution_bound_in_norm,
+    largest_response,
+    store,
+)
 from monarch_theory.rounding.norms import two_norm
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
@@ -74,7 +82,9 @@ def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
         for ahead, filter_ in enumerate((k, reverse)):
             whole = long_convolution.with_skip(filter_, a["skip"])
             of_both = both_in_norm(u, k, whole, model) if ahead else both_in_norm(u, whole, reverse, model)
-            inside = np.maximum(inside, of_both + long_convolution.added(model_of(u), whole, model)[..., 0])
+            inside = np.maximum(
+                inside, of_both + long_convolution.added(model_of(u), largest_response(whole), model)[..., 0]
+            )
     value = f.causal_convolution(u, k) + f.causal_correlation(u, reverse)
     after = long_convolution.mixed(store(model_of(value), model.intermediate), u, model_of(a["skip"][:, None]), model)
     return long_convolution.after_convolution(inside, store(after, model.storage).error, model)

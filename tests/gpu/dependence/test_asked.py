@@ -208,8 +208,8 @@ def test_a_proof_for_inputs_up_to_a_size_stands_beside_a_measurement_that_agrees
     report = asked(models, "LeastMask", certificate=file)
     assert (report.verdict, report.exit_code) == ("causal", 0)
     assert report.evidence.startswith(
-        "measured: bit-identical; proved for all inputs at these weights, from the graph: causal at n = 8, for all "
-        "finite inputs up to ±1e+06 at these values of 1 weights in float64"
+        "measured: bit-identical; proved for all inputs and bounded weights, from the graph: causal at n = 8, for all "
+        "finite inputs up to ±1e+06 and all values up to ±1e+64 of 1 weights in float64"
     )
     assert "of ±2.25e+307 that they may (at " in report.evidence
     (condition,) = report.proof["conditions"]
@@ -223,14 +223,15 @@ def test_a_proof_for_inputs_up_to_a_size_stands_beside_a_measurement_that_agrees
 
 
 @pytest.mark.long
-def test_of_tokens_all_inputs_at_these_weights_are_proved_and_large_weights_leak(models):
+def test_of_tokens_all_inputs_and_bounded_weights_are_proved_and_large_weights_leak(models):
     tokens = {"shape": "1,n", "dtype": "int64", "vocab": 16}
     proved = asked(models, "Decoder", **tokens)
     assert (proved.verdict, proved.exit_code) == ("causal", 0) and not proved.proof["proved"]
     assert proved.evidence.startswith(
-        "proved for all inputs at these weights, from the graph: causal at n = 8, for all "
+        "proved for all inputs and bounded weights, from the graph: causal at n = 8, for all finite inputs and all "
+        "values up to ±1e+03 of 3 weights in float64"
     )
-    assert "up to" not in proved.evidence and "; beside it, measured" in proved.evidence
+    assert "inputs up to" not in proved.evidence and "; beside it, measured" in proved.evidence
     leaking = asked(models, "LargeScores", **tokens)
     assert leaking.verdict == "not causal" and not leaking.proof.get("at_these_weights")
     hidden = asked(models, "HiddenByZeros", **tokens)  # proved as it is; with the zeros redrawn it leaks
