@@ -195,7 +195,7 @@ def usual_kernels(op: Op, arrays: Arrays, shape: Shape, dtype: str) -> list[tupl
     return [tuple(round_to(one, dtype) for one in outputs) for outputs in found]
 
 
-def _by_transform(length: Callable[[int], int]) -> Kernel:
+def _by_transform(length: Callable[[int], int]) -> Callable[..., np.ndarray]:
     def convolve(u: np.ndarray, k: np.ndarray) -> np.ndarray:
         n, size = u.shape[-1], length(u.shape[-1])
         return np.fft.irfft(np.fft.rfft(u, size) * np.fft.rfft(k, size), size)[..., :n].astype(u.dtype)
