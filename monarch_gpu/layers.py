@@ -186,11 +186,11 @@ class SineNetwork(nn.Module):
         self.output = nn.Linear(width, channels, bias=False)
 
     def sines(self, x: Tensor, frequency: Tensor) -> Tensor:
-        """(n, features) → (width, n), before V, with one frequency for each of the sines of a layer."""
+        """(n, features) → (n, width), before V, with one frequency for each of the sines of a layer."""
         layer: Any
         for layer in self.layers:
             x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
-        return x.t()
+        return x
 
 
 class ImplicitFilter(SineNetwork):
@@ -309,7 +309,7 @@ class ImplicitFilter(SineNetwork):
             done = []
             for decays, *heads in zip(*(pieces(row, some, 0) for row in rows), strict=True):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
-                parts = [(head @ sine) * window for head, sine in zip(heads, sines, strict=False)]
+                parts = [linear(sine, head).t() * window for head, sine in zip(heads, sines, strict=False)]
                 if at_zero is not None:
                     parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:

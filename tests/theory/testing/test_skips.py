@@ -120,6 +120,7 @@ def test_the_gradients_of_such_a_kernel_are_right(kernel, dtype, tmp_path):
     assert report.exit_code == 0, report.message
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kernel", WRONG)
 def test_a_skip_left_out_or_taken_twice_is_wrong(kernel, tmp_path):
     assert asked(tmp_path, kernel, "bidirectional-convolution", "float32").exit_code == 1
