@@ -743,12 +743,10 @@ def _to_real_transform(step: Step) -> Part | None:
 
 def _signal(spectra: Spectra, axis: int, norm: int) -> Part | None:
     """The signal's own part, where both are the same number of times the signal."""
-    long, short = (f * (1 if norm == BACKWARD else size) for f, size in zip(*_of_both(spectra), strict=True))
+    long, short = (
+        f * (1 if norm == BACKWARD else size) for f, size in zip(spectra.factors, spectra.lengths, strict=True)
+    )
     return spectra.signal.part if axis == spectra.axis and norm != ORTHONORMAL and long == short else None
-
-
-def _of_both(spectra: Spectra) -> tuple[tuple[Fraction, Fraction], tuple[int, int]]:
-    return spectra.factors, spectra.lengths
 
 
 def _spectra(argument: Any) -> Spectra | None:

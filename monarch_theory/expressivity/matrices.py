@@ -43,9 +43,8 @@ __all__ = [
 ]
 
 ORDINARY = 2.0**300  # products of numbers between its inverse and it neither overflow nor vanish
-SHORT = (
-    16  # times shorter than on average the images of two standard normal inputs may be, by chance (one in a hundred)
-)
+SHORT = 16
+"""Times shorter than on average the images of two standard normal inputs may be, by chance (one in a hundred)."""
 _FLOATING = {domain.dtype: domain for domain in (FLOAT32, FLOAT64, COMPLEX64, COMPLEX128)}
 
 

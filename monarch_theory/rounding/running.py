@@ -95,30 +95,7 @@ def matmul(blocks: np.ndarray | Running, state: Running, model: ErrorModel) -> R
     Where the model allows Strassen's recursion, the bound is that of `strassen_growth` where it is the larger.
     """
     left = blocks if isinstance(blocks, Running) else exactly(blocks)
-    n = left.value.shape[-1]
-    a, b = np.abs(left.value), np.abs(state.value)
-    complex_values = "c" in (left.value.dtype.kind, state.value.dtype.kind)
-    with np.errstate(over="ignore", invalid="ignore"):
-        moduli = a @ b
-        moved = a @ state.error + (left.error @ (b + state.error) if left.error.any() else 0.0)
-        carried = np.nan_to_num(moved, nan=inf, posinf=inf)
-        total = moduli + carried
-        grain = None if left.grain is None or state.grain is None else left.grain + state.grain
-        accumulation = model.accumulation
-        rounding = model.growth(n, complex_values=complex_values) * total
-        rounding = rounding + model.underflow(n, complex_values=complex_values)
-        largest = total
-        if model.normwise and total.size and n:
-            both = (a + left.error).max((-2, -1), keepdims=True) * (b + state.error).max((-2, -1), keepdims=True)
-            together = strassen_growth(n, model, complex_values=complex_values) * both
-            together = together + strassen_underflow(n, model, complex_values=complex_values)
-            rounding = np.maximum(rounding, together)
-            # no sum on the way is larger than 16 times the bound of an entry
-            largest = 16 * n * np.broadcast_to(both, total.shape)
-        exact = representable(largest, grain, accumulation) & _read_whole(left, model) & _read_whole(state, model)
-        error = carried + np.where(exact, 0.0, rounding)
-        error = np.where(total + rounding > accumulation.largest, inf, error)
-    return Running(left.value @ state.value, error, grain)
+    return _bilinear(np.matmul, left, state, left.value.shape[-1], model, by_strassen=model.normwise)
 
 
 def _as_it_is(values: np.ndarray) -> np.ndarray:
@@ -141,28 +118,44 @@ def contraction(
     >>> float(found.value), float(found.error)
     (11.0, 0.0)
     """
-    size_a, size_b = np.abs(a.value), np.abs(b.value)
-    complex_values = "c" in (a.value.dtype.kind, b.value.dtype.kind)
 
     def of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.asarray(np.einsum(subscripts, view(first), second))
 
+    return _bilinear(of, a, b, terms, model, by_strassen=False)
+
+
+def _bilinear(
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray], a: Running, b: Running, terms: int, model: ErrorModel, *,
+    by_strassen: bool,
+) -> Running:  # fmt: skip
+    """Sums of at most `terms` products, as `of` has them of two arrays; by Strassen's recursion only of matrices."""
+    size_a, size_b = np.abs(a.value), np.abs(b.value)
+    complex_values = "c" in (a.value.dtype.kind, b.value.dtype.kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        value, moduli = of(a.value, b.value), of(size_a, size_b)
+        moduli = of(size_a, size_b)
         carried = np.zeros(moduli.shape)
-        if a.error.any():
-            carried = carried + of(a.error, size_b + b.error)
         if b.error.any():
             carried = carried + of(size_a, b.error)
+        if a.error.any():
+            carried = carried + of(a.error, size_b + b.error)
         carried = np.nan_to_num(carried, nan=inf, posinf=inf)
         total = moduli + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
         rounding = model.growth(terms, complex_values=complex_values) * total
         rounding = rounding + model.underflow(terms, complex_values=complex_values)
-        exact = representable(total, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
+        largest = total
+        if by_strassen and total.size and terms:
+            both = (size_a + a.error).max((-2, -1), keepdims=True) * (size_b + b.error).max((-2, -1), keepdims=True)
+            together = strassen_growth(terms, model, complex_values=complex_values) * both
+            together = together + strassen_underflow(terms, model, complex_values=complex_values)
+            rounding = np.maximum(rounding, together)
+            # no sum on the way is larger than 16 times the bound of an entry
+            largest = 16 * terms * np.broadcast_to(both, total.shape)
+        exact = representable(largest, grain, model.accumulation) & _read_whole(a, model) & _read_whole(b, model)
         error = carried + np.where(exact, 0.0, rounding)
         error = np.where(total + rounding > model.accumulation.largest, inf, error)
-    return Running(value, error, grain)
+        return Running(of(a.value, b.value), error, grain)
 
 
 STRASSEN_BLOCK = 512

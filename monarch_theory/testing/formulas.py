@@ -34,7 +34,8 @@ from monarch_theory.testing.op import Answer, Arrays, Shape
 __all__ = [
     "bound_of", "causal_convolution", "causal_correlation", "centred", "contracted", "cosine", "entropy_term", "exp",
     "filter_gradient", "gelu", "gelu_slope", "joined", "known", "larger_of", "matmul", "moduli", "plain", "rearranged",
-    "silu", "silu_slope", "sine", "skipping", "softmax", "sqrt", "stored", "total", "variance", "widened", "with_skip",
+    "silu", "silu_slope", "sine", "skipping", "softmax", "sqrt", "stored", "sum_of_spectra", "total", "variance",
+    "widened", "with_skip",
 ]  # fmt: skip
 
 Number = Any
@@ -349,16 +350,23 @@ def with_skip(k: Number, skip: Number) -> Number:
 
 
 def in_spectrum(a: Number, u: Number, whole: Number) -> Number:
-    """A convolution of u with a filter that was made by a sum of spectra, or in its first tap.
-
-    Relative errors of at most δ in a spectrum move an element by at most δ ‖filter‖₂ ‖u‖₂, by Cauchy and Schwarz.
-    """
+    """A convolution of u with a filter that was made by a sum of spectra, or in its first tap."""
     if not isinstance(a, Tracked):
         return a
-    filter_, signal = (np.abs(one.held.value) + one.held.error for one in (whole, u))
-    model = a.model
-    roundings = 2 * max(model.intermediate.unit_roundoff / model.accumulation.unit_roundoff, 1)
-    return widened(a, roundings, two_norm(filter_, keepdims=True) * two_norm(signal, keepdims=True))
+    norm = two_norm(np.abs(whole.held.value) + whole.held.error, keepdims=True)
+    return a.widened(sum_of_spectra(u.held, norm, a.model))
+
+
+def sum_of_spectra(u: Running, norm: np.ndarray, model: ErrorModel) -> np.ndarray:
+    """What the sum of spectra that makes a filter adds to its convolution with u, whose norm it is beside, (…, 1).
+
+    Args:
+        norm: of a row, the filter's largest response; of an element ‖filter‖₂, as relative errors of at most δ in a
+            spectrum move it by at most δ ‖filter‖₂ ‖u‖₂, by Cauchy and Schwarz.
+    """
+    roundings = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
+    norms = two_norm(np.abs(u.value) + u.error, keepdims=True)
+    return np.asarray(roundings * (1 + model.operand_error) * norm * norms)
 
 
 def larger_of(one: Number, other: Callable[[], Number]) -> Number:

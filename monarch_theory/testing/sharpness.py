@@ -19,6 +19,7 @@ import numpy as np
 from monarch_theory.formats import round_to
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes, stored
+from monarch_theory.testing.formulas import with_skip
 from monarch_theory.testing.judge import Judgement, Reference, judge_values, reference
 from monarch_theory.testing.op import Arrays, Op, Shape
 from monarch_theory.testing.ops import NAMES, op_named
@@ -256,12 +257,8 @@ def _backward_between_gates(
     return pregate * correlated, _of_filter(w, v, k, _shifted), u * correlated, gradient * convolve(v, k)
 
 
-def _in_filter(k: np.ndarray, skip: np.ndarray) -> np.ndarray:
-    return np.concatenate([k[:, :1] + skip[:, None], k[:, 1:]], -1)
-
-
 def _both_in_one(u: np.ndarray, k: np.ndarray, reverse: np.ndarray, skip: np.ndarray) -> np.ndarray:
-    lags = [_in_filter(k, skip + reverse[:, 0]), 0 * k[:, :1], reverse[:, :0:-1]]
+    lags = [with_skip(k, skip[:, None] + reverse[:, :1]), 0 * k[:, :1], reverse[:, :0:-1]]
     return _by_transform(lambda n: 2 * n)(u, np.concatenate(lags, -1))
 
 
@@ -281,7 +278,7 @@ def _both_in_one_backward(
 def _gated_backward(
     gradient: np.ndarray, u: np.ndarray, k: np.ndarray, gate: np.ndarray, skip: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    w, whole, convolve = gate * gradient, _in_filter(k, skip), _by_transform(lambda n: 2 * n)
+    w, whole, convolve = gate * gradient, with_skip(k, skip[:, None]), _by_transform(lambda n: 2 * n)
     of_u, of_k = convolve(w[..., ::-1], whole)[..., ::-1], _lags(w, u)
     return of_u, of_k, gradient * convolve(u, whole), of_k[:, 0]
 

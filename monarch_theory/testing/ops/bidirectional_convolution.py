@@ -80,11 +80,9 @@ def bound_in_norm(a: Arrays, shape: Shape, model: ErrorModel) -> NormBound:
     with np.errstate(all="ignore"):
         inside = both_in_norm(u, k, reverse, model)
         for ahead, filter_ in enumerate((k, reverse)):
-            whole = long_convolution.with_skip(filter_, a["skip"])
+            whole = f.with_skip(filter_, a["skip"][:, None])
             of_both = both_in_norm(u, k, whole, model) if ahead else both_in_norm(u, whole, reverse, model)
-            inside = np.maximum(
-                inside, of_both + long_convolution.added(model_of(u), largest_response(whole), model)[..., 0]
-            )
+            inside = np.maximum(inside, of_both + f.sum_of_spectra(model_of(u), largest_response(whole), model)[..., 0])
     value = f.causal_convolution(u, k) + f.causal_correlation(u, reverse)
     after = long_convolution.mixed(store(model_of(value), model.intermediate), u, model_of(a["skip"][:, None]), model)
     return long_convolution.after_convolution(inside, store(after, model.storage).error, model)

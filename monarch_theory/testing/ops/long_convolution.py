@@ -19,6 +19,7 @@ from monarch_theory.rounding import (
     store,
 )
 from monarch_theory.rounding.norms import two_norm
+from monarch_theory.testing import formulas as f
 from monarch_theory.testing import oracle as exact
 from monarch_theory.testing.faults import UNREDUCED, Table, changed, unreduced_tables
 from monarch_theory.testing.op import Arrays, Fault, NormBound, Shape
@@ -43,34 +44,16 @@ def convolved(u: np.ndarray, k: np.ndarray, skip: np.ndarray, model: ErrorModel)
 
 def rounding(u: Running, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> np.ndarray:
     """Of a convolution or correlation of u with k, or with the filter that has the skip in it."""
-    whole, size = with_skip(k, skip), 2 * k.shape[-1] - 1
-    together = convolution_bound(u, whole, size, model) + added(u, two_norm(whole, keepdims=True), model)
+    whole, size = f.with_skip(k, skip[:, None]), 2 * k.shape[-1] - 1
+    together = convolution_bound(u, whole, size, model) + f.sum_of_spectra(u, two_norm(whole, keepdims=True), model)
     return np.maximum(convolution_bound(u, k, size, model), together)
 
 
 def rounding_in_norm(u: Running, k: np.ndarray, skip: np.ndarray, model: ErrorModel) -> np.ndarray:
     """The same in norm, (…)."""
-    whole, size = with_skip(k, skip), 2 * k.shape[-1] - 1
-    together = convolution_bound_in_norm(u, whole, size, model) + added(u, largest_response(whole), model)
+    whole, size = f.with_skip(k, skip[:, None]), 2 * k.shape[-1] - 1
+    together = convolution_bound_in_norm(u, whole, size, model) + f.sum_of_spectra(u, largest_response(whole), model)
     return np.asarray(np.maximum(convolution_bound_in_norm(u, k, size, model), together)[..., 0])
-
-
-def with_skip(k: np.ndarray, skip: np.ndarray) -> np.ndarray:
-    """The filter whose convolution is k ∗ u + skip ⊙ u: some add the skip to the first tap, or to the spectrum."""
-    whole = np.array(k)
-    whole[..., :1] += skip[:, None]
-    return whole
-
-
-def added(u: Running, norm: np.ndarray, model: ErrorModel) -> np.ndarray:
-    """Of adding it, beside the norms of both, (…, 1).
-
-    In norm it is the filter's largest response that counts; an element moves by no more than ‖filter‖₂ ‖u‖₂ times what
-    the spectrum does.
-    """
-    roundings = 2 * max(model.intermediate.unit_roundoff, model.accumulation.unit_roundoff)
-    norms = two_norm(np.abs(u.value) + u.error, keepdims=True)
-    return np.asarray(roundings * (1 + model.operand_error) * norm * norms)
 
 
 def mixed(convolved: Running, u: np.ndarray, skip: Running, model: ErrorModel) -> Running:
