@@ -1,5 +1,5 @@
-(** Orthogonal Monarch matrices: orthogonal blocks give one, at every order; and at order 2 with square blocks an
-    orthogonal Monarch matrix has orthogonal blocks, after scaling. *)
+(** Orthogonal Monarch matrices: orthogonal blocks give one; and one whose blocks are square has orthogonal blocks,
+    after scaling. Every order. *)
 From mathcomp Require Import all_ssreflect order ssralg ssrnum zmodp matrix mxalgebra.
 From MonarchProofs Require Import foundations.digits foundations.monarch entry_formula.theorem.
 
@@ -133,7 +133,64 @@ Qed.
 
 End Converse.
 
+(** Every order: the blocks L_s are Monarch matrices of the order below, and so are they with scaled columns. *)
+Section EveryOrder.
+
+Variable R : rcfType.
+
+Definition square : radices -> bool := all (fun mn => mn.1 == mn.2).
+
+Lemma square_sides rs : square rs -> outputs rs = inputs rs.
+Proof. by elim: rs => [//|[m n] rest IH] /= /andP [/eqP -> /IH ->]; rewrite mulnC. Qed.
+
+(** Columns of a Monarch matrix times the numbers c: stage 0 takes them, if there is one. *)
+Lemma scaled_columns m n rest (F : factors R ((m, n) :: rest)) (c : 'I_(inputs ((m, n) :: rest)) -> R) :
+  exists F' : factors R ((m, n) :: rest), forall i j, monarch F' i j = monarch F i j * c j.
+Proof.
+exists (fun a1 => \matrix_(s, a0) (F.1 a1 s a0 * c (join a0 a1)), F.2) => i j /=.
+by case: (join_split i) => t [s ->]; case: (join_split j) => a0 [a1 ->]; rewrite !entry_order2 mxE mulrA.
+Qed.
+
+(** Order 2 again, where the sides of L_s are equal but not the same number. *)
+Lemma one_stage b0 b1 m1 (L : 'I_b0 -> 'M[R]_(m1, b1)) (B : 'I_b1 -> 'M[R]_b0) : m1 = b1 ->
+  monarch2 L B *m (monarch2 L B)^T = 1%:M ->
+  exists (c : 'I_b0 -> 'I_b1 -> R) (B' : 'I_b1 -> 'M[R]_b0),
+  [/\ forall s a, 0 <= c s a, forall a, isometry (B' a),
+      forall s, (\matrix_(t, a) (L s t a * c s a)) *m (\matrix_(t, a) (L s t a * c s a))^T = 1%:M
+    & monarch2 (fun s => \matrix_(t, a) (L s t a * c s a)) B' = monarch2 L B].
+Proof.
+move=> same; case: _ / same B => B in L *; move=> orthogonal.
+have [product left right] := orthogonal_factors orthogonal.
+exists (fun s a => Num.sqrt (\sum_a0 B a s a0 ^+ 2)), (B' B); split=> //.
+- by move=> s a; apply: sqrtr_ge0.
+by move=> s; apply: orthogonal_left.
+Qed.
+
+(** Every order, square blocks. *)
+Theorem orthogonal_factors_every_order rs (F : factors R rs) : square rs ->
+  monarch F *m (monarch F)^T = 1%:M -> exists2 F' : factors R rs, monarch F' = monarch F & isometric F'.
+Proof.
+elim: rs F => [|[m n] rest IH] F; first by move=> _ _; exists F.
+move=> /= /andP [/eqP /= same all_square]; case: _ / same F => F orthogonal.
+have [c [B' [c_ge0 iso_B one_L <-]]] := one_stage (square_sides all_square) orthogonal.
+have later s : exists G : factors R rest, monarch G = \matrix_(t, a) (monarch (F.2 s) t a * c s a) /\ isometric G.
+  case: rest IH all_square F {orthogonal} c B' c_ge0 iso_B one_L => [|[m' n'] rest] IH all_square F c B' c_ge0 _ one_L.
+    exists tt; split=> //; apply/matrixP => t a; have /matrixP /(_ t t) := one_L s.
+    rewrite !mxE big_ord1 !mxE !ord1 eqxx mul1r => /eqP; rewrite -expr2 sqrf_eq1.
+    by case/orP => /eqP c_eq; rewrite c_eq //; have := c_ge0 s 0; rewrite c_eq oppr_ge0 ler10.
+  move: (F.2 s) (c s) (one_L s) => E c_s one; have [G scaled] := scaled_columns E c_s.
+  have E_eq : monarch G = \matrix_(t, a) (@monarch R ((m', n') :: rest) E t a * c_s a).
+    by apply/matrixP => t a; rewrite [RHS]mxE -scaled.
+  by rewrite -E_eq in one *; have [F' same iso] := IH G all_square one; exists F'.
+have [G G_good] := fin_all_exists later.
+exists (B', G); last by split=> // s; have [] := G_good s.
+apply/matrixP => i j /=; case: (join_split i) => t [s ->]; case: (join_split j) => a0 [a1 ->].
+by rewrite !entry_order2; have [-> _] := G_good s.
+Qed.
+End EveryOrder.
+
 Print Assumptions orthogonal_product.
 Print Assumptions orthogonal_left.
 Print Assumptions orthogonal_right.
 Print Assumptions orthogonal_factors.
+Print Assumptions orthogonal_factors_every_order.
