@@ -33,8 +33,8 @@ MACHINE_CHECKED = {
     "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
     "larger_causal_families", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
     "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo", "product_order_causality",
-    "products_of_sums", "random_filters", "rank_one_slices", "real_points", "rebased_convolution",
-    "relaxed_convolution", "rounding", "rounding_in_norm", "rounding_in_probability", "transpose",
+    "products_of_sums", "random_errors_in_norm", "random_filters", "rank_one_slices", "real_points",
+    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "rounding_in_probability", "transpose",
     "trigonometric_transforms", "univariate_view",
     "unpadded_causality", "vandermonde_and_cauchy",
 }  # fmt: skip
@@ -247,6 +247,9 @@ FAULTS = {
     "product_order_causality": ("monarch_theory.causality.product_order_condition", _holds),
     "products_of_sums": (
         "monarch_theory.rounding.strassen_growth", lambda original: lambda *a, **o: original(*a, **o) / 2
+    ),
+    "random_errors_in_norm": (
+        "monarch_theory.rounding.random_errors_in_norm", lambda original: lambda norm, model: original(norm, model) / 2
     ),
     "random_filters": ("monarch_theory.causality.decide", _says(False)),
     "real_points": ("monarch_theory.causality.decide", _says(False)),

@@ -100,6 +100,7 @@ from monarch_theory.rounding.transforms import (
     fourier_growth,
     fourier_growth_in_norm,
     largest_response,
+    random_errors_in_norm,
 )
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "monarch_running",
     "multiply",
     "probabilistic_gamma",
+    "random_errors_in_norm",
     "round_to",
     "sigmoid",
     "silu",

@@ -23,8 +23,8 @@ to u √2: more than two roundings. (Higham, *Accuracy and Stability*, 2nd ed., 
 
 *Probabilistic*: let every rounding error be mean independent of those before it, with mean zero, as Higham & Mary
 (2019) have it. The error of the whole is then Σ_k δ_k a_k, |δ_k| ≤ u: a martingale in a Hilbert space, a_k what later
-stages make of the number that is rounded. Pinelis (*Optimum bounds for the distributions of martingales in Banach
-spaces*, Ann. Probab. 22, 1994, Theorem 3.5) gives
+stages make of the number that is rounded. The inequality of Pinelis (*Optimum bounds for the distributions of
+martingales in Banach spaces*, Ann. Probab. 22, 1994), proved in `proofs/random_errors_in_norm`, gives
 
     ‖Σ_k δ_k a_k‖₂ ≤ λ u √V,  V = Σ_k ‖a_k‖₂²,  with probability at least 1 − 2 exp(−λ²/2).
 
@@ -79,6 +79,7 @@ __all__ = [
     "fourier_growth",
     "fourier_growth_in_norm",
     "largest_response",
+    "random_errors_in_norm",
 ]
 
 LARGEST_BUTTERFLY = 7
@@ -247,7 +248,7 @@ def _growth_in_norm(stages: Stages, model: ErrorModel) -> float:
     costs = _costs_in_norm(stages, model)
     if costs.energy is None:
         return costs.sure
-    likely = _likely(sqrt(costs.energy), model) + costs.steady * _u(model)
+    likely = random_errors_in_norm(sqrt(costs.energy), model) + costs.steady * _u(model)
     return expm1(costs.tables + min(costs.sums, log1p(likely * exp(costs.tables + costs.sums))))
 
 
@@ -281,8 +282,17 @@ def _normwise(b: int, model: ErrorModel) -> float:
     return replace(model, operands=None).deterministic().growth(b, complex_values=True)
 
 
-def _likely(norm: Any, model: ErrorModel) -> Any:
-    """λ u times a norm √V: what a sum of such roundings exceeds with probability `model.failure` at most."""
+def random_errors_in_norm(norm: Any, model: ErrorModel) -> Any:
+    """λ u times a norm √V: what the 2-norm of random errors exceeds with probability `model.failure` at most.
+
+    V is the energy, the squares of what each rounding is multiplied by, added up; λ² = 2 log(2/failure).
+
+    Theorem: `proofs/random_errors_in_norm`, `errors_in_norm`.
+
+    >>> from monarch_theory.rounding import default_model
+    >>> round(random_errors_in_norm(1.0, default_model("float32", failure=1e-9)) * 2**24, 3)
+    6.545
+    """
     assert model.failure is not None
     return sqrt(2 * log(2 / model.failure)) * model.accumulation.unit_roundoff * norm
 
@@ -547,7 +557,7 @@ def _by_spectra(
     sure = into + (costs.sure + middle + costs.sure * middle) * out
     if costs.energy is None:
         return np.asarray(sure)
-    random = _likely(sqrt(costs.energy) * np.hypot(np.hypot(by_signal, by_kernel), out), model)
+    random = random_errors_in_norm(sqrt(costs.energy) * np.hypot(np.hypot(by_signal, by_kernel), out), model)
     random = random + costs.steady * _u(model) * (by_signal + by_kernel + out)
     tables = expm1(costs.tables)
     of_tables = tables * (by_signal + by_kernel) + beside + (tables + middle + tables * middle) * out
@@ -618,7 +628,7 @@ def _summed_in_norm(
         norm = (sqrt(2) if complex_values else 1.0) * np.hypot(products, sqrt(terms) * largest)
         share = np.minimum(_steady(signal, model), _steady(kernel, model))
         steady = count * SYSTEMATIC * _u(model) * largest * (share.max(0, initial=0.0) if over_batch else share)
-        sure = np.minimum(sure, (_likely(norm, model) + steady) * exp(min(terms * _u(model), 1.0)))
+        sure = np.minimum(sure, (random_errors_in_norm(norm, model) + steady) * exp(min(terms * _u(model), 1.0)))
     moved = model.complex_operand_error if complex_values else model.operand_error
     return np.asarray(sure + moved * young)
 
