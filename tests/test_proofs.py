@@ -29,14 +29,13 @@ PROOFS = find_proofs(FOLDER)
 MACHINE_CHECKED = {
     "best_permutation", "border_rank", "causal_at_four", "causality_characterisation", "causality_sufficient",
     "certificates", "circulant_factors", "coarser_radices", "conditioning", "cost", "depth_of_products",
-    "dft_is_monarch",
-    "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
+    "dft_is_monarch", "displacement_rank", "entry_formula", "free_parameters", "ieee_formats", "interpolation",
     "larger_causal_families", "largest_degree", "main_text_condition", "multivariate_evaluation", "necessity",
-    "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo", "product_order_causality",
-    "products_of_sums", "random_errors_in_norm", "random_filters", "rank_one_slices", "real_points",
-    "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm", "rounding_in_probability", "transpose",
-    "trigonometric_transforms", "univariate_view",
-    "unpadded_causality", "vandermonde_and_cauchy",
+    "optimal_projection", "orthogonal_blocks", "permutation_routing", "product_modulo",
+    "product_order_causality", "products_of_sums", "random_errors_in_norm", "random_filters", "rank_one_slices",
+    "real_points", "rebased_convolution", "relaxed_convolution", "rounding", "rounding_in_norm",
+    "rounding_in_probability", "transpose", "trigonometric_transforms", "univariate_view", "unpadded_causality",
+    "vandermonde_and_cauchy",
 }  # fmt: skip
 
 
