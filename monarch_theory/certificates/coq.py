@@ -29,6 +29,8 @@ def coq_source(certificate: Mapping[str, Any]) -> str:
     """A file of Coq whose theorem `verdict` is what the certificate claims, proved by running the decider."""
     q = f"({certificate['characteristic']})"
     setting = _at_root(q, certificate["root"]) if "root" in certificate else _of_integers(q)
+    if certificate["claim"] == "wrong":
+        return "\n".join([COQ_HEADER, setting.definitions, *_of_kernel(certificate)])
     of_operator = certificate["claim"] in ("causal", "not causal")
     definitions, decided, claim, proof = (_of_operator if of_operator else _of_matrix)(certificate)
     verdict = COQ_VERDICT.format(decided=decided, claim=claim, proof=proof, **setting._asdict())
@@ -70,6 +72,21 @@ def _of_matrix(certificate: Mapping[str, Any]) -> Parts:
     numbers = " ".join(f"{x}%N" for x in (minor["split"], *minor["rows"], *minor["columns"]))
     decided = f"refutedb rs A {numbers} {_witness(certificate, 'minor')}"
     return lines, decided, f"~ {claim}", "not_monarch_certified means"
+
+
+def _of_kernel(certificate: Mapping[str, Any]) -> list[str]:
+    """That the matrix is Monarch over every field, and that over every ordered one no rounding explains the output."""
+    lines, member, claim, proof = _of_matrix(dict(certificate) | {"claim": "Monarch"})
+    up, down = certificate["scale"]
+    rounds = "; ".join(f"({bits}%N, {times}%N)" for bits, times in certificate["roundings"])
+    return [
+        *lines,
+        f"Definition x : table S := {_literal([certificate['signal']])}.",
+        f"Definition rounds : seq (nat * nat) := [:: {rounds}].",
+        f"Definition r := line A {certificate['row']}%N.",
+        f"Definition y : S := ({certificate['output']}).",
+        COQ_KERNEL.format(member=member, claim=claim, proof=proof, up=up, down=down),
+    ]
 
 
 def _of_integers(q: str) -> _Setting:
@@ -118,10 +135,10 @@ def recheck_with_coq(certificate: Mapping[str, Any]) -> str:
 
 
 COQ_HEADER = """From Coq Require Import ZArith.
-From mathcomp Require Import all_ssreflect ssralg poly zmodp matrix mxalgebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly zmodp matrix mxalgebra.
 From MonarchProofs Require Import foundations.monarch foundations.operator foundations.scalars foundations.roots.
 From MonarchProofs Require Import certificates.theorem.
-Import GRing.Theory.
+Import GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 Open Scope Z_scope."""
 
@@ -136,6 +153,26 @@ COQ_VERDICT = """Lemma decided : {decided} = true.
 Proof. vm_cast_no_check (erefl true). Qed.
 Theorem verdict : {fields} let value : S -> F := {value} in {claim}.
 Proof. move=> {introduced} value; have means : meaning value := {meaning}; exact ({proof} decided). Qed.
+Print Assumptions verdict.
+"""
+
+
+COQ_KERNEL = """Lemma decided : {member} = true.
+Proof. vm_cast_no_check (erefl true). Qed.
+Lemma counted : enough rs rounds = true.
+Proof. vm_cast_no_check (erefl true). Qed.
+Lemma far : wrongb r (line x 0%N) y {up}%N {down}%N rounds = true.
+Proof. vm_cast_no_check (erefl true). Qed.
+Theorem verdict :
+  (forall F : fieldType, characteristic F 0 -> let value : S -> F := number F in {claim}) /\\
+  forall R : realFieldType, let value : S -> R := number R in
+    (grows R rounds * (\\sum_(p <- zip r (line x 0%N)) `|value p.1| * `|value p.2|)
+      < `|value y * 2%:R ^+ {up}%N / 2%:R ^+ {down}%N
+          - \\sum_(p <- zip r (line x 0%N)) value p.1 * value p.2|)%R.
+Proof.
+split; last exact (fun R => wrong_certified R far).
+move=> F char_q value; have means : meaning value := integers_certify char_q; exact ({proof} decided).
+Qed.
 Print Assumptions verdict.
 """
 

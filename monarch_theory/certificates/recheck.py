@@ -19,8 +19,11 @@ MATRIX = {"radices", "matrix"}
 CLAIMS = {
     "causal": OPERATOR, "not causal": OPERATOR | {"leak"}, "Monarch": MATRIX | {"factors"},
     "not Monarch": MATRIX | {"minor"},
+    "wrong": MATRIX | {"factors", "signal", "row", "output", "scale", "roundings"},
 }  # fmt: skip
 """The parts of a certificate of each claim, beside its format, claim and scalars."""
+LARGEST_EXPONENT = 5000
+"""Of two, and of how often a datum is rounded to one format: Coq counts these one by one."""
 SHOWN = {"leak": {"output", "input", "filter"}, "minor": {"split", "rows", "columns"}}
 """What is in the parts that have names of their own, beside what shows that a number of roots is not zero."""
 
@@ -52,12 +55,12 @@ def recheck_exact(certificate: Mapping[str, Any]) -> str:
         _demand(q == 0, f"characteristic: expected 0 beside a root, got {q}")
         _demand(1 <= m <= LARGEST_ROOT, f"root: expected one between 1 and {LARGEST_ROOT}, got {m}")
         scalars = _at_root(certificate, m)
-    of_operator = claim in ("causal", "not causal")
-    found = (
-        _recheck_causality(certificate, claim, scalars)
-        if of_operator
-        else _recheck_membership(certificate, claim, scalars)
-    )
+    if claim in ("causal", "not causal"):
+        found = _recheck_causality(certificate, claim, scalars)
+    elif claim == "wrong":
+        found = _recheck_kernel(certificate, scalars)
+    else:
+        found = _recheck_membership(certificate, claim, scalars)
     for name in SHOWN.keys() & certificate.keys():
         _only(certificate[name], SHOWN[name] | ({"times", "gives"} if "root" in certificate else set()), name)
     return f"{found}, {scalars}"
@@ -131,6 +134,38 @@ def _recheck_membership(certificate: Mapping[str, Any], claim: str, scalars: Sca
     _demand(_differs(value, certificate["minor"], scalars), "minor: it is 0, or not shown to differ from it")
     shown = "not 0" if scalars.root else value
     return f"not Monarch: the minor of rows {(i, i2)} and columns {(j, j2)}, in a slice of split {k}, is {shown}"
+
+
+def _recheck_kernel(certificate: Mapping[str, Any], scalars: Scalars) -> str:
+    """The matrix is Monarch, and what came out of a row of it times a signal is further off than roundings come to."""
+    _demand(not scalars.root and not certificate["characteristic"], "characteristic: expected 0 and no root")
+    _recheck_membership(dict(certificate) | {"claim": "Monarch"}, "Monarch", scalars)
+    radices = _radices(certificate)
+    rows, columns = (prod(side) for side in zip(*radices, strict=True))
+    row, output = (_field(certificate, name, int) for name in ("row", "output"))
+    _demand(0 <= row < rows, f"row: expected one below {rows}, got {row}")
+    (signal,) = _table([certificate.get("signal")], (1, columns), "signal", scalars)
+    up, down = _pair(certificate.get("scale"), "scale")
+    given = _field(certificate, "roundings", list)
+    _demand(1 <= len(given) <= 4, f"roundings: expected one to four pairs, got {len(given)}")
+    rounds = [_pair(pair, "roundings") for pair in given]
+    least = sum(n + 1 for _, n in radices)
+    total = sum(times for _, times in rounds)
+    _demand(total >= least, f"roundings: expected {least} at least, one for every term and one to store, got {total}")
+    terms = np.array(certificate["matrix"][row], dtype=object) * signal
+    below = prod(2 ** (bits * times) for bits, times in rounds)
+    above = prod((2**bits + 1) ** times for bits, times in rounds)
+    off = abs(output * 2**up - int(terms.sum()) * 2**down) * below
+    _demand(off > (above - below) * int(np.abs(terms).sum()) * 2**down, "output: roundings explain it")
+    told = " and ".join(f"{times} roundings to {bits} bits" for bits, times in rounds)
+    return f"wrong: entry {row} is further off than {told} come to, whatever the order of the sums"
+
+
+def _pair(value: Any, name: str) -> tuple[int, int]:
+    most = LARGEST_EXPONENT
+    right = isinstance(value, list) and len(value) == 2 and all(_integer(x) and 0 <= x <= most for x in value)
+    _demand(right, f"{name}: expected pairs of integers from 0 to {most}, got {value!s:.40}")
+    return value[0], value[1]
 
 
 def _differs(value: int, shown: Mapping[str, Any], scalars: Scalars) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import lcm, prod
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.causality import MonarchOperator, decide
+from monarch_theory.certificates.recheck import CertificateError, recheck_exact
 from monarch_theory.certificates.scalars import FORMAT, kind_of, long_integers, plain, table_product, whole
-from monarch_theory.domains import Cyclotomic, Domain
+from monarch_theory.domains import INTEGERS, Cyclotomic, Domain
 from monarch_theory.expressivity.membership import Membership
 from monarch_theory.monarch import Convention, Monarch
 
-__all__ = ["causality_certificate", "membership_certificate", "stage_table", "write_certificate"]
+__all__ = ["causality_certificate", "kernel_certificate", "membership_certificate", "stage_table", "write_certificate"]
 
 
 def causality_certificate(operator: MonarchOperator) -> dict[str, Any]:
@@ -97,6 +98,59 @@ def membership_certificate(matrix: Any, answer: Membership, domain: Domain) -> d
     tables = [whole(stage_table(term, k), term.domain)[0] for k in range(term.order)]
     # each table may have its own denominator: the product is a multiple of the matrix, and both are Monarch or neither
     return certificate | {"matrix": plain(table_product(tables, kind.shape)), "factors": plain(tables)}
+
+
+def kernel_certificate(
+    factors: Sequence[np.ndarray], x: np.ndarray, row: int, output: float, roundings: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """That a kernel which multiplies by a Monarch matrix is wrong: entry `row` is off by more than roundings explain.
+
+    Theorem: `proofs/certificates`, `wrong_certified`.
+
+    Args:
+        factors: floats, factor k of shape (blocks, m_k, n_k), convention M2; x: floats, (inputs,).
+        output: what came out. The numbers are written as the integers they are, times a power of two.
+        roundings: (bits, times): so often a datum may be rounded with a relative error of 2^−bits at most. Underflow is
+            left aside.
+
+    Raises:
+        ValueError: a number is not finite, or roundings explain it.
+
+    >>> from monarch_theory.certificates import recheck_exact
+    >>> blocks, x = np.ones((2, 2, 2), np.float32), np.ones(4, np.float32)
+    >>> recheck_exact(kernel_certificate([blocks, blocks], x, 3, 4.125, [(24, 6)])).partition(",")[0]
+    'wrong: entry 3 is further off than 6 roundings to 24 bits come to'
+    """
+    tables, shifts = zip(*(_dyadic(factor) for factor in (*factors, x, np.array([output]))), strict=True)
+    matrix = Monarch(tuple(tables[:-2]), INTEGERS)
+    stages = [stage_table(matrix, k) for k in range(matrix.order)]
+    apart = sum(shifts[:-1]) - shifts[-1]  # of the exponents of the exact answer and of the output
+    certificate = {
+        "format": FORMAT, "claim": "wrong", "characteristic": 0,
+        "radices": [list(pair) for pair in zip(matrix.output_radices, matrix.input_radices, strict=True)],
+        "matrix": plain(table_product(stages, matrix.shape)), "factors": plain(stages), "signal": plain(tables[-2]),
+        "row": row, "output": int(tables[-1][0]), "scale": [max(apart, 0), max(-apart, 0)],
+        "roundings": [list(pair) for pair in roundings],
+    }  # fmt: skip
+    try:
+        recheck_exact(certificate)
+    except CertificateError as error:
+        raise ValueError(f"certificate: expected an error that no rounding explains; {error}") from error
+    return certificate
+
+
+def _dyadic(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers, and the exponent e: the values times 2^e.
+
+    >>> _dyadic(np.array([0.75, -2.0]))
+    (array([3, -8], dtype=object), 2)
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("certificate: expected finite numbers")
+    ratios = [float(value).as_integer_ratio() for value in np.ravel(values)]
+    exponent = max((denominator.bit_length() - 1 for _, denominator in ratios), default=0)
+    whole_numbers = [(numerator << exponent) // denominator for numerator, denominator in ratios]
+    return np.array(whole_numbers, dtype=object).reshape(np.shape(values)), exponent
 
 
 def _not_zero(value: Any, domain: Domain) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 (** Deciders that compute, on lists of integers or of polynomials in a root of unity, and what they decide over a field of
     the characteristic they are told: whether a Monarch operator is causal, given the inverse of M0; whether a matrix is
-    Monarch, given its factors or a minor. A certificate is checked by running them. *)
-From Coq Require Import ZArith.
-From mathcomp Require Import all_ssreflect ssralg poly zmodp matrix mxalgebra.
+    Monarch, given its factors or a minor; whether a kernel is off by more than roundings come to. A certificate is
+    checked by running them. *)
+From Coq Require Import ZArith Lia.
+From mathcomp Require Import all_ssreflect order ssralg ssrnum poly zmodp matrix mxalgebra.
 From MonarchProofs Require Import foundations.digits foundations.monarch foundations.stages foundations.operator.
 From MonarchProofs Require Import foundations.scalars foundations.roots.
 From MonarchProofs Require Import entry_formula.theorem rank_one_slices.theorem.
@@ -323,6 +324,110 @@ Theorem roots_certify q m ks d tail psi chi : cyclotomicb m ks (monic d tail) ps
   @meaning (at_root q m d tail) F (value_at z).
 Proof. by move=> cyclotomic F char_q z prim; apply: (at_root_meaning char_q cyclotomic prim). Qed.
 
+(** A number that no rounding explains: of a row r times x, 2^-b of what y 2^a is, further off than roundings come to,
+    m of them to t bits for every (t, m). *)
+Import Order.TTheory Num.Theory.
+
+Section Kernel.
+
+Fixpoint dot_of (r x : seq Z) : Z :=
+  match r, x with a :: r, b :: x => Z.add (Z.mul a b) (dot_of r x) | _, _ => Z0 end.
+
+Fixpoint moduli_of (r x : seq Z) : Z :=
+  match r, x with a :: r, b :: x => Z.add (Z.abs (Z.mul a b)) (moduli_of r x) | _, _ => Z0 end.
+
+Definition two_to (k : nat) : Z := Z.pow 2 (Z.of_nat k).
+
+Fixpoint below (rounds : seq (nat * nat)) : Z :=
+  match rounds with (t, m) :: rounds => Z.mul (Z.pow (two_to t) (Z.of_nat m)) (below rounds) | [::] => 1%Z end.
+
+Fixpoint above (rounds : seq (nat * nat)) : Z :=
+  match rounds with
+  | (t, m) :: rounds => Z.mul (Z.pow (Z.add (two_to t) 1) (Z.of_nat m)) (above rounds)
+  | [::] => 1%Z
+  end.
+
+Definition wrongb (r x : seq Z) (y : Z) (a b : nat) (rounds : seq (nat * nat)) : bool :=
+  Z.ltb (Z.mul (Z.mul (Z.sub (above rounds) (below rounds)) (moduli_of r x)) (two_to b))
+        (Z.mul (Z.abs (Z.sub (Z.mul y (two_to a)) (Z.mul (dot_of r x) (two_to b)))) (below rounds)).
+
+(** What is added up in a row, and stored, is rounded as often as that at least. *)
+Definition enough (rs : radices) (rounds : seq (nat * nat)) : bool :=
+  (sumn [seq mn.2.+1 | mn <- rs] <= sumn [seq tm.2 | tm <- rounds])%N.
+
+Variable R : realFieldType.
+Let value : Z -> R := number R.
+
+(** What the roundings come to beside the moduli: the product of (1 + 2^-t)^m, less one. *)
+Definition grows (rounds : seq (nat * nat)) : R := \prod_(tm <- rounds) (1 + 2%:R ^- tm.1) ^+ tm.2 - 1.
+
+Lemma value_positive z : Z.lt Z0 z -> 0 < value z.
+Proof.
+case: z => [|p|p] lt; [by lia | | by lia].
+by rewrite /value /number ltr0n; apply/ssrnat.ltP; apply: Pos2Nat.is_pos.
+Qed.
+
+Lemma value_lt x y : Z.lt x y -> value x < value y.
+Proof. by move=> lt; rewrite -subr_gt0 -number_sub; apply: value_positive; lia. Qed.
+
+Lemma value_abs z : value (Z.abs z) = `|value z|.
+Proof. by case: z => [|p|p]; rewrite /value /= ?normr0 ?normrN ?ger0_norm ?ler0n. Qed.
+
+Lemma value_pow z k : value (Z.pow z (Z.of_nat k)) = value z ^+ k.
+Proof.
+elim: k => [|k IH]; first by rewrite expr0.
+by rewrite Nat2Z.inj_succ Z.pow_succ_r; [rewrite exprS -IH /value number_mul | lia].
+Qed.
+
+Lemma value_two k : value (two_to k) = 2%:R ^+ k.
+Proof. by rewrite value_pow. Qed.
+
+Lemma dot_ofE r x : value (dot_of r x) = \sum_(p <- zip r x) value p.1 * value p.2.
+Proof.
+elim: r x => [|a r IH] [|b x]; rewrite ?big_nil //= big_cons -IH.
+by rewrite /value number_add number_mul.
+Qed.
+
+Lemma moduli_ofE r x : value (moduli_of r x) = \sum_(p <- zip r x) `|value p.1| * `|value p.2|.
+Proof.
+elim: r x => [|a r IH] [|b x]; rewrite ?big_nil //= big_cons -IH /value number_add.
+by rewrite -/(value (Z.abs _)) value_abs /value number_mul normrM.
+Qed.
+
+Lemma below_gt0 rounds : Z.lt Z0 (below rounds).
+Proof.
+elim: rounds => [|[t m] rounds IH] /=; first by lia.
+by apply: Z.mul_pos_pos => //; apply: Z.pow_pos_nonneg; [apply: Z.pow_pos_nonneg|]; lia.
+Qed.
+
+Lemma growsE rounds : grows rounds * value (below rounds) = value (Z.sub (above rounds) (below rounds)).
+Proof.
+rewrite /value number_sub -/(value _) -/(value _) /grows mulrBl mul1r; congr (_ - _).
+elim: rounds => [|[t m] rounds IH] /=; first by rewrite big_nil mul1r.
+rewrite big_cons /value !number_mul -!/(value _) -IH mulrACA; congr (_ * _).
+have nonzero : 2%:R ^+ t != 0 :> R by rewrite expf_neq0 // pnatr_eq0.
+rewrite (value_pow (two_to t)) (value_pow (Z.add (two_to t) 1)) value_two -exprMn mulrDl mul1r mulVf //.
+by rewrite /value number_add -/(value _) value_two addrC.
+Qed.
+
+Theorem wrong_certified r x y a b rounds : wrongb r x y a b rounds = true ->
+  grows rounds * (\sum_(p <- zip r x) `|value p.1| * `|value p.2|)
+    < `|value y * 2%:R ^+ a / 2%:R ^+ b - \sum_(p <- zip r x) value p.1 * value p.2|.
+Proof.
+move=> /Z.ltb_spec0 /value_lt; rewrite /value !number_mul -!/(value _) value_abs -moduli_ofE -dot_ofE.
+rewrite -growsE value_two /value number_sub !number_mul -!/(value _) !value_two => far.
+have two_gt0 : 0 < 2%:R ^+ b :> R by rewrite exprn_gt0 // ltr0n.
+have below_pos := value_positive (below_gt0 rounds).
+rewrite -(ltr_pmul2r below_pos) -(ltr_pmul2r two_gt0).
+have -> : `|value y * 2%:R ^+ a / 2%:R ^+ b - value (dot_of r x)| * value (below rounds) * 2%:R ^+ b
+    = `|value y * 2%:R ^+ a - value (dot_of r x) * 2%:R ^+ b| * value (below rounds).
+  rewrite mulrAC; congr (_ * _); rewrite -[X in _ * X](gtr0_norm two_gt0) -normrM mulrBl.
+  by rewrite divfK // gt_eqF.
+by rewrite [grows _ * _ * _]mulrAC.
+Qed.
+
+End Kernel.
+
 Print Assumptions inverseb_correct.
 Print Assumptions causalb_correct.
 Print Assumptions causalb_complete.
@@ -338,3 +443,4 @@ Print Assumptions not_monarch_certified.
 Print Assumptions integers_certify.
 Print Assumptions causalb_decides.
 Print Assumptions roots_certify.
+Print Assumptions wrong_certified.
