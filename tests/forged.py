@@ -9,7 +9,7 @@ import numpy as np
 
 from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.causality.counterexamples import other_points
-from monarch_theory.certificates import causality_certificate, membership_certificate
+from monarch_theory.certificates import causality_certificate, kernel_certificate, membership_certificate
 from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, PrimeField
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
@@ -54,6 +54,17 @@ def _matrices() -> dict[str, tuple]:
     return found
 
 
+def _of_a_kernel() -> dict[str, Any]:
+    """Of radices (2, 3): off by more than the seven roundings to 8 bits explain, and less than 30 would."""
+    rng = np.random.default_rng(0)
+    member = random_monarch((2, 3), INTEGERS, rng)
+    factors = [factor.astype(float) for factor in member.factors]
+    x = rng.integers(1, 9, 6) / 4
+    dense = member.dense().astype(float)
+    moduli = np.abs(dense) @ np.abs(x)
+    return kernel_certificate(factors, x, 4, float((dense @ x + moduli / 16)[4]), [(8, 5), (8, 2)])
+
+
 @cache
 def right_certificates() -> dict[tuple[str, str], dict[str, Any]]:
     """By claim and kind of field."""
@@ -65,4 +76,5 @@ def right_certificates() -> dict[tuple[str, str], dict[str, Any]]:
         for claim, matrix in (("Monarch", member), ("not Monarch", other)):
             answer = membership_of(matrix, MonarchClass((2, 3)), domain=domain)
             made[claim, where] = membership_certificate(matrix, answer, domain)
+    made["wrong", "integers"] = _of_a_kernel()
     return made

@@ -33,10 +33,36 @@ def test_text_names_the_cause_and_ends_with_the_script(tmp_path):
     assert "import numpy" not in done.stdout and "sys.exit" in (tmp_path / "script.py").read_text()
 
 
+KERNELS = """
+import numpy as np
+from monarch_theory.monarch import Monarch
+from monarch_theory.domains import FLOAT64
+def right(x, *factors):
+    dense = Monarch(tuple(np.asarray(factor, float) for factor in factors), FLOAT64).dense()
+    return (x.astype(float) @ np.asarray(dense, float).T).astype(x.dtype)
+def off(x, *factors):
+    y = right(x, *factors)
+    y[..., -1:] *= y.dtype.type(1.0625)
+    return y
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float16", marks=pytest.mark.long), "float64"])
+def test_a_wrong_multiply_has_a_certificate(dtype, tmp_path):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    file, options = tmp_path / "wrong.json", ["--dtype", dtype, "--cases", 12, "--certificate"]
+    assert run("check", f"{tmp_path / 'kernels.py'}:off", *options, file).exit_code == 1
+    again = run("recheck", file)
+    assert again.exit_code == 0 and "wrong: entry" in again.stdout
+    done = run("check", f"{tmp_path / 'kernels.py'}:right", *options, tmp_path / "right.json")
+    assert done.exit_code == 0 and not (tmp_path / "right.json").exists() and "was not written" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["kernels.py"], "kernel: expected FILE.py:NAME"),
+        ([f"{FILE}:right", *BLOCK, "--certificate", "wrong.json"], "--certificate: expected --op monarch-multiply"),
         ([f"{FILE}:right", "--op", "nothing"], "op: expected one of"),
         ([f"{FILE}:right", "--dtype", "int8"], "dtype: expected one of"),
         ([f"{FILE}:right", "--order", "9"], "shapes: expected"),

@@ -51,6 +51,9 @@ def check(
     time: Annotated[bool, typer.Option("--time", help="Measure how fast it is, once it was found right.")] = False,
     peer: Annotated[str | None, typer.Option(help="With --time: a right kernel to compare with, FILE.py:NAME.")] = None,
     script: Annotated[Path | None, typer.Option(help="Write the reproducing script here as well.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Write the numbers that show it is wrong here; monarch recheck reads them.")
+    ] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the ulp histogram here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on stdout.")] = False,
     list_ops: Annotated[bool, typer.Option("--list", help="List the ops and how their kernels are called.")] = False,
@@ -59,8 +62,10 @@ def check(
 
     Exit code 0: right. 1: wrong. 2: could not decide.
     """
+    from monarch_theory.certificates import write_certificate
     from monarch_theory.testing import check as checking
     from monarch_theory.testing import report as reporting
+    from monarch_theory.testing.certify import certificate_of
 
     if list_ops:
         _list_ops()
@@ -68,6 +73,9 @@ def check(
     try:
         check_picture(png)
         check_file(script, "--script")
+        check_file(certificate, "--certificate")
+        if certificate is not None and op != "monarch-multiply":
+            raise ValueError(f"--certificate: expected --op monarch-multiply, got {op}")
     except ValueError as error:
         _refuse(str(error))
     path, _, name = kernel.rpartition(":")
@@ -97,6 +105,7 @@ def check(
             print(f"\n# ---- {does}: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
     write(png, lambda file: reporting.draw(found, file))
     write(script if reproduction else None, lambda file: file.write_text(reproduction))
+    write(certificate, lambda file: write_certificate(certificate_of(found), file))
     raise typer.Exit(found.exit_code)
 
 

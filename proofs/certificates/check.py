@@ -1,6 +1,7 @@
 """Certificates: what they prove is what the exact deciders say, and changed ones are refused."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,15 @@ from monarch_theory.causality import CausalMonarch, MonarchOperator
 from monarch_theory.certificates import (
     CertificateError,
     causality_certificate,
+    kernel_certificate,
     membership_certificate,
     recheck_exact,
 )
-from monarch_theory.domains import RATIONALS, Cyclotomic, Domain, PrimeField, prime_with_root
+from monarch_theory.domains import FLOAT64, INTEGERS, RATIONALS, Cyclotomic, Domain, PrimeField, prime_with_root
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.membership import membership_of
 from monarch_theory.fourier_matrix import fourier
-from monarch_theory.monarch import random_monarch
+from monarch_theory.monarch import Monarch, random_monarch
 from monarch_theory.proving import Instance
 
 Certificate = dict[str, Any]
@@ -60,8 +62,23 @@ def _another_witness(certificate: Certificate) -> Certificate:
     return certificate
 
 
-SIZES = "operators to N = 16 over F_q, Q and Q(ζ_N); matrices to N = 12, p ≤ 3"
+def _fewer_roundings(certificate: Certificate) -> Certificate:
+    if "roundings" not in certificate:
+        return certificate
+    return certificate | {"roundings": [[certificate["roundings"][0][0], len(certificate["radices"])]]}
+
+
+def _right_output(certificate: Certificate) -> Certificate:
+    if "output" not in certificate:
+        return certificate
+    row = zip(certificate["matrix"][certificate["row"]], certificate["signal"], strict=True)
+    return certificate | {"output": sum(a * b for a, b in row), "scale": [0, 0]}
+
+
+SIZES = "operators to N = 16 over F_q, Q and Q(ζ_N); matrices to N = 12, p ≤ 3; kernels to N = 12"
 MUTATIONS: dict[str, dict] = {
+    "a rounding for every stage is enough": {"changed": _fewer_roundings},
+    "any output is wrong": {"changed": _right_output},
     "the opposite follows": {"changed": _negated},
     "any inverse will do": {"changed": _one_more("inverse")},
     "any denominator will do": {"changed": _one_more("denominator")},
@@ -103,7 +120,21 @@ def instances(changed: Callable[[Certificate], Certificate] = lambda certificate
             for matrix, claim in ((member, "Monarch"), (other, "not Monarch")):
                 about = f"{radices} over {domain}"
                 cases.append(case(about, lambda m=matrix, r=radices, d=domain: _membership(m, r, d), claim))
+        for bits in (8, 24, 53):
+            about = f"off by more than roundings to {bits} bits, {radices}"
+            cases.append(case(about, lambda r=radices, b=bits: _kernel(r, b), "wrong"))
     return cases
+
+
+def _kernel(radices: tuple[int, ...], bits: int) -> Certificate:
+    """What all roundings up, one for every term and one to store, come to in every stage, and a little more."""
+    rng = np.random.default_rng(bits)
+    factors = [np.abs(factor).astype(float) for factor in random_monarch(radices, INTEGERS, rng).factors]
+    x, times = rng.integers(1, 9, int(np.prod(radices))).astype(float), sum(radices) + len(radices)
+    row = Monarch(tuple(factors), FLOAT64).dense()[1]
+    more = 1.000001 if bits < 53 else 1.3  # of what a float can say
+    grown = float((1 + Fraction(1, 2**bits)) ** times - 1) * more
+    return kernel_certificate(factors, x * 2.0**-60, 1, (row @ x) * (1 + grown) * 2.0**-60, [(bits, times)])
 
 
 def _membership(matrix: np.ndarray, radices: tuple[int, ...], domain: Domain) -> Certificate:

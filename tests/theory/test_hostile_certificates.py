@@ -10,8 +10,8 @@ from forged import changed, right_certificates
 
 RIGHT = right_certificates()
 
-OPERATOR, MATRIX = ("causal", "not causal"), ("Monarch", "not Monarch")
-NUMBERS = {"inverse": OPERATOR, "M0": OPERATOR, "matrix": MATRIX, "factors": ("Monarch",)}
+OPERATOR, MATRIX = ("causal", "not causal"), ("Monarch", "not Monarch", "wrong")
+NUMBERS = {"inverse": OPERATOR, "M0": OPERATOR, "matrix": MATRIX, "factors": ("Monarch", "wrong")}
 """The tables of numbers, and of which claims."""
 
 HUGE = 10**5000 + 1
@@ -47,6 +47,13 @@ WRONG_VALUE = {
     "M0": ["M0", "M1", "inverse", None],
     "inverse": ["M0", None], "matrix": ["factors", None], "factors": ["matrix", {}, None],
     "leak": [[0, 1, 1], {}, None, "0 1 1"], "minor": [[0], {}, None, {"split": 0}],
+    "signal": [[], [[1] * 6], [1.0] * 6, ["1"] * 6, [True] * 6, {}, None, 0],
+    "row": [-1, 6, 0.0, False, "0", None, [0], HUGE], "output": [1.0, True, "1", None, [1], float("nan")],
+    "scale": [[], [0], [0, 0, 0], [-1, 0], [0.0, 0], [True, 0], [10**6, 0], [0, HUGE], {}, None, 0, "00"],
+    "roundings": [
+        [], [[8, 6]], [[8]], [[8, 7, 0]], [8, 7], [[8.0, 7]], [[8, 7.0]], [[True, 7]], [[8, -7], [8, 14]], [[8, 10**6]],
+        [[10**6, 7]], [[8, HUGE]], [[8, 2]] * 5, {}, None, "8", [[0, 7]],
+    ],
     "root": [0, -1, 1.0, True, "4", 10**9, None, [4]],
 }  # fmt: skip
 """In place of a part, if the certificate has that part; and `root` in those that have none."""

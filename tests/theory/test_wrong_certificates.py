@@ -32,6 +32,8 @@ def _wrong(right):
         wrong["no root"] = {key: value for key, value in right.items() if key != "root"}
     if "N" in right:
         wrong |= _wrong_of_operator(right, claim)
+    elif claim == "wrong":
+        wrong |= _wrong_of_matrix(right, "Monarch") | _wrong_of_kernel(right)
     else:
         wrong |= _wrong_of_matrix(right, claim)
     return wrong
@@ -93,6 +95,27 @@ def _wrong_of_matrix(right, claim):
     return wrong
 
 
+def _wrong_of_kernel(right):
+    """Another signal, row or scale may make another claim that is true."""
+    a, b = right["scale"]
+    exact = sum(m * x for m, x in zip(right["matrix"][right["row"]], right["signal"], strict=True))
+    return {
+        "characteristic": right | {"characteristic": 13},
+        "a root": right | {"root": 1},
+        "output right": right | {"output": exact, "scale": [0, 0]},
+        "coarser": right | {"roundings": [[4, 5], [4, 2]]},
+        "more roundings": right | {"roundings": [[8, 5], [8, 25]]},
+        "fewer roundings than terms": right | {"roundings": [[8, 6]]},
+        "no rounding": right | {"roundings": []},
+        "row beyond": right | {"row": 6},
+        "a negative row": right | {"row": -2},
+        "signal short": right | {"signal": right["signal"][:-1]},
+        "signal long": right | {"signal": [*right["signal"], 1]},
+        "negative scale": right | {"scale": [a - 1, b - 1]},
+        "one scale": right | {"scale": [a]},
+    }
+
+
 def _divisor(right):
     """A prime that divides the minor, over whose field it is zero."""
     (i, i2), (j, j2) = right["minor"]["rows"], right["minor"]["columns"]
@@ -121,7 +144,7 @@ def test_every_part_of_a_certificate_of_every_claim_is_changed():
     parts = {key for right in RIGHT.values() for key in right}
     assert parts == {
         "format", "claim", "characteristic", "root", "N", "n", "inverse", "denominator", "M0", "M1", "M2", "leak",
-        "radices", "matrix", "factors", "minor",
+        "radices", "matrix", "factors", "minor", "signal", "row", "output", "scale", "roundings",
     }  # fmt: skip
     assert len(WRONG) >= 130
 
