@@ -560,7 +560,7 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
-    cause = diagnose([seen, *others], [*calls, *(o.references for o in others)], model)
+    cause = _cause([seen, *others], [*calls, *(o.references for o in others)], model)
     if cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or cause
@@ -568,6 +568,14 @@ def explain(
             # wrong twice in a row by chance: the same call came out otherwise again
             final = replace(final, judgement=replace(final.judgement, verdict=Verdict.UNSTABLE))
     return Failure(final.judgement.message, cause, seen, final)
+
+
+def _cause(failures: list[Observation], calls: list[tuple[Reference, ...]], model: ErrorModel) -> Cause:
+    """What `diagnose` says. The verdict stands before a cause is sought: a fault of ours there is said in its place."""
+    try:
+        return diagnose(failures, calls, model)
+    except Exception as error:
+        return Cause("not named", f"a fault of monarch while the cause was sought: {type(error).__name__}: {error}")
 
 
 def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:

@@ -171,7 +171,7 @@ def _source(certificate):
     """What Coq is given where Python would not have refused it before; None where there is nothing to give."""
     try:
         return coq_source(certificate)
-    except (CertificateError, KeyError, TypeError):
+    except (CertificateError, KeyError, TypeError, ValueError):
         return None
 
 

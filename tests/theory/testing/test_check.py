@@ -256,6 +256,43 @@ def test_one_wrong_number_is_not_said_to_be_clamped():
     assert seen.judgement.verdict is Verdict.WRONG and diagnose([seen], [], model).name != "clamped"
 
 
+WAYS = {
+    "scaled": lambda y: 1.5 * y,
+    "cut off": lambda y: np.clip(y, -np.median(np.abs(y)), np.median(np.abs(y))),
+    "no tail": lambda y: np.where(np.arange(y.shape[-1]) < y.shape[-1] // 2, y, 0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["monarch-multiply", "monarch-multiply-backward"])
+def test_a_cause_is_sought_among_failures_that_have_other_arguments(name, way):
+    """Matrices of two factors fail beside those of three: which comes first is chance."""
+    model, failures = default_model("float64"), []
+    of_two, of_three = (cases(op_named(name), "float64", count=20, order=order, max_size=40) for order in (2, 3))
+    for case in (*of_two, *of_three):
+        orders = [len(seen.case.arrays) for seen in failures]
+        if case.family != "normal" or case.poisoned or orders.count(len(case.arrays)) > 1:
+            continue
+        truths = reference(case, model)
+        outputs = tuple(
+            WAYS[way](truth.truth.high) if truth.truth.high.size > 1 else truth.truth.high for truth in truths
+        )
+        run = Run(outputs=outputs, dtypes=("float64",) * len(outputs))
+        judgement = judge(case, run, truths)
+        if judgement.failed and judgement.output == 0:
+            failures.append(Observation(case, run, truths, judgement))
+    assert len({len(seen.case.arrays) for seen in failures}) >= 2
+    for k in range(len(failures)):
+        assert diagnose(failures[k:] + failures[:k], [], model).name
+
+
+def test_a_fault_of_ours_while_the_cause_is_sought_leaves_the_verdict(monkeypatch):
+    monkeypatch.setattr("monarch_theory.testing.check.diagnose", lambda *arguments: {}["factor2"])
+    report = check(FILE, "unwritten", BLOCK, "float32", cases_wanted=20)
+    assert report.exit_code == 1 and report.failure.cause.name == "not named"
+    assert "a fault of monarch" in as_text(report) and "KeyError" in as_text(report)
+
+
 def test_an_ignored_out_is_shown_by_the_script():
     report = check(FILE, "beside_out", BLOCK, "float32", cases_wanted=20)
     assert report.verdict is Verdict.UNWRITTEN and report.failure.reproduced
