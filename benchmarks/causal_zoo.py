@@ -228,6 +228,16 @@ def counted(found: dict[str, Any]) -> dict[str, int]:
     return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
 
 
+def shares(found: dict[str, Any]) -> str:
+    """Of the causal classes for which the claim may be true at all weights, how many are proved for all of them."""
+    causal = [row for row in found["rows"].values() if row["verdict"] == "causal"]
+    false = sum("witness" in row for row in causal)
+    proved = sum(row["evidence"] == PROVED for row in causal)
+    left = len(causal) - false
+    share = f"{proved} of the other {left} are proved for all weights ({proved / max(left, 1):.0%})"
+    return f"of {len(causal)} causal classes {false} are not so at some finite weights, as shown; {share}"
+
+
 def why(name: str, row: dict[str, Any]) -> str:
     """What is to be said of a row beside its verdict."""
     if name in EXPLAINED and row["verdict"] == "not causal":
@@ -238,9 +248,14 @@ def why(name: str, row: dict[str, Any]) -> str:
         return str(row.get("reason") or UNDECIDED.get(row["outcome"], row["outcome"]))
     if row.get("evidence") in FOR_SOME:
         weights = f"with weights up to ±{row['weights']:.0e} " if "weights" in row else ""
-        return (
-            f"{weights}scores reach ±{row['reached']:.2g}, of ±{row['within']:.2g} that they may, at {row['where'][0]}"
+        false = (
+            f"; false at weights up to ±{row['witness']['weights']:.2g}, where tokens {row['witness']['tokens']} and "
+            f"{row['witness']['other']} give first outputs {row['witness']['change']:.2g} apart"
+            if "witness" in row
+            else ""
         )
+        scores = f"scores reach ±{row['reached']:.2g}, of ±{row['within']:.2g} that they may"
+        return f"{weights}{scores}, at {row['where'][0]}{false}"
     parts = [row.get("evidence", "").removeprefix("measured: ")]
     if "within" in row:
         return f"{parts[0]}; proved for scores within ±{row['within']:.2g} at {row['where'][0]}"
@@ -256,6 +271,7 @@ def report(found: dict[str, Any], console: Console) -> None:
     """All that is proved in one line, everything else in a table."""
     asked_for = f"{len(found['rows'])} of {found['classes']} classes asked: "
     console.print(asked_for + ", ".join(f"{count} {verdict}" for verdict, count in counted(found).items()))
+    console.print(shares(found))
     proved = [name for name, row in found["rows"].items() if row.get("evidence") == PROVED]
     console.print(f"\nproved causal at n = {found['n']}, for all inputs and all weights: {', '.join(proved)}\n")
     table = Table("class", "verdict", "pair", "evidence, or why there is none")

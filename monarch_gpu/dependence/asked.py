@@ -97,7 +97,7 @@ def asked(
     proved = proof.proved or proof.at_these_weights or proof.conditional
     if certificate and proved and isinstance(question, Question):
         with suppress(NoCertificateError):
-            facts["certificate"] = certified(question, asked_for, supposing=proof.supposing)
+            facts["certificate"] = certified(question, asked_for, supposing=proof.supposing, by_format=proof.by_format)
     return facts
 
 

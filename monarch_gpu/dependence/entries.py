@@ -9,7 +9,7 @@ import torch
 from torch import fx
 from torch.utils import _pytree as pytree
 
-__all__ = ["Condition", "Entry", "Place", "Supposition", "described", "near_overflow"]
+__all__ = ["Condition", "Entry", "Place", "Supposition", "described", "is_wide", "near_overflow"]
 
 SHORT = 8.0
 """Scores are supposed to be so many times smaller than the mask they meet; so far below overflow is short of it."""
@@ -79,8 +79,13 @@ class Condition:
 def near_overflow(supposition: Supposition) -> bool:
     """Whether what exceeds the bound is within a factor of `SHORT` of overflow, in its format."""
     formats = [v.dtype for v in pytree.tree_leaves(supposition.node.meta.get("val")) if isinstance(v, torch.Tensor)]
-    tops = [torch.finfo(dtype).max for dtype in formats[:1] if dtype.is_floating_point]
-    return any(top >= WIDE and supposition.bound * SHORT >= top for top in tops)
+    tops = [torch.finfo(dtype).max for dtype in formats[:1] if is_wide(dtype)]
+    return any(supposition.bound * SHORT >= top for top in tops)
+
+
+def is_wide(dtype: torch.dtype) -> bool:
+    """Whether it is a format of real numbers that scores do not come near the largest of."""
+    return dtype.is_floating_point and torch.finfo(dtype).max >= WIDE
 
 
 def described(node: fx.Node) -> Entry:

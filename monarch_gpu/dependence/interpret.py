@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from monarch_gpu.dependence.entries import Place, Supposition, described
+from monarch_gpu.dependence.entries import Place, Supposition, described, is_wide
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
 from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant
-from monarch_theory.leaks.dependence.bounds import suppose
+from monarch_theory.leaks.dependence.bounds import of_format, suppose
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
 from monarch_theory.leaks.dependence.value import bounded
@@ -94,6 +94,8 @@ class Interpretation:
     Args:
         supposing: whether scores that meet a mask of finite values are supposed to stay within a bound.
         visit: called with every node and its value, in order.
+        by_format: whether, in place of what would be supposed, finite numbers are no larger than the largest of their
+            format: what overflows is excluded in any case.
 
     Attributes:
         without_rule: operators that were taken to depend on everything, and why.
@@ -104,6 +106,7 @@ class Interpretation:
     lattice: Lattice
     supposing: bool = False
     visit: Visit = lambda node, value: None
+    by_format: bool = False
     without_rule: dict[str, str] = field(default_factory=dict)
     random: set[str] = field(default_factory=set)
     suppositions: list[Supposition] = field(default_factory=list)
@@ -140,9 +143,10 @@ class Interpretation:
         if name not in RULES:
             return self._unknown(node, name, "no rule", args, kwargs)
         try:
-            return _fitting(node, call, RULES[name](call))
+            result = _fitting(node, call, RULES[name](call))
         except NoRuleError as reason:
             return self._unknown(node, name, str(reason), args, kwargs)
+        return _of_formats(node, call, result) if self.by_format else result
 
     def _described(self, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         def meta(a: Any) -> Any:
@@ -152,7 +156,7 @@ class Interpretation:
 
         found: dict[int | str, Any] = {k: meta(a) for k, a in enumerate(node.args)}
         found |= {k: meta(a) for k, a in node.kwargs.items()}
-        supposed = partial(self._supposed, node) if self.supposing else None
+        supposed = partial(self._supposed, node) if self.supposing else _as_it_is if self.by_format else None
         return Call(self.lattice, node.target, args, kwargs, found, _outputs(node), supposed)
 
     def _supposed(self, node: fx.Node, value: Dependence, bound: float, place: Place) -> Dependence:
@@ -211,6 +215,30 @@ class Interpretation:
                 return yes if args[0] else no
             return [choose(_scalar(plain(args[0]), y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
         return self._unknown(node, name, "no rule", args, kwargs)
+
+
+def _as_it_is(value: Dependence, bound: float, place: Place) -> Dependence:
+    """Nothing is supposed of it."""
+    return value
+
+
+def _of_formats(node: fx.Node, call: Call, result: Any) -> Any:
+    """The results of a rule; of those that have no bounds, that they are no larger than numbers of their format.
+
+    Only results that the model computes, too: what an operator of it was taken apart into may never have been a tensor,
+    as the product inside `baddbmm`, of which some kernels take α times the one factor first. Nor is it said of formats
+    that are soon too small, as a kernel may hold its results in another.
+    """
+    if str(node.meta.get("original_aten")) != str(node.target):  # a copy of it, as the rest of the meta data
+        return result
+    parts = result if isinstance(result, list | tuple) else [result]
+    found = [
+        of_format(part, torch.finfo(dtype).max)
+        if isinstance(part, Dependence) and part.bounds is None and not part.is_constant and is_wide(dtype)
+        else part
+        for part, (_, dtype) in zip(parts, call.outputs, strict=True)
+    ]
+    return found if isinstance(result, list | tuple) else found[0]
 
 
 def _scalar(condition: Dependence, like: Value) -> Dependence:

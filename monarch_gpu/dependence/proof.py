@@ -110,6 +110,7 @@ class Proof:
         unbounded: the first place where numbers may have no bound, which keeps a condition from being met.
         ends_nan: the first place where a NaN that an input holds may become a number, which then may tell of inputs
             that a known zero hides; None where every NaN stays one.
+        by_format: whether it rests on finite numbers being no larger than the largest of their format.
     """
 
     verdict: str
@@ -134,6 +135,7 @@ class Proof:
     unbounded: Entry | None = None
     ends_nan: Entry | None = None
     weights_within: float | None = None
+    by_format: bool = False
 
     @property
     def proved(self) -> bool:
@@ -362,6 +364,9 @@ def answered(question: Question | Proof, lattice: Callable[[int], Lattice]) -> P
         if found.proved:
             return found
         if found.conditional or found.at_these_weights:
+            by_format = question.ask(kind(n), by_format=True)
+            if by_format.proved:
+                return by_format
             return replace(found, pair=best.pair, furthest=best.furthest, entry=best.entry, reason=MASK, detail=FINITE)
         if found.reason == MASK:
             return replace(best, reason=MASK, detail=found.detail)
@@ -412,10 +417,10 @@ def certify(
     proof = answered(question, lattice_for(contract))
     if isinstance(question, Proof) or not (proof.proved or proof.at_these_weights or proof.conditional):
         raise ValueError(f"module: expected one that is proved {contract.name}, got {proof.reason}: {proof.detail}")
-    return certified(question, contract, supposing=proof.supposing)
+    return certified(question, contract, supposing=proof.supposing, by_format=proof.by_format)
 
 
-def certified(question: Question, contract: Contract, supposing: bool) -> dict[str, Any]:
+def certified(question: Question, contract: Contract, supposing: bool, by_format: bool = False) -> dict[str, Any]:
     """The certificate of a question that was answered with a proof.
 
     Raises:
@@ -423,10 +428,10 @@ def certified(question: Question, contract: Contract, supposing: bool) -> dict[s
     """
     start, stop = in_a_row(contract)
     lattice = lattice_for(contract)
-    found = question.ask(lattice(question.n), supposing)
+    found = question.ask(lattice(question.n), supposing and not by_format, by_format=by_format)
     if not (found.proved or found.at_these_weights or found.conditional):
         raise NoCertificateError(f"module: expected a proof in the lattice {lattice.__name__}, got {found.detail}")
-    return question.certificate(stop, supposing, None if contract.ordered else start)
+    return question.certificate(stop, supposing and not by_format, None if contract.ordered else start, by_format)
 
 
 def in_a_row(contract: Contract) -> tuple[np.ndarray, np.ndarray]:
@@ -510,13 +515,14 @@ class Question:
     output_axes: Sequence[int | None] | None
     reach: float = REACH
 
-    def ask(self, lattice: Lattice, supposing: bool = False, locate: bool = False) -> Proof:
+    def ask(self, lattice: Lattice, supposing: bool = False, locate: bool = False, by_format: bool = False) -> Proof:
         """One pass; where nothing is proved, a second that finds where the dependence enters, if that is wanted.
 
         Args:
             supposing: whether scores that meet a mask of finite values are supposed to stay within a bound.
+            by_format: whether they are within the largest number of their format instead, which supposes nothing.
         """
-        interpretation = Interpretation(lattice, supposing)
+        interpretation = Interpretation(lattice, supposing, by_format=by_format)
         outputs = self._outputs(interpretation.run(self.program.graph_module, self._inputs(interpretation)))
         judged = {name: _at_positions(value, axis) for name, value, axis in outputs if axis is not None}
         weights, buffers = self._counts()
@@ -538,8 +544,8 @@ class Question:
         found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
         if not found:
             if not interpretation.suppositions:
-                excludes = (*EXCLUDES, UNDERFLOW) if supposing else EXCLUDES
-                return Proof(PROVED, excludes=excludes, **common)
+                excludes = (*EXCLUDES, UNDERFLOW) if supposing or by_format else EXCLUDES
+                return Proof(PROVED, excludes=excludes, by_format=by_format, **common)
             return self._under_conditions(interpretation.suppositions, common)
         (i, j, last), name = min(found)
         entry = self._entry(lattice, name, i, last) if locate else None
@@ -651,13 +657,17 @@ class Question:
         return " and ".join(sorted(formats)) or "integers"
 
     def certificate(
-        self, stop: np.ndarray | None = None, supposing: bool = False, start: np.ndarray | None = None
+        self,
+        stop: np.ndarray | None = None,
+        supposing: bool = False,
+        start: np.ndarray | None = None,
+        by_format: bool = False,
     ) -> dict[str, Any]:
         """Every rule that was applied, with its claims, of a graph that was proved.
 
         Args:
             stop: output i may depend on inputs 0 … stop[i] − 1, (n,); by default i + 1.
-            supposing: as in `ask`.
+            supposing, by_format: as in `ask`.
             start: and on none before start[i], (n,); then in the lattice `interval`, else in `latest`.
         """
         stop = causal(self.n).stop if stop is None else stop
@@ -668,7 +678,7 @@ class Question:
                 nodes.extend([node.name] * (len(applied) - len(nodes)))
 
             lattice = latest(self.n) if start is None else interval(self.n)
-            interpretation = Interpretation(lattice, supposing, visit)
+            interpretation = Interpretation(lattice, supposing, visit, by_format)
             returned = interpretation.run(self.program.graph_module, self._inputs(interpretation))
             outputs = [(name, v, axis) for name, v, axis in self._outputs(returned) if axis is not None]
         nodes.extend(["output"] * (len(applied) - len(nodes)))

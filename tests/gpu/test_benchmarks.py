@@ -108,6 +108,12 @@ def test_the_zoo_goes_on_where_it_stopped_and_tells_what_it_found(tmp_path):
     }
     zoo.written(file, about, {"First": proved})
     held = zoo.written(file, about, {"Second": leaks, "Third": {"verdict": "not built", "reason": "sizes"}})
+    assert "of 1 causal classes 0 are not so at some" in zoo.shares({"rows": held})
+    witness = {"tokens": [1, 2], "other": [1, 3], "change": 0.5, "size": 1.0, "weights": 1e19}
+    short = proved | {"evidence": zoo.SHORT, "reached": 1.0, "within": 2.0, "where": ["a.py:4"], "witness": witness}
+    rows = held | {"Fifth": short}
+    assert zoo.shares({"rows": rows}).endswith("1 of the other 1 are proved for all weights (100%)")
+    assert "false at weights up to ±1e+19, where tokens [1, 2] and [1, 3]" in zoo.why("Fifth", short)
     assert [zoo.is_open(name, held) for name in ("First", "Second", "Third", "Fourth")] == [False, False, True, True]
     console = Console(width=120, record=True, file=io.StringIO())
     zoo.report(json.loads(file.read_text()), console)
@@ -150,3 +156,42 @@ def test_bands_of_the_atlas_are_told(tmp_path):
     bands.report(found, console)
     assert "0.50–0.75" in console.export_text()
     bands.draw(found).savefig(tmp_path / "bands.png")
+
+
+def test_witnesses_tell_what_overflows_from_infinities_put_by_hand(monkeypatch):
+    import torch
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    witnesses = importlib.import_module("zoo_witnesses")
+    x = torch.tensor([[1.0, 2.0], [3e38, 2.0]])
+    with witnesses.Overflows(2) as seen:
+        (x * 2).masked_fill(torch.tensor([True, False]), -torch.inf).softmax(-1)
+    assert seen.rows.tolist() == [False, True]
+
+
+def test_a_witness_is_found_where_a_mask_of_the_least_number_fails(monkeypatch):
+    """Attention in the shape of that of transformers, scores undivided, or divided after the product."""
+    import torch
+    from torch import nn
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    witnesses, n = importlib.import_module("zoo_witnesses"), 4
+
+    class Layer(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            torch.manual_seed(0)
+            self.embed = nn.Embedding(witnesses.VOCABULARY, 8)
+            self.q_proj, self.k_proj, self.v_proj = (nn.Linear(8, 8, bias=False) for _ in range(3))
+            self.factor = factor
+
+        def forward(self, tokens):
+            x = self.embed(tokens)
+            scores = self.factor * (self.q_proj(x) @ self.k_proj(x).transpose(1, 2))
+            mask = torch.zeros(n, n).masked_fill(torch.ones(n, n, dtype=torch.bool).triu(1), torch.finfo().min)
+            return (scores + mask).softmax(-1) @ self.v_proj(x)
+
+    with torch.no_grad():
+        found = witnesses.searched(Layer(1.0), 1, n)
+        assert found["change"] > 1e-2 and found["tokens"][0] == found["other"][0]
+        assert witnesses.searched(Layer(8**-0.5), 1, n) is None

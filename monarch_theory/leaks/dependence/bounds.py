@@ -7,6 +7,8 @@ named, that scores stay within ±size; what follows holds under that condition, 
 **Supposition.** `suppose` is the one rule that takes anything for granted: the elements are finite, and within ±size.
 **Range.** Of some functions no supposition is needed: tanh lies between −1 and 1 whatever comes in, and so scores that
 are capped by it meet the condition with all weights (`ranged`).
+**Format.** A finite number of a format is no larger than its largest, M (`of_format`). So scores within ±cM, c ≤ 7/16,
+as products over √d with d ≥ 6 are, stay below a mask of −M with all weights.
 **Bounds.** Every element, known or not, that is no NaN lies between its bounds; where there are none nothing is said.
 Sums, differences, products, quotients, maxima and minima have bounds from those of their operands, rounded outwards,
 selections and movements keep them, and every other operation drops them.
@@ -25,7 +27,7 @@ import numpy as np
 from monarch_theory.leaks.dependence.record import rule
 from monarch_theory.leaks.dependence.value import ANY, FINITE, Dependence, shrunk
 
-__all__ = ["BETWEEN", "GAP", "beaten", "limits", "ranged", "suppose", "with_limits"]
+__all__ = ["BETWEEN", "GAP", "beaten", "limits", "of_format", "ranged", "suppose", "with_limits"]
 
 GAP = 1000.0
 SIXTEENTH = 1 / 16
@@ -112,6 +114,20 @@ def ranged(value: Dependence, least: float, most: float) -> Dependence:
     """
     ones = (1,) * len(value.shape)
     return with_limits(value, np.full(ones, least), np.full(ones, most))
+
+
+@rule
+def of_format(value: Dependence, largest: float) -> Dependence:
+    """The value, as what is finite in a format is no larger than its largest number; what may be infinite stays free.
+
+    >>> from monarch_theory.leaks.dependence import latest, unknown
+    >>> limits(of_format(unknown(latest(2), (1,)), 65504.0))
+    (array([-65504.]), array([65504.]))
+    """
+    if value.infinite != FINITE:
+        return value
+    ones = (1,) * len(value.shape)
+    return with_limits(value, np.full(ones, -largest), np.full(ones, largest))
 
 
 def beaten(value: Dependence, axes: Sequence[int]) -> np.ndarray:

@@ -105,7 +105,7 @@ def certificate(
         result = writer.argument(application.result)
         written.append({"rule": application.rule, "node": node, "arguments": arguments, "result": result})
     judged = [{"name": name, "value": writer.number(value), "axis": axis} for name, value, axis in outputs]
-    supposed = any(application.rule in ("suppose", "ranged") for _, application in steps)
+    supposed = any(application.rule in ("suppose", "ranged", "of_format") for _, application in steps)
     head = {"format": LATER if supposed or start is not None else FORMAT, "n": n, "claim": claim, "stop": stop.tolist()}
     head |= {} if start is None else {"start": start.tolist()}
     return {**head, "values": writer.values, "steps": written, "outputs": judged}

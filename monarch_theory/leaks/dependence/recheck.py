@@ -16,7 +16,8 @@ checked a second time with the positions counted from the end (`reversed`), as n
 way they are counted. And it may hold under conditions, which its claim names: the step `suppose` takes for granted
 that the elements of a tensor are finite and within ±size. Then values have bounds as well (`B`, the least and the most
 of each element), and an element that another of its row exceeds by `GAP` and a sixteenth of both has the weight 0 in a
-softmax, as e^−1000 is 0 in every floating-point format.
+softmax, as e^−1000 is 0 in every floating-point format. That a tensor's numbers are of the format whose largest one a
+step `of_format` names is on trust, as the graph is.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ LATER = "monarch dependence certificate 3"
 NOTHING = -1
 GAP = 1000.0
 NAMED = 300
+LARGEST = ((2 - 2.0**-7) * 2.0**127, (2 - 2.0**-23) * 2.0**127, (2 - 2.0**-52) * 2.0**1023)
+"""The largest numbers of bfloat16 and of the formats of 32 and 64 bits."""
 
 
 class CertificateError(Exception):
@@ -272,6 +275,15 @@ def ranged(value: Value, least: float, most: float) -> Value:
     return within(result, *limits(result))
 
 
+def of_format(value: Value, largest: float) -> Value:
+    demand(largest in LARGEST, f"of_format: expected the largest number of a format, got {largest}")
+    if value.infinite:
+        return value
+    ones = np.full((1,) * len(value.shape), largest)
+    result = within(Value(value.shape, value.D, value.K, value.V), -ones, ones)
+    return within(result, *limits(result))
+
+
 def reduce(value: Value, axes: Sequence[int], keepdims: bool, evaluate: Any, neutral: float | None) -> Value:
     K: np.ndarray = np.logical_and.reduce(value.K, axis=tuple(axes), keepdims=True)
     K = K if 0 not in value.shape else np.zeros_like(K)
@@ -478,7 +490,7 @@ RULES: dict[str, Callable[..., Any]] = {
     for f in (
         pointwise, choose, reduce, mixed, everything, scan, softmax, attention, window, permute, expand, reshape,
         broadcast, take, concatenate, move, zeros_only, forget, bounded, transform, inverse, collapse, reverse, scale,
-        add_spectra, multiply_spectra, suppose, ranged,
+        add_spectra, multiply_spectra, suppose, ranged, of_format,
     )
 }  # fmt: skip
 

@@ -264,7 +264,7 @@ def test_a_certificate_is_rechecked(certified):
     assert {step["rule"] for step in certified["steps"]} >= set(RULES) - {"everything", "forget"} - UNUSED
 
 
-UNUSED = {"add_spectra", "collapse", "scale", "reverse", "suppose", "ranged"}
+UNUSED = {"add_spectra", "collapse", "scale", "reverse", "suppose", "ranged", "of_format"}
 
 
 def number(step):
@@ -771,6 +771,69 @@ def test_forged_conditions_are_caught(conditional):
     refused("expected a positive size", infinite)
     refused("narrower bounds", beyond_the_mask)
     refused("nothing gives|narrower bounds", unsupposed)
+
+
+def masked_by_its_format(t, factor=D**-0.5, product=lambda t, factor: factor * scores(t)):
+    mask = torch.zeros(N, N, dtype=t.dtype).masked_fill(~causal(), torch.finfo(t.dtype).min)
+    return (product(t, factor) + mask).softmax(-1) @ t
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_product_that_is_divided_cannot_reach_the_mask_of_its_format(dtype):
+    """What is finite before it is divided by √d stays below, whatever the weights are, and a certificate says so."""
+    example = [torch.zeros(1, N, 8, dtype=dtype)]
+    divided = lambda t: masked_by_its_format(t, 8**-0.5)  # noqa: E731
+    found = prove_causal(divided, example, 1)
+    assert found.proved and found.by_format and not found.conditions and any("e^-1000" in e for e in found.excludes)
+    certificate = json.loads(json.dumps(certify_causal(divided, example, 1)))
+    assert recheck(certificate) == f"causal at n = {N}"
+    for step in certificate["steps"]:
+        if step["rule"] == "of_format":
+            step["arguments"]["largest"] = 1e30
+    with pytest.raises(CertificateError, match="expected the largest number of a format"):
+        recheck(certificate)
+
+
+def test_below_the_largest_number_nothing_moves():
+    t = torch.zeros(1, N, 8)
+    t[0, :, 0] = 2.0**63.9 * (2.0 * torch.randint(0, 2, (N,), generator=torch.Generator().manual_seed(0)) - 1)
+    assert scores(t).isfinite().all() and scores(t).max() > torch.finfo().max / 2
+    before = masked_by_its_format(t, 8**-0.5)
+    for i in range(N - 1):
+        changed = torch.cat([t[:, : i + 1], -t[:, i + 1 :]], 1)
+        assert torch.equal(masked_by_its_format(changed, 8**-0.5)[:, : i + 1], before[:, : i + 1])
+
+
+WITHIN = {
+    "half of it": lambda t: masked_by_its_format(t, 0.5),
+    "a factor before": lambda t: masked_by_its_format(t, 8**-0.5, lambda t, c: (c * t) @ t.transpose(1, 2)),
+    "in one operator": lambda t: masked_by_its_format(
+        t, 8**-0.5, lambda t, c: torch.baddbmm(torch.zeros(1, N, N), t, t.transpose(1, 2), alpha=c)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_what_may_come_within_half_of_its_format_is_not_proved_by_it(name):
+    """The product itself may be larger than M: a kernel may multiply by the factor first."""
+    found = prove_causal(WITHIN[name], [torch.zeros(1, N, 8)], 1)
+    assert not found.proved and found.reason == "finite mask"
+
+
+def test_at_large_weights_a_mask_of_the_least_number_lets_the_future_through():
+    """−M + 3/4 M is more than −3/4 M: the first output is the second input, though all numbers are finite."""
+    query, key, least = 1.5 * 2.0**63, 2.0**64, torch.finfo(torch.float32).min
+
+    def forward(x):
+        s = (query * torch.ones(1, N, 1)) @ (key * x[..., :1]).transpose(1, 2)
+        return (masked := s + low(~causal(), least)), masked.softmax(-1) @ x
+
+    x = torch.zeros(1, N, 2)
+    x[0, :2] = torch.tensor([[-1.0, 3.0], [1.0, 5.0]])
+    masked, y = forward(x)
+    assert masked.isfinite().all() and y[0, 0].tolist() == [1.0, 5.0]
+    found = prove_causal(lambda x: forward(x)[1], [x], 1)
+    assert found.verdict != "proved" and not found.by_format
 
 
 def test_a_leak_behind_zero_weights_is_not_proved():

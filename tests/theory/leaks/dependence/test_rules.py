@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monarch_theory.leaks.dependence import interval, latest, sets, unknown
-from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, ranged, suppose, with_limits
+from monarch_theory.leaks.dependence.bounds import GAP, beaten, limits, of_format, ranged, suppose, with_limits
 from monarch_theory.leaks.dependence.mixing import attention, contract, everything, mixed, reduce, scan, softmax, window
 from monarch_theory.leaks.dependence.movement import concatenate, expand, move, permute, reshape, take
 from monarch_theory.leaks.dependence.pointwise import choose, pointwise
@@ -274,6 +274,12 @@ def case_suppose(rng, rule=suppose):
     size = np.float64(rng.choice([8.0, 100.0]))
     b = rule(a, float(size), "here")
     check(b, [replace(b, bounds=suppose(a, float(size), "").bounds)], lambda x: x, rng)
+
+
+def case_of_format(rng, rule=of_format):
+    a = value(rng, (3, 4))
+    largest = float(rng.choice([65504.0, np.finfo(np.float32).max]))
+    check(rule(a, largest), [replace(a, bounds=of_format(a, largest).bounds)], lambda x: x, rng)
 
 
 def case_ranged(rng, rule=ranged):
@@ -566,6 +572,7 @@ WRONG = {
     "reduce_bounded_maximum": lowered(reduce, 2000),
     "mixed_bounded_maximum": lowered(mixed, 2000),
     "suppose": lambda v, size, where: suppose(v, size / 2, where),
+    "of_format": lambda v, largest: of_format(v, largest / 2),
     "ranged": lambda v, least, most: ranged(v, least / 2, most / 2),
     "bounded_product": ends_alone(np.multiply),
     "bounded_quotient": ends_alone(np.divide),
