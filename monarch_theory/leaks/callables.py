@@ -15,7 +15,6 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
-from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -432,7 +431,7 @@ def check_numbers(budget: Any, lookahead: Any, stride: Any, map_size: Any) -> No
     Raises:
         UndecidedError: naming the first that is not.
     """
-    if budget is not None and not (isinstance(budget, Real) and 0 < budget < inf):
+    if budget is not None and not (isinstance(budget, int | float) and 0 < budget < inf):
         raise UndecidedError("bad input", f"budget: expected a positive number, got {budget!r}")
     if not is_integer(lookahead):
         raise UndecidedError("bad input", f"lookahead: expected an integer, got {lookahead!r}")
