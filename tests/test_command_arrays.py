@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import asked
+from scipy.sparse.linalg import LinearOperator
 
 import monarch_theory as mt
+from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.sandbox.wire import DTYPES, encode, receive
 
 pytestmark = pytest.mark.usefixtures("child_at_hand", "kernel_at_hand")
 
 FILE = """
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
 rng = np.random.default_rng(0)
 noise = rng.standard_normal((4, 4))
@@ -32,6 +35,7 @@ def twice(x, B): return 2 * multiply(x, B)
 def masked_leak(x): return np.ma.array(np.zeros(len(x)), mask=x[::-1] > 0)
 def unmasked(x): return np.ma.array(np.cumsum(x))
 def hidden_product(x): return np.ma.array(noise @ x, mask=True)
+hidden_operator = LinearOperator((4, 4), matvec=hidden_product, matmat=hidden_product, dtype=float)
 def hidden(x, B): return np.ma.array(multiply(x, B), mask=True)
 """
 
@@ -72,6 +76,7 @@ def test_the_order_of_bytes_changes_no_verdict(line, code, file):
         ("causal FILE:masked_leak --n 4", 2),
         ("causal FILE:unmasked --n 4", 0),
         ("express FILE:hidden_product --size 4", 2),
+        ("express FILE:hidden_operator", 2),
         (f"check FILE:hidden {CHECK}", 1),
     ],
 )
@@ -111,6 +116,10 @@ def test_the_front_door_drops_no_mask():
         lambda: mt.Monarch(hidden),
         lambda: matrix @ np.ma.array(np.ones(4), mask=[1, 0, 0, 0]),
         lambda: matrix.multiply(np.ma.array(np.ones(4), mask=[1, 0, 0, 0])),
+        lambda: mt.is_member(
+            LinearOperator((4, 4), matvec=None, matmat=lambda x: np.ma.array(x, mask=True), dtype=float),
+            MonarchClass((2, 2)),
+        ),
         lambda: encode({}, (np.ma.array(np.ones(2), mask=[1, 0]),)),
     ):
         with pytest.raises(ValueError, match="expected no masked entries, got"):

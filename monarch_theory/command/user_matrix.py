@@ -65,7 +65,7 @@ def multiply(address: np.ndarray, size: np.ndarray, x: np.ndarray) -> Any:
     value, _ = _named(bytes(address.astype(np.uint8)), n)
     if not hasattr(value, "matmat"):
         return value(x)
-    return np.asarray(value.rmatmat(x) if which == ADJOINT else value.matmat(x))
+    return value.rmatmat(x) if which == ADJOINT else value.matmat(x)
 
 
 @cache

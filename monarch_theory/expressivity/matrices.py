@@ -174,7 +174,7 @@ def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
         source, stored = source.float(), BFLOAT16
     if isinstance(source, LinearOperator):
         check_linear(source.matmat, source.shape[1], name, dtype=source.dtype)
-        source = source @ np.eye(source.shape[1], dtype=source.dtype)
+        source = _plain(source @ np.eye(source.shape[1], dtype=source.dtype), name)
     if isinstance(source, _sympy_kinds("MatrixBase")):
         source = np.array(source.tolist(), dtype=object)
     try:
