@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["labels_of", "read_lines"]
 
@@ -17,7 +18,8 @@ def read_lines(path: Path | None) -> list[dict[str, Any]]:
         ValueError: a line is something else; the message says which.
     """
     try:
-        lines = (sys.stdin.read() if path is None else path.read_text()).splitlines()
+        # not splitlines: a string of JSON may hold U+2028 and other ends of lines as they are
+        lines = (sys.stdin.read() if path is None else path.read_text(encoding="utf-8")).split("\n")
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -28,7 +30,7 @@ def read_lines(path: Path | None) -> list[dict[str, Any]]:
 def entry_of(number: int, line: str) -> dict[str, Any]:
     """The object of one line."""
     try:
-        entry = json.loads(line)
+        entry = json.loads(line, parse_constant=_no_json, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number}: expected JSON, got {error}") from None
     ids = entry.get("input_ids") if isinstance(entry, dict) else None
@@ -36,6 +38,19 @@ def entry_of(number: int, line: str) -> dict[str, Any]:
     if not isinstance(entry, dict) or not (whole if "input_ids" in entry else isinstance(entry.get("text"), str)):
         raise ValueError(f'line {number}: expected {{"text": a string}} or {{"input_ids": integers}}, got {line[:60]}')
     return entry
+
+
+def _no_json(word: str) -> NoReturn:
+    """NaN and infinities, which Python reads and JSON has not: they would be written out again."""
+    raise ValueError(f"{word}, which JSON has not")
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are there once; of two values, one would be dropped."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
 
 
 def labels_of(entries: list[dict[str, Any]], names: tuple[str, ...] = ()) -> tuple[list[int], tuple[str, ...]]:

@@ -37,12 +37,12 @@ def test_a_member(saved):
 
 
 def test_json_is_pure_and_has_the_promised_keys(saved):
-    answer = run(saved(np.eye(16, dtype=int)), "--json", "--seed", "5")
+    answer = run(saved(np.eye(16, dtype=int)), "--json")
     facts = json.loads(answer.stdout)
     assert answer.exit_code == 1 and answer.stderr == ""
     promised = {"member", "distance", "parameters", "compression", "evidence", "family", "order", "radices", "seed"}
     assert promised <= set(facts)
-    assert facts["member"] is False and facts["evidence"] == "exact" and facts["seed"] == 5
+    assert facts["member"] is False and facts["evidence"] == "exact" and facts["seed"] == 0
     assert facts["distance_evidence"] == "measured"  # the refutation is exact, the distance is a floating-point number
     assert facts["distance"] == pytest.approx(np.sqrt(12 / 16))
     assert facts["refutation"]["rows"] == [0, 4] and facts["refutation"]["minor"] == "1"

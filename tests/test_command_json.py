@@ -45,6 +45,7 @@ ANSWERS = [
     ("check model.py:wrong --op block-diagonal-multiply --cases 6 --max-size 8", 1),
     ("check-op long-convolution --dtype float32 --cases 4", 0),
     ("prove cost --no-coq", 0),
+    ("check --list", 0),
     ("exercise", 0),
     ("exercise 1.1 model.py", 2),
     ("picture", 0),

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from command_line import asked
+from command_line import asked, conforms
 
 import monarch_theory
 from monarch_theory.command import door, rooms
@@ -216,8 +216,11 @@ class Interrupted(type(sys)):
 sys.modules["monarch_theory.command.door"] = Interrupted("door")
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, "causal", "--json"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "monarch: stopped\n")
+    answer = json.loads(done.stdout)
+    assert (answer["exit_code"], answer["outcome"]) == (130, "stopped")
+    conforms("causal", answer)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals as POSIX has them")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -13,7 +14,7 @@ from sphinx.application import Sphinx
 from monarch_theory.command.door import front
 from monarch_theory.command.ranges import range_of
 from monarch_theory.command.rooms import Room, rooms
-from monarch_theory.command.schema import COMMON, FIELDS, REFUSAL, Field, json_schema
+from monarch_theory.command.schema import COMMON, FIELDS, LISTINGS, REFUSAL, Field, json_schema
 
 HEADER = """# Commands
 
@@ -81,7 +82,7 @@ def section(room: Room) -> Iterator[str]:
             yield f"| {' | '.join(map(cell, row))} |"
     if room.name in FIELDS:
         yield f"\nWith `--json`, beside [what every command says](#json) ([schema]({room.name}.schema.json)):\n"
-        yield from table(FIELDS[room.name])
+        yield from table((*FIELDS[room.name], *(replace(f, always=False) for f in LISTINGS.get(room.name, ()))))
     yield ""
 
 

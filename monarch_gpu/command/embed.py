@@ -42,7 +42,10 @@ def embed(
             raise ValueError(f"{model}: expected an encoder, got a {encoder.config.model_type}")
         encoder.to(device_named(device))
         entries = read_lines(texts)
-        tokenize = tokenizer_of(tokenizer or model) if any("text" in entry for entry in entries) else None
+        has_text = any("text" in entry for entry in entries)
+        if tokenizer is not None and not has_text:
+            raise ValueError(f"tokenizer: expected none for lines that have input_ids alone, got {tokenizer}")
+        tokenize = tokenizer_of(tokenizer or model) if has_text else None
         ids = [entry["input_ids"] if tokenize is None or "input_ids" in entry else tokenize(entry["text"])
                for entry in entries]  # fmt: skip
         found = vectors(encoder, ids, reading=reading, batch=batch, normalised=normalised)

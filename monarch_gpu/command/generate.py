@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monarch_theory.command.answer import Answer
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.progress import Advance, progress
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["generate"]
 
 
 def generate(
+    context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or a directory with a model.")],
     prompt: str = typer.Option("def ", help="What the text begins with."),
     count: int = typer.Option(200, help="Bytes to add, or tokens."),
@@ -31,6 +33,8 @@ def generate(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Continue a text with a model that `monarch train gpt` made, by bytes or by its tokenizer's tokens."""
+    if temperature == 0:
+        refuse_idle(context, "generate --temperature 0")
     from monarch_gpu.checkpoints import CheckpointError
     from monarch_gpu.device import device_named
     from monarch_gpu.generate import generate as generate_tokens

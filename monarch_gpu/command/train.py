@@ -16,6 +16,7 @@ import typer
 
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.harmless import harmless
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.progress import Advance, progress
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ LABELS = "labels.json"
 
 
 def train(
+    context: typer.Context,
     model: str = typer.Argument(help="gpt, bert or vit."),
     preset: str = typer.Option("tiny", help="Named configuration, or the path of a JSON file with one."),
     architecture: str = typer.Option("monarch-mixer", help="monarch-mixer, or transformer for the baseline."),
@@ -71,6 +73,10 @@ def train(
 
     On several processes: torchrun --nproc-per-node 2 --no-python monarch train gpt --microbatches 2 --parallel fsdp
     """
+    if evaluate:
+        refuse_idle(context, "train --evaluate")
+    if evaluate and out:
+        refuse_idle(context, "train --evaluate and --out")
     from monarch_gpu.checkpoints import CheckpointError
     from monarch_gpu.train import Diverged, Interrupted, Training
 

@@ -18,7 +18,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, log2
-from typing import Any, Literal
+from numbers import Integral
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -119,6 +120,7 @@ def decide(
 
     Raises:
         ValueError: the domain is not exact, M0 is singular, or an argument is out of range.
+        TypeError: it is no operator.
 
     >>> from monarch_theory.domains import Cyclotomic, PrimeField
     >>> from monarch_theory.fourier_matrix import fourier
@@ -127,6 +129,12 @@ def decide(
     >>> print(decide(MonarchOperator(fourier((2, 2), Cyclotomic(4)), n=3)))
     not causal: output 0 sees input 2: T[0,2,2] = 1 (n = 3, over Q(zeta_4), exact, by every filter)
     """
+    if not isinstance(operator, MonarchOperator):
+        raise TypeError(f"operator: expected a MonarchOperator, got {type(operator).__name__}")
+    if route not in (None, *get_args(Route)):
+        raise ValueError(f"route: expected one of {', '.join(get_args(Route))}, got {route!r}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
     domain = operator.domain
     if not domain.exact:
         raise ValueError(f"operator: expected an exact domain, got {domain}; real factors convert with over(RATIONALS)")

@@ -41,6 +41,9 @@ class MonarchOperator:
     n: int = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        for name in ("M0", "M1", "M2"):
+            if not isinstance(getattr(self, name), Monarch) and (name == "M0" or getattr(self, name) is not None):
+                raise TypeError(f"{name}: expected a Monarch, got {type(getattr(self, name)).__name__}")
         for name, default in (("M1", self.M0), ("M2", self.M0), ("n", max(self.M0.shape[0] // 2, 1))):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)

@@ -5,6 +5,12 @@ import sys
 
 __all__ = ["main"]
 
+STOPPED = (
+    '{"verdict": "undecided", "evidence": "none", "coverage": "nothing", "exit_code": 130, "outcome": "stopped", '
+    '"reason": "stopped"}\n'
+)
+"""What `door.told` says, before the door stands."""
+
 
 def main() -> None:
     """Console entry point: run what the command line asks for and exit with its answer."""
@@ -19,5 +25,7 @@ def main() -> None:
     except KeyboardInterrupt:
         # before the door stands, while Python still imports
         sys.stderr.write("monarch: stopped\n")
+        if "--json" in sys.argv:
+            sys.stdout.write(STOPPED)
         code = 130
     sys.exit(code)

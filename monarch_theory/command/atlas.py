@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.outputs import check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
@@ -27,6 +28,7 @@ TARGETS = 6  # beside each other, in a terminal of eighty columns
 
 
 def atlas(
+    context: typer.Context,
     size: Annotated[int, typer.Option(help="N; 64 has the attention of a trained model among its targets")] = 64,
     weights: Annotated[
         str | None, typer.Option(help=f"in place of all targets, those of a trained model: {', '.join(TRAINED)}")
@@ -40,6 +42,8 @@ def atlas(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Compare structured families on the same targets: relative Frobenius error, all of it measured."""
+    if weights is not None:
+        refuse_idle(context, "atlas --weights")
     try:
         chosen = None if weights is None else [trained_target(weights, name_of="--weights")]
         size = size if chosen is None else len(chosen[0].matrices[0])

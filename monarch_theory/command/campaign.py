@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.progress import progress
 
 __all__ = ["campaign"]
 
 
 def campaign(
+    context: typer.Context,
     kernels: Annotated[list[str], typer.Argument(help="FILE.py:NAME, or FILE.py:NAME@OP, as many as you like.")],
     op: Annotated[str, typer.Option(help="Op of the kernels that name none.")] = "monarch-multiply",
     dtype: Annotated[list[str] | None, typer.Option(help="Repeat for several [default: float32].")] = None,
@@ -44,6 +46,8 @@ def campaign(
     """
     from monarch_theory.testing.campaign import plan, run_campaign, summary
 
+    if scheduler is not None:
+        refuse_idle(context, "campaign --scheduler")
     done = count(1)
     try:
         seeds: list[int | None] = [*seed] if seed else [0 if trusted else None]

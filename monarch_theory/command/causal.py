@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
+from monarch_theory.command.idle import given, refuse_idle
 from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.leaks import files
@@ -111,6 +112,13 @@ def causal(
 
     Every array it returns that has a sequence axis is judged. Exit status: 0 yes, 1 no, 2 could not decide.
     """
+    ways = {
+        "--exact": exact, "--truncated": truncated, "--padding": padding is not None, "--same-as": same_as is not None,
+        "--no-proof": not proof, "--output-axis": output_axis is not None, "--stride": stride != 1,
+        "--offset": offset != 0,
+    }  # fmt: skip
+    for way in (way for way, is_asked in ways.items() if is_asked):
+        refuse_idle(context, f"causal {way}")
     try:
         check_picture(png)
         check_file(certificate, "--certificate")
@@ -158,11 +166,10 @@ def _exact(
 ) -> NoReturn:  # fmt: skip
     """Decide a Monarch operator, and write its certificate."""
     from monarch_theory.certificates import write_certificate
-    from monarch_theory.command.causal_exact import check_options, decide_file, given
+    from monarch_theory.command.causal_exact import decide_file
 
     path, _, name = target.rpartition(":")
     try:
-        check_options(context)
         if not path or not name:
             raise ValueError(f"target: expected FILE.py:NAME, got {target!r}")
         report, written = decide_file(

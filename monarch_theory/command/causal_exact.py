@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 
 from monarch_theory.causality import MonarchOperator, Witness, decide
 from monarch_theory.causality.decision import approximate
@@ -18,27 +17,7 @@ from monarch_theory.leaks.callables import Report
 from monarch_theory.leaks.cuts import Found
 from monarch_theory.sandbox import Sandbox, SandboxError
 
-__all__ = ["check_options", "decide_file"]
-
-TAKEN = {"target", "exact", "n", "seed", "certificate", "timeout", "memory", "as_json"}
-"""Options of `monarch causal` that the exact decision reads."""
-
-
-def check_options(context: typer.Context) -> None:
-    """Refuse options that would be read and then ignored.
-
-    Raises:
-        ValueError: naming the first.
-    """
-    for option in context.command.params:
-        if option.name is not None and option.name not in TAKEN and given(context, option.name):
-            raise ValueError(f"{option.opts[0]}: expected none beside --exact")
-
-
-def given(context: typer.Context, name: str) -> bool:
-    """Whether the option is on the command line."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"  # typer may bring a copy of click of its own
+__all__ = ["decide_file"]
 
 
 def decide_file(

@@ -8,7 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from monarch_theory.command.answer import Answer
+from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
@@ -17,6 +18,7 @@ __all__ = ["check"]
 
 
 def check(
+    context: typer.Context,
     kernel: Annotated[str, typer.Argument(help="FILE.py:NAME, a function (or a class with no arguments).")] = "",
     op: Annotated[str, typer.Option(help="Op by name, or your own as FILE.py:NAME.")] = "monarch-multiply",
     dtype: Annotated[str, typer.Option(help="float64, float32, bf16, fp16, complex64 or complex128.")] = "float32",
@@ -27,7 +29,9 @@ def check(
     bound: Annotated[
         str | None, typer.Option(help="deterministic, or probabilistic as transforms and convolutions are by default.")
     ] = None,
-    failure: Annotated[float, typer.Option(help="Probability that the probabilistic bound fails on a case.")] = 1e-9,
+    failure: Annotated[
+        float | None, typer.Option(help="Probability that the probabilistic bound fails on a case [default: 1e-9].")
+    ] = None,
     accumulate: Annotated[str | None, typer.Option(help="Format products are summed in.")] = None,
     intermediate: Annotated[str | None, typer.Option(help="Format kept between stages.")] = None,
     operands: Annotated[str, typer.Option(help="What is multiplied: exact, tf32 or 3xtf32.")] = "exact",
@@ -68,8 +72,11 @@ def check(
     from monarch_theory.testing.certify import certificate_of
 
     if list_ops:
-        _list_ops()
+        refuse_idle(context, "check --list")
+        _list_ops(as_json)
         return
+    if device == "cuda":
+        refuse_idle(context, "check --device cuda")
     try:
         check_picture(png)
         check_file(script, "--script")
@@ -124,12 +131,19 @@ def _sizes(text: str | None) -> dict[str, int | tuple[int, ...]] | None:
     return found
 
 
-def _list_ops() -> None:
+def _list_ops(as_json: bool) -> None:
     from monarch_theory.testing.ops import NAMES, op_named
 
-    for name in NAMES:
-        found = op_named(name)
-        print(f"{name}\n    {found.summary}\n    {found.signature}\n    dtypes: {', '.join(found.dtypes())}")
+    named = {name: op_named(name) for name in NAMES}
+    rows = [
+        {"op": name, "computes": op.summary, "called": op.signature, "dtypes": list(op.dtypes())}
+        for name, op in named.items()
+    ]
+    listing = "\n".join(
+        f"{name}\n    {op.summary}\n    {op.signature}\n    dtypes: {', '.join(op.dtypes())}"
+        for name, op in named.items()
+    )
+    say(Answer("listed", "none", f"{len(rows)} ops", 0, {"ops": rows}), as_json, lambda: print(listing))
 
 
 def _refuse(message: str) -> NoReturn:

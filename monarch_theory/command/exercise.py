@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.idle import refuse_idle
 
 __all__ = ["exercise"]
 
 
 def exercise(
+    context: typer.Context,
     number: Annotated[str | None, typer.Argument(help="Lesson and exercise, as 5.3; all are listed without.")] = None,
     answer: Annotated[
         Path | None, typer.Argument(metavar="FILE.py", help="A file that defines the function asked for.")
@@ -28,6 +30,7 @@ def exercise(
     from monarch_theory.exercises import EXERCISES, grade
 
     if number is None:
+        refuse_idle(context, "exercise the list of exercises")
         rows = [
             {"number": row.number, "function": f"{row.name}({', '.join(row.arguments)})", "returns": row.task}
             for row in EXERCISES.values()

@@ -19,6 +19,7 @@ from monarch_theory.certificates import membership_certificate, write_certificat
 from monarch_theory.command import user_matrix
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.far_operators import FarOperator, examine_operator
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
@@ -62,6 +63,7 @@ VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided",
 
 
 def express(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help=SOURCE)],
     family: Annotated[str, typer.Option(help="monarch, or another family of `monarch atlas`")] = "monarch",
     order: Annotated[int | None, typer.Option(help="number of stages; 2 unless the radices say otherwise")] = None,
@@ -92,7 +94,11 @@ def express(
     try:
         chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
         chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
-        _refuse_idle(family, parameters, chosen, {"--search": search})
+        if not _is_run(source):
+            refuse_idle(context, "express a file that is read and not run")
+            if not search:
+                refuse_idle(context, "express a file that is read and not run, without --search")
+        _refuse_beside(family, parameters, chosen, {"--search": search})
         check_picture(png)
         _check_write(write)
         _check_torch(torch, write)
@@ -105,7 +111,7 @@ def express(
         if compare_all and not whole:
             _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
             with progress("reading"):
-                found_alone = read_source(source, size, seed, timeout, sparse=True)
+                found_alone = read_source(source, size, seed, timeout, memory or None, sparse=True)
             if not isinstance(found_alone, Matrix):
                 raise ValueError(_too_large("--compare", found_alone))
             _compare(source, {found_alone.name: found_alone}, {}, calibration, (write, torch), as_json)
@@ -266,7 +272,7 @@ def _unwritable(matrix: Matrix, family: Family | None = None) -> str:
     return ""
 
 
-def _refuse_idle(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
+def _refuse_beside(family: str, parameters: int | None, chosen: dict[str, Any], monarch_only: dict[str, Any]) -> None:
     """An option that would be read and then ignored is an error.
 
     Raises:
@@ -419,6 +425,11 @@ def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bo
     if not matrices:
         raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
     _compare(source, matrices, left_out, calibration, files, as_json)
+
+
+def _is_run(source: str) -> bool:
+    """Whether it is NAME of a FILE.py, which has to be run."""
+    return not NAMED.fullmatch(source) and source.rpartition(":")[0].endswith(".py")
 
 
 def _is_whole(source: str) -> bool:

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.progress import progress
 
 __all__ = ["mutants"]
 
 
 def mutants(
+    context: typer.Context,
     runs: Annotated[int, typer.Option(help="Runs of right kernels, at least.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Determines every case.")] = 0,
     library: Annotated[str | None, typer.Option(help="Only kernels of this library, for example torch.")] = None,
@@ -34,6 +36,8 @@ def mutants(
     from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
     from monarch_theory.testing.mutants.run import missing_library, run_clean, run_mutants
 
+    if exploits:
+        refuse_idle(context, "mutants --exploits")
     known = sorted({m.library for m in MUTANTS} | {k.library for k in RIGHT})
     if library not in (None, *known):
         raise typer.BadParameter(f"library: expected one of {', '.join(known)}, got {library!r}")

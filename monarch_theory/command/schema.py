@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COMMON", "FIELDS", "REFUSAL", "Field", "fields_of", "json_schema"]
+__all__ = ["COMMON", "FIELDS", "LISTINGS", "REFUSAL", "Field", "fields_of", "json_schema"]
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,14 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 """By command, beside `COMMON`."""
 
 
+LISTINGS: dict[str, tuple[Field, ...]] = {
+    "check": _fields("""
+        ops          array: op, what it computes, how its kernels are called and its dtypes, with --list
+    """),
+}
+"""By command, what it prints instead where it is asked for a list."""
+
+
 def fields_of(command: str) -> tuple[Field, ...]:
     """All keys that a command's answer may have.
 
@@ -267,7 +275,11 @@ def json_schema(command: str) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"monarch {command} --json",
-        "anyOf": [_object(fields_of(command)), _object(REFUSAL)],
+        "anyOf": [
+            _object(fields_of(command)),
+            *([_object((*COMMON, *LISTINGS[command]))] if command in LISTINGS else []),
+            _object(REFUSAL),
+        ],
     }
 
 

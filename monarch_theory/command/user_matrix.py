@@ -53,7 +53,7 @@ def matrix(address: np.ndarray, size: np.ndarray) -> Any:
     return _dense(value, name)
 
 
-def multiply(address: np.ndarray, size: np.ndarray, x: np.ndarray) -> np.ndarray:
+def multiply(address: np.ndarray, size: np.ndarray, x: np.ndarray) -> Any:
     """The operator, or function, that `matrix` answered for, times x, shape (inputs, batch).
 
     Args:
@@ -64,8 +64,8 @@ def multiply(address: np.ndarray, size: np.ndarray, x: np.ndarray) -> np.ndarray
     n, which = (int(number) for number in size)
     value, _ = _named(bytes(address.astype(np.uint8)), n)
     if not hasattr(value, "matmat"):
-        return np.asarray(value(x))
-    return np.asarray(value.rmatmat(x) if which == ADJOINT else value.matmat(x))
+        return value(x)
+    return value.rmatmat(x) if which == ADJOINT else value.matmat(x)
 
 
 @cache
@@ -134,7 +134,7 @@ def _spelled(array: np.ndarray, name: str) -> np.ndarray:
     return np.frombuffer(json.dumps(rows).encode(), np.uint8)
 
 
-def _apply(function: Any, name: str, size: int) -> np.ndarray:
+def _apply(function: Any, name: str, size: int) -> Any:
     """The function at the identity, once it has shown that it is linear and works on every column by itself."""
     check_linear(function, size, name)
-    return np.asarray(function(np.eye(size)))
+    return function(np.eye(size))

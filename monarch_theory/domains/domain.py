@@ -11,7 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["CannotTellError", "Domain", "NoRootOfUnityError", "SingularBlockError", "elementwise"]
+__all__ = [
+    "CannotTellError",
+    "Domain",
+    "NoRootOfUnityError",
+    "SingularBlockError",
+    "elementwise",
+    "plain",
+    "refuse_masked",
+]
 
 
 class SingularBlockError(ValueError):
@@ -55,7 +63,9 @@ class Domain(ABC):
 
         Raises:
             TypeError: some entry is not a scalar of this domain; the message names the argument `name`.
+            ValueError: some entry is masked.
         """
+        refuse_masked(values, name)
         source = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
         result = np.empty(source.shape, dtype=self.dtype)
         for position in np.ndindex(source.shape):
@@ -173,3 +183,31 @@ def elementwise(function: Callable[[Any], Any], a: np.ndarray) -> np.ndarray:
     for position in np.ndindex(a.shape):
         result[position] = function(a[position])
     return result
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Masked entries have no number; what lies under the mask is not theirs.
+
+    Raises:
+        ValueError: there are some.
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(values)} of {values.size}")
+
+
+def plain(values: Any, name: str) -> np.ndarray:
+    """An array of NumPy that holds the same numbers; a tensor comes without its gradient.
+
+    Raises:
+        TypeError: what NumPy cannot hold.
+        ValueError: masked entries.
+
+    >>> plain(np.ma.array([1.0, 2.0], mask=[False, True]), "x")
+    Traceback (most recent call last):
+    ValueError: x: expected no masked entries, got 1 of 2
+    """
+    refuse_masked(values, name)
+    try:
+        return np.asarray(values.detach() if hasattr(values, "detach") else values)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, and what a tensor says
+        raise TypeError(f"{name}: expected an array of numbers, got {type(values).__name__}: {error}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError
+from monarch_theory.domains.domain import Domain, NoRootOfUnityError, SingularBlockError, plain
 
 if TYPE_CHECKING:
     import sympy
@@ -39,7 +39,7 @@ class Floating(Domain):
         return self.dtype.type(value)
 
     def array(self, values: Any, *, name: str = "values") -> np.ndarray:
-        source = np.asarray(values)
+        source = plain(values, name)
         if source.dtype.kind not in "iufc" or not np.can_cast(source.dtype, self.dtype, "same_kind"):
             raise TypeError(f"{name}: expected scalars of {self.name}, got dtype {source.dtype}")
         if source.dtype.kind in "fc" and not np.can_cast(source.dtype, self.dtype, "safe"):

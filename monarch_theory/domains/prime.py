@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import flint
 import numpy as np
 
-from monarch_theory.domains.domain import Domain, NoRootOfUnityError
+from monarch_theory.domains.domain import Domain, NoRootOfUnityError, plain
 from monarch_theory.domains.rational import RATIONALS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PrimeField(Domain):
         return int(rational.p) * pow(int(rational.q), -1, self.q) % self.q
 
     def array(self, values: Any, *, name: str = "values") -> np.ndarray:
-        source = np.asarray(values)
+        source = plain(values, name)
         if source.dtype.kind in "iu":
             return np.mod(source, self.q).astype(np.int64)
         return super().array(values, name=name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from monarch_theory import digits
 from monarch_theory.digits import check_radices
 from monarch_theory.monarch import Convention, block_counts
 
-__all__ = ["MonarchClass", "balanced_radices", "divisors", "factorisations"]
+__all__ = ["MonarchClass", "balanced_radices", "check_class", "divisors", "factorisations"]
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,20 @@ def factorisations(n: int, order: int) -> list[tuple[int, ...]]:
         return [(n,)] if n > 1 else []
     divisors = [d for d in range(2, n // 2 + 1) if n % d == 0]
     return [(d, *rest) for d in divisors for rest in factorisations(n // d, order - 1)]
+
+
+def check_class(kind: Any) -> None:
+    """Is it a class that can be asked about?
+
+    Raises:
+        TypeError: it is none.
+
+    >>> check_class((2, 2))
+    Traceback (most recent call last):
+    TypeError: kind: expected a MonarchClass, as MonarchClass((8, 8)), got (2, 2)
+    """
+    if not isinstance(kind, MonarchClass):
+        raise TypeError(f"kind: expected a MonarchClass, as MonarchClass((8, 8)), got {kind!r:.60}")
 
 
 def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int, ...]:

@@ -123,6 +123,8 @@ def read_matrix(source: Any, domain: Domain | None = None, *, name: str = "matri
         raise ValueError(f"{name}: expected a matrix with rows and columns, got shape {source.shape}")
     if domain is None:
         domain = _domain_of(source, name)
+    if not isinstance(domain, Domain):
+        raise TypeError(f"domain: expected one of monarch_theory.domains, got {domain!r}")
     # NumPy's own conversion gives Python integers, without a Python loop over the entries
     native = domain is INTEGERS and source.dtype.kind in "iu"
     array = source.astype(object) if native else domain.array(source, name=name)
@@ -172,7 +174,7 @@ def _array(source: Any, name: str) -> tuple[np.ndarray, Format | None]:
         source, stored = source.float(), BFLOAT16
     if isinstance(source, LinearOperator):
         check_linear(source.matmat, source.shape[1], name, dtype=source.dtype)
-        source = source @ np.eye(source.shape[1], dtype=source.dtype)
+        source = _plain(source @ np.eye(source.shape[1], dtype=source.dtype), name)
     if isinstance(source, _sympy_kinds("MatrixBase")):
         source = np.array(source.tolist(), dtype=object)
     try:

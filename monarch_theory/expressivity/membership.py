@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd, prod, sqrt
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 
 from monarch_theory.domains import INTEGERS, RATIONALS, CannotTellError, Domain, Floating
-from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
+from monarch_theory.expressivity.classes import MonarchClass, check_class, tensor_slices
 from monarch_theory.expressivity.matrices import dyadic, field_of, read_matrix
 from monarch_theory.expressivity.projection import (
     Progress,
@@ -137,6 +138,7 @@ def membership_of(
     >>> print(answer.refutation)
     slice i0 = 0, a1 = 0 of split 0: the minor of rows (0, 2) and columns (0, 2) is 1, not 0
     """
+    check_class(kind)
     read = read_matrix(matrix, domain, name=name)
     domain = read.domain
     if not isinstance(domain, Floating):
@@ -265,8 +267,8 @@ def checked_accuracy(accuracy: float) -> float:
     >>> checked_accuracy(1e-6)
     1e-06
     """
-    if not 0 <= accuracy < 1:
-        raise ValueError(f"accuracy: expected a number in [0, 1), got {accuracy}")
+    if not isinstance(accuracy, Real) or not 0 <= accuracy < 1:
+        raise ValueError(f"accuracy: expected a number in [0, 1), got {accuracy!r}")
     return accuracy
 
 
@@ -295,6 +297,7 @@ def exact_membership_of(
     >>> membership_of(np.array([[0.1, 0.3], [0.3, 0.9]]), MonarchClass((2, 1), (1, 2))).member  # to rounding, it is
     True
     """
+    check_class(kind)
     read = read_matrix(matrix, domain, name=name)
     return _decide_exactly(*dyadic(read.entries, read.domain), kind, read.name, progress)
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
-from monarch_theory.expressivity.classes import MonarchClass, tensor_slices
+from monarch_theory.expressivity.classes import MonarchClass, check_class, tensor_slices
 from monarch_theory.expressivity.leading import UNIT, leading_vectors, squares_wrong_by
 from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
@@ -155,6 +155,7 @@ def project(
     >>> round(float(project(A, MonarchClass((2, 2))).distance) ** 2, 12)  # two slices of rank two, each loses one unit
     2.0
     """
+    check_class(kind)
     read = read_matrix(matrix, name=name)
     found = _project(read.values, kind, read.field, read.name, progress)
     if read.field is read.domain:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +23,17 @@ from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
 from monarch_theory.leaks.heatmap import HeatMap, heat_map
-from monarch_theory.leaks.inputs import APPEARING, GAPS, Inputs, UndecidedError, unit_roundoff
+from monarch_theory.leaks.inputs import (
+    APPEARING,
+    GAPS,
+    USUAL_VOCABULARY,
+    Inputs,
+    UndecidedError,
+    check_tokens,
+    is_integer,
+    largest_vocabulary,
+    unit_roundoff,
+)
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.noise import scale
 from monarch_theory.leaks.outputs import Layout, Lengths, Named, Outputs, difference, lay_out, step_by_step
@@ -346,7 +357,7 @@ def check_callable(
     *,
     shape: str = "n",
     dtype: str | None = None,
-    vocab: int = 16,
+    vocab: int | None = None,
     tokens: tuple[int, ...] = (),
     seed: int = 0,
     budget: float | None = None,
@@ -369,8 +380,8 @@ def check_callable(
             A torch module is given tensors.
         n: sequence length.
         shape: sizes and one letter n, the sequence axis.
-        dtype: of the input; integers are tokens in [0, vocab). By default float64, for a torch module that of its
-            parameters.
+        dtype: of the input; integers are tokens in [0, vocab), vocab is 16 where it is not given. By default float64,
+            for a torch module that of its parameters.
         tokens: some to be tried in any case.
         seed: of every input drawn.
         budget: seconds for the search; by default it grows until all cuts are tested, to 300 s at the most.
@@ -391,8 +402,13 @@ def check_callable(
     notes: list[str] = []
     try:
         dtype = dtype or (own_dtype(function) if is_module(function) else None) or "float64"
-        inputs = Inputs.of(shape, n, dtype, vocab, seed, tokens, numbers_named(function))
+        if not callable(function):
+            raise UndecidedError("bad input", f"function: expected a callable, got {type(function).__name__}")
+        usual = min(USUAL_VOCABULARY, largest_vocabulary(dtype))
+        inputs = Inputs.of(shape, n, dtype, usual if vocab is None else vocab, seed, tokens, numbers_named(function))
         dtype = inputs.dtype
+        check_tokens(dtype, vocab, tokens, usual)
+        check_numbers(budget, lookahead, stride, map_size)
         inputs, contract = agreed(inputs, contract, lookahead)
         if is_module(function):
             model, notes = of_module(function, dtype)
@@ -407,6 +423,22 @@ def check_callable(
         output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
     return replace(report, notes=(*notes, *report.notes))
+
+
+def check_numbers(budget: Any, lookahead: Any, stride: Any, map_size: Any) -> None:
+    """Numbers as they are expected.
+
+    Raises:
+        UndecidedError: naming the first that is not.
+    """
+    if budget is not None and not (isinstance(budget, int | float) and 0 < budget < inf):
+        raise UndecidedError("bad input", f"budget: expected a positive number, got {budget!r}")
+    if not is_integer(lookahead):
+        raise UndecidedError("bad input", f"lookahead: expected an integer, got {lookahead!r}")
+    if not (isinstance(stride, tuple) and len(stride) == 2 and all(map(is_integer, stride)) and stride[0] > 0):
+        raise UndecidedError("bad input", f"stride: expected two integers, the first positive, got {stride!r}")
+    if not is_integer(map_size) or map_size < 0:
+        raise UndecidedError("bad input", f"map_size: expected an integer of at least 0, got {map_size!r}")
 
 
 def agreed(inputs: Inputs, contract: Contract | None, lookahead: int = 0) -> tuple[Inputs, Contract]:

@@ -27,17 +27,17 @@ from monarch_theory.leaks.calls import (
 )
 from monarch_theory.leaks.contracts import Contract, hidden_padding
 from monarch_theory.leaks.cuts import spread_order
-from monarch_theory.leaks.inputs import Inputs, UndecidedError, parse_shape
+from monarch_theory.leaks.inputs import USUAL_VOCABULARY, Inputs, UndecidedError, check_tokens, parse_shape
 from monarch_theory.leaks.judge import Facts
 from monarch_theory.leaks.outputs import Named
 from monarch_theory.leaks.proofs import settled, with_agreement, with_padding, with_proof
 from monarch_theory.sandbox import Described, Outcome, Sandbox, SandboxError
-from monarch_theory.sandbox.limits import MEMORY, SECONDS
+from monarch_theory.sandbox.limits import LONGEST, MEMORY, SECONDS
 from monarch_theory.sandbox.waiting import kept_waiting
 
 __all__ = ["Agree", "check_file"]
 
-SMALLEST_VOCABULARY, USUAL_VOCABULARY = 2, 16
+SMALLEST_VOCABULARY = 2
 SHARE_OF_TIME = 0.9
 SHARE_OF_PROOF = 1 / 3
 MOST_GRAPHS = 64
@@ -269,14 +269,17 @@ def check_file(
         _, contract = agreed(wanted.inputs(dtype or "float64", seed), contract, lookahead)
         template = tuple(n if s is None else s for s in parse_shape(shape))
         for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory), ("stride", stride[0])):
-            if value is not None and not 0 < value < float("inf"):
-                raise UndecidedError("bad input", f"{argument}: expected a positive number, got {value}")
+            if value is not None and not 0 < value <= LONGEST:
+                raise UndecidedError(
+                    "bad input", f"{argument}: expected a positive number up to {LONGEST}, got {value}"
+                )
         if not 0 <= randomise < float("inf"):
             raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
         made_of = parse_init(init)
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed, init=made_of) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
+            check_tokens(inputs.dtype, vocab, tokens, inputs.vocab)
             inputs, contract = agreed(inputs, contract)
             if agree is not None:
                 left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
@@ -461,7 +464,10 @@ def proof_of(
         return Read(facts)
     if not held:
         return Read(facts, (f"{certificate} was not written: there is no proof that can be certified",))
-    Path(certificate).write_bytes(held)
+    try:
+        Path(certificate).write_bytes(held)
+    except OSError as error:  # no answer depends on it
+        return Read(facts, (f"{certificate} was not written: {error.strerror}",))
     under = "; it holds under a condition, and that these weights meet it is not in it"
     said = under if facts.get("at_these_weights") else ""
     return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it{said}",))

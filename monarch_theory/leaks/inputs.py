@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,47 @@ ADDRESSES = 2**40
 """No array here has as many elements beside the sequence."""
 
 
+USUAL_VOCABULARY = 16
+"""Tokens, where nobody says how many."""
+
+
+def largest_vocabulary(dtype: str) -> int:
+    """So many tokens a dtype can tell apart, as far as they are tried.
+
+    >>> largest_vocabulary("int8"), largest_vocabulary("int64") == 2**31
+    (128, True)
+    """
+    return {"bool": 2, "int8": 128, "uint8": 256, "int16": 2**15}.get(dtype, 2**31)
+
+
+def check_tokens(dtype: str, vocab: int | None, tokens: tuple[int, ...], usual: int) -> None:
+    """Do the tokens and their number, where they are given, go with the dtype? `usual`: the number where it is not.
+
+    Raises:
+        UndecidedError: they do not, and would be ignored, or cut.
+    """
+    given = [name for name, value in (("vocab", vocab is not None), ("tokens", bool(tokens))) if value]
+    if given and not dtype.startswith(("int", "uint", "bool")):
+        raise UndecidedError("bad input", f"{given[0]}: expected none for inputs of {dtype}, which are no tokens")
+    if vocab is not None and is_integer(vocab) and vocab > largest_vocabulary(dtype):
+        raise UndecidedError(
+            "bad input", f"vocab: expected at most {largest_vocabulary(dtype)} in {dtype}, got {vocab}"
+        )
+    most = min(usual if vocab is None else vocab, largest_vocabulary(dtype))
+    for token in tokens:
+        if not is_integer(token) or not 0 <= token < most:
+            raise UndecidedError("bad input", f"tokens: expected 0 … {most - 1}, got {token!r}")
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer; truth values are none.
+
+    >>> is_integer(3), is_integer(True), is_integer(3.0)
+    (True, False, False)
+    """
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def parse_shape(text: str) -> tuple[int | None, ...]:
     """The shape in words, None at the sequence axis.
 
@@ -78,6 +120,8 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
     >>> parse_shape("2,n,16")
     (2, None, 16)
     """
+    if not isinstance(text, str):
+        raise UndecidedError("bad input", f"shape: expected words as 2,n,16, got {text!r}")
     parts = [p.strip() for p in text.strip().strip("()").split(",") if p.strip()]
     sizes = [int(p) if p.isdecimal() and len(p) < 20 else 0 for p in parts if p != "n"]
     if parts.count("n") != 1 or not all(0 < size <= ADDRESSES for size in sizes) or prod(sizes) > ADDRESSES:
@@ -133,18 +177,17 @@ class Inputs:
         numbers: tuple[float, ...] = (),
     ) -> Inputs:
         template = parse_shape(shape)
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        if not is_integer(n) or n < 1:
             raise UndecidedError("bad input", f"n: expected a positive integer, got {n!r}")
         dtype = dtype_named(dtype)
         if dtype not in DTYPES:
             raise UndecidedError("bad input", f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        largest = {"bool": 2, "int8": 128, "uint8": 256, "int16": 2**15}.get(dtype, 2**31)
-        if seed < 0:
-            raise UndecidedError("bad input", f"seed: expected a non-negative integer, got {seed}")
-        if vocab < 2:
-            raise UndecidedError("bad input", f"vocab: expected at least 2, got {vocab}")
+        if not is_integer(seed) or seed < 0:
+            raise UndecidedError("bad input", f"seed: expected a non-negative integer, got {seed!r}")
+        if not is_integer(vocab) or vocab < 2:
+            raise UndecidedError("bad input", f"vocab: expected at least 2, got {vocab!r}")
         filled = tuple(int(n) if s is None else s for s in template)
-        vocab = min(vocab, largest)
+        vocab = min(vocab, largest_vocabulary(dtype))
         always = (0, vocab - 1, 1, vocab - 2, 2, *specials)
         kept = tuple(dict.fromkeys(t for t in always if 0 <= t < vocab))
         return Inputs(filled, template.index(None), dtype, vocab, seed, kept).trying(numbers)

@@ -139,6 +139,8 @@ def leaf_as_numpy(leaf: Any) -> tuple[np.ndarray, str]:
         except (TypeError, RuntimeError) as error:
             raise SandboxError(Outcome.NOT_AN_ARRAY, f"the model returned a tensor of {leaf.dtype}") from error
         return array, array.dtype.name
+    if np.ma.is_masked(leaf):
+        raise SandboxError(Outcome.NOT_AN_ARRAY, "the model returned an array with masked entries")
     array = np.asarray(leaf)
     return array, array.dtype.name
 

@@ -24,10 +24,10 @@ LARGEST_BODY = 1 << 32
 
 
 def encode(header: dict[str, Any], arrays: tuple[np.ndarray, ...] = ()) -> bytes:
-    """One message.
+    """One message, in the order of bytes of this machine, whatever that of an array.
 
     Raises:
-        ValueError: an array whose dtype is not one of `DTYPES`.
+        ValueError: an array whose dtype is not one of `DTYPES`, or with a mask, which a message has no room for.
 
     >>> message = encode({"do": "evaluate"}, (np.arange(3.0),))
     >>> parts = iter([message[:8], message[8:-24], message[-24:]])
@@ -37,9 +37,11 @@ def encode(header: dict[str, Any], arrays: tuple[np.ndarray, ...] = ()) -> bytes
     for a in arrays:
         if a.dtype.name not in DTYPES:
             raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {a.dtype.name}")
+        if np.ma.is_masked(a):
+            raise ValueError(f"array: expected no masked entries, got {np.ma.count_masked(a)} of {a.size}")
     described = [{"dtype": a.dtype.name, "shape": a.shape} for a in arrays]
     text = json.dumps({"header": header, "arrays": described}).encode()
-    body = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
+    body = b"".join(a.astype(a.dtype.newbyteorder("="), copy=False).tobytes() for a in arrays)
     return len(text).to_bytes(8, "big") + text + body
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from monarch_theory.rounding import ErrorModel
 from monarch_theory.rounding.model import ALGORITHMS
 from monarch_theory.sandbox import SandboxError
 from monarch_theory.sandbox.confinement import STARTING, Confinement
-from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
+from monarch_theory.sandbox.limits import CASE_SECONDS, LONGEST, MEMORY
 from monarch_theory.testing.allowances import (
     allowed_otherwise,
     as_flushed,
@@ -49,6 +50,9 @@ FACES = ("auto", "numpy", "torch")
 
 DEVICES = ("cpu", "cuda")
 """Where they may lie."""
+
+FAILURE = 1e-9
+"""How probably the probabilistic bound fails on a right kernel and a case, where nothing else is asked."""
 
 CLAIMED_AS = {"packed": "packing", "unreduced": "tables"}
 """Algorithms that only ops with such a claim may have."""
@@ -202,6 +206,31 @@ def dtype_named(name: str, op: Op) -> str:
     return full
 
 
+def refuse_idle(
+    op: Op, accumulate: str | None, intermediate: str | None, algorithm: str, restrictions: Mapping[str, Any]
+) -> None:
+    """Refuse a claim on which no bound of the op depends, and an order of matrices that it has not.
+
+    Raises:
+        ValueError: naming the first.
+
+    >>> refuse_idle(op_named("embedding"), "float64", None, "conventional", {})
+    Traceback (most recent call last):
+    ValueError: accumulate: expected none for embedding, whose bound does not depend on it, got 'float64'
+    """
+    claimed = {
+        "accumulate": ("accumulation", accumulate),
+        "intermediate": ("intermediate", intermediate),
+        "algorithm": ("algorithm", None if algorithm in ("conventional", *CLAIMED_AS) else algorithm),
+    }
+    for name, (claim, value) in claimed.items():
+        if value is not None and claim not in op.claims:
+            raise ValueError(f"{name}: expected none for {op.name}, whose bound does not depend on it, got {value!r}")
+    order = restrictions.get("order")
+    if order is not None and not any(isinstance(size, tuple) for shape in op.shapes() for size in shape.values()):
+        raise ValueError(f"order: expected none for {op.name}, which has no radices, got {order}")
+
+
 def observe(
     kernel: Kernel, case: Case, model: ErrorModel, expected: tuple[Reference, ...] | None = None, other: bool = False,
     often: int = 0,
@@ -271,7 +300,7 @@ def check(
     operands: str = "exact",
     rounding: str = "nearest",
     algorithm: str = "conventional",
-    failure_probability: float = 1e-9,
+    failure_probability: float | None = None,
     untrusted: bool = False,
     explained: bool = True,
     timed: bool = False,
@@ -293,8 +322,8 @@ def check(
         device: where the arguments lie, "cpu" or "cuda"; on a GPU no limit of memory is put.
         accumulate, intermediate: formats the kernel claims to sum in, and to keep between stages; None: those usual for
             the op (see `Op.usual_model`).
-        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), with its `failure_probability`; None:
-            probabilistic for transforms and convolutions, deterministic for other ops.
+        bound: "deterministic" or "probabilistic" (see `monarch_theory.rounding`), None: probabilistic for transforms
+            and convolutions, deterministic for other ops; failure_probability: of the probabilistic one, None: 1e-9.
         operands, rounding, algorithm: further claims (see `default_model`).
         untrusted: the kernel may want to fool the judge. It runs behind walls (`monarch_theory.sandbox.confinement`),
             on cases nobody can know, and at last from a plain script; without the walls needed there is no verdict.
@@ -320,12 +349,16 @@ def check(
         raise ValueError(f"device: expected cpu behind walls, which hide a GPU, got {device!r}")
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
-    if cases_wanted < 1:
-        raise ValueError(f"cases: expected at least one, got {cases_wanted}")
-    if not 0 < failure_probability < 1:
+    for what, number, least in (("cases", cases_wanted, 1), ("seed", 0 if seed is None else seed, 0)):
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+            raise ValueError(f"{what}: expected an integer of at least {least}, got {number!r}")
+    if failure_probability is not None and not 0 < failure_probability < 1:
         raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")
-    if not timeout > 0:
-        raise ValueError(f"timeout: expected a positive number of seconds, got {timeout}")
+    if failure_probability is not None and bound == "deterministic":
+        raise ValueError(f"failure: expected none beside a deterministic bound, got {failure_probability}")
+    failure_probability = FAILURE if failure_probability is None else failure_probability
+    if not 0 < timeout <= LONGEST:
+        raise ValueError(f"timeout: expected a positive number of seconds, at most {LONGEST}, got {timeout}")
     if peer is not None and not timed:
         raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
     if memory is not None and not memory > 0:
@@ -333,6 +366,7 @@ def check(
     if algorithm in CLAIMED_AS and CLAIMED_AS[algorithm] not in op.claims:
         taken = [a for a in ALGORITHMS if a not in CLAIMED_AS or CLAIMED_AS[a] in op.claims]
         raise ValueError(f"algorithm: expected {' or '.join(taken)} for {op.name}, got {algorithm!r}")
+    refuse_idle(op, accumulate, intermediate, algorithm, restrictions)
     model = op.usual_model(
         dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
         operands=operands, rounding=rounding, algorithm=algorithm,

@@ -526,6 +526,8 @@ def as_plain(value: Any, folder: str) -> tuple[Any, str]:
         return None, f"{type(value).__name__}, a class of its own"
     if torch is not None and hasattr(torch, "Tensor") and isinstance(value, torch.Tensor):
         return value.detach(), type(value).__name__
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        return None, "an array with masked entries"
     if hasattr(value, "__array__") and hasattr(value, "dtype"):
         return np.asarray(value), type(value).__name__
     return None, type(value).__name__

@@ -126,7 +126,7 @@ def source(kernel: Kernel, cases: Sequence[Case], face: str) -> str:
 
 _ARRAY = "return held"
 _TENSOR = "return torch.from_numpy(held).view(getattr(torch, named)) if named else torch.from_numpy(held)"
-_BACK = "y = np.asarray(y); name = y.dtype.name"
+_BACK = "y = np.asarray(y); y = y.astype(y.dtype.newbyteorder('=')); name = y.dtype.name"
 _BACK_FROM_TORCH = (
     "name = str(y.dtype).removeprefix('torch.'); "
     "y = (y.detach().float() if y.dtype == torch.bfloat16 else y.detach()).cpu().resolve_conj().resolve_neg().numpy()"

@@ -254,7 +254,7 @@ def test_bad_data_are_named(here, tmp_path):
         ([*tune, "--data", tmp_path / "range"], "text 1: expected tokens 0 to 256, got another"),
         ([*tune, "--data", tmp_path / "negative"], "text 1: label: expected an integer of at least 0, got -1"),
         ([*tune, "--data", tmp_path / "none"], "none: No such file"),
-        ([*gpt, "--evaluate"], "no such checkpoint"),
+        (["gpt", "--evaluate", *out], "no such checkpoint"),
         (["bert", "--evaluate", "--out", here / "encoder", "--batch", "0"], "--batch': expected 1 to"),
         (["gpt", "--evaluate", "--out", here / "encoder"], "out: expected a gpt, got a bert"),
     ):

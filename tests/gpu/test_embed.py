@@ -96,6 +96,8 @@ def test_bad_lines_are_named_before_the_first_vector(tmp_path):
         ('{"input_ids": [1.5]}', "line 2: expected"),
         ('{"input_ids": "1"}', "line 2: expected"),
         ('{"txt": "a"}', "line 2: expected"),
+        ('{"input_ids": [1], "weight": NaN}', "line 2: expected JSON, got NaN"),
+        ('{"input_ids": [1], "input_ids": [2]}', "line 2: expected JSON, got a key twice"),
         ('{"input_ids": []}', "text 2: expected 1 to 24 tokens, got 0"),
         (json.dumps({"input_ids": [1] * 25}), "text 2: expected 1 to 24 tokens, got 25"),
         ('{"input_ids": [40]}', "text 2: expected tokens 0 to 39"),
@@ -103,6 +105,9 @@ def test_bad_lines_are_named_before_the_first_vector(tmp_path):
     ):
         assert message in told(tmp_path, stdin=good + line)
     assert "No such file" in told(tmp_path, tmp_path / "none.jsonl")
+    assert "tokenizer: expected none for lines that have input_ids" in told(tmp_path, "--tokenizer", "t", stdin=good)
+    ends_of_lines = '{"input_ids": [1], "of": "a\u2028b\x85c"}\n'
+    assert json.loads(run(tmp_path, stdin=ends_of_lines).stdout)["of"] == "a\u2028b\x85c"
     assert "config.json: No such file" in told(tmp_path / "none", stdin=good)
     assert "reading: expected one of" in told(tmp_path, "--reading", "last", stdin=good)
     assert "--batch': expected 1 to" in told(tmp_path, "--batch", 0, stdin=good)

@@ -365,7 +365,7 @@ def test_claiming_more_than_the_kernel_keeps_is_found_out():
         ({"op": "nowhere.py:OP"}, "op: expected a file"),
         ({"dtype": "int8"}, "dtype: expected one of"),
         ({"bound": "certain"}, "bound: expected deterministic or probabilistic"),
-        ({"cases_wanted": 0}, "cases: expected at least one"),
+        ({"cases_wanted": 0}, "cases: expected an integer of at least 1"),
         ({"failure_probability": 2.0}, "failure: expected a probability"),
         ({"timeout": 0.0}, "timeout: expected a positive"),
         ({"memory": -1.0}, "memory: expected a positive"),
