@@ -315,6 +315,7 @@ def test_python_source(tmp_path):
         assert answer.exit_code == 2 and f"{name} is not linear" in answer.stderr
 
 
+@pytest.mark.usefixtures("torch_at_hand")
 def test_layers_in_half_precision(tmp_path):
     """bfloat16, which NumPy lacks, is held to its own roundoff; what no format holds is named."""
     pytest.importorskip("torch")

@@ -144,8 +144,13 @@ def preload() -> None:
 
 
 def preload_kernel() -> None:
-    """What a child would import that calls kernels, whose memory is filled with patterns from the start."""
-    from monarch_theory.testing import kernel_server  # noqa: F401
+    """What a child would import that calls kernels, whose memory is filled with patterns from the start.
+
+    Random numbers, which it seeds, and what a file imports that has a kernel beside an op of its own.
+    """
+    import numpy.random  # noqa: F401
+
+    from monarch_theory.testing import kernel_server, op  # noqa: F401
 
 
 def preload_torch_kernel() -> None:
@@ -157,7 +162,7 @@ def preload_torch_kernel() -> None:
 
 def preload_script() -> None:
     """What scripts import, and nothing of this package: some look."""
-    import numpy  # noqa: F401
+    import numpy.random  # noqa: F401
 
 
 def preload_torch() -> None:

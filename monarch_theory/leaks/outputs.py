@@ -53,9 +53,8 @@ class Layout:
             now = ", ".join(str(s) for s in shapes) or f"{len(arrays)} arrays"
             before = ", ".join(str(s) for s in self.shapes)
             raise UndecidedError("shape change", f"the output had shape {before} once and {now} later")
-        moved = (
-            np.moveaxis(arrays[k], a, 0).reshape(self.length, -1) for k, a in zip(self.indices, self.axes, strict=True)
-        )
+        first = (np.moveaxis(arrays[k], a, 0) if a else arrays[k] for k, a in zip(self.indices, self.axes, strict=True))
+        moved = (y.reshape(self.length, -1) for y in first)
         return Outputs(tuple(np.ascontiguousarray(y.astype(np.int8) if y.dtype == bool else y) for y in moved))
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,10 +15,10 @@ from browser import CHROMIUM, complaints, deck_complaints, served
 
 DOCS = Path(__file__).parents[2] / "docs"
 for module in ("sphinx", "furo", "myst_nb", "sphinxcontrib.bibtex", "sphinx_design", "latex2mathml"):
-    pytest.importorskip(module, reason="needs the documentation tools: pip install '.[docs]'")
-pytest.importorskip("torch", reason="the lesson on the M2 layer runs torch")
-
-from printed import sides  # noqa: E402
+    if find_spec(module) is None:  # nothing is imported: it is Sphinx, in a process of its own, that needs them
+        pytest.skip("needs the documentation tools: pip install '.[docs]'", allow_module_level=True)
+if find_spec("torch") is None:
+    pytest.skip("the lesson on the M2 layer runs torch", allow_module_level=True)
 
 
 def sphinx(*options: str, source: Path = DOCS) -> None:
@@ -74,6 +75,8 @@ def loaded_from_outside(pages: dict[Path, Page]) -> list[tuple[str, str]]:
 
 def read_by_a_browser(folder: Path) -> list[str]:
     """What Chromium has against any page or deck: every page there is, at both widths and in both colour schemes."""
+    from printed import sides
+
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[docs]'")
     if CHROMIUM is None:
         pytest.skip("all but what a browser sees was checked: needs the Debian package `chromium`")

@@ -282,7 +282,8 @@ def true(pair, long, short):
 
 @functools.cache
 def beside(kind, places):
-    cases = {"cases": CASES, "holding": HOLDING, "differing": DIFFERING, "hiding": HIDING}[kind]
+    filters = LONG_FILTERS | WRONG_FILTERS | UNCLAIMED_FILTERS
+    cases = {"cases": CASES, "holding": HOLDING, "differing": DIFFERING, "hiding": HIDING, "filters": filters}[kind]
     return Beside(cases, *PLACES[places], masked=kind == "hiding" or kind == "cases")
 
 
@@ -299,7 +300,7 @@ def test_no_claim_is_false_of_what_padding_hides():
 
 
 def test_transforms_of_padded_signals_are_a_filter_whatever_they_are_padded_to():
-    filters = Beside(LONG_FILTERS | WRONG_FILTERS | UNCLAIMED_FILTERS, *PLACES["the first"])
+    filters = beside("filters", "the first")
     assert filters.agree() - set(UNCLAIMED_FILTERS) == set(LONG_FILTERS) and not filters.false_claims()
 
 
@@ -311,15 +312,13 @@ WRONG_TRANSFORMS = {
 
 @pytest.mark.parametrize("name", WRONG_TRANSFORMS)
 def test_a_wrong_rule_of_transforms_is_caught(name, monkeypatch):
-    filters = Beside(LONG_FILTERS | WRONG_FILTERS, *PLACES["the first"])
     monkeypatch.setattr(part, *WRONG_TRANSFORMS[name])
-    assert filters.false_claims()
+    assert beside("filters", "the first").false_claims()
 
 
 def test_a_norm_that_is_not_looked_at_is_caught(monkeypatch):
-    filters = Beside(LONG_FILTERS | WRONG_FILTERS, *PLACES["the first"])
     monkeypatch.setattr(alongside, "_factors", lambda number: (Fraction(1), Fraction(1)))
-    assert filters.false_claims()
+    assert beside("filters", "the first").false_claims()
 
 
 def usual_places(step):

@@ -1,9 +1,9 @@
-"""The pytest plugin, in a test run of its own."""
+"""The pytest plugin, in a test run of its own inside this one: what is checked is forked as in other tests."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
+
+import pytest
 
 SUITE = """
 import numpy as np
@@ -31,15 +31,30 @@ def test_fixture_by_name(monarch_check):
 """
 
 
-def test_marked_kernels_and_the_fixture(tmp_path):
+class Reports:
+    """What came of the tests of a run, by outcome."""
+
+    def __init__(self):
+        self.passed, self.failed = [], []
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call":
+            getattr(self, report.outcome).append(report.longreprtext)
+
+
+def test_marked_kernels_and_the_fixture(tmp_path, monkeypatch, kernel_at_hand):
     (tmp_path / "test_suite.py").write_text(SUITE)
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "pytest", "-p", "monarch_theory.testing.pytest_plugin", "-q", "test_suite.py"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert "3 passed" in done.stdout and "2 failed" in done.stdout, done.stdout + done.stderr
-    assert "cause     sign: answer negated" in done.stdout
-    assert "sys.exit(int(wrong))" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    plugins = ["-p", "monarch_theory.testing.pytest_plugin", "-p", "no:faulthandler", "-p", "no:cacheprovider"]
+    reports = Reports()
+    code = pytest.main([*plugins, "-q", "--rootdir", str(tmp_path), "test_suite.py"], plugins=[reports])
+    sys.modules.pop("test_suite", None)
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert (len(reports.passed), len(reports.failed)) == (3, 2), reports.failed
+    assert all("cause     sign: answer negated" in text for text in reports.failed)
+    assert all("sys.exit(int(wrong))" in text for text in reports.failed)
 
 
 def test_the_plugin_imports_nothing_heavy():

@@ -7,7 +7,7 @@ from daily import but_long
 
 from monarch_theory.testing.check import check
 
-pytestmark = pytest.mark.usefixtures("kernel_at_hand")
+pytestmark = pytest.mark.usefixtures("torch_kernel_at_hand")
 
 KERNELS = """
 import torch
