@@ -141,6 +141,8 @@ class Coverage:
 
     def words(self, rows: int | None) -> str:
         """One sentence."""
+        if not self.kinds:
+            return "nothing"
         if self.inputs.integer:
             vocabulary = self.inputs.vocab if rows is None else rows
             pairs = f"{len(self.pairs)} of {vocabulary**2} pairs of neighbours"
