@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,8 @@ class Report:
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
         timeout, memory: seconds and GiB the kernel was allowed; device: where its arguments lay.
+        tiles_not_met: by the name of a size, tiles of which no case had whole ones, or one more (of
+            `sizes.WHOLE_TILES`).
         timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
@@ -136,6 +138,7 @@ class Report:
     secret: bool = False
     untrusted: bool = False
     confinement: Confinement | None = None
+    tiles_not_met: tuple[Mapping[str, tuple[int, ...]], ...] = ()
     timing: Timing | None = None
     untimed: str = ""
 
@@ -358,7 +361,8 @@ def check(
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
             confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
-            timeout=timeout, memory=kernel.memory, device=device, failure=failure,
+            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), timeout=timeout, memory=kernel.memory,
+            device=device, failure=failure,
         )  # fmt: skip
 
     def shown(verdict: Verdict, failure: Failure) -> Report:
@@ -455,6 +459,10 @@ def check(
         )
     if lacking:
         return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
+    usual = op.usual_model(dtype, failure=model.failure)
+    if (wider := None if model == usual else claims_too_much(progress.told, usual)) is not None:
+        told = f"the bound of this claim tells nothing of {wider}, and that of the usual claim does"
+        return report(Verdict.UNDECIDED, f"{told}: --max-size leaves such sizes out; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:
         return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
     found = progress.bias()
@@ -469,7 +477,8 @@ def check(
             return shown(verdict, found_out)
         if verdict is not Verdict.RIGHT:
             return report(verdict, found_out)
-    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    what = ", ".join(filter(None, (coverage.describe(), progress.told.describe())))
+    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {what}")
     if not timed:
         return right
     if progress.interpreted:
@@ -482,6 +491,16 @@ def check(
         return shown(error.seen.judgement.verdict, failure)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
+
+
+def claims_too_much(told: Told, usual: ErrorModel) -> str | None:
+    """An output at a size of which what is claimed tells nothing, where the usual claim tells; None where none is."""
+    for (output, size), case in told.untold().items():
+        by_usual = Told()
+        by_usual.add(case, reference(case, usual, usual.failure or 1e-9))
+        if (output, size) in by_usual.shown:
+            return f"{output} at {size[0]} {size[1]}"
+    return None
 
 
 OFTEN = 40

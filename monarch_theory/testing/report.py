@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import zlib
+from collections.abc import Mapping
 from itertools import pairwise
 from math import ceil, isfinite
 from pathlib import Path
@@ -49,6 +50,9 @@ def as_text(report: Report) -> str:
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
     if coverage.largest is not None:
         lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
+    if report.verdict is Verdict.RIGHT:
+        for what, missed in zip(("whole tiles", "one more"), report.tiles_not_met, strict=True):
+            lines.append(f"          sizes of {what}: of {_tiles(missed)}")
     if report.interpreted:
         lines.append(f"          run by {BLIND_SPOTS}")
     if report.device != "cpu":
@@ -92,6 +96,29 @@ def as_text(report: Report) -> str:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
+
+
+def _tiles(not_met: Mapping[str, tuple[int, ...]]) -> str:
+    """Of which lengths some case had whole tiles, and of which none.
+
+    >>> _tiles({"batch": (96,), "n": (96,), "radices[0]": (40, 56, 72, 80, 88, 96, 104)})
+    'every multiple of 8 up to 128 and of 16 up to 256, but for 96 in batch, n; 40, 56, 72, 80 and 3 more in radices[0]'
+    """
+    every = "every multiple of 8 up to 128 and of 16 up to 256"
+    axes: dict[tuple[int, ...], list[str]] = {}
+    for axis, tiles in not_met.items():
+        axes.setdefault(tiles, []).append(axis)
+    parts = (f"{_some(tiles)} in {', '.join(names)}" for tiles, names in axes.items())
+    return f"{every}, but for {'; '.join(parts)}" if axes else every
+
+
+def _some(tiles: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, tiles[:SHOWN]))
+    return f"{shown} and {len(tiles) - SHOWN} more" if len(tiles) > SHOWN else shown
+
+
+SHOWN = 4
+"""Tiles that are listed in one line; all are in what machines read."""
 
 
 def _times(timing: Timing) -> list[str]:
@@ -165,6 +192,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             "elements_compared": report.coverage.elements, "elements_without_a_bound": report.coverage.unbounded,
             "share_compared": report.coverage.share, "cases_not_tried": report.coverage.untried,
             "largest": report.coverage.largest.describe() if report.coverage.largest is not None else None,
+            "tiles_not_met": [{axis: list(t) for axis, t in missed.items()} for missed in report.tiles_not_met],
         },
         "worst": None if report.worst is None else {
             "error": _number(report.worst.error), "bound": _number(report.worst.bound),
