@@ -337,7 +337,9 @@ def _clamped(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     # the limit is sought where it shows most, and where most shows it, in each family: where data cancel, many fit
     by_size = sorted(few, key=lambda f: f.computed.size)
     for first in (max(few, key=lambda f: f.judgement.ratio), *{f.case.family: f for f in by_size}.values()):
-        for name in (name for name, a in first.case.arrays.items() if a.dtype.kind == "f" and a.size):
+        # a matrix of more factors has arguments that others have not
+        shared = (n for n in first.case.arrays if all(n in seen.case.arrays for seen in telling))
+        for name in (n for n in shared if first.case.arrays[n].dtype.kind == "f" and first.case.arrays[n].size):
             for way, cut in (("larger", _cut_above), ("less", np.maximum)):
                 limit = _limit_of(first, name, cut)
                 if limit is not None and all(_fits_clamped(seen, name, cut, limit, model) for seen in telling):
