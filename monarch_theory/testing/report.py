@@ -283,6 +283,7 @@ def script(report: Report) -> str:
         f"kernel = module.{name}",
         "kernel = kernel() if isinstance(kernel, type) else kernel",
         *(_HELD_AS_BITS if torch and case.dtype == "bfloat16" else _HELD).strip().splitlines(),
+        *(_TENSOR.strip().splitlines() if torch else []),
         *(line for layout in dict.fromkeys(layouts) for line in _LAYOUT[layout].strip().splitlines()),
     ]
     lines.append("arguments = {")
@@ -431,6 +432,14 @@ def expanded(a):  # one batch row repeated, with stride zero
 }  # fmt: skip
 
 
+_TENSOR = """
+def tensor(a):  # whose storage begins where the memory does that it lies in
+    whole = a.base if isinstance(a.base, np.ndarray) and a.base.ndim == 1 and a.base.dtype == a.dtype and a.size else a
+    first = (a.ctypes.data - whole.ctypes.data) // a.itemsize
+    return torch.from_numpy(whole).as_strided(a.shape, [s // a.itemsize for s in a.strides], first)
+"""
+
+
 _ON_DEVICE = """
 def on_device(t, lead):  # with the strides it has, and its distance from a cache line
     whole = t.as_strided((1 + sum((s - 1) * d for s, d in zip(t.shape, t.stride())),), (1,)) if t.numel() else t
@@ -441,7 +450,7 @@ def on_device(t, lead):  # with the strides it has, and its distance from a cach
 
 def _ask(seen: Observation, device: str) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
-    to_face = "torch.from_numpy(a)" if torch else "a"
+    to_face = "tensor(a)" if torch else "a"
     if torch and carried:
         to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
