@@ -683,11 +683,15 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     there = {s["batch"] for s in plan if "batch" in s}
     found = [*plan, *(_with_batches(op, others, there) if free else others)]
     found = _with_rows(op, found) if free else found
-    return found if any(restrictions.get(name) for name in PROMISED) else _with_whole_tiles(op, found, restrictions)
+    promised = any(restrictions.get(name) for name in PROMISED) or (restrictions.get("max_size") or WHOLE[0]) < WHOLE[0]
+    return found if promised or count < TO_BE_SPARED else _with_whole_tiles(op, found, restrictions)
 
 
 PROMISED = ("shape", "order", "square", "powers_of_two")
 """Restrictions that other sizes might not keep."""
+
+TO_BE_SPARED = 200
+"""Cases of which some may give their sizes up; of fewer all are wanted for NaN and zeros, and for sizes of one."""
 
 WHOLE = (720, 1120, 880, 1040, 240, 224, 208, 176, 160, 144, 192, 256)
 """Sizes of whole tiles of many lengths, together of all in `WHOLE_TILES`; so are the first four and `SIZES`."""
