@@ -26,7 +26,10 @@ from monarch_theory.testing.sizes import (
     with_sizes,
 )
 
-__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
+__all__ = [
+    "AT_THE_ENDS", "EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of",
+    "selected_shapes",
+]  # fmt: skip
 
 LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared")
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
@@ -699,6 +702,9 @@ WHOLE = (720, 1120, 880, 1040, 240, 224, 208, 176, 160, 144, 192, 256)
 ENTRIES_OF_WHOLE = 2 * SOME_ENTRIES
 """Entries of all arguments of such a case, at most."""
 
+BESIDE_WHOLE = 64
+"""Another size of such a case, at most: what is computed may be as many as their product, and take as long."""
+
 
 def _with_whole_tiles(op: Op, shapes: list[Shape], restrictions: dict[str, Any]) -> list[Shape]:
     """The shapes, some of them with a size that is whole tiles, or one more, where no other one is of such tiles.
@@ -739,7 +745,8 @@ def _with_one(op: Op, shape: Shape, axis: Axis, size: int, seen: Counter[tuple[A
         return None
     found = with_sizes(shape, {**sizes, axis: size})
     assert op.accepts is not None
-    spared = all(seen[gone] > TO_SPARE for gone in _told_apart(shape) - _told_apart(found))
+    spared = sorted(sizes_of(found).values())[-2:][0] <= BESIDE_WHOLE or len(sizes) < 2
+    spared = spared and all(seen[gone] > TO_SPARE for gone in _told_apart(shape) - _told_apart(found))
     return found if spared and op.accepts(found) else None
 
 
