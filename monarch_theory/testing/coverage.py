@@ -193,12 +193,13 @@ def shows(one: Reference) -> bool:
 class Patience:
     """Whether a kernel is so slow that a larger case would take long: it is then left out, and the report says so.
 
-    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries.
+    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries, or
+    with those times its longest size, if that is more.
     """
 
     def __init__(self, timeout: float):
         self.limit = timeout / 3
-        self.overhead, self.slowest, self.entries = 0.0, 0.0, 0
+        self.overhead, self.slowest, self.entries, self.work = 0.0, 0.0, 0, 0
 
     def heard(self, case: Case, seconds: float) -> None:
         """A case took so long."""
@@ -206,15 +207,20 @@ class Patience:
         if size <= SMALL_ENTRIES:
             self.overhead = max(self.overhead, seconds)
         else:
-            self.slowest = max(seconds, self.slowest * (size / self.entries) ** 2 / 4 if self.entries else 0.0)
-            self.entries = size
+            self.slowest = max(seconds, self.slowest * self._growth(case) / 4 if self.entries else 0.0)
+            self.entries, self.work = size, size * max(sizes_of(case.sizes).values(), default=1)
 
     def is_over(self, case: Case) -> bool:
         """Whether a case would take too long."""
         if not self.entries:
             return False
-        growth = (entries(case.op, case.shape) / self.entries) ** 2
-        return self.overhead + max(self.slowest - self.overhead, 0.0) * growth > self.limit + self.overhead
+        likely = max(self.slowest - self.overhead, 0.0) * self._growth(case)
+        return self.overhead + likely > self.limit + self.overhead
+
+    def _growth(self, case: Case) -> float:
+        size = entries(case.op, case.shape)
+        work = size * max(sizes_of(case.sizes).values(), default=1)
+        return float(max((size / self.entries) ** 2, work / max(self.work, 1)))
 
 
 SMALL_ENTRIES = 1 << 9
