@@ -96,8 +96,9 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     `calls` holds the truths of all calls so far, in order.
     """
     first = next((f for f in failures if f.judgement.verdict is Verdict.UNSTABLE), failures[0])
-    alike = (f for f in failures if f.judgement.verdict is first.judgement.verdict)
-    # near the ends of the range a bound may be all but the answer, and one output is as good as another
+    values = (Verdict.WRONG, Verdict.NAN) if first.judgement.verdict in (Verdict.WRONG, Verdict.NAN) else ()
+    alike = (f for f in failures if f.judgement.verdict in (first.judgement.verdict, *values))
+    # near the ends of the range a bound may be all but the answer, and what overflows may be NaN whatever the fault
     first = next((f for f in alike if f.case.family not in AT_THE_ENDS), first)
     kind = first.judgement.verdict, first.judgement.output
     failures = [f for f in failures if (f.judgement.verdict, f.judgement.output) == kind]

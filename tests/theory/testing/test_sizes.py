@@ -122,6 +122,12 @@ def test_sizes_are_chosen_and_added_by_the_user():
     assert chosen and all(s["input_radices"] == (5, 7) and len(s["output_radices"]) == 2 for s in chosen)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "radices" in str(next(iter(op_named(name).shapes())))])
+def test_some_matrix_has_more_than_three_factors(name):
+    told = [shape for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)]
+    assert max(len(v) for shape in told for v in shape.values() if isinstance(v, tuple)) > 3
+
+
 NO_WHOLE_TILES = ("monarch-linear l", "dimension-mixer width", "sequence-mixer width")
 """Sizes that others grow with, so that the budget has no room for all; the report says so."""
 
