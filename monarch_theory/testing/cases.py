@@ -458,6 +458,9 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
     _let_rise(op, plan, restrictions)
+    promised = any(restrictions.get(name) for name in PROMISED) or (restrictions.get("max_size") or WHOLE[0]) < WHOLE[0]
+    if not promised and count >= TO_BE_SPARED:
+        _reach_whole_tiles(op, plan, restrictions)
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
@@ -686,8 +689,7 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     there = {s["batch"] for s in plan if "batch" in s}
     found = [*plan, *(_with_batches(op, others, there) if free else others)]
     found = _with_rows(op, found) if free else found
-    promised = any(restrictions.get(name) for name in PROMISED) or (restrictions.get("max_size") or WHOLE[0]) < WHOLE[0]
-    return found if promised or count < TO_BE_SPARED else _with_whole_tiles(op, found, restrictions)
+    return found
 
 
 PROMISED = ("shape", "order", "square", "powers_of_two")
@@ -706,36 +708,43 @@ BESIDE_WHOLE = 64
 """Another size of such a case, at most: what is computed may be as many as their product, and take as long."""
 
 
-def _with_whole_tiles(op: Op, shapes: list[Shape], restrictions: dict[str, Any]) -> list[Shape]:
-    """The shapes, some of them with a size that is whole tiles, or one more, where no other one is of such tiles.
+def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None:
+    """Give some cases a size that is whole tiles, or one more, where no other one is of such tiles.
 
-    A kernel may be wrong where nothing is left of the last tile, or one. Shapes give way that stay small, and first
-    those that have another size by themselves: those whose sizes all come again may be lent to families that tell
-    little.
+    A kernel may be wrong where nothing is left of the last tile, or one. Shapes of values that tell give way, which
+    stay small, and whose sizes all come again.
     """
     if op.accepts is None:
-        return shapes
-    found = list(shapes)
-    seen = Counter(size for shape in shapes if 0 not in sizes_of(shape).values() for size in _told_apart(shape))
+        return
+    told = [shape for shape, family, *_ in plan if _tells(shape, family)]
+    seen = Counter(size for shape in told for size in _told_apart(shape))
     most = min(restrictions.get("most_entries") or ENTRIES_OF_WHOLE, ENTRIES_OF_WHOLE)
     longest = restrictions.get("max_size") or most
-    for left, axis in product((0, 1), {axis: None for shape in shapes for axis in sizes_of(shape)}):
-        missing = tiles_not_met({sizes_of(shape).get(axis, 0) for shape in found}, left)
+    free = {
+        k for k, (shape, family, *_) in enumerate(plan)
+        if family in GIVING_WAY and _tells(shape, family)
+        and not any(_is_apart(shape, axis) for axis in sizes_of(shape))
+    }  # fmt: skip
+    for left, axis in product((0, 1), {axis: None for shape in told for axis in sizes_of(shape)}):
+        missing = tiles_not_met({sizes_of(p[0]).get(axis, 0) for p in plan if _tells(p[0], p[1])}, left)
         for size in (whole + left for whole in WHOLE):
             if missing == (then := tuple(tile for tile in missing if size % tile != left)):
                 continue
             changed = (
-                (entries(op, other), all(seen[one] > 1 for one in _told_apart(shape)), k, other)
-                for k, shape in enumerate(found) if (other := _with_one(op, shape, axis, size, seen)) is not None
+                (entries(op, other), k, other) for k in sorted(free)
+                if (other := _with_one(op, plan[k][0], axis, size, seen)) is not None
                 and prod(next(iter(op.arguments(other).values()))[1:]) <= longest
             )  # fmt: skip
-            none: tuple[int, bool, int, Shape] = (most + 1, False, 0, {})
-            cost, _, k, other = min(changed, key=lambda one: (one[0] > AGAIN, one[1], one[0]), default=none)
+            none: tuple[int, int, Shape] = (most + 1, 0, {})
+            cost, k, other = min(changed, key=lambda one: one[0], default=none)
             if cost <= most:
-                seen.subtract(_told_apart(found[k]))
+                seen.subtract(_told_apart(plan[k][0]))
                 seen.update(_told_apart(other))
-                found[k], missing = other, then
-    return found
+                plan[k], missing = (other, *plan[k][1:]), then
+
+
+GIVING_WAY = ("normal", "integers", "graded")
+"""Families of which there are many cases, and that show a wrong value anywhere."""
 
 
 def _with_one(op: Op, shape: Shape, axis: Axis, size: int, seen: Counter[tuple[Any, Any]]) -> Shape | None:
@@ -755,7 +764,7 @@ def _told_apart(shape: Shape) -> set[tuple[Any, Any]]:
     return {*met_by(shape), *sizes_of(shape).items()}
 
 
-TO_SPARE = 4
+TO_SPARE = 1
 """Shapes that keep a size, at least, where others give it up."""
 
 

@@ -24,8 +24,7 @@ TILES = (8, 16, 32, 64, 128, 256)
 """Lengths of the tiles that kernels work in."""
 
 WHOLE_TILES = (*range(8, 128, 8), *range(128, 257, 16))
-"""Lengths of which some case has whole tiles and nothing left, and some one left, where its shape and the budget allow
-it."""
+"""Lengths of which some case has whole tiles and nothing left, and some one left, where there are cases to spare."""
 
 SIZES = (
     *range(4, 34), 35, 36, 40, 48, 49, 60, 63, 64, 65, 67, 96, 100, 120, 127, 128, 129, 192, 251, 256, 257, 384, 500,
