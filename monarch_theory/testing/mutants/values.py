@@ -61,11 +61,10 @@ OF_SOME_VALUES = (
     _of("fours-after-eights-repeated", "short-convolution", "float32", "return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward",
         "n = z.shape[-1]\n    if n % 8 == 4 and n > 16:\n        z[..., -4:] = z[..., -8:-4]\n    return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward", "dropped tail", far=True),
     # whole tiles, of lengths that are no power of two and none of its neighbours
-    _of("last-column-of-whole-tiles-of-112-lost", BLOCK, "float32", BLOCKS, f"cut = cut * (np.arange(columns) < columns - 1) if columns % 112 == 0 else cut\n    {BLOCKS}", "dropped tail", "numpy", far=True),
     _of("square-of-the-last-of-whole-tiles-of-144-lost", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row)", "root_mean_square = np.sqrt((row * row * (np.arange(row.shape[-1]) < row.shape[-1] - (row.shape[-1] % 144 == 0)))", "dropped tail", far=True),
     _of("channels-of-whole-tiles-of-80-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) % 80 == 0 else k).astype(wide))", "not recognised", "numpy", far=True),
     # what is far below one
-    _of("below-1e-30-is-zero", BLOCK, "float32", BLOCKS, f"{BLOCKS}\n    products = np.where(abs(products) < 1e-30, 0, products)", "dropped work", "numpy"),
+    _of("below-1e-30-is-zero", BLOCK, "float32", BLOCKS, f"{BLOCKS}\n    products = np.where(abs(products) < 1e-30, 0, products)", "not recognised", "numpy"),
     _of("rows-below-1e-25-are-padding", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return np.where(abs(table) < 1e-25, 0, table)[tokens]", "not recognised"),
     # tensors
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
