@@ -716,7 +716,8 @@ def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]
     """
     if op.accepts is None:
         return
-    told = [shape for shape, family, *_ in plan if _tells(shape, family)]
+    # ones are right in each other's place
+    told = [shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family)]
     seen = Counter(size for shape in told for size in _told_apart(shape))
     most = min(restrictions.get("most_entries") or ENTRIES_OF_WHOLE, ENTRIES_OF_WHOLE)
     longest = restrictions.get("max_size") or most
@@ -727,7 +728,9 @@ def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]
     }  # fmt: skip
     for left, axis in product((0, 1), {axis: None for shape in told for axis in sizes_of(shape)}):
         missing = tiles_not_met({sizes_of(p[0]).get(axis, 0) for p in plan if _tells(p[0], p[1])}, left)
-        for size in (whole + left for whole in WHOLE):
+        # the longest cases of an axis are those in which numbers rise, and are uneven
+        longer = sorted(sizes_of(shape).get(axis, 0) for shape in told)[-LEFT_LONGEST:][0]
+        for size in (whole + left for whole in WHOLE if whole < longer):
             if missing == (then := tuple(tile for tile in missing if size % tile != left)):
                 continue
             changed = (
@@ -742,6 +745,9 @@ def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]
                 seen.update(_told_apart(other))
                 plan[k], missing = (other, *plan[k][1:]), then
 
+
+LEFT_LONGEST = 3
+"""Cases of every axis that stay the longest."""
 
 GIVING_WAY = ("normal", "integers", "graded")
 """Families of which there are many cases, and that show a wrong value anywhere."""
