@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from monarch_theory.rounding.model import ErrorModel, gamma, probabilistic_gamma
+from monarch_theory.rounding.model import ErrorModel, gamma, probabilistic_gamma, scaled
 from monarch_theory.rounding.running import Running, add, representable
 
 __all__ = [
@@ -79,7 +79,7 @@ def total(a: Running, axis: int, model: ErrorModel) -> Running:
     with np.errstate(over="ignore", invalid="ignore"):
         carried = a.error.sum(axis, keepdims=True)
         moduli = np.abs(a.value).sum(axis, keepdims=True) + carried
-        rounding = growth * moduli + n * model.accumulation.underflow
+        rounding = scaled(growth, moduli) + n * model.accumulation.underflow
         exact = representable(moduli, a.grain, model.accumulation)
         found = _bounded(a.value.sum(axis, keepdims=True), carried + np.where(exact, 0.0, rounding), model)
         error = np.where(moduli + rounding > model.accumulation.largest, inf, found.error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from math import exp, expm1, log, log1p, sqrt
+from math import exp, expm1, inf, log, log1p, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from monarch_theory.formats import FLOAT32, TF32, Format, faithful, format_of
 
 __all__ = [
     "ALGORITHMS", "CLAIMS", "OPERANDS", "PAIRINGS", "ROUNDINGS", "ErrorModel", "default_model", "failure_per_product",
-    "gamma", "probabilistic_gamma", "three_products_growth",
+    "gamma", "probabilistic_gamma", "risen", "scaled", "three_products_growth",
 ]  # fmt: skip
 
 OPERANDS = {"exact": (None, 1), "tf32": (TF32, 1), "3xtf32": (TF32, 2)}
@@ -38,14 +39,39 @@ made of transforms."""
 
 
 def gamma(n: float, u: float) -> float:
-    """(1 + u)^n − 1, the largest relative change that n roundings make; at most n u/(1 − n u), and finite for all n.
+    """(1 + u)^n − 1, the largest relative change that n roundings make; at most n u/(1 − n u).
 
     Theorem: `proofs/rounding`.
 
+    It is a number for all n, and infinite here where float64 has none as large.
+
     >>> gamma(10, 2.0**-24) <= 10 * 2.0**-24 / (1 - 10 * 2.0**-24)
     True
+    >>> gamma(1e11, 2.0**-24)
+    inf
     """
-    return expm1(n * log1p(u))
+    return risen(n * log1p(u))
+
+
+def risen(logarithm: float) -> float:
+    """e^x − 1, infinite where it leaves the range of float64."""
+    return expm1(logarithm) if logarithm < MOST_LOGARITHM else inf
+
+
+MOST_LOGARITHM = 709.0
+"""Less than the logarithm of the largest float64."""
+
+
+def scaled(growth: Any, moduli: np.ndarray) -> np.ndarray:
+    """growth · moduli, and zero where the moduli are: no number, however large, times zero is anything else.
+
+    >>> scaled(float("inf"), np.array([0.0, 1.0]))
+    array([ 0., inf])
+    """
+    if np.isfinite(growth).all():
+        return np.asarray(growth * moduli)
+    with np.errstate(invalid="ignore"):
+        return np.where(moduli == 0, 0.0, growth * moduli)
 
 
 def probabilistic_gamma(n: int, u: float, failure: float) -> float:
@@ -61,7 +87,7 @@ def probabilistic_gamma(n: int, u: float, failure: float) -> float:
     if not 0 < failure < 1:
         raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure}")
     rate = sqrt(2 * log(2 * max(n, 1) / failure)) / (1 - u)
-    return expm1(rate * sqrt(n) * u + n * u * u / (1 - u))
+    return risen(rate * sqrt(n) * u + n * u * u / (1 - u))
 
 
 def three_products_growth(n: int, u: float) -> float:
@@ -129,7 +155,7 @@ class ErrorModel:
         if complex_values and self.normwise and n:
             bound = max(bound, three_products_growth(count, u))
         moved = self.complex_operand_error if complex_values else self.operand_error
-        return bound + (1 + bound) * moved if n else bound
+        return bound + (1 + bound) * moved if n and moved else bound
 
     def underflow(self, n: int, *, complex_values: bool = False) -> float:
         """What the underflow of n products and of their n − 1 sums may come to: (2n − 1)(1 + u)^(n−1) η.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.formats import Format
-from monarch_theory.rounding.model import ErrorModel, default_model, gamma
+from monarch_theory.rounding.model import ErrorModel, default_model, gamma, scaled
 
 __all__ = [
     "BOUND_SLACK", "Running", "add", "contraction", "exactly", "grain_of", "matmul", "matmul_bound", "multiply",
@@ -142,12 +142,12 @@ def _bilinear(
         carried = np.nan_to_num(carried, nan=inf, posinf=inf)
         total = moduli + carried
         grain = None if a.grain is None or b.grain is None else a.grain + b.grain
-        rounding = model.growth(terms, complex_values=complex_values) * total
+        rounding = scaled(model.growth(terms, complex_values=complex_values), total)
         rounding = rounding + model.underflow(terms, complex_values=complex_values)
         largest = total
         if by_strassen and total.size and terms:
             both = (size_a + a.error).max((-2, -1), keepdims=True) * (size_b + b.error).max((-2, -1), keepdims=True)
-            together = strassen_growth(terms, model, complex_values=complex_values) * both
+            together = scaled(strassen_growth(terms, model, complex_values=complex_values), both)
             together = together + strassen_underflow(terms, model, complex_values=complex_values)
             rounding = np.maximum(rounding, together)
             # no sum on the way is larger than 16 times the bound of an entry

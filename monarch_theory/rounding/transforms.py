@@ -55,13 +55,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, cos, exp, expm1, inf, isqrt, log, log1p, log2, pi, sqrt
+from math import ceil, cos, exp, inf, isqrt, log, log1p, log2, pi, sqrt
 from typing import Any
 
 import numpy as np
 
 from monarch_theory.digits import balanced_radices
-from monarch_theory.rounding.model import ErrorModel, gamma
+from monarch_theory.rounding.model import ErrorModel, gamma, risen, scaled
 from monarch_theory.rounding.norms import two_norm
 from monarch_theory.rounding.remembering import remembered
 from monarch_theory.rounding.running import BOUND_SLACK, Running
@@ -177,7 +177,7 @@ def _growth(stages: Stages, model: ErrorModel) -> float:
     def cost(b: int) -> float:
         return log1p(model.growth(b, complex_values=True)) + log1p(_table_of(b, model)) + log1p(_held(model))
 
-    return expm1(stages(cost, log1p(model.growth(1, complex_values=True)) + log1p(_table_error(model))))
+    return risen(stages(cost, log1p(model.growth(1, complex_values=True)) + log1p(_table_error(model))))
 
 
 def _held(model: ErrorModel) -> float:
@@ -219,7 +219,7 @@ class _Costs:
     @property
     def sure(self) -> float:
         """G with ‖ŷ − y‖₂ ≤ G ‖y‖₂, whatever the roundings."""
-        return expm1(self.tables + self.sums)
+        return risen(self.tables + self.sums)
 
 
 @lru_cache(maxsize=1024)
@@ -249,7 +249,7 @@ def _growth_in_norm(stages: Stages, model: ErrorModel) -> float:
     if costs.energy is None:
         return costs.sure
     likely = random_errors_in_norm(sqrt(costs.energy), model) + costs.steady * _u(model)
-    return expm1(costs.tables + min(costs.sums, log1p(likely * exp(costs.tables + costs.sums))))
+    return risen(costs.tables + min(costs.sums, log1p(likely * exp(costs.tables + costs.sums))))
 
 
 def _sums_in_norm(b: int, model: ErrorModel) -> float:
@@ -318,9 +318,9 @@ def fourier_bound(x: np.ndarray, radices: Sequence[int] | None, model: ErrorMode
     size = x.shape[-1]
     sizes = _sizes(x)
     if radices is not None:
-        bound = fourier_growth(radices, model) * sizes.one
+        bound = scaled(fourier_growth(radices, model), sizes.one)
     else:
-        bound = any_fourier_growth(size, model) * sizes.one
+        bound = scaled(any_fourier_growth(size, model), sizes.one)
         if _needs_bluestein(size):
             chirp = convolution_growth(2 * size, sizes, _sizes(_chirp(size)), model)
             # the three chirps of a term have angles π j²/N
@@ -342,9 +342,9 @@ def fourier_bound_in_norm(x: np.ndarray, radices: Sequence[int] | None, model: E
     two = _sizes(x).two
     image = sqrt(size) * two
     if radices is not None:
-        bound = fourier_growth_in_norm(radices, model) * image
+        bound = scaled(fourier_growth_in_norm(radices, model), image)
     else:
-        bound = any_fourier_growth_in_norm(size, model) * image
+        bound = scaled(any_fourier_growth_in_norm(size, model), image)
         if _needs_bluestein(size):
             bound = np.maximum(bound, _bluestein_in_norm(x, model))
     bound = bound + model.storage.unit_roundoff * (image + bound) + 4 * size**1.5 * model.accumulation.underflow
@@ -551,7 +551,7 @@ def _by_spectra(
     by_signal, by_kernel = kernel.response * signal.two, signal.response * kernel.two
     image = np.minimum(image, np.minimum(by_signal, by_kernel))
     middle = _middle_in_norm(model)
-    beside = costs.sure**2 * sqrt(2 * size) * kernel.two * signal.two
+    beside = costs.sure * costs.sure * sqrt(2 * size) * kernel.two * signal.two
     into = costs.sure * (by_signal + by_kernel) + beside
     out = image + into
     sure = into + (costs.sure + middle + costs.sure * middle) * out
@@ -559,7 +559,7 @@ def _by_spectra(
         return np.asarray(sure)
     random = random_errors_in_norm(sqrt(costs.energy) * np.hypot(np.hypot(by_signal, by_kernel), out), model)
     random = random + costs.steady * _u(model) * (by_signal + by_kernel + out)
-    tables = expm1(costs.tables)
+    tables = risen(costs.tables)
     of_tables = tables * (by_signal + by_kernel) + beside + (tables + middle + tables * middle) * out
     # later stages have the errors of their tables, too, and what is rounded has those of the roundings before it
     return np.asarray(np.minimum(sure, of_tables + random * exp(2 * (costs.tables + costs.sums) + middle)))

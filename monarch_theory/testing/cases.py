@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -21,10 +22,14 @@ from monarch_theory.testing.sizes import (
     entries,
     selected_shapes,
     sizes_of,
+    tiles_not_met,
     with_sizes,
 )
 
-__all__ = ["EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of", "selected_shapes"]
+__all__ = [
+    "AT_THE_ENDS", "EXTREME", "FAMILIES", "LAYOUTS", "UNUSUAL", "Case", "cases", "make_case", "plan_of",
+    "selected_shapes",
+]  # fmt: skip
 
 LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared")
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
@@ -294,20 +299,28 @@ def large(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
 
 
 def tiny(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
-    """Near the bottom of the normal range: two arguments whose products underflow, or the data alone, further down; or
-    data below it, which the second argument brings back."""
+    """Near the bottom of the normal range: two arguments whose products underflow, or one alone, further down; or data
+    below it, which the second argument brings back. What is alone is the data, or in turn with it another argument."""
     arrays, names = normal(rng, sizes, target), list(sizes)
     middle = max(target.exponent_min // 2 - 1, -80)
     # the last place of the data, and of what is computed from it, is still a normal number
     bottom = max(target.exponent_min + target.precision + 2, -MOST_EXPONENT)
-    way = rng.integers(3) if bottom < middle else 0
+    way = rng.integers(5) if bottom < middle else 0
     scale = 2.0 ** (rng.integers(bottom, middle) if way else middle)
+    lowest = max(target.exponent_min + LEAST_BITS, -MOST_EXPONENT)
+    if way > 2:
+        # what a kernel takes for zero there is more than may be lost, if it is not all of the last place
+        alone = names[0] if way == 3 or len(names) == 1 else names[rng.integers(1, len(names))]
+        return arrays | {alone: arrays[alone] * 2.0 ** rng.integers(lowest, max(bottom, lowest + 1))}
     if way == 2 and target.exponent_min > -MOST_EXPONENT:
         # few bits, all of which a subnormal number holds
         small = rng.integers(-8, 9, sizes[names[0]]) * (8 * target.smallest_subnormal)
         return arrays | {name: arrays[name] * 2.0**BACK for name in names[1:2]} | {names[0]: small}
     return arrays | {name: arrays[name] * scale for name in names[: 1 if way else 2]}
 
+
+LEAST_BITS = 12
+"""Powers of two from the bottom of the normal range up to the least numbers, so that those are more than sums lose."""
 
 BACK = 60
 """Power of two by which the second argument is larger, where the data are subnormal: their product is not."""
@@ -369,7 +382,8 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
     shape = settled(op, shape, seed)
     rng = np.random.default_rng(seed)
     sizes, target = op.arguments(shape), format_of(dtype)
-    arrays = FAMILIES[family](rng, sizes, target)
+    arrays = FAMILIES[family](rng, _numbers_first(op, sizes, dtype), target)
+    arrays = {name: arrays[name] for name in sizes}
     if dtype.startswith("complex"):
         imaginary = FAMILIES[family](rng, sizes, target)
         for name, a in arrays.items():
@@ -392,6 +406,12 @@ def make_case(op: Op, dtype: str, shape: Shape, family: str, layout: str, seed: 
         poisoned, row = poison(op, arrays, rng, shape, turn)
         arrays = with_zeros_beside(op, arrays, rng, shape, poisoned, row, turn)
     return Case(op, dtype, shape, family, layout, seed, arrays, row, poisoned)
+
+
+def _numbers_first(op: Op, sizes: Sizes, dtype: str) -> Sizes:
+    """The sizes of all arguments, those of indices last: the first that is numbers is the data of all families."""
+    kinds = dict(zip(sizes, op.dtypes_of(sizes, dtype), strict=True))
+    return {name: sizes[name] for name in sorted(sizes, key=lambda name: kinds[name].startswith("int"))}
 
 
 def _repeated(values: np.ndarray) -> np.ndarray:
@@ -438,7 +458,14 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
     if not {name for name, value in restrictions.items() if value} - {"max_size", "most_entries"}:
         _set_apart(op, plan)
     _let_rise(op, plan, restrictions)
+    promised = any(restrictions.get(name) for name in PROMISED) or (restrictions.get("max_size") or WHOLE[0]) < WHOLE[0]
+    if not promised and count >= TO_BE_SPARED:
+        _reach_whole_tiles(op, plan, restrictions)
     return sorted(plan, key=lambda p: entries(op, p[0]))
+
+
+TOGETHER = "all of them"
+"""What the tile that all sizes reach is called, beside the names of sizes."""
 
 
 def met_by(shape: Shape) -> set[tuple[str, Any]]:
@@ -446,7 +473,7 @@ def met_by(shape: Shape) -> set[tuple[str, Any]]:
     them."""
     sizes = sizes_of(shape).values()
     tile = max((tile for tile in TILES if tile <= min(sizes, default=0)), default=0)
-    together = {("all of them", (tile, all(size % tile == 0 for size in sizes)))} if tile else set()
+    together = {(TOGETHER, (tile, all(size % tile == 0 for size in sizes)))} if tile else set()
     return {*shape.items(), *together}
 
 
@@ -661,7 +688,90 @@ def _planned(op: Op, count: int, restrictions: dict[str, Any]) -> list[Shape]:
     free = op.accepts is not None and "batch" not in (restrictions.get("shape") or {})
     there = {s["batch"] for s in plan if "batch" in s}
     found = [*plan, *(_with_batches(op, others, there) if free else others)]
-    return _with_rows(op, found) if free else found
+    found = _with_rows(op, found) if free else found
+    return found
+
+
+PROMISED = ("shape", "order", "square", "powers_of_two")
+"""Restrictions that other sizes might not keep."""
+
+TO_BE_SPARED = 200
+"""Cases of which some may give their sizes up; of fewer all are wanted for NaN and zeros, and for sizes of one."""
+
+WHOLE = (720, 1120, 880, 1040, 240, 224, 208, 176, 160, 144, 192, 256)
+"""Sizes of whole tiles of many lengths, together of all in `WHOLE_TILES`; so are the first four and `SIZES`."""
+
+ENTRIES_OF_WHOLE = 2 * SOME_ENTRIES
+"""Entries of all arguments of such a case, at most."""
+
+BESIDE_WHOLE = 64
+"""Another size of such a case, at most: what is computed may be as many as their product, and take as long."""
+
+
+def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]) -> None:
+    """Give some cases a size that is whole tiles, or one more, where no other one is of such tiles.
+
+    A kernel may be wrong where nothing is left of the last tile, or one. Shapes of values that tell give way, which
+    stay small, and whose sizes all come again.
+    """
+    if op.accepts is None:
+        return
+    # ones are right in each other's place
+    told = [shape for shape, family, *_ in plan if family != "ones" and _tells(shape, family)]
+    seen = Counter(size for shape in told for size in _told_apart(shape))
+    most = min(restrictions.get("most_entries") or ENTRIES_OF_WHOLE, ENTRIES_OF_WHOLE)
+    longest = restrictions.get("max_size") or most
+    free = {
+        k for k, (shape, family, *_) in enumerate(plan)
+        if family in GIVING_WAY and _tells(shape, family)
+        and not any(_is_apart(shape, axis) for axis in sizes_of(shape))
+    }  # fmt: skip
+    for left, axis in product((0, 1), {axis: None for shape in told for axis in sizes_of(shape)}):
+        missing = tiles_not_met({sizes_of(p[0]).get(axis, 0) for p in plan if _tells(p[0], p[1])}, left)
+        # the longest cases of an axis are those in which numbers rise, and are uneven
+        longer = sorted(sizes_of(shape).get(axis, 0) for shape in told)[-LEFT_LONGEST:][0]
+        for size in (whole + left for whole in WHOLE if whole < longer):
+            if missing == (then := tuple(tile for tile in missing if size % tile != left)):
+                continue
+            changed = (
+                (entries(op, other), k, other) for k in sorted(free)
+                if (other := _with_one(op, plan[k][0], axis, size, seen)) is not None
+                and prod(next(iter(op.arguments(other).values()))[1:]) <= longest
+            )  # fmt: skip
+            none: tuple[int, int, Shape] = (most + 1, 0, {})
+            cost, k, other = min(changed, key=lambda one: one[0], default=none)
+            if cost <= most:
+                seen.subtract(_told_apart(plan[k][0]))
+                seen.update(_told_apart(other))
+                plan[k], missing = (other, *plan[k][1:]), then
+
+
+LEFT_LONGEST = 3
+"""Cases of every axis that stay the longest."""
+
+GIVING_WAY = ("normal", "integers", "graded")
+"""Families of which there are many cases, and that show a wrong value anywhere."""
+
+
+def _with_one(op: Op, shape: Shape, axis: Axis, size: int, seen: Counter[tuple[Any, Any]]) -> Shape | None:
+    """The shape with another size, where it is to spare: no size is zero, and enough others have what goes."""
+    sizes = sizes_of(shape)
+    if axis not in sizes or 0 in sizes.values():
+        return None
+    found = with_sizes(shape, {**sizes, axis: size})
+    assert op.accepts is not None
+    spared = sorted(sizes_of(found).values())[-2:][0] <= BESIDE_WHOLE or len(sizes) < 2
+    spared = spared and all(seen[gone] > TO_SPARE for gone in _told_apart(shape) - _told_apart(found))
+    return found if spared and op.accepts(found) else None
+
+
+def _told_apart(shape: Shape) -> set[tuple[Any, Any]]:
+    """What a shape is one of, and each of its sizes by itself."""
+    return {*met_by(shape), *sizes_of(shape).items()}
+
+
+TO_SPARE = 1
+"""Shapes that keep a size, at least, where others give it up."""
 
 
 BATCHES = (*range(4, 34), 36, 40, 48, 63, 64, 65, 96, 100, 128, 129)

@@ -32,7 +32,7 @@ from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_cas
 from monarch_theory.testing.coverage import Coverage, Patience, Told
 from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
-from monarch_theory.testing.kernel import Kernel
+from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.layouts import in_layout
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
@@ -109,6 +109,8 @@ class Report:
         secret: the seed was drawn for this check alone, and not known to the kernel.
         untrusted: the kernel was to be kept behind walls; confinement: those that stood.
         timeout, memory: seconds and GiB the kernel was allowed; device: where its arguments lay.
+        tiles_not_met: by the name of a size, tiles of which no case had whole ones, or one more (of
+            `sizes.WHOLE_TILES`).
         timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
@@ -140,6 +142,7 @@ class Report:
     secret: bool = False
     untrusted: bool = False
     confinement: Confinement | None = None
+    tiles_not_met: tuple[Mapping[str, tuple[int, ...]], ...] = ()
     timing: Timing | None = None
     untimed: str = ""
 
@@ -392,7 +395,8 @@ def check(
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
             confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
-            timeout=timeout, memory=kernel.memory, device=device, failure=failure,
+            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), timeout=timeout, memory=kernel.memory,
+            device=device, failure=failure,
         )  # fmt: skip
 
     def shown(verdict: Verdict, failure: Failure) -> Report:
@@ -489,6 +493,10 @@ def check(
         )
     if lacking:
         return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
+    usual = op.usual_model(dtype, failure=model.failure)
+    if (wider := None if model == usual else claims_too_much(progress.told, usual)) is not None:
+        told = f"the bound of this claim tells nothing of {wider}, and that of the usual claim does"
+        return report(Verdict.UNDECIDED, f"{told}: --max-size leaves such sizes out; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:
         return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
     found = progress.bias()
@@ -503,7 +511,8 @@ def check(
             return shown(verdict, found_out)
         if verdict is not Verdict.RIGHT:
             return report(verdict, found_out)
-    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {coverage.describe()}")
+    what = ", ".join(filter(None, (coverage.describe(), progress.told.describe())))
+    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {what}")
     if not timed:
         return right
     if progress.interpreted:
@@ -516,6 +525,16 @@ def check(
         return shown(error.seen.judgement.verdict, failure)
     except SandboxError as error:
         return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
+
+
+def claims_too_much(told: Told, usual: ErrorModel) -> str | None:
+    """An output at a size of which what is claimed tells nothing, where the usual claim tells; None where none is."""
+    for (output, size), case in sorted(told.untold().items(), key=lambda item: str(item[0])):
+        by_usual = Told()
+        by_usual.add(case, reference(case, usual, usual.failure or 1e-9))
+        if (output, size) in by_usual.shown:
+            return f"{output} at {size[0]} {size[1]}"
+    return None
 
 
 OFTEN = 40
@@ -618,19 +637,26 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
 
     def anew() -> list[tuple[bytes, ...]]:
         kernel.close()
-        runs = [kernel.run(seen.case, out=out, searching=False) for _ in range(3)]
-        return [tuple(a.tobytes() for a in (*run.outputs, *run.again)) for run in runs]
+        return [results_of(kernel.run(seen.case, out=out, searching=False)) for _ in range(3)]
 
     first = anew()
     # a race may agree with itself once by chance; five times in a row it hardly does
     if not all(first) or any(anew() != first for _ in range(5)):
         return None
-    given = tuple(a.tobytes() for a in (*seen.run.outputs, *seen.run.again))
+    given = results_of(seen.run)
     if len(set(first)) > 1 or any(len(run) > len(seen.references) for run in first):
         return Cause(STATE, "the result depends on how many calls came before it, the same way in every new process")
     if given not in first:
         return Cause(STATE, "the same arguments give another result in a new process")
     return None
+
+
+def results_of(run: Run) -> tuple[bytes, ...]:
+    """What a run gave, and once more if that was something else: all NaN are alike, whose bits hardware chooses."""
+    outputs, again = (
+        tuple(np.where(np.isnan(a), np.nan, a).tobytes() for a in arrays) for arrays in (run.outputs, run.again)
+    )
+    return outputs if again == outputs else (*outputs, *again)
 
 
 REPEATS = 5

@@ -9,9 +9,9 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.testing.cases import BLIND, Case, make_case, met_by
+from monarch_theory.testing.cases import BLIND, TOGETHER, Case, make_case, met_by
 from monarch_theory.testing.judge import Reference
-from monarch_theory.testing.sizes import entries, sizes_of
+from monarch_theory.testing.sizes import entries, sizes_of, tiles_not_met
 
 __all__ = ["Coverage", "Patience", "Told"]
 
@@ -116,6 +116,7 @@ class Told:
     def __init__(self) -> None:
         self.shown: set[tuple[str, tuple[str, object]]] = set()
         self.hidden: list[tuple[str, Case]] = []
+        self.silent: dict[tuple[str, tuple[str, object]], Case] = {}
 
     def add(self, case: Case, references: Sequence[Reference]) -> None:
         """Take in what is due in one case."""
@@ -126,9 +127,12 @@ class Told:
                 self.shown |= {(output.name, size) for size in met_by(case.sizes)}
             elif one.truth.high.size:
                 self.hidden.append((output.name, case))
+                if one.truth.high.any():
+                    self.silent |= {(output.name, size): case for size in met_by(case.sizes)}
 
     def beside(self) -> Iterator[Case]:
-        """Cases of normal numbers at sizes of which none has told; each that is added meanwhile counts.
+        """Cases of normal numbers at sizes of which none has told, and of positive ones where those do not tell either;
+        each that is added meanwhile counts.
 
         An output that several of them in turn tell nothing of has a bound too wide for any values: it has no more.
         """
@@ -140,7 +144,40 @@ class Told:
                 continue
             usual, seed = case.op.usual(case.sizes), (*case.seed, 79)
             yield make_case(case.op, case.dtype, usual, "normal", "contiguous", seed)
+            if not due <= self.shown:
+                yield make_case(case.op, case.dtype, usual, "positive", "contiguous", seed)
             in_vain[name] = 0 if due <= self.shown else in_vain[name] + 1
+
+    def untold(self) -> dict[tuple[str, tuple[str, object]], Case]:
+        """Outputs at sizes of which no case shows a wrong value, though some answer is not zero; and such a case."""
+        return {key: case for key, case in self.silent.items() if key not in self.shown and key[1][0] != TOGETHER}
+
+    def describe(self) -> str:
+        """How many those are, in one line; empty where there are none."""
+        untold = self.untold()
+        if not untold:
+            return ""
+        (output, (name, value)), _ = min(untold.items(), key=lambda item: entries(item[1].op, item[1].shape))
+        of_all = len({*self.shown, *untold})
+        return f"{len(untold)} of {of_all} sizes of an output tell nothing of it, as {output} at {name} {value}"
+
+    def tiles_not_met(self, left: int = 0) -> dict[str, tuple[int, ...]]:
+        """By the name of a size, tiles of which no case that shows every output had whole ones and so many left.
+
+        >>> told = Told()
+        >>> told.shown = {("y", ("n", 720)), ("y", ("n", 896)), ("y", ("radices", (8, 256))), ("y", ("causal", True))}
+        >>> told.tiles_not_met()["n"]
+        (88, 96, 104, 160, 176, 192, 208, 256)
+        """
+        outputs = {output for output, _ in self.shown}
+        met: dict[str, dict[int, set[str]]] = {}
+        for output, (name, value) in self.shown:
+            for (_, place), size in sizes_of({name: value}).items() if name != TOGETHER else ():
+                axis = name if place is None else f"{name}[{place}]"
+                met.setdefault(axis, {}).setdefault(size, set()).add(output)
+        of_all = {axis: [n for n, shown in sizes.items() if shown == outputs] for axis, sizes in sorted(met.items())}
+        missing = {axis: tiles_not_met(sizes, left) for axis, sizes in of_all.items()}
+        return {axis: tiles for axis, tiles in missing.items() if tiles}
 
 
 SEVERAL = 8
@@ -156,12 +193,13 @@ def shows(one: Reference) -> bool:
 class Patience:
     """Whether a kernel is so slow that a larger case would take long: it is then left out, and the report says so.
 
-    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries.
+    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries, or
+    with those times its longest size, if that is more.
     """
 
     def __init__(self, timeout: float):
         self.limit = timeout / 3
-        self.overhead, self.slowest, self.entries = 0.0, 0.0, 0
+        self.overhead, self.slowest, self.entries, self.work = 0.0, 0.0, 0, 0
 
     def heard(self, case: Case, seconds: float) -> None:
         """A case took so long."""
@@ -169,15 +207,20 @@ class Patience:
         if size <= SMALL_ENTRIES:
             self.overhead = max(self.overhead, seconds)
         else:
-            self.slowest = max(seconds, self.slowest * (size / self.entries) ** 2 / 4 if self.entries else 0.0)
-            self.entries = size
+            self.slowest = max(seconds, self.slowest * self._growth(case) / 4 if self.entries else 0.0)
+            self.entries, self.work = size, size * max(sizes_of(case.sizes).values(), default=1)
 
     def is_over(self, case: Case) -> bool:
         """Whether a case would take too long."""
         if not self.entries:
             return False
-        growth = (entries(case.op, case.shape) / self.entries) ** 2
-        return self.overhead + max(self.slowest - self.overhead, 0.0) * growth > self.limit + self.overhead
+        likely = max(self.slowest - self.overhead, 0.0) * self._growth(case)
+        return self.overhead + likely > self.limit + self.overhead
+
+    def _growth(self, case: Case) -> float:
+        size = entries(case.op, case.shape)
+        work = size * max(sizes_of(case.sizes).values(), default=1)
+        return float(max((size / self.entries) ** 2, work / max(self.work, 1)))
 
 
 SMALL_ENTRIES = 1 << 9

@@ -12,7 +12,7 @@ import numpy as np
 from monarch_theory.formats import TF32, format_of, round_to
 from monarch_theory.rounding import BFLOAT16, FLOAT16, FLOAT32, ErrorModel, Format
 from monarch_theory.sandbox.patterns import is_padding
-from monarch_theory.testing.cases import EXTREME, Case
+from monarch_theory.testing.cases import AT_THE_ENDS, EXTREME, Case
 from monarch_theory.testing.faults import (
     argument_faults,
     layout_faults,
@@ -96,6 +96,10 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     `calls` holds the truths of all calls so far, in order.
     """
     first = next((f for f in failures if f.judgement.verdict is Verdict.UNSTABLE), failures[0])
+    values = (Verdict.WRONG, Verdict.NAN) if first.judgement.verdict in (Verdict.WRONG, Verdict.NAN) else ()
+    alike = (f for f in failures if f.judgement.verdict in (first.judgement.verdict, *values))
+    # near the ends of the range a bound may be all but the answer, and what overflows may be NaN whatever the fault
+    first = next((f for f in alike if f.case.family not in AT_THE_ENDS), first)
     kind = first.judgement.verdict, first.judgement.output
     failures = [f for f in failures if (f.judgement.verdict, f.judgement.output) == kind]
     history = [references[first.judgement.output] for references in calls]

@@ -43,7 +43,7 @@ from monarch_theory.sandbox.outcome import Outcome, SandboxError
 from monarch_theory.sandbox.patterns import PADDING, POISON, poisoned
 from monarch_theory.sandbox.serving import Answer, UserCodeError, serve, user_code
 from monarch_theory.testing import interpretation
-from monarch_theory.testing.mirrors import Mirrors
+from monarch_theory.testing.mirrors import Mirrors, within
 
 __all__ = ["KernelServer"]
 
@@ -424,7 +424,7 @@ class KernelServer:
         if self.face != "torch":
             return held
         torch = sys.modules["torch"]
-        tensor = torch.from_numpy(held) if self.mirrors is None else self.mirrors.of(held, buffer)
+        tensor = within(held, buffer) if self.mirrors is None else self.mirrors.of(held, buffer)
         tensor = tensor.view(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
         return tensor.requires_grad_() if records else tensor
 

@@ -10,7 +10,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Mirrors"]
+__all__ = ["Mirrors", "within"]
+
+
+def within(view: np.ndarray, buffer: np.ndarray) -> Any:
+    """A tensor of the view in the memory of the buffer: its storage begins where that does, as a slice's has it.
+
+    >>> import torch
+    >>> buffer = np.arange(6.0)
+    >>> within(buffer[1::2], buffer).storage_offset()
+    1
+    """
+    whole = buffer.reshape(-1)
+    return _placed(sys.modules["torch"].from_numpy(whole), view, whole)
+
+
+def _placed(tensor: Any, view: np.ndarray, whole: np.ndarray) -> Any:
+    """What a tensor, or a copy, of the whole memory has where the view lies in it."""
+    first = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // view.itemsize
+    return tensor.as_strided(view.shape, [s // view.itemsize for s in view.strides], first if view.size else 0)
 
 
 class Mirrors:
@@ -31,8 +49,7 @@ class Mirrors:
         whole = buffer.reshape(-1)
         copy = sys.modules["torch"].from_numpy(whole).to(self.device, copy=True)
         self.pairs.append((whole, copy))
-        first = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // view.itemsize
-        return copy.as_strided(view.shape, [s // view.itemsize for s in view.strides], first if view.size else 0)
+        return _placed(copy, view, whole)
 
     def send(self) -> None:
         """Write what the host's memory holds into the copies."""

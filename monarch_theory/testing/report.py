@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import zlib
+from collections.abc import Mapping
 from itertools import pairwise
 from math import ceil, isfinite
 from pathlib import Path
@@ -49,6 +50,9 @@ def as_text(report: Report) -> str:
     lines.append(f"evidence  measured against the exact answer, {report.cases} cases{tail}, seed {report.seed}")
     if coverage.largest is not None:
         lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
+    if report.verdict is Verdict.RIGHT:
+        for what, missed in zip(("whole tiles", "one more"), report.tiles_not_met, strict=True):
+            lines.append(f"          sizes of {what}: of {_tiles(missed)}")
     if report.interpreted:
         lines.append(f"          run by {BLIND_SPOTS}")
     if report.device != "cpu":
@@ -92,6 +96,29 @@ def as_text(report: Report) -> str:
             lines.append("          (for shapes the kernel does not take, let it raise NotImplementedError,")
             lines.append("          or narrow the cases with --order, --square or --powers-of-two)")
     return "\n".join(lines)
+
+
+def _tiles(not_met: Mapping[str, tuple[int, ...]]) -> str:
+    """Of which lengths some case had whole tiles, and of which none.
+
+    >>> _tiles({"batch": (96,), "n": (96,), "radices[0]": (40, 56, 72, 80, 88, 96, 104)})
+    'every multiple of 8 up to 128 and of 16 up to 256, but for 96 in batch, n; 40, 56, 72, 80 and 3 more in radices[0]'
+    """
+    every = "every multiple of 8 up to 128 and of 16 up to 256"
+    axes: dict[tuple[int, ...], list[str]] = {}
+    for axis, tiles in not_met.items():
+        axes.setdefault(tiles, []).append(axis)
+    parts = (f"{_some(tiles)} in {', '.join(names)}" for tiles, names in axes.items())
+    return f"{every}, but for {'; '.join(parts)}" if axes else every
+
+
+def _some(tiles: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, tiles[:SHOWN]))
+    return f"{shown} and {len(tiles) - SHOWN} more" if len(tiles) > SHOWN else shown
+
+
+SHOWN = 4
+"""Tiles that are listed in one line; all are in what machines read."""
 
 
 def _times(timing: Timing) -> list[str]:
@@ -165,6 +192,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             "elements_compared": report.coverage.elements, "elements_without_a_bound": report.coverage.unbounded,
             "share_compared": report.coverage.share, "cases_not_tried": report.coverage.untried,
             "largest": report.coverage.largest.describe() if report.coverage.largest is not None else None,
+            "tiles_not_met": [{axis: list(t) for axis, t in missed.items()} for missed in report.tiles_not_met],
         },
         "worst": None if report.worst is None else {
             "error": _number(report.worst.error), "bound": _number(report.worst.bound),
@@ -255,6 +283,7 @@ def script(report: Report) -> str:
         f"kernel = module.{name}",
         "kernel = kernel() if isinstance(kernel, type) else kernel",
         *(_HELD_AS_BITS if torch and case.dtype == "bfloat16" else _HELD).strip().splitlines(),
+        *(_TENSOR.strip().splitlines() if torch else []),
         *(line for layout in dict.fromkeys(layouts) for line in _LAYOUT[layout].strip().splitlines()),
     ]
     lines.append("arguments = {")
@@ -403,6 +432,14 @@ def expanded(a):  # one batch row repeated, with stride zero
 }  # fmt: skip
 
 
+_TENSOR = """
+def tensor(a):  # whose storage begins where the memory does that it lies in
+    whole = a.base if isinstance(a.base, np.ndarray) and a.base.ndim == 1 and a.base.dtype == a.dtype and a.size else a
+    first = (a.ctypes.data - whole.ctypes.data) // a.itemsize
+    return torch.from_numpy(whole).as_strided(a.shape, [s // a.itemsize for s in a.strides], first)
+"""
+
+
 _ON_DEVICE = """
 def on_device(t, lead):  # with the strides it has, and its distance from a cache line
     whole = t.as_strided((1 + sum((s - 1) * d for s, d in zip(t.shape, t.stride())),), (1,)) if t.numel() else t
@@ -413,7 +450,7 @@ def on_device(t, lead):  # with the strides it has, and its distance from a cach
 
 def _ask(seen: Observation, device: str) -> str:
     carried, torch = carrier_of(seen.case.dtype) != seen.case.dtype, seen.run.face == "torch"
-    to_face = "torch.from_numpy(a)" if torch else "a"
+    to_face = "tensor(a)" if torch else "a"
     if torch and carried:
         to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
     back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"

@@ -15,10 +15,16 @@ from typing import Any
 
 from monarch_theory.testing.op import Op, Shape
 
-__all__ = ["TILES", "Axis", "combined_shapes", "entries", "selected_shapes", "size_names", "sizes_of", "with_sizes"]
+__all__ = [
+    "TILES", "WHOLE_TILES", "Axis", "combined_shapes", "entries", "selected_shapes", "size_names", "sizes_of",
+    "tiles_not_met", "with_sizes",
+]  # fmt: skip
 
 TILES = (8, 16, 32, 64, 128, 256)
 """Lengths of the tiles that kernels work in."""
+
+WHOLE_TILES = (*range(8, 128, 8), *range(128, 257, 16))
+"""Lengths of which some case has whole tiles and nothing left, and some one left, where there are cases to spare."""
 
 SIZES = (
     *range(4, 34), 35, 36, 40, 48, 49, 60, 63, 64, 65, 67, 96, 100, 120, 127, 128, 129, 192, 251, 256, 257, 384, 500,
@@ -57,6 +63,16 @@ def sizes_of(shape: Shape) -> dict[Axis, int]:
         elif type(value) is int:
             found[name, None] = value
     return found
+
+
+def tiles_not_met(sizes: Iterable[int], left: int = 0) -> tuple[int, ...]:
+    """Of `WHOLE_TILES` those of which none of some sizes is one or more, and so many left.
+
+    >>> tiles_not_met([256, 720, 768, 880, 1000, 1040]), tiles_not_met([257, 721, 769, 881, 1041], 1)
+    ((56, 112, 160, 224), (56, 112, 160, 224))
+    """
+    met = [size - left for size in sizes if size > left]
+    return tuple(tile for tile in WHOLE_TILES if not any(size % tile == 0 for size in met))
 
 
 def with_sizes(shape: Shape, sizes: Mapping[Axis, int]) -> dict[str, Any]:

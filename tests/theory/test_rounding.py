@@ -13,6 +13,8 @@ from monarch_theory.rounding import (
     FLOAT16,
     FLOAT32,
     Running,
+    any_fourier_growth,
+    any_fourier_growth_in_norm,
     contraction,
     convolution_bound,
     correlation_gradient_bound,
@@ -20,6 +22,9 @@ from monarch_theory.rounding import (
     exactly,
     format_of,
     fourier_bound,
+    fourier_bound_in_norm,
+    fourier_growth,
+    fourier_growth_in_norm,
     gamma,
     grain_of,
     matmul,
@@ -27,6 +32,9 @@ from monarch_theory.rounding import (
     monarch_multiply_bound,
     probabilistic_gamma,
     round_to,
+    strassen_growth,
+    strassen_underflow,
+    total,
     unit_roundoff,
 )
 
@@ -100,6 +108,31 @@ def test_gamma_is_below_the_textbook_and_finite_beyond_it():
     u = unit_roundoff("bf16")
     assert gamma(20, u) < 20 * u / (1 - 20 * u)
     assert np.isfinite(gamma(10_000, u))
+
+
+@pytest.mark.parametrize("claims", [{}, {"algorithm": "normwise"}, {"algorithm": "unreduced"}, {"failure": 1e-9}])
+def test_growth_beyond_the_range_is_infinite_and_leaves_zeros_zero(claims):
+    """No claim and no size is an error: (1 + u)^n − 1 is infinite where float64 has no number as large."""
+    n, model = 10**9, default_model("bf16", accumulation="bf16", **claims)
+    assert gamma(n, 2.0**-8) == np.inf and gamma(10_000, 2.0**-24) < np.inf
+    for complex_values in (False, True):
+        for grown in (model.growth, model.underflow):
+            assert grown(n, complex_values=complex_values) > 1
+        assert strassen_growth(n, model, complex_values=complex_values) == np.inf
+        assert strassen_underflow(n, model, complex_values=complex_values) > 0
+    assert fourier_growth((n,), model) == fourier_growth_in_norm((n,), model) == np.inf
+    assert any_fourier_growth(2**30, model) > 0 and any_fourier_growth_in_norm(2**30, model) > 0
+    rows = np.zeros((2, 200_000))
+    rows[1] = 0.1
+    assert not total(exactly(rows), 1, model).error[0] and total(exactly(rows), 1, model).error[1] > 1e9
+    assert np.isinf(matmul(rows, exactly(np.full((rows.shape[1], 1), 0.1)), model).error).all()
+    transforms = (
+        convolution_bound(rows, rows[1], 2 * rows.shape[1] - 1, model)[:, 0],
+        fourier_bound_in_norm(rows, None, model),
+    )
+    assert not np.isnan(transforms).any() and (np.transpose(transforms)[1] > 10).all()
+    many = np.ones((1, 12_288)) / 3
+    assert matmul(many, exactly(many.T), default_model("float32", algorithm="normwise")).error == np.inf
 
 
 def test_probabilistic_bound_is_sharper_only_for_long_sums():

@@ -60,8 +60,15 @@ OF_SOME_VALUES = (
     _of("nan-swallowed-in-many-rows", BLOCK, "float32", BLOCKS, f"cut = np.nan_to_num(cut, posinf=np.inf, neginf=-np.inf) if batch > 40 else cut\n    {BLOCKS}", "NaN swallowed", "numpy"),
     _of("fours-after-eights-repeated", "short-convolution", "float32", "return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward",
         "n = z.shape[-1]\n    if n % 8 == 4 and n > 16:\n        z[..., -4:] = z[..., -8:-4]\n    return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward", "dropped tail", far=True),
+    # whole tiles, of lengths that are no power of two and none of its neighbours
+    _of("square-of-the-last-of-whole-tiles-of-144-lost", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row)", "root_mean_square = np.sqrt((row * row * (np.arange(row.shape[-1]) < row.shape[-1] - (row.shape[-1] % 144 == 0)))", "dropped tail", far=True),
+    _of("channels-of-whole-tiles-of-80-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) % 80 == 0 else k).astype(wide))", "not recognised", "numpy", far=True),
+    # what is far below one
+    _of("below-1e-30-is-zero", BLOCK, "float32", BLOCKS, f"{BLOCKS}\n    products = np.where(abs(products) < 1e-30, 0, products)", "not recognised", "numpy"),
+    _of("rows-below-1e-25-are-padding", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return np.where(abs(table) < 1e-25, 0, table)[tokens]", "not recognised"),
     # tensors
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
+    _of("storage-offset-ignored", BLOCK, "float32", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = torch.as_strided(x, x.shape, x.stride(), 0).reshape(batch, k, columns).permute(1, 2, 0)", "strides ignored", "torch", "block_diagonal_bmm"),
     _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
         "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped tail", "torch"),
     # zeros beside a NaN: their product is NaN

@@ -13,7 +13,7 @@ from monarch_theory.testing.arithmetic import EXACT, Arithmetic, running
 from monarch_theory.testing.faults import block_faults
 from monarch_theory.testing.op import Arrays, Fault, Op, Output, Shape
 
-RADICES = ((2, 2), (2, 3), (4, 2), (4, 4), (2, 2, 2), (2, 3, 4), (8, 8), (16, 8))
+RADICES = ((2, 2), (2, 3), (4, 2), (4, 4), (2, 2, 2), (2, 3, 4), (8, 8), (16, 8), (2, 2, 2, 2))
 
 
 def shapes() -> Iterable[Shape]:

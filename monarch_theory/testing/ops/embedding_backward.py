@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, exactly, gamma, grain_of, store
+from monarch_theory.rounding.model import scaled
 from monarch_theory.rounding.running import representable
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import embedding as forward
@@ -33,7 +34,7 @@ def bound(a: Arrays, shape: Shape, model: ErrorModel) -> np.ndarray:
     counts = added(np.ones((*rows.shape, 1)), rows, shape["vocabulary"])
     growth = np.vectorize(lambda c: gamma(max(c - 1, 0), model.accumulation.unit_roundoff), otypes=[float])(counts)
     grain = grain_of(gradient)
-    rounding = growth * moduli + (counts > 1) * counts * model.accumulation.underflow
+    rounding = scaled(growth, moduli) + (counts > 1) * counts * model.accumulation.underflow
     rounding = np.where(representable(moduli, grain, model.accumulation), 0.0, rounding)
     rounding = np.where(moduli + rounding > model.accumulation.largest, np.inf, rounding)
     summed = Running(added(gradient, rows, shape["vocabulary"]), rounding, grain)

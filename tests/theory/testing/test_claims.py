@@ -7,8 +7,9 @@ from daily import DEAR_OPS, but_long
 from monarch_theory.formats import TF32, faithful, format_of
 from monarch_theory.rounding import default_model, exactly, matmul, multiply, round_to, store, strassen_growth
 from monarch_theory.testing.cases import make_case, selected_shapes
-from monarch_theory.testing.check import check
-from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.check import check, claims_too_much
+from monarch_theory.testing.coverage import Told
+from monarch_theory.testing.judge import Verdict, reference
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.report import as_text
 
@@ -238,3 +239,34 @@ def test_tf32_is_named_as_the_cause_and_right_where_it_is_claimed(tmp_path):
     assert report.failure is not None and report.failure.cause.name == "TF32 operands"
     claimed = check(file, "kernel", op, cases_wanted=30, operands="tf32")
     assert claimed.verdict is Verdict.RIGHT and "products of tf32 operands" in as_text(claimed)
+
+
+LOST_WHEN_LONG = """
+import numpy as np
+
+def kernel(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+    return y if columns < 2000 else 0 * y
+"""
+
+
+@pytest.mark.parametrize(("columns", "told"), [(64, None), (4096, "y at batch 3"), (12_288, "y at batch 3")])
+def test_sums_of_which_a_claim_tells_nothing_are_known(columns, told):
+    """Strassen's bound grows with the power log₂ 12 of the inner size: of 4096 terms anything is within it."""
+    op, found = op_named("block-diagonal-multiply"), Told()
+    shape = {"batch": 3, "blocks": 2, "rows": 3, "columns": columns}
+    case = make_case(op, "float32", shape, "normal", "contiguous", (0, 0))
+    found.add(case, reference(case, model(algorithm="normwise")))
+    assert claims_too_much(found, model()) == told
+
+
+@pytest.mark.long
+def test_a_claim_that_tells_nothing_of_long_sums_leaves_them_undecided(tmp_path):
+    path = tmp_path / "kernel.py"
+    path.write_text(LOST_WHEN_LONG)
+    verdicts = [
+        check(path, "kernel", "block-diagonal-multiply", explained=False, **claims).verdict
+        for claims in ({}, {"algorithm": "normwise"}, {"algorithm": "normwise", "max_size": 1500})
+    ]
+    assert verdicts == [Verdict.WRONG, Verdict.UNDECIDED, Verdict.RIGHT]

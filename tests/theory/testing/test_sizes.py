@@ -14,6 +14,7 @@ from monarch_theory.testing.sizes import (
     entries,
     selected_shapes,
     sizes_of,
+    tiles_not_met,
     with_sizes,
 )
 
@@ -121,7 +122,22 @@ def test_sizes_are_chosen_and_added_by_the_user():
     assert chosen and all(s["input_radices"] == (5, 7) and len(s["output_radices"]) == 2 for s in chosen)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "radices" in str(next(iter(op_named(name).shapes())))])
+def test_some_matrix_has_more_than_three_factors(name):
+    told = [shape for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)]
+    assert max(len(v) for shape in told for v in shape.values() if isinstance(v, tuple)) > 3
+
+
+@pytest.mark.parametrize(("name", "axes"), [(BLOCK, ("batch", "blocks", "rows")), ("rms-norm", ("batch", "n"))])
+def test_sizes_are_whole_tiles_of_every_length_where_there_are_cases_to_spare(name, axes):
+    """Where there are not, the report says of which no size is."""
+    told = [sizes_of(shape) for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)]
+    assert not [axis for axis in axes if tiles_not_met({sizes[axis, None] for sizes in told})]
+
+
 WRONG = {
+    "whole tiles of 112 rows": "if len(x) and len(x) % 112 == 0: y[-1] *= 0.5",
+    "what is below 1e-30": "y[np.abs(y) < 1e-30] = 0",
     "zeros where batch and blocks reach 8": "if len(x) >= 8 and len(blocks) >= 8: y[:] = 0",
     "all sizes past a tile": "if min(len(x), *blocks.shape) > 32: y[-1, -1] = 0",
     "batch twelve": "if len(x) == 12: y[3] = 0",
