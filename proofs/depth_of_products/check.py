@@ -20,6 +20,7 @@ MUTATIONS: dict[str, dict] = {
     "those of r_j start at a_0 + 1": {"coefficients": lambda h, b: comb(b + 1, 2) + b * comb(h, 2)},
     "at least √N − 8": {"less": 8},
     "three operators suffice for the count at (8, 8)": {"at_eight": 3},
+    "one scalar of every row of a block is no scalar": {"scalars": lambda b0, b1: b0 * b1 * (b0 + b1 - 2)},
     "diagonals of several numbers": {"dimension": lambda n: comb(n, 2) + n},
 }
 
@@ -31,6 +32,7 @@ def instances(
     less: int = 9,
     at_eight: int = 4,
     dimension: Callable[[int], int] = lambda n: comb(n, 2) + 1,
+    scalars: Callable[[int, int], int] = lambda b0, b1: b0 * b1 * (b0 + b1),
 ) -> list[Instance]:
     cases = []
     for h, b in ((1, 2), (1, 3), (2, 2), (1, 5), (2, 3), (3, 2), (2, 4), (4, 3)):
@@ -44,6 +46,10 @@ def instances(
     for n, q in ((1, 2), (2, 2), (2, 3), (3, 2)):
         about = f"lower triangular with a constant diagonal, n = {n} over F_{q}"
         cases.append(Instance(about, lambda n=n, q=q: _constant(n, q) == q ** dimension(n)))
+
+    for b0, b1, q in ((2, 2, 2), (1, 2, 3), (2, 1, 3), (1, 3, 2)):
+        about = f"all Monarch matrices over F_{q}, radices ({b0}, {b1})"
+        cases.append(Instance(about, lambda b0=b0, b1=b1, q=q: _matrices(b0, b1, q) <= q ** scalars(b0, b1)))
 
     def least(h: int) -> int:
         n = 2 * h * h
@@ -100,6 +106,14 @@ def _count(h: int, b: int, q: int) -> int:
         r = dict(zip(others, values[len(places) :], strict=True))
         found.add(tuple(ell[x, a1] * z % q for (a1, _, _), z in r.items() for x in range(a1, b)))
     return len(found)
+
+
+def _matrices(b0: int, b1: int, q: int) -> int:
+    """How many they are: slices L[i_0][i_1, a_1] R[a_1][i_0, a_0], one for every i_0 and a_1, each of all it may be."""
+    columns = [np.array(values) for values in product(range(q), repeat=b1)]  # over i_1
+    rows = [np.array(values) for values in product(range(q), repeat=b0)]  # over a_0
+    slices = {tuple((np.outer(column, row) % q).reshape(-1)) for column in columns for row in rows}
+    return int(len(slices) ** (b0 * b1))  # a slice for every i_0 and a_1
 
 
 def _constant(n: int, q: int) -> int:

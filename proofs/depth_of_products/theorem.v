@@ -1,5 +1,5 @@
-(** How many causal operators of the family one must multiply, at order 2, to have all lower triangular matrices with a
-    constant diagonal: over a finite field they are counted. *)
+(** How many operators one must multiply to have all lower triangular matrices with a constant diagonal: over a finite
+    field they are counted. Causal ones of the family at order 2; any Monarch operators, at every order. *)
 From Coq Require Import Arith Lia.
 
 Lemma enough h d :
@@ -16,7 +16,8 @@ Qed.
 
 From mathcomp Require Import all_ssreflect ssralg zmodp matrix poly mxalgebra finalg.
 From MonarchProofs Require Import foundations.digits foundations.monarch foundations.triangular.
-From MonarchProofs Require Import causality_sufficient.theorem rebased_convolution.theorem.
+From MonarchProofs Require Import entry_formula.theorem cost.theorem causality_sufficient.theorem.
+From MonarchProofs Require Import rebased_convolution.theorem.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -49,6 +50,30 @@ by rewrite (@count_pairs m succn) // -triangular_sum big_nat_recl // add0n big_m
 Qed.
 
 End Triangles.
+
+Section Filled.
+
+Variables (F : finFieldType) (n : nat).
+
+(** Lower triangular matrices with a constant diagonal. *)
+Definition filled (t : F * {ffun strictly n -> F}) : 'M[F]_n :=
+  \matrix_(i, j) if i == j then t.1 else if insub (i, j) is Some p then t.2 p else 0.
+
+Lemma filled_constant t : constant t.1 (filled t).
+Proof.
+split=> [i j lt|i]; rewrite mxE ?eqxx // -val_eqE ltn_eqF //.
+by rewrite insubF //= ltnNge ltnW.
+Qed.
+
+Lemma filled_inj : (0 < n)%N -> injective filled.
+Proof.
+move=> n_pos [c g] [c' g'] /matrixP eq; have := eq (Ordinal n_pos) (Ordinal n_pos).
+rewrite !mxE eqxx /= => ->; congr (_, _); apply/ffunP => p; have := eq (val p).1 (val p).2.
+rewrite !mxE; case: eqP => [same|_]; first by have := valP p; rewrite same ltnn.
+by rewrite -surjective_pairing valK.
+Qed.
+
+End Filled.
 
 Section Depth.
 
@@ -111,24 +136,6 @@ Qed.
 Lemma count_free : #|{: free}| = (#|F| ^ ('C(b.+1, 2) + b * 'C(h.+1, 2)))%N.
 Proof. by rewrite card_prod !card_ffun card_prod card_ord !count_below -expnD. Qed.
 
-(** Lower triangular matrices with a constant diagonal. *)
-Definition filled (t : F * {ffun strictly n -> F}) : 'M[F]_n :=
-  \matrix_(i, j) if i == j then t.1 else if insub (i, j) is Some p then t.2 p else 0.
-
-Lemma filled_constant t : constant t.1 (filled t).
-Proof.
-split=> [i j lt|i]; rewrite mxE ?eqxx // -val_eqE ltn_eqF //.
-by rewrite insubF //= ltnNge ltnW.
-Qed.
-
-Lemma filled_inj : (0 < n)%N -> injective filled.
-Proof.
-move=> n_pos [c g] [c' g'] /matrixP eq; have := eq (Ordinal n_pos) (Ordinal n_pos).
-rewrite !mxE eqxx /= => ->; congr (_, _); apply/ffunP => p; have := eq (val p).1 (val p).2.
-rewrite !mxE; case: eqP => [same|_]; first by have := valP p; rewrite same ltnn.
-by rewrite -surjective_pairing valK.
-Qed.
-
 Theorem depth d : (0 < n)%N ->
   (forall A c, constant c A -> exists ts : seq ('M[F]_n * 'cV[F]_n),
      [/\ size ts = d, forall t, t \in ts -> of_family t.1 & A = foldr mulmx 1%:M [seq computes t.1 t.2 | t <- ts]]) ->
@@ -136,7 +143,7 @@ Theorem depth d : (0 < n)%N ->
 Proof.
 move=> n_pos all_products.
 pose product (ts : d.-tuple (free * 'cV[F]_n)) : 'M[F]_n := foldr mulmx 1%:M [seq computes (block t.1) t.2 | t <- ts].
-have reached t : filled t \in codom product.
+have reached (t : F * {ffun strictly n -> F}) : filled t \in codom product.
   have [ts [size_ts family ->]] := all_products _ _ (filled_constant t).
   have [ss [size_ss eq_ss]] : exists ss : seq (free * 'cV[F]_n), size ss = size ts /\
       [seq computes t.1 t.2 | t <- ts] = [seq computes (block t.1) t.2 | t <- ss].
@@ -146,7 +153,7 @@ have reached t : filled t \in codom product.
     by exists ((s, c) :: ss); rewrite /= size_ss eq_ss.
   have is_d : size ss == d by rewrite size_ss size_ts.
   by apply/codomP; exists (Tuple is_d); rewrite /product eq_ss.
-have : (#|codom filled| <= #|codom product|)%N.
+have : (#|codom (@filled F n)| <= #|codom product|)%N.
   by apply/subset_leq_card/subsetP => A /codomP [t ->].
 rewrite card_codom; last exact: filled_inj.
 move=> /leq_trans /(_ (leq_image_card _ _)).
@@ -183,5 +190,65 @@ Qed.
 
 End SquareRadices.
 
+(** Any order, any radices, and any way of making an operator of a Monarch matrix and a filter: they are counted, too. *)
+Section AnyOrder.
+
+Variable F : finFieldType.
+
+(** The factors, as finitely many. *)
+Fixpoint packed (rs : radices) : finType :=
+  if rs is (m, n) :: rest
+  then [finType of {ffun 'I_(inputs rest) -> 'M[F]_(m, n)} * {ffun 'I_m -> packed rest}]
+  else [finType of unit].
+
+Fixpoint unpacked (rs : radices) : packed rs -> factors F rs :=
+  match rs return packed rs -> factors F rs with
+  | (m, n) :: rest => fun g => (fun j => g.1 j, fun s => unpacked (g.2 s))
+  | [::] => fun _ => tt
+  end.
+
+Lemma packed_all rs (G : factors F rs) : exists g : packed rs, monarch (unpacked g) = monarch G.
+Proof.
+elim: rs G => [|[m n] rest IH] G /=; first by exists tt.
+have [g g_eq] := fin_all_exists (fun s => IH (G.2 s)).
+exists ([ffun j => G.1 j], [ffun s => g s]).
+apply/matrixP => i j /=; case: (join_split i) => t [s ->]; case: (join_split j) => a0 [a1 ->].
+by rewrite !entry_order2 !ffunE g_eq.
+Qed.
+
+Lemma card_packed rs : #|packed rs| = (#|F| ^ parameters rs)%N.
+Proof.
+elim: rs => [|[m n] rest IH] /=; first by rewrite card_unit.
+rewrite card_prod !card_ffun card_mx !card_ord IH -!expnM -expnD; congr (_ ^ _)%N.
+by rewrite mulnC [X in (_ + X)%N]mulnC.
+Qed.
+
+Theorem depth_any_order rs n d (operator : 'M[F]_(outputs rs, inputs rs) -> 'cV[F]_n -> 'M[F]_n) : (0 < n)%N ->
+  (forall A c, constant c A -> exists ts : seq (factors F rs * 'cV[F]_n),
+     size ts = d /\ A = foldr mulmx 1%:M [seq operator (monarch t.1) t.2 | t <- ts]) ->
+  ('C(n, 2).+1 <= d * (parameters rs + n))%N.
+Proof.
+move=> n_pos all_products.
+pose product (ts : d.-tuple (packed rs * 'cV[F]_n)) : 'M[F]_n :=
+  foldr mulmx 1%:M [seq operator (monarch (unpacked t.1)) t.2 | t <- ts].
+have reached (t : F * {ffun strictly n -> F}) : filled t \in codom product.
+  have [ts [size_ts ->]] := all_products _ _ (filled_constant t).
+  have [ss [size_ss eq_ss]] : exists ss : seq (packed rs * 'cV[F]_n), size ss = size ts /\
+      [seq operator (monarch t.1) t.2 | t <- ts] = [seq operator (monarch (unpacked t.1)) t.2 | t <- ss].
+    elim: ts {size_ts} => [|[G c] ts [ss [size_ss eq_ss]]]; first by exists [::].
+    have [g g_eq] := packed_all G; exists ((g, c) :: ss); by rewrite /= size_ss eq_ss g_eq.
+  have is_d : size ss == d by rewrite size_ss size_ts.
+  by apply/codomP; exists (Tuple is_d); rewrite /product eq_ss.
+have : (#|codom (@filled F n)| <= #|codom product|)%N.
+  by apply/subset_leq_card/subsetP => A /codomP [t ->].
+rewrite card_codom; last exact: filled_inj.
+move=> /leq_trans /(_ (leq_image_card _ _)).
+rewrite card_prod card_ffun count_strictly -expnS card_tuple card_prod card_packed card_mx muln1 -expnD -expnM.
+rewrite leq_exp2l; first by rewrite mulnC.
+by rewrite (cardD1 0) inE (cardD1 1) !inE oner_eq0.
+Qed.
+
+End AnyOrder.
 Print Assumptions depth.
 Print Assumptions depth_square.
+Print Assumptions depth_any_order.
