@@ -30,7 +30,7 @@ def certificate_of(report: Report) -> dict[str, Any]:
     if report.failure is None or report.verdict is not Verdict.WRONG:
         raise ValueError(f"certificate: expected the verdict {Verdict.WRONG.value!r}, got {report.verdict.value!r}")
     seen = report.failure.smallest
-    arrays, computed = seen.case.arrays, seen.computed
+    arrays, computed = seen.case.values, seen.computed
     if any(np.iscomplexobj(array) for array in (*arrays.values(), computed)):
         raise ValueError(f"certificate: expected real numbers, got {seen.case.dtype}")
     factors = [np.asarray(arrays[name], np.float64) for name in factor_names(seen.case.shape)]
