@@ -305,7 +305,9 @@ def tiny(rng: np.random.Generator, sizes: Sizes, target: Format) -> Arrays:
     middle = max(target.exponent_min // 2 - 1, -80)
     # the last place of the data, and of what is computed from it, is still a normal number
     bottom = max(target.exponent_min + target.precision + 2, -MOST_EXPONENT)
-    way = rng.integers(5) if bottom < middle else 0
+    way = rng.integers(3) if bottom < middle else 0
+    if way < 2 and bottom < middle and rng.integers(5) > 1:
+        way = 3 + rng.integers(2)
     scale = 2.0 ** (rng.integers(bottom, middle) if way else middle)
     lowest = max(target.exponent_min + LEAST_BITS, -MOST_EXPONENT)
     if way > 2:
