@@ -158,7 +158,7 @@ def _recheck_kernel(certificate: Mapping[str, Any], scalars: Scalars) -> str:
     off = abs(output * 2**up - int(terms.sum()) * 2**down) * below
     _demand(off > (above - below) * int(np.abs(terms).sum()) * 2**down, "output: roundings explain it")
     told = " and ".join(f"{times} roundings to {bits} bits" for bits, times in rounds)
-    return f"wrong: entry {row} is further off than {told} come to, whatever the order of the sums"
+    return f"wrong: entry {row} is further off than {told} come to in any order of sums, underflow aside"
 
 
 def _pair(value: Any, name: str) -> tuple[int, int]:
