@@ -85,7 +85,7 @@ def _of_kernel(certificate: Mapping[str, Any]) -> list[str]:
         f"Definition rounds : seq (nat * nat) := [:: {rounds}].",
         f"Definition r := line A {certificate['row']}%N.",
         f"Definition y : S := ({certificate['output']}).",
-        COQ_KERNEL.format(member=member, claim=claim, proof=proof, up=up, down=down),
+        COQ_KERNEL.format(member=member, claim=claim, proof=proof, row=certificate["row"], up=up, down=down),
     ]
 
 
@@ -159,7 +159,7 @@ Print Assumptions verdict.
 
 COQ_KERNEL = """Lemma decided : {member} = true.
 Proof. vm_cast_no_check (erefl true). Qed.
-Lemma counted : enough rs rounds = true.
+Lemma counted : fits rs r (line x 0%N) {row}%N && enough rs rounds = true.
 Proof. vm_cast_no_check (erefl true). Qed.
 Lemma far : wrongb r (line x 0%N) y {up}%N {down}%N rounds = true.
 Proof. vm_cast_no_check (erefl true). Qed.

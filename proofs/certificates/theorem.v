@@ -355,6 +355,10 @@ Definition wrongb (r x : seq Z) (y : Z) (a b : nat) (rounds : seq (nat * nat)) :
 Definition enough (rs : radices) (rounds : seq (nat * nat)) : bool :=
   (sumn [seq mn.2.+1 | mn <- rs] <= sumn [seq tm.2 | tm <- rounds])%N.
 
+(** The row is one of the matrix, and as long as the signal. *)
+Definition fits (rs : radices) (r x : seq Z) (i : nat) : bool :=
+  [&& (i < outputs rs)%N, size r == inputs rs & size x == inputs rs].
+
 Variable R : realFieldType.
 Let value : Z -> R := number R.
 
