@@ -139,7 +139,7 @@ def _recheck_membership(certificate: Mapping[str, Any], claim: str, scalars: Sca
 def _recheck_kernel(certificate: Mapping[str, Any], scalars: Scalars) -> str:
     """The matrix is Monarch, and what came out of a row of it times a signal is further off than roundings come to."""
     _demand(not scalars.root and not certificate["characteristic"], "characteristic: expected 0 and no root")
-    _recheck_membership(dict(certificate) | {"claim": "Monarch"}, "Monarch", scalars)
+    _recheck_membership(certificate, "Monarch", scalars)
     radices = _radices(certificate)
     rows, columns = (prod(side) for side in zip(*radices, strict=True))
     row, output = (_field(certificate, name, int) for name in ("row", "output"))

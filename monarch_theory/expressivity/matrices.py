@@ -26,6 +26,7 @@ from monarch_theory.domains import (
     Floating,
 )
 from monarch_theory.domains.cyclotomic import CyclotomicNumber
+from monarch_theory.domains.domain import refuse_masked
 from monarch_theory.monarch import Monarch
 from monarch_theory.rounding import BFLOAT16, FLOAT16, Format
 
@@ -143,8 +144,7 @@ def _plain(source: Any, name: str) -> Any:
         ValueError: masked entries, whose numbers are not part of the matrix.
     """
     if isinstance(source, np.ma.MaskedArray):
-        if np.ma.is_masked(source):
-            raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(source)} of {source.size}")
+        refuse_masked(source, name)
         return source.data
     if hasattr(source, "weight") and not hasattr(source, "shape"):
         source = source.weight

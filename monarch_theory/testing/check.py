@@ -531,7 +531,7 @@ def claims_too_much(told: Told, usual: ErrorModel) -> str | None:
     """An output at a size of which what is claimed tells nothing, where the usual claim tells; None where none is."""
     for (output, size), case in sorted(told.untold().items(), key=lambda item: str(item[0])):
         by_usual = Told()
-        by_usual.add(case, reference(case, usual, usual.failure or 1e-9))
+        by_usual.add(case, reference(case, usual, usual.failure or FAILURE))
         if (output, size) in by_usual.shown:
             return f"{output} at {size[0]} {size[1]}"
     return None

@@ -341,14 +341,17 @@ def _clamped(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
     # the limit is sought where it shows most, and where most shows it, in each family: where data cancel, many fit
     by_size = sorted(few, key=lambda f: f.computed.size)
     for first in (max(few, key=lambda f: f.judgement.ratio), *{f.case.family: f for f in by_size}.values()):
-        # a matrix of more factors has arguments that others have not
-        shared = (n for n in first.case.arrays if all(n in seen.case.arrays for seen in telling))
-        for name in (n for n in shared if first.case.arrays[n].dtype.kind == "f" and first.case.arrays[n].size):
+        for name in (name for name, a in _shared(first, telling).items() if a.dtype.kind == "f" and a.size):
             for way, cut in (("larger", _cut_above), ("less", np.maximum)):
                 limit = _limit_of(first, name, cut)
                 if limit is not None and all(_fits_clamped(seen, name, cut, limit, model) for seen in telling):
                     return Cause("clamped", f"numbers of {name} {way} than {limit:.6g} are taken for it")
     return None
+
+
+def _shared(first: Observation, telling: Sequence[Observation]) -> dict[str, np.ndarray]:
+    """The arguments of a failure that all have: a matrix of more factors has some that others have not."""
+    return {name: a for name, a in first.case.arrays.items() if all(name in seen.case.arrays for seen in telling)}
 
 
 def _cut_above(values: np.ndarray, limit: float) -> np.ndarray:
@@ -419,8 +422,7 @@ PIECES = 8
 def _weighted(telling: Sequence[Observation]) -> Cause | None:
     """Whether pieces of an argument came in with another weight than one: ignored, counted twice, or scaled."""
     first = telling[0]
-    shared = (name for name in first.case.arrays if all(name in seen.case.arrays for seen in telling))
-    for name in (name for name in shared if first.case.arrays[name].dtype.kind in "fc"):
+    for name in (name for name, a in _shared(first, telling).items() if a.dtype.kind in "fc"):
         for axis in range(first.case.arrays[name].ndim):
             found = [_weights(seen, name, axis) for seen in telling]
             if all(weights is not None for weights in found) and not _merely_small(telling, found):

@@ -73,6 +73,26 @@ rewrite !mxE; case: eqP => [same|_]; first by have := valP p; rewrite same ltnn.
 by rewrite -surjective_pairing valK.
 Qed.
 
+(** What is made of q^k choices multiplies to all of them in d factors only if d k is as much as they have. *)
+Lemma choices_needed (T : finType) (of_choice : T -> 'M[F]_n) k d : (0 < n)%N -> #|T| = (#|F| ^ k)%N ->
+  (forall A c, constant c A -> exists2 ts : seq T, size ts = d & A = foldr mulmx 1%:M [seq of_choice t | t <- ts]) ->
+  ('C(n, 2).+1 <= d * k)%N.
+Proof.
+move=> n_pos card_T all_products.
+pose product (ts : d.-tuple T) : 'M[F]_n := foldr mulmx 1%:M [seq of_choice t | t <- ts].
+have reached t : filled t \in codom product.
+  have [ts size_ts ->] := all_products _ _ (filled_constant t).
+  have is_d : size ts == d by rewrite size_ts.
+  by apply/codomP; exists (Tuple is_d).
+have : (#|codom filled| <= #|codom product|)%N.
+  by apply/subset_leq_card/subsetP => A /codomP [t ->].
+rewrite card_codom; last exact: filled_inj.
+move=> /leq_trans /(_ (leq_image_card _ _)).
+rewrite card_prod card_ffun count_strictly -expnS card_tuple card_T -expnM.
+rewrite leq_exp2l; first by rewrite mulnC.
+by rewrite (cardD1 0) inE (cardD1 1) !inE oner_eq0.
+Qed.
+
 End Filled.
 
 Section Depth.
@@ -142,24 +162,13 @@ Theorem depth d : (0 < n)%N ->
   ('C(n, 2).+1 <= d * ('C(b.+1, 2) + b * 'C(h.+1, 2) + n))%N.
 Proof.
 move=> n_pos all_products.
-pose product (ts : d.-tuple (free * 'cV[F]_n)) : 'M[F]_n := foldr mulmx 1%:M [seq computes (block t.1) t.2 | t <- ts].
-have reached (t : F * {ffun strictly n -> F}) : filled t \in codom product.
-  have [ts [size_ts family ->]] := all_products _ _ (filled_constant t).
-  have [ss [size_ss eq_ss]] : exists ss : seq (free * 'cV[F]_n), size ss = size ts /\
-      [seq computes t.1 t.2 | t <- ts] = [seq computes (block t.1) t.2 | t <- ss].
-    elim: ts family {size_ts} => [|[C c] ts IH] family; first by exists [::].
-    have [|ss [size_ss eq_ss]] := IH; first by move=> s in_ts; apply: family; rewrite inE in_ts orbT.
-    have [s /= ->] := free_block (family _ (mem_head _ _)).
-    by exists ((s, c) :: ss); rewrite /= size_ss eq_ss.
-  have is_d : size ss == d by rewrite size_ss size_ts.
-  by apply/codomP; exists (Tuple is_d); rewrite /product eq_ss.
-have : (#|codom (@filled F n)| <= #|codom product|)%N.
-  by apply/subset_leq_card/subsetP => A /codomP [t ->].
-rewrite card_codom; last exact: filled_inj.
-move=> /leq_trans /(_ (leq_image_card _ _)).
-rewrite card_prod card_ffun count_strictly -expnS card_tuple card_prod count_free card_mx muln1 -expnD -expnM.
-rewrite leq_exp2l; first by rewrite mulnC.
-by rewrite (cardD1 0) inE (cardD1 1) !inE oner_eq0.
+apply: (choices_needed (of_choice := fun t : free * 'cV[F]_n => computes (block t.1) t.2) n_pos) => [|A c is_constant].
+  by rewrite card_prod count_free card_mx muln1 -expnD.
+have [ts [<- family ->]] := all_products _ _ is_constant.
+elim: ts family => [|[C c'] ts IH] family; first by exists [::].
+have [|ss size_ss eq_ss] := IH; first by move=> s in_ts; apply: family; rewrite inE in_ts orbT.
+have [s /= ->] := free_block (family _ (mem_head _ _)).
+by exists ((s, c') :: ss); rewrite /= ?size_ss ?eq_ss.
 Qed.
 
 End Depth.
@@ -229,23 +238,10 @@ Theorem depth_any_order rs n d (operator : 'M[F]_(outputs rs, inputs rs) -> 'cV[
   ('C(n, 2).+1 <= d * (parameters rs + n))%N.
 Proof.
 move=> n_pos all_products.
-pose product (ts : d.-tuple (packed rs * 'cV[F]_n)) : 'M[F]_n :=
-  foldr mulmx 1%:M [seq operator (monarch (unpacked t.1)) t.2 | t <- ts].
-have reached (t : F * {ffun strictly n -> F}) : filled t \in codom product.
-  have [ts [size_ts ->]] := all_products _ _ (filled_constant t).
-  have [ss [size_ss eq_ss]] : exists ss : seq (packed rs * 'cV[F]_n), size ss = size ts /\
-      [seq operator (monarch t.1) t.2 | t <- ts] = [seq operator (monarch (unpacked t.1)) t.2 | t <- ss].
-    elim: ts {size_ts} => [|[G c] ts [ss [size_ss eq_ss]]]; first by exists [::].
-    have [g g_eq] := packed_all G; exists ((g, c) :: ss); by rewrite /= size_ss eq_ss g_eq.
-  have is_d : size ss == d by rewrite size_ss size_ts.
-  by apply/codomP; exists (Tuple is_d); rewrite /product eq_ss.
-have : (#|codom (@filled F n)| <= #|codom product|)%N.
-  by apply/subset_leq_card/subsetP => A /codomP [t ->].
-rewrite card_codom; last exact: filled_inj.
-move=> /leq_trans /(_ (leq_image_card _ _)).
-rewrite card_prod card_ffun count_strictly -expnS card_tuple card_prod card_packed card_mx muln1 -expnD -expnM.
-rewrite leq_exp2l; first by rewrite mulnC.
-by rewrite (cardD1 0) inE (cardD1 1) !inE oner_eq0.
+apply: (choices_needed (of_choice := fun t : packed rs * 'cV[F]_n => operator (monarch (unpacked t.1)) t.2) n_pos) => [|A c].
+  by rewrite card_prod card_packed card_mx muln1 -expnD.
+move=> /all_products [ts [<- ->]]; elim: ts => [|[G c'] ts [ss size_ss eq_ss]]; first by exists [::].
+have [g g_eq] := packed_all G; exists ((g, c') :: ss); by rewrite /= ?size_ss ?eq_ss ?g_eq.
 Qed.
 
 End AnyOrder.
