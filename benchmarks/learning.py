@@ -1,14 +1,16 @@
 """Does a small M2 learn as well as a small Transformer, at equal parameters and at equal compute?
 
     python benchmarks/learning.py gpt|bert|vit [--data PATH] [--steps 300] [--seeds 3] [--width 64] [--keep FOLDER]
-                                  [--png learning.png] [--json]
+                                  [--device cuda] [--jobs 1] [--png learning.png] [--json]
 
 Three runs for every seed, on the same batches: M2; a Transformer with as many parameters, for the same steps; the
-same Transformer for as many steps as cost what M2's cost, by operation count. Validation loss against steps, as the
-mean over seeds with the band between the lowest and the highest. What wins is what the table says.
+same Transformer for as many steps as cost what M2's cost, by operation count. The curves are of validation loss on four
+batches against steps, as the mean over seeds with the band between the lowest and the highest; the table is of the loss
+on all that is held back. What wins is what the table says.
 
 The learning rate is the best of `--rates` after a tenth of the steps with seed 0. With `--keep`, every curve is saved
-when it is done, and every run goes on from its last checkpoint. Without data the text is the source of Python's
+when it is done, and every run goes on from its last checkpoint. `--jobs` runs are done side by side; models this small
+leave a GPU idle one at a time. Without data the text is the source of Python's
 standard library, the images are scikit-learn's digits. Real data that a Debian system installs:
 
     apt-get install bible-kjv; bible gen1:1-rev22:21 > kjv.txt
@@ -18,8 +20,10 @@ standard library, the images are scikit-learn's digits. Real data that a Debian 
 """
 
 import json
+import multiprocessing
 import tempfile
-from dataclasses import replace
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +39,9 @@ from monarch_gpu.counts import operations, parameters
 
 CHOOSING = 10
 """A learning rate is chosen after one step in so many."""
+
+WHOLE = 256
+"""How many of what is held back are evaluated at once at the end."""
 
 
 def small(task: str, width: int, layers: int, data: Path | None = None) -> Config:
@@ -71,6 +78,55 @@ def matched(config: Config) -> Config:
     return best
 
 
+@dataclass(frozen=True)
+class Run:
+    """One model trained once.
+
+    Attributes:
+        threads: of torch, where it computes on the processor.
+        path: what the file of its curve is called, without what tells one run of a model from another.
+    """
+
+    config: Config
+    data: Path | None
+    steps: int
+    batch: int
+    rate: float
+    seed: int
+    device: str
+    threads: int
+    path: Path
+
+
+def trained(run: Run) -> dict[str, Any]:
+    """What a run found, read where it was saved.
+
+    `curve`: (step, validation loss in nats, accuracy), ten times or so, each on the same few batches; `whole`: loss and
+    accuracy on all that is held back, at the end.
+    """
+    import torch
+
+    from monarch_gpu.data import task_of
+    from monarch_gpu.train import Training, evaluate, train
+    from monarch_gpu.trained import load_trained
+
+    stem = run.path.with_name(f"{run.path.name}, {run.steps} steps, rate {run.rate:g}, seed {run.seed}")
+    saved = stem.with_name(stem.name + ".json")
+    if not saved.exists():
+        torch.set_num_threads(run.threads)
+        every, save = max(1, run.steps // 10), min(run.steps, 500)
+        training = Training(
+            run.steps, run.batch, learning_rate=run.rate, seed=run.seed, device=run.device, checkpoint_every=save,
+            evaluate_every=every,
+        )  # fmt: skip
+        stem.mkdir(exist_ok=True)  # a directory has one writer
+        file, task = stem / "checkpoint.safetensors", learned(run.config, run.data) or task_of(run.config)
+        found = train(run.config, training, file, task=task).validation
+        whole = evaluate(load_trained(file).to(run.device), task.whole(WHOLE))
+        saved.write_text(json.dumps({"curve": found, "whole": whole}))
+    return json.loads(saved.read_text())
+
+
 def main(
     task: str = typer.Argument("gpt", help="gpt, bert or vit."),
     data: Path | None = None,
@@ -80,47 +136,59 @@ def main(
     width: int = 64,
     layers: int = 2,
     rates: str = typer.Option("3e-4,1e-3,3e-3,1e-2", help="Learning rates tried for each; seed 0 chooses."),
+    device: str = typer.Option("cpu", help="cpu, cuda or cuda:1."),
     threads: int = 1,
+    jobs: int = typer.Option(1, help="Runs side by side, each in a process of its own."),
     keep: Path | None = None,
     png: Path | None = None,
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Train them all and print the final validation losses."""
-    import torch
-
-    torch.set_num_threads(threads)
+    """Train them all and print the losses on what is held back."""
     m2 = small(task, width, layers, data)
     transformer = matched(m2)
     n = m2.max_position_embeddings
     ratio = operations(m2, n) / operations(transformer, n)
-    runs = {
+    models = {
         "M2": (m2, steps),
         "Transformer, equal parameters": (transformer, steps),
         "Transformer, equal compute": (transformer, max(1, round(steps * ratio))),
     }
     choices = [float(rate) for rate in rates.split(",")]
-    results: dict[str, dict] = {}
-    with tempfile.TemporaryDirectory() as temporary, Progress(console=Console(stderr=True)) as bar:
+    spawning = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Progress(console=Console(stderr=True)) as bar,
+        ProcessPoolExecutor(jobs, mp_context=spawning) as pool,
+    ):
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        bar_task = bar.add_task(task, total=len(runs) * (len(choices) + seeds))
-        for name, (config, count) in runs.items():
-            what = learned(config, data)
+        bar_task = bar.add_task(task, total=len(models) * (len(choices) + seeds))
 
-            def run(steps: int, rate: float, seed: int, name: str = name, config: Config = config, what: Any = what):  # type: ignore[no-untyped-def]
-                found = curve(config, what, steps, batch, rate, seed, folder / f"{task}, {name}")
-                bar.advance(bar_task)
-                return found
+        def begin(name: str, rate: float, seed: int, part: int = 1) -> Future[Any]:
+            config, count = models[name]
+            path = folder / f"{task}, {name}"
+            run = Run(config, data, max(1, count // part), batch, rate, seed, device, threads, path)
+            begun = pool.submit(trained, run)
+            begun.add_done_callback(lambda _: bar.advance(bar_task))
+            return begun
 
-            tried = {rate: run(max(1, count // CHOOSING), rate, 0)[-1][1] for rate in choices}
-            rate = min(tried, key=lambda r: tried[r])
-            results[name] = {
-                "parameters": parameters(config), "operations per token": operations(config, n), "steps": count,
-                "learning rate": rate, "curves": [run(count, rate, seed) for seed in range(seeds)],
-            }  # fmt: skip
+        tried = {name: {rate: begin(name, rate, 0, CHOOSING) for rate in choices} for name in models}
+        chosen = {
+            name: min(choices, key=lambda rate: begun[rate].result()["curve"][-1][1]) for name, begun in tried.items()
+        }
+        curves = {name: [begin(name, rate, seed) for seed in range(seeds)] for name, rate in chosen.items()}
+        done = {name: [begun.result() for begun in all_begun] for name, all_begun in curves.items()}
+    results = {
+        name: {
+            "parameters": parameters(config), "operations per token": operations(config, n), "steps": count,
+            "learning rate": chosen[name], "curves": [found["curve"] for found in done[name]],
+            "whole": [found["whole"] for found in done[name]],
+        }
+        for name, (config, count) in models.items()
+    }  # fmt: skip
     data_name = None if data is None else data.name
     setting = {"task": task, "data": data_name, "batch": batch, "width": width, "layers": layers, "rates": choices}
-    found = {**setting, "runs": results}
+    found = {**setting, "device": device_name(device), "runs": results}
     if png:
         draw(found).savefig(png, dpi=130)
     if as_json:
@@ -129,37 +197,27 @@ def main(
         report(found, Console())
 
 
-def curve(
-    config: Config, task: Any, steps: int, batch: int, rate: float, seed: int, path: Path
-) -> list[tuple[int, float, float]]:
-    """(step, validation loss in nats, accuracy), ten times or so; read where it was saved."""
-    from monarch_gpu.train import Training, train
+def device_name(device: str) -> str:
+    """What trained: the GPU's own name, or cpu."""
+    import torch
 
-    every, save = max(1, steps // 10), min(steps, 500)
-    training = Training(steps, batch, learning_rate=rate, seed=seed, checkpoint_every=save, evaluate_every=every)
-    stem = path.with_name(f"{path.name}, {steps} steps, rate {rate:g}, seed {seed}")
-    saved = stem.with_name(stem.name + ".json")
-    if not saved.exists():
-        found = train(config, training, stem.with_name(stem.name + ".safetensors"), task=task).validation
-        saved.write_text(json.dumps(found))
-    return json.loads(saved.read_text())
+    return torch.cuda.get_device_name(device) if device != "cpu" else device
 
 
-def report(found: dict, console: Console) -> None:
-    """Final validation losses, mean and band over seeds."""
+def report(found: dict[str, Any], console: Console) -> None:
+    """Losses on all that is held back, mean and band over seeds."""
     columns = "model", "parameters", "steps", "rate", "validation loss", "lowest … highest", "accuracy"
     data = found.get("data")
     table = Table(*columns, title=found["task"] if data is None else f"{found['task']}, {data}")
     for name, run in found["runs"].items():
-        losses = [c[-1][1] for c in run["curves"]]
-        accuracy = np.mean([c[-1][2] for c in run["curves"]])
+        losses, accuracies = zip(*run["whole"], strict=True)
         band = f"{min(losses):.3f} … {max(losses):.3f}"
         numbers = f"{run['parameters']:,}", str(run["steps"]), f"{run['learning rate']:g}"
-        table.add_row(name, *numbers, f"{np.mean(losses):.3f}", band, f"{accuracy:.1%}")
+        table.add_row(name, *numbers, f"{np.mean(losses):.3f}", band, f"{np.mean(accuracies):.1%}")
     console.print(table)
 
 
-def draw(found: dict) -> Figure:
+def draw(found: dict[str, Any]) -> Figure:
     """Validation loss against steps and against operations, mean and band over seeds."""
     from matplotlib import pyplot
 
