@@ -1,12 +1,13 @@
-"""Above order two, who comes nearer? Our projection and its peers on the same matrices, in one run.
+"""Who comes nearer? Our projection and its peers on the same matrices, in one run.
 
-    python benchmarks/projection_peers.py [--sizes 64,256,1024] [--json FILE]
+    python benchmarks/projection_peers.py [--sizes 64,256,1024] [--fly CLONE] [--json FILE]
 
-Peers, where installed: lazylinop's `ksd` in both of its orders, and pyfaust's `butterfly` from the left, from the right
-and along a balanced tree, which takes squares of powers of two and radix two. All are asked for the same class, the
-DAO convention, which is a chain of Kronecker-sparse factors; distances are of the dense products, and seconds are of
-the processor, the least of a few times where it is quick, with the load beside them. Order two, where the projection is
-the nearest, is not in question; tensor trains are another class.
+Peers, where installed: lazylinop's `ksd` in both of its orders; pyfaust's `butterfly` from the left, from the right
+and along a balanced tree, which takes squares of powers of two and radix two; fly's projection, which takes squares and
+order two, from a clone of HazyResearch/fly. All are asked for the same class, the DAO convention, which is a chain of
+Kronecker-sparse factors. TensorLy has the trains that are sums of Kronecker products, and is asked for those. Distances
+are of the dense products, and seconds are of the processor, the least of a few times where it is quick, with the load
+beside them. At order two, and of Kronecker products, the nearest is known: everyone should find it.
 """
 
 import argparse
@@ -16,23 +17,55 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from scipy.fft import dct
 from scipy.linalg import toeplitz
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
+from monarch_theory.expressivity.families.kronecker import fit as nearest_kroneckers
+from monarch_theory.expressivity.families.kronecker import setting
 from monarch_theory.expressivity.projection import project
 from monarch_theory.monarch import Convention
 
 OURS = "project"
 REPEATS = 3
-Fit = Callable[[np.ndarray, MonarchClass], np.ndarray]
+NOTHING = 1e-12  # two distances below it are both of members
+
+
+@dataclass(frozen=True)
+class Kroneckers:
+    """Sums of so many products of a left factor of this shape with the right one that the matrix leaves."""
+
+    outer: tuple[int, int]
+    terms: int
+
+
+Kind = MonarchClass | Kroneckers
+Fit = Callable[[np.ndarray, Kind], np.ndarray]
+
+
+def ours(matrix: np.ndarray, kind: Kind) -> np.ndarray:
+    if isinstance(kind, Kroneckers):
+        return nearest_kroneckers(matrix, setting(matrix.shape, kind.outer, kind.terms))
+    return project(matrix, kind).dense()
+
+
+def of_monarch(fit: Callable[[np.ndarray, MonarchClass], np.ndarray]) -> Fit:
+    """A peer that knows Monarch classes alone."""
+
+    def some(matrix: np.ndarray, kind: Kind) -> np.ndarray:
+        if not isinstance(kind, MonarchClass):
+            raise ValueError("Monarch classes only")
+        return fit(matrix, kind)
+
+    return some
 
 
 def patterns(kind: MonarchClass) -> list[tuple[int, int, int, int]]:
@@ -45,7 +78,7 @@ def ksd(order: str) -> Fit:
     from lazylinop.butterfly import Chain
     from lazylinop.butterfly import ksd as decompose
 
-    return lambda matrix, kind: decompose(matrix, Chain(patterns(kind)), order=order).toarray()
+    return of_monarch(lambda matrix, kind: decompose(matrix, Chain(patterns(kind)), order=order).toarray())
 
 
 def faust(direction: str) -> Fit:
@@ -56,14 +89,46 @@ def faust(direction: str) -> Fit:
             raise ValueError("radix two only")
         return butterfly(matrix.astype(complex if np.iscomplexobj(matrix) else float), type=direction).toarray()
 
+    return of_monarch(fit)
+
+
+def fly(clone: str) -> Fit:
+    """The published projection, which chooses the blocks nearest to √n."""
+    sys.path.insert(0, clone)
+    import torch
+    from src.models.layers.blockdiag_butterfly_multiply import blockdiag_butterfly_multiply
+    from src.ops.blockdiag_butterfly_projection import blockdiag_butterfly_project
+
+    def fit(matrix: np.ndarray, kind: MonarchClass) -> np.ndarray:
+        if kind.order != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError("squares and order two only")
+        first, second = blockdiag_butterfly_project(torch.from_numpy(matrix), sizes=kind.output_radices[::-1])
+        every = torch.eye(len(matrix), dtype=first.dtype)
+        return blockdiag_butterfly_multiply(every, first, second).T.numpy()
+
+    return of_monarch(fit)
+
+
+def tensorly(svd: str) -> Fit:
+    from tensorly.decomposition import tensor_train_matrix
+    from tensorly.tt_matrix import tt_matrix_to_matrix
+
+    def fit(matrix: np.ndarray, kind: Kind) -> np.ndarray:
+        if not isinstance(kind, Kroneckers):
+            raise ValueError("trains only")
+        (m, n), (rows, columns) = kind.outer, matrix.shape
+        tensor = matrix.reshape(m, rows // m, n, columns // n)
+        return tt_matrix_to_matrix(tensor_train_matrix(tensor, (1, kind.terms, 1), svd=svd))
+
     return fit
 
 
-def peers() -> dict[str, Fit]:
+def peers(clone: str) -> dict[str, Fit]:
     """Ours, and what is installed."""
-    found: dict[str, Fit] = {OURS: lambda matrix, kind: project(matrix, kind).dense()}
+    found: dict[str, Fit] = {OURS: ours}
     makers = {f"ksd {order}": (ksd, order) for order in ("l2r", "balanced")}
     makers |= {f"faust {direction}": (faust, direction) for direction in ("left", "right", "bbtree")}
+    makers |= {"fly": (fly, clone), "TensorLy": (tensorly, "truncated_svd")}
     for name, (make, choice) in makers.items():
         try:
             with warnings.catch_warnings():
@@ -74,8 +139,8 @@ def peers() -> dict[str, Fit]:
     return found
 
 
-def cases(n: int) -> list[tuple[str, np.ndarray, MonarchClass]]:
-    """Matrices of size n (and n × n/2), with the classes of orders three to log₂ n."""
+def cases(n: int) -> list[tuple[str, np.ndarray, Kind]]:
+    """Matrices of size n (and n × n/2), with the classes of orders two to log₂ n, and Kronecker products."""
     rng = np.random.default_rng(n)
     shuffled = np.fft.fft(np.eye(n))[:, rng.permutation(n)]
     matrices = {
@@ -86,13 +151,14 @@ def cases(n: int) -> list[tuple[str, np.ndarray, MonarchClass]]:
         "triangular": np.tri(n),
         "random, half": rng.standard_normal((n, n // 2)),
     }
-    found = []
+    found: list[tuple[str, np.ndarray, Kind]] = []
     for name, matrix in matrices.items():
-        longest = n.bit_length() - 1
-        for order in sorted({3, 4, longest} if matrix.shape[0] == matrix.shape[1] else {3, 4}):
+        longest, sides = n.bit_length() - 1, f"{matrix.shape[0]}×{matrix.shape[1]}"
+        for order in sorted({2, 3, 4, longest} if matrix.shape[0] == matrix.shape[1] else {2, 3, 4}):
             inputs, outputs = (balanced_radices(side, order) for side in matrix.shape[::-1])
-            kind = MonarchClass(inputs, outputs, Convention.DAO)
-            found.append((f"{name} {matrix.shape[0]}×{matrix.shape[1]}, order {order}", matrix, kind))
+            found.append((f"{name} {sides}, order {order}", matrix, MonarchClass(inputs, outputs, Convention.DAO)))
+        outer = balanced_radices(matrix.shape[0], 2)[0], balanced_radices(matrix.shape[1], 2)[0]
+        found += [(f"{name} {sides}, {t} Kronecker products", matrix, Kroneckers(outer, t)) for t in (1, 4)]
     return found
 
 
@@ -121,8 +187,14 @@ def measure(n: int, everyone: dict[str, Fit]) -> list[dict[str, object]]:
                 print(f"{name}: {who}: {error}", file=sys.stderr)
                 continue
             row[who] = {"distance": float(np.linalg.norm(matrix - near) / norm), "seconds": seconds}
-        bound = project(matrix, kind).lower_bound / norm
-        rows.append({"case": name, "n": n, "bound": bound, "load": round(os.getloadavg()[0], 1), "found": row})
+        # of Kronecker products the nearest is ours, as the truncated decomposition of a matrix is
+        bound = row[OURS]["distance"]
+        if isinstance(kind, MonarchClass):
+            bound = project(matrix, kind).lower_bound / norm
+        known = isinstance(kind, Kroneckers) or kind.order == 2
+        rows.append(
+            {"case": name, "n": n, "known": known, "bound": bound, "load": round(os.getloadavg()[0], 1), "found": row}
+        )
     return rows
 
 
@@ -133,40 +205,51 @@ def others(row: dict) -> dict[str, float]:
 def report(found: dict, console: Console) -> None:
     """The table, and how often each side is nearer."""
     everyone = list(dict.fromkeys(who for row in found["rows"] for who in row["found"]))
-    table = Table("case", "no member below", *everyone)
+    table = Table(Column("case", no_wrap=True), "no member below", *everyone)
     for row in found["rows"]:
         cells = (f"{row['found'][who]['distance']:.4f}" if who in row["found"] else "–" for who in everyone)
         table.add_row(row["case"], f"{row['bound']:.4f}", *cells)
     console.print(table)
-    compared = [row for row in found["rows"] if others(row)]
-    ratios = [row["found"][OURS]["distance"] / max(min(others(row).values()), 1e-12) for row in compared]
-    nearer, even = sum(r < 0.999 for r in ratios), sum(0.999 <= r <= 1.001 for r in ratios)
-    gaps = [row["found"][OURS]["distance"] / max(row["bound"], 1e-12) for row in found["rows"]]
-    if ratios:
-        console.print(
-            f"against the best peer variant: nearer in {nearer} of {len(ratios)}, even (0.1 %) in {even}, at most "
-            f"{max(ratios):.4f} × its distance"
-        )
-    console.print(f"over the bound: {np.median(gaps):.3f} × in the median, {max(gaps):.3f} × at most")
+    groups = {f"order {'two, and Kronecker products' if known else 'above two'}": [
+        row for row in found["rows"] if row["known"] == known] for known in (False, True)}  # fmt: skip
+    for title, rows in groups.items():
+        console.print(f"{title}: {nearness(rows)}")
     loads = [row["load"] for row in found["rows"]]
     console.print(f"CPU seconds, while {min(loads)} to {max(loads)} processes wanted the {found['cores']} cores:")
-    for who in everyone[1:]:
-        for n in dict.fromkeys(row["n"] for row in found["rows"]):
-            rows = [row["found"] for row in found["rows"] if row["n"] == n and who in row["found"]]
-            pairs = [(row[OURS]["seconds"], row[who]["seconds"]) for row in rows]
-            if pairs:
-                ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
-                slower = sum(mine > other for mine, other in pairs)
-                console.print(
-                    f"N = {n}, {len(pairs)} cases: {OURS} {ours:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
-                )
+    for title, rows in groups.items():
+        for who in everyone[1:]:
+            for n in dict.fromkeys(row["n"] for row in rows):
+                both = [row["found"] for row in rows if row["n"] == n and who in row["found"]]
+                if both:
+                    console.print(f"{title}, N = {n}, {len(both)} cases: {seconds_beside(who, both)}")
+
+
+def nearness(rows: list[dict]) -> str:
+    """How often ours is nearer than the best peer, and how far all are from what no member is below."""
+
+    def ratio(distance: float, other: float) -> float:
+        return max(distance, NOTHING) / max(other, NOTHING)
+
+    ratios = [ratio(row["found"][OURS]["distance"], min(others(row).values())) for row in rows if others(row)]
+    gaps = [ratio(row["found"][OURS]["distance"], row["bound"]) for row in rows]
+    nearer, even = sum(r < 0.999 for r in ratios), sum(0.999 <= r <= 1.001 for r in ratios)
+    over = f"over the bound {np.median(gaps):.3f} × in the median, {max(gaps):.3f} × at most"
+    most = f"at most {max(ratios, default=np.nan):.4f} × its distance"
+    return f"nearer than the best peer in {nearer} of {len(ratios)}, even (0.1 %) in {even}, {most}; {over}"
+
+
+def seconds_beside(who: str, both: list[dict]) -> str:
+    pairs = [(found[OURS]["seconds"], found[who]["seconds"]) for found in both]
+    mine, theirs = (sum(side) for side in zip(*pairs, strict=True))
+    slower = sum(one > other for one, other in pairs)
+    return f"{OURS} {mine:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
 
 
 def draw(found: dict) -> Figure:
     """Everyone's distance over the bound, case by case."""
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(14, 4.5), layout="constrained")
     for who in dict.fromkeys(who for row in found["rows"] for who in row["found"]):
         places = [k for k, row in enumerate(found["rows"]) if who in row["found"]]
         heights = [found["rows"][k]["found"][who]["distance"] / max(found["rows"][k]["bound"], 1e-12) for k in places]
@@ -180,9 +263,10 @@ def draw(found: dict) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="64,256,1024")
+    parser.add_argument("--fly", default="fly", metavar="CLONE", help="a clone of github.com/HazyResearch/fly")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    everyone = peers()
+    everyone = peers(arguments.fly)
     found: dict = {"cores": os.cpu_count(), "rows": []}
     for size in arguments.sizes.split(","):
         found["rows"] += measure(int(size), everyone)
