@@ -58,8 +58,6 @@ def install(session: nox.Session) -> None:
     """What the tests of either kind need."""
     session.install("torch==2.13.0")
     session.install("-e", ".[test,torch,triton,nvrtc,docs,dask,transformers,onnx]")
-    # where the environment has Python keep nothing that it compiled, every process that a test starts compiles it all
-    session.run("python", "-m", "compileall", "-q", "monarch_theory", "monarch_gpu")
     install_coq(session)
 
 

@@ -44,3 +44,40 @@ def test_the_table_of_rooms_is_what_the_imports_say(rooms, arrows):
 
 def test_the_picture_leaves_out_only_what_follows(rooms):
     assert rooms.shortest({"a": {"b", "c"}, "b": {"c"}}) == {"a": {"b"}, "b": {"c"}}
+
+
+WHEREVER = """
+import monarch_theory.plain
+if TYPE_CHECKING:
+    import monarch_theory.types
+elif any:
+    import monarch_theory.types_too
+if x:
+    pass
+elif y:
+    from monarch_theory import other
+try:
+    import monarch_theory.tried
+except OSError:
+    import monarch_theory.failed
+else:
+    import monarch_theory.done
+finally:
+    import monarch_theory.last
+class A:
+    async def method(self):
+        async with x:
+            match x:
+                case 1:
+                    from monarch_theory.matched import name
+        for _ in x:
+            pass
+        else:
+            import numpy, monarch_gpu.looped
+"""
+
+
+def test_imports_are_seen_wherever_they_stand_but_for_types(rooms, tmp_path):
+    (tmp_path / "file.py").write_text(WHEREVER)
+    names = ("plain", "other", "tried", "failed", "done", "last", "matched")
+    assert set(rooms.imported(tmp_path / "file.py")) == {"monarch_gpu.looped", *(f"monarch_theory.{n}" for n in names)}

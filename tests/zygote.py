@@ -1,5 +1,7 @@
 """A process that has imported what children of the sandbox import, and forks for each: that takes longer than the rest.
 
+One of a kind serves all processes that run tests: the first that needs it starts it, it ends with the last.
+
 A test that uses the fixture `child_at_hand`, or `torch_at_hand` where user code needs torch, or `kernel_at_hand`, or
 `torch_kernel_at_hand`, runs that code as before, in a process of its own with the limits and the loop of the sandbox;
 only the start of the process differs. So do scripts that show a kernel to be wrong, which are forked from a process
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -29,20 +32,16 @@ __all__ = ["SCRIPT", "Forked", "Zygote"]
 SCRIPT = "reproduce.py"
 LARGEST = 1 << 17
 """Bytes of a message: an environment at most."""
+READY = b"ready"
+ALONE = 60.0
+"""Seconds to wait for the first that needs the process, which was to come at once."""
 
 
 class Zygote:
-    """The process, from the tests' side."""
+    """The process, from the side of tests."""
 
     def __init__(self, kind: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(theirs.fileno()), kind],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment},
-        )
-        theirs.close()
+        self.ours = connected(kind, environment)
         self.ended: dict[int, int] = {}
         self.started: list[int] = []
 
@@ -72,8 +71,6 @@ class Zygote:
                 self.started.append(told["pid"])
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
         self.ours.close()
 
 
@@ -103,8 +100,30 @@ class Forked:
         return self.zygote.ended[self.pid]
 
 
-def main(orders: socket.socket, kind: str) -> None:
-    """Import what children need, then fork one at each order, and tell how each ended."""
+def connected(kind: str, environment: Mapping[str, str], attempts: int = 3) -> socket.socket:
+    """A connection to the process of that kind; it is started where there is none.
+
+    RuntimeError: it ends before it says that it is ready.
+    """
+    address = f"\0monarch zygote {os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())} {kind}"
+    for _ in range(attempts):  # the one that was there may just be ending
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listens, suppress(OSError):
+            listens.bind(address)  # which one process can
+            listens.listen()
+            command = [sys.executable, "-P", __file__, kind]
+            given = [(os.POSIX_SPAWN_DUP2, listens.fileno(), 0)]
+            os.posix_spawn(sys.executable, command, {**os.environ, **environment}, file_actions=given)
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with suppress(ConnectionError):
+            ours.connect(address)
+            if ours.recv(len(READY)) == READY:
+                return ours
+        ours.close()
+    raise RuntimeError(f"the process that forks does not start: {kind}")
+
+
+def main(listens: socket.socket, kind: str) -> None:
+    """Import what children need, then fork one at each order, and tell how each ended, until nobody is left."""
     PRELOADS[kind]()
     gc.collect()
     gc.freeze()  # no child need look for garbage in what is imported, nor write to its pages by looking
@@ -112,27 +131,54 @@ def main(orders: socket.socket, kind: str) -> None:
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    while True:
-        ready = select.select([orders, wakes], [], [])[0]
+    clients: list[socket.socket] = []
+    owners: dict[int, socket.socket] = {}
+    while ready := select.select([listens, wakes, *clients], [], [], None if clients else ALONE)[0]:
         if wakes in ready:
             os.read(wakes, 64)
             for pid, status in ends():
-                orders.send(json.dumps({"pid": pid, "status": status}).encode())
-        if orders in ready:
-            text, given, _, _ = socket.recv_fds(orders, LARGEST, 3)
-            if not text:
-                return
-            child = os.fork()
-            if not child:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for descriptor in (orders.fileno(), wakes, woken):
-                    os.close(descriptor)
-                (perform if kind == "script" else become)(kind, json.loads(text), *given)
-            os.setpgid(child, child)
-            for descriptor in given:
-                os.close(descriptor)
-            orders.send(json.dumps({"pid": child}).encode())
+                tell(owners.pop(pid), {"pid": pid, "status": status})
+        if listens in ready:
+            clients.append(listens.accept()[0])
+            with suppress(ConnectionError):
+                clients[-1].send(READY)
+        for client in ready:
+            if client in clients and (pid := ordered(client, kind, [listens.fileno(), wakes, woken, *clients])):
+                owners[pid] = client
+                tell(client, {"pid": pid})
+            elif client in clients:
+                clients.remove(client)
+                client.close()
+                for pid in [pid for pid, owner in owners.items() if owner is client]:
+                    os.killpg(pid, signal.SIGKILL)
+                if not clients:
+                    return
+
+
+def tell(client: socket.socket, what: dict[str, int]) -> None:
+    """Whoever has left need not hear."""
+    with suppress(OSError):
+        client.send(json.dumps(what).encode())
+
+
+def ordered(client: socket.socket, kind: str, ours: list[Any]) -> int:
+    """The child that a client ordered, which has none of our descriptors; 0 where the client has left."""
+    text, given = b"", list[int]()
+    with suppress(ConnectionError):
+        text, given, _, _ = socket.recv_fds(client, LARGEST, 3)
+    if not text:
+        return 0
+    child = os.fork()
+    if not child:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in ours:
+            os.close(descriptor if isinstance(descriptor, int) else descriptor.fileno())
+        (perform if kind == "script" else become)(kind, json.loads(text), *given)
+    os.setpgid(child, child)
+    for descriptor in given:
+        os.close(descriptor)
+    return child
 
 
 def preload() -> None:
@@ -262,4 +308,7 @@ def served(kind: str) -> tuple[Any, str]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    ours = socket.socket(fileno=os.dup(0))
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    main(ours, sys.argv[1])

@@ -21,18 +21,20 @@ def room_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements of a tree, which are few beside its expressions, but for what is imported for types alone."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
+            yield node
+            for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+                waiting += getattr(node, part, ())
+
+
 def imported(file: Path) -> Iterator[str]:
     """The modules of these packages that a file imports when it runs, wherever in the file it does."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
+    for node in statements(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.startswith(PACKAGES))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -440,7 +441,12 @@ Planned = tuple[Shape, str, str, tuple[int, ...]]
 
 
 def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> list[Planned]:
-    """What `cases` are made of."""
+    """What `cases` are made of; it is kept, as many checks of one op have the same, unless a shape is asked for."""
+    given = {name: value for name, value in restrictions.items() if value is not None and value is not False}
+    return list((_plan if "shape" in given else _kept_plan)(op, seed, count, **given))
+
+
+def _plan(op: Op, seed: int, count: int, **restrictions: Any) -> list[Planned]:
     names = tuple(family.__name__ for family in IN_TURN)
     plan: list[Planned] = []
     told: set[tuple[str, Any]] = set()
@@ -465,6 +471,8 @@ def plan_of(op: Op, *, seed: int = 0, count: int = 200, **restrictions: Any) -> 
         _reach_whole_tiles(op, plan, restrictions)
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
+
+_kept_plan = lru_cache(maxsize=64)(_plan)
 
 TOGETHER = "all of them"
 """What the tile that all sizes reach is called, beside the names of sizes."""

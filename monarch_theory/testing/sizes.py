@@ -59,7 +59,8 @@ def sizes_of(shape: Shape) -> dict[Axis, int]:
     found: dict[Axis, int] = {}
     for name, value in shape.items():
         if isinstance(value, tuple):
-            found |= {(name, k): v for k, v in enumerate(value)}
+            for k, size in enumerate(value):
+                found[name, k] = size
         elif type(value) is int:
             found[name, None] = value
     return found

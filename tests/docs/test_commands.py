@@ -13,16 +13,19 @@ pytest.importorskip("torch", reason="the commands of monarch_gpu import torch")
 
 from commands import page
 
-SECTIONS = dict(re.findall(r"^## monarch ([\w-]+)\n(.*?)(?=^## |\Z)", page(), flags=re.MULTILINE | re.DOTALL))
+
+@pytest.fixture(scope="module")
+def sections():
+    return dict(re.findall(r"^## monarch ([\w-]+)\n(.*?)(?=^## |\Z)", page(), flags=re.MULTILINE | re.DOTALL))
 
 
-def test_every_command_has_a_section():
-    assert list(SECTIONS) == [room.name for room in rooms()]
+def test_every_command_has_a_section(sections):
+    assert list(sections) == [room.name for room in rooms()]
 
 
 @pytest.mark.parametrize("room", rooms(), ids=lambda room: room.name)
-def test_every_option_has_a_row_that_says_what_it_means(room):
-    options, _, keys = SECTIONS[room.name].partition("With `--json`")
+def test_every_option_has_a_row_that_says_what_it_means(room, sections):
+    options, _, keys = sections[room.name].partition("With `--json`")
     rows = re.findall(r"^\| (`.*?) \| (.*?) \| (.*) \|$", options, flags=re.MULTILINE)
     assert bool(keys) == (room.name in FIELDS)
     # the context of the call is no option
@@ -31,7 +34,7 @@ def test_every_option_has_a_row_that_says_what_it_means(room):
     assert any(spelled == "`--json`" for spelled, _, _ in rows)
 
 
-def test_defaults_are_those_of_the_functions():
-    assert "| `--n INTEGER` | `128` |" in SECTIONS["causal"]
-    assert "| `--coq` or `--no-coq` | `True` |" in SECTIONS["prove"]
-    assert "| `KERNELS …` |" in SECTIONS["campaign"]
+def test_defaults_are_those_of_the_functions(sections):
+    assert "| `--n INTEGER` | `128` |" in sections["causal"]
+    assert "| `--coq` or `--no-coq` | `True` |" in sections["prove"]
+    assert "| `KERNELS …` |" in sections["campaign"]
