@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -496,8 +497,10 @@ def check(
         return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
     usual = op.usual_model(dtype, failure=model.failure)
     if (wider := None if model == usual else claims_too_much(progress.told, usual)) is not None:
-        told = f"the bound of this claim tells nothing of {wider}, and that of the usual claim does"
-        return report(Verdict.UNDECIDED, f"{told}: --max-size leaves such sizes out; {coverage.describe()}")
+        where, row = wider
+        told = f"the bound of this claim tells nothing of {where} in rows of {row} entries, and the usual claim's does"
+        shorter = f": --max-size {row - 1} leaves such rows out" if row > 1 else ""
+        return report(Verdict.UNDECIDED, f"{told}{shorter}; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:
         return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
     found = progress.bias()
@@ -528,14 +531,21 @@ def check(
         return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
 
 
-def claims_too_much(told: Told, usual: ErrorModel) -> str | None:
-    """An output at a size of which what is claimed tells nothing, where the usual claim tells; None where none is."""
-    for (output, size), case in sorted(told.untold().items(), key=lambda item: str(item[0])):
+def claims_too_much(told: Told, usual: ErrorModel) -> tuple[str, int] | None:
+    """An output at a size of which what is claimed tells nothing, where the usual claim tells, and entries of a row of
+    the first argument there, of such the least; None where there is none."""
+    untold = ((row_of(case), str(key), key, case) for key, case in told.untold().items())
+    for row, _, (output, size), case in sorted(untold, key=lambda one: one[:2]):
         by_usual = Told()
         by_usual.add(case, reference(case, usual, usual.failure or FAILURE))
         if (output, size) in by_usual.shown:
-            return f"{output} at {size[0]} {size[1]}"
+            return f"{output} at {size[0]} {size[1]}", row
     return None
+
+
+def row_of(case: Case) -> int:
+    """Entries of a row of the first argument, which `--max-size` limits."""
+    return prod(next(iter(case.op.arguments(case.shape).values()))[1:])
 
 
 OFTEN = 40
