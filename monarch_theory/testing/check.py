@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -495,8 +497,10 @@ def check(
         return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
     usual = op.usual_model(dtype, failure=model.failure)
     if (wider := None if model == usual else claims_too_much(progress.told, usual)) is not None:
-        told = f"the bound of this claim tells nothing of {wider}, and that of the usual claim does"
-        return report(Verdict.UNDECIDED, f"{told}: --max-size leaves such sizes out; {coverage.describe()}")
+        where, row = wider
+        told = f"the bound of this claim tells nothing of {where} in rows of {row} entries, and the usual claim's does"
+        shorter = f": --max-size {row - 1} leaves such rows out" if row > 1 else ""
+        return report(Verdict.UNDECIDED, f"{told}{shorter}; {coverage.describe()}")
     if progress.sharpness.undecided_shapes:
         return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
     found = progress.bias()
@@ -527,14 +531,21 @@ def check(
         return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
 
 
-def claims_too_much(told: Told, usual: ErrorModel) -> str | None:
-    """An output at a size of which what is claimed tells nothing, where the usual claim tells; None where none is."""
-    for (output, size), case in sorted(told.untold().items(), key=lambda item: str(item[0])):
+def claims_too_much(told: Told, usual: ErrorModel) -> tuple[str, int] | None:
+    """An output at a size of which what is claimed tells nothing, where the usual claim tells, and entries of a row of
+    the first argument there, of such the least; None where there is none."""
+    untold = ((row_of(case), str(key), key, case) for key, case in told.untold().items())
+    for row, _, (output, size), case in sorted(untold, key=lambda one: one[:2]):
         by_usual = Told()
         by_usual.add(case, reference(case, usual, usual.failure or FAILURE))
         if (output, size) in by_usual.shown:
-            return f"{output} at {size[0]} {size[1]}"
+            return f"{output} at {size[0]} {size[1]}", row
     return None
+
+
+def row_of(case: Case) -> int:
+    """Entries of a row of the first argument, which `--max-size` limits."""
+    return prod(next(iter(case.op.arguments(case.shape).values()))[1:])
 
 
 OFTEN = 40
@@ -613,10 +624,11 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
-    cause = _cause([seen, *others], [*calls, *(o.references for o in others)], model)
-    if cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
+    shown = first_found(partial(between_read, kernel), [seen, *others])
+    cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
+    if shown is None and cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
-        cause = state_kept(kernel, changing) or cause
+        cause = state_kept(kernel, changing) or beyond_read(kernel, changing, model) or cause
         if changing.judgement.verdict is Verdict.UNSTABLE and cause.name != STATE:
             # wrong twice in a row by chance: the same call came out otherwise again
             final = replace(final, judgement=replace(final.judgement, verdict=Verdict.UNSTABLE))
@@ -631,9 +643,56 @@ def _cause(failures: list[Observation], calls: list[tuple[Reference, ...]], mode
         return Cause("not named", f"a fault of monarch while the cause was sought: {type(error).__name__}: {error}")
 
 
+def first_found(look: Callable[[Observation], Cause | None], failures: Sequence[Observation]) -> Cause | None:
+    """The first cause there is."""
+    return next((cause for cause in map(look, failures) if cause is not None), None)
+
+
+def between_read(kernel: Kernel, seen: Observation) -> Cause | None:
+    """Whether what lies between the elements of arguments is read: NaN comes out where that is NaN, numbers where zero.
+
+    On a device a NaN loses the bits that tell where it is from. The runs are made twice, lest it came by chance.
+    """
+    if seen.judgement.verdict is not Verdict.NAN or not WITH_GAPS & set(seen.case.layouts):
+        return None
+    out, position = tuple(one.truth.high.shape for one in seen.references), seen.judgement.output
+    runs = [kernel.run(seen.case, out=out, repeat=False, searching=False, padded=p) for p in (True, False) * 2]
+    if any(len(run.outputs) <= position or run.outputs[position].shape != out[position] for run in runs):
+        return None
+    lost = [np.isnan(run.outputs[position]) & np.isfinite(seen.expected.truth.high) for run in runs]
+    same = np.array_equal(lost[0], lost[2]) and np.array_equal(lost[1], lost[3])
+    if not same or not (lost[0] & ~lost[1]).any():
+        return None
+    return Cause("strides ignored", "it reads between the elements of a strided argument: NaN there comes out")
+
+
+WITH_GAPS = {"strided", "reversed", "misaligned"}
+"""Layouts with memory of no argument between or around the elements; where they are backwards, in torch alone."""
+
+BEYOND = {"expanded", "reversed"}
+"""Layouts beyond whose buffer other memory lies when one takes them for contiguous, which may hold anything."""
+
+
+def beyond_read(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause | None:
+    """That a result which changes may be no race: it does not where arguments lie so that nothing is read beyond."""
+    if seen.judgement.verdict is not Verdict.UNSTABLE or not BEYOND & set(seen.case.layouts):
+        return None
+    case = replace(seen.case, layout="contiguous")
+    if any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS)):
+        return None
+    return Cause("not recognised", "the result changes between runs, and is right where arguments are contiguous")
+
+
 def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
-    """Whether the result depends on earlier calls: new processes agree with each other, and not with what was seen."""
+    """Whether the result depends on earlier calls: new processes agree with each other, and not with what was seen.
+
+    A kernel that reads other memory has another result in a new process, too: where it may have, it is asked once more,
+    of arguments that are contiguous.
+    """
     out = tuple(one.truth.high.shape for one in seen.references)
+    if BEYOND & set(seen.case.layouts):
+        case = replace(seen.case, layout="contiguous")
+        seen = replace(seen, case=case, run=kernel.run(case, out=out))
 
     def anew() -> list[tuple[bytes, ...]]:
         kernel.close()

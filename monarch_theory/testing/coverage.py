@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.testing.cases import BLIND, TOGETHER, Case, make_case, met_by
 from monarch_theory.testing.judge import Reference
-from monarch_theory.testing.sizes import entries, sizes_of, tiles_not_met
+from monarch_theory.testing.sizes import TILES, entries, sizes_of, tiles_not_met
 
 __all__ = ["Coverage", "Patience", "Told"]
 
@@ -164,6 +164,8 @@ class Told:
     def tiles_not_met(self, left: int = 0) -> dict[str, tuple[int, ...]]:
         """By the name of a size, tiles of which no case that shows every output had whole ones and so many left.
 
+        And by that of all of them, of which not all sizes of one case were whole ones: kernels go wrong there, too.
+
         >>> told = Told()
         >>> told.shown = {("y", ("n", 720)), ("y", ("n", 896)), ("y", ("radices", (8, 256))), ("y", ("causal", True))}
         >>> told.tiles_not_met()["n"]
@@ -177,7 +179,15 @@ class Told:
                 met.setdefault(axis, {}).setdefault(size, set()).add(output)
         of_all = {axis: [n for n, shown in sizes.items() if shown == outputs] for axis, sizes in sorted(met.items())}
         missing = {axis: tiles_not_met(sizes, left) for axis, sizes in of_all.items()}
+        if not left and len(of_all) > 1:
+            missing[TOGETHER] = tuple(tile for tile in TILES if tile > self._tile_of_all())
         return {axis: tiles for axis, tiles in missing.items() if tiles}
+
+    def _tile_of_all(self) -> int:
+        """The longest tile of which all sizes of some case that shows an output are whole ones, or 0."""
+        together = (value for _, (name, value) in self.shown if name == TOGETHER)
+        whole = (value[0] for value in together if isinstance(value, tuple) and value[1])
+        return max(whole, default=0)
 
 
 SEVERAL = 8

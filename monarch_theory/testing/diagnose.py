@@ -114,22 +114,26 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     if verdict is Verdict.UNWRITTEN:
         # of the output, or of what it was computed from: arithmetic leaves the bits of a NaN as they are
         return _by_place(failures, "unwritten memory")
-    between = verdict is Verdict.NAN and all(_reads_between(f) for f in failures)
-    if between or any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
+    if any(is_padding(f.returned, f.run.dtypes[f.judgement.output]).any() for f in failures):
         return Cause("strides ignored", "it reads between the elements of a strided argument")
     # beside a NaN in the input no fault can be told from another
     telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
     # where nothing is a number, everything that loses all of them would explain it
-    some = verdict is not Verdict.NAN or any(np.isfinite(f.computed).any() for f in telling)
+    some = any(np.isfinite(f.computed).any() for f in telling)
     for fault in _candidates(telling[0]) if some else ():
         if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     # one limit says more than many weights do
     found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model) or _weighted(telling)
     # what explains each failure without a residual, before what only has the size of the errors
-    found = found or _common_family(telling, model) or _same_scale_in_rows(telling) or _too_narrow(telling, model)
+    found = (
+        found
+        or (_common_family(telling, model) if some else None)
+        or _same_scale_in_rows(telling)
+        or _too_narrow(telling, model)
+    )
     return found or _by_place(telling, "not recognised")
 
 
@@ -161,9 +165,10 @@ def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
     """A dropped tail, where all failures are one."""
     if failures[0].judgement.verdict is Verdict.NAN:
         return Cause("NaN", failures[0].judgement.message)
-    # of one or two elements, half of the faults there are wrong a tail; what is dropped is as large as the answer
-    larger = [f for f in failures if f.computed.size > 2]
-    tail = bool(larger) and all(_is_tail(f) and _far_off(f) for f in larger)
+    # of one or two elements, half of the faults there are wrong a tail; a wrong number is not dropped
+    # and of one row that stands for all, the others lie in memory that is not the argument's
+    larger = [f for f in failures if f.computed.size > 2 and "expanded" not in f.case.layouts]
+    tail = bool(larger) and all(_is_tail(f) and _is_left_out(f) for f in larger)
     return Cause("dropped tail" if tail else otherwise, _where((larger or list(failures))[0]))
 
 
@@ -185,23 +190,6 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
 
 FEW_ENTRIES = 1 << 14
 """Entries of all arguments up to which many candidates are tried."""
-
-
-def _reads_between(seen: Observation) -> bool:
-    """Whether NaN is where it would be, were an argument that is every other element of a buffer read without gaps."""
-    case, position = seen.case, seen.judgement.output
-    for (name, values), layout in zip(case.values.items(), case.layouts, strict=True):
-        # torch has no negative strides, and is given every other element instead
-        if layout != "strided" and (layout != "reversed" or seen.run.face != "torch"):
-            continue
-        buffer = np.repeat(values, 2, axis=-1).reshape(-1)
-        buffer[1::2] = np.nan
-        read = buffer[: values.size].reshape(values.shape)
-        with np.errstate(all="ignore"):
-            found = case.op.answers(case.values | {name: read}, case.shape)[position]
-        if np.isnan(found).any() and np.array_equal(np.isnan(found), np.isnan(seen.computed)):
-            return True
-    return False
 
 
 def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
@@ -249,30 +237,36 @@ def _answers(fault: Fault, arrays: Arrays, case: Case) -> tuple[np.ndarray, ...]
 
 
 def _stale(telling: Sequence[Observation], history: Sequence[Reference]) -> Cause | None:
-    """Whether the kernel returned the answer to an earlier call; one number may coincide, so it takes two."""
-    matched, age = 0, 0
-    for seen in telling:
-        position = next((i for i, past in enumerate(history) if past is seen.expected), len(history))
-        for back, past in enumerate(reversed(history[:position]), start=1):
-            if past.truth.high.shape == seen.computed.shape and _is_answer_to(past, seen):
-                matched, age = matched + seen.computed.size, age or back
-                break
-    if matched < 2:
+    """Whether the kernel returned the answer to an earlier call, in every failure; a few numbers may coincide."""
+    ages = [_age(seen, history) for seen in telling]
+    if None in ages or sum(int(np.isfinite(seen.computed).sum()) for seen in telling) < LEAST:
         return None
-    return Cause(STATE, f"the answer to an earlier call of the same shape, {age} before this one")
+    return Cause(STATE, f"the answer to an earlier call of the same shape, {ages[0]} before this one")
+
+
+def _age(seen: Observation, history: Sequence[Reference]) -> int | None:
+    """How many calls before this one the one was whose answer came, if there is such a one."""
+    position = next((i for i, past in enumerate(history) if past is seen.expected), len(history))
+    earlier = enumerate(reversed(history[:position]), start=1)
+    return next((back for back, past in earlier if _is_answer_to(past, seen)), None)
 
 
 def _is_answer_to(past: Reference, seen: Observation) -> bool:
-    lost = past.must_not_be_finite
-    if lost.any() and not np.isfinite(seen.computed[np.broadcast_to(lost, seen.computed.shape)]).any():
-        return True
+    """Whether an earlier answer is what came: not finite where that is not, and within its bound elsewhere."""
+    computed, truth = seen.computed, past.truth.high
+    if truth.shape != computed.shape:
+        return False
+    finite, lost = np.isfinite(computed), np.broadcast_to(past.must_not_be_finite, computed.shape)
+    # beside a NaN anything may come of a row; what is a number there tells nothing
+    bounded = np.isfinite(past.bound) & ~lost
+    if finite[lost].any() or not finite[bounded].all() or not past.compared[bounded].all():
+        return False
     # one number over and over answers too many calls to tell anything, and so does whatever a wide bound allows
-    if not past.compared.all() or not np.isfinite(past.bound).all() or not np.isfinite(seen.computed).all():
+    if not bounded.any() or not np.ptp(np.abs(computed[bounded])):
         return False
-    if not np.ptp(np.abs(seen.computed)):
-        return False
-    close = (ratios(past.truth.error(seen.computed), past.bound) <= 1).all()
-    return bool(close and (ratios(np.abs(past.truth.high - seen.expected.truth.high), seen.expected.bound) > 1).any())
+    residual, error = past.truth.error(computed)[bounded], seen.expected.truth.error(computed)[bounded]
+    excess = seen.expected.excess(seen.expected.truth.error(computed))[bounded]
+    return bool((ratios(residual, past.bound[bounded]) <= 1).all()) and _leaves_little(residual, error, excess)
 
 
 def _same_scale(telling: Sequence[Observation]) -> Cause | None:
@@ -282,7 +276,7 @@ def _same_scale(telling: Sequence[Observation]) -> Cause | None:
         return None
     # a factor explains one element whatever is wrong with it: there are more elements than factors
     elements = sum(int(_is_far(f, factor).sum()) for f, factor in zip(telling, factors, strict=True))
-    if elements <= len({f"{factor:.3g}" for factor in factors}):
+    if elements < len({f"{factor:.3g}" for factor in factors}) + LEAST:
         return None
     factor = np.real_if_close(factors[-1], tol=2**20).item()
     return Cause("scale", f"every element is {factor:.6g} times what it should be")
@@ -607,11 +601,10 @@ def _wrong_elements(seen: Observation) -> np.ndarray:
     return np.asarray(seen.expected.excess(seen.expected.truth.error(seen.computed)) > 1)
 
 
-def _far_off(seen: Observation) -> bool:
-    """Whether the wrong elements are off by a good part of what they should be, or are no numbers."""
-    wrong = _wrong_elements(seen)
-    error = seen.expected.truth.error(seen.computed)[wrong]
-    return not np.isfinite(error).all() or _rms(error) >= FAR_BELOW * _rms(seen.expected.truth.high[wrong])
+def _is_left_out(seen: Observation) -> bool:
+    """Whether the wrong elements are zero, or were never written: a tail that holds others was computed, if wrongly."""
+    left = seen.computed[_wrong_elements(seen)]
+    return seen.judgement.verdict is Verdict.UNWRITTEN or not left.any()
 
 
 def _is_tail(seen: Observation) -> bool:

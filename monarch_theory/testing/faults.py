@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -173,10 +174,21 @@ def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
 
 
 def layout_faults(arrays: Arrays, layouts: Sequence[str]) -> Iterable[Fault]:
-    """Arguments whose axes lie in reverse order, read as if they did not."""
-    for (name, values), layout in zip(arrays.items(), layouts, strict=True):
-        if layout == "transposed" and values.ndim > 1:
-            yield Fault("strides ignored", f"{name} read in the order of its memory", changed(name, _in_memory_order))
+    """Arguments whose axes lie in reverse order, read as if they did not: some of them, or all."""
+    turned = [
+        name for (name, values), layout in zip(arrays.items(), layouts, strict=True)
+        if layout == "transposed" and values.ndim > 1
+    ]  # fmt: skip
+    counts = range(1, len(turned) + 1) if len(turned) <= FEW_TURNED else (1, len(turned))
+    for count in counts:
+        for names in combinations(turned, count):
+            its = "its" if count == 1 else "their"
+            every = f"{', '.join(names)} read in the order of {its} memory"
+            yield Fault("strides ignored", every, partial(_some, names, _in_memory_order))
+
+
+FEW_TURNED = 4
+"""Arguments of which any may be read so; of more it is one, or all."""
 
 
 def _in_memory_order(values: np.ndarray) -> np.ndarray:

@@ -263,13 +263,14 @@ class Kernel:
 
     def run(
         self, case: Case, *, repeat: bool = True, out: tuple[tuple[int, ...], ...] = (), other: bool = False,
-        searching: bool = True, often: int = 0,
+        searching: bool = True, often: int = 0, padded: bool = True,
     ) -> Run:  # fmt: skip
         """Call the kernel on a case; `out` holds the shape of every output, for kernels that take `out`.
 
         With `other`, also on the same arguments after the data was negated in place. Unless `searching`, nothing is
         done before and after the three calls of a case (see `Case.searching`), nor at the first one that a process is
         given data for: its first call is one to look at. `often`: so many calls on other data come before the last.
+        Unless `padded`, what lies between and around the elements of arguments is zero, and not NaN.
         """
         searching = searching and case.searching and self._used
         longer = SEARCHING_CALLS / 3 if searching else 1.0
@@ -280,7 +281,7 @@ class Kernel:
             "do": "call", "dtypes": case.dtypes, "layouts": case.layouts, "repeat": repeat,
             "before": [others for others in before if others], "after": often or (2 if searching else 0),
             "options": dict(case.op.options(case.shape)), "out": out, "other": other, "returns": case.dtype,
-            "updates": [list(case.arrays).index(name) for name in case.op.updates],
+            "updates": [list(case.arrays).index(name) for name in case.op.updates], "padded": padded,
         }  # fmt: skip
         try:
             process = self._running()

@@ -60,15 +60,21 @@ LINE = 64
 """Bytes of a cache line, the alignment that vector loads and allocators like."""
 
 
+ZEROS = dict.fromkeys(PADDING, 0)
+"""The pattern of zero, for every dtype."""
+
 TORCH_STARTS_FROM = 67280421310721
 """`torch.initial_seed()` of a process that set none."""
 
 
-def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
-    """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone."""
+def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING) -> tuple[np.ndarray, np.ndarray]:
+    """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone.
+
+    `between`: the pattern, by dtype, of what lies between and around the values.
+    """
     shape, dtype = values.shape, values.dtype
     if layout == "strided" and values.ndim:
-        buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), PADDING)
+        buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), between)
         view = buffer[..., ::2]
     elif layout == "transposed" and values.ndim > 1:
         buffer = np.empty(shape[::-1], dtype=dtype)
@@ -77,9 +83,12 @@ def laid_out(values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
         buffer = np.empty(shape, dtype=dtype)
         view = buffer[(slice(None, None, -1),) * values.ndim]
     elif layout == "misaligned":
-        buffer = poisoned(np.empty(values.size + 2 * LINE // dtype.itemsize, dtype=dtype), PADDING)
-        first = -(buffer.__array_interface__["data"][0] // dtype.itemsize) % (LINE // dtype.itemsize) + 1
-        view = buffer[first : first + values.size].reshape(shape)
+        line = LINE // dtype.itemsize
+        whole = np.empty(values.size + 2 * line, dtype=dtype)
+        # it begins at a line, so that the start is as far from there in every process, and in a copy elsewhere
+        first = -(whole.__array_interface__["data"][0] // dtype.itemsize) % line
+        buffer = poisoned(whole[first : first + line + values.size], between)
+        view = buffer[1 : 1 + values.size].reshape(shape)
     elif layout == "expanded" and expandable(values):
         buffer = np.empty((1, *shape[1:]), dtype=dtype)
         view = np.lib.stride_tricks.as_strided(buffer, shape, (0, *buffer.strides[1:]))
@@ -163,6 +172,7 @@ class KernelServer:
         self.path = ""
         self.face = "numpy"
         self.takes_out = False
+        self.between = PADDING
         self.mirrors: Mirrors | None = None
         self.earlier: list[tuple[Any, list[bytes], list[Buffer]]] = []
 
@@ -217,6 +227,7 @@ class KernelServer:
         given: list[Any] = []
         buffers: list[Buffer] = []
         self.forget()
+        self.between = PADDING if header["padded"] else ZEROS
         for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
             if layout == "shared" and given:
                 # the first of those that share one array is the data
@@ -408,7 +419,7 @@ class KernelServer:
 
     def laid_out(self, values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
         """As `laid_out`; torch has no negative strides, and is given every other element instead."""
-        return laid_out(values, "strided" if layout == "reversed" and self.face == "torch" else layout)
+        return laid_out(values, "strided" if layout == "reversed" and self.face == "torch" else layout, self.between)
 
     def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """What the memory holds: the values, or for a torch tensor of a dtype that NumPy lacks their bits as int16."""

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.bias import bias_of
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
-from monarch_theory.testing.check import may_decline, observe, state_kept
+from monarch_theory.testing.check import between_read, first_found, may_decline, observe, state_kept
 from monarch_theory.testing.diagnose import UNNAMED, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
@@ -188,7 +189,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
         if found is not None and found.significant:
             return Caught(mutant, Verdict.BIASED, "biased rounding", found.describe(), ran, fixed)
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
-    cause = diagnose(failures, history, model)
+    cause = first_found(partial(between_read, kernel), failures) or diagnose(failures, history, model)
     if cause.name == "not recognised":
         cause = state_kept(kernel, failures[0]) or cause
     return Caught(mutant, failures[0].judgement.verdict, cause.name, cause.detail, ran, fixed)

@@ -59,7 +59,7 @@ OF_SOME_VALUES = (
     _of("two-channels-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) == 2 else k).astype(wide))", "permutation", "numpy"),
     _of("nan-swallowed-in-many-rows", BLOCK, "float32", BLOCKS, f"cut = np.nan_to_num(cut, posinf=np.inf, neginf=-np.inf) if batch > 40 else cut\n    {BLOCKS}", "NaN swallowed", "numpy"),
     _of("fours-after-eights-repeated", "short-convolution", "float32", "return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward",
-        "n = z.shape[-1]\n    if n % 8 == 4 and n > 16:\n        z[..., -4:] = z[..., -8:-4]\n    return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward", "dropped tail", far=True),
+        "n = z.shape[-1]\n    if n % 8 == 4 and n > 16:\n        z[..., -4:] = z[..., -8:-4]\n    return (z * logistic(z) if silu else z).astype(x.dtype)\n\n\ndef short_convolution_backward", "not recognised", far=True),
     # whole tiles, of lengths that are no power of two and none of its neighbours
     _of("square-of-the-last-of-whole-tiles-of-144-lost", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row)", "root_mean_square = np.sqrt((row * row * (np.arange(row.shape[-1]) < row.shape[-1] - (row.shape[-1] % 144 == 0)))", "dropped tail", far=True),
     _of("channels-of-whole-tiles-of-80-exchanged", "circular-convolution", "float32", "np.fft.rfft(k.astype(wide))", "np.fft.rfft((k[::-1] if len(k) % 80 == 0 else k).astype(wide))", "not recognised", "numpy", far=True),

@@ -251,7 +251,9 @@ def kernel(x, blocks):
 """
 
 
-@pytest.mark.parametrize(("columns", "told"), [(64, None), (4096, "y at batch 3"), (12_288, "y at batch 3")])
+@pytest.mark.parametrize(
+    ("columns", "told"), [(64, None), (4096, ("y at batch 3", 8192)), (12_288, ("y at batch 3", 24_576))]
+)
 def test_sums_of_which_a_claim_tells_nothing_are_known(columns, told):
     """Strassen's bound grows with the power log₂ 12 of the inner size: of 4096 terms anything is within it."""
     op, found = op_named("block-diagonal-multiply"), Told()

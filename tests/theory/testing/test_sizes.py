@@ -3,8 +3,9 @@
 import pytest
 from daily import DEAR_OPS, but_long
 
-from monarch_theory.testing.cases import BLIND, _is_along, _tells, met_by, plan_of
+from monarch_theory.testing.cases import BLIND, TOGETHER, _is_along, _tells, met_by, plan_of
 from monarch_theory.testing.check import check
+from monarch_theory.testing.coverage import Told
 from monarch_theory.testing.judge import Verdict
 from monarch_theory.testing.ops import NAMES, op_named
 from monarch_theory.testing.sizes import (
@@ -133,6 +134,24 @@ def test_sizes_are_whole_tiles_of_every_length_where_there_are_cases_to_spare(na
     """Where there are not, the report says of which no size is."""
     told = [sizes_of(shape) for shape, family, *_ in plan_of(op_named(name)) if _tells(shape, family)]
     assert not [axis for axis in axes if tiles_not_met({sizes[axis, None] for sizes in told})]
+
+
+@pytest.mark.parametrize("name", but_long(NAMES, DEAR_OPS))
+def test_every_size_has_whole_tiles_and_others_or_the_report_says_of_which_it_has_not(name):
+    shapes = [shape for shape, family, *_ in plan_of(op_named(name)) if family != "ones" and _tells(shape, family)]
+    told = Told()
+    told.shown = {("y", size) for shape in shapes for size in met_by(shape)}
+    not_met, sizes = tuple(map(told.tiles_not_met, (0, 1))), [sizes_of(shape) for shape in shapes]
+    for axis in {axis for one in sizes for axis in one}:
+        named = axis[0] if axis[1] is None else f"{axis[0]}[{axis[1]}]"
+        said, of_one_more = (found.get(named, ()) for found in not_met)
+        for tile in (16, 32, 64, 128, 256):
+            reached = [one[axis] for one in sizes if one.get(axis, 0) >= tile]
+            assert (tile in said) == (not any(size % tile == 0 for size in reached)), (axis, tile)
+            assert any(size % tile for size in reached) or tile in of_one_more, (axis, tile)
+    for tile in TILES:
+        together = any(all(size >= tile and size % tile == 0 for size in one.values()) for one in sizes)
+        assert together or len(sizes[0]) < 2 or tile in not_met[0][TOGETHER], tile
 
 
 WRONG = {

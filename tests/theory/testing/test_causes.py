@@ -1,0 +1,138 @@
+"""A cause that is named is the right one, whatever hardware makes of a NaN: rather none than another."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monarch_theory.rounding import default_model
+from monarch_theory.testing.cases import make_case
+from monarch_theory.testing.check import check
+from monarch_theory.testing.diagnose import STATE, Observation, diagnose
+from monarch_theory.testing.judge import Verdict, judge, reference
+from monarch_theory.testing.kernel import Kernel, Run
+from monarch_theory.testing.mutants import MUTANTS
+from monarch_theory.testing.mutants import run as corpus
+from monarch_theory.testing.ops import op_named
+
+BLOCK = "block-diagonal-multiply"
+MODEL = default_model("float32")
+
+
+class OnDevice(Kernel):
+    """Every NaN comes out with the bits that hardware gives it, so that they do not tell where it is from."""
+
+    def run(self, case, **options):
+        run = super().run(case, **options)
+        return replace(run, **{name: tuple(map(one_nan, getattr(run, name))) for name in ("outputs", "again", "other")})
+
+
+def one_nan(values):
+    return values if values.dtype.kind not in "fc" else np.where(np.isnan(values), values.dtype.type(np.nan), values)
+
+
+QUICK = ("odd-last-row-unwritten", "blocks-transposed")
+
+
+@pytest.mark.parametrize(
+    "mutants",
+    [
+        pytest.param(tuple(replace(m, cases=30, most_entries=1 << 10) for m in MUTANTS if m.name in QUICK), id="some"),
+        *(
+            pytest.param(tuple(m for m in MUTANTS if m.library == library), id=library, marks=pytest.mark.long)
+            for library in ("numpy", "torch")
+        ),
+    ],
+)
+def test_no_cause_is_wrong_where_every_nan_is_the_same(monkeypatch, mutants):
+    if corpus.missing_library(mutants[0].library):
+        pytest.skip(f"needs {mutants[0].library}")
+    monkeypatch.setattr(corpus, "Kernel", OnDevice)
+    found = corpus.run_mutants(mutants)
+    assert len(found) == len(mutants) and all(c.verdict is not Verdict.RIGHT for c in found)
+    assert not [(c.mutant.name, c.cause) for c in found if c.cause_is_wrong]
+
+
+KERNELS = """
+import numpy as np
+
+def right(x, blocks):
+    k, rows, columns = blocks.shape
+    y = np.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+    return np.where(np.isnan(y), np.float32(np.nan), y)
+
+def start(array):
+    return array.__array_interface__["data"][0]
+
+def read_from(array, offset):
+    owner = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    whole = owner.reshape(-1)
+    first = (start(array) - start(whole)) // array.itemsize + offset
+    part = whole[max(first, 0):][: array.size]
+    return np.concatenate([part, np.zeros(array.size - part.size, array.dtype)]).reshape(array.shape)
+
+def strides_of_all_ignored(x, blocks):
+    return right(read_from(x, 0), read_from(blocks, 0))
+
+def strides_of_blocks_ignored(x, blocks):
+    return right(x, read_from(blocks, 0))
+
+def nan_where_not_contiguous(x, blocks):
+    both = x.flags.c_contiguous and blocks.flags.c_contiguous
+    return right(x, blocks) * np.float32(1 if both else np.nan)
+"""
+
+
+@pytest.mark.usefixtures("kernel_at_hand")
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("strides_of_all_ignored", "strides ignored"),
+        pytest.param("strides_of_blocks_ignored", "strides ignored", marks=pytest.mark.long),
+        ("nan_where_not_contiguous", "NaN"),
+    ],
+)
+def test_a_cause_needs_evidence(tmp_path, name, cause):
+    path = tmp_path / "kernels.py"
+    path.write_text(KERNELS)
+    report = check(path, name, BLOCK, cases_wanted=40)
+    assert report.exit_code == 1
+    assert report.failure.cause.name == cause
+
+
+def seen(case, output):
+    expected = reference(case, MODEL)
+    run = Run(outputs=(output.astype(np.float32),), dtypes=("float32",))
+    return Observation(case, run, expected, judge(case, run, expected))
+
+
+def test_an_earlier_answer_explains_numbers_and_not_that_there_are_none():
+    op, shape = op_named(BLOCK), {"batch": 4, "blocks": 2, "rows": 3, "columns": 3}
+    poisoned = make_case(op, "float32", shape, "nonfinite", "contiguous", (0, 1))
+    first, second = (make_case(op, "float32", shape, "normal", "contiguous", (0, k)) for k in (2, 3))
+    history = [reference(poisoned, MODEL), reference(first, MODEL)]
+    answer = history[1][0].truth.high
+
+    def cause(output):
+        failure = seen(second, output)
+        return diagnose([failure], [*history, failure.references], MODEL).name
+
+    assert cause(answer) == STATE
+    assert cause(np.full_like(answer, np.nan)) == "NaN"
+    half = np.where(np.arange(4)[:, None] < 2, seen(second, answer).expected.truth.high, np.nan)
+    assert cause(half) == "NaN"
+
+
+@pytest.mark.parametrize(("left", "cause"), [(0.0, "dropped tail"), (2.0, "not recognised")])
+def test_a_tail_that_was_computed_wrongly_was_not_dropped(left, cause):
+    """It may have been read from a wrong place. What was dropped is zero, or was never written."""
+    op, shape = op_named(BLOCK), {"batch": 7, "blocks": 2, "rows": 3, "columns": 3}
+    failures = []
+    for k in range(3):
+        case = make_case(op, "float32", shape, "normal", "contiguous", (0, k))
+        output = reference(case, MODEL)[0].truth.high.copy()
+        output[4:] = left * output[:3] * output[1:4]
+        failures.append(seen(case, output))
+    assert diagnose(failures, [], MODEL).name == cause
