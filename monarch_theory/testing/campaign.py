@@ -231,11 +231,8 @@ def _client(client: Any, scheduler: str | None) -> Iterator[Any]:
         raise ValueError(
             f"scheduler: expected tls://HOST:PORT, as whoever reaches another can run code as you, got {scheduler!r}"
         )
-    try:
-        import distributed
-    except ModuleNotFoundError as error:
-        words = "a scheduler needs Dask: pip install 'monarch-mixer-toolkit[dask]'"
-        raise ModuleNotFoundError(words, name="distributed") from error
+    import distributed
+
     # certificates are those of Dask's configuration, distributed.comm.tls
     with distributed.Client(scheduler, security=distributed.Security()) as remote:
         yield remote
