@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
-__all__ = ["DISTRIBUTION", "advice", "extra_of", "named"]
+__all__ = ["DISTRIBUTION", "advice", "extra_of", "named", "needed"]
 
 DISTRIBUTION = "monarch-mixer-toolkit"
 
@@ -57,3 +59,23 @@ def advice(module: str | None) -> str:
     """
     extra = extra_of(module)
     return f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"pip install {named(module)}"
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """What is imported within says what installs it, where it is not there.
+
+    Raises:
+        ModuleNotFoundError: as the import does, with a note.
+
+    >>> with needed():
+    ...     raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+    Traceback (most recent call last):
+    ModuleNotFoundError: No module named 'onnx'
+    pip install 'monarch-mixer-toolkit[onnx]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        error.add_note(advice(error.name))
+        raise
