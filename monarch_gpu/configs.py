@@ -238,6 +238,8 @@ def load_config(path: str | Path) -> Config:
     Raises:
         ValueError: there is no such file, or it holds no configuration; the message names it.
     """
+    if Path(path).exists() and not Path(path).is_file():  # a device may have no end
+        raise ValueError(f"{path}: expected a file with a configuration, got what is no file")
     try:
         return parse_config(Path(path).read_text(), str(path))
     except OSError as error:

@@ -25,6 +25,7 @@ from monarch_gpu.configs import BertConfig, Config, GPTConfig, ViTConfig
 from monarch_gpu.lines import labels_of
 from monarch_gpu.pretrained import IGNORED
 from monarch_gpu.tokenizer import Tokenizer
+from monarch_theory.extras import needed
 
 __all__ = [
     "Batch", "Corpus", "Digits", "Images", "Labelled", "MaskedText", "Task", "Text", "corpus_of", "images_of",
@@ -309,7 +310,8 @@ class Digits(Task):
 @lru_cache(maxsize=2)
 def digits(validation: bool) -> tuple[Tensor, Tensor]:
     """Images (count, 1, 8, 8) in float32 and labels (count,), split once and for all."""
-    from sklearn.datasets import load_digits
+    with needed():
+        from sklearn.datasets import load_digits
 
     bunch = load_digits()
     order = np.random.default_rng(0).permutation(len(bunch.target))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monarch_theory.extras import needed
+
 __all__ = ["BYTES", "MASKS", "Tokenizer", "read_tokenizer", "tokenizer_of"]
 
 FILE = "tokenizer.json"
@@ -63,7 +65,8 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 def loaded(file: Path) -> Any:
     """What the package makes of a file."""
-    from tokenizers import Tokenizer as Package
+    with needed():
+        from tokenizers import Tokenizer as Package
 
     try:
         return Package.from_file(str(file))

@@ -6,10 +6,20 @@ Stride permutations and digit reversal are transposes of that shape.
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
-__all__ = ["balanced_radices", "check_radices", "digits_of", "index_of", "reversal", "stride_permutation"]
+__all__ = ["balanced_radices", "check_radices", "digits_of", "index_of", "is_integer", "reversal", "stride_permutation"]
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer, one of NumPy's among them; truth values are none.
+
+    >>> is_integer(3), is_integer(True), is_integer(3.0)
+    (True, False, False)
+    """
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def balanced_radices(n: int, order: int = 2) -> tuple[int, ...]:
@@ -50,7 +60,7 @@ def check_radices(radices: Sequence[int], size: int | None = None, *, name: str 
     if isinstance(radices, int | str) or not isinstance(radices, Sequence | np.ndarray):
         raise ValueError(f"{name}: expected a sequence of positive integers, got {radices!r}")
     for radix in radices:
-        if isinstance(radix, bool) or not isinstance(radix, int | np.integer) or radix < 1:
+        if not is_integer(radix) or radix < 1:
             raise ValueError(f"{name}: expected positive integers, got {radix!r} in {tuple(radices)!r}")
     if len(radices) == 0:
         raise ValueError(f"{name}: expected at least one radix, got none")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib import import_module
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -73,6 +74,13 @@ def test_a_command_line_that_makes_no_sense_is_one_line_and_one_object(arguments
         assert done.stdout == ""
 
 
+@pytest.mark.parametrize("word", ["--json=true", "--json=false", "--json="])
+def test_who_asks_for_json_in_other_words_is_told_in_json(word):
+    done = asked("causal", "a.py:f", word)
+    assert done.exit_code == json.loads(done.stdout)["exit_code"] == 2 and "does not take a value" in done.stderr
+    assert asked("causal", "a.py:f", "--", "--json").stdout == ""
+
+
 def room(tmp_path, monkeypatch, body: str) -> str:
     """A subcommand named `visitor` that another package declares."""
     (tmp_path / "visiting.py").write_text(f"import sys\n\ndef visitor() -> None:\n    'Visit.'\n    {body}\n")
@@ -134,11 +142,32 @@ def test_a_broken_plug_in_is_left_out_aloud_and_the_others_serve(source, tmp_pat
 
 
 def test_a_package_that_is_missing_says_which_extra_brings_it():
-    extras = {"distributed": "dask", "torch": "torch", "triton": "triton"}
+    extras = {
+        "distributed": "dask", "dask": "dask", "torch": "torch", "triton": "triton", "cupy": "cupy", "cuda": "nvrtc",
+        "tokenizers": "tokenizers", "transformers": "transformers", "onnx": "onnx", "sklearn": "digits",
+        "safetensors": "torch",
+    }  # fmt: skip
     for package, extra in extras.items():
         assert door.missing(ModuleNotFoundError(name=package)).endswith(f"'monarch-mixer-toolkit[{extra}]'")
     assert door.missing(ModuleNotFoundError(name="nobody")).endswith("pip install nobody")
+    assert door.missing(ModuleNotFoundError(name="tor")).endswith("pip install tor")
+    # the packages of this one are under no name of their own, and whoever took it would be installed
+    assert door.missing(ModuleNotFoundError(name="monarch_gpu.bert")).endswith("pip install monarch-mixer-toolkit")
     assert door.missing(ModuleNotFoundError(name="sklearn.datasets")).startswith("scikit-learn: expected it installed")
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_what_the_door_itself_needs_is_missing_in_one_line(package):
+    code = f"""
+        import sys
+        sys.modules[{package!r}] = None
+        sys.argv = ["monarch", "causal", "model.py:past", "--json"]
+        from monarch_theory.command import main
+        main()
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == json.loads(done.stdout)["exit_code"] == 2
+    assert done.stderr.count("\n") == 1 and "pip install" in done.stderr and package in done.stderr
 
 
 def test_a_reader_who_leaves_early_does_not_change_the_answer(tmp_path):

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.extras import needed
+
 __all__ = ["Compiled", "HostError", "compile_ahead", "kernel_names", "run_on_host", "source"]
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -70,7 +72,8 @@ def compile_ahead(name: str, architecture: int) -> Compiled:
     Raises:
         RuntimeError: NVRTC refuses; the message is its log.
     """
-    from cuda.bindings import nvrtc
+    with needed():
+        from cuda.bindings import nvrtc
 
     def checked(answer: tuple[Any, ...]) -> Any:
         status, *rest = answer

@@ -28,6 +28,7 @@ from monarch_gpu.ops.arguments import (
     monarch_radices,
 )
 from monarch_theory.digits import check_radices, reversal
+from monarch_theory.extras import needed
 from monarch_theory.monarch import Convention
 
 __all__ = [
@@ -57,7 +58,8 @@ def _library(x: Array) -> ModuleType:
     """The module whose arrays these are."""
     if isinstance(x, np.ndarray):
         return np
-    import cupy
+    with needed():
+        import cupy
 
     if isinstance(x, cupy.ndarray):
         return cupy
@@ -428,7 +430,8 @@ def _monarch_spectrum(x: Array, channels: Sequence[int], factors: Sequence[Array
 
 @lru_cache(maxsize=8)
 def _module(name: str) -> Any:
-    import cupy
+    with needed():
+        import cupy
 
     return cupy.RawModule(code=cuda.source(name), options=("--std=c++17",))
 

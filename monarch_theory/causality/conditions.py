@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from monarch_theory.digits import check_radices
+from monarch_theory.digits import check_radices, is_integer
 from monarch_theory.monarch import Convention, Monarch
 from monarch_theory.polynomials import View, basis_polynomials
 
@@ -152,7 +152,7 @@ def degree_caps(radices: Sequence[int], n: int | None = None) -> tuple[np.ndarra
 def check_length(size: int, n: int | None) -> int:
     """n, or N // 2 when not given; at most (N + 1) // 2 so that no product of two of the first n polynomials wraps."""
     n = max(size // 2, 1) if n is None else n
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= (size + 1) // 2:
+    if not is_integer(n) or not 1 <= n <= (size + 1) // 2:
         raise ValueError(f"n: expected an integer between 1 and (N + 1) // 2 = {(size + 1) // 2}, got {n!r}")
     return int(n)
 
@@ -209,7 +209,7 @@ def triangular_condition(M0: Monarch, M1: Monarch, M2: Monarch, n: int | None = 
     """
     size = M0.shape[0]
     n = max(size // 2, 1) if n is None else n
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= size:
+    if not is_integer(n) or not 1 <= n <= size:
         raise ValueError(f"n: expected an integer between 1 and N = {size}, got {n!r}")
     _require_triangular_form(M0)
     degrees = []

@@ -18,14 +18,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, log2
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from monarch_theory.causality.conditions import triangular_condition
 from monarch_theory.causality.operator import MonarchOperator
-from monarch_theory.digits import check_radices
+from monarch_theory.digits import check_radices, is_integer
 from monarch_theory.domains import NoRootOfUnityError, PrimeField
 from monarch_theory.monarch import Convention
 from monarch_theory.notebook import as_html
@@ -133,12 +132,12 @@ def decide(
         raise TypeError(f"operator: expected a MonarchOperator, got {type(operator).__name__}")
     if route not in (None, *get_args(Route)):
         raise ValueError(f"route: expected one of {', '.join(get_args(Route))}, got {route!r}")
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+    if not is_integer(seed) or seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
     domain = operator.domain
     if not domain.exact:
         raise ValueError(f"operator: expected an exact domain, got {domain}; real factors convert with over(RATIONALS)")
-    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
+    if trials is not None and (not is_integer(trials) or trials < 1):
         raise ValueError(f"trials: expected a positive integer, got {trials!r}")
     if route in (None, "theorem") and support is None and _theorem_applies(operator):
         return Decision(True, "theorem", operator.n, str(domain))

@@ -10,6 +10,7 @@ import flint
 import numpy as np
 
 from monarch_theory.certificates.scalars import FORMAT, LARGEST_ROOT, Scalars, table_product
+from monarch_theory.digits import is_integer
 
 __all__ = ["CertificateError", "is_exact", "leak_of", "place", "recheck_exact"]
 
@@ -72,7 +73,7 @@ def _at_root(certificate: Mapping[str, Any], m: int) -> Scalars:
     shown = [part for part in (certificate.get("leak"), certificate.get("minor")) if isinstance(part, dict)]
     numbers += [number for part in shown for number in _polynomials([part.get("times")])]
     beside: list[Any] = [certificate.get("denominator"), *(part.get("gives") for part in shown)]
-    numbers += [[value] for value in beside if _integer(value)]
+    numbers += [[value] for value in beside if is_integer(value)]
     N, radices = certificate.get("N"), certificate.get("radices")
     terms = max(2, N) if isinstance(N, int) else 2
     factors = max(4, len(radices)) if isinstance(radices, list) else 4
@@ -81,7 +82,7 @@ def _at_root(certificate: Mapping[str, Any], m: int) -> Scalars:
 
 def _polynomials(value: Any) -> Iterator[list[int]]:
     """The lists of integers within lists."""
-    if isinstance(value, list) and all(map(_integer, value)):
+    if isinstance(value, list) and all(map(is_integer, value)):
         yield value
     elif isinstance(value, list):
         for part in value:
@@ -163,7 +164,7 @@ def _recheck_kernel(certificate: Mapping[str, Any], scalars: Scalars) -> str:
 
 def _pair(value: Any, name: str) -> tuple[int, int]:
     most = LARGEST_EXPONENT
-    right = isinstance(value, list) and len(value) == 2 and all(_integer(x) and 0 <= x <= most for x in value)
+    right = isinstance(value, list) and len(value) == 2 and all(is_integer(x) and 0 <= x <= most for x in value)
     _demand(right, f"{name}: expected pairs of integers from 0 to {most}, got {value!s:.40}")
     return value[0], value[1]
 
@@ -187,13 +188,9 @@ def _only(part: Any, names: set[str], where: str) -> None:
     _demand(not more, f"{where}: expected no part but {', '.join(sorted(names))}, got {'; '.join(more)!r:.60}")
 
 
-def _integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _field(certificate: Mapping[str, Any], name: str, kind: type) -> Any:
     value = certificate.get(name)
-    right = _integer(value) if kind is int else isinstance(value, kind)
+    right = is_integer(value) if kind is int else isinstance(value, kind)
     _demand(right, f"{name}: expected {kind.__name__}, got {type(value).__name__}")
     return value
 
@@ -221,16 +218,18 @@ def _table(value: Any, shape: tuple[int, int], name: str, scalars: Scalars) -> n
 
 def _number(value: Any, name: str, scalars: Scalars) -> int:
     if not scalars.root:
-        _demand(_integer(value), f"{name}: expected integers, got {type(value).__name__}")
+        _demand(is_integer(value), f"{name}: expected integers, got {type(value).__name__}")
         return scalars.read(value)
-    right = isinstance(value, list) and len(value) <= scalars.root and all(map(_integer, value))
+    right = isinstance(value, list) and len(value) <= scalars.root and all(map(is_integer, value))
     _demand(right, f"{name}: expected lists of at most {scalars.root} integers, got {value!s:.40}")
     return scalars.read(value)
 
 
 def _radices(certificate: Mapping[str, Any]) -> list[tuple[int, int]]:
     pairs = _field(certificate, "radices", list)
-    right = pairs and all(isinstance(p, list) and len(p) == 2 and all(_integer(x) and x > 0 for x in p) for p in pairs)
+    right = pairs and all(
+        isinstance(p, list) and len(p) == 2 and all(is_integer(x) and x > 0 for x in p) for p in pairs
+    )
     _demand(right, "radices: expected pairs of positive integers")
     return [(m, n) for m, n in pairs]
 
@@ -244,7 +243,7 @@ def _minor(
     pairs = []
     for name, size in zip(("rows", "columns"), shape, strict=True):
         pair = _field(minor, name, list)
-        right = len(pair) == 2 and all(_integer(x) and 0 <= x < size for x in pair)
+        right = len(pair) == 2 and all(is_integer(x) and 0 <= x < size for x in pair)
         _demand(right, f"minor: expected two {name} below {size}, got {pair}")
         pairs.append((pair[0], pair[1]))
     return split, pairs[0], pairs[1]

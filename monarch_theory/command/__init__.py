@@ -2,14 +2,27 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["main", "wants_json"]
 
-STOPPED = (
-    '{"verdict": "undecided", "evidence": "none", "coverage": "nothing", "exit_code": 130, "outcome": "stopped", '
-    '"reason": "stopped"}\n'
-)
-"""What `door.told` says, before the door stands."""
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON, be it in words that are refused.
+
+    >>> wants_json(["causal", "--json=true"]), wants_json(["causal", "--", "--json"])
+    (True, False)
+    """
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(word.partition("=")[0] == "--json" for word in options)
+
+
+def refusal(outcome: str, reason: str, code: int) -> str:
+    """What `door.told` says to a machine, before the door stands."""
+    return (
+        f'{{"verdict": "undecided", "evidence": "none", "coverage": "nothing", "exit_code": {code}, '
+        f'"outcome": "{outcome}", "reason": "{reason}"}}\n'
+    )
 
 
 def main() -> None:
@@ -25,7 +38,15 @@ def main() -> None:
     except KeyboardInterrupt:
         # before the door stands, while Python still imports
         sys.stderr.write("monarch: stopped\n")
-        if "--json" in sys.argv:
-            sys.stdout.write(STOPPED)
+        if wants_json(sys.argv):
+            sys.stdout.write(refusal("stopped", "stopped", 130))
         code = 130
+    except Exception as error:
+        # a package that the door itself needs is missing or broken: Python's status for a crash is 1, which says no
+        needs = "; pip install monarch-mixer-toolkit" if isinstance(error, ImportError) else ""
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"monarch: the command line did not start: {said}{needs}\n")
+        if wants_json(sys.argv):
+            sys.stdout.write(refusal("not installed" if needs else "crash", "see standard error", 2))
+        code = 2
     sys.exit(code)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
 from monarch_theory.command.idle import given, refuse_idle
-from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.command.outputs import check_file, check_picture, stamp, write
 from monarch_theory.command.progress import progress
 from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
@@ -120,10 +120,11 @@ def causal(
     for way in (way for way, is_asked in ways.items() if is_asked):
         refuse_idle(context, f"causal {way}")
     try:
-        check_picture(png)
-        check_file(certificate, "--certificate")
+        check_picture(png, source=target)
+        check_file(certificate, "--certificate", target)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    earlier = stamp(certificate)
     if exact:
         _exact(context, target, n, seed, certificate, timeout, memory, as_json)
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
@@ -154,9 +155,10 @@ def causal(
             )  # fmt: skip
     answer = Answer(report.verdict, report.evidence, report.covered or NOTHING, report.exit_code, report.as_json())
     say(answer, as_json, lambda: show(report, target, show_map))
-    if report.map:
-        drawn = report.map
-        write(png, lambda file: drawn.png(file, f"{name}: {report.verdict}"))
+    drawn = report.map
+    write(png, (lambda file: drawn.png(file, f"{name}: {report.verdict}")) if drawn else None)
+    if earlier and stamp(certificate) == earlier:  # no proof was written over it
+        write(certificate, None)
     raise typer.Exit(report.exit_code)
 
 
@@ -180,8 +182,7 @@ def _exact(
         raise typer.BadParameter(str(error)) from error
     answer = Answer(report.verdict, report.evidence, report.covered, report.exit_code, report.as_json())
     say(answer, as_json, lambda: print(f"{report.verdict}  {target}\n  {report.reason}"))
-    if written is not None:
-        write(certificate, lambda file: write_certificate(written, file))
+    write(certificate, (lambda file: write_certificate(written, file)) if written is not None else None)
     raise typer.Exit(report.exit_code)
 
 

@@ -78,9 +78,9 @@ def check(
     if device == "cuda":
         refuse_idle(context, "check --device cuda")
     try:
-        check_picture(png)
-        check_file(script, "--script")
-        check_file(certificate, "--certificate")
+        check_picture(png, source=kernel)
+        check_file(script, "--script", kernel)
+        check_file(certificate, "--certificate", kernel)
         if certificate is not None and op != "monarch-multiply":
             raise ValueError(f"--certificate: expected --op monarch-multiply, got {op}")
     except ValueError as error:
@@ -111,7 +111,7 @@ def check(
             does = "was run and did not reproduce it" if missed else "reproduces it"
             print(f"\n# ---- {does}: python - <<'EOF' … EOF, or --script FILE\n{reproduction}")
     write(png, lambda file: reporting.draw(found, file))
-    write(script if reproduction else None, lambda file: file.write_text(reproduction))
+    write(script, (lambda file: file.write_text(reproduction)) if reproduction else None)
     write(certificate, lambda file: write_certificate(certificate_of(found), file))
     raise typer.Exit(found.exit_code)
 

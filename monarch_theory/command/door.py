@@ -19,15 +19,17 @@ from typing import Any, NoReturn
 
 import typer
 
+from monarch_theory.command import wants_json
 from monarch_theory.command.answer import NOTHING, Answer
 from monarch_theory.command.harmless import harmless
+from monarch_theory.command.inputs import check_input
 from monarch_theory.command.ranges import check_number
 from monarch_theory.command.rooms import ROOMS, Room, rooms
 from monarch_theory.command.streams import Forgiving, Patient, UnwrittenError
+from monarch_theory.extras import DISTRIBUTION, advice, named
 
 __all__ = ["app_for", "run"]
 
-DISTRIBUTION = "monarch-mixer-toolkit"
 COMPLETION = "_MONARCH_COMPLETE"
 """Set by the shell when it asks what may come next."""
 
@@ -35,9 +37,6 @@ UNDECIDED, STOPPED, TERMINATED = 2, 130, 143
 
 NO_ROOM = {errno.EAGAIN, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 """Of which the machine has no more: disk, processes, files that are open."""
-
-DISTRIBUTED_AS = {"sklearn": "scikit-learn", "flint": "python-flint"}
-"""Packages that are installed under another name than they are imported by."""
 
 
 def run(arguments: list[str]) -> int:
@@ -74,7 +73,7 @@ def answered(name: str, arguments: list[str], where: bool, out: Patient) -> int:
         if COMPLETION in os.environ:
             app()
         command = typer.main.get_command(app)
-        hold_numbers(command)
+        hold_values(command)
         with command.make_context("monarch", list(arguments)) as context:
             command.invoke(context)
         return 0
@@ -138,14 +137,19 @@ def on_terminate(number: int, frame: Any) -> NoReturn:
     raise Terminated
 
 
-def hold_numbers(command: Any) -> None:
-    """Have every number on the command line looked at, before the command runs, as `ranges` says."""
+def hold_values(command: Any) -> None:
+    """Have every number and every file on the command line looked at, before the command runs.
+
+    As `ranges` and `inputs` say.
+    """
 
     def checked(parameter: Any) -> Callable[..., Any]:
         before = parameter.callback
 
         def check(context: Any, given: Any, value: Any) -> Any:
             check_number(given.name, value)
+            if isinstance(value, Path):
+                check_input(context.info_name, given.name, value)
             return value if before is None else before(context, given, value)
 
         return check
@@ -220,15 +224,7 @@ def missing(error: ModuleNotFoundError) -> str:
     >>> missing(ModuleNotFoundError(name="distributed.client"))
     "distributed: expected it installed; pip install 'monarch-mixer-toolkit[dask]'"
     """
-    imported = (error.name or "a module").split(".")[0]
-    package = DISTRIBUTED_AS.get(imported, imported)
-    try:
-        needed = metadata.requires(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        needed = []
-    extras = [r.partition("extra ==")[2].strip(" '\"") for r in needed if r.startswith(package) and "extra ==" in r]
-    wanted = f"'{DISTRIBUTION}[{extras[0]}]'" if extras else package
-    return f"{package}: expected it installed; pip install {wanted}"
+    return f"{named(error.name)}: expected it installed; {advice(error.name)}"
 
 
 def told(name: str, outcome: str, reason: str, arguments: list[str], code: int = UNDECIDED) -> int:
@@ -236,7 +232,7 @@ def told(name: str, outcome: str, reason: str, arguments: list[str], code: int =
     reason = " ".join(reason.split())
     if reason:  # a command line without arguments has been given the help instead
         print(harmless(f"{name}: {reason}"), file=sys.stderr)
-    if "--json" in arguments:
+    if wants_json(arguments):
         facts = {"outcome": outcome, "reason": reason or "see standard error"}
         print(Answer("no" if code == 1 else "undecided", "none", NOTHING, code, facts).text())
     return code

@@ -44,6 +44,7 @@ from monarch_theory.expressivity.permutations import search_permutations
 from monarch_theory.expressivity.report import CONVENTIONS, comparison_facts, comparison_text, draw, facts, text
 from monarch_theory.expressivity.sparse_matrices import SparseMatrix, is_sparse_file, read_sparse
 from monarch_theory.expressivity.torch_source import torch_source
+from monarch_theory.extras import advice
 from monarch_theory.monarch import Convention
 from monarch_theory.rounding import BFLOAT16, Format
 from monarch_theory.sandbox import Sandbox, SandboxError
@@ -99,10 +100,10 @@ def express(
             if not search:
                 refuse_idle(context, "express a file that is read and not run, without --search")
         _refuse_beside(family, parameters, chosen, {"--search": search})
-        check_picture(png)
-        _check_write(write)
-        _check_torch(torch, write)
-        check_file(certificate, "--certificate")
+        check_picture(png, source=source)
+        _check_write(write, source)
+        _check_torch(torch, write, source)
+        check_file(certificate, "--certificate", source)
         whole = _is_whole(source)
         if certificate is not None and (family != "monarch" or compare_all or whole):
             raise ValueError("--certificate: expected one matrix and --family monarch")
@@ -252,15 +253,15 @@ def _check_certificate(matrix: Matrix, kind: MonarchClass, exact: bool) -> None:
         )
 
 
-def _check_write(write: Path | None) -> None:
+def _check_write(write: Path | None, source: str) -> None:
     """Can factors be written there?
 
     Raises:
         ValueError: there is no such folder, or the package that writes them is not installed.
     """
-    check_file(write, "--write")
+    check_file(write, "--write", source)
     if write is not None and find_spec("safetensors") is None:
-        raise ValueError("--write: expected the package safetensors, which writes it, to be installed")
+        raise ValueError(f"--write: expected the package that writes it installed; {advice('safetensors')}")
 
 
 def _unwritable(matrix: Matrix, family: Family | None = None) -> str:
@@ -312,13 +313,13 @@ Files = tuple[Path | None, Path | None]
 """Where the factors go, and the text of their torch modules."""
 
 
-def _check_torch(torch: Path | None, write: Path | None) -> None:
+def _check_torch(torch: Path | None, write: Path | None, source: str) -> None:
     """Can the module be written, beside the factors that it loads?
 
     Raises:
         ValueError: it cannot.
     """
-    check_file(torch, "--torch")
+    check_file(torch, "--torch", source)
     if torch is not None and torch.suffix != ".py":
         raise ValueError(f"--torch: expected FILE.py, got {torch}")
     if torch is not None and (write is None or write.parent.resolve() != torch.parent.resolve()):

@@ -17,6 +17,7 @@ import numpy as np
 
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
 from monarch_theory.expressivity.torch_files import Missing, read_torch
+from monarch_theory.extras import advice
 from monarch_theory.rounding import BFLOAT16, Format
 
 __all__ = ["SUFFIXES", "Stored", "read_checkpoint", "stored_arrays"]
@@ -61,7 +62,7 @@ def stored_arrays(path: Path) -> dict[str, tuple[np.ndarray, Format | None] | st
     except MemoryError:
         raise
     except ImportError as error:
-        raise ValueError(f"{path}: expected what reads it to be installed: pip install {error.name}") from None
+        raise ValueError(f"{path}: expected what reads it to be installed: {advice(error.name)}") from None
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory import digits
-from monarch_theory.digits import check_radices
+from monarch_theory.digits import check_radices, is_integer
 from monarch_theory.monarch import Convention, block_counts
 
 __all__ = ["MonarchClass", "balanced_radices", "check_class", "divisors", "factorisations"]
@@ -234,5 +234,5 @@ def balanced_radices(n: int, order: int, *, name: str = "radices") -> tuple[int,
 
 
 def _check_positive(value: int, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")

@@ -20,6 +20,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.projection import project_values
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
+from monarch_theory.extras import advice
 from monarch_theory.monarch import Convention
 
 __all__ = [
@@ -323,7 +324,7 @@ def write_members(path: Path, members: Mapping[str, Member]) -> None:
     try:
         from safetensors.numpy import save
     except ImportError:
-        raise ValueError(f"{path}: expected what writes it to be installed: pip install safetensors") from None
+        raise ValueError(f"{path}: expected what writes it to be installed: {advice('safetensors')}") from None
     index, arrays = {}, {}
     for name, member in members.items():
         parts = [{**part.facts, "arrays": sorted(part.arrays)} for part in member.parts]
@@ -359,7 +360,7 @@ def read_members(path: Path) -> dict[str, Member]:
                 rows, columns = facts["shape"]
                 members[name] = Member((rows, columns), facts["family"], facts["setting"], tuple(parts))
     except ImportError:
-        raise ValueError(f"{path}: expected what reads it to be installed: pip install safetensors") from None
+        raise ValueError(f"{path}: expected what reads it to be installed: {advice('safetensors')}") from None
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected factors that `monarch express --write` saved ({what:.200})") from error

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.digits import is_integer
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.matrices import power_of_two, read_matrix
 from monarch_theory.expressivity.projection import Projection, project_values
@@ -72,7 +73,7 @@ def search_permutations(
     """
     if kind.order != 2:
         raise ValueError(f"order: expected 2 for the permutation search, got {kind.order}")
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
+    if not is_integer(steps) or steps < 0:
         raise ValueError(f"steps: expected a number of swaps that is not negative, got {steps!r}")
     array = read_matrix(matrix).values
     before = project_values(array, kind)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from monarch_theory.digits import is_integer
 from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.contracts import CAUSAL, Contract, causal
 from monarch_theory.leaks.cuts import Found, Search
@@ -30,7 +31,6 @@ from monarch_theory.leaks.inputs import (
     Inputs,
     UndecidedError,
     check_tokens,
-    is_integer,
     largest_vocabulary,
     unit_roundoff,
 )

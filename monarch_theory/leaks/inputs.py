@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Any
 
 import numpy as np
 
+from monarch_theory.digits import is_integer
 from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = [
@@ -100,15 +100,6 @@ def check_tokens(dtype: str, vocab: int | None, tokens: tuple[int, ...], usual: 
     for token in tokens:
         if not is_integer(token) or not 0 <= token < most:
             raise UndecidedError("bad input", f"tokens: expected 0 … {most - 1}, got {token!r}")
-
-
-def is_integer(value: Any) -> bool:
-    """Whether it is an integer; truth values are none.
-
-    >>> is_integer(3), is_integer(True), is_integer(3.0)
-    (True, False, False)
-    """
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def parse_shape(text: str) -> tuple[int | None, ...]:

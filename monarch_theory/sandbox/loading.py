@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.extras import advice, extra_of
 from monarch_theory.sandbox import pretrained
 from monarch_theory.sandbox.bridge import torch_or_none
 from monarch_theory.sandbox.outcome import Outcome, SandboxError
@@ -276,7 +277,7 @@ def quoted(error: BaseException, path: str = "") -> str:
         said = str(error)
     except Exception:
         said = "(its message could not be read)"
-    text = " ".join(f"{type(error).__name__}: {said}".split()).encode(errors="replace").decode()
+    text = " ".join(f"{type(error).__name__}: {said}{_brought(error)}".split()).encode(errors="replace").decode()
     text = text if len(text) <= 500 else text[:500] + " …"
     if isinstance(error, SyntaxError):
         return text
@@ -285,6 +286,12 @@ def quoted(error: BaseException, path: str = "") -> str:
         return text
     line = (frames[-1].line or linecache.getline(path, frames[-1].lineno or 0)).strip()
     return f"{text} (line {frames[-1].lineno} of {os.path.basename(path)}: {line})"
+
+
+def _brought(error: BaseException) -> str:
+    """What installs a package that is missing, where an extra brings it; of another, its name may be anybody's."""
+    module = error.name if type(error) is ModuleNotFoundError else None
+    return f"; {advice(module)}" if isinstance(module, str) and extra_of(module) else ""
 
 
 def same_file(a: str, b: str) -> bool:

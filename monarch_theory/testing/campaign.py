@@ -21,6 +21,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from monarch_theory.extras import needed
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 from monarch_theory.testing.check import check, dtype_named, op_from
 from monarch_theory.testing.judge import Verdict
@@ -231,11 +232,9 @@ def _client(client: Any, scheduler: str | None) -> Iterator[Any]:
         raise ValueError(
             f"scheduler: expected tls://HOST:PORT, as whoever reaches another can run code as you, got {scheduler!r}"
         )
-    try:
+    with needed():
         import distributed
-    except ModuleNotFoundError as error:
-        words = "a scheduler needs Dask: pip install 'monarch-mixer-toolkit[dask]'"
-        raise ModuleNotFoundError(words, name="distributed") from error
+
     # certificates are those of Dask's configuration, distributed.comm.tls
     with distributed.Client(scheduler, security=distributed.Security()) as remote:
         yield remote

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from monarch_theory import formats
+from monarch_theory.digits import is_integer
 from monarch_theory.notebook import as_html
 from monarch_theory.rounding import ErrorModel
 from monarch_theory.rounding.model import ALGORITHMS
@@ -355,7 +355,7 @@ def check(
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     for what, number, least in (("cases", cases_wanted, 1), ("seed", 0 if seed is None else seed, 0)):
-        if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+        if not is_integer(number) or number < least:
             raise ValueError(f"{what}: expected an integer of at least {least}, got {number!r}")
     if failure_probability is not None and not 0 < failure_probability < 1:
         raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")

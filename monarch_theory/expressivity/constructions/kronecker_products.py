@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from monarch_theory.digits import is_integer
 from monarch_theory.domains import INTEGERS, Domain
 from monarch_theory.expressivity.constructions.stages import from_stages
 from monarch_theory.monarch import Convention, Monarch
@@ -54,7 +55,7 @@ def walsh_hadamard(order: int, domain: Domain = INTEGERS, convention: Convention
            [1, 1, -1, -1],
            [1, -1, -1, 1]], dtype=object)
     """
-    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+    if not is_integer(order) or order < 1:
         raise ValueError(f"order: expected a positive integer, got {order!r}")
     stage = domain.ones((2, 2))
     stage[1, 1] = domain.scalar(-1)

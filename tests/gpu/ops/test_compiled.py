@@ -100,6 +100,18 @@ def test_without_a_home_it_is_compiled_for_this_process(
     assert "are not kept" in caplog.text
 
 
+def test_a_folder_that_depends_on_where_the_user_is_is_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert compiled.cache_folder() == tmp_path / "home" / ".cache" / "monarch-mixer-toolkit"
+    monkeypatch.setenv("HOME", "home")
+    assert compiled.cache_folder() is None and "expected an absolute path" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_the_compiler_may_be_several_words(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", f"{shutil.which('env')} c++ -DUNUSED='two words'")
     assert compiler_words() == ["c++", "-DUNUSED=two words"]

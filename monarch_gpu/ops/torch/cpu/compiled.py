@@ -67,7 +67,11 @@ def shared_object(source: Path, command: Sequence[str]) -> Path:
 def cache_folder() -> Path | None:
     """Where compiled objects are kept, made if need be; None where there is no such folder of the user's own."""
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monarch-mixer-toolkit"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "")
+        # a relative one is to be ignored, says the standard: it would be whatever folder the user happens to be in
+        folder = (cache if cache.is_absolute() else Path.home() / ".cache") / "monarch-mixer-toolkit"
+        if not folder.is_absolute():
+            raise OSError(f"home: expected an absolute path, got {Path.home()}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # no home, or not to be written to
         log.warning("compiled kernels are not kept: %s", error)
