@@ -373,8 +373,9 @@ class LongConvolution(nn.Module):
         done = []
         signals = pieces(sequence_innermost(u).transpose(1, 2), channels_at_once(n), -2)  # (batch, channels, n)
         for signal, kernel in zip(signals, self.parts(n), strict=True):
-            for some in zip(*(pieces(a, channels_at_once(n, batch), -2) for a in (signal, kernel)), strict=True):
-                done.append(convolve(*some, self.transform, self.recomputed))
+            some = channels_at_once(n, batch)
+            for a, b in zip(pieces(signal, some, -2), pieces(kernel, some, -2), strict=True):
+                done.append(convolve(a, b, self.transform, self.recomputed))
         return joined(done).transpose(1, 2)
 
 
