@@ -71,16 +71,20 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
     signal, taps = u.to(wide), kernel.to(wide)
     with no_autocast(u):
         if transform == "fft":
-            some = max(1, SAMPLES * signal.shape[-2] // max(2 * signal.numel(), 1))  # channels at once
+            some = channels_at_once(n, signal[..., 0, 0].numel())
             parts = zip(pieces(signal, some, -2), pieces(taps, some, -2), strict=True)
             circular = again(circular_by_fft, recomputed)
-            done = [circular(a, b)[..., :n] for a, b in parts]
-            y = done[0] if len(done) == 1 else joined(done)
+            y = joined([circular(a, b)[..., :n] for a, b in parts])
         elif taps.shape[-1] == n:
             y = again(long_convolution, recomputed)(signal, taps)
         else:
             y = again(partial(long_convolution, causal=False), recomputed)(pad(signal, (0, n)), taps)[..., :n]
     return y.to(u.dtype)
+
+
+def channels_at_once(n: int, batch: int = 1) -> int:
+    """How many channels of (batch, channels, n) are transformed together."""
+    return max(1, SAMPLES // max(2 * n * batch, 1))
 
 
 def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
@@ -122,7 +126,7 @@ def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
 
 def joined(parts: list[Tensor]) -> Tensor:
     """Pieces of the channels of (…, channels, n) put together; in memory channels are outermost."""
-    return torch.cat([part.movedim(-2, 0) for part in parts]).movedim(0, -2)
+    return parts[0] if len(parts) == 1 else torch.cat([part.movedim(-2, 0) for part in parts]).movedim(0, -2)
 
 
 def sequence_innermost(x: Tensor) -> Tensor:
@@ -283,10 +287,15 @@ class ImplicitFilter(SineNetwork):
             raise ValueError("reverse: expected a filter in both directions, got a causal one")
         return self.taps([self.reverse], n)
 
-    def taps(self, networks: Sequence[SineNetwork], n: int, at_zero: Tensor | None = None) -> Tensor:
-        """What one network or two are at the first n positions under the window, (channels, n) or (channels, 2n).
+    def taps(self, networks: Sequence[SineNetwork], n: int) -> Tensor:
+        """All of `parts` together, (channels, n) or (channels, 2n)."""
+        return joined(list(self.parts(networks, n)))
 
-        The second runs from the last position to the first, as a kernel has it for lags −n … −1.
+    def parts(self, networks: Sequence[SineNetwork], n: int, at_zero: Tensor | None = None) -> Iterator[Tensor]:
+        """What one network or two are at the first n positions under the window, some channels after the others.
+
+        The second runs from the last position to the first, as a kernel has it for lags −n … −1. Parts are those that
+        `pieces` cuts the channels into, `channels_at_once` in each: (some, n) or (some, 2n).
 
         Args:
             at_zero: is added to the first tap, (channels,).
@@ -303,19 +312,18 @@ class ImplicitFilter(SineNetwork):
         )
         with no_autocast(features):
             sines = [network.sines(features, frequency) for network in networks]
-            some = max(1, SAMPLES // max(n * len(networks), 1))  # channels at once
             rows = [decay, *(network.output.weight.to(wide) for network in networks)]
             rows += [] if at_zero is None else [at_zero]
-            done = []
-            for decays, *heads in zip(*(pieces(row, some, 0) for row in rows), strict=True):
+        for decays, *heads in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
+            with no_autocast(features):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
-                parts = [linear(sine, head).t() * window for head, sine in zip(heads, sines, strict=False)]
+                parts = [head @ sine.t() * window for head, sine in zip(heads, sines, strict=False)]
                 if at_zero is not None:
                     parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:
                     parts[-1] = parts[-1].flip(-1)
-                done.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1))
-            return done[0] if len(done) == 1 else torch.cat(done)
+                whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+            yield whole
 
 
 def no_autocast(x: Tensor) -> AbstractContextManager[object]:
@@ -343,18 +351,32 @@ class LongConvolution(nn.Module):
 
         The multiple of the input is in lag 0. In float32 or better, as the filter is.
         """
-        if self.kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return self.made(n)
-        return self.kept.of(self, n)
+        return joined(list(self.parts(n)))
+
+    def parts(self, n: int) -> Iterator[Tensor]:
+        """The kernel, `channels_at_once` after the others: if it is not kept, they are never there together."""
+        if self.kept is not None and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            return iter(pieces(self.kept.of(self, n), channels_at_once(n), 0))
+        return self.making(n)
+
+    def making(self, n: int) -> Iterator[Tensor]:
+        """The same, made from the weights."""
+        networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
+        return self.filter.parts(networks, n, self.skip)
 
     def made(self, n: int) -> Tensor:
         """The kernel, made from the weights."""
-        networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
-        return self.filter.taps(networks, n, self.skip)
+        return joined(list(self.making(n)))
 
     def forward(self, u: Tensor) -> Tensor:
-        signals = sequence_innermost(u).transpose(1, 2)
-        return convolve(signals, self.kernel(u.shape[1]), self.transform, self.recomputed).transpose(1, 2)
+        batch, n, _ = u.shape
+        done = []
+        signals = pieces(sequence_innermost(u).transpose(1, 2), channels_at_once(n), -2)  # (batch, channels, n)
+        for signal, kernel in zip(signals, self.parts(n), strict=True):
+            some = channels_at_once(n, batch)
+            for a, b in zip(pieces(signal, some, -2), pieces(kernel, some, -2), strict=True):
+                done.append(convolve(a, b, self.transform, self.recomputed))
+        return joined(done).transpose(1, 2)
 
 
 class KeptKernel:

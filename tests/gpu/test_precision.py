@@ -163,25 +163,25 @@ def low(dtype, positions=False, network=False, window=False):
         decay = torch.exp(-self.decay.to(part)[:, None] * self.time[:n].to(part))
         return linear(h, network_.output.weight.to(h.dtype)).t() * decay
 
-    def taps(self, networks, n, at_zero=None):
+    def parts(self, networks, n, at_zero=None):
         forward, *backward = (of_one(self, network_, n) for network_ in networks)
         first = forward[:, :1] if at_zero is None else forward[:, :1] + at_zero[:, None]
-        return torch.cat([first, forward[:, 1:], *(lags.flip(-1) for lags in backward)], dim=-1)
+        yield torch.cat([first, forward[:, 1:], *(lags.flip(-1) for lags in backward)], dim=-1)
 
-    return taps
+    return parts
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_filter_in_low_precision_falls_outside(name, precision, monkeypatch):
     """bfloat16 inside the filter's MLP, which is what casting a model or autocast would ask for."""
-    monkeypatch.setattr(ImplicitFilter, "taps", low(torch.bfloat16, network=True))
+    monkeypatch.setattr(ImplicitFilter, "parts", low(torch.bfloat16, network=True))
     assert error(name, precision) > bound(name, format_of(PRECISIONS[precision]))
 
 
 @pytest.mark.parametrize("part", ["positions", "network"])
 def test_either_part_of_a_filter_in_low_precision_falls_outside(part, monkeypatch):
-    monkeypatch.setattr(ImplicitFilter, "taps", low(torch.bfloat16, **{part: True}))
+    monkeypatch.setattr(ImplicitFilter, "parts", low(torch.bfloat16, **{part: True}))
     assert error("bert", "bfloat16") > bound("bert", format_of("bfloat16"))
 
 
