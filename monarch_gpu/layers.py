@@ -317,7 +317,8 @@ class ImplicitFilter(SineNetwork):
         for decays, *heads in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
             with no_autocast(features):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
-                parts = [head @ sine.t() * window for head, sine in zip(heads, sines, strict=False)]
+                # bits of a product depend on where its operands begin in memory: those read from a file are copied
+                parts = [head.clone() @ sine.t() * window for head, sine in zip(heads, sines, strict=False)]
                 if at_zero is not None:
                     parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:
