@@ -205,16 +205,22 @@ def device_name(device: str) -> str:
 
 
 def report(found: dict[str, Any], console: Console) -> None:
-    """Losses on all that is held back, mean and band over seeds."""
+    """Losses at the end, mean and band over seeds."""
     columns = "model", "parameters", "steps", "rate", "validation loss", "lowest … highest", "accuracy"
     data = found.get("data")
     table = Table(*columns, title=found["task"] if data is None else f"{found['task']}, {data}")
     for name, run in found["runs"].items():
-        losses, accuracies = zip(*run["whole"], strict=True)
+        losses, accuracies = zip(*ends(run), strict=True)
         band = f"{min(losses):.3f} … {max(losses):.3f}"
         numbers = f"{run['parameters']:,}", str(run["steps"]), f"{run['learning rate']:g}"
         table.add_row(name, *numbers, f"{np.mean(losses):.3f}", band, f"{np.mean(accuracies):.1%}")
     console.print(table)
+
+
+def ends(run: dict[str, Any]) -> list[tuple[float, float]]:
+    """Loss and accuracy at the end of every run, on all that is held back, or where that was not asked on the batches
+    of the curves."""
+    return run.get("whole") or [tuple(points[-1][1:]) for points in run["curves"]]
 
 
 def draw(found: dict[str, Any]) -> Figure:
