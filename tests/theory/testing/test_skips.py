@@ -101,9 +101,10 @@ DEAR = set(product(RIGHT, ("float32", "bfloat16"))) - {("both", "float32")}
 
 
 def asked(folder, kernel, op, dtype):
+    """What is said of it; how long a call takes is not the subject, and the machine may be busy."""
     path = folder / "kernels.py"
     path.write_text(KERNELS)
-    return check(path, kernel, op, dtype, cases_wanted=60, seed=0, explained=False, face="torch")
+    return check(path, kernel, op, dtype, cases_wanted=60, seed=0, explained=False, face="torch", timeout=120)
 
 
 @pytest.mark.parametrize(("kernel", "dtype"), but_long(product(RIGHT, ("float32", "bfloat16")), DEAR))
