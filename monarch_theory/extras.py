@@ -44,10 +44,10 @@ def extra_of(module: str | None) -> str:
     ('dask', '', '')
     """
     try:
-        needed = metadata.requires(DISTRIBUTION) or []
+        declared = metadata.requires(DISTRIBUTION) or []
     except (metadata.PackageNotFoundError, OSError):
         return ""
-    of_it = (line for line in needed if re.split(r"[^\w.-]", line)[0] == named(module))
+    of_it = (line for line in declared if re.split(r"[^\w.-]", line)[0] == named(module))
     return next((found[1] for line in of_it if (found := EXTRA.search(line))), "")
 
 

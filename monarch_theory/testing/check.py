@@ -673,11 +673,16 @@ BEYOND = {"expanded", "reversed"}
 """Layouts beyond whose buffer other memory lies when one takes them for contiguous, which may hold anything."""
 
 
+def contiguous(case: Case) -> Case:
+    """The same arguments, each contiguous."""
+    return replace(case, layout="contiguous")
+
+
 def beyond_read(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause | None:
     """That a result which changes may be no race: it does not where arguments lie so that nothing is read beyond."""
     if seen.judgement.verdict is not Verdict.UNSTABLE or not BEYOND & set(seen.case.layouts):
         return None
-    case = replace(seen.case, layout="contiguous")
+    case = contiguous(seen.case)
     if any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS)):
         return None
     return Cause("not recognised", "the result changes between runs, and is right where arguments are contiguous")
@@ -691,7 +696,7 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
     """
     out = tuple(one.truth.high.shape for one in seen.references)
     if BEYOND & set(seen.case.layouts):
-        case = replace(seen.case, layout="contiguous")
+        case = contiguous(seen.case)
         seen = replace(seen, case=case, run=kernel.run(case, out=out))
 
     def anew() -> list[tuple[bytes, ...]]:
