@@ -1227,8 +1227,8 @@ def compared(long: Question, short: Question, start: int = 0, apart: bool = Fals
     >>> compared(double(8), double(5))["proved"]
     True
     >>> turned = posed(lambda x: x.flip(0), [torch.zeros(8)], 0, "", lambda i, j: True)
-    >>> compared(double(8), turned, apart=True)["detail"]
-    'the other graph has no such step, at  aten.flip.default'
+    >>> compared(double(8), turned, apart=True)["detail"].partition(",")[0]
+    'the other graph has no such step'
     """
     both = Alongside(long, short, start, apart)
     both.run()
