@@ -1,10 +1,11 @@
-"""Is f(x[:k]) = f(x)[:k] proved? Two graphs of one model, side by side, node by node, each by its row of `PARTS`.
+"""Is f(x[:k]) = f(x)[:k] proved, or f(x) = g(x)? Two graphs side by side, node by node, each by its row of `PARTS`.
 
 The model is exported once for n inputs and once for k of these in a row: the first, of `--truncated`, or those that no
-mask hides, of `--padding`. A node of the short graph goes with the first node of the long one that is of the same
-operator and whose operands go together, and a rule says which elements of the one are those of the other (`part`). Any
-such pairing is sound; a poor one proves nothing. What is known in both graphs, as masks and tables of positions are, is
-compared by its values, however it is made.
+mask hides, of `--padding`. Of `--same-as` the long graph is one model's and the short one another's, for the same n
+inputs, and weights of equal bits go together. A node of the short graph goes with the first node of the long one that
+is of the same operator and whose operands go together, and a rule says which elements of the one are those of the other
+(`part`). Any such pairing is sound; a poor one proves nothing. What is known in both graphs, as masks and tables of
+positions are, is compared by its values, however it is made.
 """
 
 from __future__ import annotations
@@ -948,21 +949,26 @@ PARTS: dict[str, Row] = {
 
 @dataclass
 class Alongside:
-    """A long graph and a short one of the same model, gone through together.
+    """A long graph and a short one, gone through together.
 
     Args:
         start: the place in the long input at which the short one begins.
+        apart: whether they are of two models. Weights of equal bits go together then, each with the one of its name if
+            it can, and what is claimed is claimed wherever these are equal, whatever they are.
 
     Attributes:
         pairs: what goes together, by node of the short graph.
+        shared: how many weights go together.
         unclaimed: the first node of which nothing is claimed, and why.
     """
 
     long: Question
     short: Question
     start: int = 0
+    apart: bool = False
     pairs: dict[fx.Node, Any] = field(default_factory=dict)
     mates: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    shared: int = 0
     unclaimed: tuple[fx.Node, str] | None = None
 
     def __post_init__(self) -> None:
@@ -975,14 +981,15 @@ class Alongside:
     def run(self, rows: Mapping[str, Row] | None = None) -> None:
         """Pairs of all nodes of the short graph, in order, by these rows."""
         self.rows, self.pairs, self.mates, self.unclaimed = PARTS if rows is None else rows, {}, {}, None
+        self.shared = 0
         graphs = [q.program.graph_module.graph for q in (self.long, self.short)]
         self._inputs(*(list(g.find_nodes(op="placeholder")) for g in graphs))
         self._nodes(*(list(g.nodes) for g in graphs))
 
     def outputs(self) -> Iterator[tuple[str, int, bool]]:
         """Name, axis and whether it is the same at the inputs' places, of every output that has the axis."""
-        (long, names), (short, _) = (_returned(q) for q in (self.long, self.short))
-        if len(long) != len(short):
+        (long, names), (short, others) = (_returned(q) for q in (self.long, self.short))
+        if names != others:
             return
         for name, mate, node in zip(names, long, short, strict=True):
             value = self.values[0].get(mate)
@@ -1007,7 +1014,7 @@ class Alongside:
     def _inputs(self, long: list[fx.Node], short: list[fx.Node]) -> None:
         """Parameters by their names, inputs in order."""
         specs = [q.program.graph_signature.input_specs for q in (self.long, self.short)]
-        named = {spec.target: node for node, spec in zip(long, specs[0], strict=True) if spec.target is not None}
+        held = {spec.target: node for node, spec in zip(long, specs[0], strict=True) if spec.target is not None}
         user = [n for n, spec in zip(long, specs[0], strict=True) if spec.kind == InputKind.USER_INPUT]
         given = iter(zip(user, self.long._arguments(), strict=True))
         arguments = iter(self.short._arguments())
@@ -1016,10 +1023,23 @@ class Alongside:
                 (first, (_, axis)), (_, own) = next(given), next(arguments)
                 if isinstance(axis, int) and axis == own:
                     self._put(node, first, axis)
-            elif (mate := named.get(spec.target)) is not None:
-                ours, theirs = self.short._held(spec.target), self.long._held(spec.target)
-                if isinstance(ours, torch.Tensor) and _one(ours, theirs):
-                    self._put(node, mate, None)
+            elif (name := self._name_of(spec.target, held)) is not None:
+                self._put(node, held[name], None)
+                self.shared += node in self.mates
+
+    def _name_of(self, name: Any, held: Mapping[Any, fx.Node]) -> Any:
+        """The name in the long model of a tensor of the short one, None where it has none."""
+        ours = self.short._held(name)
+        names = (name, *held) if self.apart else (name,)
+        alike = [each for each in names if each in held and self._alike(ours, self.long._held(each))]
+        used = set(self.mates.values())
+        return next((each for each in alike if held[each] not in used), next(iter(alike), None))
+
+    def _alike(self, ours: Any, theirs: Any) -> bool:
+        """Whether two tensors are one, or have equal bits where they are of two models."""
+        if not isinstance(ours, torch.Tensor) or not isinstance(theirs, torch.Tensor):
+            return False
+        return _one(ours, theirs) or (self.apart and ours.dtype == theirs.dtype and torch.equal(ours, theirs))
 
     def _put(self, short: fx.Node, long: fx.Node, axis: int | None) -> None:
         ours, theirs = self.values[1][short], self.values[0][long]
@@ -1042,7 +1062,7 @@ class Alongside:
             waits = (m for m in waiting.get(node.target, ()) if self._together(m.args, node.args))
             mate = next((m for m in waits if self._together(m.kwargs, node.kwargs)), None)
             if mate is None:
-                self._note(node, "the longer graph has no such step")
+                self._note(node, f"the {'other' if self.apart else 'longer'} graph has no such step")
                 continue
             waiting[node.target].remove(mate)
             self.mates[node] = mate
@@ -1193,8 +1213,11 @@ def _returned(question: Question) -> tuple[list[Any], list[str]]:
     return kept, [names[k] for k in range(len(kept))]
 
 
-def compared(long: Question, short: Question, start: int = 0) -> dict[str, Any]:
+def compared(long: Question, short: Question, start: int = 0, apart: bool = False) -> dict[str, Any]:
     """Whether every output of the short run is proved to be the long run's, at its inputs' places.
+
+    Args:
+        apart: whether the two are of different models, as of `Alongside`.
 
     Returns:
         `proved`; `outputs` and `output_axes` that were judged; `detail`, what is in the way, in a sentence.
@@ -1203,8 +1226,11 @@ def compared(long: Question, short: Question, start: int = 0) -> dict[str, Any]:
     >>> double = lambda n: posed(lambda x: x.cumsum(0), [torch.zeros(n)], 0, "", lambda i, j: j <= i)
     >>> compared(double(8), double(5))["proved"]
     True
+    >>> turned = posed(lambda x: x.flip(0), [torch.zeros(8)], 0, "", lambda i, j: True)
+    >>> compared(double(8), turned, apart=True)["detail"].partition(",")[0]
+    'the other graph has no such step'
     """
-    both = Alongside(long, short, start)
+    both = Alongside(long, short, start, apart)
     both.run()
     found = list(both.outputs())
     wrong = [name for name, _, agrees in found if not agrees]
@@ -1219,6 +1245,6 @@ def compared(long: Question, short: Question, start: int = 0) -> dict[str, Any]:
         "outputs": [name for name, _, _ in found],
         "output_axes": [axis for _, axis, _ in found],
         "detail": detail or ("" if found else "no output has an axis of the sequence"),
-        "weights": short._counts()[0],
+        "weights": both.shared if apart else short._counts()[0],
         "buffers": short._counts()[1],
     }

@@ -43,6 +43,7 @@ def asked(
     others: Sequence[Given] = (),
     together: Sequence[tuple[int, int, int]] = (),
     seconds: float = float("inf"),
+    beside: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """Whether it is proved that one call of a model keeps a contract, by default causality; or that calls agree.
 
@@ -54,6 +55,7 @@ def asked(
         others: further calls. together: pairs of calls by their numbers, the first being 0, and the place in the
             inputs of the one at which those of the other begin; that they agree there is asked, not the contract.
         seconds: no pair is begun after so many.
+        beside: another model, whose the further calls are.
 
     Returns:
         Of calls that are to agree, those that were asked, as `compared` gives them. Otherwise
@@ -66,7 +68,7 @@ def asked(
     (0, 7)
     """
     if together:
-        return agreeing(model, [(args, kwargs, sequences), *others], axis, together, seconds)
+        return agreeing(model, [(args, kwargs, sequences), *others], axis, together, seconds, beside)
     asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
     question = posed(model, args, axes_of((args, kwargs, sequences), axis), asked_for.name, asked_for.allowed, kwargs)
     proof = answered(question, lattice_for(asked_for))
@@ -114,6 +116,7 @@ def agreeing(
     axis: int,
     together: Sequence[tuple[int, int, int]],
     seconds: float,
+    beside: Callable[..., Any] | None = None,
 ) -> dict[str, Any]:
     """Of each pair of calls, in order, whether it is proved that they give the same, as long as there is time."""
     stop = monotonic() + seconds
@@ -122,7 +125,8 @@ def agreeing(
     def graph(number: int) -> Question | Proof:
         args, kwargs, sequences = calls[number]
         order = causal(sequences[0].shape[axis])
-        return posed(fresh(model), args, axes_of(calls[number], axis), order.name, order.allowed, kwargs)
+        called = model if beside is None or number == 0 else beside
+        return posed(fresh(called), args, axes_of(calls[number], axis), order.name, order.allowed, kwargs)
 
     found: list[dict[str, Any]] = []
     for long, short, start in together:
@@ -133,7 +137,7 @@ def agreeing(
         if wrong is not None:
             found.append({"proved": False, "detail": wrong.detail, "outputs": [], "output_axes": []})
         else:
-            found.append(compared(pair[0], pair[1], start))  # type: ignore[arg-type]
+            found.append(compared(pair[0], pair[1], start, beside is not None))  # type: ignore[arg-type]
     return {"compared": found}
 
 

@@ -9,7 +9,7 @@ the channel, measured as in `noise` by redrawing the rounding of both runs, or b
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -69,12 +69,13 @@ class Agreement:
     """What must agree: a name for reports, and the variants of a model for inputs of one shape.
 
     spoiled: those with NaN or infinities where the full run has none: what they turn to NaN or infinity is lost, by
-    0·NaN under a mask, and only a finite number that is another counts.
+    0·NaN under a mask, and only a finite number that is another counts. beside: the other callable, if there is one.
     """
 
     name: str
     variants: tuple[Variant, ...]
     spoiled: tuple[Variant, ...] = ()
+    beside: Model | None = None
 
 
 def truncated(model: Model, inputs: Inputs) -> Agreement:
@@ -133,10 +134,41 @@ def filling(content: str, inputs: Inputs, x: np.ndarray) -> np.ndarray:
     return inputs.rounded(donor * 100.0) if content == "large numbers" else donor
 
 
-def same(other: Run, inputs: Inputs, name: str) -> Agreement:
+def same(other: Model, inputs: Inputs, name: str) -> Agreement:
     """Another callable gives the same outputs: one that prefills and steps, another kernel."""
     whole = slice(0, inputs.n)
-    return Agreement(f"the same as {name}", (Variant(f"from {name}", other, inputs.n, whole, whole),))
+    return Agreement(f"the same as {name}", (Variant(f"from {name}", other, inputs.n, whole, whole),), beside=other)
+
+
+def alike(ours: Mapping[str, tuple[int, ...]], theirs: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether two lists of parameters, shapes by name, are the same; what holds one of the two may have a name, too.
+
+    >>> alike({"norm.bias": (8,)}, {"model.norm.bias": (8,)}), alike({"a.bias": (8,)}, {"b.bias": (8,)})
+    (True, False)
+    """
+    return len(ours) == len(theirs) and all(
+        shape == other and (name == named or name.endswith(f".{named}") or named.endswith(f".{name}"))
+        for (name, shape), (named, other) in zip(ours.items(), theirs.items(), strict=True)
+    )
+
+
+def draw_zeros(model: Model, beside: Model | None, notes: list[str]) -> bool:
+    """Draw all-zero parameters at random, of two callables those that go together, and say so; whether it was done.
+
+    Of two callables neither may have other numbers than the other: where their names tell nothing, zeros stay zeros.
+    """
+    if not model.zeros:
+        return False
+    zeros = [{name: each.shapes[name] for name in each.zeros} for each in (model, beside) if each is not None]
+    if len(zeros) > 1 and not alike(*zeros):
+        left = f"all-zero parameters were left as they are, and hide what they multiply: {few(model.zeros)}"
+        notes.append(f"{left}; those of the other are {few(tuple(zeros[1])) or 'none'}")
+        return False
+    for each in (model, beside):
+        if each is not None:
+            each.fill(ZERO_FILL)
+    notes.append(f"all-zero parameters were drawn at random: {few(model.zeros)}")
+    return True
 
 
 def outputs_of(variant: Variant, layout: Layout, n: int, called: Named) -> Outputs:
@@ -456,9 +488,7 @@ def check_agreement(
     try:
         constant = settle_state(observe, inputs, notes)
         blind = blind_outputs(observe, inputs, notes)
-        if model.zeros:
-            model.fill(ZERO_FILL)
-            notes.append(f"all-zero parameters were drawn at random: {few(model.zeros)}")
+        drawn = draw_zeros(model, agreement.beside, notes)
         facts = model.facts(inputs.draw(0)[0])
         comparison = Comparison(observe, agreement, facts, inputs, progress)
         comparison.run(started + longest)
@@ -467,7 +497,7 @@ def check_agreement(
             raise UndecidedError("not finite", "every output is NaN or infinite: there is nothing to compare")
         if report.holds and not inputs.integer and not comparison.spoilt:
             notes.append("NaN and infinities were not among the inputs")
-        if report.holds and not model.zeros and not observe.always_fresh and not unchanged(observe, inputs):
+        if report.holds and not drawn and not observe.always_fresh and not unchanged(observe, inputs):
             raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value

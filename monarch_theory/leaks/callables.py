@@ -10,7 +10,7 @@ said: cuts, values, arrays; a verdict that rests on a share of the cuts is undec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
@@ -150,14 +150,15 @@ class Report:
 class Model(Protocol):
     """What is checked.
 
-    restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; rows: of the table that
-    tokens are looked up in, None where not known; ends_nan: whether something is known in it that may turn a NaN into a
-    number; others: what the last call returned beside arrays; writes: whether it
+    restart_seconds: what `fresh` takes; zeros: names of trainable parameters that are all zero; shapes: of all of
+    them, by name; rows: of the table that tokens are looked up in, None where not known; ends_nan: whether something is
+    known in it that may turn a NaN into a number; others: what the last call returned beside arrays; writes: whether it
     wrote into its input, a copy made for the call; waited: seconds that it was kept from a processor so far.
     """
 
     restart_seconds: float
     zeros: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
     rows: int | None
     ends_nan: bool
 
@@ -209,6 +210,7 @@ class ArrayModel:
         self.function, self.restart, self.precise = function, restart, precise or function
         self.restart_seconds = 0.0
         self.zeros: tuple[str, ...] = ()
+        self.shapes: Mapping[str, tuple[int, ...]] = {}
         self.rows: int | None = None
         self.ends_nan = asks_for_nan(function)
         self.others: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.formats import dtype_named
-from monarch_theory.leaks.agreement import Agreement, check_agreement, padded, padding_amounts, same, truncated
-from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model
+from monarch_theory.leaks.agreement import Agreement, alike, check_agreement, padded, padding_amounts, same, truncated
+from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few
 from monarch_theory.leaks.calls import (
     INPUT,
     Call,
@@ -62,6 +62,7 @@ class FileModel:
         self.sandbox, self.attempt, self.call = sandbox, attempt, call
         self.restart_seconds = described.seconds + sandbox.seconds
         self.zeros, self.rows, self.numbers = described.zeros, rows, described.numbers
+        self.shapes: Mapping[str, tuple[int, ...]] = dict(described.shapes)
         self.ends_nan = described.asks_for_nan
         self._filled = 0.0
 
@@ -133,13 +134,16 @@ class FileModel:
             )  # fmt: skip
 
     def comparisons(
-        self, inputs: Inputs, lengths: Sequence[int], padding: Sequence[tuple[int, int]], seconds: float
-    ) -> list[dict[str, Any]]:
-        """Whether two graphs prove that two calls agree: with the first inputs alone, or with padding and without.
+        self, inputs: Inputs, lengths: Sequence[int], padding: Sequence[tuple[int, int]], seconds: float,
+        beside: str | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Whether two graphs prove that two calls agree: with the first inputs alone, with padding and without, or of
+        this callable and of another.
 
         Args:
             lengths: how many first inputs are given alone; they count where there is no padding but none.
             padding: places before and after the inputs, none at first.
+            beside: the other callable, which is given all inputs.
 
         Raises:
             SandboxError: as `proof`.
@@ -159,7 +163,7 @@ class FileModel:
             facts, _ = sandbox.prove(
                 *(a for call in calls for a in call), face=self.attempt.face,
                 dtypes=self.call.dtypes(self.attempt.dtype), slots=self.call.slots, axis=inputs.axis, together=together,
-                seconds=seconds,
+                seconds=seconds, beside=beside, init=init_of(like, beside or ""),
             )  # fmt: skip
         return list(facts.get("compared", ()))
 
@@ -290,7 +294,7 @@ def check_file(
                         longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
                         progress=progress,
                     )  # fmt: skip
-                if prove and agree.kind != "same":
+                if prove:
                     report = beside_agreement(report, model, inputs, agree, sandbox.remaining)
                 return replace(report, notes=(*notes, *report.notes))
             proof = None
@@ -380,17 +384,33 @@ class Read:
 
 @contextmanager
 def other_run(model: FileModel, agree: Agree, randomise: float) -> Iterator[FileModel | None]:
-    """The other callable of the file in a sandbox of its own, loaded and called alike, where one is named."""
+    """The other callable of the file in a sandbox of its own, loaded and called alike, where one is named.
+
+    Raises:
+        UndecidedError: parameters are to be drawn at random, and there is no telling which of the two go together.
+    """
     if agree.kind != "same":
         yield None
         return
     like = model.sandbox
-    given = like.init if "()" in agree.what else None
     with Sandbox(
-        like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed, init=given
-    ) as other:
+        like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed,
+        init=init_of(like, agree.what),
+    ) as other:  # fmt: skip
         described = other.load(double=model.attempt.double, randomise=randomise)
-        yield FileModel(other, model.attempt, model.call, described, model.rows)
+        run = FileModel(other, model.attempt, model.call, described, model.rows)
+        if randomise and not alike(model.shapes, run.shapes):
+            raise UndecidedError(
+                "bad input",
+                f"randomise: expected parameters of the same names and shapes in {like.name} and in {agree.what}, "
+                f"which are drawn alike then, got {few(tuple(model.shapes))} and {few(tuple(run.shapes))}",
+            )
+        yield run
+
+
+def init_of(like: Sandbox, name: str) -> Any:
+    """The arguments of a class or factory that another name of the file calls: those given, where it says so by ()."""
+    return like.init if "()" in name else None
 
 
 def agreement_of(model: FileModel, inputs: Inputs, agree: Agree, other: FileModel | None) -> Agreement:
@@ -417,7 +437,7 @@ def beside_agreement(report: Report, model: FileModel, inputs: Inputs, agree: Ag
         return report
     started = monotonic()
     facts = agreement_proofs(model, inputs, agree, left)
-    report = with_agreement(report, facts, "" if agree.kind == "truncated" else agree.what)
+    report = with_agreement(report, facts, agree.kind, agree.what)
     proved = bool(facts) and all(each["proved"] for each in facts.values())
     if agree.kind == "padding" and report.holds and not proved:
         return with_padding(report, padding_proofs(model, inputs, agree.what, left - (monotonic() - started)))
@@ -425,16 +445,21 @@ def beside_agreement(report: Report, model: FileModel, inputs: Inputs, agree: Ag
 
 
 def agreement_proofs(model: FileModel, inputs: Inputs, agree: Agree, left: float) -> dict[int, dict[str, Any]]:
-    """By how many inputs are given alone, or by the amount of padding: whether two graphs prove that they agree."""
+    """Whether two graphs prove that they agree: by how many inputs are given alone, all to another callable, or by the
+    amount of padding."""
     if model.attempt.face != "torch" or inputs.n < 2:
         return {}
+    beside = agree.what if agree.kind == "same" else None
     if agree.kind == "truncated":
         amounts, padding = spread_order(inputs.n)[:MOST_GRAPHS], [(0, 0)]
+    elif agree.kind == "same":
+        amounts, padding = [inputs.n], [(0, 0)]
     else:
         amounts = padding_amounts(inputs)
         padding = [(0, 0), *((a, 0) if agree.what == "left" else (0, a) for a in amounts)]
     try:
-        return dict(zip(amounts, model.comparisons(inputs, amounts, padding, left * SHARE_OF_PROOF), strict=False))
+        found = model.comparisons(inputs, amounts, padding, left * SHARE_OF_PROOF, beside)
+        return dict(zip(amounts, found, strict=False))
     except SandboxError as error:
         return {amounts[0]: {"proved": False, "detail": f"the graphs could not be read: {error}"}}
 

@@ -124,7 +124,7 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
 REAL = "rounding: the two are equal as functions over the real numbers"
 
 
-def with_agreement(report: Report, facts: dict[int, dict[str, Any]], side: str = "") -> Report:
+def with_agreement(report: Report, facts: dict[int, dict[str, Any]], kind: str = "truncated", what: str = "") -> Report:
     """The report of an agreement, with what the graphs of the two calls prove, side by side.
 
     A difference that was measured where they are proved to agree leaves nothing decided, unless it is of infinity or
@@ -132,7 +132,7 @@ def with_agreement(report: Report, facts: dict[int, dict[str, Any]], side: str =
 
     Args:
         facts: by the number of inputs that are given alone, or the amount of padding, as `compared` gives them.
-        side: of the padding; empty where inputs are given alone.
+        kind, what: of `Agree`: the side of the padding, the other callable.
     """
     report = replace(report, proof={str(amount): each for amount, each in facts.items()})
     proved = sorted(a for a, each in facts.items() if each["proved"] and same_outputs(report, each, report.n))
@@ -140,11 +140,16 @@ def with_agreement(report: Report, facts: dict[int, dict[str, Any]], side: str =
     where = [f"not proved from the graphs: {refused['detail']}"] if refused else []
     if not proved:
         return replace(report, notes=(*report.notes, *where))
-    every = not side and len(proved) == report.n - 1
-    words = f"padding of {listed(proved)} on the {side}" if side else f"the first k inputs alone, k = {listed(proved)}"
+    every = kind == "same" or (kind == "truncated" and len(proved) == report.n - 1)
+    words = {
+        "truncated": f"with the first k inputs alone, k = {listed(proved)}",
+        "padding": f"with padding of {listed(proved)} on the {what}",
+        "same": f"as {what} at n = {report.n}",
+    }[kind]
     first = facts[proved[0]]
+    shared = " that are equal in both" if kind == "same" and first["weights"] else ""
     claim = (
-        f"the same with {words}, for all finite inputs and all values of {first['weights']} weights, "
+        f"the same {words}, for all finite inputs and all values of {first['weights']} weights{shared}, "
         f"with {first['buffers']} buffers and constants at their value"
     )
     if report.witness is not None:

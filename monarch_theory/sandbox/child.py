@@ -25,6 +25,7 @@ from monarch_theory.sandbox.parameters import (
     in_double,
     own_dtype,
     redraw_parameters,
+    trainable,
 )
 from monarch_theory.sandbox.serving import Answer, serve
 
@@ -42,6 +43,7 @@ class Server:
         self.path = ""
         self.zeros: dict[str, Any] = {}
         self.place: Any = None
+        self.loaded: dict[str, Any] = {}
 
     def load(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Run the file again and describe what NAME is; the model from before stays where that fails."""
@@ -63,7 +65,7 @@ class Server:
         if header.get("randomise"):
             redraw_parameters(model, header["randomise"], header["seed"])
         widened = loading.to_double(model) if header["double"] else None
-        self.model, self.zeros = model, all_zero(model)
+        self.model, self.zeros, self.loaded = model, all_zero(model), header
         modules = [module for _, module in loading.torch_modules(model)]
         self.place = place_of(modules)
         return {
@@ -77,6 +79,7 @@ class Server:
             "specials": special_tokens(modules),
             "numbers": list(numbers_named(model)),
             "asks_for_nan": asks_for_nan(model),
+            "shapes": [(name, list(parameter.shape)) for name, parameter in trainable(model).items()],
         }, ()
 
     def evaluate(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
@@ -136,10 +139,19 @@ class Server:
         calls = [(*arguments(each, header["slots"]), each[:1]) for each in given]
         wanted = header["axis"], header["contract"], header["certificate"]
         more = {"others": calls[1:], "together": header["together"], "seconds": header["seconds"]} if calls[1:] else {}
+        if header["beside"]:
+            more["beside"] = self.beside(**header["beside"])
         facts = provers[0].load()(self.model, *calls[0], *wanted, **more)
         certificate = facts.pop("certificate", None)
         held = () if certificate is None else (np.frombuffer(json.dumps(certificate).encode(), np.uint8),)
         return facts, held
+
+    def beside(self, name: str, init: Any) -> Callable[..., Any]:
+        """Another callable, from the file run afresh as it was for the model, and held as that is."""
+        model = loading.load(self.loaded["path"], name, self.loaded["seed"], init)
+        if self.loaded["double"]:
+            loading.to_double(model)
+        return model
 
     def trace(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """The module in which a change reaches an output: the arrays are those of two calls, one after the other."""

@@ -37,7 +37,8 @@ class Described:
     they had before being held in double precision; training: a torch module in training mode; seconds to load; takes:
     name, kind and whether it is required of each parameter of the callable; zeros: names of trainable parameters that
     are all zero; specials: tokens its configuration names; numbers: some that its code names; asks_for_nan:
-    whether it names functions that tell NaN or infinities from other numbers.
+    whether it names functions that tell NaN or infinities from other numbers; shapes: of the trainable parameters, by
+    name.
     """
 
     faces: tuple[str, ...]
@@ -50,6 +51,7 @@ class Described:
     specials: tuple[int, ...] = ()
     numbers: tuple[float, ...] = ()
     asks_for_nan: bool = False
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class Sandbox:
@@ -167,6 +169,7 @@ class Sandbox:
             tuple(answer["specials"]),
             tuple(answer["numbers"]),
             answer["asks_for_nan"],
+            tuple((name, tuple(shape)) for name, shape in answer["shapes"]),
         )
 
     def reload(self) -> None:
@@ -221,7 +224,8 @@ class Sandbox:
     def prove(
         self, *arrays: np.ndarray, face: str, dtypes: tuple[str, ...], slots: tuple[tuple[str, str], ...], axis: int,
         contract: dict[str, Any] | None = None, certificate: bool = False,
-        together: Sequence[tuple[int, int, int]] = (), seconds: float = 0.0,
+        together: Sequence[tuple[int, int, int]] = (), seconds: float = 0.0, beside: str | None = None,
+        init: Any = None,
     ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What is proved of the call from the model's graph, and the certificate, empty where there is none.
 
@@ -231,10 +235,12 @@ class Sandbox:
             contract: what is to be proved, as plain values.
             together: pairs of calls, the longer one first, and the place where the shorter one's inputs begin: that
                 they give the same there is to be proved instead; seconds: no pair is begun later.
+            beside: another callable of the file, whose the further calls are; init: its arguments.
         """
         request = {
             "do": "prove", "face": face, "dtypes": dtypes, "slots": slots, "axis": axis, "contract": contract,
             "certificate": certificate, "together": together, "seconds": seconds,
+            "beside": None if beside is None else {"name": beside, "init": init},
         }  # fmt: skip
         answer, held = self._ask(request, arrays, doing="reading the model's graph")
         return answer, b"".join(a.tobytes() for a in held)

@@ -43,6 +43,30 @@ class Cumulative(nn.Module):
     def forward(self, x):
         return (self.weight * x).cumsum(1)
 
+class Renamed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.more = nn.Parameter(torch.full((4,), 2.0))
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return (self.scale * x).cumsum(1)
+
+class Doubled(Renamed):
+    """The same for all inputs but those of one size, by other weights."""
+
+    def forward(self, x):
+        y = (self.more * x / 2).cumsum(1)
+        return torch.where((x > 4.4) & (x < 4.5), y + 1, y)
+
+class Both(Renamed):
+    def forward(self, x):
+        return {"first": (self.scale * x).cumsum(1), "last": x.cumsum(1)}
+
+class OtherNames(Renamed):
+    def forward(self, x):
+        return {"one": (self.scale * x).cumsum(1), "two": x.cumsum(1)}
+
 class Reversed(Cumulative):
     def forward(self, x):
         return (self.weight * x).flip(1).cumsum(1)
@@ -391,6 +415,23 @@ def test_padding_is_measured_and_proved(models):
     assert held.evidence.startswith("measured; with padding of 1 and of 8, proved from the graph: ")
     refused = with_padding(bare, {1: FACTS, 8: FACTS | {"proved": False, "detail": "no rule", "reason": "dependence"}})
     assert refused.evidence == "measured" and any("no rule" in note for note in refused.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "proved"),
+    [("Cumulative", "Renamed", True), ("Renamed", "cumulative", True), ("Cumulative", "Doubled", False)],
+)
+def test_another_callable_is_proved_to_give_the_same(models, name, other, proved):
+    report = asked(models, name, agree=Agree("same", other), budget=1.0)
+    words = f"proved from the graphs: the same as {other} at n = 8, for all finite inputs and all values of 1 weights"
+    assert report.evidence.startswith(words) is proved and (report.holds is True or not proved)
+    said = "not proved from the graphs: the other graph has no such step"
+    assert any(said in note for note in report.notes) is not proved
+
+
+def test_outputs_of_other_names_are_not_proved_to_be_the_same(models):
+    assert "proved" in asked(models, "Both", agree=Agree("same", "Both"), budget=1.0).evidence
+    assert "proved" not in asked(models, "Both", agree=Agree("same", "OtherNames"), budget=1.0).evidence
 
 
 def test_the_first_inputs_alone_are_proved_to_give_the_same(models):

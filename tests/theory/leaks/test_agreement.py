@@ -305,6 +305,43 @@ def test_of_a_file(file, name, agree, status):
     assert status < 2 or report.outcome in ("name missing", "bad input")
 
 
+class Scaled(ArrayModel):
+    """A model with an all-zero parameter, of that name and shape, which scales what it adds."""
+
+    def __init__(self, name, shape=(1,)):
+        super().__init__(lambda x: np.cumsum(x) + self.scale * x)
+        self.scale, self.zeros, self.shapes = 0.0, (name,), {name: shape}
+
+    def fill(self, size):
+        self.scale = size
+
+
+@pytest.mark.parametrize(
+    ("other", "drawn"),
+    [
+        (Scaled("scale"), True),
+        (Scaled("model.scale"), True),
+        (Scaled("gate"), False),
+        (Scaled("scale", (2,)), False),
+        (ArrayModel(np.cumsum), False),
+    ],
+    ids=["the same name", "of what holds it", "another name", "another shape", "none"],
+)
+def test_of_two_callables_all_zero_parameters_are_drawn_in_both_or_in_none(other, drawn):
+    ours = Scaled("scale")
+    report = ask(ours, lambda model, inputs: same(other, inputs, "the other"))
+    assert report.holds, report
+    assert (ours.scale != 0) is drawn and getattr(other, "scale", 0.0) == ours.scale
+    assert any("drawn at random" in note for note in report.notes) is drawn
+    assert any("hide what they multiply: scale" in note for note in report.notes) is not drawn
+
+
+def test_what_zeros_hide_is_compared_where_they_are_drawn_in_both():
+    other = Scaled("scale")
+    other.function = other.precise = lambda x: np.cumsum(x) + other.scale * x[::-1]
+    assert ask(Scaled("scale"), lambda model, inputs: same(other, inputs, "the other")).holds is False
+
+
 def test_rounding_is_examined_once_for_each_variant_and_differences_are_still_found(monkeypatch):
     examined = []
     floor = Comparison._floor
