@@ -472,7 +472,7 @@ def _plan(op: Op, seed: int, count: int, **restrictions: Any) -> list[Planned]:
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
-_kept_plan = lru_cache(maxsize=64)(_plan)
+_kept_plan = lru_cache(maxsize=256)(_plan)  # of every op with several seeds
 
 TOGETHER = "all of them"
 """What the tile that all sizes reach is called, beside the names of sizes."""
