@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from command_line import asked
 
 from monarch_theory.command import inputs
-from monarch_theory.command.outputs import stamp, write
+from monarch_theory.command.outputs import write
 from monarch_theory.command.rooms import ROOMS, rooms
+from monarch_theory.leaks.files import proof_of
 
 OUTPUTS = {
     "atlas": "png convergence", "campaign": "record", "causal": "png certificate", "check": "script png certificate",
@@ -109,6 +111,14 @@ def test_a_question_that_is_refused_leaves_the_file_of_an_earlier_one():
     assert Path("old").read_text() == "of another model"
 
 
+def test_a_certificate_counts_as_written_only_where_it_was(tmp_path):
+    def read(held: bytes, file: Path):
+        return proof_of(SimpleNamespace(proof=lambda *asked: ({"proved": True}, held)), None, None, file, 1.0)
+
+    assert read(b"proof", tmp_path / "certificate").written and (tmp_path / "certificate").read_bytes() == b"proof"
+    assert not read(b"", tmp_path / "none").written and not read(b"proof", tmp_path / "no" / "folder").written
+
+
 def test_what_fails_to_be_written_does_not_leave_another_in_its_place(tmp_path, capsys):
     def fails(file: Path) -> None:
         file.write_text("half")
@@ -116,8 +126,7 @@ def test_what_fails_to_be_written_does_not_leave_another_in_its_place(tmp_path, 
 
     old = tmp_path / "old"
     old.write_text("of another model")
-    earlier = stamp(old)
-    assert not write(old, fails) and not old.exists() and earlier and stamp(old) == ()
+    assert not write(old, fails) and not old.exists()
     assert capsys.readouterr().err.count("\n") == 2
     assert write(old, lambda file: file.write_text("new")) and old.read_text() == "new"
     assert not write(None, fails) and not write(tmp_path / "nobody", None) and capsys.readouterr().err == ""

@@ -12,7 +12,7 @@ from rich.markup import escape
 from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
 from monarch_theory.command.idle import given, refuse_idle
-from monarch_theory.command.outputs import check_file, check_picture, stamp, write
+from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.command.progress import progress
 from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
@@ -124,7 +124,6 @@ def causal(
         check_file(certificate, "--certificate", target)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    earlier = stamp(certificate)
     if exact:
         _exact(context, target, n, seed, certificate, timeout, memory, as_json)
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
@@ -157,7 +156,7 @@ def causal(
     say(answer, as_json, lambda: show(report, target, show_map))
     drawn = report.map
     write(png, (lambda file: drawn.png(file, f"{name}: {report.verdict}")) if drawn else None)
-    if earlier and stamp(certificate) == earlier:  # no proof was written over it
+    if not report.certified:
         write(certificate, None)
     raise typer.Exit(report.exit_code)
 

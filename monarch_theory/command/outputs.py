@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monarch_theory.command.harmless import harmless
 
-__all__ = ["check_file", "check_picture", "stamp", "write"]
+__all__ = ["check_file", "check_picture", "write"]
 
 
 def check_file(path: Path | None, option: str, source: str = "") -> None:
@@ -65,15 +65,6 @@ def write(path: Path | None, act: Callable[[Path], object] | None) -> bool:
         print(harmless(f"warning: {path} was not written: {error}"), file=sys.stderr)
     _take_away(path)
     return False
-
-
-def stamp(path: Path | None) -> tuple[int, ...]:
-    """What changes when a file is written; empty where there is none."""
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:
-        return ()
-    return () if found is None else (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _take_away(path: Path) -> None:

@@ -70,6 +70,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         covered      string: which values were tried
         notes        array: what else a reader should know
         proof        object, null: what came of the proof from the graph: proved, at_these_weights or conditional
+        certified    boolean: whether the certificate that was asked for was written
         map          array, null: who sees whom, where it was asked for
     """),
     "recheck": _fields("""

@@ -70,16 +70,7 @@ class _Reader(pickle.Unpickler):
         self.order: Literal["<", ">"] = ">" if big else "<"
 
     def find_class(self, module: str, name: str) -> Any:
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch", "Size"): tuple,
-            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-            ("torch._utils", "_rebuild_tensor_v3"): self._typed_tensor,
-            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
-            ("torch._tensor", "_rebuild_from_type_v2"): lambda build, _, arguments, __: build(*arguments),
-            ("torch.storage", "UntypedStorage"): _Name(name),
-            ("torch.serialization", "_get_layout"): _Name,
-        }
+        known = self.known()
         if (module, name) in known:
             return known[module, name]
         if module == "torch" and name[0] != "_":
@@ -87,6 +78,23 @@ class _Reader(pickle.Unpickler):
         if module == "torch._utils" and name.startswith("_rebuild_"):  # sparse, quantised, without storage, …
             return lambda *_: Missing(f"expected a dense tensor and its numbers, got what torch's {name} makes")
         raise pickle.UnpicklingError(f"expected tensors in plain containers, got a call of {module}.{name}")
+
+    def known(self) -> dict[tuple[str, str], Any]:
+        """What names stand for: types that nothing can be set on, and functions made anew each time.
+
+        A pickle may set attributes of whatever it names. On a function of this module they would stay, and the next
+        file would be read by what this one left: its numbers negated by another default, say.
+        """
+        return {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch", "Size"): tuple,
+            ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _tensor(*parts),
+            ("torch._utils", "_rebuild_tensor_v3"): lambda *parts: self._typed_tensor(*parts),
+            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+            ("torch._tensor", "_rebuild_from_type_v2"): lambda build, _, arguments, __: build(*arguments),
+            ("torch.storage", "UntypedStorage"): _Name("UntypedStorage"),
+            ("torch.serialization", "_get_layout"): lambda name: _Name(name),
+        }
 
     def persistent_load(self, pid: Any) -> Read:
         _, kind, key, _, count = pid

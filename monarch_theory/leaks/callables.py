@@ -83,7 +83,8 @@ class Report:
     and noise: of what was taken for rounding, relative to the size of its channel; outputs: each array that was judged;
     calls_before: how many calls on another input came before the one that leaks;
     redrawn: whether it leaks with all-zero parameters drawn at random, and not as it is;
-    covered: which values were tried; entry: the module in which a leak enters, where that is known.
+    covered: which values were tried; entry: the module in which a leak enters, where that is known;
+    certified: whether the certificate that was asked for was written.
     """
 
     verdict: str
@@ -114,6 +115,7 @@ class Report:
     calls_before: int = 0
     redrawn: bool = False
     proof: dict[str, Any] | None = None
+    certified: bool = False
     map: HeatMap | None = field(default=None, repr=False)
 
     @property

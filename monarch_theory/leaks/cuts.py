@@ -151,6 +151,22 @@ class Coverage:
 
 
 @dataclass
+class Round:
+    """Cuts tested with one kind of values, as far as that is.
+
+    usual: it is the first kind; y: outputs of the past alone; floors: known by now, (n, channels); open: channels of
+    the arrays no leak has been found in, (channels,); doubts: how many there were.
+    """
+
+    futures: Futures
+    usual: bool
+    y: Outputs
+    floors: np.ndarray
+    open: np.ndarray
+    doubts: int = 0
+
+
+@dataclass
 class Search:
     """One search over a deterministic callable.
 
@@ -376,73 +392,88 @@ class Search:
 
         It is stopped when nothing is left to look for, when the values are beyond the model's range, or by doubts.
         """
-        usual, base = futures.kind == self.inputs.kinds[0], futures.base
-        y = self._observed(base, futures.kind)
-        if y is not None:
-            self.first = self.first or y
-            self.varies = self.varies | (y.wide != self.first.wide)
-        if y is None or len(self.found) == len(self.layout.names):
+        usual, y = futures.kind == self.inputs.kinds[0], self._begun(futures)
+        if y is None:
             return None
         floors = np.zeros(y.wide.shape) if floors is None else floors if usual else floors.copy()
-        open_channels, doubts = self._open, 0
         if not self.grows.size:
             self.grows = np.zeros(floors.shape, bool)
+        now = Round(futures, usual, y, floors, self._open)
         for done, cut in enumerate(cuts):
             if done >= least and not go_on() and self._over(until):
                 return floors
-            watched = cut.watched
-            changed = self.inputs.put(base, futures.donor(cut.place, cut.turn), cut.changed)
-            z = self._observed(changed, futures.kind)
-            if self.thorough and (usual or self.in_turn):
-                self.tested.add(cut.number)
-                self.progress(len(self.tested), self.total)
-            if z is None:
-                continue
-            if y.same_bits(z, watched):
-                self.coverage.add(futures.kind, changed)
-                continue
-            response = difference(y, z, watched)
-            lost = np.isinf(response[:, open_channels]).any()
-            if lost and self._overflows(y, base, changed, cut):
+            if not self._goes_on(now, cut):
                 return None
-            if not lost and response.any() and self._judge(changed, y).drowns(futures.size, changed):
-                self._note("where rounding spreads as here, large futures drown the past: those were not judged")
-                continue
-            self.identical, self.same_bits = self.identical and not response.any(), False
-            self.coverage.add(futures.kind, changed)
-            known = floors[watched] * self._growth(y, z, watched)
-            if not ((response > known) & open_channels).any():
-                self._accept(known, response, y, z, usual, watched)
-                continue
-            try:
-                examination = self._judge(changed, y).examine(base, changed, cut)
-            except UndecidedError as doubt:
-                if immoderate(self.inputs, changed):
-                    self._note(
-                        f"at values of size {float(np.abs(changed).max()):.0e} nothing could be told from rounding"
-                    )
-                    return None
-                self.doubt, doubts = self.doubt or doubt, doubts + 1
-                if doubts > MOST_DOUBTS:
-                    return None
-                continue
-            if examination.arithmetic and examination.leaks.any():
-                self._go_on_in_double()
-                y = self.observe(base)
-            leaks = examination.leaks & open_channels
-            floors[watched] = np.maximum(floors[watched], np.where(leaks, 0.0, examination.floor))
-            if usual:
-                own = own_rounding(self._judge(changed, y).roundoffs, y, z, watched)
-                self.grows[watched] |= examination.noise > FOREIGN * own
-            if leaks.any():
-                self._locate(futures, y, changed, cut, examination, leaks)
-                open_channels = self._open
-                if not open_channels.any():
-                    return None
-            else:
-                self._accept(examination, response, y, z, usual, watched)
         self.rounds += 1
         return floors
+
+    def _begun(self, futures: Futures) -> Outputs | None:
+        """The outputs of the past alone; None where there are none, or a leak was found in every array."""
+        y = self._observed(futures.base, futures.kind)
+        if y is not None:
+            self.first = self.first or y
+            self.varies = self.varies | (y.wide != self.first.wide)
+        return None if len(self.found) == len(self.layout.names) else y
+
+    def _goes_on(self, now: Round, cut: Cut) -> bool:
+        """Test one cut; whether the round goes on after it."""
+        futures, y, watched = now.futures, now.y, cut.watched
+        changed = self.inputs.put(futures.base, futures.donor(cut.place, cut.turn), cut.changed)
+        z = self._observed(changed, futures.kind)
+        if self.thorough and (now.usual or self.in_turn):
+            self.tested.add(cut.number)
+            self.progress(len(self.tested), self.total)
+        if z is None:
+            return True
+        if y.same_bits(z, watched):
+            self.coverage.add(futures.kind, changed)
+            return True
+        response = difference(y, z, watched)
+        lost = np.isinf(response[:, now.open]).any()
+        if lost and self._overflows(y, futures.base, changed, cut):
+            return False
+        if not lost and response.any() and self._judge(changed, y).drowns(futures.size, changed):
+            self._note("where rounding spreads as here, large futures drown the past: those were not judged")
+            return True
+        self.identical, self.same_bits = self.identical and not response.any(), False
+        self.coverage.add(futures.kind, changed)
+        known = now.floors[watched] * self._growth(y, z, watched)
+        if not ((response > known) & now.open).any():
+            self._accept(known, response, y, z, now.usual, watched)
+            return True
+        try:
+            examination = self._judge(changed, y).examine(futures.base, changed, cut)
+        except UndecidedError as doubt:
+            return self._goes_on_in_doubt(now, doubt, changed)
+        return self._goes_on_examined(now, cut, changed, z, response, examination)
+
+    def _goes_on_in_doubt(self, now: Round, doubt: UndecidedError, changed: np.ndarray) -> bool:
+        """Note a doubt; whether the round goes on: not where the values are too large, or doubts too many."""
+        if immoderate(self.inputs, changed):
+            self._note(f"at values of size {float(np.abs(changed).max()):.0e} nothing could be told from rounding")
+            return False
+        self.doubt, now.doubts = self.doubt or doubt, now.doubts + 1
+        return now.doubts <= MOST_DOUBTS
+
+    def _goes_on_examined(
+        self, now: Round, cut: Cut, changed: np.ndarray, z: Outputs, response: np.ndarray, examination: Examination
+    ) -> bool:
+        """Take what was examined for a leak or for rounding; whether an array is left in which none was found."""
+        watched = cut.watched
+        if examination.arithmetic and examination.leaks.any():
+            self._go_on_in_double()
+            now.y = self.observe(now.futures.base)
+        leaks = examination.leaks & now.open
+        now.floors[watched] = np.maximum(now.floors[watched], np.where(leaks, 0.0, examination.floor))
+        if now.usual:
+            own = own_rounding(self._judge(changed, now.y).roundoffs, now.y, z, watched)
+            self.grows[watched] |= examination.noise > FOREIGN * own
+        if not leaks.any():
+            self._accept(examination, response, now.y, z, now.usual, watched)
+            return True
+        self._locate(now.futures, now.y, changed, cut, examination, leaks)
+        now.open = self._open
+        return bool(now.open.any())
 
     def _round_not_finite(self, futures: Futures, cuts: list[Cut], go_on: Callable[[], bool] | None = None) -> bool:
         """Test cuts with NaN and infinities, on what of the past is finite; whether all of them were.

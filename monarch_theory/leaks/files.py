@@ -267,6 +267,7 @@ def check_file(
     Other arguments as `check_callable`.
     """
     template: tuple[int, ...] = ()
+    proof: Read | None = None
     dtype = dtype and dtype_named(dtype)
     try:
         wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
@@ -297,7 +298,6 @@ def check_file(
                 if prove:
                     report = beside_agreement(report, model, inputs, agree, sandbox.remaining)
                 return replace(report, notes=(*notes, *report.notes))
-            proof = None
             if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
@@ -317,7 +317,7 @@ def check_file(
                 report = measured(False)
             if proof is not None:
                 report = with_proof(report, proof.facts, contract)
-                report = replace(report, notes=(*report.notes, *proof.notes))
+                report = replace(report, notes=(*report.notes, *proof.notes), certified=proof.written)
             if report.holds and described.widened and model.attempt.double:
                 report = as_it_stands(
                     report, model, inputs, described.widened, contract, left / 8 if budget is None else budget / 4,
@@ -325,11 +325,14 @@ def check_file(
                 )  # fmt: skip
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
-        return Report(UNDECIDED, "none", error.message, outcome, n=n, shape=template, dtype=dtype or "", seed=seed)
+        report, notes = Report(UNDECIDED, "none", error.message, outcome), []
     except MemoryError:
         reason = f"an input of shape {template} does not fit in memory here"
-        return Report(UNDECIDED, "none", reason, "out of memory", n=n, shape=template, dtype=dtype or "", seed=seed)
-    return replace(report, notes=(*notes, *report.notes))
+        report, notes = Report(UNDECIDED, "none", reason, "out of memory"), []
+    else:
+        return replace(report, notes=(*notes, *report.notes))
+    written = proof is not None and proof.written
+    return replace(report, n=n, shape=template, dtype=dtype or "", seed=seed, certified=written)
 
 
 def as_it_stands(
@@ -376,10 +379,11 @@ class Agree:
 
 @dataclass(frozen=True)
 class Read:
-    """What the graph proves, as `Sandbox.prove` gives it, and what is to be said of it."""
+    """What the graph proves, as `Sandbox.prove` gives it, what is to be said of it, and whether that was written."""
 
     facts: dict[str, Any]
     notes: tuple[str, ...] = ()
+    written: bool = False
 
 
 @contextmanager
@@ -495,7 +499,7 @@ def proof_of(
         return Read(facts, (f"{certificate} was not written: {error.strerror}",))
     under = "; it holds under a condition, and that these weights meet it is not in it"
     said = under if facts.get("at_these_weights") else ""
-    return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it{said}",))
+    return Read(facts, (f"the certificate is in {certificate}: monarch recheck reads it{said}",), written=True)
 
 
 def exact(dtype: str) -> bool:

@@ -9,6 +9,7 @@ and becomes the program it was asked to run. What each wall keeps from it:
 - net and ipc namespaces: the network, and memory shared with others by name;
 - Landlock: the same folders and files, processes outside, and TCP, by other means;
 - the filter: tracing, reading the memory of others, sockets of others, and new namespaces, in which it had rights;
+  where there are no mounts of its own, memory that outlives it, and modes, times and attributes of files;
 - a cgroup: more memory than it may use, however it is held: shared, in files of memory, or by its children.
 """
 
@@ -53,6 +54,17 @@ DENIED = {
 """By machine: what the filter calls it, and the numbers of connect, ptrace, pivot_root, mount, umount2, kexec_load,
 add_key, request_key, keyctl, unshare, perf_event_open, open_by_handle_at, setns, process_vm_readv, process_vm_writev,
 kcmp, bpf, userfaultfd, io_uring_setup, open_tree, move_mount, fsopen, pidfd_getfd, mount_setattr."""
+
+LASTING = {
+    "x86_64": (
+        (29, 64, 68),
+        (90, 91, 92, 93, 94, 132, *range(188, 191), *range(197, 200), 235, 260, 261, 268, 280, 452, 463, 466, 469),
+    ),
+    "aarch64": ((194, 190, 186), (*range(5, 8), *range(14, 17), *range(52, 56), 88, 452, 463, 466, 469)),
+}
+"""By machine, where no mount and no namespace of its own does it: the calls shmget, semget and msgget, which make what
+outlives every process, and those that change the mode, owner, times and attributes of a file, which no rule of
+Landlock is about. The latter do nothing and say that they did: who copies a file asks for them, too."""
 
 CLONE = {"x86_64": 56, "aarch64": 220}
 CLONE3 = 435
@@ -169,21 +181,25 @@ def landlock(hidden: list[str], writable: list[str]) -> int:
     return version
 
 
-def filter_calls() -> None:
-    """Refuse system calls by which one process looks into another, or gains rights."""
+def filter_calls(lasting: bool = False) -> None:
+    """Refuse system calls by which one process looks into another, or gains rights; `lasting`: or leaves something."""
     machine = platform.machine()
     if machine not in DENIED:
         raise OSError(errno.ENOSYS, f"no list of system calls for {machine}")
     audit, denied = DENIED[machine]
     load, equal, any_of, give = 0x20, 0x15, 0x45, 0x06
-    refused, unknown, allowed, killed = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS, 0x7FFF0000, 0x80000000
+    nothing, allowed, killed = 0x00050000, 0x7FFF0000, 0x80000000
+    refused, unknown = nothing | errno.EPERM, nothing | errno.ENOSYS
     namespaces = NEWNS | NEWIPC | NEWUSER | NEWPID | NEWNET
     steps = [(load, 0, 0, 4), (equal, 1, 0, audit), (give, 0, 0, killed), (load, 0, 0, 0)]
     if machine == "x86_64":
         # the same calls by the numbers of another interface
         steps += [(any_of, 0, 1, 0x40000000), (give, 0, 0, refused)]
-    for number in denied:
+    made, marked = LASTING[machine] if lasting else ((), ())
+    for number in (*denied, *made):
         steps += [(equal, 0, 1, number), (give, 0, 0, refused)]
+    for number in marked:
+        steps += [(equal, 0, 1, number), (give, 0, 0, nothing)]
     steps += [(equal, 0, 1, CLONE3), (give, 0, 0, unknown)]
     steps += [(equal, 0, 3, CLONE[machine]), (load, 0, 0, 16), (any_of, 0, 1, namespaces), (give, 0, 0, refused)]
     steps += [(give, 0, 0, allowed)]
@@ -240,7 +256,7 @@ def enter(plan: dict[str, Any]) -> None:
     no_new_rights()
     writable = [plan["folder"], *(["/dev/shm"] if "mounts" in stand else [])]
     put_up("landlock", lambda: landlock(plan["hidden"], writable))
-    put_up("filter", filter_calls)
+    put_up("filter", lambda: filter_calls("mounts" not in stand))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(plan["tell"], "w") as told:
         json.dump({"stand": stand, "missing": missing}, told)

@@ -472,7 +472,7 @@ def _plan(op: Op, seed: int, count: int, **restrictions: Any) -> list[Planned]:
     return sorted(plan, key=lambda p: entries(op, p[0]))
 
 
-_kept_plan = lru_cache(maxsize=64)(_plan)
+_kept_plan = lru_cache(maxsize=256)(_plan)  # of every op with several seeds
 
 TOGETHER = "all of them"
 """What the tile that all sizes reach is called, beside the names of sizes."""
@@ -482,7 +482,8 @@ def met_by(shape: Shape) -> set[tuple[str, Any]]:
     """What a case of a shape is one of: every size of it, and the tile that all of them reach, and whether it divides
     them."""
     sizes = sizes_of(shape).values()
-    tile = max((tile for tile in TILES if tile <= min(sizes, default=0)), default=0)
+    least = min(sizes, default=0)
+    tile = max((tile for tile in TILES if tile <= least), default=0)
     together = {(TOGETHER, (tile, all(size % tile == 0 for size in sizes)))} if tile else set()
     return {*shape.items(), *together}
 
@@ -586,7 +587,7 @@ def _set_apart(op: Op, plan: list[Planned]) -> None:
         free = [
             k for k, (shape, family, *_) in enumerate(plan)
             if family in TELLING and _tells(shape, family) and all(seen[size] > 1 for size in met_by(shape))
-            and not any(_is_apart(shape, other) for other in sizes_of(shape))
+            and not _has_one_apart(shape)
         ]  # fmt: skip
         k = max(free, key=lambda k: twice[_key(plan[k][0])], default=None)
         apart = (_apart(op, shape, axis) for shape in told)
@@ -597,6 +598,11 @@ def _set_apart(op: Op, plan: list[Planned]) -> None:
 
 def _is_apart(shape: Shape, axis: Axis) -> bool:
     return all((size == 1) == (other == axis) for other, size in sizes_of(shape).items())
+
+
+def _has_one_apart(shape: Shape) -> bool:
+    """Whether some size is one, and no other is."""
+    return list(sizes_of(shape).values()).count(1) == 1
 
 
 def _apart(op: Op, shape: Shape, axis: Axis) -> Shape | None:
@@ -666,7 +672,8 @@ def _of_family(planned: Planned, family: str) -> Planned:
 
 def _is_along(shape: Shape, axis: Axis) -> bool:
     """Whether an axis has two tiles at least, and no other is longer, and one at most as long."""
-    own, sizes = sizes_of(shape).get(axis, 0), sorted(sizes_of(shape).values())
+    there = sizes_of(shape)
+    own, sizes = there.get(axis, 0), sorted(there.values())
     return own > TWO_TILES and own == sizes[-1] and own > max(sizes[:-2], default=0)
 
 
@@ -733,8 +740,7 @@ def _reach_whole_tiles(op: Op, plan: list[Planned], restrictions: dict[str, Any]
     longest = restrictions.get("max_size") or most
     free = {
         k for k, (shape, family, *_) in enumerate(plan)
-        if family in GIVING_WAY and _tells(shape, family)
-        and not any(_is_apart(shape, axis) for axis in sizes_of(shape))
+        if family in GIVING_WAY and _tells(shape, family) and not _has_one_apart(shape)
     }  # fmt: skip
     for left, axis in product((0, 1), {axis: None for shape in told for axis in sizes_of(shape)}):
         missing = tiles_not_met({sizes_of(p[0]).get(axis, 0) for p in plan if _tells(p[0], p[1])}, left)
@@ -768,10 +774,15 @@ def _with_one(op: Op, shape: Shape, axis: Axis, size: int, seen: Counter[tuple[A
     sizes = sizes_of(shape)
     if axis not in sizes or 0 in sizes.values():
         return None
-    found = with_sizes(shape, {**sizes, axis: size})
+    others = {**sizes, axis: size}
+    # what is quick to see comes first: most shapes are ruled out by it
+    if sorted(others.values())[-2:][0] > BESIDE_WHOLE and len(sizes) > 1:
+        return None
+    if sizes[axis] != size and seen[axis, sizes[axis]] <= TO_SPARE:
+        return None
+    found = with_sizes(shape, others)
     assert op.accepts is not None
-    spared = sorted(sizes_of(found).values())[-2:][0] <= BESIDE_WHOLE or len(sizes) < 2
-    spared = spared and all(seen[gone] > TO_SPARE for gone in _told_apart(shape) - _told_apart(found))
+    spared = all(seen[gone] > TO_SPARE for gone in _told_apart(shape) - _told_apart(found))
     return found if spared and op.accepts(found) else None
 
 

@@ -58,11 +58,11 @@ def sizes_of(shape: Shape) -> dict[Axis, int]:
     """
     found: dict[Axis, int] = {}
     for name, value in shape.items():
-        if isinstance(value, tuple):
+        if type(value) is int:
+            found[name, None] = value
+        elif isinstance(value, tuple):
             for k, size in enumerate(value):
                 found[name, k] = size
-        elif type(value) is int:
-            found[name, None] = value
     return found
 
 
@@ -128,6 +128,7 @@ class _Grid:
     def __init__(self, op: Op, template: Shape, largest: int):
         self.op, self.template, self.axes = op, template, list(sizes_of(template))
         self.most_entries = max(MOST_ENTRIES, 4 * largest)
+        self.small = [dict(zip(self.axes, cycle(small), strict=False)) for small in (SMALL, SMALL[1:], SMALL[1:2])]
         self.larger = tuple(2**k for k in range(13, largest.bit_length()) if 2**k <= largest)
 
     def all_large(self, most: int | None = None) -> Iterator[Shape]:
@@ -135,7 +136,7 @@ class _Grid:
         for tile in TILES:
             for sizes in (self._all_at(tile), self._all_past(tile)):
                 shape = with_sizes(self.template, sizes)
-                if self._fits(shape, most):
+                if self._fits(shape, max(sizes.values()), most):
                     yield shape
 
     def _all_at(self, tile: int) -> dict[Axis, int]:
@@ -145,11 +146,12 @@ class _Grid:
         """No size is a multiple of the tile; odd and even ones."""
         return {axis: tile + 1 + k % 2 for k, axis in enumerate(self.axes)}
 
-    def _fits(self, shape: Shape, most: int | None = None) -> bool:
+    def _fits(self, shape: Shape, largest: int, most: int | None = None) -> bool:
+        """Whether the op takes a shape, whose largest size is given, and it is within the budget."""
         assert self.op.accepts is not None
         if not self.op.accepts(shape):
             return False
-        size, largest = entries(self.op, shape), max(sizes_of(shape).values())
+        size = entries(self.op, shape)
         return size <= (most or self.most_entries) and (size * largest <= MOST_WORK or largest in self.larger)
 
     def two_large(self) -> Iterator[Shape]:
@@ -169,9 +171,10 @@ class _Grid:
 
     def _around(self, large: Mapping[Axis, int]) -> Shape | None:
         """Some sizes as given and the others small, if such a shape is within the budget."""
-        for small in (SMALL, SMALL[1:], SMALL[1:2]):
-            shape = with_sizes(self.template, dict(zip(self.axes, cycle(small), strict=False)) | dict(large))
-            if self._fits(shape):
+        for small in self.small:
+            sizes = {**small, **large}
+            shape = with_sizes(self.template, sizes)
+            if self._fits(shape, max(sizes.values())):
                 return shape
         return None
 

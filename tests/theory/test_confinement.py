@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ PROBE = """
 import ctypes, importlib, os, signal, socket, sys
 import numpy as np
 
-JUDGE, HIDDEN, LASTING = {judge}, {hidden!r}, {lasting!r}
+JUDGE, HIDDEN, LASTING, MARKED, IPC = {judge}, {hidden!r}, {lasting!r}, {marked!r}, {ipc!r}
 
 
 def signals():
@@ -52,6 +53,25 @@ def writes():
         file.write("memo")
 
 
+def marks():
+    for mark in (lambda: os.chmod(MARKED, 0o600), lambda: os.utime(MARKED, (1, 1)),
+                 lambda: os.setxattr(MARKED, "user.memo", b"memo")):
+        try:
+            mark()
+        except OSError:
+            pass
+    if (os.stat(MARKED).st_mode & 0o777, os.stat(MARKED).st_mtime) == (0o644, 2) and not os.listxattr(MARKED):
+        raise PermissionError
+
+
+def keeps():
+    libc = ctypes.CDLL(None)
+    assert (memory := libc.shmget(0x6D656D6F, 4096, 0o1600)) >= 0
+    libc.shmctl(memory, 0, None)
+    if os.readlink("/proc/self/ns/ipc") != IPC:
+        raise PermissionError("in a namespace that ends with it")
+
+
 def connects():
     with socket.create_server(("127.0.0.1", 0)) as server:
         with socket.create_connection(server.getsockname()):
@@ -67,7 +87,7 @@ def uncovers():
         assert ctypes.CDLL(None).umount2(folder.encode(), 2) == 0
 
 
-ALL = (signals, reads_memory, attaches, imports, reads_the_oracle, writes, connects, unshares, uncovers)
+ALL = (signals, reads_memory, attaches, imports, reads_the_oracle, writes, marks, keeps, connects, unshares, uncovers)
 
 
 def kernel(x, blocks):
@@ -80,6 +100,16 @@ def kernel(x, blocks):
         could.append(attempt.__name__)
     raise NotImplementedError("could " + " ".join(could))
 """
+
+
+def probe(lasting: Path) -> str:
+    """The kernel that tries, with a file beside the lasting one that it may read."""
+    marked = lasting.with_name("marked")
+    marked.write_text("of the user")
+    marked.chmod(0o644)
+    os.utime(marked, (2, 2))
+    ipc = os.readlink("/proc/self/ns/ipc") if os.path.exists("/proc/self/ns/ipc") else ""
+    return PROBE.format(judge=os.getpid(), hidden=oracles(), lasting=str(lasting), marked=str(marked), ipc=ipc)
 
 
 needs_walls = pytest.mark.skipif(bool(walls_here().lacking()), reason=walls_here().lacking())
@@ -105,7 +135,7 @@ def test_nothing_gets_past_the_walls(tmp_path, case, standing, walls):
         pytest.skip(f"this system has only {', '.join(sorted(standing))}")
     lasting = tmp_path / "memo"
     path = tmp_path / "probe.py"
-    path.write_text(PROBE.format(judge=os.getpid(), hidden=oracles(), lasting=str(lasting)))
+    path.write_text(probe(lasting))
     with Kernel(path, "kernel", untrusted=True, walls=walls) as kernel:
         message = kernel.run(case).message
     could = message.split("could", 1)[1].split("(")[0].split()
@@ -119,10 +149,12 @@ def test_nothing_gets_past_the_walls(tmp_path, case, standing, walls):
 
 def test_without_walls_the_probe_finds_all_of_it(tmp_path, case):
     path = tmp_path / "probe.py"
-    path.write_text(PROBE.format(judge=os.getpid(), hidden=oracles(), lasting=str(tmp_path / "memo")))
+    path.write_text(probe(tmp_path / "memo"))
     with Kernel(path, "kernel") as kernel:
         could = kernel.run(case).message
-    assert all(attempt in could for attempt in ("signals", "imports", "reads_the_oracle", "writes", "connects"))
+    assert all(
+        attempt in could for attempt in ("signals", "imports", "reads_the_oracle", "writes", "marks", "connects")
+    )
 
 
 def test_a_system_without_walls_is_refused_by_name(tmp_path):

@@ -164,7 +164,7 @@ def asked(models, name, **options):
 def test_a_causal_module_is_proved_and_its_certificate_rechecked_without_torch(models, tmp_path):
     file = tmp_path / "certificate.json"
     report = asked(models, "Cumulative", certificate=file)
-    assert (report.verdict, report.exit_code) == ("causal", 0)
+    assert (report.verdict, report.exit_code, report.certified) == ("causal", 0, True)
     assert report.evidence.startswith(
         "proved from the graph: causal at n = 8, for all finite inputs and all values of 1"
     )
@@ -187,7 +187,7 @@ def test_a_leak_is_measured_and_the_graph_says_where_it_enters(models, tmp_path)
     assert report.verdict == "not causal" and report.proof["pair"][0] == 0
     assert report.entry.startswith("Reversed, ") and f"{models}:" in report.entry
     assert any("flip" in note for note in report.notes if note.startswith("it enters at"))
-    assert not (tmp_path / "none.json").exists()
+    assert not (tmp_path / "none.json").exists() and not report.certified
 
 
 class Mixer(nn.Module):

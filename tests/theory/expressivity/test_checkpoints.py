@@ -1,9 +1,11 @@
 """Files of weights: what is stored is what is read, nothing in them is run, and a broken one is one clear line."""
 
+import contextlib
 import gc
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
 from monarch_theory.expressivity.matrices import Matrix, read_matrix
+from monarch_theory.expressivity.torch_files import _Reader
 from monarch_theory.rounding import BFLOAT16, FLOAT16
 
 torch = pytest.importorskip("torch")
@@ -96,6 +99,31 @@ def test_nothing_in_a_file_is_run(tmp_path):
     with pytest.raises(ValueError, match=r"got a call of torch\.nn\.modules\.linear\.Linear"):
         read_checkpoint(tmp_path / "module.pt")
     assert not (tmp_path / "sprung").exists()
+
+
+NEGATES = b"(N}(U\x0c__defaults__(\x89N}(U\x03neg\x88U\x04conj\x89utU\x05lasts\x88utb0"
+"""Opcodes that set attributes on what was named last, as the defaults by which tensors are read, and drop it."""
+
+
+def test_what_a_file_sets_on_names_is_gone_with_it(tmp_path):
+    torch.save({"weight": torch.arange(4.0).view(2, 2)}, tmp_path / "good.pt")
+    right = read_checkpoint(tmp_path / "good.pt")["weight"]
+    with zipfile.ZipFile(tmp_path / "good.pt") as good:
+        inside = {name: good.read(name) for name in good.namelist()}
+    pickled = next(name for name in inside if name.endswith("data.pkl"))
+    reader = _Reader(zipfile.ZipFile(tmp_path / "good.pt"), pickled)
+    for module, name in reader.known():
+        poison = f"c{module}\n{name}\n".encode() + NEGATES
+        with zipfile.ZipFile(tmp_path / "bad.pt", "w") as bad:
+            for member, content in inside.items():
+                bad.writestr(member, content[:2] + poison + content[2:] if member == pickled else content)
+        with contextlib.suppress(ValueError):
+            read_checkpoint(tmp_path / "bad.pt")
+        again = read_checkpoint(tmp_path / "good.pt")["weight"]
+        assert np.array_equal(again.values, right.values), name
+        found = reader.find_class(module, name)
+        assert not hasattr(found, "lasts"), name
+        assert found in (tuple, OrderedDict) or found is not reader.find_class(module, name), name
 
 
 @pytest.mark.parametrize(
