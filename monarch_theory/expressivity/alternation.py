@@ -245,8 +245,8 @@ def _suffix_grams(factors: Cores, rows: tuple[int, ...]) -> Cores:
 def _solve(weight: np.ndarray, found: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The unknowns of every entry, one a term; what nothing depends on stays as it was."""
     if len(found) == 1:
-        held = weight[0, 0] > np.finfo(before.dtype).tiny
-        return np.where(held, found[0] / np.where(held, weight[0, 0], 1), before[0]).astype(before.dtype)[None]
+        held = weight[0] > np.finfo(before.dtype).tiny
+        return np.divide(found, weight[0], out=before.copy(), where=held, casting="same_kind")
     systems = np.moveaxis(weight, (0, 1), (-2, -1))
     # (G + λ) c = b + λ c_before is the nearest that is not far from c_before: never farther, and never singular
     unit = float(np.finfo(before.dtype).eps)

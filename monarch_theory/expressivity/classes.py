@@ -9,6 +9,7 @@ the slices of *split* k; for order 2 the only split gives THEORY §1, A[(·, i_0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -69,7 +70,7 @@ class MonarchClass:
         """(outputs, inputs) of every matrix in the class."""
         return prod(self.output_radices), prod(self.input_radices)
 
-    @property
+    @cached_property
     def ranks(self) -> tuple[int, ...]:
         """(r_0, …, r_p): width of the bond before each stage; r_0 = r_p = 1, none wider than its slices allow."""
         inner = (

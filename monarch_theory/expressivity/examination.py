@@ -273,8 +273,13 @@ def examine_family(
 def _exactly(
     matrix: Matrix, whole: np.ndarray, family: Family, budget: int, near: Nearest, rounding: float, scale: float
 ) -> Examination:
-    """The verdict of exact ranks, with the distance that was measured."""
+    """The verdict of exact ranks, with the distance that was measured; zero is a member wherever it is the nearest.
+
+    Whatever has an approximation of zero has nothing times a member, and none of its factors has to be found.
+    """
     member, setting = decide_family(whole, family, budget)
+    if member is None and not whole.any() and not near.approximations[0].any():
+        member = True
     chosen = near.setting if setting is None else setting
     return Examination(
         member,

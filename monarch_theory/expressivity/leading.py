@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 
 from monarch_theory.rounding import gamma
 
-__all__ = ["leading_vectors", "low_rank_factors", "squares_wrong_by"]
+__all__ = ["few_vectors", "leading_vectors", "low_rank_factors", "squares_wrong_by"]
 
 UNIT = sqrt(5) / 2  # roundoffs of complex arithmetic in an epsilon of its scalars, which no fewer are those of real
 SQUARINGS = 8  # of a small Gram matrix: what is half a percent behind the first is then a quarter of it
@@ -34,6 +34,20 @@ def leading_vectors(gram: np.ndarray) -> np.ndarray:
     1.0
     """
     return _by_steps(gram) if gram.shape[1] >= LARGE else _by_squares(gram)
+
+
+def few_vectors(gram: np.ndarray, rank: int) -> np.ndarray:
+    """The first `rank` eigenvectors of every Gram matrix, shape (count, side, rank), the first of them first.
+
+    >>> np.abs(np.round(few_vectors(np.diag([1.0, 4.0, 2.0])[None], 2)[0], 12)).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    """
+    side = gram.shape[1]
+    if side < SIDE or rank * SHARE > side:
+        return np.asarray(np.linalg.eigh(gram)[1][..., : -rank - 1 : -1])
+    last = [side - rank, side - 1]
+    found = [eigh(one, subset_by_index=last, check_finite=False)[1] for one in gram]
+    return np.stack(found)[..., ::-1]
 
 
 def _by_squares(gram: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
+from math import frexp, isfinite
 from typing import Any
 
 import flint
@@ -372,5 +372,5 @@ def power_of_two(array: np.ndarray) -> float:
     """
     largest = max(float(np.abs(part).max()) for part in (array.real, array.imag))  # a modulus may overflow
     limits = np.finfo(array.dtype)
-    exponent = int(np.clip(np.frexp(largest)[1], int(limits.minexp) + 1, int(limits.maxexp) - 1))
+    exponent = min(max(frexp(largest)[1], int(limits.minexp) + 1), int(limits.maxexp) - 1)
     return 2.0**exponent if largest else 1.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
 from operator import mul
 
@@ -50,19 +51,25 @@ class _Lattice:
     splits: tuple[Split, ...]
     costs: np.ndarray
 
-    def cheapest(self, order: int, weights: np.ndarray) -> list[int]:
-        """The path of `order` steps from start to end of least total weight, shape (splits, splits); [] if none."""
+    def cheapest(self, longest: int, weights: np.ndarray) -> list[list[int]]:
+        """For 0 … `longest` steps the path from start to end of least total weight, shape (splits, splits); [] if none.
+
+        The splits that fewer steps reach at best are those that more steps go on from: one pass tells of every number.
+        """
         best = np.full(len(self.splits), np.inf)
         best[0] = 0.0
-        before = []
-        for _ in range(order):
+        before: list[np.ndarray] = []
+        found: list[list[int]] = [[]]
+        for _ in range(longest):
             ways = best[:, None] + weights
             before.append(ways.argmin(0))
             best = ways.min(0)
-        path = [len(self.splits) - 1]
-        for step in reversed(before):
-            path.append(int(step[path[-1]]))
-        return path[::-1] if np.isfinite(best[-1]) else []
+            found.append(_back(before) if np.isfinite(best[-1]) else [])
+        return found
+
+    def among(self, kept: np.ndarray) -> _Lattice:
+        """With those splits alone, which are indices."""
+        return _Lattice(tuple(self.splits[k] for k in kept), self.costs[np.ix_(kept, kept)])
 
     def cost(self, path: list[int]) -> float:
         """Scalars stored along a path; ∞ for none."""
@@ -76,6 +83,14 @@ class _Lattice:
             there = np.minimum(there, (there[:, None] + self.costs).min(0))
             back = np.minimum(back, (back[None, :] + self.costs).min(1))
         return np.asarray(there + back)
+
+
+def _back(before: list[np.ndarray]) -> list[int]:
+    """The path to the end, from the best split before each step."""
+    path = [len(before[-1]) - 1]
+    for step in reversed(before):
+        path.append(int(step[path[-1]]))
+    return path[::-1]
 
 
 def _lattice(shape: tuple[int, int], bond: int, ones: bool = False) -> _Lattice:
@@ -113,7 +128,8 @@ def _prime_factors(n: int) -> int:
 def least_cost(shape: tuple[int, int], orders: range, *, ones: bool = False) -> int | None:
     """Fewest scalars of any class of these orders; None where there is none."""
     lattice = _lattice(shape, 1, ones)
-    costs = [lattice.cost(lattice.cheapest(order, lattice.costs)) for order in orders]
+    found = lattice.cheapest(orders.stop - 1, lattice.costs)
+    costs = [lattice.cost(found[order]) for order in orders]
     return int(min(costs)) if costs and np.isfinite(min(costs)) else None
 
 
@@ -138,19 +154,20 @@ def paths(
         ones: whether one of the two radices of a stage may be one.
         conventions: among which; all unless given.
     """
-    shape, lattice = spectra.shape, _lattice(spectra.shape, bond, ones)
-    useful = np.flatnonzero(lattice.through()[1:-1] <= budget) + 1
-    if not len(useful):
+    shape, every = spectra.shape, _lattice(spectra.shape, bond, ones)
+    useful = np.flatnonzero(every.through() <= budget)  # the start and the end among them, where there is a path
+    if len(useful) < 3:
         return
+    lattice = every.among(useful)
     for convention in conventions:
-        layouts = [slicing(shape, lattice.splits[k], convention) for k in useful]
+        layouts = [slicing(shape, split, convention) for split in lattice.splits[1:-1]]
         found = spectra.tails(layouts, [width] * len(layouts))
-        floors, squares = np.full((2, len(lattice.splits)), np.inf)
-        floors[[0, -1]] = squares[[0, -1]] = 0.0
-        floors[useful] = [tails.floor(width) for tails in found]
-        squares[useful] = [tails.distance(tail or bond) ** 2 for tails in found]
+        floors, squares = np.zeros((2, len(lattice.splits)))
+        floors[1:-1] = [tails.floor(width) for tails in found]
+        squares[1:-1] = [tails.distance(tail or bond) ** 2 for tails in found]
+        nearest, lightest = _nearest(lattice, floors, orders, budget), _lightest(lattice, squares, orders, budget)
         for order in orders:
-            chosen = [_nearest(lattice, floors, order, budget), _lightest(lattice, squares, order, budget)]
+            chosen = [nearest[order], lightest[order]]
             for path in chosen if chosen[0] != chosen[1] else chosen[:1]:
                 if path:
                     kind = _class([lattice.splits[k] for k in path], convention, bond)
@@ -158,9 +175,13 @@ def paths(
 
 
 def slicing(shape: tuple[int, int], split: Split, convention: Convention) -> Slicing:
-    """The slices of a split; rows and columns are dealt out where their digits are reversed."""
-    dealt = (convention is not Convention.DAO_TRANSPOSED, convention is not Convention.DAO)
-    return Slicing(split[0], shape[1] // split[1], dealt)
+    """The slices of a split; rows and columns are dealt out where their digits are reversed.
+
+    A side that is whole is dealt out in one way, whatever the convention: what is known of one is known of the others.
+    """
+    left, right = split[0], shape[1] // split[1]
+    dealt = convention is not Convention.DAO_TRANSPOSED and left > 1, convention is not Convention.DAO and right > 1
+    return Slicing(left, right, dealt)
 
 
 def floor_of(spectra: Spectra, kind: MonarchClass, width: int) -> float:
@@ -177,28 +198,52 @@ def _class(splits: list[Split], convention: Convention, bond: int) -> MonarchCla
     return MonarchClass(columns, rows, convention, bond)
 
 
-def _nearest(lattice: _Lattice, floors: np.ndarray, order: int, budget: int) -> list[int]:
-    """The path within the budget whose farthest tail is least: bisect on it."""
-    levels = np.unique(floors[np.isfinite(floors)])
-    low, high = 0, len(levels)
-    best: list[int] = []
-    while low < high:
-        middle = (low + high) // 2
-        path = lattice.cheapest(order, np.where(floors[None, :] <= levels[middle], lattice.costs, np.inf))
-        if lattice.cost(path) <= budget:
-            best, high = path, middle
-        else:
-            low = middle + 1
-    return best
+Paths = dict[int, list[int]]
+"""By order; [] where there is none."""
 
 
-def _lightest(lattice: _Lattice, squares: np.ndarray, order: int, budget: int) -> list[int]:
-    """A path within the budget whose squared tails sum to little: bisect on the price of a scalar, a heuristic."""
-    best: list[int] = []
-    price = 1.0
-    for step in (PRICES / 2**k for k in range(1, 9)):
-        path = lattice.cheapest(order, lattice.costs / budget * price + squares[None, :])
-        affordable = lattice.cost(path) <= budget
-        best = path if affordable else best
-        price *= 2.0 ** (-step if affordable else step)
-    return best
+def _nearest(lattice: _Lattice, floors: np.ndarray, orders: range, budget: int) -> Paths:
+    """Of every order the path within the budget whose farthest tail is least: bisect on it."""
+    levels = np.unique(floors)
+
+    @cache
+    def below(level: int) -> list[list[int]]:
+        return lattice.cheapest(orders.stop - 1, np.where(floors[None, :] <= levels[level], lattice.costs, np.inf))
+
+    def bisected(order: int) -> list[int]:
+        low, high = 0, len(levels)
+        best: list[int] = []
+        while low < high:
+            middle = (low + high) // 2
+            path = below(middle)[order]
+            if lattice.cost(path) <= budget:
+                best, high = path, middle
+            else:
+                low = middle + 1
+        return best
+
+    return {order: bisected(order) for order in orders}
+
+
+def _lightest(lattice: _Lattice, squares: np.ndarray, orders: range, budget: int) -> Paths:
+    """Of every order a path within the budget whose squared tails sum to little: bisect on the price of a scalar.
+
+    That is a heuristic.
+    """
+    dear = lattice.costs / budget
+
+    @cache
+    def at(price: float) -> list[list[int]]:
+        return lattice.cheapest(orders.stop - 1, dear * price + squares[None, :])
+
+    def bisected(order: int) -> list[int]:
+        best: list[int] = []
+        price = 1.0
+        for step in (PRICES / 2**k for k in range(1, 9)):
+            path = at(price)[order]
+            affordable = lattice.cost(path) <= budget
+            best = path if affordable else best
+            price *= 2.0 ** (-step if affordable else step)
+        return best
+
+    return {order: bisected(order) for order in orders}

@@ -30,7 +30,7 @@ import numpy as np
 from monarch_theory.domains import Floating
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, check_class, tensor_slices
-from monarch_theory.expressivity.leading import UNIT, leading_vectors, squares_wrong_by
+from monarch_theory.expressivity.leading import UNIT, few_vectors, leading_vectors, squares_wrong_by
 from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
@@ -302,20 +302,19 @@ def _split_once(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding
 def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, rounding: float) -> Split:
     """Order above 2: the nearer of both directions, polished where the rank is one.
 
-    What is polished begins quickly; where it does not end below what the proof promises, it begins again, with care.
+    All begins quickly; where it does not end below what the proof promises, it begins again, with care. So it does
+    where nothing is polished and the residual is so small that it may be that of quick vectors.
     """
-    p = kind.order
+    p, wide = kind.order, max(kind.ranks) > 1
     tails, rounding = _tails(tensor, kind, report, rounding)
-    if max(kind.ranks) > 1:
-        ends = [_descend(tensor, kind, report), _ascend(tensor, kind, report)]
-        cores, errors = min(ends, key=lambda end: _root(end[1]))
-        near = kind.digit_tensor(BlockTensorTrain(tuple(cores), kind).dense())
-        return cores, max(tails), _residual(tensor, near, kind), rounding
     for quick in (True, False):
         ends = [_descend(tensor, kind, report, quick=quick), _ascend(tensor, kind, report, quick=quick)]
         cores, errors = min(ends, key=lambda end: _root(end[1]))
-        cores = polish(tensor, cores, kind) if quick or _root(errors) > rounding else cores
-        left = _residual(tensor, product(cores, kind), kind)
+        if not wide and (quick or _root(errors) > rounding):
+            cores = polish(tensor, cores, kind)
+        left = _residual(tensor, _digits_of(cores, kind), kind)
+        if wide and quick and not _known_by_squares(float(left.sum()), tensor, kind):
+            continue
         if left.sum() <= (hypot(*tails) + rounding) ** 2:
             break
         if len(tails) < p - 1:
@@ -323,6 +322,23 @@ def _split_often(tensor: np.ndarray, kind: MonarchClass, report: _Steps, roundin
             if left.sum() <= (hypot(*tails) + rounding) ** 2:
                 break
     return cores, max(tails), left, rounding
+
+
+def _digits_of(cores: list[np.ndarray], kind: MonarchClass) -> np.ndarray:
+    """The digit tensor of a member."""
+    if max(kind.ranks) == 1:
+        return product(cores, kind)
+    return kind.digit_tensor(BlockTensorTrain(tuple(cores), kind).dense())
+
+
+def _known_by_squares(left: float, tensor: np.ndarray, kind: MonarchClass) -> bool:
+    """Whether what Gram matrices are wrong by is nothing beside the squared residual: no sweep mends what they miss."""
+    unit = float(np.finfo(tensor.dtype).eps)
+    wrong = 0.0
+    for k in range(kind.order - 1):
+        side, long = sorted((prod(kind.output_radices[k + 1 :]), prod(kind.input_radices[: k + 1])))
+        wrong += squares_wrong_by(long, side, kind.ranks[k + 1], unit)
+    return wrong * _norm(tensor) ** 2 <= SHARP * left
 
 
 def _tails(
@@ -490,7 +506,7 @@ def _leading(slices: np.ndarray, rank: int) -> np.ndarray:
     adjoint = slices.conj().swapaxes(1, 2)
     few = slices.shape[2] <= slices.shape[1]
     gram = adjoint @ slices if few else slices @ adjoint
-    found = leading_vectors(gram)[..., None] if rank == 1 else np.linalg.eigh(gram)[1][..., : -rank - 1 : -1]
+    found = leading_vectors(gram)[..., None] if rank == 1 else few_vectors(gram, rank)
     return (found if few else np.linalg.qr(adjoint @ found)[0]).conj().swapaxes(1, 2)
 
 

@@ -121,6 +121,19 @@ def test_where_ranks_are_not_enough_it_stays_open():
     assert examine_family(read_matrix(low.copy()), family, 59).member is False
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (6, 4), (9, 9), (2, 8)])
+def test_zero_is_a_member_of_every_family_that_is_closed_under_scaling(shape):
+    """Rows of attention are probabilities, and none of them is zero."""
+    zeros = read_matrix(np.zeros(shape, int))
+    for family in families_for(shape):
+        if family.name == "monarch-attention":
+            with pytest.raises(ValueError, match="family monarch-attention"):
+                examine_family(zeros, family, 2 * zeros.values.size)
+            continue
+        found = examine_family(zeros, family, max(2 * zeros.values.size, family.smallest(shape)))
+        assert (found.member, found.evidence, found.distance) == (True, "exact", 0.0), family.name
+
+
 def test_floats_are_read_as_what_they_are_where_asked():
     family = next(f for f in FAMILIES if f.name == "low-rank")
     rounded = np.outer([0.1, 0.3, 0.7], [0.1, 0.3, 0.9])

@@ -6,7 +6,7 @@ import pytest
 from monarch_theory.expressivity import leading
 from monarch_theory.expressivity.examination import examine_family
 from monarch_theory.expressivity.families import FAMILIES
-from monarch_theory.expressivity.leading import leading_vectors, low_rank_factors
+from monarch_theory.expressivity.leading import few_vectors, leading_vectors, low_rank_factors
 from monarch_theory.expressivity.matrices import read_matrix
 
 RNG = np.random.default_rng(0)
@@ -76,3 +76,13 @@ def test_steep_members_of_large_size_are_members(name):
     assert found.member is True, found
     other = steep(256, 12) + 1e-6 * noise(256, 256) / 256
     assert examine_family(read_matrix(other), family, 12 * 512).member is False
+
+
+@pytest.mark.parametrize("side", [24, 200])
+def test_few_vectors_span_what_the_whole_decomposition_does(side):
+    """With every eigenvector and with those alone that are asked for, from `SIDE` on."""
+    assert (side >= leading.SIDE) == (side == 200)
+    stack = noise(2, side, side + 5, dtype=complex)
+    gram = stack @ adjoint(stack)
+    found, whole = few_vectors(gram, 3), np.linalg.svd(stack)[0][..., :3]
+    np.testing.assert_allclose(found @ adjoint(found), whole @ adjoint(whole), atol=1e-10)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from monarch_theory.domains import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, INTEGERS, Cyclotomic, PrimeField
-from monarch_theory.expressivity import alternation
+from monarch_theory.expressivity import alternation, projection
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations, tensor_slices
 from monarch_theory.expressivity.membership import membership_of
@@ -441,3 +441,27 @@ def test_the_lower_bound_is_the_largest_tail_of_all_splits(kind, rank):
             tails.append(np.linalg.norm(np.linalg.svd(slices, compute_uv=False)[:, kind.ranks[split + 1] :]))
         found = project(matrix, kind)
         assert abs(found.lower_bound - max(tails)) <= found.rounding
+
+
+@pytest.mark.parametrize("second", [0.1, 0.02, 0.005, 0.001])
+@pytest.mark.parametrize("left", [0.0, 1e-13, 1e-9, 1e-5, 0.5])
+def test_wide_bonds_lose_nothing_by_quick_vectors(second, left, monkeypatch):
+    """Slices of rank 2, the second part much less than the first: a Gram matrix knows its square alone."""
+    kind, rng = MonarchClass((6, 3, 6), (6, 4, 6), rank=2), np.random.default_rng(3)
+    shapes = [core.shape for core in project(rng.standard_normal(kind.shape), kind).train.cores]
+    cores = tuple(rng.standard_normal(shape) for shape in shapes)
+    cores[0][:, :, 1] *= second
+    member = BlockTensorTrain(cores, kind).dense()
+    noise = rng.standard_normal(kind.shape)
+    matrix = member + left * noise * np.linalg.norm(member) / np.linalg.norm(noise)
+    found = project(matrix, kind)
+    monkeypatch.setattr(projection, "SHARP", 0.0)  # never content with quick vectors
+    careful = project(matrix, kind)
+    assert found.distance <= careful.distance * (1 + 1e-7)
+    assert (membership_of(matrix, kind).member is True) == (left == 0)
+
+
+def test_quick_vectors_are_enough_where_much_is_left(monkeypatch):
+    monkeypatch.setattr(np.linalg, "svd", None)  # the whole decomposition, which is not called
+    matrix = np.random.default_rng(4).standard_normal((16, 16))
+    assert project(matrix, MonarchClass((2, 2, 4), rank=2)).distance > 0
