@@ -515,7 +515,7 @@ FEW_PASSES = frozenset({"cuda"})
 """Devices on which a sequence mixer is computed by `monarch_gpu.ops.mixer`."""
 
 
-def in_few_passes(x: Tensor, transform: str) -> bool:
+def in_few_passes(x: Tensor, transform: str = "fft") -> bool:
     """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on.
 
     Whoever traces, counts or transforms operations is shown those of torch.
@@ -607,9 +607,19 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        at = again(self.at, self.recomputed)
+        at = again(self.gated_at if self.gated and in_few_passes(x) else self.at, self.recomputed)
         done = [at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
+
+    def gated_at(self, x: Tensor) -> Tensor:
+        """The same as `at` by the kernels of `monarch_gpu.ops.gated`."""
+        from monarch_gpu.ops.gated import gate, turn
+
+        last = self.output_projection
+        y = gate(self.input_projection(x).t(), self.activation != "gelu")
+        if self.permuted:
+            y = y.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
+        return turn(block_diagonal_multiply(y, last.weight, axis=0), last.bias)
 
     def at(self, x: Tensor) -> Tensor:
         """At some positions, (positions, d)."""
