@@ -7,6 +7,10 @@ Inside a mixer the memory runs the other way, channels outermost: there transfor
 of channels are contiguous, and a matrix product writes that order at no cost. `sequence_innermost` and
 `channels_innermost` change the order in memory and nothing else.
 
+On a GPU what lies between products and transforms takes most of the time, not they: there both mixers run by the
+kernels of `monarch_gpu.ops.mixer` and `monarch_gpu.ops.gated`, which read and write every number once. They are for
+float32 and half formats, FFTs, and calls without a mask that nobody traces, and want Triton.
+
 Speed on a CPU is a matter of what lies in a cache. Channels of a convolution and positions of a dimension mixer have
 nothing to do with one another, so both are computed piece by piece: results are the same up to the order of sums within
 a library's routine (M2-BERT's dimension mixer in float32: to the bit, where it was measured), and what is wide inside,
@@ -520,8 +524,9 @@ def in_few_passes(x: Tensor, transform: str = "fft") -> bool:
 
     Whoever traces, counts or transforms operations is shown those of torch.
     """
-    watched = torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active()
-    if x.device.type not in FEW_PASSES or watched or transform != "fft" or not x.numel():
+    if x.device.type not in FEW_PASSES or transform != "fft" or not x.numel():
+        return False
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active():
         return False
     return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and find_spec("triton") is not None
 
@@ -570,7 +575,9 @@ class SequenceMixer(nn.Module):
 
         n, short, other = x.shape[1], self.short_convolution, self.residual_convolution
         projected = project(self.input_projection, x).permute(2, 0, 1)
-        parts = Mixed(short.weight, short.bias, self.long_convolution.kernel(n), other and other.kernel(n))
+        parts = Mixed(
+            short.weight, short.bias, self.long_convolution.kernel(n), None if other is None else other.kernel(n)
+        )
         narrow = projected.dtype if other is None else torch.promote_types(projected.dtype, x.dtype)
         dtype = in_region(x.new_empty(0, dtype=narrow))[0].dtype
         y = mix(projected, x, parts, dtype, mixed_plainly, self.recomputed)

@@ -90,7 +90,9 @@ class _Gate(torch.autograd.Function):
             return *torch.autograd.grad(y, [h], gradient, create_graph=True), None
         gradient, found, size = gradient.contiguous(), torch.empty_like(h), h.numel() // 2
         grid = (triton.cdiv(size, BLOCK),)
-        launch(gate_backward_kernel, grid, h.device, gradient, h, found, size, TANH=ctx.tanh, BLOCK=BLOCK, options=WARPS)
+        launch(
+            gate_backward_kernel, grid, h.device, gradient, h, found, size, TANH=ctx.tanh, BLOCK=BLOCK, options=WARPS
+        )
         return found, None
 
 

@@ -69,7 +69,9 @@ def gates_kernel(  # type: ignore[no-untyped-def]
         w = weight + t * 3 * channels + channel
         a += tl.load(w).to(tl.float32) * tl.load(p + i - t, mask=there, other=0.0).to(tl.float32)
         b += tl.load(w + channels).to(tl.float32) * tl.load(p + part + i - t, mask=there, other=0.0).to(tl.float32)
-        c += tl.load(w + 2 * channels).to(tl.float32) * tl.load(p + 2 * part + i - t, mask=there, other=0.0).to(tl.float32)
+        c += tl.load(w + 2 * channels).to(tl.float32) * tl.load(p + 2 * part + i - t, mask=there, other=0.0).to(
+            tl.float32
+        )
     tl.store(second + row * n + i, b.to(second.dtype.element_ty), mask=i < n)
     tl.store(signal + row * 2 * n + i, a * c, mask=i < n)
     tl.store(signal + row * 2 * n + n + i, tl.full((BLOCK,), 0.0, tl.float32), mask=i < n)
@@ -103,7 +105,9 @@ def gates_backward_kernel(  # type: ignore[no-untyped-def]
             there = (j >= s) & (j < n)
             w = weight + s * 3 * channels + channel
             a += tl.load(w).to(tl.float32) * tl.load(p + j - s, mask=there, other=0.0).to(tl.float32)
-            c += tl.load(w + 2 * channels).to(tl.float32) * tl.load(p + 2 * part + j - s, mask=there, other=0.0).to(tl.float32)
+            c += tl.load(w + 2 * channels).to(tl.float32) * tl.load(p + 2 * part + j - s, mask=there, other=0.0).to(
+                tl.float32
+            )
         g = tl.load(to_signal + row * 2 * n + j, mask=j < n, other=0.0)
         to_a = tl.where(j < n, g * c, 0.0)
         to_b = tl.load(to_second + row * n + j, mask=j < n, other=0.0).to(tl.float32)
@@ -116,9 +120,13 @@ def gates_backward_kernel(  # type: ignore[no-untyped-def]
             for s in tl.static_range(TAPS):
                 there = (i >= s) & (i < n)
                 tl.store(sums + s, tl.reduce(to_a * tl.load(p + i - s, mask=there, other=0.0).to(tl.float32), 0, ADD))
-                tl.store(sums + each + s, tl.reduce(to_b * tl.load(p + part + i - s, mask=there, other=0.0).to(tl.float32), 0, ADD))
                 tl.store(
-                    sums + 2 * each + s, tl.reduce(to_c * tl.load(p + 2 * part + i - s, mask=there, other=0.0).to(tl.float32), 0, ADD)
+                    sums + each + s,
+                    tl.reduce(to_b * tl.load(p + part + i - s, mask=there, other=0.0).to(tl.float32), 0, ADD),
+                )
+                tl.store(
+                    sums + 2 * each + s,
+                    tl.reduce(to_c * tl.load(p + 2 * part + i - s, mask=there, other=0.0).to(tl.float32), 0, ADD),
                 )
             tl.store(sums + TAPS, tl.reduce(to_a, 0, ADD))
             tl.store(sums + each + TAPS, tl.reduce(to_b, 0, ADD))
@@ -131,7 +139,7 @@ def gates_backward_kernel(  # type: ignore[no-untyped-def]
 def turned_kernel(  # type: ignore[no-untyped-def]
     x, y, channels, batch, n, BACK: tl.constexpr, TILE: tl.constexpr
 ) -> None:  # fmt: skip
-    """x (batch, n, channels) to y (channels, batch, 2n), zero from n on; with BACK y to x, of which the first n count."""
+    """x (batch, n, channels) to y (channels, batch, 2n), zero from n on; with BACK the first n of y to x."""
     sequence = tl.program_id(0).to(tl.int64)
     i = tl.program_id(1) * TILE + tl.arange(0, TILE)
     channel = tl.program_id(2) * TILE + tl.arange(0, TILE)
@@ -295,6 +303,11 @@ def circular(transformed: Tensor, kernel: Tensor, length: int) -> Tensor:
     return irfft(transformed * kernel, n=length, norm="forward")
 
 
+def convolved(transformed: Tensor, kernel: Tensor, length: int) -> Tensor:
+    """What `circular` gives, in the memory of the spectra of signals."""
+    return irfft(transformed.mul_(kernel), n=length, norm="forward")
+
+
 def correlation(over: Tensor, signal: Tensor) -> Tensor:
     """Σ over the batch of over · conj(signal), (channels, batch, n + 1) → (channels, n + 1), both complex64."""
     channels, batch, frequencies = over.shape
@@ -350,9 +363,14 @@ class _Mix(torch.autograd.Function):
         dtype: torch.dtype, again: bool, plain: Callable[..., Tensor],
     ) -> Tensor:  # fmt: skip
         ctx.again, ctx.plain = again, plain
-        y, states = _forward(p, x, weight, bias, kernel, residual, dtype)
-        ctx.save_for_backward(p, x, weight, bias, kernel, residual, *(() if again else states))
-        return y
+        if again:
+            ctx.save_for_backward(p, x, weight, bias, kernel, residual)
+            return _forward(p, x, weight, bias, kernel, residual, dtype)
+        length = 2 * p.shape[-1]
+        states = _states(p, x, weight, bias, kernel, residual)
+        beside = None if residual is None else circular(states[3], spectrum(residual, length), length)
+        ctx.save_for_backward(p, x, weight, bias, kernel, residual, *states)
+        return finish(states[0], states[2], beside, dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
@@ -364,7 +382,9 @@ class _Mix(torch.autograd.Function):
         return *_backward(gradient, inputs, states), None, None, None
 
 
-def _states(p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None) -> list[Tensor]:
+def _states(
+    p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None
+) -> list[Tensor]:
     """x₂, the spectrum of x₁ ⊙ v, its convolution, and the spectrum of x if there is a residual convolution."""
     length = 2 * p.shape[-1]
     second, signal = gates(p, weight, bias)
@@ -376,11 +396,13 @@ def _states(p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, 
 
 def _forward(
     p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None, dtype: torch.dtype
-) -> tuple[Tensor, list[Tensor]]:
+) -> Tensor:
+    """The result; what is wide is gone as soon as it was read."""
     length = 2 * p.shape[-1]
-    states = _states(p, x, weight, bias, kernel, residual)
-    beside = None if residual is None else circular(states[3], spectrum(residual, length), length)
-    return finish(states[0], states[2], beside, dtype), states
+    second, signal = gates(p, weight, bias)
+    signal = convolved(rfft(signal), spectrum(kernel, length), length)
+    beside = None if residual is None else convolved(rfft(turned(x)), spectrum(residual, length), length)
+    return finish(second, signal, beside, dtype)
 
 
 def _backward(gradient: Tensor, inputs: tuple[Any, ...], states: tuple[Any, ...]) -> list[Tensor | None]:
@@ -394,9 +416,7 @@ def _backward(gradient: Tensor, inputs: tuple[Any, ...], states: tuple[Any, ...]
     to_p, to_weight, to_bias = gates_backward(p, weight, bias, to_second, to_signal)
     if to_residual is None:
         return [to_p, None, to_weight, to_bias, to_kernel, None]
-    to_x, to_other = convolution_backward(
-        to_residual, rest[0], spectrum(residual, length), residual.shape[-1], length
-    )
+    to_x, to_other = convolution_backward(to_residual, rest[0], spectrum(residual, length), residual.shape[-1], length)
     return [to_p, turned_back(to_x, x.dtype), to_weight, to_bias, to_kernel, to_other]
 
 
@@ -416,4 +436,4 @@ def mix(
     if torch.is_grad_enabled():
         found: Tensor = _Mix.apply(*arguments, dtype, again, plain)  # type: ignore[no-untyped-call]
         return found
-    return _forward(*arguments, dtype)[0]
+    return _forward(*arguments, dtype)

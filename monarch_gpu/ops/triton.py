@@ -222,7 +222,7 @@ def launch(
     grid: tuple[int, ...],
     device: torch.device,
     *arguments: Any,
-    options: dict[str, Any] = OPTIONS,
+    options: Any = OPTIONS,
     **constants: Any,
 ) -> None:
     """Run a kernel of this package: compiled on a GPU, interpreted on a CPU."""
