@@ -16,16 +16,17 @@ from pathlib import Path
 
 import pytest
 
-MODULES = {"triton": "monarch_gpu/ops/triton.py", "transformers": "monarch_gpu/hugging_face.py"}
+MODULES = dict.fromkeys((f"monarch_gpu/ops/{name}.py" for name in ("triton", "mixer", "gated")), "triton")
+MODULES |= {"monarch_gpu/hugging_face.py": "transformers"}
 
-collect_ignore = [module for package, module in MODULES.items() if find_spec(package) is None]
+collect_ignore = [module for module, package in MODULES.items() if find_spec(package) is None]
 
 
 def pytest_report_header() -> list[str]:
     """Say what is left out, and why."""
     return [
         f"not collected: {module}, since {p} is not installed"
-        for p, module in MODULES.items()
+        for module, p in MODULES.items()
         if module in collect_ignore
     ]
 

@@ -7,6 +7,10 @@ Inside a mixer the memory runs the other way, channels outermost: there transfor
 of channels are contiguous, and a matrix product writes that order at no cost. `sequence_innermost` and
 `channels_innermost` change the order in memory and nothing else.
 
+On a GPU what lies between products and transforms takes most of the time, not they: there both mixers run by the
+kernels of `monarch_gpu.ops.mixer` and `monarch_gpu.ops.gated`, which read and write every number once. They are for
+float32 and half formats, FFTs, and calls without a mask that nobody traces, and want Triton.
+
 Speed on a CPU is a matter of what lies in a cache. Channels of a convolution and positions of a dimension mixer have
 nothing to do with one another, so both are computed piece by piece: results are the same up to the order of sums within
 a library's routine (M2-BERT's dimension mixer in float32: to the bit, where it was measured), and what is wide inside,
@@ -22,6 +26,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 from math import log, pi, sqrt
 from typing import Any
@@ -30,10 +35,12 @@ import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
 from torch.nn.functional import gelu, linear, pad
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
+from monarch_gpu.ops.torch.autocast import in_region
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
@@ -43,6 +50,8 @@ __all__ = [
 
 POSITIONS = 512
 """Positions a dimension mixer is computed at together: what is inside stays in a cache of some megabytes."""
+
+HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
 
 SAMPLES = 2**20
 """Numbers of a padded signal that are transformed together, for the same reason."""
@@ -506,6 +515,32 @@ def hide(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
 
 
+FEW_PASSES = frozenset({"cuda"})
+"""Devices on which a sequence mixer is computed by `monarch_gpu.ops.mixer`."""
+
+
+def in_few_passes(x: Tensor, transform: str = "fft") -> bool:
+    """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on.
+
+    Whoever traces, counts or transforms operations is shown those of torch.
+    """
+    if x.device.type not in FEW_PASSES or transform != "fft" or not x.numel():
+        return False
+    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active():
+        return False
+    return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and find_spec("triton") is not None
+
+
+def mixed_plainly(
+    p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None
+) -> Tensor:
+    """What `monarch_gpu.ops.mixer.mix` computes, by the operations of torch: (channels, batch, n)."""
+    shifted: Tensor = Shifts.apply(p, weight.to(p.dtype), bias.to(p.dtype))  # type: ignore[no-untyped-call]
+    first, second, value = shifted.chunk(3)
+    y = second * convolve((first * value).movedim(0, 1), kernel, "fft").movedim(1, 0)
+    return y if residual is None else y + convolve(x.transpose(1, 2), residual, "fft").movedim(1, 0)
+
+
 class SequenceMixer(nn.Module):
     """x ↦ W (x₂ ⊙ conv(x₁ ⊙ v) + residual conv(x)), with (x₁, x₂, v) a short convolution of a projection of x.
 
@@ -525,12 +560,29 @@ class SequenceMixer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
+        if mask is None and in_few_passes(x, self.long_convolution.transform):
+            return self.mixed(x)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
         y = second * self.long_convolution(hide(signal, mask))
         if self.residual_convolution is not None:
             y = y + self.residual_convolution(hide(x, mask))
         return self.output_projection(y)
+
+    def mixed(self, x: Tensor) -> Tensor:
+        """The same by `monarch_gpu.ops.mixer`, channels outermost from one projection to the other."""
+        from monarch_gpu.ops.mixer import Mixed, mix
+
+        n, short, other = x.shape[1], self.short_convolution, self.residual_convolution
+        projected = project(self.input_projection, x).permute(2, 0, 1)
+        parts = Mixed(
+            short.weight, short.bias, self.long_convolution.kernel(n), None if other is None else other.kernel(n)
+        )
+        narrow = projected.dtype if other is None else torch.promote_types(projected.dtype, x.dtype)
+        dtype = in_region(x.new_empty(0, dtype=narrow))[0].dtype
+        y = mix(projected, x, parts, dtype, mixed_plainly, self.recomputed)
+        rows = torch.addmm(self.output_projection.bias, y.flatten(1).t(), self.output_projection.weight.t())
+        return rows.unflatten(0, x.shape[:-1])
 
     def gates(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """x₂ and x₁ ⊙ v, (batch, n, d) each; whoever keeps x₂ keeps what it is part of, unless that is not kept."""
@@ -562,9 +614,19 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        at = again(self.at, self.recomputed)
+        at = again(self.gated_at if self.gated and in_few_passes(x) else self.at, self.recomputed)
         done = [at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
+
+    def gated_at(self, x: Tensor) -> Tensor:
+        """The same as `at` by the kernels of `monarch_gpu.ops.gated`."""
+        from monarch_gpu.ops.gated import gate, turn
+
+        last = self.output_projection
+        y = gate(self.input_projection(x).t(), self.activation != "gelu")
+        if self.permuted:
+            y = y.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
+        return turn(block_diagonal_multiply(y, last.weight, axis=0), last.bias)
 
     def at(self, x: Tensor) -> Tensor:
         """At some positions, (positions, d)."""

@@ -212,15 +212,21 @@ def convolution_kernel(  # type: ignore[no-untyped-def]
     tl.store(y + sequence + target, out.to(y.dtype.element_ty), mask=wanted)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _runner(kernel: Callable[..., Any], interpreted: bool) -> Any:
     return InterpretedFunction(kernel) if interpreted else triton.jit(kernel)
 
 
-def _launch(
-    kernel: Callable[..., Any], grid: tuple[int, ...], device: torch.device, *arguments: Any, **constants: Any
+def launch(
+    kernel: Callable[..., Any],
+    grid: tuple[int, ...],
+    device: torch.device,
+    *arguments: Any,
+    options: Any = OPTIONS,
+    **constants: Any,
 ) -> None:
-    options = {} if device.type == "cpu" else OPTIONS
+    """Run a kernel of this package: compiled on a GPU, interpreted on a CPU."""
+    options = {} if device.type == "cpu" else options
     _runner(kernel, device.type == "cpu")[grid](*arguments, **constants, **options)
 
 
@@ -269,7 +275,7 @@ def _multiply_forward(x: Tensor, right: Tensor, left: Tensor, convention: Conven
     tiles = multiply_tiles(m0, m1, n0, n1)
     grid = (triton.cdiv(m0, tiles["S"]), triton.cdiv(m1, tiles["T"]), triton.cdiv(batch, tiles["B"]))
     if batch:
-        _launch(
+        launch(
             multiply_kernel, grid, x.device, flat, right.contiguous(), left.contiguous(), y, batch, n0, n1, m0, m1,
             *x_digits, column, *y_digits, out_column, **tiles, **_arithmetic(x.dtype, x.device),
         )  # fmt: skip
@@ -378,7 +384,7 @@ def _convolution_forward(
     spectrum = _spectrum(k.reshape(channels, n), radices)
     others = [u if t is None else _launchable(t.contiguous()) for t in (gate, skip, pre_gate)]
     roots0, roots1, twiddles = _tables(radices, product, u.device)
-    _launch(
+    launch(
         convolution_kernel, (channels, batch), u.device,
         u, spectrum, *others, roots0, roots1, twiddles, y, channels, n,
         N0=radices[0], N1=radices[1], CAUSAL=causal,
