@@ -32,7 +32,7 @@ from monarch_theory.testing.allowances import (
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes
 from monarch_theory.testing.coverage import Coverage, Patience, Told
-from monarch_theory.testing.diagnose import STATE, Cause, Observation, diagnose
+from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.layouts import in_layout
@@ -624,8 +624,12 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
+    lies_otherwise = seen.judgement.verdict in (*OF_VALUES, Verdict.UNSTABLE) and right_contiguous(kernel, seen, model)
     shown = first_found(partial(between_read, kernel), [seen, *others])
+    shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
     cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
+    if lies_otherwise and cause.name in UNNAMED:
+        cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
     if shown is None and cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or beyond_read(kernel, changing, model) or cause
@@ -666,8 +670,33 @@ def between_read(kernel: Kernel, seen: Observation) -> Cause | None:
     return Cause("strides ignored", "it reads between the elements of a strided argument: NaN there comes out")
 
 
-WITH_GAPS = {"strided", "reversed", "misaligned"}
-"""Layouts with memory of no argument between or around the elements; where they are backwards, in torch alone."""
+WITH_GAPS = {"strided", "reversed", "misaligned", "recorded"}
+"""Layouts with memory of no argument between or around the elements, of one kind of arrays at least."""
+
+LIE_OTHERWISE = {"strided", "transposed", "reversed", "misaligned", "expanded", "recorded"}
+"""Layouts that what takes every argument for contiguous reads wrongly."""
+
+
+def right_contiguous(kernel: Kernel, seen: Observation, model: ErrorModel) -> bool:
+    """Whether the case failed where arguments lie otherwise, and the same values are right where they are contiguous.
+
+    It is asked more than once: what changes between runs may come out right by chance.
+    """
+    if not LIE_OTHERWISE & set(seen.case.layouts):
+        return False
+    case = contiguous(seen.case)
+    return not any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS))
+
+
+def strides_ignored(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause | None:
+    """Whether a kernel that read memory beyond an argument, which may hold anything, reads between elements as well.
+
+    The same values are laid out with gaps, whose memory is ours: every other element, and rows of a wider buffer.
+    """
+    apart = "reversed" if kernel.found_face == "torch" else "recorded"
+    cases = (replace(seen.case, layout=layout) for layout in ("strided", apart))
+    return first_found(partial(between_read, kernel), [observe(kernel, c, model, seen.references) for c in cases])
+
 
 BEYOND = {"expanded", "reversed"}
 """Layouts beyond whose buffer other memory lies when one takes them for contiguous, which may hold anything."""
@@ -682,8 +711,7 @@ def beyond_read(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause |
     """That a result which changes may be no race: it does not where arguments lie so that nothing is read beyond."""
     if seen.judgement.verdict is not Verdict.UNSTABLE or not BEYOND & set(seen.case.layouts):
         return None
-    case = contiguous(seen.case)
-    if any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS)):
+    if not right_contiguous(kernel, seen, model):
         return None
     return Cause("not recognised", "the result changes between runs, and is right where arguments are contiguous")
 

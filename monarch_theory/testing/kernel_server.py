@@ -3,8 +3,8 @@
 Started by `monarch_theory.testing.kernel`, not by people. Every call goes like this:
 
 1. arguments, and the array passed as `out`, are laid out as asked: contiguous, every other element of a buffer padded
-   with NaN, transposed, backwards, off the boundaries vector loads like, repeated with stride zero, recorded by
-   autograd, or one array in place of several;
+   with NaN, rows of a wider buffer, transposed, backwards, off the boundaries vector loads like, repeated with stride
+   zero, recorded by autograd, or one array in place of several;
 2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
    and so is the array passed as `out` where the kernel takes one;
 3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was; torch
@@ -67,6 +67,13 @@ TORCH_STARTS_FROM = 67280421310721
 """`torch.initial_seed()` of a process that set none."""
 
 
+IN_PLACE_OF = {("torch", "reversed"): "sliced", ("numpy", "recorded"): "sliced"}
+"""torch has no negative strides, and NumPy no autograd: rows lie apart instead, as in a slice of a wider array.
+
+Whoever asks that the last axis be contiguous, and then takes rows for adjacent, is wrong there alone.
+"""
+
+
 def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING) -> tuple[np.ndarray, np.ndarray]:
     """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone.
 
@@ -76,6 +83,9 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
     if layout == "strided" and values.ndim:
         buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), between)
         view = buffer[..., ::2]
+    elif layout == "sliced" and values.ndim:
+        buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), between)
+        view = buffer[..., : shape[-1]]
     elif layout == "transposed" and values.ndim > 1:
         buffer = np.empty(shape[::-1], dtype=dtype)
         view = buffer.T
@@ -418,8 +428,8 @@ class KernelServer:
         return [from_plain(*one) for one in plain]
 
     def laid_out(self, values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
-        """As `laid_out`; torch has no negative strides, and is given every other element instead."""
-        return laid_out(values, "strided" if layout == "reversed" and self.face == "torch" else layout, self.between)
+        """As `laid_out`, in the layout that stands for one that such arrays have not."""
+        return laid_out(values, IN_PLACE_OF.get((self.face, layout), layout), self.between)
 
     def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """What the memory holds: the values, or for a torch tensor of a dtype that NumPy lacks their bits as int16."""

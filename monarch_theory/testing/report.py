@@ -20,6 +20,7 @@ from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.kernel_server import IN_PLACE_OF
 from monarch_theory.testing.timing import Timing
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
@@ -257,8 +258,7 @@ def script(report: Report) -> str:
     seen, missed = report.failure.smallest, report.failure.reproduced is False and report.verdict is not Verdict.CRASH
     case, torch = seen.case, seen.run.face == "torch"
     path, _, name = report.kernel.rpartition(":")
-    # torch has no negative strides
-    layouts = ["strided" if torch and layout == "reversed" else layout for layout in case.layouts]
+    layouts = [IN_PLACE_OF.get((seen.run.face, layout), layout) for layout in case.layouts]
     lines = [
         f'"""{report.verdict.value}: {name} as {case.op.name}, {case.dtype}; {report.failure.cause.name}.',
         "",
@@ -411,6 +411,12 @@ def strided(a):  # every other element of a buffer
     buffer = np.full((*a.shape[:-1], 2 * a.shape[-1]), padding, a.dtype)
     buffer[..., ::2] = a
     return buffer[..., ::2]
+""",
+    "sliced": """
+def sliced(a):  # rows of a wider buffer
+    buffer = np.full((*a.shape[:-1], 2 * a.shape[-1]), padding, a.dtype)
+    buffer[..., : a.shape[-1]] = a
+    return buffer[..., : a.shape[-1]]
 """,
     "reversed": """
 def reversed(a):  # backwards in memory, along every axis

@@ -1,13 +1,14 @@
 """A cause that is named is the right one, whatever hardware makes of a NaN: rather none than another."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from monarch_theory.rounding import default_model
 from monarch_theory.testing.cases import make_case
-from monarch_theory.testing.check import check
+from monarch_theory.testing.check import check, explain, observe
 from monarch_theory.testing.diagnose import STATE, Observation, diagnose
 from monarch_theory.testing.judge import Verdict, judge, reference
 from monarch_theory.testing.kernel import Kernel, Run
@@ -76,6 +77,44 @@ def read_from(array, offset):
 def strides_of_all_ignored(x, blocks):
     return right(read_from(x, 0), read_from(blocks, 0))
 
+CALLS = []
+
+def nan_beyond(x, blocks, beyond=lambda size: np.full(size, np.nan)):
+    def read(array):
+        if array.flags.c_contiguous or not array.size:
+            return array
+        place = start(array)
+        while array.base is not None and type(array.base) is np.ndarray:
+            array = array.base
+        held = memory_of(array)
+        first = (place - start(held)) // held.itemsize
+        return held[first:]
+
+    def taken(array):
+        found = read(array).reshape(-1)[: array.size]
+        return np.concatenate([found, beyond(array.size - found.size)]).astype(np.float32).reshape(array.shape)
+
+    return right(taken(x), taken(blocks))
+
+def memory_of(array):
+    low, high = np.lib.array_utils.byte_bounds(array)
+    size = (high - low) // array.itemsize
+    back = tuple(slice(None, None, -1) if s < 0 else slice(None) for s in array.strides)
+    return np.lib.stride_tricks.as_strided(array[back], (size,), (array.itemsize,))
+
+def numbers_beyond(x, blocks):
+    return nan_beyond(x, blocks, lambda size: np.full(size, 1.5))
+
+def anything_beyond(x, blocks):
+    CALLS.append(1)
+    rng = np.random.default_rng(len(CALLS))
+    return nan_beyond(x, blocks, lambda size: np.where(rng.random(size) < 0.5, np.nan, rng.standard_normal(size)))
+
+def rows_taken_for_adjacent(x, blocks):
+    if x.strides[-1] == x.itemsize and x.size and x.strides[0] >= x.itemsize * x.shape[-1]:
+        x = np.lib.stride_tricks.as_strided(x, x.shape, (x.itemsize * x.shape[-1], x.itemsize))
+    return right(x, blocks)
+
 def strides_of_blocks_ignored(x, blocks):
     return right(x, read_from(blocks, 0))
 
@@ -92,6 +131,7 @@ def nan_where_not_contiguous(x, blocks):
         ("strides_of_all_ignored", "strides ignored"),
         pytest.param("strides_of_blocks_ignored", "strides ignored", marks=pytest.mark.long),
         ("nan_where_not_contiguous", "NaN"),
+        ("rows_taken_for_adjacent", "strides ignored"),
     ],
 )
 def test_a_cause_needs_evidence(tmp_path, name, cause):
@@ -100,6 +140,45 @@ def test_a_cause_needs_evidence(tmp_path, name, cause):
     report = check(path, name, BLOCK, cases_wanted=40)
     assert report.exit_code == 1
     assert report.failure.cause.name == cause
+
+
+FALLS_SHORT = {"batch": 3, "blocks": 2, "rows": 3, "columns": 3}
+ALL = ("strided", "transposed", "reversed", "expanded")
+
+
+@pytest.mark.usefixtures("kernel_at_hand")
+@pytest.mark.parametrize(
+    ("name", "layouts", "seeds"),
+    [
+        ("nan_beyond", ("expanded",), (0,)),
+        *(
+            pytest.param(name, ALL, range(4), marks=pytest.mark.long)
+            for name in ("nan_beyond", "numbers_beyond", "anything_beyond")
+        ),
+    ],
+)
+def test_whatever_lies_beyond_an_argument_strides_are_seen_to_be_ignored(tmp_path, name, layouts, seeds):
+    """What a kernel reads beyond one that is expanded is memory of nobody, which tells nothing; between elements it is
+    ours."""
+    path = tmp_path / "kernels.py"
+    path.write_text(KERNELS)
+    with Kernel(path, name) as kernel:
+        for layout, seed in product(layouts, seeds):
+            found = observe(
+                kernel, make_case(op_named(BLOCK), "float32", FALLS_SHORT, "normal", layout, (seed,)), MODEL
+            )
+            assert found.judgement.failed
+            assert explain(kernel, found, MODEL, [], {}).cause.name == "strides ignored", (layout, seed)
+
+
+@pytest.mark.usefixtures("kernel_at_hand")
+def test_what_layout_it_depends_on_is_said_where_no_cause_is(tmp_path):
+    path = tmp_path / "kernels.py"
+    path.write_text(KERNELS)
+    case = make_case(op_named(BLOCK), "float32", FALLS_SHORT, "normal", "strided", (0,))
+    with Kernel(path, "nan_where_not_contiguous") as kernel:
+        cause = explain(kernel, observe(kernel, case, MODEL), MODEL, [], {}).cause
+    assert cause.name == "NaN" and "right where arguments are contiguous" in cause.detail
 
 
 def seen(case, output):

@@ -169,7 +169,7 @@ def test_poison_of_bfloat16_is_the_top_half_of_that_of_float32():
     assert is_poison(as_float32, "bfloat16").all()
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed", "reversed", "misaligned"])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "sliced", "transposed", "reversed", "misaligned"])
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3), (2, 0), (2, 3, 4)])
 def test_layouts_hold_the_same_values(layout, shape):
     values = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape)
