@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path.append(str(BENCHMARKS))
+sys.path += [str(BENCHMARKS), str(BENCHMARKS / "gpu")]
 
 
 def told(name: str, run: str = "") -> Figure:
@@ -22,7 +22,6 @@ def told(name: str, run: str = "") -> Figure:
 
 def on_a_gpu() -> Figure | None:
     """The report of `benchmarks/gpu/run.py`, and the figure of its times; a sentence where nobody has run it yet."""
-    sys.path.append(str(BENCHMARKS / "gpu"))
     file, module = BENCHMARKS / "results" / "gpu.json", import_module("run")
     if not file.exists():
         print("Nobody has run this command on a GPU yet: there is no benchmarks/results/gpu.json.")

@@ -70,6 +70,12 @@ def test_everything_for_a_gpu_runs_without_one_but_for_what_needs_it(tmp_path):
     assert found["machine"]["kind"] == "cpu"
 
 
+def test_mixers_with_their_kernels_and_without_are_timed_beside_bert():
+    mixers = load("gpu/mixers")
+    found = mixers.row("cpu", 16, 32, 1, 64, "train")
+    assert set(mixers.MODELS) < set(found) and all(found[name] > 0 for name in mixers.MODELS)
+
+
 @pytest.mark.long
 def test_without_a_gpu_the_command_for_it_says_so():
     import torch
