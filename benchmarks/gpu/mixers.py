@@ -44,10 +44,8 @@ def main(
 
     name = torch.cuda.get_device_name() if device == "cuda" else device
     about = {"device": name, "torch": torch.__version__, "tokens": tokens, "layers": layers, "width": width}
-    rows = [
-        row(device, int(n), tokens, layers, width, mode) for n in lengths.split(",") for mode in ("forward", "train")
-    ]
-    found = {**about, "rows": rows}
+    asked = product(map(int, lengths.split(",")), ("forward", "train"))
+    found = {**about, "rows": [row(device, n, tokens, layers, width, mode) for n, mode in asked]}
     print(json.dumps(found)) if as_json else report(found, Console())
 
 
