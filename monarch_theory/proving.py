@@ -214,8 +214,9 @@ def load_check(proof: Proof) -> Any:
 
 def _stopped(proof: Proof, error: Exception) -> CannotRunError:
     told = f"{proof.name}: {proof.folder / 'check.py'} stopped with {type(error).__name__}: {error}"
-    absent = isinstance(error, ModuleNotFoundError) and is_declared(error.name)
-    return CannotRunError(f"{told}; {advice(error.name)}" if absent else told)
+    if isinstance(error, ModuleNotFoundError) and is_declared(error.name):
+        told += f"; {advice(error.name)}"
+    return CannotRunError(told)
 
 
 def run_check(proof: Proof, progress: Progress) -> Result:
