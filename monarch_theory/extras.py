@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
-__all__ = ["DISTRIBUTION", "advice", "extra_of", "named", "needed"]
+__all__ = ["DISTRIBUTION", "advice", "extra_of", "is_declared", "named", "needed"]
 
 DISTRIBUTION = "monarch-mixer-toolkit"
 
@@ -43,12 +43,25 @@ def extra_of(module: str | None) -> str:
     >>> extra_of("distributed.client"), extra_of("nobody"), extra_of("tor")
     ('dask', '', '')
     """
+    return next((found[1] for line in _declared_of(module) if (found := EXTRA.search(line))), "")
+
+
+def is_declared(module: str | None) -> bool:
+    """Whether the distribution says that it needs what a module is of, always or for an extra.
+
+    >>> is_declared("flint"), is_declared("torch.nn"), is_declared("nobody")
+    (True, True, False)
+    """
+    return bool(_declared_of(module))
+
+
+def _declared_of(module: str | None) -> list[str]:
+    """The requirements, as the distribution declares them, that name what a module is of."""
     try:
         declared = metadata.requires(DISTRIBUTION) or []
     except (metadata.PackageNotFoundError, OSError):
-        return ""
-    of_it = (line for line in declared if re.split(r"[^\w.-]", line)[0] == named(module))
-    return next((found[1] for line in of_it if (found := EXTRA.search(line))), "")
+        return []
+    return [line for line in declared if re.split(r"[^\w.-]", line)[0] == named(module)]
 
 
 def advice(module: str | None) -> str:

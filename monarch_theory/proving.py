@@ -25,6 +25,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal
 
+from monarch_theory.extras import advice, is_declared
+
 __all__ = [
     "CannotRunError", "CoqVerdict", "Instance", "Proof", "Result", "check_with_coq", "coq_version", "find_proofs",
     "load_check", "proofs_folder", "run_check", "verify", "why_no_coq", "without_library",
@@ -211,7 +213,10 @@ def load_check(proof: Proof) -> Any:
 
 
 def _stopped(proof: Proof, error: Exception) -> CannotRunError:
-    return CannotRunError(f"{proof.name}: {proof.folder / 'check.py'} stopped with {type(error).__name__}: {error}")
+    told = f"{proof.name}: {proof.folder / 'check.py'} stopped with {type(error).__name__}: {error}"
+    if isinstance(error, ModuleNotFoundError) and is_declared(error.name):
+        told += f"; {advice(error.name)}"
+    return CannotRunError(told)
 
 
 def run_check(proof: Proof, progress: Progress) -> Result:

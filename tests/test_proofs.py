@@ -335,6 +335,9 @@ def test_broken_proof_fails():
     assert run_check(broken[0], ignore).failures == ("n = 1", "n = 3")
 
 
+NOT_THERE = "raise ModuleNotFoundError('no module named {0}', name='{0}')"
+
+
 def test_a_check_that_crashes_or_answers_nothing_cannot_run(tmp_path):
     folder = tmp_path / "faulty"
     folder.mkdir()
@@ -349,6 +352,8 @@ def test_a_check_that_crashes_or_answers_nothing_cannot_run(tmp_path):
         ("def instances(): return []", "expected SIZES in"),
         ("def instances(): return []\nSIZES = 'none'\nMUTATIONS = {}", "expected MUTATIONS in"),
         ("x = ", "stopped with SyntaxError"),
+        (NOT_THERE.format("flint.types"), "named flint.types; pip install python-flint$"),
+        (NOT_THERE.format("nobody"), "named nobody$"),
     ]:
         (folder / "check.py").write_text(source)
         with pytest.raises(CannotRunError, match=complaint):

@@ -148,8 +148,8 @@ def hold_values(command: Any) -> None:
 
         def check(context: Any, given: Any, value: Any) -> Any:
             check_number(given.name, value)
-            if isinstance(value, Path):
-                check_input(context.info_name, given.name, value)
+            if isinstance(value, str | Path):  # older versions of typer make a path of it later
+                check_input(context.info_name, given.name, Path(value))
             return value if before is None else before(context, given, value)
 
         return check
