@@ -183,6 +183,29 @@ def test_whoever_looks_on_sees_the_operations_of_torch(monkeypatch: pytest.Monke
     assert torch.equal(layer(x), seen)
 
 
+@pytest.mark.parametrize("name", ["bidirectional", "dimension"])
+def test_hooks_and_layers_in_place_of_others_are_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cpu"}))
+    layer, x, calls = LAYERS[name](), torch.randn(1, 3, 8), []
+    handle = layer.output_projection.register_forward_hook(lambda *_: calls.append("called"))
+    layer(x)
+    assert calls == ["called"]
+    handle.remove()
+    layer.output_projection = Zero(layer.output_projection)
+    assert not layer(x).any()
+
+
+class Zero(torch.nn.Module):
+    """An adapter around a layer."""
+
+    def __init__(self, around: Any) -> None:
+        super().__init__()
+        self.weight, self.bias = around.weight, around.bias
+
+    def forward(self, x: Any) -> Any:
+        return torch.zeros_like(x[..., :8])
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.__name__)
 def test_compiled_ahead_without_spilling(kernel: Any) -> None:
     """For an H100, and with every integer one, in whose place a launcher puts the number."""
