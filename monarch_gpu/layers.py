@@ -35,6 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.fft import irfft, rfft
 from torch.nn.functional import gelu, linear, pad
+from torch.nn.modules.module import _has_any_global_hook
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
@@ -531,6 +532,14 @@ def in_few_passes(x: Tensor, transform: str = "fft") -> bool:
     return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and find_spec("triton") is not None
 
 
+def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
+    """Whether a mixer has the layers it was made of, and no hook waits for a call of one: kernels call none."""
+    within = list(mixer.modules())[1:]
+    hooks = (layer._forward_hooks | layer._forward_pre_hooks | layer._backward_hooks for layer in within)
+    hooked = _has_any_global_hook() or any(hooks) or any(layer._backward_pre_hooks for layer in within)
+    return not hooked and type(mixer.output_projection) in (nn.Linear, BlockDiagonalLinear)
+
+
 def mixed_plainly(
     p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None
 ) -> Tensor:
@@ -560,7 +569,7 @@ class SequenceMixer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
-        if mask is None and in_few_passes(x, self.long_convolution.transform):
+        if mask is None and in_few_passes(x, self.long_convolution.transform) and untouched(self):
             return self.mixed(x)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
@@ -614,7 +623,7 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        at = again(self.gated_at if self.gated and in_few_passes(x) else self.at, self.recomputed)
+        at = again(self.gated_at if self.gated and in_few_passes(x) and untouched(self) else self.at, self.recomputed)
         done = [at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
 

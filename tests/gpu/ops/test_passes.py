@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton", reason="triton is not installed")
 
+from torch.nn import Module  # noqa: E402
 from torch.nn.functional import gelu  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
@@ -19,7 +20,13 @@ from monarch_gpu.layers import DimensionMixer, SequenceMixer, mixed_plainly  # n
 from monarch_gpu.ops import gated, mixer, triton  # noqa: E402
 from monarch_theory.rounding import default_model, exactly  # noqa: E402
 
-SIZES = {"hidden_size": 8, "intermediate_size": 24, "max_position_embeddings": 40, "filter_width": 6, "vocab_size": 17}
+SIZES: dict[str, Any] = {
+    "hidden_size": 8,
+    "intermediate_size": 24,
+    "max_position_embeddings": 40,
+    "filter_width": 6,
+    "vocab_size": 17,
+}
 BOTH, CAUSAL = BertConfig(**SIZES, transform="fft"), GPTConfig(**SIZES, filter_features=5, transform="fft")
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 KERNELS = [f for m in (mixer, gated) for name, f in vars(m).items() if name.endswith("_kernel")]
@@ -67,7 +74,7 @@ def test_integers_and_their_gradients_come_out_exactly(
     """Every result is an integer below 2^11; what a transform of 34 numbers is off by is far below a half."""
     given = arguments(batch, n, lags, residual, dtype, available(device))
     wide = [None if a is None else a.detach().double().requires_grad_() for a in given]
-    wanted = mixed_plainly(*wide)
+    wanted = mixed_plainly(*wide)  # type: ignore[arg-type]
     upstream = integers(tuple(wanted.shape), 9, torch.float64, device).detach()
     told = [a for a in wide if a is not None and (residual or a is not wide[1])]
     slopes = torch.autograd.grad(wanted, told, upstream)
@@ -115,7 +122,7 @@ def test_what_is_turned_is_the_same_and_so_are_its_gradients(device: str) -> Non
     assert all(torch.equal(a, b) for a, b in both)
 
 
-LAYERS = {
+LAYERS: dict[str, Any] = {
     "causal": lambda: SequenceMixer(CAUSAL),
     "bidirectional": lambda: SequenceMixer(BOTH, residual_convolution=True),
     "dimension": lambda: DimensionMixer(BOTH),
@@ -181,6 +188,29 @@ def test_whoever_looks_on_sees_the_operations_of_torch(monkeypatch: pytest.Monke
         layer.float()(x)
     monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cuda"}))
     assert torch.equal(layer(x), seen)
+
+
+@pytest.mark.parametrize("name", ["bidirectional", "dimension"])
+def test_hooks_and_layers_in_place_of_others_are_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cpu"}))
+    layer, x, calls = LAYERS[name](), torch.randn(1, 3, 8), []
+    handle = layer.output_projection.register_forward_hook(lambda *_: calls.append("called"))
+    layer(x)
+    assert calls == ["called"]
+    handle.remove()
+    layer.output_projection = Zero(layer.output_projection)
+    assert not layer(x).any()
+
+
+class Zero(Module):
+    """An adapter around a layer."""
+
+    def __init__(self, around: Any) -> None:
+        super().__init__()
+        self.weight, self.bias = around.weight, around.bias
+
+    def forward(self, x: Any) -> Any:
+        return torch.zeros_like(x[..., :8])
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.__name__)
