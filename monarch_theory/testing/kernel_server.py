@@ -68,7 +68,7 @@ TORCH_STARTS_FROM = 67280421310721
 
 
 IN_PLACE_OF = {("torch", "reversed"): "sliced", ("numpy", "recorded"): "sliced"}
-"""torch has no negative strides, and NumPy no autograd: rows lie apart instead, as in a slice of a wider array.
+"""torch has no negative strides, and NumPy no autograd: rows and matrices lie apart instead, as in a slice.
 
 Whoever asks that the last axis be contiguous, and then takes rows for adjacent, is wrong there alone.
 """
@@ -84,8 +84,9 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
         buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), between)
         view = buffer[..., ::2]
     elif layout == "sliced" and values.ndim:
-        buffer = poisoned(np.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype), between)
-        view = buffer[..., : shape[-1]]
+        wider = (*shape[:1], *(size + 1 for size in shape[1:-1]), 2 * shape[-1])[-values.ndim :]
+        buffer = poisoned(np.empty(wider, dtype=dtype), between)
+        view = buffer[tuple(slice(size) for size in shape)]
     elif layout == "transposed" and values.ndim > 1:
         buffer = np.empty(shape[::-1], dtype=dtype)
         view = buffer.T

@@ -413,10 +413,11 @@ def strided(a):  # every other element of a buffer
     return buffer[..., ::2]
 """,
     "sliced": """
-def sliced(a):  # rows of a wider buffer
-    buffer = np.full((*a.shape[:-1], 2 * a.shape[-1]), padding, a.dtype)
-    buffer[..., : a.shape[-1]] = a
-    return buffer[..., : a.shape[-1]]
+def sliced(a):  # rows of a wider buffer, of more rows where there are matrices
+    wider = (*a.shape[:1], *(size + 1 for size in a.shape[1:-1]), 2 * a.shape[-1])[-a.ndim :]
+    view = np.full(wider, padding, a.dtype)[tuple(slice(size) for size in a.shape)]
+    view[...] = a
+    return view
 """,
     "reversed": """
 def reversed(a):  # backwards in memory, along every axis
