@@ -520,12 +520,12 @@ FEW_PASSES = frozenset({"cuda"})
 """Devices on which a sequence mixer is computed by `monarch_gpu.ops.mixer`."""
 
 
-def in_few_passes(x: Tensor, transform: str = "fft") -> bool:
+def in_few_passes(x: Tensor) -> bool:
     """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on.
 
     Whoever traces, counts or transforms operations is shown those of torch.
     """
-    if x.device.type not in FEW_PASSES or transform != "fft" or not x.numel():
+    if x.device.type not in FEW_PASSES or not x.numel():
         return False
     if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active():
         return False
@@ -537,7 +537,9 @@ def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
     within = list(mixer.modules())[1:]
     hooks = (layer._forward_hooks | layer._forward_pre_hooks | layer._backward_hooks for layer in within)
     hooked = _has_any_global_hook() or any(hooks) or any(layer._backward_pre_hooks for layer in within)
-    return not hooked and type(mixer.output_projection) in (nn.Linear, BlockDiagonalLinear)
+    made_of = TAKEN_OVER.get(type(mixer), {"": ()})
+    as_made = all(type(mixer._modules.get(name)) in kinds for name, kinds in made_of.items())
+    return as_made and not hooked and not any("forward" in vars(layer) for layer in within)
 
 
 def mixed_plainly(
@@ -569,7 +571,7 @@ class SequenceMixer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
-        if mask is None and in_few_passes(x, self.long_convolution.transform) and untouched(self):
+        if mask is None and in_few_passes(x) and untouched(self) and self.long_convolution.transform == "fft":
             return self.mixed(x)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
@@ -648,3 +650,18 @@ class DimensionMixer(nn.Module):
         if self.permuted:
             y = y.movedim(-1, 0).unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1).movedim(0, -1)
         return channels_innermost(self.output_projection(y))
+
+
+PROJECTIONS = (nn.Linear, BlockDiagonalLinear)
+
+TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {
+    SequenceMixer: {
+        "short_convolution": (ShortConvolution,),
+        "long_convolution": (LongConvolution,),
+        "residual_convolution": (LongConvolution, type(None)),
+        "output_projection": PROJECTIONS,
+    },
+    DimensionMixer: {"output_projection": PROJECTIONS},
+}
+"""Layers of a mixer that kernels compute in their place, and the types they are made of: a layer of any other type, and
+those of a subclass of the mixer, are called."""

@@ -198,19 +198,52 @@ def test_hooks_and_layers_in_place_of_others_are_called(name: str, monkeypatch: 
     layer(x)
     assert calls == ["called"]
     handle.remove()
-    layer.output_projection = Zero(layer.output_projection)
-    assert not layer(x).any()
+    monkeypatch.setattr(type(layer), "mixed", None, raising=False)
+    monkeypatch.setattr(type(layer), "gated_at", None, raising=False)
+    of_class = type("Of", (type(layer),), {})
+    for change in (replaced, overridden, patched):
+        for part in layers.TAKEN_OVER[type(layer)]:
+            other = LAYERS[name]()
+            change(other, part, lambda *_: calls.append("called"))
+            calls.clear()
+            other(x)
+            assert calls == ["called"], (change, part)
+    other = LAYERS[name]()
+    other.__class__ = of_class
+    other(x)
+    with pytest.raises(TypeError):
+        LAYERS[name]()(x)
 
 
-class Zero(Module):
-    """An adapter around a layer."""
+def replaced(mixer: Module, part: str, called: Any) -> None:
+    """A module of no kin in the layer's place, as an adapter is."""
+    setattr(mixer, part, Around(getattr(mixer, part), called))
 
-    def __init__(self, around: Any) -> None:
+
+def overridden(mixer: Module, part: str, called: Any) -> None:
+    """A subclass of the layer's own class."""
+    layer = getattr(mixer, part)
+    forward = layer.forward
+    layer.__class__ = type("Other", (type(layer),), {"forward": lambda self, u: (called(), forward(u))[1]})
+
+
+def patched(mixer: Module, part: str, called: Any) -> None:
+    """Another forward on the layer itself."""
+    layer = getattr(mixer, part)
+    forward = layer.forward
+    layer.forward = lambda u: (called(), forward(u))[1]
+
+
+class Around(Module):
+    """A module that holds a layer, and has none of its attributes."""
+
+    def __init__(self, around: Any, called: Any) -> None:
         super().__init__()
-        self.weight, self.bias = around.weight, around.bias
+        self.around, self.called = around, called
 
-    def forward(self, x: Any) -> Any:
-        return torch.zeros_like(x[..., :8])
+    def forward(self, u: Any) -> Any:
+        self.called()
+        return self.around(u)
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.__name__)
