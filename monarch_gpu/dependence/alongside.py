@@ -1113,6 +1113,8 @@ class Alongside:
             if a.dtype != b.dtype:
                 raise NoPartError("results of different formats")
         shapes = [tuple(tuple(t.shape) for t in _described(n)) for n in (mate, node)]
+        if self.apart and shapes[0] != shapes[1]:
+            raise NoPartError("results of other shapes")
         return Step(node.target, given, shapes[0], shapes[1], self.hint, self.long.n)
 
     def _argument(self, long: Any, short: Any) -> Any:
@@ -1149,9 +1151,8 @@ class Alongside:
             return isinstance(long, dict) and all(self._together(long.get(k), v) for k, v in short.items())
         if isinstance(short, list | tuple) and isinstance(long, list | tuple):
             nodes = any(isinstance(a, fx.Node) for a in (*long, *short))
-            return not nodes or (
-                len(long) >= len(short) and all(self._together(a, b) for a, b in zip(long, short, strict=False))
-            )
+            enough = len(long) == len(short) if self.apart else len(long) >= len(short)
+            return not nodes or (enough and all(self._together(a, b) for a, b in zip(long, short, strict=False)))
         for side, given in enumerate((long, short)):
             if isinstance(given, fx.Node) and not self._constant(given, side):
                 return False

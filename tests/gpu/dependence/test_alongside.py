@@ -10,7 +10,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from monarch_gpu.dependence import alongside
-from monarch_gpu.dependence.alongside import PARTS, Alongside
+from monarch_gpu.dependence.alongside import PARTS, Alongside, compared
 from monarch_gpu.dependence.interpret import name_of
 from monarch_gpu.dependence.proof import FIXED, posed
 from monarch_theory.leaks.dependence import part
@@ -348,3 +348,30 @@ def test_what_agrees_is_proved_and_what_does_not_is_not():
 def test_every_row_of_the_table_is_met():
     kinds = [beside(kind, "the first").both for kind in ("cases", "holding", "hiding")]
     assert len({named(node) for both in kinds for node in both.mates} & set(PARTS)) >= 45
+
+
+OF_ONE = {
+    "a number": (lambda x: x * 2, lambda x: x * 3),
+    "a word": (lambda x: functional.gelu(x), lambda x: functional.gelu(x, approximate="tanh")),
+    "an axis": (lambda x: x.softmax(-1), lambda x: x.softmax(1)),
+    "a truth value": (lambda x: x.sort(-1).values, lambda x: x.sort(-1, descending=True).values),
+    "a format": (lambda x: x.float().double(), lambda x: x.half().double()),
+    "a norm": (lambda x: by_transforms(x, 14), lambda x: by_transforms(x, 14, "forward")),
+    "a constant": (lambda x: x @ W, lambda x: x @ W.mT),
+    "an order": (lambda x: (x, x.exp()), lambda x: (x.exp(), x)),
+    "a shape": (lambda x: torch.stack([x, x.exp()], -1).flatten(2), lambda x: torch.cat([x, x.exp()], -1)),
+    "a number of arrays": (lambda x: torch.cat([x, x.exp()], -1), lambda x: torch.cat([x, x.exp(), x], -1)),
+    "a rate": (lambda x: torch.add(x.exp(), x), lambda x: torch.add(x.exp(), x, alpha=2)),
+    "a default": (lambda x: functional.layer_norm(x, (4,)), lambda x: functional.layer_norm(x, (4,), eps=0.1)),
+    "a padding": (lambda x: functional.pad(x, (1, 0)), lambda x: functional.pad(x, (1, 0), value=1.0)),
+    "a mask": (lambda x: x.masked_fill(x > 0, 0.0), lambda x: x.masked_fill(x >= 0, 0.0)),
+}
+"""Two functions that differ in one word of one step."""
+
+
+@pytest.mark.parametrize("differing", OF_ONE)
+def test_what_differs_in_one_word_is_not_proved_to_be_the_same(differing):
+    x = torch.zeros(BATCH, N, WIDTH, dtype=torch.float64)
+    f, g = (posed(f, [x], 1, "", lambda i, j: True) for f in OF_ONE[differing])
+    assert compared(f, f, apart=True)["proved"] and compared(g, g, apart=True)["proved"]
+    assert not compared(f, g, apart=True)["proved"] and not compared(g, f, apart=True)["proved"]
