@@ -120,8 +120,10 @@ def shown(each: Row, name: str) -> str:
 
 def draw(found: dict[str, Any]) -> Figure:
     """Milliseconds against the length."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, mode in zip(figure.subplots(1, 2), ("forward", "train"), strict=True):
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for axes, mode in zip(panels, ("forward", "train"), strict=True):
         rows = [each for each in found["rows"] if each["mode"] == mode]
         for name in MODELS:
             of = [each for each in rows if name in each]
