@@ -25,7 +25,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
 from math import log, pi, sqrt
@@ -529,7 +529,13 @@ def in_few_passes(x: Tensor) -> bool:
         return False
     if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active():
         return False
-    return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and find_spec("triton") is not None
+    return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and has_triton()
+
+
+@cache
+def has_triton() -> bool:
+    """Whether it is installed; the search for it is made once, and not at every call of a layer."""
+    return find_spec("triton") is not None
 
 
 def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
@@ -592,7 +598,7 @@ class SequenceMixer(nn.Module):
         narrow = projected.dtype if other is None else torch.promote_types(projected.dtype, x.dtype)
         dtype = in_region(x.new_empty(0, dtype=narrow))[0].dtype
         y = mix(projected, x, parts, dtype, mixed_plainly, self.recomputed)
-        rows = torch.addmm(self.output_projection.bias, y.flatten(1).t(), self.output_projection.weight.t())
+        rows = linear(y.flatten(1).t(), self.output_projection.weight, self.output_projection.bias)
         return rows.unflatten(0, x.shape[:-1])
 
     def gates(self, projected: Tensor) -> tuple[Tensor, Tensor]:
@@ -652,16 +658,14 @@ class DimensionMixer(nn.Module):
         return channels_innermost(self.output_projection(y))
 
 
-PROJECTIONS = (nn.Linear, BlockDiagonalLinear)
-
 TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {
     SequenceMixer: {
         "short_convolution": (ShortConvolution,),
         "long_convolution": (LongConvolution,),
         "residual_convolution": (LongConvolution, type(None)),
-        "output_projection": PROJECTIONS,
+        "output_projection": (nn.Linear,),
     },
-    DimensionMixer: {"output_projection": PROJECTIONS},
+    DimensionMixer: {"output_projection": (BlockDiagonalLinear,)},
 }
 """Layers of a mixer that kernels compute in their place, and the types they are made of: a layer of any other type, and
 those of a subclass of the mixer, are called."""

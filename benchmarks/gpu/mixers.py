@@ -54,6 +54,7 @@ def row(device: str, n: int, tokens: int, layers: int, width: int, mode: str) ->
     import torch
 
     from benchmarks.bert_throughput import config_of
+    from benchmarks.gpu.speed import peak
     from monarch_gpu import layers as mixers
     from monarch_gpu.bert import BertForMaskedLM
 
@@ -83,21 +84,10 @@ def row(device: str, n: int, tokens: int, layers: int, width: int, mode: str) ->
 
 def quickest(device: str, call: Callable[[], None], repeats: int = 4) -> float:
     """Milliseconds of the quickest call; the device's peak of memory is counted from the first on."""
-    import torch
+    from benchmarks.gpu.speed import calls, forget_peak
 
-    from benchmarks.gpu.speed import calls
-
-    if device == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
+    forget_peak(device)
     return 1e3 * min([next(calls(device, call, 0.0)) for _ in range(2 + repeats)][2:])
-
-
-def peak(device: str) -> float | None:
-    """GiB of the device's memory at most since it was last asked."""
-    import torch
-
-    return torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else None
 
 
 def report(found: dict[str, Any], console: Console) -> None:

@@ -122,13 +122,23 @@ def bert_row(
                 y.float().square().mean().backward()
                 run.zero_grad()
 
-        if device == "cuda":
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        forget_peak(device)
         row[name] = milliseconds(device, call, seconds)
         if device == "cuda":
-            row[f"{name}, peak GiB"] = torch.cuda.max_memory_allocated() / 2**30
+            row[f"{name}, peak GiB"] = peak(device)
     return row
+
+
+def forget_peak(device: str) -> None:
+    """Count the most of the device's memory from here on."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak(device: str) -> float | None:
+    """GiB of the device's memory at most since that was forgotten; None of a processor."""
+    return torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else None
 
 
 def limits(device: str, size: int) -> Row:

@@ -1031,9 +1031,10 @@ class Alongside:
         """The name in the long model of a tensor of the short one, None where it has none."""
         ours = self.short._held(name)
         names = (name, *held) if self.apart else (name,)
-        alike = [each for each in names if each in held and self._alike(ours, self.long._held(each))]
         used = set(self.mates.values())
-        return next((each for each in alike if held[each] not in used), next(iter(alike), None))
+        there = [each for each in names if each in held]
+        free_first = sorted(there, key=lambda each: held[each] in used)  # in their order otherwise
+        return next((each for each in free_first if self._alike(ours, self.long._held(each))), None)
 
     def _alike(self, ours: Any, theirs: Any) -> bool:
         """Whether two tensors are one, or have equal bits where they are of two models."""

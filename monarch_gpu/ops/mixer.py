@@ -31,8 +31,6 @@ with needed():
 
 __all__ = ["Mixed", "mix"]
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-
 LONGEST_BLOCK = 1024
 """Positions of one program."""
 
@@ -362,7 +360,7 @@ class _Mix(torch.autograd.Function):
         ctx: Any, p: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernel: Tensor, residual: Tensor | None,
         dtype: torch.dtype, again: bool, plain: Callable[..., Tensor],
     ) -> Tensor:  # fmt: skip
-        ctx.again, ctx.plain = again, plain
+        ctx.plain = plain
         if again:
             ctx.save_for_backward(p, x, weight, bias, kernel, residual)
             return _forward(p, x, weight, bias, kernel, residual, dtype)

@@ -159,14 +159,14 @@ def draw_zeros(model: Model, beside: Model | None, notes: list[str]) -> bool:
     """
     if not model.zeros:
         return False
-    zeros = [{name: each.shapes[name] for name in each.zeros} for each in (model, beside) if each is not None]
+    callables = [each for each in (model, beside) if each is not None]
+    zeros = [{name: each.shapes[name] for name in each.zeros} for each in callables]
     if len(zeros) > 1 and not alike(*zeros):
         left = f"all-zero parameters were left as they are, and hide what they multiply: {few(model.zeros)}"
         notes.append(f"{left}; those of the other are {few(tuple(zeros[1])) or 'none'}")
         return False
-    for each in (model, beside):
-        if each is not None:
-            each.fill(ZERO_FILL)
+    for each in callables:
+        each.fill(ZERO_FILL)
     notes.append(f"all-zero parameters were drawn at random: {few(model.zeros)}")
     return True
 

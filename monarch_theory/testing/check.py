@@ -35,6 +35,7 @@ from monarch_theory.testing.coverage import Coverage, Patience, Told
 from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel, Run
+from monarch_theory.testing.kernel_server import IN_PLACE_OF
 from monarch_theory.testing.layouts import in_layout
 from monarch_theory.testing.op import Op
 from monarch_theory.testing.ops import op_named
@@ -624,13 +625,14 @@ def explain(
     if not final.judgement.failed:
         final = seen
     others = [] if slow or verdict is Verdict.CRASH else _further_failures(kernel, seen, model, shapes)
-    lies_otherwise = seen.judgement.verdict in (*OF_VALUES, Verdict.UNSTABLE) and right_contiguous(kernel, seen, model)
+    of_values = verdict in (*OF_VALUES, Verdict.UNSTABLE)
+    lies_otherwise = of_values and right_contiguous(kernel, seen, model)
     shown = first_found(partial(between_read, kernel), [seen, *others])
     shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
     cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
-    if shown is None and cause.name not in ("stale output", STATE) and verdict in (*OF_VALUES, Verdict.UNSTABLE):
+    if shown is None and of_values and cause.name not in ("stale output", STATE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or beyond_read(kernel, changing, model) or cause
         if changing.judgement.verdict is Verdict.UNSTABLE and cause.name != STATE:
@@ -693,8 +695,8 @@ def strides_ignored(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cau
 
     The same values are laid out with gaps, whose memory is ours: every other element, and rows of a wider buffer.
     """
-    apart = "reversed" if kernel.found_face == "torch" else "recorded"
-    cases = (replace(seen.case, layout=layout) for layout in ("strided", apart))
+    apart = [layout for (face, layout), _ in IN_PLACE_OF.items() if face == kernel.found_face]
+    cases = (replace(seen.case, layout=layout) for layout in ("strided", *apart))
     return first_found(partial(between_read, kernel), [observe(kernel, c, model, seen.references) for c in cases])
 
 

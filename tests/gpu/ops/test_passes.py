@@ -215,6 +215,22 @@ def test_hooks_and_layers_in_place_of_others_are_called(name: str, monkeypatch: 
         LAYERS[name]()(x)
 
 
+@pytest.mark.parametrize("name", ["bidirectional", "dimension"])
+@pytest.mark.parametrize("projection", [torch.nn.Linear, layers.BlockDiagonalLinear])
+@pytest.mark.parametrize("bias", [True, False])
+def test_projections_of_another_kind_are_right(name: str, projection: Any, bias: bool, monkeypatch: Any) -> None:
+    made, inner = LAYERS[name], 8 if name == "bidirectional" else BOTH.intermediate_size
+    blocks = () if projection is torch.nn.Linear else (2,)
+
+    def other() -> Any:
+        layer = made()
+        layer.output_projection = projection(inner, 8, *blocks, bias=bias)
+        return layer
+
+    monkeypatch.setitem(LAYERS, name, other)
+    assert excess(name, 5, monkeypatch) <= 1
+
+
 def replaced(mixer: Module, part: str, called: Any) -> None:
     """A module of no kin in the layer's place, as an adapter is."""
     setattr(mixer, part, Around(getattr(mixer, part), called))
