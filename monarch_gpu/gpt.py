@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 
 from monarch_gpu.configs import Config, GPTConfig
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
-from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -33,7 +33,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = x + self.sequence_mixer(self.ln_1(x), mask)
-        return x + self.dimension_mixer(self.ln_2(x))
+        return added(x, self.dimension_mixer, before=self.ln_2)
 
 
 class GPT(nn.Module):

@@ -13,8 +13,10 @@ float32 and half formats, FFTs, and calls without a mask that nobody traces, and
 
 Speed on a CPU is a matter of what lies in a cache. Channels of a convolution and positions of a dimension mixer have
 nothing to do with one another, so both are computed piece by piece: results are the same up to the order of sums within
-a library's routine (M2-BERT's dimension mixer in float32: to the bit, where it was measured), and what is wide inside,
-twice the length or eight times the channels, is never there as a whole. No layer calls the fast multiply of
+a library's routine, and what is wide inside, twice the length or eight times the channels, is never there as a whole.
+Where no gradient is asked for, a piece goes from one large product to the next and is written where it belongs: some
+channels from the input projection to the sum of both convolutions (`SequenceMixer.in_place`), some positions from
+there to the LayerNorm behind the dimension mixer (`added`). No layer calls the fast multiply of
 `monarch_gpu.ops`: that one is for products of several Monarch factors, and here a gate and an activation stand between
 M3 and M4, while the two factors of a Fourier matrix are `torch.fft`'s on a CPU, and `monarch::fourier`'s elsewhere. A
 single block-diagonal factor is one batched product, which is `torch.bmm`.
@@ -103,6 +105,20 @@ def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
     return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
 
 
+def filtered(u: Tensor, spectrum: Tensor) -> Tensor:
+    """(channels, batch, n) and what `LongConvolution.spectra` makes of a kernel → their circular convolution."""
+    length = 2 * u.shape[-1]
+    return irfft(rfft(u, n=length).mul_(spectrum[:, None]), n=length)[..., : u.shape[-1]]
+
+
+def shifts(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """Σ_t w_t ⊙ (x shifted by t) + b: x (channels, batch, n), w (taps, channels), b (channels)."""
+    y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
+    for t in range(1, min(len(w), x.shape[-1])):
+        y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
+    return y
+
+
 def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
     """The same function; if recomputed, its backward pass keeps the arguments only, and computes the rest again."""
     if not recomputed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
@@ -127,11 +143,20 @@ def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
 
     And whole on a GPU: what a processor's cache holds is far too little to keep that busy.
     """
-    length = x.shape[axis]
-    count = max(1, length // size)
-    if count == 1 or torch.compiler.is_compiling() or x.device.type != "cpu":
+    cuts = bounds(x.shape[axis], size)
+    if len(cuts) == 1 or torch.compiler.is_compiling() or x.device.type != "cpu":
         return (x,)
-    return x.split([size] * (count - 1) + [length - size * (count - 1)], dim=axis)
+    return x.split([stop - start for start, stop in cuts], dim=axis)
+
+
+def bounds(length: int, size: int) -> list[tuple[int, int]]:
+    """Where pieces of a size begin and end, the last up to twice as long.
+
+    >>> bounds(7, 3), bounds(2, 3)
+    ([(0, 3), (3, 7)], [(0, 2)])
+    """
+    starts = [size * i for i in range(max(1, length // size))]
+    return list(pairwise([*starts, length]))
 
 
 def joined(parts: list[Tensor]) -> Tensor:
@@ -375,9 +400,16 @@ class LongConvolution(nn.Module):
         networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
         return self.filter.parts(networks, n, self.skip)
 
-    def made(self, n: int) -> Tensor:
-        """The kernel, made from the weights."""
-        return joined(list(self.making(n)))
+    def made(self, n: int, spectrum: bool = False) -> Tensor:
+        """The kernel, made from the weights, or its spectrum."""
+        parts = self.making(n)
+        return joined([rfft(part, n=2 * n) for part in parts] if spectrum else list(parts))
+
+    def spectra(self, n: int) -> Iterator[Tensor]:
+        """What torch's FFT of length 2n makes of the kernel, (some, n + 1) of the same channels as `parts`."""
+        if self.kept is not None:
+            return iter(pieces(self.kept.of(self, n, spectrum=True), channels_at_once(n), 0))
+        return map(partial(rfft, n=2 * n), self.making(n))
 
     def forward(self, u: Tensor) -> Tensor:
         batch, n, _ = u.shape
@@ -391,7 +423,7 @@ class LongConvolution(nn.Module):
 
 
 class KeptKernel:
-    """The kernel of the last length that was asked for, with a copy of all it was made of.
+    """The kernel of the last length that was asked for, or its spectrum, with a copy of all it was made of.
 
     It is given again only while the weights are equal to that copy, bit for bit, however they were changed.
 
@@ -400,18 +432,20 @@ class KeptKernel:
     """
 
     def __init__(self, most: int) -> None:
-        self.most, self.n = most, 0
+        self.most, self.wanted = most, (0, False)
         self.weights: tuple[Tensor, ...] = ()
         self.kernel: Tensor | None = None
 
-    def of(self, convolution: LongConvolution, n: int) -> Tensor:
-        """The kernel of a convolution at length n."""
+    def of(self, convolution: LongConvolution, n: int, spectrum: bool = False) -> Tensor:
+        """The kernel of a convolution at length n, or its spectrum."""
         weights = (*convolution.parameters(), *convolution.buffers())
-        if self.kernel is None or n != self.n or not same_bits(weights, self.weights):
-            kernel = convolution.made(n)
+        wanted = (n, spectrum)
+        if self.kernel is None or wanted != self.wanted or not same_bits(weights, self.weights):
+            kernel = convolution.made(n, spectrum)
             if kernel.nbytes > self.most:
                 return kernel
-            self.n, self.kernel, self.weights = n, kernel, tuple(weight.detach().clone() for weight in weights)
+            self.wanted, self.kernel = wanted, kernel
+            self.weights = tuple(weight.detach().clone() for weight in weights)
         return self.kernel
 
 
@@ -521,15 +555,28 @@ FEW_PASSES = frozenset({"cuda"})
 
 
 def in_few_passes(x: Tensor) -> bool:
-    """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on.
-
-    Whoever traces, counts or transforms operations is shown those of torch.
-    """
+    """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on."""
     if x.device.type not in FEW_PASSES or not x.numel():
         return False
-    if torch.compiler.is_compiling() or is_in_torch_dispatch_mode() or torch._C._are_functorch_transforms_active():
+    return x.dtype in HALF_OR_SINGLE and unobserved(x) and has_triton()
+
+
+def may_overwrite(x: Tensor) -> bool:
+    """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU.
+
+    In single and double precision: in half, what is between two products is rounded, and one place more or less of it
+    is another result.
+    """
+    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not x.numel():
         return False
-    return x.dtype in HALF_OR_SINGLE and type(x) in (Tensor, nn.Parameter) and has_triton()
+    return x.dtype in (torch.float32, torch.float64) and unobserved(x)
+
+
+def unobserved(x: Tensor) -> bool:
+    """Whether nobody traces, counts or transforms operations: who does is shown those that the formulas have."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or is_in_torch_dispatch_mode():
+        return False
+    return type(x) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
 
 
 @cache
@@ -540,12 +587,18 @@ def has_triton() -> bool:
 
 def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
     """Whether a mixer has the layers it was made of, and no hook waits for a call of one: kernels call none."""
-    within = list(mixer.modules())[1:]
-    hooks = (layer._forward_hooks | layer._forward_pre_hooks | layer._backward_hooks for layer in within)
-    hooked = _has_any_global_hook() or any(hooks) or any(layer._backward_pre_hooks for layer in within)
     made_of = TAKEN_OVER.get(type(mixer), {"": ()})
     as_made = all(type(mixer._modules.get(name)) in kinds for name, kinds in made_of.items())
-    return as_made and not hooked and not any("forward" in vars(layer) for layer in within)
+    return as_made and unwatched(*list(mixer.modules())[1:])
+
+
+def unwatched(*layers: nn.Module) -> bool:
+    """Whether no hook waits for a call of a layer, and none was given another `forward`."""
+    if _has_any_global_hook():
+        return False
+    hooks = (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks for layer in layers)
+    hooked = any(hooks) or any(layer._backward_pre_hooks for layer in layers)
+    return not hooked and not any("forward" in vars(layer) for layer in layers)
 
 
 def mixed_plainly(
@@ -579,6 +632,8 @@ class SequenceMixer(nn.Module):
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
         if mask is None and in_few_passes(x) and untouched(self) and self.long_convolution.transform == "fft":
             return self.mixed(x)
+        if self.mixes_in_place(x):
+            return self.in_place(x, None if mask is None else ~mask)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
         y = second * self.long_convolution(hide(signal, mask))
@@ -600,6 +655,46 @@ class SequenceMixer(nn.Module):
         y = mix(projected, x, parts, dtype, mixed_plainly, self.recomputed)
         rows = linear(y.flatten(1).t(), self.output_projection.weight, self.output_projection.bias)
         return rows.unflatten(0, x.shape[:-1])
+
+    def mixes_in_place(self, x: Tensor) -> bool:
+        """Whether `in_place` computes what the layers do: they are those it was made of, in the dtype of x."""
+        if self.long_convolution.transform != "fft" or not may_overwrite(x) or not untouched(self):
+            return False
+        return all(weight.dtype == x.dtype for weight in self.parameters())
+
+    def in_place(self, x: Tensor, hidden: Tensor | None) -> Tensor:
+        """The same without gradients, on a CPU: some channels at a time go from one projection to the other.
+
+        Args:
+            hidden: (batch, n), true where the mask is false.
+        """
+        batch, n, width = x.shape
+        first, short, other = self.input_projection, self.short_convolution, self.residual_convolution
+        projected = (first.weight @ x.flatten(0, -2).t()).unflatten(1, (batch, n))  # (3 width, batch, n)
+        itself = sequence_innermost(x).movedim(-1, 0)
+        y = projected[:width]
+
+        def shown(some: Tensor) -> Tensor:
+            return some if hidden is None else some.masked_fill(hidden, 0.0)
+
+        def third(which: int, start: int, stop: int) -> Tensor:
+            some = slice(which * width + start, which * width + stop)
+            of_these = projected[some].add_(first.bias[some, None, None])
+            return shifts(shown(of_these), short.weight[:, some], short.bias[some])
+
+        convolutions = [self.long_convolution] if other is None else [self.long_convolution, other]
+        spectra = zip(*(convolution.spectra(n) for convolution in convolutions), strict=True)
+        for (begin, end), some_spectra in zip(bounds(width, channels_at_once(n)), spectra, strict=True):
+            for inner in bounds(end - begin, channels_at_once(n, batch)):
+                start, stop = (begin + place for place in inner)
+                spectrum, *others = (some[slice(*inner)] for some in some_spectra)
+                signal = shown(third(0, start, stop).mul_(third(2, start, stop)))
+                found = filtered(signal, spectrum).mul_(third(1, start, stop))
+                if others:
+                    found.add_(filtered(shown(itself[start:stop]), others[0]))
+                y[start:stop] = found
+        last = self.output_projection
+        return linear(y.flatten(1).t(), last.weight, last.bias).unflatten(0, (batch, n))
 
     def gates(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """x₂ and x₁ ⊙ v, (batch, n, d) each; whoever keeps x₂ keeps what it is part of, unless that is not kept."""
@@ -645,6 +740,22 @@ class DimensionMixer(nn.Module):
             y = y.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
         return turn(block_diagonal_multiply(y, last.weight, axis=0), last.bias)
 
+    def add_to(self, y: Tensor, x: Tensor) -> None:
+        """Add to y what it is at some positions of x, (positions, d) both; y may be x."""
+        last = self.output_projection
+        inner = self.input_projection(x).t()
+        if self.gated:
+            gate, value = inner.chunk(2)
+            inner = activate(gate, self.activation).mul_(value)
+        else:
+            inner = activate(inner, self.activation)
+        if self.permuted:
+            inner = inner.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
+        if last.bias is not None:
+            y.add_(last.bias)
+        for part, rows, block in zip(y.chunk(self.blocks, 1), inner.chunk(self.blocks), last.weight, strict=True):
+            part.addmm_(rows.t(), block.t())
+
     def at(self, x: Tensor) -> Tensor:
         """At some positions, (positions, d)."""
         y = self.input_projection(x)
@@ -656,6 +767,33 @@ class DimensionMixer(nn.Module):
         if self.permuted:
             y = y.movedim(-1, 0).unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1).movedim(0, -1)
         return channels_innermost(self.output_projection(y))
+
+
+def added(x: Tensor, mixer: nn.Module, before: nn.Module | None = None, after: nn.Module | None = None) -> Tensor:
+    """after(x + mixer(before(x))), (batch, n, d); some positions after the others, written over x, if nobody can tell.
+
+    Args:
+        x: of which the caller keeps nothing, and nobody else has anything.
+        before, after: layers that know nothing of other positions: normalisations; none for the identity.
+    """
+    norms = [layer for layer in (before, after) if layer is not None]
+    if isinstance(mixer, DimensionMixer) and adds_in_place(x, mixer, norms):
+        x = x.contiguous()
+        for some in pieces(x.flatten(0, -2), POSITIONS, 0):
+            mixer.add_to(some, some if before is None else before(some))
+            if after is not None:
+                some.copy_(after(some))
+        return x
+    y = x + mixer(x if before is None else before(x))
+    return y if after is None else after(y)
+
+
+def adds_in_place(x: Tensor, mixer: DimensionMixer, norms: Sequence[nn.Module]) -> bool:
+    """Whether layers are those of this package and of torch, in the dtype of x, and nobody else sees what they make."""
+    if not may_overwrite(x) or not untouched(mixer) or not unwatched(mixer, *norms):
+        return False
+    known = all(type(layer) is nn.LayerNorm for layer in norms)
+    return known and all(weight.dtype == x.dtype for layer in (mixer, *norms) for weight in layer.parameters())
 
 
 TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {

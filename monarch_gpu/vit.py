@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from monarch_gpu.configs import Config, ViTConfig
-from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -30,7 +30,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.sequence_mixer(self.layernorm_before(x))
-        return x + self.dimension_mixer(self.layernorm_after(x))
+        return added(x, self.dimension_mixer, before=self.layernorm_after)
 
 
 class ViT(nn.Module):

@@ -46,11 +46,11 @@ def built(make, seed=0):
     return layer
 
 
-def excess(layer, n, seed=0):
+def excess(layer, n, seed=0, gradients=False):
     """Largest error as a multiple of its bound; both sides round, so up to 2 is right."""
     x = torch.randn(3, n, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        y = layer(x).numpy()
+    with torch.set_grad_enabled(gradients):
+        y = layer(x).detach().numpy()
     expected = reference(layer, exactly(x.numpy()))
     assert y.shape == expected.value.shape
     return float((np.abs(y - expected.value) / expected.error).max())
@@ -75,7 +75,7 @@ LAYERS = {
 def test_layers_agree_with_the_reference(name, config, transform):
     layer = built(lambda: LAYERS[name](replace(config, transform=transform)))
     for n in LENGTHS:
-        assert excess(layer, n) <= 2
+        assert excess(layer, n) <= 2 and excess(layer, n, gradients=True) <= 2
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -170,4 +170,4 @@ def test_wrong_layers_fall_outside_the_bound(mistake, monkeypatch):
     name, wrong, layer = MISTAKES[mistake]
     layer = built(lambda: LAYERS[layer](replace(CAUSAL, transform="fft")))
     monkeypatch.setattr(layers, name, wrong)
-    assert excess(layer, 13) > 2
+    assert excess(layer, 13, gradients=True) > 2

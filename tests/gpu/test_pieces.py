@@ -161,7 +161,7 @@ def test_kept_kernels_change_no_bit_however_weights_change(config, transform):
     convolutions = [m for m in model.modules() if isinstance(m, LongConvolution)]
     made = []
     for convolution in convolutions:
-        convolution.made = lambda n, make=convolution.made: (made.append(n), make(n))[1]
+        convolution.made = lambda n, *how, make=convolution.made: (made.append(n), make(n, *how))[1]
     changes = [
         lambda f: None,
         lambda f: f.layers[0].weight.data.add_(0.1),  # no version counter sees it
