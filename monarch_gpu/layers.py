@@ -658,7 +658,7 @@ class SequenceMixer(nn.Module):
 
     def mixes_in_place(self, x: Tensor) -> bool:
         """Whether `in_place` computes what the layers do: they are those it was made of, in the dtype of x."""
-        if self.long_convolution.transform != "fft" or not may_overwrite(x) or not untouched(self):
+        if not may_overwrite(x) or not untouched(self) or self.long_convolution.transform != "fft":
             return False
         return all(weight.dtype == x.dtype for weight in self.parameters())
 

@@ -194,7 +194,20 @@ def patched(model):
             module.forward = lambda x: 2 * x
 
 
-def in_half(model):
+class Twice(nn.Module):
+    def forward(self, x):
+        return 2 * x
+
+
+def replaced(model):
+    for module in model.modules():
+        if isinstance(module, SequenceMixer):
+            module.long_convolution = Twice()
+        if isinstance(module, DimensionMixer):
+            module.output_projection = nn.Linear(24, 8).double()
+
+
+def of_another_kind(model):
     for module in model.modules():
         if isinstance(module, nn.LayerNorm):
             module.__class__ = type("Norm", (nn.LayerNorm,), {})
@@ -202,7 +215,9 @@ def in_half(model):
             module.long_convolution.transform = "monarch"
 
 
-@pytest.mark.parametrize("change", [every_mixer_hooked, subclassed, patched, in_half], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "change", [every_mixer_hooked, subclassed, patched, replaced, of_another_kind], ids=lambda f: f.__name__
+)
 def test_what_is_watched_or_replaced_is_called(change, model, monkeypatch):
     change(model)
     taken = called(model, monkeypatch)
