@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from daily import mark_dear
 from one_coq import compiled
 from zygote import SCRIPT, Zygote
 
@@ -31,6 +32,11 @@ BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=15, **BUSY)
 settings.register_profile("thorough", max_examples=100, **BUSY)
 settings.load_profile("busy")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_dear(config, items)
 
 
 @pytest.fixture(scope="session")
