@@ -15,7 +15,7 @@ import pytest
 __all__ = ["COLLECTED", "DEAR_OPS", "DEAR_ROWS", "but_long", "function_of", "mark_dear"]
 
 DEAR_ROWS = tuple(Path(__file__).with_name("dear.txt").read_text(encoding="utf-8").splitlines())
-"""Rows that took over four tenths of a processor second, and are not the cheapest of their function."""
+"""Rows that took over three tenths of a processor second, and are not the cheapest of their function."""
 
 COLLECTED = pytest.StashKey[dict[str, bool]]()
 """Every test by its name, before any is left out: whether it is long."""
