@@ -2,7 +2,7 @@
 
 No garbage is looked for while tests are collected, where there is next to none and much to look at, nor later in what
 was imported by then, which lives as long as the process: that was a third of the time of collection. While tests run it
-is looked for less often than Python does, which was an eighth of their time.
+is looked for less often than Python does, which was a twelfth of their time.
 
 What is compiled is kept, the package and the tests, also where the environment has Python keep nothing: several hundred
 processes that tests start import the package, and each would compile it, which is a fifth of the time of a command.
