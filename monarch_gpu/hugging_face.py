@@ -11,33 +11,30 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageClassification,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import (
+    BaseModelOutput,
+    CausalLMOutput,
+    ImageClassifierOutput,
+    MaskedLMOutput,
+    SequenceClassifierOutput,
+)
+from transformers.utils import ModelOutput
 
 from monarch_gpu.bert import Bert, BertForMaskedLM, BertForSequenceClassification, Predictions
 from monarch_gpu.configs import FAMILY, BertConfig, Config, GPTConfig, ViTConfig, config_json
 from monarch_gpu.gpt import GPTForCausalLM
 from monarch_gpu.layers import ImplicitFilter, recompute
 from monarch_gpu.vit import ViTForImageClassification
-from monarch_theory.extras import needed
-
-with needed():
-    from transformers import (
-        AutoConfig,
-        AutoModel,
-        AutoModelForCausalLM,
-        AutoModelForImageClassification,
-        AutoModelForMaskedLM,
-        AutoModelForSequenceClassification,
-        PretrainedConfig,
-        PreTrainedModel,
-    )
-    from transformers.modeling_outputs import (
-        BaseModelOutput,
-        CausalLMOutput,
-        ImageClassifierOutput,
-        MaskedLMOutput,
-        SequenceClassifierOutput,
-    )
-    from transformers.utils import ModelOutput
 
 __all__ = [
     "MonarchBertConfig", "MonarchBertForMaskedLM", "MonarchBertForSequenceClassification", "MonarchBertModel",

@@ -90,5 +90,6 @@ def needed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        error.add_note(advice(error.name))
+        if (advised := advice(error.name)) not in getattr(error, "__notes__", ()):  # of modules that import one another
+            error.add_note(advised)
         raise

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from daily import mark_dear
 from one_coq import compiled
 from zygote import SCRIPT, Zygote
 
@@ -27,10 +28,17 @@ from monarch_theory.testing.kernel import KernelProcess
 for forced in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
     os.environ.pop(forced, None)  # which some machines set for all they run, and which make a file look like a terminal
 
+ROOT = Path(__file__).parents[1]
+
 BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("busy", max_examples=15, **BUSY)
 settings.register_profile("thorough", max_examples=100, **BUSY)
 settings.load_profile("busy")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_dear(config, items)
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +52,16 @@ def coq() -> None:
 def certificates_compiled(coq: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where Coq can read what certificates rest on, which it takes twenty seconds to compile."""
     return compiled(tmp_path_factory.mktemp("certificates"), "certificates")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,24 @@
-"""Which rows of a table are asked daily: what is dear, and has neighbours of its kind in the table, is long."""
+"""Which rows of a table are asked daily: what is dear, and has neighbours of its kind in the table, is long.
+
+Those that are dear for a reason are named beside their table, with `but_long`. Those that were measured to be are
+listed in `dear.txt`, one a line, as pytest names them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-__all__ = ["DEAR_OPS", "but_long"]
+__all__ = ["COLLECTED", "DEAR_OPS", "DEAR_ROWS", "but_long", "function_of", "mark_dear"]
+
+DEAR_ROWS = tuple(Path(__file__).with_name("dear.txt").read_text(encoding="utf-8").splitlines())
+"""Rows that took over three tenths of a processor second, and are not the cheapest of their function."""
+
+COLLECTED = pytest.StashKey[dict[str, bool]]()
+"""Every test by its name, before any is left out: whether it is long."""
 
 DEAR_OPS = frozenset((
     "attention-backward", "bidirectional-convolution-backward", "dimension-mixer-backward",
@@ -25,3 +36,17 @@ def but_long(rows: Iterable[Any], dear: Collection[Any]) -> list[Any]:
 
 def _parts(row: Any) -> tuple[Any, ...]:
     return row if isinstance(row, tuple) else (row,)
+
+
+def function_of(row: str) -> str:
+    """The test function that a row is of, with its file."""
+    return row.partition("[")[0]
+
+
+def mark_dear(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Mark the rows that are listed `long`, and keep what is."""
+    listed = frozenset(DEAR_ROWS)
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.long)
+    config.stash[COLLECTED] = {item.nodeid: item.get_closest_marker("long") is not None for item in items}

@@ -83,15 +83,11 @@ def test_importing_the_theory_loads_no_torch():
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """The wheel, built and unpacked by pip into an empty folder; dependencies come from the running environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    quiet = {"check": True, "capture_output": True}
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(build, **quiet)
-    (wheel,) = folder.glob("*.whl")
-    target = folder / "site"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), str(wheel)], **quiet)
+def installed(wheel, tmp_path_factory):
+    """The wheel, unpacked by pip into an empty folder; dependencies come from the running environment."""
+    target = tmp_path_factory.mktemp("installed") / "site"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
     return target
 
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import triton
+import triton.language as tl
 from torch import Tensor
 
 from monarch_gpu.ops.triton import launch
-from monarch_theory.extras import needed
-
-with needed():
-    import triton
-    import triton.language as tl
 
 __all__ = ["gate", "turn"]
 

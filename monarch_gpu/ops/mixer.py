@@ -19,15 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import triton
+import triton.language as tl
 from torch import Tensor
 from torch.fft import irfft, rfft
 
 from monarch_gpu.ops.triton import launch
-from monarch_theory.extras import needed
-
-with needed():
-    import triton
-    import triton.language as tl
 
 __all__ = ["Mixed", "mix"]
 

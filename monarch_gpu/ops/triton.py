@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import triton
+import triton.language as tl
 from torch import Tensor
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from triton.runtime.interpreter import InterpretedFunction
 
 from monarch_gpu.ops import torch as reference
 from monarch_gpu.ops.arguments import (
@@ -31,15 +36,7 @@ from monarch_gpu.ops.arguments import (
 )
 from monarch_gpu.ops.torch import block_diagonal_multiply, causal_monarch, inverse_monarch_dft, monarch_dft
 from monarch_gpu.ops.torch.fourier import roots
-from monarch_theory.extras import needed
 from monarch_theory.monarch import Convention
-
-with needed():
-    import triton
-    import triton.language as tl
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-    from triton.runtime.interpreter import InterpretedFunction
 
 __all__ = [
     "Resources",

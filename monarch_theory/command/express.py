@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from math import prod
@@ -92,80 +92,29 @@ def express(
 
     Of a whole checkpoint: which family comes nearest to each of its matrices? Exit status: 0 where that was measured.
     """
+    asked = Asked(
+        source, family, order, radices, output_radices, convention, rank, exact, accuracy, parameters, size, search,
+        seed, timeout, memory or None, compare_all, calibration, (write, torch), png, certificate, as_json,
+    )  # fmt: skip
     try:
-        chosen = {"--order": order, "--radices": radices, "--output-radices": output_radices}
-        chosen |= {"--convention": convention if convention.lower() != "m2" else "", "--rank": rank if rank != 1 else 0}
         if not _is_run(source):
             refuse_idle(context, "express a file that is read and not run")
             if not search:
                 refuse_idle(context, "express a file that is read and not run, without --search")
-        _refuse_beside(family, parameters, chosen, {"--search": search})
-        check_picture(png, source=source)
-        _check_write(write, source)
-        _check_torch(torch, write, source)
-        check_file(certificate, "--certificate", source)
-        whole = _is_whole(source)
-        if certificate is not None and (family != "monarch" or compare_all or whole):
-            raise ValueError("--certificate: expected one matrix and --family monarch")
-        if calibration is not None and not (compare_all or whole):
-            raise ValueError("--calibration: expected --compare or a whole checkpoint beside it, got neither")
-        if compare_all and not whole:
-            _refuse_beside_checkpoint(source, family, accuracy, 0, png, chosen | {"--exact": exact, "--search": search})
-            with progress("reading"):
-                found_alone = read_source(source, size, seed, timeout, memory or None, sparse=True)
-            if not isinstance(found_alone, Matrix):
-                raise ValueError(_too_large("--compare", found_alone))
-            _compare(source, {found_alone.name: found_alone}, {}, calibration, (write, torch), as_json)
-            return
-        if whole:
-            _refuse_beside_checkpoint(
-                source, family, accuracy, size, png, chosen | {"--exact": exact, "--search": search}
-            )
-            _checkpoint(source, calibration, (write, torch), as_json)
+        _check_asked(asked)
+        if asked.whole:
+            _checkpoint(source, calibration, asked.files, as_json)
             return
         with progress("reading"):
             matrix = read_source(source, size, seed, timeout, memory or None, sparse=True)
-
-        def chosen_class() -> MonarchClass:
-            return _class(matrix.shape, order, radices, output_radices, convention, rank)
-
+        if compare_all and not isinstance(matrix, Matrix):
+            raise ValueError(_too_large("--compare", matrix))
         if not isinstance(matrix, Matrix):
-            refused = {"--family": family if family != "monarch" else "", "--search": search, "--png": png}
-            refused |= {"--write": write, "--certificate": certificate}
-            _refuse_large(matrix, refused | {"--order": chosen_class().order != 2})
-            with progress("fitting"):
-                found = _examine_large(matrix, chosen_class(), exact=exact, accuracy=accuracy, seed=seed)
-            raise typer.Exit(_tell(matrix, found, [], facts(matrix, found, [], family, seed), as_json))
-        if family == "monarch":
-            kind, other, budget = chosen_class(), None, 0
-        else:
-            other = family_named(family, matrix.shape)
-            try:
-                budget = chosen_class().parameters if parameters is None else parameters
-            except ValueError as error:
-                raise ValueError(f"--parameters: expected a budget, as no Monarch class sets it: {error}") from error
-        if write is not None and (reason := _unwritable(matrix, other)):
-            raise ValueError(f"--write: {reason}")
-        if certificate is not None:
-            _check_certificate(matrix, kind, exact)
-        if search and kind.order != 2:
-            raise ValueError(f"--search: expected order 2 for the permutation search, got {kind.order}")
-        around: list[Neighbour] = []
-        with progress("fitting") as report:
-            if other is None:
-                found = examine_monarch(matrix, kind, exact=exact, accuracy=accuracy, progress=report)
-            else:
-                found = examine_family(matrix, other, budget, exact=exact, accuracy=accuracy, progress=report)
-        if family == "monarch":
-            with progress("trying the classes next to it") as report:
-                around = neighbours(matrix, kind, progress=report)
-        known = facts(matrix, found, around, family, seed)
-        if search:
-            known["search"] = _search(matrix, kind, search, seed)
-        if png is not None:
-            known["png"] = str(png)
-        if write is not None:
-            known |= _save({matrix.name: _member(matrix, found, family)}, (write, torch))
+            raise typer.Exit(_told_large(asked, matrix))
+        if compare_all:
+            _compare(source, {matrix.name: matrix}, {}, calibration, asked.files, as_json)
+            return
+        found, around, known = _examined(asked, matrix)
     except (ValueError, TypeError, SandboxError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     except MemoryError:
@@ -174,6 +123,134 @@ def express(
     write_to(png, lambda file: draw(matrix, found, file))
     write_to(certificate, lambda file: write_certificate(_certificate(matrix, found), file))
     raise typer.Exit(code)
+
+
+Files = tuple[Path | None, Path | None]
+"""Where the factors go, and the text of their torch modules."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked: the options of the command, by their names there; `files` are those of --write and --torch."""
+
+    source: str
+    family: str
+    order: int | None
+    radices: str
+    output_radices: str
+    convention: str
+    rank: int
+    exact: bool
+    accuracy: float | None
+    parameters: int | None
+    size: int
+    search: int
+    seed: int
+    timeout: float
+    memory: float | None
+    compare_all: bool
+    calibration: Path | None
+    files: Files
+    png: Path | None
+    certificate: Path | None
+    as_json: bool
+
+    @property
+    def whole(self) -> bool:
+        return _is_whole(self.source)
+
+    def class_of(self, shape: tuple[int, ...]) -> MonarchClass:
+        return _class(shape, self.order, self.radices, self.output_radices, self.convention, self.rank)
+
+    def family_of(self, shape: tuple[int, int]) -> tuple[Family, int]:
+        """The family, other than Monarch, and its budget of parameters: a Monarch's, unless it is given."""
+        family = family_named(self.family, shape)
+        try:
+            return family, self.class_of(shape).parameters if self.parameters is None else self.parameters
+        except ValueError as error:
+            raise ValueError(f"--parameters: expected a budget, as no Monarch class sets it: {error}") from error
+
+
+def _check_asked(asked: Asked) -> None:
+    """Do the options go together, and can what is to be written be?
+
+    Raises:
+        ValueError: naming the option.
+    """
+    write, torch = asked.files
+    chosen = {"--order": asked.order, "--radices": asked.radices, "--output-radices": asked.output_radices}
+    chosen |= {"--convention": asked.convention if asked.convention.lower() != "m2" else ""}
+    chosen |= {"--rank": asked.rank if asked.rank != 1 else 0}
+    _refuse_beside(asked.family, asked.parameters, chosen, {"--search": asked.search})
+    check_picture(asked.png, source=asked.source)
+    _check_write(write, asked.source)
+    _check_torch(torch, write, asked.source)
+    check_file(asked.certificate, "--certificate", asked.source)
+    all_families = asked.compare_all or asked.whole
+    if asked.certificate is not None and (asked.family != "monarch" or all_families):
+        raise ValueError("--certificate: expected one matrix and --family monarch")
+    if asked.calibration is not None and not all_families:
+        raise ValueError("--calibration: expected --compare or a whole checkpoint beside it, got neither")
+    if all_families:
+        _refuse_beside_checkpoint(
+            asked.source, asked.family, asked.accuracy, asked.size if asked.whole else 0, asked.png,
+            chosen | {"--exact": asked.exact, "--search": asked.search},
+        )  # fmt: skip
+
+
+def _told_large(asked: Asked, matrix: Large) -> int:
+    """Examine what is too large to be made dense, and print the answer; its exit status."""
+    refused = {"--family": asked.family if asked.family != "monarch" else "", "--search": asked.search}
+    refused |= {"--png": asked.png, "--write": asked.files[0], "--certificate": asked.certificate}
+    kind = asked.class_of(matrix.shape)
+    _refuse_large(matrix, refused | {"--order": kind.order != 2})
+    with progress("fitting"):
+        found = _examine_large(matrix, kind, exact=asked.exact, accuracy=asked.accuracy, seed=asked.seed)
+    return _tell(matrix, found, [], facts(matrix, found, [], asked.family, asked.seed), asked.as_json)
+
+
+def _examined(asked: Asked, matrix: Matrix) -> tuple[Examination, list[Neighbour], dict[str, Any]]:
+    """Whether it is a member, what is near it, and all that is known of it; its factors are written."""
+    if asked.family == "monarch":
+        return _examined_monarch(asked, matrix)
+    family, budget = asked.family_of(matrix.shape)
+    _check_writable(asked, matrix, family)
+    with progress("fitting") as report:
+        found = examine_family(matrix, family, budget, exact=asked.exact, accuracy=asked.accuracy, progress=report)
+    return found, [], _known(asked, matrix, found, [])
+
+
+def _examined_monarch(asked: Asked, matrix: Matrix) -> tuple[Examination, list[Neighbour], dict[str, Any]]:
+    """As `_examined`, of a Monarch class, with the classes next to it."""
+    kind = asked.class_of(matrix.shape)
+    _check_writable(asked, matrix)
+    if asked.certificate is not None:
+        _check_certificate(matrix, kind, asked.exact)
+    if asked.search and kind.order != 2:
+        raise ValueError(f"--search: expected order 2 for the permutation search, got {kind.order}")
+    with progress("fitting") as report:
+        found = examine_monarch(matrix, kind, exact=asked.exact, accuracy=asked.accuracy, progress=report)
+    with progress("trying the classes next to it") as report:
+        around = neighbours(matrix, kind, progress=report)
+    searched = {"search": _search(matrix, kind, asked.search, asked.seed)} if asked.search else {}
+    return found, around, _known(asked, matrix, found, around, searched)
+
+
+def _check_writable(asked: Asked, matrix: Matrix, family: Family | None = None) -> None:
+    if asked.files[0] is not None and (reason := _unwritable(matrix, family)):
+        raise ValueError(f"--write: {reason}")
+
+
+def _known(
+    asked: Asked, matrix: Matrix, found: Examination, around: list[Neighbour], searched: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What is known of a matrix, what was found by a search beside it, and which files tell more."""
+    known = facts(matrix, found, around, asked.family, asked.seed) | (searched or {})
+    if asked.png is not None:
+        known["png"] = str(asked.png)
+    if asked.files[0] is not None:
+        known |= _save({matrix.name: _member(matrix, found, asked.family)}, asked.files)
+    return known
 
 
 def _examine_large(
@@ -307,10 +384,6 @@ def _refuse_beside_checkpoint(
     given = [option for option, value in (others | {"--png": png}).items() if value not in (None, "", 0, False)]
     if given:
         raise ValueError(f"{given[0]}: expected one matrix and one family, got all of {source}")
-
-
-Files = tuple[Path | None, Path | None]
-"""Where the factors go, and the text of their torch modules."""
 
 
 def _check_torch(torch: Path | None, write: Path | None, source: str) -> None:

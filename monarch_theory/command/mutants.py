@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.progress import progress
+
+if TYPE_CHECKING:  # all that kernels need is loaded where they are run
+    from monarch_theory.testing.exploits import Tried
+    from monarch_theory.testing.mutants.run import Caught, CleanRun
 
 __all__ = ["mutants"]
 
@@ -30,26 +35,51 @@ def mutants(
 
     Exit code 0: every mutant caught, every cheat stopped, and no false alarm. 1: otherwise. 2: nothing was run.
     """
-    from monarch_theory.testing.diagnose import UNNAMED
-    from monarch_theory.testing.exploits import EXPLOITS, HONEST, Exploit, try_exploits
-    from monarch_theory.testing.judge import Verdict
     from monarch_theory.testing.mutants.corpus import MUTANTS, RIGHT
-    from monarch_theory.testing.mutants.run import missing_library, run_clean, run_mutants
 
     if exploits:
         refuse_idle(context, "mutants --exploits")
     known = sorted({m.library for m in MUTANTS} | {k.library for k in RIGHT})
     if library not in (None, *known):
         raise typer.BadParameter(f"library: expected one of {', '.join(known)}, got {library!r}")
-    wrong = tuple(m for m in MUTANTS if library in (None, m.library) and not exploits)
-    right = tuple(k for k in RIGHT if library in (None, k.library))
-    cheats = tuple(e for e in EXPLOITS if library is None)
-    honest = tuple(h for h in HONEST if library is None)
-    runs = 0 if exploits else runs
-    numbers, done = count(1), 0
-    with progress("mutants") as advance:
-        caught = run_mutants(wrong, seed=seed, on_mutant=lambda name: advance(next(numbers), len(wrong), name))
+    caught = [] if exploits else _caught(library, seed)
+    clean = [] if exploits else _clean(library, runs, seed)
+    tried, fair = _tried(library)
+    summary = {
+        **_counts(caught, clean),
+        "exploits": len(tried),
+        "stopped": sum(t.stopped for t in tried),
+        "honest": len(fair),
+        "blamed": sorted(f"{t.kernel.name}: {t.verdict.value}" for t in fair if t.stopped),
+        "not_installed": [] if exploits else _not_installed(library),
+        "seed": seed,
+        "details": _details(caught, clean, tried),
+    }
+    escaped = summary["caught"] < summary["mutants"]
+    faulty = escaped or summary["false_alarms"] or summary["blamed"] or summary["stopped"] < len(tried)
+    code = int(bool(faulty)) if caught or summary["clean_runs"] or tried else 2
+    covered = f"{summary['mutants']} mutants, {summary['clean_runs']} runs of right kernels, {len(tried)} exploits"
+    answer = Answer(("right", "wrong", "undecided")[code], "measured", covered, code, summary)
+    say(answer, as_json, lambda: _print(summary))
+    raise typer.Exit(code)
 
+
+def _caught(library: str | None, seed: int) -> list[Caught]:
+    """What became of the mutants of a library, or of all."""
+    from monarch_theory.testing.mutants.corpus import MUTANTS
+    from monarch_theory.testing.mutants.run import run_mutants
+
+    wrong, numbers = tuple(m for m in MUTANTS if library in (None, m.library)), count(1)
+    with progress("mutants") as advance:
+        return run_mutants(wrong, seed=seed, on_mutant=lambda name: advance(next(numbers), len(wrong), name))
+
+
+def _clean(library: str | None, runs: int, seed: int) -> list[CleanRun]:
+    """What became of the right kernels of a library, or of all, in so many runs together."""
+    from monarch_theory.testing.mutants.corpus import RIGHT
+    from monarch_theory.testing.mutants.run import run_clean
+
+    right, done = tuple(k for k in RIGHT if library in (None, k.library)), 0
     with progress("right kernels") as advance:
 
         def on_runs(name: str, more: int) -> None:
@@ -57,21 +87,43 @@ def mutants(
             done += more
             advance(done, runs, name)
 
-        clean = run_clean(right, runs=runs, seed=seed, on_runs=on_runs) if runs else []
-    numbers = count(1)
+        return run_clean(right, runs=runs, seed=seed, on_runs=on_runs) if runs else []
+
+
+def _tried(library: str | None) -> tuple[list[Tried], list[Tried]]:
+    """What became of kernels that cheat, and of honest ones that are trusted no more; they are of no library."""
+    from monarch_theory.testing.exploits import EXPLOITS, HONEST, try_exploits
+
+    if library is not None:
+        return [], []
+    numbers, total = count(1), len(EXPLOITS) + len(HONEST)
     with progress("exploits") as advance:
-        tried, fair = (
-            try_exploits(some, on_kernel=lambda name: advance(next(numbers), len(cheats) + len(honest), name))
-            for some in (cheats, honest)
-        )
-    escaped = [c for c in caught if c.verdict is Verdict.RIGHT]
-    alarms = [alarm for c in clean for alarm in c.alarms]
-    missing = sorted({f"{m.library} (needs {missing_library(m.library)})" for m in wrong if missing_library(m.library)})
-    summary: dict[str, Any] = {
+
+        def on_kernel(name: str) -> None:
+            advance(next(numbers), total, name)
+
+        return try_exploits(EXPLOITS, on_kernel=on_kernel), try_exploits(HONEST, on_kernel=on_kernel)
+
+
+def _not_installed(library: str | None) -> list[str]:
+    """Libraries of mutants that cannot be run here."""
+    from monarch_theory.testing.mutants.corpus import MUTANTS
+    from monarch_theory.testing.mutants.run import missing_library
+
+    asked = {m.library for m in MUTANTS if library in (None, m.library)}
+    return sorted(f"{each} (needs {needed})" for each in asked if (needed := missing_library(each)))
+
+
+def _counts(caught: Sequence[Caught], clean: Sequence[CleanRun]) -> dict[str, Any]:
+    """How many mutants were caught and how many causes are right, and what a fixed tolerance says of them."""
+    from monarch_theory.testing.diagnose import UNNAMED
+    from monarch_theory.testing.judge import Verdict
+
+    return {
         "mutants": len(caught),
-        "caught": len(caught) - len(escaped),
+        "caught": sum(c.verdict is not Verdict.RIGHT for c in caught),
         "clean_runs": sum(c.runs for c in clean),
-        "false_alarms": len(alarms),
+        "false_alarms": sum(len(c.alarms) for c in clean),
         "causes_named": sum(c.cause_is_right for c in caught),
         "causes_unknown": sum(c.cause in UNNAMED for c in caught),
         "causes_wrong": sorted(f"{c.mutant.name}: {c.cause}" for c in caught if c.cause_is_wrong),
@@ -79,44 +131,40 @@ def mutants(
         "right_but_fail_fixed_rtol": sorted(
             f"{c.kernel.library}:{c.kernel.function} {c.dtype}" for c in clean if c.passes_fixed_rtol is False
         ),
-        "exploits": len(tried),
-        "stopped": sum(t.stopped for t in tried),
-        "honest": len(fair),
-        "blamed": sorted(f"{t.kernel.name}: {t.verdict.value}" for t in fair if t.stopped),
-        "not_installed": missing,
-        "seed": seed,
-        "details": {
-            "mutants": [
-                {
-                    "name": c.mutant.name, "library": c.mutant.library, "op": c.mutant.op, "dtype": c.mutant.dtype,
-                    "verdict": c.verdict.value, "cause": c.cause, "expected_cause": c.mutant.cause, "detail": c.detail,
-                    "cases_until_caught": c.cases, "passes_fixed_rtol": c.passes_fixed_rtol,
-                }
-                for c in caught
-            ],
-            "right": [
-                {
-                    "library": c.kernel.library, "kernel": c.kernel.function, "op": c.kernel.op, "dtype": c.dtype,
-                    "runs": c.runs, "refused": c.refused, "false_alarms": list(c.alarms),
-                    "worst_ratio": min(c.worst_ratio, 1e308), "passes_fixed_rtol": c.passes_fixed_rtol,
-                }
-                for c in clean
-            ],
-            "exploits": [
-                {
-                    "name": t.kernel.name, "kind": t.kernel.kind, "tries": t.kernel.summary, "stopped": t.stopped,
-                    "verdict": t.verdict.value, "message": t.message, "missing_wall": t.missing_wall or None,
-                }
-                for t in tried if isinstance(t.kernel, Exploit)
-            ],
-        },
+    }
+
+
+def _details(
+    caught: Sequence[Caught], clean: Sequence[CleanRun], tried: Sequence[Tried]
+) -> dict[str, list[dict[str, Any]]]:
+    """A row for each mutant, each right kernel and each exploit."""
+    from monarch_theory.testing.exploits import Exploit
+
+    return {
+        "mutants": [
+            {
+                "name": c.mutant.name, "library": c.mutant.library, "op": c.mutant.op, "dtype": c.mutant.dtype,
+                "verdict": c.verdict.value, "cause": c.cause, "expected_cause": c.mutant.cause, "detail": c.detail,
+                "cases_until_caught": c.cases, "passes_fixed_rtol": c.passes_fixed_rtol,
+            }
+            for c in caught
+        ],
+        "right": [
+            {
+                "library": c.kernel.library, "kernel": c.kernel.function, "op": c.kernel.op, "dtype": c.dtype,
+                "runs": c.runs, "refused": c.refused, "false_alarms": list(c.alarms),
+                "worst_ratio": min(c.worst_ratio, 1e308), "passes_fixed_rtol": c.passes_fixed_rtol,
+            }
+            for c in clean
+        ],
+        "exploits": [
+            {
+                "name": t.kernel.name, "kind": t.kernel.kind, "tries": t.kernel.summary, "stopped": t.stopped,
+                "verdict": t.verdict.value, "message": t.message, "missing_wall": t.missing_wall or None,
+            }
+            for t in tried if isinstance(t.kernel, Exploit)
+        ],
     }  # fmt: skip
-    faulty = escaped or alarms or summary["blamed"] or summary["stopped"] < len(tried)
-    code = int(bool(faulty)) if caught or summary["clean_runs"] or tried else 2
-    covered = f"{summary['mutants']} mutants, {summary['clean_runs']} runs of right kernels, {len(tried)} exploits"
-    answer = Answer(("right", "wrong", "undecided")[code], "measured", covered, code, summary)
-    say(answer, as_json, lambda: _print(summary))
-    raise typer.Exit(code)
 
 
 def _print(summary: dict[str, Any]) -> None:

@@ -273,56 +273,24 @@ def check_file(
         wanted = Wanted(shape, n, dtype, vocab, tokens, parse_arguments(arguments), randomise)
         _, contract = agreed(wanted.inputs(dtype or "float64", seed), contract, lookahead)
         template = tuple(n if s is None else s for s in parse_shape(shape))
-        for argument, value in (("timeout", timeout), ("budget", budget), ("memory", memory), ("stride", stride[0])):
-            if value is not None and not 0 < value <= LONGEST:
-                raise UndecidedError(
-                    "bad input", f"{argument}: expected a positive number up to {LONGEST}, got {value}"
-                )
-        if not 0 <= randomise < float("inf"):
-            raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
+        check_limits(randomise, timeout=timeout, budget=budget, memory=memory, stride=stride[0])
         made_of = parse_init(init)
         with Sandbox(path, name, timeout=timeout, memory=memory, seed=seed, init=made_of) as sandbox:
             described = sandbox.load(double=dtype is None or exact(dtype), randomise=randomise)
             model, inputs, notes = choose(sandbox, described, wanted)
             check_tokens(inputs.dtype, vocab, tokens, inputs.vocab)
             inputs, contract = agreed(inputs, contract)
+            asked = Asked(budget, accept_partial, contract, stride, output, output_axis, map_size, progress)
             if agree is not None:
-                left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
-                with other_run(model, agree, randomise) as run:
-                    inputs = inputs if run is None else inputs.trying(run.numbers)
-                    report = check_agreement(
-                        model, inputs, agreement_of(model, inputs, agree, run), accept_partial=accept_partial,
-                        longest=left if budget is None else min(budget, left), output=output, output_axis=output_axis,
-                        progress=progress,
-                    )  # fmt: skip
-                if prove:
-                    report = beside_agreement(report, model, inputs, agree, sandbox.remaining)
+                report = agreeing(model, inputs, agree, asked, randomise, prove=prove)
                 return replace(report, notes=(*notes, *report.notes))
             if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
                 proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
-            proved = proof is not None and proof.facts["proved"]
-            model.ends_nan = model.ends_nan or bool(proof and proof.facts.get("ends_nan"))
-
-            def measured(beside_proof: bool) -> Report:
-                longest = min(left, BESIDE_A_PROOF) if beside_proof else SHARE_OF_TIME * max(sandbox.remaining, 0.0)
-                return check_model(
-                    model, inputs, budget=None if budget is None else min(budget, longest), longest=longest,
-                    accept_partial=accept_partial, contract=contract, stride=stride, output=output,
-                    output_axis=output_axis, map_size=map_size, in_turn=beside_proof, progress=progress,
-                )  # fmt: skip
-
-            report = measured(proved)
-            if proof is not None and proved and not settled(report, proof.facts, contract.n):
-                report = measured(False)
-            if proof is not None:
-                report = with_proof(report, proof.facts, contract)
-                report = replace(report, notes=(*report.notes, *proof.notes), certified=proof.written)
+            report = measured_beside(proof, model, inputs, asked, left)
             if report.holds and described.widened and model.attempt.double:
-                report = as_it_stands(
-                    report, model, inputs, described.widened, contract, left / 8 if budget is None else budget / 4,
-                    randomise, stride=stride, output=output, output_axis=output_axis,
-                )  # fmt: skip
+                longest = left / 8 if budget is None else budget / 4
+                report = as_it_stands(report, model, inputs, described.widened, asked, longest, randomise)
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         report, notes = Report(UNDECIDED, "none", error.message, outcome), []
@@ -335,17 +303,81 @@ def check_file(
     return replace(report, n=n, shape=template, dtype=dtype or "", seed=seed, certified=written)
 
 
+def check_limits(randomise: float, **limits: float | None) -> None:
+    """Are the limits, by their names, positive numbers, where they are given?
+
+    Raises:
+        UndecidedError: naming the one that is not.
+    """
+    for name, value in limits.items():
+        if value is not None and not 0 < value <= LONGEST:
+            raise UndecidedError("bad input", f"{name}: expected a positive number up to {LONGEST}, got {value}")
+    if not 0 <= randomise < float("inf"):
+        raise UndecidedError("bad input", f"randomise: expected a number of at least zero, got {randomise}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to hold, of which outputs, and how long it may be looked for: as of `check_file`."""
+
+    budget: float | None
+    accept_partial: bool
+    contract: Contract
+    stride: tuple[int, int]
+    output: str | None
+    output_axis: int | None
+    map_size: int
+    progress: Callable[[int, int], None]
+
+    def within(self, longest: float) -> float:
+        return longest if self.budget is None else min(self.budget, longest)
+
+
+def agreeing(model: FileModel, inputs: Inputs, agree: Agree, asked: Asked, randomise: float, *, prove: bool) -> Report:
+    """Whether another way gives the same outputs, with what is proved of that beside it, if that is wanted."""
+    left = SHARE_OF_TIME * max(model.sandbox.remaining, 0.0)
+    with other_run(model, agree, randomise) as run:
+        inputs = inputs if run is None else inputs.trying(run.numbers)
+        report = check_agreement(
+            model, inputs, agreement_of(model, inputs, agree, run), accept_partial=asked.accept_partial,
+            longest=asked.within(left), output=asked.output, output_axis=asked.output_axis, progress=asked.progress,
+        )  # fmt: skip
+    return beside_agreement(report, model, inputs, agree, model.sandbox.remaining) if prove else report
+
+
+def measured_beside(proof: Read | None, model: FileModel, inputs: Inputs, asked: Asked, left: float) -> Report:
+    """What is measured, with what is proved beside it: in short where that settles it, else in full."""
+    if proof is None:
+        return measured(model, inputs, asked)
+    model.ends_nan = model.ends_nan or bool(proof.facts.get("ends_nan"))
+    proved = proof.facts["proved"]
+    report = measured(model, inputs, asked, min(left, BESIDE_A_PROOF) if proved else None)
+    if proved and not settled(report, proof.facts, asked.contract.n):
+        report = measured(model, inputs, asked)
+    report = with_proof(report, proof.facts, asked.contract)
+    return replace(report, notes=(*report.notes, *proof.notes), certified=proof.written)
+
+
+def measured(model: FileModel, inputs: Inputs, asked: Asked, beside_a_proof: float | None = None) -> Report:
+    """What is measured in the time that is left, or in so many seconds beside a proof."""
+    longest = SHARE_OF_TIME * max(model.sandbox.remaining, 0.0) if beside_a_proof is None else beside_a_proof
+    return check_model(
+        model, inputs, budget=None if asked.budget is None else asked.within(longest), longest=longest,
+        accept_partial=asked.accept_partial, contract=asked.contract, stride=asked.stride, output=asked.output,
+        output_axis=asked.output_axis, map_size=asked.map_size, in_turn=beside_a_proof is not None,
+        progress=asked.progress,
+    )  # fmt: skip
+
+
 def as_it_stands(
-    report: Report, model: FileModel, inputs: Inputs, own: str, contract: Contract, longest: float, randomise: float,
-    **options: Any,
-) -> Report:  # fmt: skip
+    report: Report, model: FileModel, inputs: Inputs, own: str, asked: Asked, longest: float, randomise: float
+) -> Report:
     """A report on a model held in double precision, with a look at it in its own: it may branch by dtype.
 
     Kernels and masks are chosen by dtype, too. A few cuts are tested, since all were in double precision.
 
     Args:
-        own: the dtype of its parameters; longest: seconds for it; randomise: as of `check_file`; options: as of
-            `check_model`.
+        own: the dtype of its parameters; longest: seconds for it; randomise: as of `check_file`.
     """
     try:
         described = model.sandbox.load(double=False, randomise=randomise)
@@ -353,7 +385,10 @@ def as_it_stands(
         attempt = Attempt(model.attempt.face, narrow.dtype, False)
         other = FileModel(model.sandbox, attempt, model.call, described, model.rows)
         other.zeros = ()  # what they hide is not to be looked for twice
-        found = check_model(other, narrow, longest=longest, contract=contract, preview=True, **options)
+        found = check_model(
+            other, narrow, longest=longest, contract=asked.contract, preview=True, stride=asked.stride,
+            output=asked.output, output_axis=asked.output_axis,
+        )  # fmt: skip
     except SandboxError as error:
         found = Report(UNDECIDED, "none", error.message, error.outcome.value)
     forwards = report.forwards + found.forwards

@@ -89,12 +89,9 @@ def test_a_theorem_says_how_it_is_known():
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory) -> Path:
+def fresh(wheel, tmp_path_factory) -> Path:
     """The `python` of a new environment with the wheel; what it depends on comes from the running environment."""
     folder = tmp_path_factory.mktemp("fresh")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]

@@ -2,10 +2,9 @@
 
 import mmap
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import pytest
@@ -47,14 +46,14 @@ def test_nothing_is_kept_unless_asked_for() -> None:
     results = [empty() for _ in range(40)]
     del results
     assert memory.held() == 0
-    asked = {"": 0, "4096": 4096, "1": memory.memory_of_process() // 2}
-    code = (
-        "import importlib, os\nfrom monarch_gpu.ops.torch.cpu import memory\n"
-        f"for asked in {list(asked)}:\n    os.environ['MONARCH_KEEP_MEMORY'] = asked\n"
-        "    print(importlib.reload(memory).limit())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert list(map(int, done.stdout.split())) == list(asked.values())
+
+
+@pytest.mark.parametrize(("asked", "most"), [("", 0), ("4096", 4096), ("1", memory.memory_of_process() // 2)])
+def test_the_environment_asks_at_the_start(asked: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONARCH_KEEP_MEMORY", asked)
+    started = module_from_spec(spec := spec_from_file_location("started", memory.__file__))  # type: ignore[arg-type]
+    spec.loader.exec_module(started)  # type: ignore[union-attr]
+    assert started.limit() == most and memory.limit() != most
 
 
 def test_sizes_that_differ_little_share_a_class() -> None:
