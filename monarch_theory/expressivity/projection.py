@@ -251,7 +251,7 @@ def _near(tensor: np.ndarray, kind: MonarchClass) -> list[np.ndarray]:
 
 
 def _told(tensor: np.ndarray, parts: list[np.ndarray], kind: MonarchClass) -> list[np.ndarray] | None:
-    """The terms that eigenvectors tell apart in the place of `parts`, wherever that is nearer; None where it nowhere is.
+    """The terms that eigenvectors tell apart, in the place of `parts` wherever they are nearer; None where nowhere.
 
     That is seen for every i_0 and a_{p−1} apart: no factor has digits of two of those.
     """
