@@ -1,9 +1,9 @@
 """A diagonal plus a matrix of rank r, by projecting in turns: the error never rises, but the limit is only local.
 
 A block off the diagonal does not see the diagonal, so it has rank at most r: no member is nearer than what truncation
-leaves of two that do not overlap. Such a block B of rank r, of rows I and columns J, tells what the low-rank part has at
-(i, i) for every i that is in neither, M[i, J] B⁺ M[I, i]: from there one start begins, which is the end where a member
-has such blocks. The other begins with the diagonal as it is.
+leaves of two that do not overlap. Such a block B of rank r, of rows I and columns J, tells the low-rank part
+at (i, i) for every i in neither, M[i, J] B⁺ M[I, i]: there other starts begin, which are the end where a member
+has such blocks. The first start begins with the diagonal as it is.
 """
 
 from collections.abc import Iterator
@@ -113,11 +113,13 @@ def _turned(matrix: np.ndarray, diagonal: np.ndarray, rank: int) -> tuple[Found,
 def _stepped(matrix: np.ndarray, near: Found, rank: int) -> tuple[Found, float]:
     """No farther, by steps of Gauss and Newton: near a member each doubles the digits, where turns add a few.
 
-    With the singular vectors U, V of M − D beyond the first r held, what they leave is linear in D, and the least squares
-    for it are (UU* ∘ conj(VV*)) δ = diag(U Σ V*). A step that ends farther is halved, a few times.
+    With the singular vectors U, V of M − D beyond the first r held, what they leave is linear in D, and its least
+    squares are (UU* ∘ conj(VV*)) δ = diag(U Σ V*). A step that ends farther is halved, a few times.
     """
-    near, least = near, float(np.linalg.norm(matrix - near[1] - np.diag(near[0])))
+    least = float(np.linalg.norm(matrix - near[1] - np.diag(near[0])))
+    norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
     for _ in range(STEPS):
+        note(least / norm)
         left, values, right = np.linalg.svd(matrix - np.diag(near[0]))
         left, values, right = left[:, rank:], values[rank:], right[rank:]
         system = (left @ left.conj().T) * (right.conj().T @ right).T
@@ -132,6 +134,7 @@ def _stepped(matrix: np.ndarray, near: Found, rank: int) -> tuple[Found, float]:
         else:
             break
         near, least = (diagonal, low), error
+    note(least / norm)
     return near, least
 
 
