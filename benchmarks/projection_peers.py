@@ -1,13 +1,14 @@
 """Who comes nearer? Our projection and its peers on the same matrices, in one run.
 
-    python benchmarks/projection_peers.py [--sizes 64,256,1024] [--fly CLONE] [--json FILE]
+    python benchmarks/projection_peers.py [--sizes 64,256,1024,4096] [--fly CLONE] [--json FILE]
 
 Peers, where installed: lazylinop's `ksd` in both of its orders; pyfaust's `butterfly` from the left, from the right
 and along a balanced tree, which takes squares of powers of two and radix two; fly's projection, which takes squares and
 order two, from a clone of HazyResearch/fly. All are asked for the same class, the DAO convention, which is a chain of
 Kronecker-sparse factors. TensorLy has the trains that are sums of Kronecker products, and is asked for those. Distances
 are of the dense products, and seconds are of the processor, the least of a few times where it is quick, with the load
-beside them. At order two, and of Kronecker products, the nearest is known: everyone should find it.
+beside them. At order two, and of Kronecker products, the nearest is known: everyone should find it. Above order two
+`near_member` is asked as well, for one sweep: it states no bound, as none of the peers does.
 """
 
 import argparse
@@ -31,11 +32,13 @@ from scipy.linalg import toeplitz
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families.kronecker import fit as nearest_kroneckers
 from monarch_theory.expressivity.families.kronecker import setting
-from monarch_theory.expressivity.projection import project
+from monarch_theory.expressivity.projection import near_member, project
 from monarch_theory.monarch import Convention
 
 OURS = "project"
+QUICK = "one sweep"
 REPEATS = 3
+LARGEST = {"faust left": 1024, "faust right": 1024}  # beyond, one answer takes minutes
 NOTHING = 1e-12  # two distances below it are both of members
 
 
@@ -66,6 +69,12 @@ def of_monarch(fit: Callable[[np.ndarray, MonarchClass], np.ndarray]) -> Fit:
         return fit(matrix, kind)
 
     return some
+
+
+def one_sweep(matrix: np.ndarray, kind: MonarchClass) -> np.ndarray:
+    if kind.order == 2:
+        raise ValueError("above order two only: there nothing is swept")
+    return near_member(matrix, kind, sweeps=1)
 
 
 def patterns(kind: MonarchClass) -> list[tuple[int, int, int, int]]:
@@ -125,7 +134,7 @@ def tensorly(svd: str) -> Fit:
 
 def peers(clone: str) -> dict[str, Fit]:
     """Ours, and what is installed."""
-    found: dict[str, Fit] = {OURS: ours}
+    found: dict[str, Fit] = {OURS: ours, QUICK: of_monarch(one_sweep)}
     makers = {f"ksd {order}": (ksd, order) for order in ("l2r", "balanced")}
     makers |= {f"faust {direction}": (faust, direction) for direction in ("left", "right", "bbtree")}
     makers |= {"fly": (fly, clone), "TensorLy": (tensorly, "truncated_svd")}
@@ -181,6 +190,8 @@ def measure(n: int, everyone: dict[str, Fit]) -> list[dict[str, object]]:
     for name, matrix, kind in cases(n):
         norm, row = np.linalg.norm(matrix), {}
         for who, fit in everyone.items():
+            if n > LARGEST.get(who, n):
+                continue
             try:
                 near, seconds = timed(lambda fit=fit, matrix=matrix, kind=kind: fit(matrix, kind))
             except (ValueError, TypeError, RuntimeError) as error:
@@ -199,7 +210,7 @@ def measure(n: int, everyone: dict[str, Fit]) -> list[dict[str, object]]:
 
 
 def others(row: dict) -> dict[str, float]:
-    return {who: entry["distance"] for who, entry in row["found"].items() if who != OURS}
+    return {who: entry["distance"] for who, entry in row["found"].items() if who not in (OURS, QUICK)}
 
 
 def report(found: dict, console: Console) -> None:
@@ -217,11 +228,12 @@ def report(found: dict, console: Console) -> None:
     loads = [row["load"] for row in found["rows"]]
     console.print(f"CPU seconds, while {min(loads)} to {max(loads)} processes wanted the {found['cores']} cores:")
     for title, rows in groups.items():
-        for who in everyone[1:]:
-            for n in dict.fromkeys(row["n"] for row in rows):
+        for who in everyone:
+            for n in dict.fromkeys(row["n"] for row in rows if who not in (OURS, QUICK)):
                 both = [row["found"] for row in rows if row["n"] == n and who in row["found"]]
-                if both:
-                    console.print(f"{title}, N = {n}, {len(both)} cases: {seconds_beside(who, both)}")
+                for one in (OURS, QUICK):
+                    if found := [entries for entries in both if one in entries]:
+                        console.print(f"{title}, N = {n}, {len(found)} cases: {beside(one, who, found)}")
 
 
 def nearness(rows: list[dict]) -> str:
@@ -238,11 +250,13 @@ def nearness(rows: list[dict]) -> str:
     return f"nearer than the best peer in {nearer} of {len(ratios)}, even (0.1 %) in {even}, {most}; {over}"
 
 
-def seconds_beside(who: str, both: list[dict]) -> str:
-    pairs = [(found[OURS]["seconds"], found[who]["seconds"]) for found in both]
-    mine, theirs = (sum(side) for side in zip(*pairs, strict=True))
-    slower = sum(one > other for one, other in pairs)
-    return f"{OURS} {mine:.2f}, {who} {theirs:.2f}; {OURS} is slower in {slower}"
+def beside(ours: str, who: str, rows: list[dict]) -> str:
+    """Seconds of one of ours and of a peer in sum, and how often ours is the slower, and the farther by how much."""
+    pairs = [(found[ours], found[who]) for found in rows]
+    mine, theirs = (sum(entry["seconds"] for entry in side) for side in zip(*pairs, strict=True))
+    slower = sum(one["seconds"] > other["seconds"] for one, other in pairs)
+    far = max(max(one["distance"], NOTHING) / max(other["distance"], NOTHING) for one, other in pairs)
+    return f"{ours} {mine:.4g}, {who} {theirs:.4g}; {ours} is slower in {slower}, at most {far:.3f} × as far"
 
 
 def draw(found: dict) -> Figure:
@@ -253,7 +267,7 @@ def draw(found: dict) -> Figure:
     for who in dict.fromkeys(who for row in found["rows"] for who in row["found"]):
         places = [k for k, row in enumerate(found["rows"]) if who in row["found"]]
         heights = [found["rows"][k]["found"][who]["distance"] / max(found["rows"][k]["bound"], 1e-12) for k in places]
-        axes.plot(places, heights, "o" if who == OURS else ".", label=who)
+        axes.plot(places, heights, "o" if who == OURS else "x" if who == QUICK else ".", label=who)
     axes.set_xticks(range(len(found["rows"])), [row["case"] for row in found["rows"]], rotation=90, fontsize=6)
     axes.set_ylabel("distance over the bound")
     axes.legend(fontsize=7)
@@ -262,7 +276,7 @@ def draw(found: dict) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="64,256,1024")
+    parser.add_argument("--sizes", default="64,256,1024,4096")
     parser.add_argument("--fly", default="fly", metavar="CLONE", help="a clone of github.com/HazyResearch/fly")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

@@ -53,20 +53,21 @@ class Room(dict[tuple[str, int], np.ndarray]):
         return self[what, k]
 
 
-def polish(tensor: np.ndarray, cores: Cores, kind: MonarchClass) -> Cores:
+def polish(tensor: np.ndarray, cores: Cores, kind: MonarchClass, *, sweeps: int = MORE_SWEEPS) -> Cores:
     """Cores of a member no farther from a digit tensor, up to rounding, where sweeps no longer gain.
 
     Args:
         tensor: axes (i_0, …, i_{p−1}, a_0, …, a_{p−1}).
         cores: as those of `BlockTensorTrain`, every bond of width one.
+        sweeps: most of them.
 
     Raises:
         ValueError: a bond wider than one.
     """
-    return polish_sum(tensor, [cores], kind)[0]
+    return polish_sum(tensor, [cores], kind, sweeps=sweeps)[0]
 
 
-def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> list[Cores]:
+def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass, *, sweeps: int = MORE_SWEEPS) -> list[Cores]:
     """`polish` for the cores of every term of a sum, all terms at once.
 
     Raises:
@@ -78,9 +79,9 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass) -> li
     whole = _laid_out(tensor, kind)
     note = watch()
     begun = _Swept(factors, 0.0, float(_square(whole).sum()))
-    if whole.size >= LARGE and whole.dtype in HALVES:
+    if whole.size >= LARGE and whole.dtype in HALVES and sweeps == MORE_SWEEPS:
         begun = _begun(whole, begun, kind, note)
-    factors = _swept(whole, begun, kind, note, 0.0).factors
+    factors = _swept(whole, begun, kind, note, 0.0, sweeps).factors
     return [
         [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
         for term, cores in enumerate(terms)
@@ -117,13 +118,18 @@ def _left(whole: np.ndarray, factors: Cores, kind: MonarchClass) -> float:
 
 
 def _swept(
-    whole: np.ndarray, begun: _Swept, kind: MonarchClass, note: Callable[[float], None], enough: float
+    whole: np.ndarray,
+    begun: _Swept,
+    kind: MonarchClass,
+    note: Callable[[float], None],
+    enough: float,
+    sweeps: int = MORE_SWEEPS,
 ) -> _Swept:
     """Swept until that no longer gains, or leaves no more than a share `enough` of the squared norm."""
     total = float(_square(whole).sum())
     factors = before = [factor.astype(whole.dtype, copy=False) for factor in begun.factors]
     captured, left, momentum, room = begun.captured, begun.left, 0, Room()
-    for sweep in range(MORE_SWEEPS):
+    for sweep in range(sweeps):
         ahead = momentum / (momentum + 3)
         moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
         found = _sweep(whole, moved, kind.output_radices, room)

@@ -33,6 +33,8 @@ def leading_vectors(gram: np.ndarray) -> np.ndarray:
     >>> float(np.round(abs(leading_vectors(np.diag([4.0, 1.0])[None])), 12)[0, 0])
     1.0
     """
+    if gram.shape[1] == 2:
+        return _of_two(gram)
     return _by_steps(gram) if gram.shape[1] >= LARGE else _by_squares(gram)
 
 
@@ -48,6 +50,22 @@ def few_vectors(gram: np.ndarray, rank: int) -> np.ndarray:
     last = [side - rank, side - 1]
     found = [eigh(one, subset_by_index=last, check_finite=False)[1] for one in gram]
     return np.stack(found)[..., ::-1]
+
+
+def _of_two(gram: np.ndarray) -> np.ndarray:
+    """Of 2 × 2 matrices: (δ + h, b̄) of length one, or (b, δ + h) where the second entry is the larger.
+
+    With diagonal a, d and b beside it, δ = |a − d|/2 and h = (δ² + |b|²)^½, so that nothing cancels.
+    """
+    beside, lead = gram[:, 1, 0], gram[:, 0, 0].real - gram[:, 1, 1].real
+    half = np.abs(lead) / 2
+    large = half + np.hypot(half, np.abs(beside)) + np.finfo(gram.dtype).tiny
+    length = np.hypot(large, np.abs(beside))
+    found = np.empty((len(gram), 2), gram.dtype)
+    turned = lead < 0
+    found[:, 0] = np.where(turned, beside.conj(), large) / length
+    found[:, 1] = np.where(turned, large, beside) / length
+    return found
 
 
 def _by_squares(gram: np.ndarray) -> np.ndarray:

@@ -1,9 +1,12 @@
 """A diagonal plus a matrix of rank r, by projecting in turns: the error never rises, but the limit is only local.
 
 A block off the diagonal does not see the diagonal, so it has rank at most r: no member is nearer than what truncation
-leaves of two that do not overlap.
+leaves of two that do not overlap. Such a block B of rank r, of rows I and columns J, tells the low-rank part
+at (i, i) for every i in neither, M[i, J] B⁺ M[I, i]: there other starts begin, which are the end where a member
+has such blocks. The first start begins with the diagonal as it is.
 """
 
+from collections.abc import Iterator
 from math import hypot
 
 import numpy as np
@@ -18,6 +21,14 @@ __all__ = ["diagonal_plus_low_rank"]
 
 TURNS = 300
 SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away
+STEPS = 30
+DRAWS = 4  # of three sets of indices
+NEAR = 1e-2  # of the norm: what two blocks off the diagonal leave, where a member may be
+LARGE = 2**18  # entries beyond which one start takes long enough
+WORST = 1e-10  # of the first singular value of a block: below it are none
+
+Found = tuple[np.ndarray, np.ndarray]
+"""Diagonal, and low-rank part."""
 
 
 def setting(n: int, rank: int) -> Setting:
@@ -55,13 +66,38 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Part, ...]:
     return (*found, low_rank_train(low, rank)) if rank else found
 
 
-def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
-    """(diagonal, low-rank part) of the best turn."""
-    rank = setting.choices["rank"]
-    diagonal, least = np.diag(matrix), np.inf
-    near = diagonal, np.zeros_like(matrix)
+def fitted(matrix: np.ndarray, setting: Setting) -> Found:
+    """(diagonal, low-rank part) of the best turn of the best start."""
+    rank, here = setting.choices["rank"], np.diag(matrix)
+    if not rank:
+        return here, np.zeros_like(matrix)
+    best, least = _turned(matrix, here, rank)
+    if not _may_hold(matrix, rank):
+        return best
+    best, least = _stepped(matrix, best, rank)
+    for told in _told(matrix, rank):
+        if least == 0:
+            break
+        found, error = _stepped(matrix, _turned(matrix, told, rank)[0], rank)
+        if error < least:
+            best, least = found, error
+    return best
+
+
+def _may_hold(matrix: np.ndarray, rank: int) -> bool:
+    """Whether some member may be near: only there other starts are worth their time."""
+    if matrix.size > LARGE:
+        return False
+    half = len(matrix) // 2
+    left = [np.linalg.svd(block, compute_uv=False)[rank:] for block in (matrix[:half, half:], matrix[half:, :half])]
+    return hypot(*np.concatenate(left)) <= NEAR * float(np.linalg.norm(matrix))
+
+
+def _turned(matrix: np.ndarray, diagonal: np.ndarray, rank: int) -> tuple[Found, float]:
+    """(diagonal, low-rank part) of the best turn that begins with this diagonal, and its distance."""
+    near, least = (diagonal, np.zeros_like(matrix)), np.inf
     norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
-    for turn in range(TURNS if rank else 0):
+    for turn in range(TURNS):
         low = truncate(matrix - np.diag(diagonal), rank)
         diagonal = np.diag(matrix - low)
         error = float(np.linalg.norm(matrix - low - np.diag(diagonal)))
@@ -71,7 +107,57 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
             near, least = (diagonal, low), error
         if settled:
             break
-    return near
+    return near, least
+
+
+def _stepped(matrix: np.ndarray, near: Found, rank: int) -> tuple[Found, float]:
+    """No farther, by steps of Gauss and Newton: near a member each doubles the digits, where turns add a few.
+
+    With the singular vectors U, V of M − D beyond the first r held, what they leave is linear in D, and its least
+    squares are (UU* ∘ conj(VV*)) δ = diag(U Σ V*). A step that ends farther is halved, a few times.
+    """
+    least = float(np.linalg.norm(matrix - near[1] - np.diag(near[0])))
+    norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
+    for _ in range(STEPS):
+        note(least / norm)
+        left, values, right = np.linalg.svd(matrix - np.diag(near[0]))
+        left, values, right = left[:, rank:], values[rank:], right[rank:]
+        system = (left @ left.conj().T) * (right.conj().T @ right).T
+        step = np.linalg.lstsq(system, np.diag(left * values @ right), rcond=WORST)[0]
+        for share in (1, 0.5, 0.25, 0.125):
+            diagonal = near[0] + share * step
+            low = truncate(matrix - np.diag(diagonal), rank)
+            diagonal = np.diag(matrix - low)
+            error = float(np.linalg.norm(matrix - low - np.diag(diagonal)))
+            if error < least * (1 - SETTLED):
+                break
+        else:
+            break
+        near, least = (diagonal, low), error
+    note(least / norm)
+    return near, least
+
+
+def _told(matrix: np.ndarray, rank: int) -> Iterator[np.ndarray]:
+    """Diagonals that blocks off the diagonal tell, where there are three disjoint sets of `rank` indices.
+
+    Sets are drawn at random: of a sparse matrix a block may have a smaller rank than the low-rank part, another not.
+    """
+    n = len(matrix)
+    if n < 3 * rank:
+        return
+    rng = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        thirds = np.array_split(rng.permutation(n), 3)
+        low = np.zeros(n, matrix.dtype)
+        for some, rows, columns in (thirds, thirds[1:] + thirds[:1], thirds[2:] + thirds[:2]):
+            left, values, right = np.linalg.svd(matrix[np.ix_(rows, columns)], full_matrices=False)
+            held = values[:rank] > WORST * values[0]
+            inverse = np.divide(1, values[:rank], out=np.zeros_like(values[:rank]), where=held)
+            ahead = matrix[np.ix_(some, columns)] @ right[:rank].conj().T
+            behind = left[:, :rank].conj().T @ matrix[np.ix_(rows, some)]
+            low[some] = np.einsum("ir,r,ri->i", ahead, inverse, behind)
+        yield np.diag(matrix) - low
 
 
 diagonal_plus_low_rank = Family(

@@ -7,7 +7,7 @@ together by alternating least squares, which is a heuristic. The terms of a sum 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from monarch_theory.monarch import Convention
 __all__ = ["WORTH_FITTING", "butterfly", "monarch", "radices_of", "worth_fitting"]
 
 WORTH_FITTING = 2  # by each of two criteria
+VAST = 2**22  # entries of a matrix of which one is
 
 
 def monarch(order: int) -> Family:
@@ -80,8 +81,9 @@ def radices_of(kind: MonarchClass) -> str:
 
 def worth_fitting(floors: list[Floor]) -> list[Floor]:
     """The few nearest by floor, and by guess; of equals, the first: list fewer terms and stages before more."""
-    nearest = sorted(floors, key=lambda floor: floor.distance)[:WORTH_FITTING]
-    likely = sorted(floors, key=lambda floor: floor.guess)[:WORTH_FITTING]
+    few = WORTH_FITTING if all(prod(floor.setting.choices["kind"].shape) < VAST for floor in floors) else 1
+    nearest = sorted(floors, key=lambda floor: floor.distance)[:few]
+    likely = sorted(floors, key=lambda floor: floor.guess)[:few]
     return nearest + [floor for floor in likely if floor not in nearest]
 
 

@@ -1,4 +1,10 @@
-"""A Monarch matrix plus one of rank r, by projecting in turns: the error never rises, but the limit is only local."""
+"""A Monarch matrix plus one of rank r, by projecting in turns: the error never rises, but the limit is only local.
+
+A slice of the sum is X_{IA} = l_{IA} r_{IA}* + U_I V_A*. The columns of U_I are in the column space of X_{IA} for every
+A, and where slices have r + 2 rows and columns nothing else is, in general: so spaces that are shared tell U_I and V_A.
+What they leave of a slice is its rank-one part beyond them, and the low-rank part is what completes that (`_told`).
+There one start begins, which is the end for such a member; two begin with either part.
+"""
 
 from collections.abc import Iterator
 from math import prod
@@ -20,6 +26,9 @@ __all__ = ["TURNS", "monarch_plus_low_rank"]
 
 TURNS = 20
 ITERATIONS, SPARE = 3, 8  # of the subspace that the turns begin with
+WORTH_TELLING = 4  # settings whose ranks do not exclude the matrix
+ROUNDING = 1e-13  # of the norm: nothing that a start could better
+NEAR = 1e-2  # of the norm of some slices: what their tails leave, where a member may be near
 SMALL = 2**14  # entries of a matrix whose truncated SVDs are tried
 
 
@@ -57,7 +66,22 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
         least += [Floor(setting(path.kind, rank), path.floor, path.ceiling) for path in here]
         likely += [] if spectra.exact else guesses(spectra, here, rank, left)
     nearest = sorted(least, key=lambda floor: floor.distance)[:1]
-    return nearest + sorted(likely, key=lambda floor: floor.guess)[:WORTH_FITTING]
+    telling = [floor for floor in least if floor.distance == 0 and _tells(floor.setting)][:WORTH_TELLING]
+    likely = sorted(likely, key=lambda floor: floor.guess)[:WORTH_FITTING]
+    return nearest + [floor for floor in telling if floor not in nearest] + likely
+
+
+def _tells(setting: Setting) -> bool:
+    """Whether slices are large enough for spaces that they share to tell the low-rank part."""
+    kind, rank = setting.choices["kind"], setting.choices["rank"]
+    return bool(rank and rank + 2 <= _widest(kind)[1])
+
+
+def _widest(kind: MonarchClass) -> tuple[int, int]:
+    """The split of the largest slices, and their shorter side."""
+    rows, columns = kind.output_radices, kind.input_radices
+    sides = [min(prod(rows[k + 1 :]), prod(columns[: k + 1])) for k in range(kind.order - 1)]
+    return sides.index(max(sides)), max(sides)
 
 
 def _guesses_after_svd(spectra: Spectra, here: list[Path], rank: int, budget: int) -> list[Floor]:
@@ -95,7 +119,9 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
     if rank == 0:
         return project_values(matrix, kind).dense(), np.zeros_like(matrix)
     best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
-    for start in (matrix - near_member(matrix, kind), matrix):
+    for start in _starts(matrix, kind, rank):
+        if least <= ROUNDING * float(np.linalg.norm(matrix)):
+            break
         rows = leading_rows(start, rank)
         low = start @ rows @ rows.conj().T
         norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
@@ -115,6 +141,49 @@ def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray
             if settled:
                 break
     return best
+
+
+def _starts(matrix: np.ndarray, kind: MonarchClass, rank: int) -> Iterator[np.ndarray]:
+    """Matrices whose leading rank is where turns begin."""
+    yield matrix - near_member(matrix, kind)
+    yield matrix
+    told = _told(matrix, kind, rank)
+    if told is not None:
+        yield told
+
+
+def _told(matrix: np.ndarray, kind: MonarchClass, rank: int) -> np.ndarray | None:
+    """The low-rank part of a member of large slices; None where they are too small, or no member can be near."""
+    p, rows, columns = kind.order, kind.output_radices, kind.input_radices
+    split, side = _widest(kind)
+    slices = kind.slices(matrix, split)  # (I A, i, a)
+    if rank + 2 > side or not _may_hold(slices, rank):
+        return None
+    outer, after = prod(rows[: split + 1]), prod(columns[split + 1 :])
+    left, _, right = np.linalg.svd(slices, full_matrices=False)
+    ours = left[..., : rank + 1].reshape(outer, after, *left.shape[1:2], -1).transpose(0, 2, 1, 3)  # (I, i, A, r + 1)
+    theirs = right[:, : rank + 1].reshape(outer, after, -1, right.shape[2]).transpose(1, 3, 0, 2)  # (A, a, I, r + 1)
+    u, v = (np.linalg.svd(side.reshape(*side.shape[:2], -1), full_matrices=False)[0] for side in (ours, theirs.conj()))
+    u, v = u[:, None, :, :rank], v[None, :, :, :rank]  # (I, 1, i, r) and (1, A, a, r)
+    whole = slices.reshape(outer, after, *slices.shape[1:])
+    seen, known = u.conj().swapaxes(2, 3) @ whole, whole @ v  # (I, A, r, a) and (I, A, i, r)
+    core = seen @ v
+    one, size, other = np.linalg.svd(whole - u @ seen - (known - u @ core) @ v.conj().swapaxes(2, 3))
+    size, held = size[..., :1, None], size[..., :1, None] > ROUNDING * float(np.linalg.norm(matrix))
+    ahead = seen @ other[..., :1, :].conj().swapaxes(2, 3)  # (I, A, r, 1)
+    behind = one[..., :1].conj().swapaxes(2, 3) @ known  # (I, A, 1, r)
+    low = u @ (core - np.divide(ahead @ behind, size, out=np.zeros_like(core), where=held)) @ v.conj().swapaxes(2, 3)
+    rest = rows[split + 1 :], columns[: split + 1]
+    spread = low.reshape(*rows[: split + 1], *columns[split + 1 :], *rest[0], *rest[1])
+    axes = [*range(split + 1), *range(p, 2 * p - split - 1), *range(2 * p - split - 1, 2 * p), *range(split + 1, p)]
+    return kind.matrix_of(spread.transpose(axes))
+
+
+def _may_hold(slices: np.ndarray, rank: int) -> bool:
+    """Whether some slices are nearly of rank r + 1, as all are of what is near a member."""
+    some = slices[:: max(len(slices) // 4, 1)]
+    values = np.linalg.svd(some, compute_uv=False)
+    return float(np.linalg.norm(values[:, rank + 1 :])) <= NEAR * float(np.linalg.norm(some))
 
 
 def leading_rows(matrix: np.ndarray, rank: int) -> np.ndarray:

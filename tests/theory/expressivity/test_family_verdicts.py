@@ -19,7 +19,13 @@ from monarch_theory.expressivity import separation
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import compare
 from monarch_theory.expressivity.examination import examine_family
-from monarch_theory.expressivity.families import FAMILIES, families_for, monarch_product
+from monarch_theory.expressivity.families import (
+    FAMILIES,
+    diagonal_plus_low_rank,
+    families_for,
+    monarch_plus_low_rank,
+    monarch_product,
+)
 from monarch_theory.expressivity.families.family import Floor
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
@@ -519,6 +525,39 @@ def test_products_of_two_monarch_matrices_are_found_as_the_convention_multiplies
     assert examine_family(read_matrix(matrix), family, family.smallest(matrix.shape)).member is not False
     budget = max(setting.parameters for setting in family.settings(matrix.shape))
     assert examine_family(read_matrix(matrix), family, budget).member is True
+
+
+def diagonal_and_rank(rng, factor):
+    n, rank = 9, 3
+    matrix = np.diag(rng.standard_normal(n)) + factor * rng.standard_normal((n, rank)) @ rng.standard_normal((rank, n))
+    return "diagonal-plus-low-rank", matrix, n + 2 * n * rank
+
+
+def monarch_and_rank(rng, factor):
+    """Slices with two rows and columns more than the rank."""
+    kind = MonarchClass((4, 4), (3, 4), list(Convention)[rng.integers(3)])
+    low = rng.standard_normal((kind.shape[0], 2)) @ rng.standard_normal((2, kind.shape[1]))
+    matrix = Draw(lambda least, most: least, rng).train(kind) + factor * low
+    return "monarch-plus-low-rank", matrix, kind.parameters + 2 * sum(kind.shape)
+
+
+def told_apart(recipe, count):
+    """How many of so many members are found."""
+    rng, found = np.random.default_rng(7), []
+    for k in range(count):
+        name, matrix, parameters = recipe(rng, (1, 1 + 2j, 30)[k % 3])
+        found.append(examine_family(read_matrix(matrix), family_of(name, matrix.shape), parameters).member)
+    assert False not in found
+    return found.count(True)
+
+
+@pytest.mark.parametrize(("recipe", "count"), [(diagonal_and_rank, 9), (monarch_and_rank, 3)])
+def test_parts_that_blocks_tell_are_found(recipe, count, monkeypatch):
+    """Turns alone leave many a member undecided, as they stop where no single part can be bettered."""
+    assert told_apart(recipe, count) == count
+    monkeypatch.setattr(monarch_plus_low_rank, "_told", lambda *_: None)
+    monkeypatch.setattr(diagonal_plus_low_rank, "_may_hold", lambda *_: False)
+    assert told_apart(recipe, count) < count
 
 
 def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):

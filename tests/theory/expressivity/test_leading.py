@@ -34,7 +34,7 @@ def test_leading_vectors_capture_nearly_what_can_be_captured(shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, float, complex])
-@pytest.mark.parametrize("side", [3, 40, 100])
+@pytest.mark.parametrize("side", [2, 3, 40, 100])
 def test_leading_vectors_of_rank_one_are_exact(side, dtype):
     stack = noise(4, side, 1, dtype=dtype) @ noise(4, 1, 7, dtype=dtype)
     vectors = leading_vectors(stack @ adjoint(stack))[..., None]

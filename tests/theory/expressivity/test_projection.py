@@ -1,6 +1,7 @@
 """The projection: optimal where it says so, within its bounds where it does not, and held to derived error bounds."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import sqrt
 
 import flint
@@ -18,7 +19,7 @@ from monarch_theory.expressivity import alternation, projection
 from monarch_theory.expressivity.alternation import polish, polish_sum, product
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices, factorisations, tensor_slices
 from monarch_theory.expressivity.membership import membership_of
-from monarch_theory.expressivity.projection import operation_roundoff, project, project_batch
+from monarch_theory.expressivity.projection import near_member, operation_roundoff, project, project_batch, project_sum
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain
 from monarch_theory.fourier_matrix import fourier
 from monarch_theory.monarch import Convention, random_monarch
@@ -368,6 +369,40 @@ def test_terms_of_a_sum_are_moved_together():
 def test_wrong_sums_are_caught(wrong):
     with pytest.raises(AssertionError):
         check_sum(wrong)
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_some_of_a_large_sum_says_whether_its_terms_are_told_apart(dtype, monkeypatch):
+    """Terms that nothing else finds are told apart as without asking, in part of a matrix too; noise is as it was."""
+    kind, rng = MonarchClass((4, 2, 3), (3, 2, 4)), np.random.default_rng(5)
+    factors = (random_monarch(kind.input_radices, FLOAT64, rng, output_radices=kind.output_radices) for _ in range(3))
+    whole = sum(member.dense() for member in factors)
+    partly, noise = whole.copy(), rng.standard_normal(kind.shape)
+    kind.digit_tensor(partly)[2] = kind.digit_tensor(noise)[2]
+    for matrix in (whole, partly, noise):
+        found = []
+        for vast in (2**62, 0):
+            monkeypatch.setattr(projection, "VAST", vast)
+            near = sum(train.dense() for train in project_sum(matrix.astype(dtype), kind, 3))
+            found.append(np.linalg.norm(matrix - near) / np.linalg.norm(matrix))
+        assert found[1] == pytest.approx(found[0], abs=1e-9)
+    assert found[0] > 0.1
+
+
+@pytest.mark.parametrize("kind", [*HIGHER, MonarchClass((2,) * 6)], ids=str)
+def test_few_sweeps_are_between_none_and_all(kind):
+    rng = np.random.default_rng(3)
+    for dtype in (np.float32, float, complex):
+        noise = rng.standard_normal(kind.shape).astype(dtype)
+        member = random_monarch(
+            kind.input_radices, FLOAT64, rng, output_radices=kind.output_radices, convention=kind.convention
+        )
+        member = member.dense().astype(dtype)
+        for matrix in (noise, member):
+            far = [np.linalg.norm(matrix - near_member(matrix, kind, sweeps=sweeps)) for sweeps in (0, 1, 5, None)]
+            slack = 1000 * np.finfo(dtype).eps * np.linalg.norm(matrix)
+            assert all(after <= before + slack for before, after in pairwise(far))
+        assert far[0] < 10 * slack
 
 
 def check_digits(polished):
