@@ -27,9 +27,12 @@ from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
 from monarch_theory.testing.sizes import entries
 
-__all__ = ["STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains"]
+__all__ = ["NARROW", "STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains", "unnamed"]
 
 STATE = "state kept between calls"
+
+NARROW = "accumulation too narrow"
+"""Errors that have the size of roundings in a narrower format, and change with the numbers that are rounded."""
 
 UNNAMED = ("not recognised", "NaN")
 """What is said where no cause is known: the fault's size, or what it leads to."""
@@ -159,6 +162,11 @@ def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause |
         return None
     name = min(common)
     return Cause(name, next(c.description for c in fitting[0] if c.cause == name))
+
+
+def unnamed(seen: Observation) -> Cause:
+    """Where it is wrong, and how far, where the cause is not known."""
+    return Cause("not recognised", _where(seen))
 
 
 def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
@@ -499,10 +507,10 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
         way = f"instead of {model.accumulation.name}"
         if roundings <= MANY_ROUNDINGS:
             detail = f"the errors are those of accumulating or keeping values in {target.name} {way}"
-            return Cause("accumulation too narrow", detail)
+            return Cause(NARROW, detail)
         if roundings <= np.sqrt(terms):
             detail = f"the errors are those of accumulating in {target.name} {way}, or of keeping values in fewer bits"
-            return Cause("accumulation too narrow", detail)
+            return Cause(NARROW, detail)
     return None
 
 
@@ -521,7 +529,9 @@ def _multiple_of_answer(telling: Sequence[Observation]) -> float:
     for seen in telling:
         truth = seen.expected.truth.high
         error = seen.computed - truth
-        if truth.size < 32 or truth.shape[-1:] == (1,) or not np.isfinite(error).all() or not truth.any():
+        # a number that comes again, as where one row is repeated, tells no more than once
+        few = np.unique(truth).size < 32 or truth.shape[-1:] == (1,)
+        if few or not np.isfinite(error).all() or not truth.any():
             continue
         rows = (-1, truth.shape[-1]) if truth.shape[-1] >= 32 else (1, -1)
         truth, error = truth.reshape(rows), error.reshape(rows)
