@@ -211,21 +211,24 @@ def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     with np.errstate(all="ignore"):
         changed = fault.before(values)
         wrong = fault.after(_answers(fault, changed, case)[position])
-        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
-    truth = seen.expected.truth.high
+    truth, lost = seen.expected.truth.high, ~np.isfinite(wrong)
+    with np.errstate(invalid="ignore"):
+        residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
+    # the bound takes far longer than the answer, and few faults come so far
+    if not lost.any() and not _leaves_little(residual, error, seen.expected.excess(error)):
+        return False
+    with np.errstate(all="ignore"):
+        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
-    lost = ~np.isfinite(wrong)
     if lost.any():
         return bool((lost == ~np.isfinite(seen.computed)).all()) and _fits_beside(lost, wrong, bound, seen)
     if fault.instead is not None:
         # where the right answer is small, its bound is not that of a kernel that computes another
         bound = bound + 8 * (model.storage.unit_roundoff + 16 * model.accumulation.unit_roundoff) * np.abs(wrong)
-    with np.errstate(invalid="ignore"):
-        residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
-    fits = bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.excess(error))
+    fits = bool((ratios(residual, bound) <= 1).all())
     return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
@@ -394,13 +397,27 @@ def _limit_of(seen: Observation, name: str, cut: Clamp) -> float | None:
         return _rms(seen.computed - _clamped_answer(seen, name, cut, limit))
 
     tried = np.geomspace(*ends, CLAMPS)
-    best = int(np.argmin([left(float(limit)) for limit in tried]))
+    residuals = [left(float(limit)) for limit in tried]
+    best = int(np.argmin(residuals))
+    if not residuals[best] < NEARER * _rms(seen.computed - seen.expected.truth.high):
+        return None
     a, b = float(tried[max(best - 1, 0)]), float(tried[min(best + 1, CLAMPS - 1)])
+    near, far = b - (b - a) * GOLDEN, a + (b - a) * GOLDEN
+    of_near, of_far = left(near), left(far)
     for _ in range(REFINED):
-        near, far = b - (b - a) * GOLDEN, a + (b - a) * GOLDEN
-        a, b = (a, far) if left(near) <= left(far) else (near, b)
+        if of_near <= of_far:
+            b, far, of_far = far, near, of_near
+            near = b - (b - a) * GOLDEN
+            of_near = left(near)
+        else:
+            a, near, of_near = near, far, of_far
+            far = a + (b - a) * GOLDEN
+            of_far = left(far)
     return float(f"{(a + b) / 2:.7g}")
 
+
+NEARER = 0.9
+"""Of the error, what the best of the limits tried must leave at most, to be refined."""
 
 GOLDEN = (5**0.5 - 1) / 2
 
