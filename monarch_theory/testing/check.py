@@ -452,6 +452,8 @@ def check(
         with kernel:
             for done, case in enumerate(plan):
                 on_case(done, len(plan))
+                while not untrusted and (slow := patience.in_the_way(case)) is not None:
+                    patience.heard_again(slow, observe(kernel, slow, model).run.seconds)
                 if patience.is_over(case) and not untrusted:
                     progress.skip(case)
                     continue
@@ -459,7 +461,7 @@ def check(
                     often = done % (IN_PLACE if untrusted else SELDOM) == 0
                     seen = observe(kernel, one, model, other=often and one is case)
                     if one is case:
-                        patience.heard(case, seen.run.seconds)
+                        patience.heard(case, seen.run.seconds, sum(a.size for a in seen.run.outputs))
                     if (wrong := taken_in(seen)) is not None:
                         return wrong
             for case in progress.told.beside():
