@@ -32,7 +32,7 @@ from monarch_theory.testing.allowances import (
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes, stored
 from monarch_theory.testing.coverage import Coverage, Patience, Told
-from monarch_theory.testing.diagnose import NARROW, STATE, UNNAMED, Cause, Observation, diagnose, unnamed
+from monarch_theory.testing.diagnose import NARROW, STATE, UNNAMED, Cause, Observation, diagnose, rounds_in, unnamed
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.kernel_server import IN_PLACE_OF
@@ -43,7 +43,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import BESIDE, Sharpness
 from monarch_theory.testing.shrink import shrink
-from monarch_theory.testing.sizes import entries
+from monarch_theory.testing.sizes import entries, sizes_of
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
@@ -632,7 +632,8 @@ def explain(
     shown = first_found(partial(between_read, kernel), [seen, *others])
     shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
     cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
-    if cause.name == NARROW and errors_stay(kernel, [seen, *others], model):
+    few = cause.rounds_in is not None and not rounds_when_small(kernel, seen, model, shapes, cause.rounds_in)
+    if few or (cause.name == NARROW and errors_stay(kernel, [seen, *others], model)):
         cause = unnamed(seen)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
@@ -674,6 +675,26 @@ def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorMod
             _alike(_in_bounds(seen, seen.computed, seen.references), _in_bounds(seen, computed, again.references))
         )
     return min(found) > STAYS
+
+
+def rounds_when_small(
+    kernel: Kernel, seen: Observation, model: ErrorModel, shapes: Sequence[Any], target: formats.Format
+) -> bool:  # fmt: skip
+    """Whether the output has errors of a format at the smallest sizes, too: what rounds does so everywhere.
+
+    A wrong row or tile that few sizes have may be as small as some rounding, and is not there otherwise.
+    """
+    position = seen.judgement.output
+    for shape in shapes:
+        if min(sizes_of(shape).values(), default=0) < 2:
+            continue
+        case = make_case(seen.case.op, seen.case.dtype, seen.case.op.usual(shape), "normal", "contiguous", (0,))
+        again = observe(kernel, case, model)
+        if len(again.run.outputs) <= position or again.references[position].truth.high.size < MANY_ERRORS:
+            continue
+        judgement = replace(again.judgement, output=position)
+        return rounds_in(target, replace(again, judgement=judgement))
+    return True
 
 
 MANY_ERRORS, NUDGES, STAYS = 12, 3, 7 / 8
@@ -791,14 +812,21 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
 
     first = anew()
     # a race may agree with itself once by chance; five times in a row it hardly does
-    if not all(first) or any(anew() != first for _ in range(5)):
+    if not all(first) or any(anew() != first for _ in range(ANEW)):
         return None
     given = results_of(seen.run)
     if len(set(first)) > 1 or any(len(run) > len(seen.references) for run in first):
         return Cause(STATE, "the result depends on how many calls came before it, the same way in every new process")
     if given not in first:
         return Cause(STATE, "the same arguments give another result in a new process")
+    if seen.judgement.verdict is Verdict.UNSTABLE:
+        often = f"{len(first) * (1 + ANEW)} runs in {1 + ANEW} new processes gave one result"
+        return Cause(UNNAMED[0], f"{often}, and runs after other calls several: a state that is kept, or a rare race")
     return None
+
+
+ANEW = 5
+"""New processes that are to agree with a first one."""
 
 
 def results_of(run: Run) -> tuple[bytes, ...]:

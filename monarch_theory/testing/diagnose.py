@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +27,7 @@ from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
 from monarch_theory.testing.sizes import entries
 
-__all__ = ["NARROW", "STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains", "unnamed"]
+__all__ = ["NARROW", "STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains", "rounds_in", "unnamed"]
 
 STATE = "state kept between calls"
 
@@ -40,10 +40,11 @@ UNNAMED = ("not recognised", "NaN")
 
 @dataclass(frozen=True)
 class Cause:
-    """The likely cause: its family, and what exactly."""
+    """The likely cause: its family, and what exactly; where it is a format that is too narrow, which."""
 
     name: str
     detail: str
+    rounds_in: Format | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -125,15 +126,17 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
         return Cause("NaN swallowed", first.judgement.message)
     # where nothing is a number, everything that loses all of them would explain it
     some = any(np.isfinite(f.computed).any() for f in telling)
-    for fault in _candidates(telling[0]) if some else ():
+    told = sum(int(_wrong_elements(f).sum()) for f in telling) >= LEAST
+    for fault in _candidates(telling[0], told) if some else ():
         if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     # one limit says more than many weights do
-    found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model) or _weighted(telling)
+    found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model)
+    found = found or (_weighted(telling) if told else None)
     # what explains each failure without a residual, before what only has the size of the errors
     found = (
         found
-        or (_common_family(telling, model) if some else None)
+        or (_common_family(telling, model, told) if some else None)
         or _same_scale_in_rows(telling)
         or _too_narrow(telling, model)
     )
@@ -154,9 +157,9 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.abs(values) ** 2)))
 
 
-def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+def _common_family(telling: Sequence[Observation], model: ErrorModel, told: bool) -> Cause | None:
     """A family of faults, one of which explains each failure, though not the same one."""
-    fitting = [[c for c in _candidates(f) if explains(c.description, f, model)] for f in telling]
+    fitting = [[c for c in _candidates(f, told) if explains(c.description, f, model)] for f in telling]
     common = set.intersection(*({c.cause for c in found} for found in fitting))
     if not common:
         return None
@@ -180,7 +183,8 @@ def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
     return Cause("dropped tail" if tail else otherwise, _where((larger or list(failures))[0]))
 
 
-def _candidates(seen: Observation) -> Iterable[Fault]:
+def _candidates(seen: Observation, told: bool = True) -> Iterable[Fault]:
+    """Faults that are tried; where few numbers are wrong, none of the hundreds of which some would explain them."""
     case = seen.case
     data = next(iter(case.arrays))
     yield from case.op.faults(case.shape)
@@ -188,7 +192,7 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
     if seen.output.by_row:
         yield from row_faults(case.shape.get("batch", 0))
     yield from layout_faults(case.arrays, case.layouts)
-    if entries(case.op, case.shape) <= FEW_ENTRIES:
+    if told and entries(case.op, case.shape) <= FEW_ENTRIES:
         yield from argument_faults(case.arrays, case.shape.get("batch", 0))
     if format_of(case.dtype).precision > TF32.precision:
         yield from operand_faults()
@@ -519,15 +523,15 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
         roundings, terms = _roundings(target, inside)
         # of many numbers that are to be rounded each case shows it, not one of them for all
         many = [f for f in inside if f.case.family in ("normal", "graded") and f.computed.size >= 2 * FEW]
-        if roundings < FEW_ROUNDINGS or any(_roundings(target, [f])[0] < FEW_ROUNDINGS / 4 for f in many):
+        if roundings < FEW_ROUNDINGS or any(not rounds_in(target, f) for f in many):
             continue
         way = f"instead of {model.accumulation.name}"
         if roundings <= MANY_ROUNDINGS:
             detail = f"the errors are those of accumulating or keeping values in {target.name} {way}"
-            return Cause(NARROW, detail)
+            return Cause(NARROW, detail, target)
         if roundings <= np.sqrt(terms):
             detail = f"the errors are those of accumulating in {target.name} {way}, or of keeping values in fewer bits"
-            return Cause(NARROW, detail)
+            return Cause(NARROW, detail, target)
     return None
 
 
@@ -564,6 +568,11 @@ FEW_ROUNDINGS = 1 / 8
 
 MANY_ROUNDINGS = 6.0
 """Root-mean-square errors beyond so many roundings of the terms of an answer are of sums, or of fewer bits."""
+
+
+def rounds_in(target: Format, seen: Observation) -> bool:
+    """Whether one run has errors that are not far below the roundings of a format."""
+    return _roundings(target, [seen])[0] >= FEW_ROUNDINGS / 4
 
 
 def _roundings(target: Format, telling: Sequence[Observation]) -> tuple[float, float]:
