@@ -149,6 +149,14 @@ def copied(value: Any) -> Any:
     return value.block_until_ready() if hasattr(value, "block_until_ready") else value
 
 
+def shares(one: Any, other: Any) -> bool:
+    """Whether two arrays, or two tensors, lie in the same memory."""
+    if type(one) is np.ndarray and type(other) is np.ndarray:
+        return np.shares_memory(one, other)
+    storages = [getattr(a, "untyped_storage", None) for a in (one, other)]
+    return all(storages) and len({storage().data_ptr() for storage in storages if storage is not None}) == 1
+
+
 def synchronize() -> None:
     """Wait for all streams of all GPUs that this process uses."""
     torch: Any = sys.modules.get("torch")
@@ -290,7 +298,7 @@ class KernelServer:
                 return {"refused": "NotImplementedError", "message": error.message}, ()
             raise
         kept = tuple(np.array(array, order="C") for array, _ in first.arrays)
-        if len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
+        if not any(first.own) and len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
             self.earlier.append((first.returned, [a.tobytes() for a in kept], buffers))
         modified = written_into(buffers)
         # what an op updates was put back by us
@@ -386,8 +394,10 @@ class KernelServer:
     def changed(self, first: Returned, kept: tuple[np.ndarray, ...]) -> bool:
         """Whether the first result is no longer what it was."""
         now = self.arrays_of(first.returned)
-        # what an op updates comes after what it returns
-        return any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=False))
+        own = first.own or (False,) * len(now)
+        # what an op updates comes after what it returns, and may be what it returns
+        trios = zip(now, kept, own, strict=False)
+        return any(a.tobytes() != k.tobytes() for (a, _), k, mine in trios if not mine)
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
@@ -434,11 +444,16 @@ class KernelServer:
         if not header["updates"]:
             return found
         updated = self.arrays_of([self.copied(given[i]) for i in header["updates"]])
+        # a state that is returned is what the kernel wrote over the old one, until that is put back
+        own = tuple(any(shares(one, given[i]) for i in header["updates"]) for one in listed(returned))
+        arrays = [
+            (np.array(a, order="C"), name) if mine else (a, name) for (a, name), mine in zip(arrays, own, strict=True)
+        ]
         for i, kept in zip(header["updates"], before, strict=True):
             given[i][...] = kept
         if self.mirrors is not None:
             self.mirrors.fetch()
-        return replace(found, arrays=found.arrays + updated)
+        return replace(found, arrays=arrays + updated, own=own)
 
     def forget(self) -> None:
         """Let go of what lay on the device for the last call."""
@@ -491,12 +506,14 @@ class Returned:
 
     Attributes:
         unfilled: what it was given to write into holds something else than what it returned.
+        own: of each array returned, whether it lies in an argument that the op updates.
     """
 
     returned: Any
     arrays: list[tuple[np.ndarray, str]]
     outs: list[tuple[np.ndarray, np.ndarray]]
     unfilled: bool = False
+    own: tuple[bool, ...] = ()
 
     def wrote_outside(self) -> bool:
         """Whether the memory between and around the elements of `out` is no longer what it was."""
