@@ -32,7 +32,7 @@ from monarch_theory.testing.allowances import (
 from monarch_theory.testing.bias import Bias, bias_of
 from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes, stored
 from monarch_theory.testing.coverage import Coverage, Patience, Told
-from monarch_theory.testing.diagnose import NARROW, STATE, UNNAMED, Cause, Observation, diagnose, rounds_in, unnamed
+from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose, rounds_in, unnamed
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.kernel_server import IN_PLACE_OF
@@ -632,9 +632,7 @@ def explain(
     shown = first_found(partial(between_read, kernel), [seen, *others])
     shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
     cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
-    few = cause.rounds_in is not None and not rounds_when_small(kernel, seen, model, shapes, cause.rounds_in)
-    if few or (cause.name == NARROW and errors_stay(kernel, [seen, *others], model)):
-        cause = unnamed(seen)
+    cause = confirmed(cause, kernel, [seen, *others], model, shapes)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
     if shown is None and of_values and cause.name not in ("stale output", STATE):
@@ -652,6 +650,16 @@ def _cause(failures: list[Observation], calls: list[tuple[Reference, ...]], mode
         return diagnose(failures, calls, model)
     except Exception as error:
         return Cause("not named", f"a fault of monarch while the cause was sought: {type(error).__name__}: {error}")
+
+
+def confirmed(
+    cause: Cause, kernel: Kernel, failures: Sequence[Observation], model: ErrorModel, shapes: Sequence[Any]
+) -> Cause:  # fmt: skip
+    """The cause, or none where errors that have the size of rounding do not come and go as those of rounding do."""
+    if cause.rounds_in is None:
+        return cause
+    there = rounds_when_small(kernel, failures[0], model, shapes, cause.rounds_in)
+    return cause if there and not errors_stay(kernel, failures, model) else unnamed(failures[0])
 
 
 def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorModel) -> bool:

@@ -124,6 +124,9 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
+    if all(f.case.family in AT_THE_ENDS and not f.computed.any() for f in telling):
+        # what loses all numbers of such a size is seen to lose all
+        return unnamed(telling[0])
     # where nothing is a number, everything that loses all of them would explain it
     some = any(np.isfinite(f.computed).any() for f in telling)
     told = sum(int(_wrong_elements(f).sum()) for f in telling) >= LEAST

@@ -32,7 +32,8 @@ def leaning(a: Arrays, p: f.Number, dp: f.Number) -> f.Number:
     found = (p * dp).sum(-1, keepdims=True)
     if not isinstance(found, Tracked):
         return found
-    gradient, v = a["gradient"], a["v"]
+    given: dict[str, f.Number] = dict(a)
+    gradient, v = given["gradient"], given["v"]
     y = f.matmul(p, v).held
     storing = max(p.model.intermediate.unit_roundoff, p.model.storage.unit_roundoff)
     stored = np.abs(gradient.held.value) * (np.abs(y.value) + y.error)
