@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.formats import Format, carrier_of, format_of, round_to
+from monarch_theory.testing.kernel_server import SIDE_BY_SIDE
 from monarch_theory.testing.op import Arrays, Op, Shape
 from monarch_theory.testing.poison import MANY, holders, poison, with_zeros_beside
 from monarch_theory.testing.sizes import (
@@ -32,20 +33,24 @@ __all__ = [
     "selected_shapes",
 ]  # fmt: skip
 
-LAYOUTS = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared")
+LAYOUTS = (
+    "contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared",
+    "packed", "stacked",
+)  # fmt: skip
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
-off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, each in its own way, and one
-array for all that are of a shape with the data. Of arguments that are recorded, others may be constants."""
+off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, each in its own way, one
+array for all that are of a shape with the data, and parts of one buffer, slices along its last axis or the one before,
+as queries, keys and values are that come of one product. Of arguments that are recorded, others may be constants."""
 
-UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed")
+UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed", "packed", "stacked")
 """Layouts that a kernel may refuse by any exception, as long as it says so aloud."""
 
 OF_ONE_ARGUMENT = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded")
 
-# as many as families and one more, so that every family meets every layout
+# of a number that has no divisor with that of families, so that every family meets every layout
 TURNS = (
     "contiguous", "strided", "transposed", "mixed", "shared", "reversed", "misaligned", "expanded", "transposed",
-    "recorded", "mixed",
+    "recorded", "mixed", "packed", "stacked",
 )  # fmt: skip
 
 
@@ -78,6 +83,9 @@ class Case:
             one = next(iter(self.arrays.values()))
             alike = (name not in self.op.updates and same_values(a, one) for name, a in self.arrays.items())
             found = tuple("shared" if same else "contiguous" for same in alike)
+        if self.layout in SIDE_BY_SIDE:
+            there = neighbours(self.op, self.arrays, self.dtypes, SIDE_BY_SIDE[self.layout])
+            found = tuple(self.layout if name in there else "contiguous" for name in self.arrays)
         if not self.op.updates:
             return found
         unfit = ("expanded", "recorded")
@@ -120,7 +128,7 @@ class Case:
         """One line."""
         sizes = ", ".join(f"{k} {'×'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in self.shape.items())
         layout = self.layout
-        if layout in ("mixed", "recorded") and len(set(self.layouts)) > 1:
+        if layout in ("mixed", "recorded", "packed", "stacked") and len(set(self.layouts)) > 1:
             layout = ", ".join(f"{name} {one}" for name, one in zip(self.arrays, self.layouts, strict=True))
         return f"{sizes}; {self.family} values, {layout}, {self.dtype}"
 
@@ -138,6 +146,21 @@ def layouts_of(layout: str, count: int, seed: tuple[int, ...]) -> tuple[str, ...
         recorded = rng.permutation(count) < some
         return tuple("recorded" if one else "contiguous" for one in recorded)
     return (layout,) * count
+
+
+def neighbours(op: Op, arrays: Arrays, dtypes: tuple[str, ...], axis: int) -> list[str]:
+    """The arguments that lie in one buffer: all that agree with the data but along an axis, or where none does, all of
+    its dtype; not what is written into."""
+    data = next(name for name, a in arrays.items() if a.dtype.kind in "fc")
+    own = dict(zip(arrays, dtypes, strict=True))
+    alike = [name for name in arrays if own[name] == own[data] and name not in op.updates]
+
+    def others(name: str) -> tuple[int, ...]:
+        shape = arrays[name].shape
+        return (len(shape), *(size for k, size in enumerate(shape) if k != len(shape) + axis))
+
+    found = [name for name in alike if others(name) == others(data) and arrays[name].ndim >= -axis]
+    return found if len(found) > 1 else alike
 
 
 def shared(op: Op, arrays: Arrays, shape: Shape, target: Format) -> Arrays:

@@ -30,9 +30,9 @@ from monarch_theory.testing.allowances import (
     why_undecided,
 )
 from monarch_theory.testing.bias import Bias, bias_of
-from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes
+from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes, stored
 from monarch_theory.testing.coverage import Coverage, Patience, Told
-from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose
+from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose, rounds_in, unnamed
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
 from monarch_theory.testing.kernel import Kernel, Run
 from monarch_theory.testing.kernel_server import IN_PLACE_OF
@@ -43,7 +43,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import BESIDE, Sharpness
 from monarch_theory.testing.shrink import shrink
-from monarch_theory.testing.sizes import entries
+from monarch_theory.testing.sizes import entries, sizes_of
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
@@ -452,6 +452,8 @@ def check(
         with kernel:
             for done, case in enumerate(plan):
                 on_case(done, len(plan))
+                while not untrusted and (slow := patience.in_the_way(case)) is not None:
+                    patience.heard_again(slow, observe(kernel, slow, model).run.seconds)
                 if patience.is_over(case) and not untrusted:
                     progress.skip(case)
                     continue
@@ -459,7 +461,7 @@ def check(
                     often = done % (IN_PLACE if untrusted else SELDOM) == 0
                     seen = observe(kernel, one, model, other=often and one is case)
                     if one is case:
-                        patience.heard(case, seen.run.seconds)
+                        patience.heard(case, seen.run.seconds, sum(a.size for a in seen.run.outputs))
                     if (wrong := taken_in(seen)) is not None:
                         return wrong
             for case in progress.told.beside():
@@ -630,6 +632,7 @@ def explain(
     shown = first_found(partial(between_read, kernel), [seen, *others])
     shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
     cause = shown or _cause([seen, *others], [*calls, *(o.references for o in others)], model)
+    cause = confirmed(cause, kernel, [seen, *others], model, shapes)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
     if shown is None and of_values and cause.name not in ("stale output", STATE):
@@ -647,6 +650,88 @@ def _cause(failures: list[Observation], calls: list[tuple[Reference, ...]], mode
         return diagnose(failures, calls, model)
     except Exception as error:
         return Cause("not named", f"a fault of monarch while the cause was sought: {type(error).__name__}: {error}")
+
+
+def confirmed(
+    cause: Cause, kernel: Kernel, failures: Sequence[Observation], model: ErrorModel, shapes: Sequence[Any]
+) -> Cause:  # fmt: skip
+    """The cause, or none where errors that have the size of rounding do not come and go as those of rounding do."""
+    if cause.rounds_in is None:
+        return cause
+    there = rounds_when_small(kernel, failures[0], model, shapes, cause.rounds_in)
+    return cause if there and not errors_stay(kernel, failures, model) else unnamed(failures[0])
+
+
+def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorModel) -> bool:
+    """Whether errors are the same where all numbers are other ones by more than a unit in the last place of any format.
+
+    Those of rounding are not, then: their correlation is zero, or 3/4 where all bits beyond the last place are cut off
+    (mean 1/2 and mean square 1/3 of a unit). Those of a wrong constant, sum or mean hardly change. Tables of roots of
+    unity are constants that are rounded, so that of transforms nothing is asked; nor where there are few numbers.
+    """
+    seen = max(failures, key=lambda one: (one.case.family in ("normal", "graded"), one.computed.size))
+    if seen.case.op.random_rounding or seen.case.poisoned is not None or seen.computed.size < MANY_ERRORS:
+        return False
+    rng, found = np.random.default_rng(0), []
+    for _ in range(NUDGES):
+        again = observe(kernel, nudged(seen.case, rng), model)
+        position = seen.judgement.output
+        if len(again.run.outputs) <= position or again.run.outputs[position].shape != seen.computed.shape:
+            return False
+        computed = again.run.outputs[position].astype(seen.computed.dtype)
+        found.append(
+            _alike(_in_bounds(seen, seen.computed, seen.references), _in_bounds(seen, computed, again.references))
+        )
+    return min(found) > STAYS
+
+
+def rounds_when_small(
+    kernel: Kernel, seen: Observation, model: ErrorModel, shapes: Sequence[Any], target: formats.Format
+) -> bool:  # fmt: skip
+    """Whether the output has errors of a format at the smallest sizes, too: what rounds does so everywhere.
+
+    A wrong row or tile that few sizes have may be as small as some rounding, and is not there otherwise.
+    """
+    position = seen.judgement.output
+    for shape in shapes:
+        if min(sizes_of(shape).values(), default=0) < 2:
+            continue
+        case = make_case(seen.case.op, seen.case.dtype, seen.case.op.usual(shape), "normal", "contiguous", (0,))
+        again = observe(kernel, case, model)
+        if len(again.run.outputs) <= position or again.references[position].truth.high.size < MANY_ERRORS:
+            continue
+        judgement = replace(again.judgement, output=position)
+        return rounds_in(target, replace(again, judgement=judgement))
+    return True
+
+
+MANY_ERRORS, NUDGES, STAYS = 12, 3, 7 / 8
+"""Errors that tell something, how often they are compared with those of other numbers, and how alike they are then."""
+
+NUDGE = 1 / 8
+"""By how much numbers are made smaller, at most: 32 roundings of bfloat16, the format of fewest bits."""
+
+
+def nudged(case: Case, rng: np.random.Generator) -> Case:
+    """The case with every number a little nearer to zero, where the domains that ops have remain what they are."""
+    arrays = {
+        name: stored(a * (1 - NUDGE * rng.random(a.shape)), own) if a.dtype.kind in "fc" else a
+        for (name, a), own in zip(case.arrays.items(), case.dtypes, strict=True)
+    }
+    return replace(case, arrays=arrays, layout="contiguous")
+
+
+def _in_bounds(seen: Observation, computed: np.ndarray, references: Sequence[Reference]) -> np.ndarray:
+    """Errors in units of their bounds, so that large ones do not stand for all."""
+    one = references[seen.judgement.output]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nan_to_num((computed - one.truth.high) / one.bound, posinf=0.0, neginf=0.0).ravel()
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine of their angle."""
+    both = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.vdot(one, other).real) / both if both else 0.0
 
 
 def first_found(look: Callable[[Observation], Cause | None], failures: Sequence[Observation]) -> Cause | None:
@@ -675,7 +760,7 @@ def between_read(kernel: Kernel, seen: Observation) -> Cause | None:
 WITH_GAPS = {"strided", "reversed", "misaligned", "recorded"}
 """Layouts with memory of no argument between or around the elements, of one kind of arrays at least."""
 
-LIE_OTHERWISE = {"strided", "transposed", "reversed", "misaligned", "expanded", "recorded"}
+LIE_OTHERWISE = {"strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "packed", "stacked"}
 """Layouts that what takes every argument for contiguous reads wrongly."""
 
 
@@ -735,14 +820,21 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
 
     first = anew()
     # a race may agree with itself once by chance; five times in a row it hardly does
-    if not all(first) or any(anew() != first for _ in range(5)):
+    if not all(first) or any(anew() != first for _ in range(ANEW)):
         return None
     given = results_of(seen.run)
     if len(set(first)) > 1 or any(len(run) > len(seen.references) for run in first):
         return Cause(STATE, "the result depends on how many calls came before it, the same way in every new process")
     if given not in first:
         return Cause(STATE, "the same arguments give another result in a new process")
+    if seen.judgement.verdict is Verdict.UNSTABLE:
+        often = f"{len(first) * (1 + ANEW)} runs in {1 + ANEW} new processes gave one result"
+        return Cause(UNNAMED[0], f"{often}, and runs after other calls several: a state that is kept, or a rare race")
     return None
+
+
+ANEW = 5
+"""New processes that are to agree with a first one."""
 
 
 def results_of(run: Run) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -203,35 +203,88 @@ def shows(one: Reference) -> bool:
 class Patience:
     """Whether a kernel is so slow that a larger case would take long: it is then left out, and the report says so.
 
-    How long a case will take is guessed from the largest before it, as if time grew with the square of its entries, or
-    with those times its longest size, if that is more.
+    How long a case will take is guessed from those before it, as if time grew with the square of its entries, or with
+    those times its longest size, if that is more; of earlier ones a fourth is forgotten with every case that follows.
+    Entries are those of all arguments, or of what is returned where that is larger.
+    What else the machine does may have held a case up: no case is left out because of one that was timed once.
     """
 
     def __init__(self, timeout: float):
         self.limit = timeout / 3
-        self.overhead, self.slowest, self.entries, self.work = 0.0, 0.0, 0, 0
+        self.overhead = 0.0
+        self.timed: list[_Timed] = []
 
-    def heard(self, case: Case, seconds: float) -> None:
-        """A case took so long."""
-        size = entries(case.op, case.shape)
-        if size <= SMALL_ENTRIES:
+    def heard(self, case: Case, seconds: float, returned: int = 0) -> None:
+        """A case took so long, and gave so many numbers."""
+        if entries(case.op, case.shape) <= SMALL_ENTRIES:
             self.overhead = max(self.overhead, seconds)
         else:
-            self.slowest = max(seconds, self.slowest * self._growth(case) / 4 if self.entries else 0.0)
-            self.entries, self.work = size, size * max(sizes_of(case.sizes).values(), default=1)
+            self.timed.append(_Timed(case, seconds, _Work.of(case), _Work.of(case, returned)))
+
+    def in_the_way(self, case: Case) -> Case | None:
+        """The earlier case because of which this one would take too long, if that is to be timed again."""
+        slow = self._slow(case)
+        return None if slow is None or slow.often >= TIMED else slow.case
+
+    def heard_again(self, case: Case, seconds: float) -> None:
+        """An earlier case took so long when it was run again: the least is what it takes."""
+        k = next(k for k, one in enumerate(self.timed) if one.case is case)
+        one = self.timed[k]
+        self.timed[k] = replace(one, seconds=min(one.seconds, seconds), often=one.often + 1)
 
     def is_over(self, case: Case) -> bool:
         """Whether a case would take too long."""
-        if not self.entries:
-            return False
-        likely = max(self.slowest - self.overhead, 0.0) * self._growth(case)
-        return self.overhead + likely > self.limit + self.overhead
+        return self._slow(case) is not None
 
-    def _growth(self, case: Case) -> float:
-        size = entries(case.op, case.shape)
-        work = size * max(sizes_of(case.sizes).values(), default=1)
-        return float(max((size / self.entries) ** 2, work / max(self.work, 1)))
+    def _slow(self, case: Case) -> _Timed | None:
+        """The earlier case that says it would, by what goes into both and by what comes out as well."""
+        if self._slowest(_Work.of(case), lambda one: one.given) is None:
+            return None
+        returned = sum(map(prod, case.answer_shapes))  # which takes as long as an answer
+        return self._slowest(_Work.of(case, returned), lambda one: one.all)
 
+    def _slowest(self, work: _Work, of: Callable[[_Timed], _Work]) -> _Timed | None:
+        found, most = None, self.limit
+        for since, one in enumerate(reversed(self.timed)):
+            likely = max(one.seconds - self.overhead, 0.0) * work.beside(of(one)) / 4.0 ** min(since, FORGOTTEN)
+            found, most = (one, likely) if likely > most else (found, most)
+        return found
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Entries of a case, and those times its longest size."""
+
+    entries: int
+    steps: int
+
+    @classmethod
+    def of(cls, case: Case, returned: int = 0) -> _Work:
+        """Of what goes into a case, or of so many numbers that come out, if they are more."""
+        size = max(entries(case.op, case.shape), returned)
+        return cls(size, size * max(sizes_of(case.sizes).values(), default=1))
+
+    def beside(self, other: _Work) -> float:
+        """How many times as long it may take."""
+        return float(max((self.entries / other.entries) ** 2, self.steps / max(other.steps, 1)))
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A case, what it took, its work by its arguments and by all, and how often it was timed."""
+
+    case: Case
+    seconds: float
+    given: _Work
+    all: _Work
+    often: int = 1
+
+
+TIMED = 3
+"""How often a case is timed because of which another one is not tried."""
+
+FORGOTTEN = 100
+"""Cases after which nothing is left of what one took."""
 
 SMALL_ENTRIES = 1 << 9
 """Entries of all arguments up to which the time is that of starting at all."""

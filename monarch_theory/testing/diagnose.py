@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,9 +27,12 @@ from monarch_theory.testing.kernel import Run
 from monarch_theory.testing.op import Arrays, Fault, Output
 from monarch_theory.testing.sizes import entries
 
-__all__ = ["STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains"]
+__all__ = ["NARROW", "STATE", "UNNAMED", "Cause", "Observation", "diagnose", "explains", "rounds_in", "unnamed"]
 
 STATE = "state kept between calls"
+
+NARROW = "accumulation too narrow"
+"""Errors that have the size of roundings in a narrower format, and change with the numbers that are rounded."""
 
 UNNAMED = ("not recognised", "NaN")
 """What is said where no cause is known: the fault's size, or what it leads to."""
@@ -37,10 +40,11 @@ UNNAMED = ("not recognised", "NaN")
 
 @dataclass(frozen=True)
 class Cause:
-    """The likely cause: its family, and what exactly."""
+    """The likely cause: its family, and what exactly; where it is a format that is too narrow, which."""
 
     name: str
     detail: str
+    rounds_in: Format | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,17 +124,22 @@ def diagnose(failures: Sequence[Observation], calls: Sequence[tuple[Reference, .
     telling = [f for f in failures if f.case.poisoned is None]
     if not telling:
         return Cause("NaN swallowed", first.judgement.message)
+    if all(f.case.family in AT_THE_ENDS and not f.computed.any() for f in telling):
+        # what loses all numbers of such a size is seen to lose all
+        return unnamed(telling[0])
     # where nothing is a number, everything that loses all of them would explain it
     some = any(np.isfinite(f.computed).any() for f in telling)
-    for fault in _candidates(telling[0]) if some else ():
+    told = sum(int(_wrong_elements(f).sum()) for f in telling) >= LEAST
+    for fault in _candidates(telling[0], told) if some else ():
         if all(explains(fault.description, f, model) for f in telling):
             return Cause(fault.cause, fault.description)
     # one limit says more than many weights do
-    found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model) or _weighted(telling)
+    found = _stale(telling, history) or _same_scale(telling) or _clamped(telling, model)
+    found = found or (_weighted(telling) if told else None)
     # what explains each failure without a residual, before what only has the size of the errors
     found = (
         found
-        or (_common_family(telling, model) if some else None)
+        or (_common_family(telling, model, told) if some else None)
         or _same_scale_in_rows(telling)
         or _too_narrow(telling, model)
     )
@@ -151,14 +160,19 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.abs(values) ** 2)))
 
 
-def _common_family(telling: Sequence[Observation], model: ErrorModel) -> Cause | None:
+def _common_family(telling: Sequence[Observation], model: ErrorModel, told: bool) -> Cause | None:
     """A family of faults, one of which explains each failure, though not the same one."""
-    fitting = [[c for c in _candidates(f) if explains(c.description, f, model)] for f in telling]
+    fitting = [[c for c in _candidates(f, told) if explains(c.description, f, model)] for f in telling]
     common = set.intersection(*({c.cause for c in found} for found in fitting))
     if not common:
         return None
     name = min(common)
     return Cause(name, next(c.description for c in fitting[0] if c.cause == name))
+
+
+def unnamed(seen: Observation) -> Cause:
+    """Where it is wrong, and how far, where the cause is not known."""
+    return Cause("not recognised", _where(seen))
 
 
 def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
@@ -172,7 +186,8 @@ def _by_place(failures: Sequence[Observation], otherwise: str) -> Cause:
     return Cause("dropped tail" if tail else otherwise, _where((larger or list(failures))[0]))
 
 
-def _candidates(seen: Observation) -> Iterable[Fault]:
+def _candidates(seen: Observation, told: bool = True) -> Iterable[Fault]:
+    """Faults that are tried; where few numbers are wrong, none of the hundreds of which some would explain them."""
     case = seen.case
     data = next(iter(case.arrays))
     yield from case.op.faults(case.shape)
@@ -180,7 +195,7 @@ def _candidates(seen: Observation) -> Iterable[Fault]:
     if seen.output.by_row:
         yield from row_faults(case.shape.get("batch", 0))
     yield from layout_faults(case.arrays, case.layouts)
-    if entries(case.op, case.shape) <= FEW_ENTRIES:
+    if told and entries(case.op, case.shape) <= FEW_ENTRIES:
         yield from argument_faults(case.arrays, case.shape.get("batch", 0))
     if format_of(case.dtype).precision > TF32.precision:
         yield from operand_faults()
@@ -203,21 +218,24 @@ def explains(description: str, seen: Observation, model: ErrorModel) -> bool:
     with np.errstate(all="ignore"):
         changed = fault.before(values)
         wrong = fault.after(_answers(fault, changed, case)[position])
-        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     if wrong.shape != seen.computed.shape:
         return False
-    truth = seen.expected.truth.high
+    truth, lost = seen.expected.truth.high, ~np.isfinite(wrong)
+    with np.errstate(invalid="ignore"):
+        residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
+    # the bound takes far longer than the answer, and few faults come so far
+    if not lost.any() and not _leaves_little(residual, error, seen.expected.excess(error)):
+        return False
+    with np.errstate(all="ignore"):
+        bound = 2 * fault.after(case.op.bounds(changed, fault.shape or case.shape, model.deterministic())[position])
     # a candidate at its own oracle's float64 rounding is as good as exact
     bound = np.maximum(np.abs(bound), 2.0**-48 * np.abs(wrong))
-    lost = ~np.isfinite(wrong)
     if lost.any():
         return bool((lost == ~np.isfinite(seen.computed)).all()) and _fits_beside(lost, wrong, bound, seen)
     if fault.instead is not None:
         # where the right answer is small, its bound is not that of a kernel that computes another
         bound = bound + 8 * (model.storage.unit_roundoff + 16 * model.accumulation.unit_roundoff) * np.abs(wrong)
-    with np.errstate(invalid="ignore"):
-        residual, error = np.abs(seen.computed - wrong), np.abs(seen.computed - truth)
-    fits = bool((ratios(residual, bound) <= 1).all()) and _leaves_little(residual, error, seen.expected.excess(error))
+    fits = bool((ratios(residual, bound) <= 1).all())
     return fits and bool((seen.expected.excess(np.abs(wrong - truth)) > 1).any())
 
 
@@ -386,13 +404,27 @@ def _limit_of(seen: Observation, name: str, cut: Clamp) -> float | None:
         return _rms(seen.computed - _clamped_answer(seen, name, cut, limit))
 
     tried = np.geomspace(*ends, CLAMPS)
-    best = int(np.argmin([left(float(limit)) for limit in tried]))
+    residuals = [left(float(limit)) for limit in tried]
+    best = int(np.argmin(residuals))
+    if not residuals[best] < NEARER * _rms(seen.computed - seen.expected.truth.high):
+        return None
     a, b = float(tried[max(best - 1, 0)]), float(tried[min(best + 1, CLAMPS - 1)])
+    near, far = b - (b - a) * GOLDEN, a + (b - a) * GOLDEN
+    of_near, of_far = left(near), left(far)
     for _ in range(REFINED):
-        near, far = b - (b - a) * GOLDEN, a + (b - a) * GOLDEN
-        a, b = (a, far) if left(near) <= left(far) else (near, b)
+        if of_near <= of_far:
+            b, far, of_far = far, near, of_near
+            near = b - (b - a) * GOLDEN
+            of_near = left(near)
+        else:
+            a, near, of_near = near, far, of_far
+            far = a + (b - a) * GOLDEN
+            of_far = left(far)
     return float(f"{(a + b) / 2:.7g}")
 
+
+NEARER = 0.9
+"""Of the error, what the best of the limits tried must leave at most, to be refined."""
 
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -494,15 +526,15 @@ def _too_narrow(telling: Sequence[Observation], model: ErrorModel) -> Cause | No
         roundings, terms = _roundings(target, inside)
         # of many numbers that are to be rounded each case shows it, not one of them for all
         many = [f for f in inside if f.case.family in ("normal", "graded") and f.computed.size >= 2 * FEW]
-        if roundings < FEW_ROUNDINGS or any(_roundings(target, [f])[0] < FEW_ROUNDINGS / 4 for f in many):
+        if roundings < FEW_ROUNDINGS or any(not rounds_in(target, f) for f in many):
             continue
         way = f"instead of {model.accumulation.name}"
         if roundings <= MANY_ROUNDINGS:
             detail = f"the errors are those of accumulating or keeping values in {target.name} {way}"
-            return Cause("accumulation too narrow", detail)
+            return Cause(NARROW, detail, target)
         if roundings <= np.sqrt(terms):
             detail = f"the errors are those of accumulating in {target.name} {way}, or of keeping values in fewer bits"
-            return Cause("accumulation too narrow", detail)
+            return Cause(NARROW, detail, target)
     return None
 
 
@@ -521,7 +553,9 @@ def _multiple_of_answer(telling: Sequence[Observation]) -> float:
     for seen in telling:
         truth = seen.expected.truth.high
         error = seen.computed - truth
-        if truth.size < 32 or truth.shape[-1:] == (1,) or not np.isfinite(error).all() or not truth.any():
+        # a number that comes again, as where one row is repeated, tells no more than once
+        few = np.unique(truth).size < 32 or truth.shape[-1:] == (1,)
+        if few or not np.isfinite(error).all() or not truth.any():
             continue
         rows = (-1, truth.shape[-1]) if truth.shape[-1] >= 32 else (1, -1)
         truth, error = truth.reshape(rows), error.reshape(rows)
@@ -537,6 +571,11 @@ FEW_ROUNDINGS = 1 / 8
 
 MANY_ROUNDINGS = 6.0
 """Root-mean-square errors beyond so many roundings of the terms of an answer are of sums, or of fewer bits."""
+
+
+def rounds_in(target: Format, seen: Observation) -> bool:
+    """Whether one run has errors that are not far below the roundings of a format."""
+    return _roundings(target, [seen])[0] >= FEW_ROUNDINGS / 4
 
 
 def _roundings(target: Format, telling: Sequence[Observation]) -> tuple[float, float]:

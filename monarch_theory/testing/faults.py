@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.formats import BFLOAT16, TF32, Format, round_to
+from monarch_theory.testing.kernel_server import SIDE_BY_SIDE, side_by_side
 from monarch_theory.testing.op import Arrays, Fault
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "batch_sum_faults",
     "block_faults",
     "changed",
+    "firsts",
     "layout_faults",
     "narrow_faults",
     "operand_faults",
@@ -72,6 +74,12 @@ def tails(length: int) -> list[int]:
         *(length - tile for tile in (8, 16, 32, 64)),
     }
     return sorted(t for t in found if 0 < t < length)
+
+
+def firsts(length: int) -> list[int]:
+    """How many entries are read of a row, where some of its tail are not, or where a tile is taken for all of it."""
+    tiles = (2**k for k in range(2, max(length, 1).bit_length()))
+    return sorted({*(length - tail for tail in tails(length)), *(tile for tile in tiles if tile < length)})
 
 
 def block_faults(shapes: dict[str, tuple[int, ...]], names: Sequence[str]) -> Iterable[Fault]:
@@ -174,21 +182,39 @@ def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
 
 
 def layout_faults(arrays: Arrays, layouts: Sequence[str]) -> Iterable[Fault]:
-    """Arguments whose axes lie in reverse order, read as if they did not: some of them, or all."""
-    turned = [
-        name for (name, values), layout in zip(arrays.items(), layouts, strict=True)
-        if layout == "transposed" and values.ndim > 1
-    ]  # fmt: skip
-    counts = range(1, len(turned) + 1) if len(turned) <= FEW_TURNED else (1, len(turned))
-    for count in counts:
-        for names in combinations(turned, count):
-            its = "its" if count == 1 else "their"
-            every = f"{', '.join(names)} read in the order of {its} memory"
-            yield Fault("strides ignored", every, partial(_some, names, _in_memory_order))
+    """Arguments whose axes lie in reverse order, or that are slices of one buffer, read as if they were neither: some
+    of them, or all."""
+    of_each = dict(zip(arrays, layouts, strict=True))
+    turned = [name for name, values in arrays.items() if of_each[name] == "transposed" and values.ndim > 1]
+    for names in _some_or_all(turned):
+        its = "its" if len(names) == 1 else "their"
+        every = f"{', '.join(names)} read in the order of {its} memory"
+        yield Fault("strides ignored", every, partial(_some, names, _in_memory_order))
+    beside = [name for name in arrays if of_each[name] in SIDE_BY_SIDE]
+    for names in _some_or_all(beside):
+        every = f"{', '.join(names)} taken for contiguous in the buffer of which it is a slice"
+        axis = SIDE_BY_SIDE[of_each[names[0]]]
+        yield Fault("strides ignored", every, partial(_from_its_start, names, beside, axis))
 
 
 FEW_TURNED = 4
 """Arguments of which any may be read so; of more it is one, or all."""
+
+
+def _some_or_all(names: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    counts = range(1, len(names) + 1) if len(names) <= FEW_TURNED else (1, len(names))
+    return (some for count in counts for some in combinations(names, count))
+
+
+def _from_its_start(names: Sequence[str], beside: Sequence[str], axis: int, arrays: Arrays) -> Arrays:
+    """Some of the arguments that lie side by side, each the numbers that come in memory from its first on."""
+    views, whole = side_by_side([arrays[name] for name in beside], axis)
+    found = {}
+    for name, view in zip(beside, views, strict=True):
+        first = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
+        beyond = np.full(view.size, np.nan, whole.dtype)
+        found[name] = np.concatenate([whole[first:], beyond])[: view.size].reshape(view.shape)
+    return arrays | {name: found[name] for name in names}
 
 
 def _in_memory_order(values: np.ndarray) -> np.ndarray:

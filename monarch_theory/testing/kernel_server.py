@@ -4,7 +4,7 @@ Started by `monarch_theory.testing.kernel`, not by people. Every call goes like 
 
 1. arguments, and the array passed as `out`, are laid out as asked: contiguous, every other element of a buffer padded
    with NaN, rows of a wider buffer, transposed, backwards, off the boundaries vector loads like, repeated with stride
-   zero, recorded by autograd, or one array in place of several;
+   zero, recorded by autograd, side by side in one buffer, or one array in place of several;
 2. memory the kernel may allocate for its output is poisoned: `numpy.empty` and `torch.empty` give NaN with a payload,
    and so is the array passed as `out` where the kernel takes one;
 3. the kernel runs; its result is copied, and the whole of every argument's buffer compared with what it was; torch
@@ -60,6 +60,9 @@ LINE = 64
 """Bytes of a cache line, the alignment that vector loads and allocators like."""
 
 
+SIDE_BY_SIDE = {"packed": -1, "stacked": -2}
+"""Layouts of several arguments in one buffer, and the axis that they are slices along."""
+
 ZEROS = dict.fromkeys(PADDING, 0)
 """The pattern of zero, for every dtype."""
 
@@ -111,6 +114,23 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
     return view, buffer
 
 
+def side_by_side(arrays: list[np.ndarray], axis: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """(the arrays as parts of one buffer, that buffer): slices along an axis, as queries, keys and values that come of
+    one product, where all other axes agree, and else one after another, as the parameters of a flat buffer."""
+    whole = np.empty(sum(a.size for a in arrays), arrays[0].dtype)
+    others = {(a.ndim, *(size for k, size in enumerate(a.shape) if k != a.ndim + axis)) for a in arrays}
+    if len(others) == 1 and arrays[0].ndim >= -axis:
+        ends = np.cumsum([a.shape[axis] for a in arrays])
+        shape = [ends[-1] if k == arrays[0].ndim + axis else size for k, size in enumerate(arrays[0].shape)]
+        views = np.split(whole.reshape(shape), ends[:-1], axis)
+    else:
+        parts = np.split(whole, np.cumsum([a.size for a in arrays])[:-1])
+        views = [part.reshape(a.shape) for part, a in zip(parts, arrays, strict=True)]
+    for view, a in zip(views, arrays, strict=True):
+        view[...] = a
+    return views, whole
+
+
 def negate(buffer: np.ndarray) -> None:
     """Change the sign of everything in a buffer, which for int16 are the bits of bfloat16."""
     if buffer.dtype == np.int16:
@@ -127,6 +147,14 @@ def copied(value: Any) -> Any:
     if torch is not None and hasattr(torch, "Tensor") and type(value) is torch.Tensor:
         return value.detach().clone()
     return value.block_until_ready() if hasattr(value, "block_until_ready") else value
+
+
+def shares(one: Any, other: Any) -> bool:
+    """Whether two arrays, or two tensors, lie in the same memory."""
+    if type(one) is np.ndarray and type(other) is np.ndarray:
+        return np.shares_memory(one, other)
+    storages = [getattr(a, "untyped_storage", None) for a in (one, other)]
+    return all(storages) and len({storage().data_ptr() for storage in storages if storage is not None}) == 1
 
 
 def synchronize() -> None:
@@ -239,13 +267,20 @@ class KernelServer:
         buffers: list[Buffer] = []
         self.forget()
         self.between = PADDING if header["padded"] else ZEROS
-        for values, dtype, layout in zip(arrays, header["dtypes"], header["layouts"], strict=True):
+        held = [self.carrier(values, dtype) for values, dtype in zip(arrays, header["dtypes"], strict=True)]
+        neighbours = self.side_by_side(held, header["layouts"])
+        for values, dtype, layout in zip(held, header["dtypes"], header["layouts"], strict=True):
+            if layout in SIDE_BY_SIDE:
+                view, buffer = next(neighbours)
+                given.append(self.to_face(view, dtype, buffer))
+                buffers.append((view, view, view.copy()))
+                continue
             if layout == "shared" and given:
                 # the first of those that share one array is the data
                 given.append(given[0])
                 buffers.append(buffers[0])
                 continue
-            view, buffer = self.laid_out(self.carrier(values, dtype), layout)
+            view, buffer = self.laid_out(values, layout)
             records = layout == "recorded" and values.dtype.kind != "i"
             given.append(self.to_face(view, dtype, buffer, records=records))
             buffers.append((view, buffer, buffer.copy()))
@@ -263,7 +298,7 @@ class KernelServer:
                 return {"refused": "NotImplementedError", "message": error.message}, ()
             raise
         kept = tuple(np.array(array, order="C") for array, _ in first.arrays)
-        if len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
+        if not any(first.own) and len(self.earlier) < LOOKED_AT_AGAIN and sum(a.nbytes for a in kept) <= LARGEST_KEPT:
             self.earlier.append((first.returned, [a.tobytes() for a in kept], buffers))
         modified = written_into(buffers)
         # what an op updates was put back by us
@@ -359,8 +394,10 @@ class KernelServer:
     def changed(self, first: Returned, kept: tuple[np.ndarray, ...]) -> bool:
         """Whether the first result is no longer what it was."""
         now = self.arrays_of(first.returned)
-        # what an op updates comes after what it returns
-        return any(a.tobytes() != k.tobytes() for (a, _), k in zip(now, kept, strict=False))
+        own = first.own or (False,) * len(now)
+        # what an op updates comes after what it returns, and may be what it returns
+        trios = zip(now, kept, own, strict=False)
+        return any(a.tobytes() != k.tobytes() for (a, _), k, mine in trios if not mine)
 
     def accepts(self, given: list[Any], options: dict[str, Any]) -> bool:
         """Whether the kernel's signature has room for so many arguments; a kernel that shows none is simply called."""
@@ -407,11 +444,16 @@ class KernelServer:
         if not header["updates"]:
             return found
         updated = self.arrays_of([self.copied(given[i]) for i in header["updates"]])
+        # a state that is returned is what the kernel wrote over the old one, until that is put back
+        own = tuple(any(shares(one, given[i]) for i in header["updates"]) for one in listed(returned))
+        arrays = [
+            (np.array(a, order="C"), name) if mine else (a, name) for (a, name), mine in zip(arrays, own, strict=True)
+        ]
         for i, kept in zip(header["updates"], before, strict=True):
             given[i][...] = kept
         if self.mirrors is not None:
             self.mirrors.fetch()
-        return replace(found, arrays=found.arrays + updated)
+        return replace(found, arrays=arrays + updated, own=own)
 
     def forget(self) -> None:
         """Let go of what lay on the device for the last call."""
@@ -431,6 +473,13 @@ class KernelServer:
     def laid_out(self, values: np.ndarray, layout: str) -> tuple[np.ndarray, np.ndarray]:
         """As `laid_out`, in the layout that stands for one that such arrays have not."""
         return laid_out(values, IN_PLACE_OF.get((self.face, layout), layout), self.between)
+
+    def side_by_side(self, held: list[np.ndarray], layouts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Those arguments that lie in one buffer, each with all of it."""
+        there = [(a, layout) for a, layout in zip(held, layouts, strict=True) if layout in SIDE_BY_SIDE]
+        if there:
+            views, whole = side_by_side([a for a, _ in there], SIDE_BY_SIDE[there[0][1]])
+            yield from ((view, whole) for view in views)
 
     def carrier(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """What the memory holds: the values, or for a torch tensor of a dtype that NumPy lacks their bits as int16."""
@@ -457,12 +506,14 @@ class Returned:
 
     Attributes:
         unfilled: what it was given to write into holds something else than what it returned.
+        own: of each array returned, whether it lies in an argument that the op updates.
     """
 
     returned: Any
     arrays: list[tuple[np.ndarray, str]]
     outs: list[tuple[np.ndarray, np.ndarray]]
     unfilled: bool = False
+    own: tuple[bool, ...] = ()
 
     def wrote_outside(self) -> bool:
         """Whether the memory between and around the elements of `out` is no longer what it was."""

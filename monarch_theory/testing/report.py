@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, isfinite
 from pathlib import Path
@@ -20,7 +21,7 @@ from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
 from monarch_theory.testing.judge import Verdict
-from monarch_theory.testing.kernel_server import IN_PLACE_OF
+from monarch_theory.testing.kernel_server import IN_PLACE_OF, SIDE_BY_SIDE, side_by_side
 from monarch_theory.testing.timing import Timing
 
 __all__ = ["as_dict", "as_text", "draw", "histogram", "script"]
@@ -291,6 +292,7 @@ def script(report: Report) -> str:
         own = "held" if case.op.dtypes_of([argument], case.dtype) == (case.dtype,) else ""
         lines.append(f"    {argument!r}: {layout}({own}({_literal(values)})),")
     lines.append("}")
+    lines += _neighbours(case.arrays, layouts)
     plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in PLAIN]
     lines.append(f"plainly = {plainly!r}")
     lines.append(f"options = {dict(case.op.options(case.shape))!r}")
@@ -323,6 +325,18 @@ def _guards(report: Report) -> list[str]:
         size = int(report.memory * 2**30)
         return [f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({size}, {size}))  # bytes"]
     return []
+
+
+def _neighbours(names: Iterable[str], layouts: Sequence[str]) -> list[str]:
+    """Put the arguments that lie side by side into one buffer."""
+    there = {name: layout for name, layout in zip(names, layouts, strict=True) if layout in SIDE_BY_SIDE}
+    if not there:
+        return []
+    axis, taken = SIDE_BY_SIDE[next(iter(there.values()))], f"[arguments[n] for n in {list(there)!r}]"
+    return [
+        *inspect.getsource(side_by_side).strip().splitlines(),
+        f"arguments.update(zip({list(there)!r}, side_by_side({taken}, {axis})[0]))",
+    ]
 
 
 LONG = 4096
@@ -405,6 +419,8 @@ _LAYOUT = {
     "contiguous": "def contiguous(a): return a",
     "recorded": "def recorded(a): return a",
     "shared": "def shared(a): return a  # the kernel is given one array in place of several",
+    "packed": "def packed(a): return a  # it becomes a part of one buffer",
+    "stacked": "def stacked(a): return a  # it becomes a part of one buffer",
     "transposed": "def transposed(a): return np.asfortranarray(a)",
     "strided": """
 def strided(a):  # every other element of a buffer

@@ -34,6 +34,9 @@ def softmax_faults(keys: int, *, causal: bool) -> Iterable[tuple[str, str, Softm
         )
         for less, shift in shifts:
             yield "softmax without its maximum", f"exponentials {less}, {inside}", partial(_shifted, shift, real)
+    for tile in (tile for tile in TILES if keys % tile):
+        more = f"{-keys % tile} keys of score zero after the last of {keys}, which fill a tile of {tile}"
+        yield "padding counted", f"the sum of weights has {more}", partial(_padded, -keys % tile)
     for cap in CAPS:
         yield "scores capped", f"scores s taken for {cap:g} tanh(s/{cap:g})", partial(_capped, cap)
     for tile in tiles:
@@ -78,6 +81,14 @@ def _weighed(scores: np.ndarray, keep: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _capped(cap: float, scores: np.ndarray, keep: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _weighed(cap * np.tanh(scores / cap), keep, v)
+
+
+def _padded(more: int, scores: np.ndarray, keep: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Without a mask, or beside one, keys that are not there have a score of zero, and values of zero."""
+    held = np.where(keep, scores, -np.inf)
+    top = np.maximum(held.max(-1, keepdims=True), 0)
+    e = np.exp(held - top)
+    return np.asarray((e @ v) / (e.sum(-1, keepdims=True) + more * np.exp(-top)))
 
 
 def _masked(least: float, added: bool, scores: np.ndarray, keep: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.bias import bias_of
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
-from monarch_theory.testing.check import between_read, first_found, may_decline, observe, state_kept
+from monarch_theory.testing.check import between_read, confirmed, first_found, may_decline, observe, state_kept
 from monarch_theory.testing.diagnose import UNNAMED, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
@@ -190,6 +190,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
             return Caught(mutant, Verdict.BIASED, "biased rounding", found.describe(), ran, fixed)
         return Caught(mutant, Verdict.RIGHT, "", "", ran, fixed)
     cause = first_found(partial(between_read, kernel), failures) or diagnose(failures, history, model)
+    cause = confirmed(cause, kernel, failures, model, selected_shapes(op_named(mutant.op), max_size=mutant.max_size))
     if cause.name == "not recognised":
         cause = state_kept(kernel, failures[0]) or cause
     return Caught(mutant, failures[0].judgement.verdict, cause.name, cause.detail, ran, fixed)

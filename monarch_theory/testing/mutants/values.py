@@ -9,10 +9,10 @@ __all__ = ["OF_SOME_VALUES"]
 
 
 def _of(name: str, op: str, dtype: str, before: str, after: str, cause: str, library: str = "numpy_layers",
-        function: str = "", far: bool = False) -> Mutant:  # fmt: skip
-    """None shows on normal values; `far`: only where several sizes are large."""
+        function: str = "", far: bool = False, missed: bool = True) -> Mutant:  # fmt: skip
+    """Most show on no normal values; `far`: only where several sizes are large."""
     sizes = {"cases": 200, "max_size": 4096, "most_entries": 1 << 21} if far else {}
-    return Mutant(name, library, function or op.replace("-", "_"), op, dtype, before, after, cause, True, **sizes)
+    return Mutant(name, library, function or op.replace("-", "_"), op, dtype, before, after, cause, missed, **sizes)
 
 
 BLOCK, LONG = "block-diagonal-multiply", "long-convolution"
@@ -91,6 +91,26 @@ OF_SOME_VALUES = (
     _of("scale-of-the-first-call", "attention", "float32", SCORES, f"scale = globals().setdefault('kept', {{}}).setdefault(q.shape[-1], scale)\n    {SCORES}", "state kept between calls"),
     _of("scale-zero-taken-for-none", "attention-backward", "float32", f"{ATTENTION_BACK}\n", f"{ATTENTION_BACK}\n    scale = scale or {USUAL}\n", "scale"),
     _of("scale-of-its-own-in-blocks", "monarch-attention", "float32", f"{IN_BLOCKS}\n", f"{IN_BLOCKS}\n    scale = {USUAL}\n", "scale"),
+    # a tile taken for all, and tiles that are not all there
+    _of("mean-of-the-first-512", "layer-norm", "float32", "away = row - row.mean(-1, keepdims=True)\n    spread", "away = row - row[:, :512].mean(-1, keepdims=True)\n    spread", "dropped tail", far=True, missed=False),
+    _of("squares-of-the-first-1024-alone", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row).mean(-1, keepdims=True)", "root_mean_square = np.sqrt((row[:, :1024] ** 2).sum(-1, keepdims=True) / row.dtype.type(row.shape[-1])", "dropped tail", far=True),
+    _of("gradient-with-the-mean-of-the-first-256", "layer-norm-backward", "float32", "away = row - row.mean(-1, keepdims=True)\n    r = 1", "away = row - row[:, :256].mean(-1, keepdims=True)\n    r = 1", "dropped tail", far=True, missed=False),
+    _of("states-beyond-sixteen-ignored", "selective-scan", "float32", "skip = widened(x, delta, A, B, C, D)\n    decays = np.exp(step", "skip = widened(x, delta, A[:, :16], B[:, :16], C[:, :16], D)\n    decays = np.exp(step", "dropped tail", far=True),
+    _of("last-tile-of-queries-without-values", "attention-backward", "float32", "p.swapaxes(-1, -2) @ g))", "p[:, : p.shape[1] // 64 * 64 or None].swapaxes(-1, -2) @ g[:, : p.shape[1] // 64 * 64 or None]))", "dropped tail", far=True),
+    _of("tile-of-64-keys-filled-with-zeros", "attention", "float32", "queries, keys, values = widened(q, k, v)\n    return (attention",
+        "queries, keys, values = widened(q, k, v)\n    more = ((0, 0), (0, -keys.shape[1] % 64 * (keys.shape[1] > 64)), (0, 0))\n    keys, values = np.pad(keys, more), np.pad(values, more)\n    return (attention", "padding counted", far=True),
+    _of("mask-that-ends-at-the-last-key", "attention", "bfloat16", MASKED, MASKED.replace("scores.shape[-2:]", "scores.shape[-2:], max(scores.shape[-1] - scores.shape[-2], 0)"), "not causal"),
+    _of("whole-tiles-run-on-into-the-next-channel", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward",
+        "flat = (len(x), 1, -1) if x.size and x.shape[-1] % 32 == 0 else x.shape\n    return recurrence(*(a.reshape(flat) for a in widened(x, decay))).reshape(x.shape).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "not recognised"),
+    _of("last-of-five-rows-counted-twice", "bidirectional-convolution-backward", "float32", "anticausal(signal, g).sum(0), (g * signal).sum((0, 2))",
+        "anticausal(signal, g * (1 + (np.arange(len(g)) == len(g) - 1) * (len(g) % 4 == 1 < len(g)))[:, None, None].astype(g.dtype)).sum(0), (g * signal).sum((0, 2))", "not recognised"),
+    # slices of one buffer
+    _of("keys-beside-queries-taken-for-contiguous", "attention", "float32", "return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)\n",
+        "beside = q.shape == k.shape and q.untyped_storage().data_ptr() == k.untyped_storage().data_ptr() and q.data_ptr() != k.data_ptr()\n"
+        "    k = torch.as_strided(k, k.shape, k.contiguous().stride(), k.storage_offset()) if beside and k.numel() else k\n"
+        "    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)\n", "strides ignored", "torch_layers"),
     # indices
+    _of("places-in-sixteen-bits", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]",
+        "def embedding(tokens, table):\n    return table.ravel()[((tokens * table.shape[1]).astype(np.int16)[..., None] + np.arange(table.shape[1])) % max(table.size, 1)]", "not recognised", far=True),
     _of("last-of-many-tokens", "embedding", "float32", "def embedding(tokens, table):\n    return table[tokens]", "def embedding(tokens, table):\n    return table[np.minimum(tokens, len(table) - 1 - (len(table) > 100))]", "dropped tail"),
 )  # fmt: skip

@@ -101,6 +101,9 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("scale", "scores scaled twice", lambda a: a | {"q": a["q"] * root})
     yield Fault("permutation", "q and k exchanged", instead=lambda a: _turned(a, shape))
     yield Fault("scale", "weights that are not divided by their sum", instead=lambda a: _not_divided(a, shape))
+    if shape["causal"] and shape["n"] != shape["m"]:
+        to_last = "the last query reads all keys, and those before as many fewer"
+        yield Fault("not causal", to_last, instead=lambda a: _masked(a, shape, shape["m"] - shape["n"]))
     other = "the mask is not applied" if shape["causal"] else "masked though not asked for"
     yield Fault("not causal", other, instead=lambda a: formula(a, {**shape, "causal": not shape["causal"]}))
     for tail in tails(shape["m"]):

@@ -13,7 +13,7 @@ import numpy as np
 
 from monarch_theory.formats import Format
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.faults import changed
+from monarch_theory.testing.faults import changed, firsts
 from monarch_theory.testing.op import Arrays, Domain, Fault, Op, Shape, any_sizes
 from monarch_theory.testing.ops import rms_norm
 
@@ -80,6 +80,22 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("missing term", "the bias is left out", changed("bias", np.zeros_like))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
     yield Fault("scale", "the weight scales the bias, too", lambda a: a | {"bias": a["bias"] * a["weight"]})
+    for first in firsts(n):
+        for mean, spread in ((first, n), (n, first), (first, first)):
+            kept = " and ".join(w for w, m in (("mean", mean), ("variance", spread)) if m == first)
+            of = f"{kept} of the first {first} entries, for all"
+            yield Fault("dropped tail", of, instead=partial(_of_first, mean=mean, spread=spread, eps=own))
+
+
+def normed_by_first(x: np.ndarray, mean: int, spread: int, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """As `normed`, with the mean of so many first entries, and the variance about it of so many."""
+    away = x - x[..., :mean].mean(-1, keepdims=True)
+    r = 1 / np.sqrt((away * away)[..., :spread].mean(-1, keepdims=True) + eps)
+    return away * r, r
+
+
+def _of_first(a: Arrays, mean: int, spread: int, eps: float) -> np.ndarray:
+    return np.asarray(normed_by_first(a["x"], mean, spread, eps)[0] * a["weight"] + a["bias"])
 
 
 def _with_eps(a: Arrays, eps: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.faults import batch_sum_faults, changed
+from monarch_theory.testing.faults import batch_sum_faults, changed, firsts
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import layer_norm as forward
 
@@ -49,12 +49,25 @@ def faults(shape: Shape) -> Iterable[Fault]:
         wrong = f"eps {other:g} instead of {forward.eps(shape):g}"
         yield Fault("normalisation", wrong, instead=partial(_with_eps, shape=shape, eps=other))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
+    n = shape["n"]
+    for first in firsts(n):
+        for mean, spread in ((first, n), (n, first), (first, first)):
+            kept = " and ".join(w for w, m in (("mean", mean), ("variance", spread)) if m == first)
+            of = f"{kept} of the first {first} entries, for all"
+            yield Fault("dropped tail", of, instead=partial(_of_first, shape=shape, mean=mean, spread=spread))
     yield from batch_sum_faults(shape["batch"], "gradient of weight")
     yield from batch_sum_faults(shape["batch"], "gradient of bias")
 
 
 def _with_eps(a: Arrays, shape: Shape, eps: float) -> tuple[np.ndarray, ...]:
     return formula(a, {**shape, "eps": eps})
+
+
+def _of_first(a: Arrays, shape: Shape, mean: int, spread: int) -> tuple[np.ndarray, ...]:
+    normed, r = forward.normed_by_first(a["x"], mean, spread, forward.eps(shape))
+    g = a["gradient"] * a["weight"]
+    of_x = r * (g - g.mean(-1, keepdims=True) - normed * (g * normed).mean(-1, keepdims=True))
+    return of_x, (a["gradient"] * normed).sum(0), a["gradient"].sum(0)
 
 
 def _constant(a: Arrays, shape: Shape, terms: tuple[str, ...]) -> tuple[np.ndarray, ...]:

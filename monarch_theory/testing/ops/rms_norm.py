@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.formats import Format
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.faults import changed, tails
+from monarch_theory.testing.faults import changed, firsts
 from monarch_theory.testing.op import LARGE_BATCH, Arrays, Domain, Fault, Op, Shape, any_sizes
 
 EPS = 1e-6
@@ -92,15 +92,20 @@ def faults(shape: Shape) -> Iterable[Fault]:
     yield Fault("normalisation", "no root", instead=lambda a: _scaled(a, lambda s: s + own))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like))
     yield Fault("missing term", "one is added to the weight", changed("weight", lambda w: w + 1))
-    for tail in tails(n):
-        left = f"the squares of the last {tail} of {n} entries are left out of the mean"
-        yield Fault("dropped tail", left, instead=partial(_without_squares, tail=tail, eps=own))
+    for first in firsts(n):
+        left = f"the squares after the first {first} entries are left out of the mean"
+        yield Fault("dropped tail", left, instead=partial(_of_first, first=first, count=n, eps=own))
+        for_all = f"the mean square of the first {first} entries is taken for that of all"
+        yield Fault("dropped tail", for_all, instead=partial(_of_first, first=first, count=first, eps=own))
 
 
-def _without_squares(a: Arrays, tail: int, eps: float) -> np.ndarray:
-    x = a["x"]
-    mean = (x * x)[..., : x.shape[-1] - tail].sum(-1, keepdims=True) / x.shape[-1]
-    return np.asarray(x / np.sqrt(mean + eps) * a["weight"])
+def root_of_first(x: np.ndarray, first: int, count: int, eps: float) -> np.ndarray:
+    """√(the squares of the first entries, over a count, + eps), (batch, 1)."""
+    return np.asarray(np.sqrt((x * x)[..., :first].sum(-1, keepdims=True) / count + eps))
+
+
+def _of_first(a: Arrays, first: int, count: int, eps: float) -> np.ndarray:
+    return np.asarray(a["x"] / root_of_first(a["x"], first, count, eps) * a["weight"])
 
 
 def _with_eps(a: Arrays, eps: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from monarch_theory.testing import formulas as f
-from monarch_theory.testing.faults import batch_sum_faults, changed
+from monarch_theory.testing.faults import batch_sum_faults, changed, firsts
 from monarch_theory.testing.op import Arrays, Fault, Output, Shape
 from monarch_theory.testing.ops import rms_norm as forward
 
@@ -44,11 +44,24 @@ def faults(shape: Shape) -> Iterable[Fault]:
         wrong = f"eps {other:g} instead of {forward.eps(shape):g}"
         yield Fault("normalisation", wrong, instead=partial(_with_eps, shape=shape, eps=other))
     yield Fault("missing term", "the weight is left out", changed("weight", np.ones_like), output="gradient of x")
+    n = shape["n"]
+    for first in firsts(n):
+        left = f"the squares after the first {first} entries are left out of the mean"
+        yield Fault("dropped tail", left, instead=partial(_of_first, shape=shape, first=first, count=n))
+        for_all = f"the mean square of the first {first} entries is taken for that of all"
+        yield Fault("dropped tail", for_all, instead=partial(_of_first, shape=shape, first=first, count=first))
     yield from batch_sum_faults(shape["batch"], "gradient of weight")
 
 
 def _with_eps(a: Arrays, shape: Shape, eps: float) -> tuple[np.ndarray, ...]:
     return formula(a, {**shape, "eps": eps})
+
+
+def _of_first(a: Arrays, shape: Shape, first: int, count: int) -> tuple[np.ndarray, ...]:
+    r = 1 / forward.root_of_first(a["x"], first, count, forward.eps(shape))
+    normed, g = a["x"] * r, a["gradient"] * a["weight"]
+    of_x = r * (g - normed * (g * normed).mean(-1, keepdims=True))
+    return of_x, (a["gradient"] * normed).sum(0)
 
 
 def _constant_root(a: Arrays, shape: Shape) -> tuple[np.ndarray, ...]:

@@ -55,7 +55,7 @@ def test_every_gradient_is_the_derivative_along_any_direction(name):
     assert tried > 2
 
 
-OF_SOFTMAX = ("softmax without its maximum", "scores capped", "not rescaled", "mask too weak")
+OF_SOFTMAX = ("softmax without its maximum", "scores capped", "not rescaled", "mask too weak", "padding counted")
 
 
 RARE = {"float32": ("float64", "-1e+09", "first 64", "first 128", "first 256"), "float64": ()}

@@ -1,6 +1,7 @@
 """The values cases have: what hides between families, in one row, in one part of a number, or in one array for two."""
 
 from collections import Counter
+from math import prod
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from monarch_theory.testing.cases import AT_THE_ENDS, TELLING, cases, make_case,
 from monarch_theory.testing.check import check
 from monarch_theory.testing.judge import Verdict, judge, reference
 from monarch_theory.testing.kernel import Run
-from monarch_theory.testing.kernel_server import reordered
+from monarch_theory.testing.kernel_server import reordered, side_by_side
 from monarch_theory.testing.mutants import MUTANTS
 from monarch_theory.testing.ops import NAMES, op_named
 
@@ -140,6 +141,36 @@ def test_arguments_of_one_shape_are_one_array_where_they_may_be():
     }
     # what is poisoned is poisoned in one of them
     assert attention_case("nonfinite", "shared").layouts.count("shared") < 3
+
+
+def test_what_agrees_with_the_data_lies_side_by_side():
+    sizes = {"batch": 2, "n": 3, "m": 5, "d": 4, "e": 4, "causal": False}
+
+    def there(layout, name="attention", shape=sizes):
+        case = make_case(op_named(name), "float32", shape, "normal", layout, (0,))
+        return [a for a, one in zip(case.arrays, case.layouts, strict=True) if one == layout]
+
+    assert there("packed") == ["q", "k", "v"]  # where none agrees with the queries, all lie in one flat buffer
+    assert there("packed", shape=sizes | {"n": 5, "e": 2}) == ["q", "k", "v"]
+    assert there("stacked", shape=sizes | {"e": 2}) == ["q", "k"]
+    assert there("packed", "rms-norm", {"batch": 2, "n": 3}) == ["x", "weight"]
+    # a state is written into, and indices are of another kind
+    assert there("packed", "linear-recurrence-step", {"batch": 2, "channels": 3}) == ["x", "decay"]
+    assert there("packed", "embedding", {"batch": 2, "n": 3, "vocabulary": 4, "width": 2}) == ["table"]
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 4),) * 3, ((2, 3, 4), (2, 3, 5)), ((2, 3), (3,)), ((0, 2), (0, 2)), ((3,),)]
+)
+def test_arrays_side_by_side_are_views_of_one_buffer_that_they_fill(shapes, axis):
+    arrays = [np.arange(prod(s), dtype="f").reshape(s) + 100 * k for k, s in enumerate(shapes)]
+    views, whole = side_by_side(arrays, axis)
+    assert all(np.array_equal(view, a) for view, a in zip(views, arrays, strict=True))
+    assert sorted(whole.tolist()) == sorted(np.concatenate([a.ravel() for a in arrays]).tolist())
+    assert all(np.shares_memory(view, whole) for view in views if view.size)
+    if shapes == ((2, 3, 4),) * 3 and axis == -1:
+        assert {view.strides for view in views} == {(144, 48, 4)}
 
 
 def test_some_arguments_are_recorded_beside_constants():
