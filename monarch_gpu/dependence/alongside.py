@@ -974,9 +974,11 @@ class Alongside:
     def __post_init__(self) -> None:
         self.hint = self.start + np.arange(self.short.n)
         self.values: tuple[dict[fx.Node, Any], dict[fx.Node, Any]] = ({}, {})
+        self.hidden: set[fx.Node] = set()
         for question, values in zip((self.long, self.short), self.values, strict=True):
             interpretation = Interpretation(latest(question.n), visit=_kept(values))
             interpretation.run(question.program.graph_module, question._inputs(interpretation))
+            self.hidden |= interpretation.hidden
 
     def run(self, rows: Mapping[str, Row] | None = None) -> None:
         """Pairs of all nodes of the short graph, in order, by these rows."""
@@ -1083,6 +1085,8 @@ class Alongside:
         op = node.target
         if not isinstance(op, torch._ops.OpOverload):
             raise NoPartError("not an operator of tensors")
+        if self.hidden & {node, mate}:
+            raise NoPartError("it may read the sign of a zero, or memory beyond its operands")
         name = name_of(op)
         if name in IGNORED:
             return

@@ -29,6 +29,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from monarch_gpu.dependence.entries import SHORT, Condition, Entry, Supposition, described, near_overflow
+from monarch_gpu.dependence.faithful import copied, strays
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.magnitudes import Magnitudes, free
 from monarch_gpu.dependence.nan import end_of_nan
@@ -340,10 +341,15 @@ def posed(
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
     axes = _checked_axes(tensors, sequence_axes)
     n = next(t.shape[a] for t, a in zip(tensors, axes, strict=True) if isinstance(a, int))
+    untouched = copied(module)  # an export leaves tensors without numbers where a call leaves something
     try:
         program = exported(module, given, named)
     except Exception as error:
         return Proof(NOT_PROVED, n, contract, reason="export", detail=_first_line(error))
+    taken = [t for t, a in zip(tensors, axes, strict=True) if a == FIXED]
+    stray = strays(program, untouched, given, named, taken)
+    if stray:
+        return Proof(NOT_PROVED, n, contract, reason="export", detail=stray)
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
     return Question(program, tensors, axes, n, contract, allowed, output_axes, reach)
