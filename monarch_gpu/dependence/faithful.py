@@ -1,7 +1,7 @@
 """Does a graph compute what its model does? Both are run on the same numbers, before anything is proved of the graph.
 
 An export follows a model once, with tensors that hold no numbers. What a model does only when it is exported, or never
-then, is not in the graph: a branch on `torch.compiler.is_compiling()`, what stands in an `except` that an export enters,
+then, is not in the graph: a branch on `torch.compiler.is_compiling()`, what an `except` does that an export enters,
 an assignment to `.data`, what an operator writes and does not declare. A rule is sound of the graph it is given, and so
 such a graph has to be refused. One run of each shows what is done at every call; what a call does for some numbers
 alone it does not show, and the perturbations beside a proof are the check of that.

@@ -40,6 +40,7 @@ from monarch_theory.leaks.dependence.certificate import certificate
 from monarch_theory.leaks.dependence.record import recording
 from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import joined
+from monarch_theory.sandbox.loading import torch_modules
 
 __all__ = ["FIXED", "Entry", "NoCertificateError", "Proof", "certify", "certify_causal", "prove", "prove_causal"]
 
@@ -220,14 +221,29 @@ class NoCertificateError(ValueError):
 
 
 class OfFunction(nn.Module):
-    """A function as a module, which is what can be exported."""
+    """A function as a module, which is what can be exported.
+
+    Modules that the function closes over, names or holds are its own, so that their parameters are weights, as they are
+    of a module, and no constants.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
+        for name, held in torch_modules(function):
+            if isinstance(held, nn.Module) and not isinstance(held, torch.jit.ScriptModule):
+                self.add_module(_free_name(self, name), held)
         self.function = named_forward(function)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+
+def _free_name(module: nn.Module, name: str) -> str:
+    """The name, of which a module has no attribute."""
+    name = name.replace(".", "_") or "held"
+    while hasattr(module, name) or name == "function":
+        name += "_"
+    return name
 
 
 def as_module(function: Callable[..., Any]) -> nn.Module:

@@ -182,3 +182,10 @@ def test_an_operator_that_only_writes_depends_on_all_it_is_given():
 
     found = prove_causal(written, [torch.zeros(1, N, D)], 1)
     assert found.reason == "dependence" and found.without_rule
+
+
+def test_weights_that_are_zero_hide_nothing_where_a_function_closes_over_them():
+    layer = nn.Linear(D, D)
+    nn.init.zeros_(layer.weight)
+    found = prove_causal(lambda x: x + layer(back(x)), [torch.zeros(1, N, D)], 1)
+    assert not found.proved and found.weights == 2
