@@ -23,6 +23,8 @@ from torch import fx
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
+from monarch_gpu.dependence.elements import LARGEST as LARGEST_OF_ELEMENTS
+from monarch_gpu.dependence.elements import ROWS, Elements, elements_of
 from monarch_gpu.dependence.entries import described
 from monarch_gpu.dependence.interpret import IGNORED, PURE, Interpretation, draws, name_of
 from monarch_gpu.dependence.proof import Question
@@ -56,6 +58,7 @@ from monarch_theory.leaks.dependence.part import (
     usual,
 )
 from monarch_theory.leaks.dependence.spectrum import inverse, multiply_spectra, transform
+from monarch_theory.leaks.dependence.terms import Terms
 
 __all__ = ["PARTS", "Alongside", "Step", "compared"]
 
@@ -974,9 +977,11 @@ class Alongside:
     def __post_init__(self) -> None:
         self.hint = self.start + np.arange(self.short.n)
         self.values: tuple[dict[fx.Node, Any], dict[fx.Node, Any]] = ({}, {})
+        self.hidden: set[fx.Node] = set()
         for question, values in zip((self.long, self.short), self.values, strict=True):
             interpretation = Interpretation(latest(question.n), visit=_kept(values))
             interpretation.run(question.program.graph_module, question._inputs(interpretation))
+            self.hidden |= interpretation.hidden
 
     def run(self, rows: Mapping[str, Row] | None = None) -> None:
         """Pairs of all nodes of the short graph, in order, by these rows."""
@@ -998,6 +1003,40 @@ class Alongside:
             axis = self.long._default_axis(value.shape)
             if axis is not None:
                 yield name, axis, self._agrees(mate, node, axis)
+
+    def elements(self, rows: Mapping[str, Any] = ROWS) -> Iterator[tuple[str, int, bool]]:
+        """As `outputs`, of the terms of their elements, where the graphs are not too large for these."""
+        names, others = (_returned(q)[1] for q in (self.long, self.short))
+        modules = [q.program.graph_module for q in (self.long, self.short)]
+        if names != others or max(map(elements_of, modules)) > LARGEST_OF_ELEMENTS:
+            return
+        terms = Terms()
+        given: list[list[Any]] = [[], []]
+        placeholders = [list(m.graph.find_nodes(op="placeholder")) for m in modules]
+        for node in placeholders[0]:
+            given[0].append(self._terms_of_input(terms, self.values[0][node]))
+        there = dict(zip(placeholders[0], given[0], strict=True))
+        for node in placeholders[1]:
+            pair = self.pairs.get(node)
+            if isinstance(pair, Pair) and pair.part is not None and all((p >= 0).all() for p in pair.part):
+                given[1].append(there[self.mates[node]][np.ix_(*pair.part)])
+            else:
+                given[1].append(self._terms_of_input(terms, self.values[1][node]))
+        found = [
+            Elements(terms, values, self.hidden, rows).run(module, inputs)
+            for module, values, inputs in zip(modules, self.values, given, strict=True)
+        ]
+        kept = [_kept_outputs(q, list(f)) for q, f in zip((self.long, self.short), found, strict=True)]
+        for name, a, b in zip(names, *kept, strict=True):
+            axis = self.long._default_axis(a.shape) if isinstance(a, np.ndarray) else None
+            if axis is not None:
+                yield name, axis, np.array_equal(a.take(self.hint, axis), b)
+
+    def _terms_of_input(self, terms: Terms, value: Any) -> Any:
+        """Those of a constant, or terms of its own."""
+        if not isinstance(value, Dependence):
+            return value
+        return terms.constants(value.array) if value.is_constant else terms.fresh(value.shape)
 
     def _agrees(self, long: fx.Node, short: fx.Node, axis: int) -> bool:
         pair = self._pair(long, short)
@@ -1083,6 +1122,8 @@ class Alongside:
         op = node.target
         if not isinstance(op, torch._ops.OpOverload):
             raise NoPartError("not an operator of tensors")
+        if self.hidden & {node, mate}:
+            raise NoPartError("it may read the sign of a zero, or memory beyond its operands")
         name = name_of(op)
         if name in IGNORED:
             return
@@ -1215,6 +1256,12 @@ def _returned(question: Question) -> tuple[list[Any], list[str]]:
     return kept, [names[k] for k in range(len(kept))]
 
 
+def _kept_outputs(question: Question, returned: list[Any]) -> list[Any]:
+    """What the model returns, of all that its graph does."""
+    specs = question.program.graph_signature.output_specs
+    return [v for v, s in zip(returned, specs, strict=True) if s.kind == OutputKind.USER_OUTPUT]
+
+
 def compared(long: Question, short: Question, start: int = 0, apart: bool = False) -> dict[str, Any]:
     """Whether every output of the short run is proved to be the long run's, at its inputs' places.
 
@@ -1236,6 +1283,10 @@ def compared(long: Question, short: Question, start: int = 0, apart: bool = Fals
     both.run()
     found = list(both.outputs())
     wrong = [name for name, _, agrees in found if not agrees]
+    if wrong:
+        again = list(both.elements())
+        if again and all(agrees for _, _, agrees in again):
+            found, wrong = again, []
     detail = ""
     if wrong and both.unclaimed is not None:
         node, why = both.unclaimed

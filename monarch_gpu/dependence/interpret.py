@@ -15,10 +15,11 @@ from torch import fx
 from monarch_gpu.dependence.entries import Place, Supposition, described, is_wide
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
 from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
-from monarch_theory.leaks.dependence import Dependence, Lattice, constant
+from monarch_theory.leaks.dependence import Dependence, Lattice, constant, source
 from monarch_theory.leaks.dependence.bounds import of_format, suppose
 from monarch_theory.leaks.dependence.mixing import everything
 from monarch_theory.leaks.dependence.pointwise import choose
+from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import bounded
 
 __all__ = ["IGNORED", "IN_MEMORY", "PURE", "Interpretation", "Visit", "draws", "has_unknown_sizes", "name_of", "walked"]
@@ -31,7 +32,20 @@ PURE = ("aten", "prims", "monarch")
 """Operators that depend on nothing but their arguments, so that what is known can be run."""
 
 IN_MEMORY = {"as_strided"}
-"""Operators of what lies in memory, of which only what a tensor shows is known."""
+"""Operators of what lies in memory, of which only what a tensor shows is known: more may lie there."""
+
+SIGNED = {"signbit", "copysign", "atan2", "angle", "view.dtype"}
+"""Operators that tell −0 from 0."""
+CUT = {
+    "sqrt", "rsqrt", "log", "log2", "log10", "log1p", "pow", "float_power", "asin", "acos", "atan", "asinh", "acosh",
+    "atanh",
+}  # fmt: skip
+"""Those that do so of complex numbers, at their branch cuts."""
+ABSORBING = {
+    "mul", "div", "true_divide", "mm", "bmm", "matmul", "mv", "dot", "addmm", "baddbmm", "addmv", "convolution",
+    "scaled_dot_product_attention",
+}  # fmt: skip
+"""Operators in which a zero decides alone, but for the sign of the zero that comes out."""
 
 Visit = Callable[[fx.Node, Any], None]
 
@@ -101,6 +115,8 @@ class Interpretation:
         without_rule: operators that were taken to depend on everything, and why.
         random: operators that draw random numbers.
         suppositions: what was supposed.
+        free: nodes that not only constants lead to. unsigned: whether a zero decided alone so far, so that what is
+            known to be zero may be −0 or 0 as the data say. hidden: nodes that may read what no operand's value shows.
     """
 
     lattice: Lattice
@@ -110,9 +126,14 @@ class Interpretation:
     without_rule: dict[str, str] = field(default_factory=dict)
     random: set[str] = field(default_factory=set)
     suppositions: list[Supposition] = field(default_factory=list)
+    free: set[fx.Node] = field(default_factory=set)
+    unsigned: bool = False
+    hidden: set[fx.Node] = field(default_factory=set)
 
     def run(self, module: fx.GraphModule, inputs: Sequence[Any]) -> Any:
         """The outputs, as the graph returns them."""
+        placeholders = module.graph.find_nodes(op="placeholder")
+        self.free |= {n for n, v in zip(placeholders, inputs, strict=True) if isinstance(v, Value) and not _known(v)}
         return walked(module, inputs, self.constant, self._call, self.visit)
 
     def constant(self, tensor: torch.Tensor) -> Dependence:
@@ -122,6 +143,8 @@ class Interpretation:
     def _call(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         args: Any = fx.map_arg(node.args, lambda n: values[n])
         kwargs: Any = fx.map_arg(node.kwargs, lambda n: values[n])
+        if any(n in self.free for n in node.all_input_nodes):
+            self.free.add(node)
         if node.target is operator.getitem:
             return args[0][args[1]]
         if isinstance(node.target, torch._ops.HigherOrderOperator):
@@ -133,6 +156,10 @@ class Interpretation:
         name = name_of(node.target)
         if name in IGNORED:
             return None
+        if node in self.free:
+            if self.unsigned and _tells_signs(node, name):
+                return self._unknown(node, name, "the sign of a zero", args, kwargs, hidden=True)
+            self.unsigned |= _absorbs(name, _tensors((*args, *kwargs.values())), args)
         if draws(node.target, args, kwargs):
             self.random.add(name)
         elif self._runs(node.target, name, args) and self._all_known(args, kwargs):
@@ -144,8 +171,8 @@ class Interpretation:
             return self._unknown(node, name, "no rule", args, kwargs)
         try:
             result = _fitting(node, call, RULES[name](call))
-        except NoRuleError as reason:
-            return self._unknown(node, name, str(reason), args, kwargs)
+        except (NoRuleError, RuntimeError) as reason:  # torch refuses to move numbers of elements as it moves these
+            return self._unknown(node, name, _first_line(reason), args, kwargs, hidden=name in IN_MEMORY)
         return _of_formats(node, call, result) if self.by_format else result
 
     def _described(self, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -192,16 +219,22 @@ class Interpretation:
             return [self.constant(r) if isinstance(r, torch.Tensor) else r for r in result]
         return self.constant(result) if isinstance(result, torch.Tensor) else result
 
-    def _unknown(self, node: fx.Node, name: str, why: str, args: Any, kwargs: Any) -> Any:
+    def _unknown(self, node: fx.Node, name: str, why: str, args: Any, kwargs: Any, hidden: bool = False) -> Any:
+        """What depends on everything in the operands; on all inputs, where it may read what is hidden in these."""
         self.without_rule.setdefault(name, why)
         operands = [plain(v) for v in _tensors((*args, *kwargs.values()))]
+        if hidden:
+            self.hidden.add(node)
+            operands.append(source(self.lattice, (self.lattice.positions,), 0))
         shapes = [shape for shape, _ in _outputs(node)]
         if not operands:
             operands = [constant(self.lattice, np.zeros(()))]
         if not shapes and node.meta.get("val") is not None:  # a number that depends on the data
             return everything(operands, ())
-        made = [everything(operands, shape) for shape in shapes]
-        return made if isinstance(node.meta.get("val"), list | tuple) else made[0] if made else None
+        found = node.meta.get("val")
+        if isinstance(found, list | tuple):  # of which some may be none, as of operators that only write
+            return [everything(operands, v.shape) if isinstance(v, torch.Tensor) else None for v in found]
+        return everything(operands, shapes[0]) if shapes else None
 
     def _higher_order(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         """Regions under another autograd or autocast mode, and branches that depend on the data."""
@@ -215,6 +248,29 @@ class Interpretation:
                 return yes if args[0] else no
             return [choose(_scalar(plain(args[0]), y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
         return self._unknown(node, name, "no rule", args, kwargs)
+
+
+def _known(value: Value) -> bool:
+    return isinstance(value, Dependence) and value.is_constant
+
+
+def _tells_signs(node: fx.Node, name: str) -> bool:
+    """Whether what an operator gives may follow the sign of a zero."""
+    dtypes = {v.dtype for n in node.all_input_nodes if isinstance(v := n.meta.get("val"), torch.Tensor)}
+    overload = f"{name}.{node.target._overloadname}"  # type: ignore[union-attr]
+    return name in SIGNED or overload in SIGNED or (name in CUT and any(d.is_complex for d in dtypes))
+
+
+def _absorbs(name: str, given: Sequence[Value], args: Sequence[Any]) -> bool:
+    """Whether a zero may decide alone here: one that is known among the operands, or what a mask makes one."""
+    if name == "scaled_dot_product_attention" or any(isinstance(v, Spectrum) for v in given):
+        return True
+    zeros = any(bool((v.known & (v.values == 0)).any()) for v in map(plain, given))
+    return name in ABSORBING and (zeros or any(isinstance(a, int | float) and a == 0 for a in args))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _as_it_is(value: Dependence, bound: float, place: Place) -> Dependence:

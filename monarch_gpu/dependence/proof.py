@@ -29,6 +29,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from monarch_gpu.dependence.entries import SHORT, Condition, Entry, Supposition, described, near_overflow
+from monarch_gpu.dependence.faithful import copied, strays
 from monarch_gpu.dependence.interpret import Interpretation, has_unknown_sizes
 from monarch_gpu.dependence.magnitudes import Magnitudes, free
 from monarch_gpu.dependence.nan import end_of_nan
@@ -39,6 +40,7 @@ from monarch_theory.leaks.dependence.certificate import certificate
 from monarch_theory.leaks.dependence.record import recording
 from monarch_theory.leaks.dependence.spectrum import Spectrum
 from monarch_theory.leaks.dependence.value import joined
+from monarch_theory.sandbox.loading import torch_modules
 
 __all__ = ["FIXED", "Entry", "NoCertificateError", "Proof", "certify", "certify_causal", "prove", "prove_causal"]
 
@@ -219,14 +221,29 @@ class NoCertificateError(ValueError):
 
 
 class OfFunction(nn.Module):
-    """A function as a module, which is what can be exported."""
+    """A function as a module, which is what can be exported.
+
+    Modules that the function closes over, names or holds are its own, so that their parameters are weights, as they are
+    of a module, and no constants.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
+        for name, held in torch_modules(function):
+            if isinstance(held, nn.Module) and not isinstance(held, torch.jit.ScriptModule):
+                self.add_module(_free_name(self, name), held)
         self.function = named_forward(function)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
+
+
+def _free_name(module: nn.Module, name: str) -> str:
+    """The name, of which a module has no attribute."""
+    name = name.replace(".", "_") or "held"
+    while hasattr(module, name) or name == "function":
+        name += "_"
+    return name
 
 
 def as_module(function: Callable[..., Any]) -> nn.Module:
@@ -340,10 +357,15 @@ def posed(
     tensors = [t for t in pytree.tree_leaves((given, named)) if isinstance(t, torch.Tensor)]
     axes = _checked_axes(tensors, sequence_axes)
     n = next(t.shape[a] for t, a in zip(tensors, axes, strict=True) if isinstance(a, int))
+    untouched = copied(module)  # an export leaves tensors without numbers where a call leaves something
     try:
         program = exported(module, given, named)
     except Exception as error:
         return Proof(NOT_PROVED, n, contract, reason="export", detail=_first_line(error))
+    taken = [t for t, a in zip(tensors, axes, strict=True) if a == FIXED]
+    stray = strays(program, untouched, given, named, taken)
+    if stray:
+        return Proof(NOT_PROVED, n, contract, reason="export", detail=stray)
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
     return Question(program, tensors, axes, n, contract, allowed, output_axes, reach)

@@ -254,7 +254,7 @@ def _sum(name: str) -> Row:
     """a + αb or a − αb."""
 
     def row(use: Use) -> Span:
-        alpha = use.kwargs.get("alpha", 1)
+        alpha = use.get("alpha", 1)
         if alpha == 1:
             shape, ends = extended(name, use.span(0), use.span(1))
             return use.store(shape, ends, once=True)

@@ -153,7 +153,7 @@ def _elementwise(call: Call, absorbing: str = "") -> Dependence:
     numbers = (
         [0, 1] if absorbing not in ("", "copy", "tamed") and places in ([0], [1]) and len(call.args) > 1 else places
     )
-    if absorbing in ("sum", "difference") and call.kwargs.get("alpha", 1) != 1:
+    if absorbing in ("sum", "difference") and _named(call, "alpha", 1) != 1:
         absorbing = "combination"
     tensors = set(places)
 
@@ -279,7 +279,7 @@ def _sum_of_spectra(absorbing: str) -> Rule:
     def rule(call: Call) -> Value:
         a, b = call.args[0], call.args[1]
         if isinstance(a, Spectrum) and isinstance(b, Spectrum) and a.shape == b.shape and a.axis == b.axis:
-            real = not isinstance(call.kwargs.get("alpha", 1), complex)
+            real = not isinstance(_named(call, "alpha", 1), complex)
             if a.length == b.length and _alike(a, b) and real:
                 return add_spectra(a, b)
         return _elementwise(call, absorbing)
@@ -530,6 +530,8 @@ def _moved(call: Call) -> Dependence:
 
 def _scatter(call: Call) -> Dependence:
     """Values put along an axis at known places; where these depend on the data, x or any value along the axis."""
+    if "reduce" in call.kwargs:  # added to what is there, or multiplied with it
+        return _scatter_sum(call)
     x, index, fill = call.value(0), call.value(2), call.args[3]
     source = plain(fill) if isinstance(fill, Value) else expand(call.constant(fill, call.dtype), index.shape)
     if not index.is_constant:
@@ -1082,7 +1084,13 @@ def _free(call: Call) -> Any:
 def _normal(call: Call) -> Any:
     """Random about a mean and with a deviation, which may be tensors: it depends on what these depend on."""
     given = call.values()
-    return mixed(pointwise(given, lambda *values: sum(values)), ()) if given else _free(call)
+    return expand(_joined(given), call.shape) if given else _free(call)
+
+
+def _like(call: Call) -> Any:
+    """Random in the shape of the first tensor, of which no more counts; within a bound that may be a tensor."""
+    bounds = call.values()[1:]
+    return everywhere(bounds, call.shape) if bounds else _free(call)
 
 
 def _dropout(call: Call) -> list[Dependence]:
@@ -1257,8 +1265,9 @@ RULES: dict[str, Rule] = {
         name: _free
         for name in ("empty_like", "new_empty", "new_empty_strided", "empty", "empty_strided", "empty_permuted")
     },
-    **{name: _free for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like")},
-    "bernoulli": lambda call: mixed(call.value(0), ()),
+    **{name: _free for name in ("rand", "randn", "randint", "randperm", "rand_like", "randn_like")},
+    "randint_like": _like,
+    "bernoulli": _normal,
     "normal": _normal,
     "native_dropout": _dropout,
 }

@@ -183,7 +183,7 @@ def _settled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         shape = np.broadcast_shapes(values.shape, known.shape)
         chosen = np.broadcast_to(values, shape)[np.broadcast_to(known, shape)]
         first = chosen[:1]
-        if ((chosen == first) | ((chosen != chosen) & (first != first))).all():
+        if same(chosen, first):
             return first.reshape((1,) * values.ndim)
     return values
 

@@ -79,11 +79,22 @@ def shrunk(a: np.ndarray, keep_last: bool = False) -> np.ndarray:
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equality everywhere, NaN being equal to NaN."""
+    """Equality everywhere, NaN being equal to NaN, and 0 not to −0."""
+    if a.dtype.kind == "c" or b.dtype.kind == "c":
+        return same(np.real(a), np.real(b)) and same(np.imag(a), np.imag(b))
+    return bool(equal_places(a, b).all())
+
+
+def equal_places(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two arrays of real numbers are equal, as of `same`.
+
+    >>> equal_places(np.array([0.0, np.nan, 0.0]), np.array([-0.0, np.nan, 0.0]))
+    array([False,  True,  True])
+    """
     equal = a == b
-    if equal.all():
-        return True
-    return a.dtype.kind in "fc" and bool((equal | ((a != a) & (b != b))).all())
+    if a.dtype.kind != "f" or b.dtype.kind != "f":
+        return np.asarray(equal)
+    return (equal & (np.signbit(a) == np.signbit(b))) | ((a != a) & (b != b))
 
 
 def constant(lattice: Lattice, values: np.ndarray) -> Dependence:

@@ -375,3 +375,55 @@ def test_what_differs_in_one_word_is_not_proved_to_be_the_same(differing):
     f, g = (posed(f, [x], 1, "", lambda i, j: True) for f in OF_ONE[differing])
     assert compared(f, f, apart=True)["proved"] and compared(g, g, apart=True)["proved"]
     assert not compared(f, g, apart=True)["proved"] and not compared(g, f, apart=True)["proved"]
+
+
+class Masked(nn.Module):
+    """A layer of torch's with a mask, and what may be left of it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x, src_mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]))
+
+
+class Holding:
+    """An object that is no module, and holds one."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __call__(self, x):
+        return self.layer(x, src_mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]))
+
+    def without(self, x):
+        return self.layer(x)
+
+
+def over(layer):
+    """Functions over a module that do as `Masked`."""
+    mask = nn.Transformer.generate_square_subsequent_mask
+    by_name = {"layer": layer}
+    return {
+        "closure": lambda x: layer(x, src_mask=mask(x.shape[1])),
+        "partial": functools.partial(lambda held, x: held(x, src_mask=mask(x.shape[1])), layer),
+        "object": Holding(layer),
+        "in a dictionary": lambda x: by_name["layer"](x, src_mask=mask(x.shape[1])),
+    }
+
+
+@pytest.mark.parametrize("kind", over(None))
+def test_a_function_over_a_module_has_its_weights(kind):
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+    again = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+    again.load_state_dict(layer.state_dict())
+    x = torch.zeros(1, N, 4)
+    ours, theirs, wrong = (
+        posed(model, [x], 1, "causal", lambda i, j: j <= i)
+        for model in (Masked(layer), over(again)[kind], Holding(again).without)
+    )
+    found = compared(ours, theirs, apart=True)
+    assert found["proved"] and found["weights"] == len(list(layer.parameters()))
+    assert not compared(ours, wrong, apart=True)["proved"]

@@ -109,6 +109,8 @@ CASES = {
     "scatter": lambda t: t.scatter(1, torch.tensor([1, 4])[None, :, None].expand(2, 2, D), t[:, 3:5]),
     "scatter number": lambda t: t.scatter(1, torch.tensor([1, 4])[None, :, None].expand(2, 2, D), 7.0),
     "scatter unknown": lambda t: torch.zeros_like(t).scatter(2, (t.abs() * 3).long() % D, t.flip(1)),
+    "scatter onto": lambda t: t.flip(1).scatter(1, torch.arange(N)[None, :, None].expand(2, N, D), t, reduce="multiply")
+    + t.roll(1, 1).scatter(1, torch.tensor([1, 4])[None, :, None].expand(2, 2, D), 1.0, reduce="add"),
     "scatter_add": lambda t: torch.zeros_like(t).scatter_add(1, (t.abs() * 3).long() % N, t),
     "scatter_reduce": lambda t: torch.zeros_like(t).scatter_reduce(1, (t.abs() * 3).long() % N, t, "amax"),
     "tril": lambda t: t.tril() + t.triu(1).flip(1),
@@ -184,6 +186,8 @@ CASES = {
         1
     ) + t.new_full((1,), 3.0) + t * 0,
     "random": lambda t: torch.rand_like(t) * t + torch.randn_like(t) + (t.sigmoid().bernoulli() + torch.rand(1)) * t,
+    "random by data": lambda t: aten.bernoulli.Tensor(t, t.flip(1).sigmoid().nan_to_num(0.5))
+    + torch.normal(0.0, t.roll(1, 1).abs().nan_to_num(1.0)),
     "random numbers": lambda t: t[:, torch.randperm(N)] + torch.randint(0, 3, (1,)) + t * torch.randint_like(t, 4)
     + torch.randn(1) + torch.normal(0.0, 1.0, (1,)),
     "uninitialised": lambda t: torch.empty_like(t).copy_(t) + t.new_empty(2, N, D).fill_(1.0) + torch.empty(
