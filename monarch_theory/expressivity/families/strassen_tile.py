@@ -3,8 +3,9 @@
 
 The tiles as a three-way array, T_{kij} = Σ_ρ w_{kρ} D_{iρ} E_{ρj}: a canonical polyadic decomposition of r terms, or a
 sum of r Kronecker products whose second factors have rank one. No closed form is known, nor need there be a nearest;
-the fit is alternating least squares on the tiles laid out as rows, of which a triangular factor holds all there is. The
-rows, and the tiles' rows and columns, span at most r dimensions each: no member is nearer than what those leave.
+the fit is alternating least squares on the tiles laid out as rows, of which a triangular factor holds all there is.
+Where that is small and little is left, all three factors are then moved at once (`damped`), from starts at random too.
+The rows, and the tiles' rows and columns, span at most r dimensions each: no member is nearer than what those leave.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,13 @@ __all__ = ["strassen_tile"]
 WIDEST = 16  # sides of a tile
 WORTH_FITTING = 3
 TURNS, SETTLED, SHRINKS, RIDGE = 200, 1e-4, 0.02, 1e-14  # shares of the error, and of the trace
+EXACT, NEARLY, NEAR = 1e-15, 1e-9, 0.2  # of the norm: none; what steps go on below; what they begin below
+FEW = 150  # unknowns of all three factors at once
+DRAWS, STEPS, MOST = 3, 80, 1e6  # the last for the damping, beyond which nothing is gained
 SMALL = 40  # turns after which only what shrinks steadily goes on
+
+Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""w, shape (rows, terms), D, shape (p, terms), and E, shape (q, terms)."""
 
 
 def tiles(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -100,33 +107,102 @@ def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 def nearest_sum(core: np.ndarray, terms: int) -> np.ndarray:
-    """A sum of that many products w ⊗ D ⊗ E near an array of shape (rows, p, q); all of it where there are so many."""
+    """A sum of that many products w ⊗ D ⊗ E near an array of shape (rows, p, q).
+
+    All of it, where two of its sides have no more pairs: a product for each pair holds what the third side has there.
+    """
     rows, p, q = core.shape
-    if terms >= p * q or not core.any():
+    if terms >= min(p * q, rows * p, rows * q) or not core.any():
         return core
     if rows == 1:
         return truncate(core, terms)
     scale = np.linalg.norm(core)
     core = core / scale
-    w, d, e = start(core, terms)
-    best, least, note = np.zeros_like(core), np.inf, watch()
+    factors, least = alternated(core, start(core, terms))
+    if EXACT < least < NEAR and terms * sum(core.shape) <= FEW:
+        for begun in (factors, *starts(core, terms)):
+            found, error = damped(core, begun)
+            if error < least:
+                factors, least = found, error
+            if least <= EXACT:
+                break
+    return product(factors) * scale
+
+
+def product(factors: Factors) -> np.ndarray:
+    """The sum, shape (rows, p, q)."""
+    return np.asarray(np.einsum("kr,ir,jr->kij", *factors))
+
+
+def alternated(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
+    """The best turn of solving for one factor after another, and its distance."""
+    w, d, e = factors
+    best, least, note = factors, np.inf, watch()
     for turn in range(TURNS):
-        near = np.einsum("kr,ir,jr->kij", w, d, e)
-        error = float(np.linalg.norm(core - near))
+        error = float(np.linalg.norm(core - product((w, d, e))))
         note(error)
         settled = error >= least * (1 - (SETTLED if turn < SMALL else SHRINKS))
         if error < least:
-            best, least = near, error
+            best, least = (w, d, e), error
         if settled:
             break
         w = solved(np.einsum("kij,ir,jr->kr", core, d.conj(), e.conj()), d, e, w)
         d = solved(np.einsum("kij,kr,jr->ir", core, w.conj(), e.conj()), w, e, d)
         e = solved(np.einsum("kij,kr,ir->jr", core, w.conj(), d.conj()), w, d, e)
         d, e = d / np.linalg.norm(d, axis=0), e / np.linalg.norm(e, axis=0)
-    return best * scale
+    return best, least
 
 
-def start(core: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def damped(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
+    """No farther, by steps of Levenberg and Marquardt, and the distance: near a sum each step doubles the digits."""
+    sizes, damping, note = [factor.size for factor in factors], 1e-2, watch()
+    left = product(factors) - core
+    least = float(np.linalg.norm(left))
+    for _ in range(STEPS):
+        if damping > MOST or least <= EXACT:
+            break
+        note(least)
+        slope = tangent(factors)
+        gram, down = slope.conj().T @ slope, slope.conj().T @ left.reshape(-1)
+        step = np.linalg.solve(gram + damping * np.eye(len(gram)), down)
+        moved = np.split(step, np.cumsum(sizes)[:-1])
+        w, d, e = (one - by.reshape(one.shape) for one, by in zip(factors, moved, strict=True))
+        after = product((w, d, e)) - core
+        error = float(np.linalg.norm(after))
+        if error >= least:
+            damping *= 4
+            continue
+        settled = error > least * (1 - SHRINKS) and error > NEARLY
+        factors, left, least, damping = (w, d, e), after, error, max(damping / 5, RIDGE)
+        if settled:
+            break
+    note(least)
+    return factors, least
+
+
+def tangent(factors: Factors) -> np.ndarray:
+    """What entries of the sum change by with those of w, D and E, shape (entries, entries of all factors)."""
+    w, d, e = factors
+    rows, p, q = (np.eye(len(factor)) for factor in factors)
+    sides = (
+        np.einsum("ka,ir,jr->kijar", rows, d, e),
+        np.einsum("kr,ia,jr->kijar", w, p, e),
+        np.einsum("kr,ir,ja->kijar", w, d, q),
+    )
+    return np.concatenate([side.reshape(w.shape[0] * d.shape[0] * e.shape[0], -1) for side in sides], 1)
+
+
+def starts(core: np.ndarray, terms: int) -> Iterator[Factors]:
+    """Directions at random, each with the best w for them."""
+    rows, p, q = core.shape
+    rng = np.random.default_rng(1)
+    for _ in range(DRAWS):
+        d, e = (rng.standard_normal((side, terms)).astype(core.dtype) for side in (p, q))
+        known = np.einsum("kij,ir,jr->kr", core, d, e)
+        yield solved(known, d, e, np.zeros((rows, terms), core.dtype)), d, e
+
+
+def start(core: np.ndarray, terms: int) -> Factors:
     """The first rank-one part of each of the first tiles' directions; directions at random where they run out."""
     rows, p, q = core.shape
     directions = np.linalg.svd(core.reshape(rows, -1), full_matrices=False)[2][:terms].reshape(-1, p, q)

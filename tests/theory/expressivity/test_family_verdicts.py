@@ -25,6 +25,7 @@ from monarch_theory.expressivity.families import (
     families_for,
     monarch_plus_low_rank,
     monarch_product,
+    strassen_tile,
 )
 from monarch_theory.expressivity.families.family import Floor
 from monarch_theory.expressivity.families.monarch_orders import monarch
@@ -541,6 +542,13 @@ def monarch_and_rank(rng, factor):
     return "monarch-plus-low-rank", matrix, kind.parameters + 2 * sum(kind.shape)
 
 
+def tiles_and_products(rng, factor):
+    """As many products as a tile has columns, or more."""
+    left, right = rng.standard_normal((4, 4)), factor * rng.standard_normal((4, 3))
+    tiles = [[(left * rng.standard_normal(4)) @ right for _ in range(4)] for _ in range(2)]
+    return "strassen-tile", np.block(tiles), 4 * (8 + 4 + 3)
+
+
 def told_apart(recipe, count):
     """How many of so many members are found."""
     rng, found = np.random.default_rng(7), []
@@ -551,12 +559,13 @@ def told_apart(recipe, count):
     return found.count(True)
 
 
-@pytest.mark.parametrize(("recipe", "count"), [(diagonal_and_rank, 9), (monarch_and_rank, 3)])
-def test_parts_that_blocks_tell_are_found(recipe, count, monkeypatch):
+@pytest.mark.parametrize(("recipe", "count"), [(diagonal_and_rank, 9), (monarch_and_rank, 3), (tiles_and_products, 9)])
+def test_parts_that_turns_do_not_tell_are_found(recipe, count, monkeypatch):
     """Turns alone leave many a member undecided, as they stop where no single part can be bettered."""
     assert told_apart(recipe, count) == count
     monkeypatch.setattr(monarch_plus_low_rank, "_told", lambda *_: None)
     monkeypatch.setattr(diagonal_plus_low_rank, "_may_hold", lambda *_: False)
+    monkeypatch.setattr(strassen_tile, "FEW", 0)
     assert told_apart(recipe, count) < count
 
 
