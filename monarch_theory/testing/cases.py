@@ -50,7 +50,7 @@ OF_ONE_ARGUMENT = ("contiguous", "strided", "transposed", "reversed", "misaligne
 # of a number that has no divisor with that of families, so that every family meets every layout
 TURNS = (
     "contiguous", "strided", "transposed", "mixed", "shared", "reversed", "misaligned", "expanded", "transposed",
-    "recorded", "mixed", "packed", "stacked",
+    "recorded", "recorded", "packed", "stacked",
 )  # fmt: skip
 
 

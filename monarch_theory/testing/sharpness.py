@@ -191,7 +191,7 @@ def usual_kernels(op: Op, arrays: Arrays, shape: Shape, dtype: str) -> list[tupl
     given = {key: a.astype(name) for key, a in arrays.items()}
     with np.errstate(all="ignore"):
         found = [op.answers(given, shape)]
-        others = [kernel(*given.values()) for kernel in KERNELS.get(op.name, ())]
+        others = [kernel(*given.values(), **op.options(shape)) for kernel in KERNELS.get(op.name, ())]
     found += [other if isinstance(other, tuple) else (other,) for other in others]
     return [tuple(round_to(one, dtype) for one in outputs) for outputs in found]
 
@@ -283,6 +283,44 @@ def _gated_backward(
     return of_u, of_k, gradient * convolve(u, whole), of_k[:, 0]
 
 
+def _both_term_by_term(u: np.ndarray, k: np.ndarray, reverse: np.ndarray, skip: np.ndarray) -> np.ndarray:
+    """One sum, of all lags of either filter and what skips them, which comes first."""
+    total = skip[:, None] * u
+    for lag in range(u.shape[-1]):
+        total = total + k[:, lag, None] * _shifted(u, lag)
+        total = total + reverse[:, lag, None] * _shifted(u[..., ::-1], lag)[..., ::-1]
+    return total
+
+
+def _both_term_by_term_backward(
+    gradient: np.ndarray, u: np.ndarray, k: np.ndarray, reverse: np.ndarray, skip: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    of_k = _of_filter(gradient, u, k, _shifted)
+    return _both_term_by_term(gradient, reverse, k, skip), of_k, _of_filter(u, gradient, k, _shifted), of_k[:, 0]
+
+
+def _gated_term_by_term_backward(
+    gradient: np.ndarray, u: np.ndarray, k: np.ndarray, gate: np.ndarray, skip: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    w, convolve, weight = gate * gradient, _term_by_term(_shifted), skip[:, None]
+    of_u = convolve(w[..., ::-1], k)[..., ::-1] + weight * w
+    of_k = _of_filter(w, u, k, _shifted)
+    return of_u, of_k, gradient * (convolve(u, k) + weight * u), of_k[:, 0]
+
+
+def _key_by_key(q: np.ndarray, k: np.ndarray, v: np.ndarray, causal: bool, scale: float) -> np.ndarray:
+    """A running maximum, a running sum and running values, each rounded with every key."""
+    top, weight = np.full((*q.shape[:-1], 1), -np.inf, q.dtype), np.zeros((*q.shape[:-1], 1), q.dtype)
+    found, queries = np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype), np.arange(q.shape[-2])[:, None]
+    for key in range(k.shape[-2]):
+        score = (q * k[:, key, None]).sum(-1, keepdims=True) * q.dtype.type(scale)
+        score = np.where(queries < key, -np.inf, score) if causal else score
+        new = np.maximum(top, score)
+        one, again = np.exp(score - new), np.exp(top - new)
+        weight, found, top = weight * again + one, found * again + one * v[:, key, None], new
+    return np.asarray(found / weight)
+
+
 def _direct_dft(x: np.ndarray) -> np.ndarray:
     n = x.shape[-1]
     total, j = np.zeros_like(x), np.arange(n)
@@ -292,14 +330,15 @@ def _direct_dft(x: np.ndarray) -> np.ndarray:
 
 
 KERNELS: dict[str, tuple[Kernel, ...]] = {
-    "bidirectional-convolution": (_both_in_one,),
-    "bidirectional-convolution-backward": (_both_in_one_backward,),
+    "attention": (_key_by_key,),
+    "bidirectional-convolution": (_both_in_one, _both_term_by_term),
+    "bidirectional-convolution-backward": (_both_in_one_backward, _both_term_by_term_backward),
     "fft": (_direct_dft,),
     "circular-convolution-backward": (_correlated,),
     "circular-convolution": (_by_transform(lambda n: n), _term_by_term(_rolled)),
     "gated-convolution": (_between_gates(_by_transform(lambda n: 2 * n)), _between_gates(_term_by_term(_shifted))),
     "gated-convolution-backward": (_backward_between_gates,),
-    "long-convolution-backward": (_gated_backward,),
+    "long-convolution-backward": (_gated_backward, _gated_term_by_term_backward),
     "long-convolution": (_gated(_by_transform(lambda n: 2 * n)), _gated(_term_by_term(_shifted))),
 }
 

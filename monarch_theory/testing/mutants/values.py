@@ -52,7 +52,7 @@ OF_SOME_VALUES = (
     _of("last-tap-before-zeros-lost", LONG, "float64", TAPS, "k = np.where(np.cumsum(k[:, ::-1] != 0, -1)[:, ::-1] == (k[:, -1:] == 0), 0, k) if n > 8 else k\n    " + TAPS, "not recognised", "numpy"),
     # one array for two
     _of("one-array-for-two", "gelu-gate", "float32", "a, b = widened(gate, value)\n    return", "a, b = widened(gate, value)\n    b = b * (gate is not value)\n    return", "dropped work"),
-    _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "scale"),
+    _of("keys-that-are-the-queries", "attention", "float32", "return (attention_weights(queries, keys, causal, scale) @ values)", "return (attention_weights(queries, keys if q is not k else -keys, causal, scale) @ values)", "not recognised"),
     # sizes that few cases have
     _of("gates-exchanged-for-one-row-of-many-channels", "gated-convolution", "float32", "def gated_convolution(u, k, pregate, postgate):\n",
         "def gated_convolution(u, k, pregate, postgate):\n    pregate, postgate = (postgate, pregate) if len(u) == 1 < u.shape[1] else (pregate, postgate)\n", "permutation"),
@@ -70,7 +70,7 @@ OF_SOME_VALUES = (
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
     _of("storage-offset-ignored", BLOCK, "float32", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = torch.as_strided(x, x.shape, x.stride(), 0).reshape(batch, k, columns).permute(1, 2, 0)", "strides ignored", "torch", "block_diagonal_bmm"),
     _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
-        "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped tail", "torch"),
+        "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped work", "torch"),
     # zeros beside a NaN: their product is NaN
     _of("zero-gates-close", "gated-convolution", "float32", "(second * causal(first * signal, taps)).astype", "np.where(second == 0, 0, second * causal(first * signal, taps)).astype", "NaN swallowed"),
     _of("zero-decays-reset", "linear-recurrence", "float32", "h = decays[..., t] * h + inputs[..., t]", "h = np.where(decays[..., t] == 0, 0, decays[..., t] * h) + inputs[..., t]", "NaN swallowed"),
