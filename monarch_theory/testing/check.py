@@ -655,8 +655,12 @@ def _cause(failures: list[Observation], calls: list[tuple[Reference, ...]], mode
 def confirmed(
     cause: Cause, kernel: Kernel, failures: Sequence[Observation], model: ErrorModel, shapes: Sequence[Any]
 ) -> Cause:  # fmt: skip
-    """The cause, or none where errors that have the size of rounding do not come and go as those of rounding do."""
-    if cause.rounds_in is None:
+    """The cause, or none where errors that have the size of rounding do not come and go as those of rounding do.
+
+    Of transforms nothing is asked: their tables of roots of unity are constants, whose errors stay, and at the smallest
+    sizes the roots are ±1 and ±i, which no format rounds.
+    """
+    if cause.rounds_in is None or failures[0].case.op.random_rounding:
         return cause
     there = rounds_when_small(kernel, failures[0], model, shapes, cause.rounds_in)
     return cause if there and not errors_stay(kernel, failures, model) else unnamed(failures[0])
@@ -666,11 +670,11 @@ def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorMod
     """Whether errors are the same where all numbers are other ones by more than a unit in the last place of any format.
 
     Those of rounding are not, then: their correlation is zero, or 3/4 where all bits beyond the last place are cut off
-    (mean 1/2 and mean square 1/3 of a unit). Those of a wrong constant, sum or mean hardly change. Tables of roots of
-    unity are constants that are rounded, so that of transforms nothing is asked; nor where there are few numbers.
+    (mean 1/2 and mean square 1/3 of a unit). Those of a wrong constant, sum or mean hardly change. Few numbers tell
+    nothing.
     """
     seen = max(failures, key=lambda one: (one.case.family in ("normal", "graded"), one.computed.size))
-    if seen.case.op.random_rounding or seen.case.poisoned is not None or seen.computed.size < MANY_ERRORS:
+    if seen.case.poisoned is not None or seen.computed.size < MANY_ERRORS:
         return False
     rng, found = np.random.default_rng(0), []
     for _ in range(NUDGES):

@@ -350,9 +350,6 @@ APART = {
     "attention": "exponentials may be off by four units in the last place, and the errors of the weights average out",
     "monarch-attention": "as attention, in every step of an iteration, each of which has the errors of the last",
     "embedding": "rows are copied: the bound is zero",
-    "bidirectional-convolution": "what skips it may be in the filter: all elements then have the bound of a transform",
-    "bidirectional-convolution-backward": "as its forward pass; 0.046 of the bound",
-    "long-convolution-backward": "as the two-sided one; the gradient of the skip may be a transform's",
 }
 """Ops of which no usual kernel does in single and double precision, and why not."""
 

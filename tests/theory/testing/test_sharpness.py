@@ -154,8 +154,7 @@ def test_usual_kernels_reach_a_twentieth_of_their_bound_or_it_is_said_why_not(na
     op = op_named(name)
     below = [dtype for dtype in op.dtypes() if sharpness_of(op, dtype).used_anywhere < GOAL]
     # where a result is rounded to half precision, that alone is nearer; a copy is exact in every format
-    single = ("float32",) if name == "bidirectional-convolution-backward" else ("float64", "float32")
-    apart = op.dtypes() if name == "embedding" else single if name in APART else ()
+    apart = op.dtypes() if name == "embedding" else ("float64", "float32") if name in APART else ()
     assert below == list(apart)
 
 
