@@ -92,7 +92,9 @@ def _colour(left: np.ndarray, right: np.ndarray, nodes: int, colours: int) -> np
         open_edges = np.flatnonzero(colour < 0)
         pairs = left[open_edges] * nodes + right[open_edges]
         kept, first = np.unique(pairs, return_index=True)
-        graph = csr_array((np.ones(len(kept)), (kept // nodes, kept % nodes)), shape=(nodes, nodes))
+        ends = np.divmod(kept, nodes)
+        places = tuple(end.astype(np.int32) for end in ends)  # SciPy 1.13 matches no others
+        graph = csr_array((np.ones(len(kept)), places), shape=(nodes, nodes))
         partner = maximum_bipartite_matching(graph, perm_type="column")
         chosen = np.searchsorted(kept, np.arange(nodes) * nodes + partner)
         colour[open_edges[first[chosen]]] = c

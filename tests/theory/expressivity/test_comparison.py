@@ -147,6 +147,7 @@ def test_one_matrix_over_all_families_with_calibration(tmp_path):
 
 
 def test_the_torch_module_goes_beside_the_factors(tmp_path):
+    pytest.importorskip("safetensors")
     weights = np.random.default_rng(0).standard_normal((8, 12)).astype(np.float32)
     np.savez(tmp_path / "w.npz", **{"a.weight": weights})
     files = ["--write", tmp_path / "f.safetensors", "--torch", tmp_path / "layers.py", "--json"]
@@ -180,6 +181,7 @@ FACTORLESS = [family.name for family in families_for((16, 16)) if family.parts i
 
 @pytest.mark.parametrize("family", FACTORLESS)
 def test_a_family_without_factors_is_refused_before_the_work(tmp_path, monkeypatch, family):
+    pytest.importorskip("safetensors")
     np.save(tmp_path / "one.npy", np.eye(16))
     monkeypatch.setattr("monarch_theory.command.express.examine_family", fitted_nothing)
     answer = run(tmp_path / "one.npy", "--family", family, "--parameters", 999, "--write", tmp_path / "f.safetensors")
@@ -197,6 +199,7 @@ def test_a_family_without_factors_is_refused_before_the_work(tmp_path, monkeypat
     ],
 )
 def test_what_cannot_be_done_with_the_answer_is_refused_before_the_work(tmp_path, monkeypatch, options, message):
+    pytest.importorskip("safetensors")
     np.save(tmp_path / "one.npy", np.eye(16) * 1j)
     monkeypatch.chdir(tmp_path)
     for work in ("examine_monarch", "examine_family"):
@@ -214,6 +217,7 @@ def test_certificates_are_of_one_class_only(tmp_path):
 
 def test_a_file_that_fails_keeps_the_verdict(tmp_path, monkeypatch):
     """Found after the work, it is a warning: the verdict and its exit code stand."""
+    pytest.importorskip("safetensors")
 
     def full(*_, **__):
         raise OSError("no space left")
