@@ -458,7 +458,7 @@ def same_bits(found: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
 
 @contextmanager
 def kept_kernels(model: nn.Module, most: int = 2**28) -> Iterator[None]:
-    """Let the long convolutions of a model keep the kernel they made last, or its spectrum, for forwards without gradients.
+    """Let the long convolutions of a model keep the kernel, or its spectrum, they made last, for use without gradients.
 
     Making it takes a fifth of a forward of M2-BERT on one sequence of 16384 tokens (docs, measurements). Results are
     the same to the bit. Weights may change meanwhile: the kernel is then made anew.
