@@ -451,7 +451,7 @@ def cases(op: Op, dtype: str, *, seed: int = 0, count: int = 200, **restrictions
     >>> from monarch_theory.testing.ops import op_named
     >>> first = next(cases(op_named("block-diagonal-multiply"), "float32", count=20))
     >>> first.describe()
-    'batch 1, blocks 2, rows 2, columns 2; large values, x contiguous, blocks expanded, float32'
+    'batch 1, blocks 2, rows 2, columns 2; large values, recorded, float32'
     """
     if dtype not in op.dtypes():
         raise ValueError(f"dtype: expected one of {', '.join(op.dtypes())} for {op.name}, got {dtype!r}")

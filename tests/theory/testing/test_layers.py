@@ -58,6 +58,11 @@ def test_every_gradient_is_the_derivative_along_any_direction(name):
 OF_SOFTMAX = ("softmax without its maximum", "scores capped", "not rescaled", "mask too weak", "padding counted")
 
 
+def kind_of(fault):
+    """What it says, without how many keys the case has, which few cases have in common."""
+    return fault.description.partition("which fill ")[2] or fault.description
+
+
 RARE = {"float32": ("float64", "-1e+09", "first 64", "first 128", "first 256"), "float64": ()}
 """In single precision no score of a case is below −10⁹, and long rows of large ones are none of the small cases."""
 
@@ -71,15 +76,15 @@ def test_every_fault_of_a_softmax_leaves_its_bound(dtype):
             continue
         faults = [f for f in op.faults(case.shape) if f.cause in OF_SOFTMAX]
         faults = [f for f in faults if not any(words in f.description for words in RARE[dtype])]
-        met |= {f.description for f in faults}
-        if all(f.description in left for f in faults):
+        met |= {kind_of(f) for f in faults}
+        if all(kind_of(f) in left for f in faults):
             continue
         expected = reference(case, model)
-        for fault in (f for f in faults if f.description not in left):
+        for fault in (f for f in faults if kind_of(f) not in left):
             with np.errstate(all="ignore"):
                 output = fault.instead(case.values).astype(dtype)
             if judge(case, Run(outputs=(output,), dtypes=(dtype,)), expected).failed:
-                left.add(fault.description)
+                left.add(kind_of(fault))
     assert len(met) >= 36 and not met - left
 
 
