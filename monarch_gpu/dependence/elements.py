@@ -132,6 +132,7 @@ def _moved(call: Applied) -> Any:
     """Any movement: the operator itself, run on the numbers of the terms."""
     if call.op._overloadname == "dtype":
         raise NoTermsError("the same bits as another dtype")
+    _whole_numbers(call)
     given: dict[str, Any] = {"value": int(_zero(call))} if name_of(call.op) == "constant_pad_nd" else {}
     for name, value in call.given.items():
         if name in ("index", "indices"):
@@ -204,8 +205,25 @@ def _reduction(neutral: float | None) -> Row:
     return row
 
 
+REAL = ("torch.float", "torch.bfloat", "torch.complex")
+"""What names of formats begin with in which a number that is no integer is not cut to one."""
+
+
+def _whole_numbers(call: Applied) -> None:
+    """Refuse to move or add elements as they are where some are cut to integers first, or to real parts.
+
+    Raises:
+        NoTermsError: formats differ, and what comes out is in one of integers, or of real numbers made of complex ones.
+    """
+    out, among = call.dtypes[-1], set(call.dtypes)
+    narrower = not out.startswith(REAL) or ("complex" in "".join(among) and "complex" not in out)
+    if narrower and any(d.startswith(REAL) and d != out for d in among):
+        raise NoTermsError("numbers that are cut to another format")
+
+
 def _total(call: Applied, x: np.ndarray) -> np.ndarray:
     """A sum along the last axis: of one term it is that term."""
+    _whole_numbers(call)
     kept = ~call.terms.equal(x, 0)
     found = call.terms.bag(("sum", call.dtypes[-1]), x, kept)
     single = np.where(kept, x, np.iinfo(np.int64).min).max(-1, initial=np.iinfo(np.int64).min)
