@@ -209,6 +209,9 @@ REAL = ("torch.float", "torch.bfloat", "torch.complex")
 """What names of formats begin with in which a number that is no integer is not cut to one."""
 
 
+REALS = ("torch.float32", "torch.float64")
+
+
 def _whole_numbers(call: Applied) -> None:
     """Refuse to move or add elements as they are where some are cut to integers first, or to real parts.
 

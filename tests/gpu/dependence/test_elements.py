@@ -66,6 +66,7 @@ CASES = {
     "spread": lambda x: (x.var(1), x.var(1, correction=0), x.std(1), x.norm(dim=1), x.norm(3, dim=1), x.logsumexp(1)),
     "masked": lambda x: ((x @ x.mT + hidden()).amax(-1), (x @ x.mT + hidden()).logsumexp(-1)),
     "integers": lambda x: (x[:, :1].sum(1, dtype=torch.int64), x.cumsum(1, dtype=torch.int32),
+                           torch.ops.aten.select_scatter(x > 1, (3 * x[:, 0]).int(), 1, 3),
                            F.pad(x.int(), (1, 2), value=0.5),
                            torch.ops.aten.slice_scatter(x.int(), x[:, :2], 1, 2, 4), torch.cat([x.int(), x], 1),
                            x[:, :1].mean(1, dtype=torch.float32), torch.add(x.int(), 1), x.int() * 0.5),
