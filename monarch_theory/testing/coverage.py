@@ -206,13 +206,15 @@ class Patience:
     How long a case will take is guessed from those before it, as if time grew with the square of its entries, or with
     those times its longest size, if that is more; of earlier ones a fourth is forgotten with every case that follows.
     Entries are those of all arguments, or of what is returned where that is larger.
-    What else the machine does may have held a case up: no case is left out because of one that was timed once.
+    What else the machine does may have held a case up: no case is left out because of one that was timed once. What is
+    no smaller than a case that was left out is left out, too, however many small ones come between.
     """
 
     def __init__(self, timeout: float):
         self.limit = timeout / 3
         self.overhead = 0.0
         self.timed: list[_Timed] = []
+        self.left_out: list[_Work] = []
 
     def heard(self, case: Case, seconds: float, returned: int = 0) -> None:
         """A case took so long, and gave so many numbers."""
@@ -234,7 +236,13 @@ class Patience:
 
     def is_over(self, case: Case) -> bool:
         """Whether a case would take too long."""
-        return self._slow(case) is not None
+        work = _Work.of(case)
+        if any(work.is_no_less_than(other) for other in self.left_out):
+            return True
+        if self._slow(case) is None:
+            return False
+        self.left_out.append(work)
+        return True
 
     def _slow(self, case: Case) -> _Timed | None:
         """The earlier case that says it would, by what goes into both and by what comes out as well."""
@@ -263,6 +271,10 @@ class _Work:
         """Of what goes into a case, or of so many numbers that come out, if they are more."""
         size = max(entries(case.op, case.shape), returned)
         return cls(size, size * max(sizes_of(case.sizes).values(), default=1))
+
+    def is_no_less_than(self, other: _Work) -> bool:
+        """Whether there is as much of both."""
+        return self.entries >= other.entries and self.steps >= other.steps
 
     def beside(self, other: _Work) -> float:
         """How many times as long it may take."""

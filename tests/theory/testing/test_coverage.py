@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from monarch_theory.testing.cases import cases
+from monarch_theory.testing.cases import cases, make_case
 from monarch_theory.testing.check import check
-from monarch_theory.testing.coverage import Told
+from monarch_theory.testing.coverage import Patience, Told
 from monarch_theory.testing.judge import Verdict, reference
 from monarch_theory.testing.ops import NAMES, op_named
 
@@ -226,3 +226,31 @@ def test_where_an_answer_shows_nothing_another_case_of_its_sizes_is_tried(tmp_pa
     path = tmp_path / "kernel.py"
     path.write_text(GATE.replace("SHAPE", str((beside[-1].shape["batch"], beside[-1].shape["n"]))))
     assert check(path, "gelu_gate", op, explained=False).verdict is Verdict.WRONG
+
+
+def test_what_is_no_smaller_than_a_case_left_out_is_left_out():
+    """Forty quick small cases between a slow one and a large one do not make the large one quick."""
+    op = op_named("fft")
+
+    def of(size):
+        return make_case(op, "complex64", {"batch": 1, "size": size}, "normal", "contiguous", (0,))
+
+    patience = Patience(10.0)
+    patience.heard(of(16), 0.01)
+    patience.heard(of(4096), 2.4)
+    while (slow := patience.in_the_way(of(8192))) is not None:
+        patience.heard_again(slow, 2.0)
+    assert patience.is_over(of(8192)), "timed three times, it takes four times as long"
+    for _ in range(40):
+        patience.heard(of(600), 0.01)
+    assert patience.is_over(of(16384)) and patience.is_over(of(8192)) and not patience.is_over(of(1024))
+
+
+def test_a_case_that_was_held_up_once_leaves_none_out():
+    op = op_named("fft")
+    cases_of = [make_case(op, "complex64", {"batch": 1, "size": n}, "normal", "contiguous", (0,)) for n in (1024, 4096)]
+    patience = Patience(10.0)
+    patience.heard(cases_of[0], 2.4)
+    while (slow := patience.in_the_way(cases_of[1])) is not None:
+        patience.heard_again(slow, 0.02)
+    assert not patience.is_over(cases_of[1])
