@@ -673,7 +673,13 @@ def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorMod
     (mean 1/2 and mean square 1/3 of a unit). Those of a wrong constant, sum or mean hardly change. Few numbers tell
     nothing.
     """
-    seen = max(failures, key=lambda one: (one.case.family in ("normal", "graded"), one.computed.size))
+    largest = sorted(failures, key=lambda one: (one.case.family in ("normal", "graded"), one.computed.size))[::-1]
+    # where a size is such that one number is all there is, as of weights under a scale of 0, roundings stay as well
+    return all(errors_stay_in(kernel, seen, model) for seen in largest[:NUDGES])
+
+
+def errors_stay_in(kernel: Kernel, seen: Observation, model: ErrorModel) -> bool:
+    """The same of one failure."""
     if seen.case.poisoned is not None or seen.computed.size < MANY_ERRORS:
         return False
     rng, found = np.random.default_rng(0), []
@@ -692,11 +698,11 @@ def errors_stay(kernel: Kernel, failures: Sequence[Observation], model: ErrorMod
 def rounds_when_small(
     kernel: Kernel, seen: Observation, model: ErrorModel, shapes: Sequence[Any], target: formats.Format
 ) -> bool:  # fmt: skip
-    """Whether the output has errors of a format at the smallest sizes, too: what rounds does so everywhere.
+    """Whether the output has errors of a format at one of the smallest sizes, too: what rounds does so everywhere.
 
     A wrong row or tile that few sizes have may be as small as some rounding, and is not there otherwise.
     """
-    position = seen.judgement.output
+    position, told = seen.judgement.output, 0
     for shape in shapes:
         if min(sizes_of(shape).values(), default=0) < 2:
             continue
@@ -705,12 +711,19 @@ def rounds_when_small(
         if len(again.run.outputs) <= position or again.references[position].truth.high.size < MANY_ERRORS:
             continue
         judgement = replace(again.judgement, output=position)
-        return rounds_in(target, replace(again, judgement=judgement))
-    return True
+        if rounds_in(target, replace(again, judgement=judgement)):
+            return True
+        told += 1
+        if told == SMALLEST:
+            return False
+    return not told
 
 
 MANY_ERRORS, NUDGES, STAYS = 12, 3, 7 / 8
 """Errors that tell something, how often they are compared with those of other numbers, and how alike they are then."""
+
+SMALLEST = 4
+"""How many of the smallest sizes may be without errors before rounding is no longer believed."""
 
 NUDGE = 1 / 8
 """By how much numbers are made smaller, at most: 32 roundings of bfloat16, the format of fewest bits."""

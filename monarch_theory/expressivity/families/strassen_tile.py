@@ -29,7 +29,7 @@ FEW = 150  # unknowns of all three factors at once
 DRAWS, STEPS, MOST = 3, 80, 1e6  # the last for the damping, beyond which nothing is gained
 SMALL = 40  # turns after which only what shrinks steadily goes on
 
-Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
+TermFactors = tuple[np.ndarray, np.ndarray, np.ndarray]
 """w, shape (rows, terms), D, shape (p, terms), and E, shape (q, terms)."""
 
 
@@ -129,12 +129,12 @@ def nearest_sum(core: np.ndarray, terms: int) -> np.ndarray:
     return product(factors) * scale
 
 
-def product(factors: Factors) -> np.ndarray:
+def product(factors: TermFactors) -> np.ndarray:
     """The sum, shape (rows, p, q)."""
     return np.asarray(np.einsum("kr,ir,jr->kij", *factors))
 
 
-def alternated(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
+def alternated(core: np.ndarray, factors: TermFactors) -> tuple[TermFactors, float]:
     """The best turn of solving for one factor after another, and its distance."""
     w, d, e = factors
     best, least, note = factors, np.inf, watch()
@@ -153,7 +153,7 @@ def alternated(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
     return best, least
 
 
-def damped(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
+def damped(core: np.ndarray, factors: TermFactors) -> tuple[TermFactors, float]:
     """No farther, by steps of Levenberg and Marquardt, and the distance: near a sum each step doubles the digits."""
     sizes, damping, note = [factor.size for factor in factors], 1e-2, watch()
     left = product(factors) - core
@@ -180,7 +180,7 @@ def damped(core: np.ndarray, factors: Factors) -> tuple[Factors, float]:
     return factors, least
 
 
-def tangent(factors: Factors) -> np.ndarray:
+def tangent(factors: TermFactors) -> np.ndarray:
     """What entries of the sum change by with those of w, D and E, shape (entries, entries of all factors)."""
     w, d, e = factors
     rows, p, q = (np.eye(len(factor)) for factor in factors)
@@ -192,7 +192,7 @@ def tangent(factors: Factors) -> np.ndarray:
     return np.concatenate([side.reshape(w.shape[0] * d.shape[0] * e.shape[0], -1) for side in sides], 1)
 
 
-def starts(core: np.ndarray, terms: int) -> Iterator[Factors]:
+def starts(core: np.ndarray, terms: int) -> Iterator[TermFactors]:
     """Directions at random, each with the best w for them."""
     rows, p, q = core.shape
     rng = np.random.default_rng(1)
@@ -202,7 +202,7 @@ def starts(core: np.ndarray, terms: int) -> Iterator[Factors]:
         yield solved(known, d, e, np.zeros((rows, terms), core.dtype)), d, e
 
 
-def start(core: np.ndarray, terms: int) -> Factors:
+def start(core: np.ndarray, terms: int) -> TermFactors:
     """The first rank-one part of each of the first tiles' directions; directions at random where they run out."""
     rows, p, q = core.shape
     directions = np.linalg.svd(core.reshape(rows, -1), full_matrices=False)[2][:terms].reshape(-1, p, q)
