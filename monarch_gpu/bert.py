@@ -12,7 +12,7 @@ from torch.nn.functional import gelu, linear
 
 from monarch_gpu.configs import BertConfig, Config
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
-from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, hide, untouched, unwatched
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, hide, may_overwrite, untouched, unwatched
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -50,7 +50,8 @@ class MonarchBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         y = self.sequence_mixer(x, mask)
-        if untouched(self.sequence_mixer) and unwatched(self.sequence_mixer):  # y is nobody else's
+        mixer = self.sequence_mixer
+        if may_overwrite(y) and untouched(mixer) and unwatched(mixer):  # y is nobody else's
             return added(y, self.dimension_mixer, after=self.LayerNorm)
         return self.LayerNorm(y + self.dimension_mixer(y))
 

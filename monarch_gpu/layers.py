@@ -106,7 +106,7 @@ def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
 
 
 def filtered(u: Tensor, spectrum: Tensor) -> Tensor:
-    """(channels, batch, n) and what `LongConvolution.spectra` makes of a kernel → their circular convolution."""
+    """(channels, batch, n) and the spectrum of a kernel (`LongConvolution.parts`) → their circular convolution."""
     length = 2 * u.shape[-1]
     return irfft(rfft(u, n=length).mul_(spectrum[:, None]), n=length)[..., : u.shape[-1]]
 
@@ -114,9 +114,14 @@ def filtered(u: Tensor, spectrum: Tensor) -> Tensor:
 def shifts(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """Σ_t w_t ⊙ (x shifted by t) + b: x (channels, batch, n), w (taps, channels), b (channels)."""
     y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
+    add_later_taps(y, x, w)
+    return y
+
+
+def add_later_taps(y: Tensor, x: Tensor, w: Tensor) -> None:
+    """Add Σ_(t ≥ 1) w_t ⊙ (x shifted by t) to y, in place."""
     for t in range(1, min(len(w), x.shape[-1])):
         y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
-    return y
 
 
 def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
@@ -389,27 +394,25 @@ class LongConvolution(nn.Module):
         """
         return joined(list(self.parts(n)))
 
-    def parts(self, n: int) -> Iterator[Tensor]:
-        """The kernel, `channels_at_once` after the others: if it is not kept, they are never there together."""
-        if self.kept is not None and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            return iter(pieces(self.kept.of(self, n), channels_at_once(n), 0))
-        return self.making(n)
+    def parts(self, n: int, spectrum: bool = False) -> Iterator[Tensor]:
+        """The kernel, `channels_at_once` after the others: if it is not kept, they are never there together.
 
-    def making(self, n: int) -> Iterator[Tensor]:
+        Args:
+            spectrum: what torch's FFT of length 2n makes of each is given in its place, (some, n + 1).
+        """
+        if self.kept is not None and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            return iter(pieces(self.kept.of(self, n, spectrum), channels_at_once(n), 0))
+        return self.making(n, spectrum)
+
+    def making(self, n: int, spectrum: bool = False) -> Iterator[Tensor]:
         """The same, made from the weights."""
         networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
-        return self.filter.parts(networks, n, self.skip)
+        made = self.filter.parts(networks, n, self.skip)
+        return map(partial(rfft, n=2 * n), made) if spectrum else made
 
     def made(self, n: int, spectrum: bool = False) -> Tensor:
-        """The kernel, made from the weights, or its spectrum."""
-        parts = self.making(n)
-        return joined([rfft(part, n=2 * n) for part in parts] if spectrum else list(parts))
-
-    def spectra(self, n: int) -> Iterator[Tensor]:
-        """What torch's FFT of length 2n makes of the kernel, (some, n + 1) of the same channels as `parts`."""
-        if self.kept is not None:
-            return iter(pieces(self.kept.of(self, n, spectrum=True), channels_at_once(n), 0))
-        return map(partial(rfft, n=2 * n), self.making(n))
+        """The kernel, or its spectrum, made from the weights."""
+        return joined(list(self.making(n, spectrum)))
 
     def forward(self, u: Tensor) -> Tensor:
         batch, n, _ = u.shape
@@ -521,8 +524,7 @@ class Shifts(torch.autograd.Function):
         y = x * w[0, :, None, None]
         some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
         for v, u, taps, bias in zip(*(pieces(a, some, 0) for a in (y, x, w.t(), b)), strict=True):
-            for t in range(1, min(len(w), x.shape[-1])):
-                v[..., t:].addcmul_(u[..., :-t], taps[:, t, None, None])
+            add_later_taps(v, u, taps.t())
             v.add_(bias[:, None, None])
         return y
 
@@ -561,15 +563,19 @@ def in_few_passes(x: Tensor) -> bool:
     return x.dtype in HALF_OR_SINGLE and unobserved(x) and has_triton()
 
 
-def may_overwrite(x: Tensor) -> bool:
+def may_overwrite(x: Tensor, *layers: nn.Module) -> bool:
     """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU.
+
+    And all weights of the layers are in the dtype of x.
 
     In single and double precision: in half, what is between two products is rounded, and one place more or less of it
     is another result.
     """
     if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not x.numel():
         return False
-    return x.dtype in (torch.float32, torch.float64) and unobserved(x)
+    if x.dtype not in (torch.float32, torch.float64) or not unobserved(x):
+        return False
+    return all(weight.dtype == x.dtype for layer in layers for weight in layer.parameters())
 
 
 def unobserved(x: Tensor) -> bool:
@@ -657,10 +663,8 @@ class SequenceMixer(nn.Module):
         return rows.unflatten(0, x.shape[:-1])
 
     def mixes_in_place(self, x: Tensor) -> bool:
-        """Whether `in_place` computes what the layers do: they are those it was made of, in the dtype of x."""
-        if not may_overwrite(x) or not untouched(self) or self.long_convolution.transform != "fft":
-            return False
-        return all(weight.dtype == x.dtype for weight in self.parameters())
+        """Whether `in_place` computes what the layers do: they are those it was made of."""
+        return may_overwrite(x, self) and untouched(self) and self.long_convolution.transform == "fft"
 
     def in_place(self, x: Tensor, hidden: Tensor | None) -> Tensor:
         """The same without gradients, on a CPU: some channels at a time go from one projection to the other.
@@ -683,7 +687,7 @@ class SequenceMixer(nn.Module):
             return shifts(shown(of_these), short.weight[:, some], short.bias[some])
 
         convolutions = [self.long_convolution] if other is None else [self.long_convolution, other]
-        spectra = zip(*(convolution.spectra(n) for convolution in convolutions), strict=True)
+        spectra = zip(*(convolution.parts(n, spectrum=True) for convolution in convolutions), strict=True)
         for (begin, end), some_spectra in zip(bounds(width, channels_at_once(n)), spectra, strict=True):
             for inner in bounds(end - begin, channels_at_once(n, batch)):
                 start, stop = (begin + place for place in inner)
@@ -789,11 +793,10 @@ def added(x: Tensor, mixer: nn.Module, before: nn.Module | None = None, after: n
 
 
 def adds_in_place(x: Tensor, mixer: DimensionMixer, norms: Sequence[nn.Module]) -> bool:
-    """Whether layers are those of this package and of torch, in the dtype of x, and nobody else sees what they make."""
-    if not may_overwrite(x) or not untouched(mixer) or not unwatched(mixer, *norms):
+    """Whether layers are those of this package and of torch, and nobody else sees what they make."""
+    if not may_overwrite(x, mixer, *norms) or not untouched(mixer) or not unwatched(mixer, *norms):
         return False
-    known = all(type(layer) is nn.LayerNorm for layer in norms)
-    return known and all(weight.dtype == x.dtype for layer in (mixer, *norms) for weight in layer.parameters())
+    return all(type(layer) is nn.LayerNorm for layer in norms)
 
 
 TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {

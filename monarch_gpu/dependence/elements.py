@@ -117,7 +117,7 @@ def _same(call: Applied) -> np.ndarray:
 def _chosen(call: Applied) -> np.ndarray:
     """where(condition, self, other) and masked_fill(self, mask, value)."""
     where = "condition" in call.given
-    if not where and not call.dtypes[-1].startswith(("torch.float", "torch.bfloat", "torch.complex")):
+    if not where and _field(call.dtypes[-1]) == 0:
         return _elementwise(call)  # a number may be cut to an integer
     names = ("condition", "self", "other") if where else ("mask", "value", "self")
     if any(name not in call.given for name in names):
@@ -132,7 +132,7 @@ def _moved(call: Applied) -> Any:
     """Any movement: the operator itself, run on the numbers of the terms."""
     if call.op._overloadname == "dtype":
         raise NoTermsError("the same bits as another dtype")
-    _whole_numbers(call)
+    _check_kept(call)
     given: dict[str, Any] = {"value": int(_zero(call))} if name_of(call.op) == "constant_pad_nd" else {}
     for name, value in call.given.items():
         if name in ("index", "indices"):
@@ -205,28 +205,36 @@ def _reduction(neutral: float | None) -> Row:
     return row
 
 
-REAL = ("torch.float", "torch.bfloat", "torch.complex")
-"""What names of formats begin with in which a number that is no integer is not cut to one."""
+def _field(dtype: str) -> int:
+    """0 of integers and truth values, 1 of real and 2 of complex numbers."""
+    return 2 if "complex" in dtype else int(dtype.startswith(REAL))
 
 
-REALS = ("torch.float32", "torch.float64")
+REAL = ("torch.float", "torch.bfloat")
+"""What names of formats begin with in which a real number that is no integer is not cut to one."""
 
 
-def _whole_numbers(call: Applied) -> None:
-    """Refuse to move or add elements as they are where some are cut to integers first, or to real parts.
+WIDEST = ("torch.float32", "torch.float64", "torch.int64")
+"""Formats that a sum may be asked for in."""
+
+
+def _check_kept(call: Applied) -> None:
+    """Are elements what they were, over the real numbers, when they are moved or added?
 
     Raises:
-        NoTermsError: formats differ, and what comes out is in one of integers, or of real numbers made of complex ones.
+        NoTermsError: they are written in another format, or cut to an integer or a real part.
     """
-    out, among = call.dtypes[-1], set(call.dtypes)
-    narrower = not out.startswith(REAL) or ("complex" in "".join(among) and "complex" not in out)
-    if narrower and any(d.startswith(REAL) and d != out for d in among):
+    *given, out = call.dtypes
+    cut = any(_field(d) > _field(out) for d in given)
+    written = "src" in call.given and len(set(call.dtypes)) > 1
+    asked = call.given.get("dtype") is not None and out not in (*WIDEST, given[0])
+    if cut or written or asked:
         raise NoTermsError("numbers that are cut to another format")
 
 
 def _total(call: Applied, x: np.ndarray) -> np.ndarray:
     """A sum along the last axis: of one term it is that term."""
-    _whole_numbers(call)
+    _check_kept(call)
     kept = ~call.terms.equal(x, 0)
     found = call.terms.bag(("sum", call.dtypes[-1]), x, kept)
     single = np.where(kept, x, np.iinfo(np.int64).min).max(-1, initial=np.iinfo(np.int64).min)

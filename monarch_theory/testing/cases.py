@@ -35,14 +35,14 @@ __all__ = [
 
 LAYOUTS = (
     "contiguous", "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "mixed", "shared",
-    "packed", "stacked",
+    *SIDE_BY_SIDE,
 )  # fmt: skip
 """How arguments lie in memory: every other element of a buffer, axes in reverse order, backwards (negative strides),
 off the start of a cache line, one batch row repeated (stride zero), recorded by autograd, each in its own way, one
 array for all that are of a shape with the data, and parts of one buffer, slices along its last axis or the one before,
 as queries, keys and values are that come of one product. Of arguments that are recorded, others may be constants."""
 
-UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed", "packed", "stacked")
+UNUSUAL = ("reversed", "misaligned", "expanded", "recorded", "mixed", *SIDE_BY_SIDE)
 """Layouts that a kernel may refuse by any exception, as long as it says so aloud."""
 
 OF_ONE_ARGUMENT = ("contiguous", "strided", "transposed", "reversed", "misaligned", "expanded")
@@ -128,7 +128,7 @@ class Case:
         """One line."""
         sizes = ", ".join(f"{k} {'×'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in self.shape.items())
         layout = self.layout
-        if layout in ("mixed", "recorded", "packed", "stacked") and len(set(self.layouts)) > 1:
+        if layout in ("mixed", "recorded", *SIDE_BY_SIDE) and len(set(self.layouts)) > 1:
             layout = ", ".join(f"{name} {one}" for name, one in zip(self.arrays, self.layouts, strict=True))
         return f"{sizes}; {self.family} values, {layout}, {self.dtype}"
 

@@ -225,7 +225,7 @@ class Patience:
 
     def in_the_way(self, case: Case) -> Case | None:
         """The earlier case because of which this one would take too long, if that is to be timed again."""
-        slow = self._slow(case)
+        slow = None if self._is_beyond(case) else self._slow(case)
         return None if slow is None or slow.often >= TIMED else slow.case
 
     def heard_again(self, case: Case, seconds: float) -> None:
@@ -236,13 +236,16 @@ class Patience:
 
     def is_over(self, case: Case) -> bool:
         """Whether a case would take too long."""
+        return self._is_beyond(case) or self._slow(case) is not None
+
+    def skipped(self, case: Case) -> None:
+        """A case was left out."""
+        self.left_out.append(_Work.of(case))
+
+    def _is_beyond(self, case: Case) -> bool:
+        """Whether a case is no smaller than one that was left out."""
         work = _Work.of(case)
-        if any(work.is_no_less_than(other) for other in self.left_out):
-            return True
-        if self._slow(case) is None:
-            return False
-        self.left_out.append(work)
-        return True
+        return any(work.is_no_less_than(other) for other in self.left_out)
 
     def _slow(self, case: Case) -> _Timed | None:
         """The earlier case that says it would, by what goes into both and by what comes out as well."""
