@@ -320,9 +320,9 @@ class Sandbox:
         return SandboxError(Outcome.EXIT, f"{doing}: its process ended with status {status}{last}")
 
     def _listen(self) -> None:
-        """Drain what user code prints; its end may explain a crash."""
+        """Drain what user code prints, and close it; its end may explain a crash."""
         said: Any = self._process.stdout or self._process.stderr
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError, OSError), said:
             while part := said.read1(4096):
                 self._heard.append(part)
 

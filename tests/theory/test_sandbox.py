@@ -1,6 +1,7 @@
 """What crosses between the processes, and how each ending is told from the others."""
 
 import json
+import os
 import subprocess
 import sys
 from ctypes.util import find_library
@@ -255,3 +256,15 @@ def test_what_code_does_before_an_error_arrives_does_not_hide_that_memory_ran_sh
         f"raised_again {told} False",
         "of_its_own False False",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the list of open files that Linux keeps")
+def test_nothing_stays_open(tmp_path):
+    """What a child prints is read from a pipe, which is closed when it ends, and not when garbage is looked for."""
+    (tmp_path / "model.py").write_text("def f(x): return x\n")
+    before, kept = len(os.listdir("/proc/self/fd")), []
+    for _ in range(3):
+        with Sandbox(tmp_path / "model.py", "f") as sandbox:
+            sandbox.load()
+        kept.append(sandbox)
+    assert len(os.listdir("/proc/self/fd")) == before
