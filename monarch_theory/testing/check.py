@@ -347,192 +347,297 @@ def check(
     op = op if layout is None else in_layout(op, layout)
     dtype = dtype_named(dtype, op)
     bound = bound or ("probabilistic" if op.random_rounding else "deterministic")
+    refuse_places(face, device, untrusted)
+    refuse_numbers(bound, cases_wanted, seed, failure_probability, timeout, memory, peer if not timed else None)
+    refuse_algorithm(op, algorithm)
+    refuse_idle(op, accumulate, intermediate, algorithm, restrictions)
+    failure_probability = FAILURE if failure_probability is None else failure_probability
+    model = op.usual_model(
+        dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
+        operands=operands, rounding=rounding, algorithm=algorithm,
+    )  # fmt: skip
+    secret = untrusted and seed is None
+    seed = (secret_seed() if untrusted else 0) if seed is None else seed
+    plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
+    if untrusted:
+        plan = unforeseen(plan, seed, restrictions)
+    kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted, device=device)
+    checking = _Checking(kernel, _Question(
+        kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound, failure_probability=failure_probability,
+        seed=seed, secret=secret, timeout=timeout, explained=explained, restrictions=restrictions, started=started,
+    ))  # fmt: skip
+    try:
+        with kernel:
+            wrong = checking.wrong_in(plan, on_case) or checking.wrong_after(plan)
+    except SandboxError as error:
+        return checking.report(Verdict.UNDECIDED, str(error))
+    answer = wrong or checking.undecided(plan) or checking.wrong_in_the_mean() or checking.wrong_in_a_script()
+    return answer or checking.right(timed, peer)
+
+
+def refuse_places(face: str, device: str, untrusted: bool) -> None:
+    """Refuse kinds of arrays and devices that there are not, and a GPU where walls would hide it.
+
+    Raises:
+        ValueError: naming the first.
+    """
     if face not in FACES:
         raise ValueError(f"array: expected one of {', '.join(FACES)}, got {face!r}")
     if device not in DEVICES:
         raise ValueError(f"device: expected one of {', '.join(DEVICES)}, got {device!r}")
     if device != "cpu" and untrusted:
         raise ValueError(f"device: expected cpu behind walls, which hide a GPU, got {device!r}")
+
+
+def refuse_numbers(
+    bound: str, cases_wanted: int, seed: int | None, failure: float | None, timeout: float, memory: float | None,
+    peer_in_vain: str | None,
+) -> None:  # fmt: skip
+    """Refuse a bound that there is not, numbers out of their range, and a peer where no time is measured.
+
+    Raises:
+        ValueError: naming the first.
+    """
     if bound not in ("deterministic", "probabilistic"):
         raise ValueError(f"bound: expected deterministic or probabilistic, got {bound!r}")
     for what, number, least in (("cases", cases_wanted, 1), ("seed", 0 if seed is None else seed, 0)):
         if not is_integer(number) or number < least:
             raise ValueError(f"{what}: expected an integer of at least {least}, got {number!r}")
-    if failure_probability is not None and not 0 < failure_probability < 1:
-        raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure_probability}")
-    if failure_probability is not None and bound == "deterministic":
-        raise ValueError(f"failure: expected none beside a deterministic bound, got {failure_probability}")
-    failure_probability = FAILURE if failure_probability is None else failure_probability
+    if failure is not None and not 0 < failure < 1:
+        raise ValueError(f"failure: expected a probability strictly between 0 and 1, got {failure}")
+    if failure is not None and bound == "deterministic":
+        raise ValueError(f"failure: expected none beside a deterministic bound, got {failure}")
     if not 0 < timeout <= LONGEST:
         raise ValueError(f"timeout: expected a positive number of seconds, at most {LONGEST}, got {timeout}")
-    if peer is not None and not timed:
-        raise ValueError(f"peer: expected one only where time is measured, got {peer!r}")
+    if peer_in_vain is not None:
+        raise ValueError(f"peer: expected one only where time is measured, got {peer_in_vain!r}")
     if memory is not None and not memory > 0:
         raise ValueError(f"memory: expected a positive number of GiB, or no limit, got {memory}")
+
+
+def refuse_algorithm(op: Op, algorithm: str) -> None:
+    """Refuse an algorithm that only ops have which claim it, and this one does not.
+
+    Raises:
+        ValueError: naming those it may have.
+    """
     if algorithm in CLAIMED_AS and CLAIMED_AS[algorithm] not in op.claims:
         taken = [a for a in ALGORITHMS if a not in CLAIMED_AS or CLAIMED_AS[a] in op.claims]
         raise ValueError(f"algorithm: expected {' or '.join(taken)} for {op.name}, got {algorithm!r}")
-    refuse_idle(op, accumulate, intermediate, algorithm, restrictions)
-    model = op.usual_model(
-        dtype, accumulate, intermediate, failure=failure_probability if bound == "probabilistic" else None,
-        operands=operands, rounding=rounding, algorithm=algorithm,
-    )  # fmt: skip
-    progress = _Progress(model)
-    declined: list[Observation] = []
-    otherwise: dict[str, list[Observation]] = {}
-    simple: dict[tuple[Any, ...], bool] = {}
-    secret = untrusted and seed is None
-    seed = (secret_seed() if untrusted else 0) if seed is None else seed
-    plan = list(cases(op, dtype, seed=seed, count=cases_wanted, **restrictions))
-    if untrusted:
-        plan = unforeseen(plan, seed, restrictions)
-    patience = Patience(timeout)
 
-    def report(verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of a kernel: the arguments of `check`, its defaults filled in."""
+
+    kernel: str
+    op: Op
+    dtype: str
+    model: ErrorModel
+    bound: str
+    failure_probability: float
+    seed: int
+    secret: bool
+    timeout: float
+    explained: bool
+    restrictions: dict[str, Any]
+    started: float
+
+
+class _Checking:
+    """A check under way: the kernel, what is asked of it, and what has been seen.
+
+    Its steps each give the report there is, or None where the next has to tell.
+    """
+
+    def __init__(self, kernel: Kernel, question: _Question) -> None:
+        self.kernel, self.question, self.model = kernel, question, question.model
+        self.progress = _Progress(question.model)
+        self.patience = Patience(question.timeout)
+        self.declined: list[Observation] = []
+        self.otherwise: dict[str, list[Observation]] = {}
+        self.simple: dict[tuple[Any, ...], bool] = {}
+
+    def report(self, verdict: Verdict, message: str, failure: Failure | None = None) -> Report:
+        """The report on what has been seen so far."""
+        kernel, asked, progress = self.kernel, self.question, self.progress
         return Report(
-            verdict=verdict, message=message, kernel=f"{path}:{name}", op=op, dtype=dtype, model=model, bound=bound,
-            failure_probability=failure_probability, coverage=progress.coverage, worst=progress.worst,
-            outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
+            verdict=verdict, message=message, kernel=asked.kernel, op=asked.op, dtype=asked.dtype, model=asked.model,
+            bound=asked.bound, failure_probability=asked.failure_probability, coverage=progress.coverage,
+            worst=progress.worst, outputs=progress.outputs, sharpness=progress.sharpness, bias=progress.bias(),
             deterministic_ratio=progress.ratio_to("deterministic"),
             probabilistic_ratio=progress.ratio_to("probabilistic"),
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
-            interpreted=progress.interpreted, subnormals=progress.subnormals, seed=seed, secret=secret,
-            confinement=kernel.confinement, untrusted=untrusted, seconds=time.monotonic() - started,
-            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), timeout=timeout, memory=kernel.memory,
-            device=device, failure=failure,
+            interpreted=progress.interpreted, subnormals=progress.subnormals, seed=asked.seed, secret=asked.secret,
+            confinement=kernel.confinement, untrusted=kernel.untrusted, seconds=time.monotonic() - asked.started,
+            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), timeout=asked.timeout, memory=kernel.memory,
+            device=kernel.device, failure=failure,
         )  # fmt: skip
 
-    def shown(verdict: Verdict, failure: Failure) -> Report:
+    def shown(self, verdict: Verdict, failure: Failure) -> Report:
         """The report on a failure, whose script was run first."""
         from monarch_theory.testing.reproduce import reproduced
 
-        if not explained:
-            return report(verdict, failure.smallest.judgement.message, failure)
-        return reproduced(report(verdict, failure.smallest.judgement.message, failure))
+        report = self.report(verdict, failure.smallest.judgement.message, failure)
+        return reproduced(report) if self.question.explained else report
 
-    def simple_is_right(case: Case, algorithm: str) -> bool:
-        """Whether simple data of a shape come right, which is asked once of each."""
-        key = (tuple(case.shape.items()), algorithm)
-        if key not in simple:
-            simple[key] = all(
-                right_on_simple(observe(kernel, other, model), model, algorithm) for other in simple_cases(case)
-            )
-        return simple[key]
+    def why(self, seen: Observation) -> Failure:
+        """What went wrong, with its cause where that is to be looked for."""
+        if not self.question.explained:
+            return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
+        return explain(self.kernel, seen, self.model, self.progress.truths, self.question.restrictions)
 
-    def with_positive(case: Case) -> Iterator[Case]:
+    def explained(self, seen: Observation) -> Report:
+        """The report on what was seen to be wrong."""
+        failure = self.why(seen)
+        return self.shown(failure.smallest.judgement.verdict, failure)
+
+    def wrong_in(self, plan: Sequence[Case], on_case: Callable[[int, int], None]) -> Report | None:
+        """The report on the first case that is wrong; those that the kernel is too slow for are left out."""
+        trusted = not self.kernel.untrusted
+        for done, case in enumerate(plan):
+            on_case(done, len(plan))
+            if trusted and self.left_out(case):
+                continue
+            if (wrong := self.wrong_at(case, done % (SELDOM if trusted else IN_PLACE) == 0)) is not None:
+                return wrong
+        for case in self.progress.told.beside():
+            if (wrong := self.taken_in(observe(self.kernel, case, self.model))) is not None:
+                return wrong
+        on_case(len(plan), len(plan))
+        return None
+
+    def left_out(self, case: Case) -> bool:
+        """Whether the kernel is too slow for a case; a smaller one that says so is asked again first."""
+        while (slow := self.patience.in_the_way(case)) is not None:
+            self.patience.heard_again(slow, observe(self.kernel, slow, self.model).run.seconds)
+        if self.patience.is_over(case):
+            self.patience.skipped(case)
+            self.progress.skip(case)
+            return True
+        return False
+
+    def wrong_at(self, case: Case, other: bool) -> Report | None:
+        """The report on a case, where that is wrong or the one beside it; `other`: other data in its arrays as well."""
+        for one in self.with_positive(case):
+            seen = observe(self.kernel, one, self.model, other=other and one is case)
+            if one is case:
+                self.patience.heard(case, seen.run.seconds, sum(a.size for a in seen.run.outputs))
+            if (wrong := self.taken_in(seen)) is not None:
+                return wrong
+        return None
+
+    def with_positive(self, case: Case) -> Iterator[Case]:
         """A case, and where its sums cancel so much that the bound tells nothing, one beside it where none do."""
         yield case
-        if progress.sharpness.wants_positive(case):
-            yield make_case(op, dtype, op.usual(case.shape), BESIDE, "contiguous", case.seed)
+        if self.progress.sharpness.wants_positive(case):
+            yield make_case(case.op, case.dtype, case.op.usual(case.shape), BESIDE, "contiguous", case.seed)
 
-    def why(seen: Observation) -> Failure:
-        if not explained:
-            return Failure(seen.judgement.message, Cause("not looked for", ""), seen, seen)
-        return explain(kernel, seen, model, progress.truths, restrictions)
-
-    def taken_in(seen: Observation) -> Report | None:
+    def taken_in(self, seen: Observation) -> Report | None:
         """The report on what was seen, where that is wrong; otherwise it is noted."""
         if seen.judgement.verdict is Verdict.EXCEPTION:
             # a wrong value elsewhere says more than an exception here
-            declined.append(seen)
+            self.declined.append(seen)
             return None
-        other_algorithm = allowed_otherwise(seen, model)
-        if other_algorithm is not None and simple_is_right(seen.case, other_algorithm):
+        other_algorithm = allowed_otherwise(seen, self.model)
+        if other_algorithm is not None and self.simple_is_right(seen.case, other_algorithm):
             # a case further on may still be wrong whatever is claimed
-            otherwise.setdefault(other_algorithm, []).append(seen)
+            self.otherwise.setdefault(other_algorithm, []).append(seen)
             return None
-        progress.add(seen)
-        if not seen.judgement.failed:
-            return None
-        failure = why(seen)
-        return shown(failure.smallest.judgement.verdict, failure)
+        self.progress.add(seen)
+        return self.explained(seen) if seen.judgement.failed else None
 
-    kernel = Kernel(path, name, timeout=timeout, memory=memory, face=face, untrusted=untrusted, device=device)
-    try:
-        with kernel:
-            for done, case in enumerate(plan):
-                on_case(done, len(plan))
-                while not untrusted and (slow := patience.in_the_way(case)) is not None:
-                    patience.heard_again(slow, observe(kernel, slow, model).run.seconds)
-                if patience.is_over(case) and not untrusted:
-                    patience.skipped(case)
-                    progress.skip(case)
-                    continue
-                for one in with_positive(case):
-                    often = done % (IN_PLACE if untrusted else SELDOM) == 0
-                    seen = observe(kernel, one, model, other=often and one is case)
-                    if one is case:
-                        patience.heard(case, seen.run.seconds, sum(a.size for a in seen.run.outputs))
-                    if (wrong := taken_in(seen)) is not None:
-                        return wrong
-            for case in progress.told.beside():
-                if (wrong := taken_in(observe(kernel, case, model))) is not None:
-                    return wrong
-            on_case(len(plan), len(plan))
-            late = called_often(kernel, progress, model)
-            if late is not None:
-                failure = why(late)
-                return shown(failure.smallest.judgement.verdict, failure)
-            unexpected = [s for s in declined if not may_decline(s) or not progress.coverage.cases]
-            if unexpected:
-                failure = why(unexpected[0])
-                return shown(Verdict.EXCEPTION, failure)
-            forged, changed, modified = kernel.farewell()
-            if forged and untrusted:
-                return report(Verdict.CRASH, forged)
-            if modified:
-                which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
-                return report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
-            if changed:
-                return report(Verdict.STALE, "a result changed some time after it was returned")
-    except SandboxError as error:
-        return report(Verdict.UNDECIDED, str(error))
-    for seen in declined:
-        progress.decline(seen)
-    coverage = progress.coverage
-    if otherwise:
-        return report(Verdict.UNDECIDED, f"{why_undecided(otherwise)}; {coverage.describe()}")
-    lacking = coverage.lacking(plan)
-    if untrusted and not lacking and 2 * coverage.refused > len(plan):
-        lacking = (
-            f"{coverage.refused} of {len(plan)} cases were declined, of which a kernel that is not trusted may half"
-        )
-    if lacking:
-        return report(Verdict.UNDECIDED, f"{lacking}; {coverage.describe()}")
-    usual = op.usual_model(dtype, failure=model.failure)
-    if (wider := None if model == usual else claims_too_much(progress.told, usual)) is not None:
+    def simple_is_right(self, case: Case, algorithm: str) -> bool:
+        """Whether simple data of a shape come right, which is asked once of each."""
+        key, model = (tuple(case.shape.items()), algorithm), self.model
+        if key not in self.simple:
+            seen = (observe(self.kernel, other, model) for other in simple_cases(case))
+            self.simple[key] = all(right_on_simple(one, model, algorithm) for one in seen)
+        return self.simple[key]
+
+    def wrong_after(self, plan: Sequence[Case]) -> Report | None:
+        """The report on what no case showed: what many calls change, what it raised, what it does once it returned."""
+        late = called_often(self.kernel, self.progress, self.model)
+        if late is not None:
+            return self.explained(late)
+        unexpected = [s for s in self.declined if not may_decline(s) or not self.progress.coverage.cases]
+        if unexpected:
+            return self.shown(Verdict.EXCEPTION, self.why(unexpected[0]))
+        forged, changed, modified = self.kernel.farewell()
+        if forged and self.kernel.untrusted:
+            return self.report(Verdict.CRASH, forged)
+        if modified:
+            which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
+            return self.report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
+        if changed:
+            return self.report(Verdict.STALE, "a result changed some time after it was returned")
+        return None
+
+    def undecided(self, plan: Sequence[Case]) -> Report | None:
+        """The report where what was seen, and nothing of it wrong, is not enough."""
+        for seen in self.declined:
+            self.progress.decline(seen)
+        why = self.why_undecided(plan)
+        return self.report(Verdict.UNDECIDED, f"{why}; {self.progress.coverage.describe()}") if why else None
+
+    def why_undecided(self, plan: Sequence[Case]) -> str:
+        """Why it is not enough; empty where it is."""
+        if self.otherwise:
+            return why_undecided(self.otherwise)
+        refused, sharpness = self.progress.coverage.refused, self.progress.sharpness
+        if lacking := self.progress.coverage.lacking(plan):
+            return lacking
+        if self.kernel.untrusted and 2 * refused > len(plan):
+            return f"{refused} of {len(plan)} cases were declined, of which a kernel that is not trusted may half"
+        return self.claimed_too_much() or (sharpness.why_undecided() if sharpness.undecided_shapes else "")
+
+    def claimed_too_much(self) -> str:
+        """Of which rows the claim tells nothing where the usual one does; empty where there are none."""
+        usual = self.question.op.usual_model(self.question.dtype, failure=self.model.failure)
+        wider = None if self.model == usual else claims_too_much(self.progress.told, usual)
+        if wider is None:
+            return ""
         where, row = wider
         told = f"the bound of this claim tells nothing of {where} in rows of {row} entries, and the usual claim's does"
-        shorter = f": --max-size {row - 1} leaves such rows out" if row > 1 else ""
-        return report(Verdict.UNDECIDED, f"{told}{shorter}; {coverage.describe()}")
-    if progress.sharpness.undecided_shapes:
-        return report(Verdict.UNDECIDED, f"{progress.sharpness.why_undecided()}; {coverage.describe()}")
-    found = progress.bias()
-    if found is not None and found.significant:
-        return shown(Verdict.BIASED, biased(found, model))
-    if untrusted and not progress.interpreted:
+        return told + (f": --max-size {row - 1} leaves such rows out" if row > 1 else "")
+
+    def wrong_in_the_mean(self) -> Report | None:
+        """The report on rounding that leans to one side, which no element shows."""
+        found = self.progress.bias()
+        if found is None or not found.significant:
+            return None
+        return self.shown(Verdict.BIASED, biased(found, self.model))
+
+    def wrong_in_a_script(self) -> Report | None:
+        """The report on a kernel that is not trusted, where it is not right from a plain script."""
+        if not self.kernel.untrusted or self.progress.interpreted:
+            return None
         try:
-            verdict, found_out = plainly(kernel, progress.cases, model, seed)
+            verdict, found = plainly(self.kernel, self.progress.cases, self.model, self.question.seed)
         except SandboxError as error:
-            return report(Verdict.UNDECIDED, str(error))
-        if isinstance(found_out, Failure):
-            return shown(verdict, found_out)
-        if verdict is not Verdict.RIGHT:
-            return report(verdict, found_out)
-    what = ", ".join(filter(None, (coverage.describe(), progress.told.describe())))
-    right = report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {what}")
-    if not timed:
-        return right
-    if progress.interpreted:
-        return replace(right, untimed="Triton's interpreter ran it, whose time says nothing of a GPU")
-    try:
-        return replace(right, timing=time_kernel(kernel, progress.cases, model, seed, peer=peer))
-    except WrongWhenTimedError as error:
-        detail = "right where it is checked, and not where its time is measured"
-        failure = Failure(error.seen.judgement.message, Cause("knows the clock", detail), error.seen, error.seen)
-        return shown(error.seen.judgement.verdict, failure)
-    except SandboxError as error:
-        return report(Verdict.UNDECIDED, f"while its time was measured: {error}")
+            return self.report(Verdict.UNDECIDED, str(error))
+        if isinstance(found, Failure):
+            return self.shown(verdict, found)
+        return None if verdict is Verdict.RIGHT else self.report(verdict, found)
+
+    def right(self, timed: bool, peer: str | None) -> Report:
+        """The report on a kernel that is right, and how fast it is where that is asked; it may be wrong where timed."""
+        coverage, told = self.progress.coverage, self.progress.told
+        what = ", ".join(filter(None, (coverage.describe(), told.describe())))
+        right = self.report(Verdict.RIGHT, f"every element of {coverage.cases} cases is within its bound; {what}")
+        if not timed:
+            return right
+        if self.progress.interpreted:
+            return replace(right, untimed="Triton's interpreter ran it, whose time says nothing of a GPU")
+        try:
+            timing = time_kernel(self.kernel, self.progress.cases, self.model, self.question.seed, peer=peer)
+            return replace(right, timing=timing)
+        except WrongWhenTimedError as error:
+            detail = "right where it is checked, and not where its time is measured"
+            failure = Failure(error.seen.judgement.message, Cause("knows the clock", detail), error.seen, error.seen)
+            return self.shown(error.seen.judgement.verdict, failure)
+        except SandboxError as error:
+            return self.report(Verdict.UNDECIDED, f"while its time was measured: {error}")
 
 
 def claims_too_much(told: Told, usual: ErrorModel) -> tuple[str, int] | None:
