@@ -533,76 +533,109 @@ def _ask(seen: Observation, device: str) -> str:
 
 
 def _expectation(seen: Observation, verdict: Verdict, way: str) -> list[str]:
-    times = 200 if way == "many times" else 1
-    truth, bound, position = seen.expected.truth.high, seen.expected.bound, seen.judgement.output
-    lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(bound, truth.shape))}"]
+    """The end of the script: what is expected, whether what came is wrong, and what is said of it."""
     if verdict is Verdict.CRASH:
         return ["os._exit(42)"]
+    truth = seen.expected.truth.high
+    lines = [f"expected = {_literal(truth)}", f"bound = {_literal(np.broadcast_to(seen.expected.bound, truth.shape))}"]
     if verdict is Verdict.STALE:
-        body = f"""
+        lines += _changed_later(MANY if way == "many times" else 4)
+    elif verdict is Verdict.WRONG_DTYPE:
+        lines += _of_another_dtype(seen)
+    elif verdict is Verdict.NOT_AN_ARRAY:
+        lines += _no_arrays(len(seen.references))
+    elif verdict is Verdict.UNSTABLE:
+        lines += _lines(_OTHER_AFTER_ANOTHER_CALL if way == "after another call" else _OTHER_IN_MANY_RUNS)
+    elif verdict is Verdict.BIASED:
+        lines += _leaning(seen)
+    else:
+        lines += _beyond_bounds(seen, verdict is Verdict.REMEMBERED, MANY if way == "many times" else 1)
+    return [*lines, "sys.exit(int(wrong))"]
+
+
+MANY = 200
+"""How often the script calls a kernel whose fault shows now and then."""
+
+
+def _lines(text: str) -> list[str]:
+    return dedent(text).strip().splitlines()
+
+
+def _changed_later(calls: int) -> list[str]:
+    return _lines(f"""
         name = next(iter(arguments))
         arguments[name] = negated(arguments[name])
-        for _ in range({200 if way == "many times" else 4}):
+        for _ in range({calls}):
             run()
         same = [np.array_equal(plain(r), c, equal_nan=True) for r, c in zip(returned, computed)]
         wrong = not all(same)
         print('the first result changed when the kernel was called again:', wrong)
-        """
-    elif verdict is Verdict.WRONG_DTYPE:
-        dtype = carrier_of(seen.case.dtype)
-        # a tensor of a dtype that NumPy lacks is looked at in its carrier, and the carrier in its place is wrong
-        got = f"str(returned[{position}].dtype).removeprefix('torch.')"
-        due = seen.case.dtype if seen.run.face == "torch" else dtype
-        body = f"""
+    """)
+
+
+def _of_another_dtype(seen: Observation) -> list[str]:
+    """A tensor of a dtype that NumPy lacks is looked at in its carrier, and the carrier in its place is wrong."""
+    got = f"str(returned[{seen.judgement.output}].dtype).removeprefix('torch.')"
+    due = seen.case.dtype if seen.run.face == "torch" else carrier_of(seen.case.dtype)
+    return _lines(f"""
         wrong = {got} != {due!r}
         print('dtype', {got}, 'expected', {due!r})
-        """
-    elif verdict is Verdict.NOT_AN_ARRAY:
-        body = f"""
+    """)
+
+
+def _no_arrays(due: int) -> list[str]:
+    return _lines(f"""
         numbers = [hasattr(r, 'dtype') and getattr(r.dtype, 'kind', 'f') in 'biufc' for r in returned]
-        wrong = len(returned) != {len(seen.references)} or not all(numbers)
-        print('returned', [type(r).__name__ for r in returned], 'expected', {len(seen.references)})
-        """
-    elif verdict is Verdict.UNSTABLE and way == "after another call":
-        body = """
-        on_other_data()
-        again = run()[0]
-        wrong = not all(np.array_equal(a, c, equal_nan=True) for a, c in zip(again, computed))
-        print('after a call on other data the same arguments give another result:', wrong)
-        """
-    elif verdict is Verdict.UNSTABLE:
-        body = """
-        results = [b''.join(c.tobytes() for c in run()[0]) for _ in range(200)]
-        wrong = len(set(results)) > 1
-        print(len(set(results)), 'different results in 200 runs')
-        """
-    elif verdict is Verdict.BIASED:
-        digits = format_of(seen.case.dtype).precision
-        body = f"""
-        computed = computed[{position}]
-        ulp = np.ldexp(1.0, np.frexp(np.abs(expected))[1] - {digits})
+        wrong = len(returned) != {due} or not all(numbers)
+        print('returned', [type(r).__name__ for r in returned], 'expected', {due})
+    """)
+
+
+_OTHER_AFTER_ANOTHER_CALL = """
+on_other_data()
+again = run()[0]
+wrong = not all(np.array_equal(a, c, equal_nan=True) for a, c in zip(again, computed))
+print('after a call on other data the same arguments give another result:', wrong)
+"""
+
+_OTHER_IN_MANY_RUNS = f"""
+results = [b''.join(c.tobytes() for c in run()[0]) for _ in range({MANY})]
+wrong = len(set(results)) > 1
+print(len(set(results)), 'different results in {MANY} runs')
+"""
+
+
+def _leaning(seen: Observation) -> list[str]:
+    """Errors that lean to one side, in units in the last place, where the bound is below one."""
+    return _lines(f"""
+        computed = computed[{seen.judgement.output}]
+        ulp = np.ldexp(1.0, np.frexp(np.abs(expected))[1] - {format_of(seen.case.dtype).precision})
         lean = ((computed - expected) * np.sign(expected) / ulp)[(expected != 0) & (bound < ulp)]
         wrong = len(lean) < 20 or abs(lean.mean()) > 6.6 * np.sqrt((lean ** 2).sum()) / len(lean)
         print(len(lean), 'results are off by', lean.mean(), 'ulp in the mean; below zero is toward zero')
-        """
-    else:
-        reached = seen.expected.must_not_be_finite
-        lines.append(f"reached = {_literal(np.broadcast_to(reached, truth.shape).copy())}  # by a NaN or an infinity")
-        sign = np.broadcast_to(seen.expected.sign, truth.shape).astype(float)
-        lines.append(f"sign = {_literal(sign)}  # of an infinity")
-        norm = ""
-        if seen.expected.norm is not None:
-            lines += [f"norm = {_literal(seen.expected.norm.bound)}  # of the errors of a row, weighted"]
-            lines += [f"weights = {_literal(np.broadcast_to(seen.expected.norm.weights, truth.shape))}"]
-            norm = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
-        again = "computed = other_data_in_place()" if verdict is Verdict.REMEMBERED else ""
-        lines += dedent(_IN_PLACE).strip().splitlines() if again else []
-        body = f"""
+    """)
+
+
+def _beyond_bounds(seen: Observation, remembered: bool, calls: int) -> list[str]:
+    """Errors beyond their bound, numbers where NaN is due, infinities of another sign, arguments that were changed."""
+    shape, norm, position = seen.expected.truth.high.shape, seen.expected.norm, seen.judgement.output
+    reached, sign = (np.broadcast_to(a, shape) for a in (seen.expected.must_not_be_finite, seen.expected.sign))
+    lines = [
+        f"reached = {_literal(reached.copy())}  # by a NaN or an infinity",
+        f"sign = {_literal(sign.astype(float))}  # of an infinity",
+    ]
+    row = ""
+    if norm is not None:
+        lines.append(f"norm = {_literal(norm.bound)}  # of the errors of a row, weighted")
+        lines.append(f"weights = {_literal(np.broadcast_to(norm.weights, shape))}")
+        row = "wrong = wrong or bool(np.any(np.sqrt(((weights * error) ** 2).sum(-1)) > norm))"
+    lines += _lines(_IN_PLACE) if remembered else []
+    return lines + _lines(f"""
         np.set_printoptions(threshold=60)
-        for call in range({times}):
+        for call in range({calls}):
             if call:
                 computed, modified, returned = run()
-            {again}
+            {"computed = other_data_in_place()" if remembered else ""}
             computed = computed[{position}]{f"  # {seen.output.name}" if len(seen.references) > 1 else ""}
             if computed.shape != expected.shape:
                 print('shape', computed.shape, 'expected', expected.shape)
@@ -612,10 +645,9 @@ def _expectation(seen: Observation, verdict: Verdict, way: str) -> list[str]:
                 wrong = bool(modified) or not bool(np.all((error <= bound) | np.isinf(bound)))
             wrong = wrong or bool(np.isfinite(computed[reached]).any())
             wrong = wrong or bool((np.isinf(computed) & (sign != 0) & (np.sign(computed.real) != sign)).any())
-            {norm}
+            {row}
             if wrong:
                 break
         print('modified arguments:', modified or 'none')
         print('computed', computed, 'expected', expected, 'error', error, 'bound', bound, sep='\\n')
-        """
-    return [*lines, *dedent(body).strip().splitlines(), "sys.exit(int(wrong))"]
+    """)
