@@ -176,15 +176,20 @@ def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
     """e^(a_j) / Σ_l e^(a_l) along an axis; masked scores are −∞.
 
     It is the same whatever is subtracted from all scores, so only rounding counts: subtracting the maximum, nothing, or
-    running maxima of tiles with what was summed rescaled (as flash attention does). Exponentials of differences from a
-    running maximum multiply, and their arguments add up to max a − a_j, each rounded once when subtracted; without
-    a shift the argument is a_j. So with d = (max a − a_j) + |max a|, and at most n rescalings, each an exponential and
-    a product, the numerator is off by the factor
+    running maxima of parts with what was summed rescaled (as flash attention does), in any order and any tree of parts.
+    With what came in δ_j, the numerator is off by a factor of at most e^(x_j), x_j = δ_j + 3u (d_j + |δ_j|) + c(r_j) u:
 
-        1 + r_j = exp(|δ_j| + 3u (d + |δ_j|) + (n + 1)(`EXPONENTIAL` + 1) u),
+    - d_j = (max a − a_j) + |max a|. Exponentials of differences from a running maximum multiply, and their arguments
+      add up to max a − a_j, each rounded once when subtracted; without a shift the argument is a_j.
+    - r_j, how many scores may be larger than a_j as a kernel has them: those with a_l + δ_l > a_j − δ_j. A running
+      maximum grows from one score to a larger one, so that what began at a_j is rescaled by e^0 = 1, exactly (C17,
+      F.10.3.1; PTX, `ex2`), but for r_j times at most. What those exponentials cost is `_of_exponentials`.
 
-    the denominator by at most the largest of them and γ_(n−1), and the quotient by `QUOTIENT` u. Underflow costs η in
-    the numerator and n η in the denominator, which is at least 1 before rounding.
+    The denominator is off by a mean of these factors, since Σ_l e^(a_l + x_l) = Σ_l e^(a_l) · Σ_l p_l e^(x_l), p the
+    exact answer: what a kernel has of it, from below too, as the mean of e^(−x) is at least the inverse of that of e^x
+    (Jensen). Weights of almost nothing, which are rescaled most, hardly count. Then γ_(n−1) for its sum, and the
+    quotient's `QUOTIENT` u. Underflow costs η in the numerator and n η in the denominator, which is at least 1 before
+    rounding.
 
     >>> from monarch_theory.rounding import default_model, exactly
     >>> bool((softmax(exactly([[0.0, 1.0, -np.inf]]), 1, default_model("float32")).error < 1e-5).all())
@@ -198,15 +203,53 @@ def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
         top = a.value.max(axis, keepdims=True)
         masked = np.isneginf(a.value)
         numerator = np.where(masked, 0.0, np.exp(a.value - top))
-        value = numerator / numerator.sum(axis, keepdims=True)
+        sum_of_all = numerator.sum(axis, keepdims=True)
+        value = numerator / sum_of_all
         argument = np.where(masked, 0.0, (top - a.value) + np.abs(top)) + a.error
-        log_error = a.error + 3 * u * argument + (n + 1) * (EXPONENTIAL + 1) * u
-        log_error = np.where(masked, 0.0, log_error)
-        worst = log_error.max(axis, keepdims=True) + np.log1p(gamma(n - 1, u))
-        relative = np.expm1(log_error + worst + QUOTIENT * u)
+        log_error = a.error + (3 * argument + _of_exponentials(_larger(a, axis), n)) * u
+        # as one exponential: where a weight underflows, its error may not
+        off = np.where(masked, 0.0, np.exp(a.value - top + log_error) - numerator).sum(axis, keepdims=True)
+        of_sum = np.log1p(off / sum_of_all) + np.log1p(gamma(n - 1, u))
+        relative = np.expm1(log_error + of_sum + QUOTIENT * u)
         lost = 2 * eta * (1 + n * value)
         # beside a score that may have overflown, those that are masked may become NaN, too
-        return _bounded(value, np.where(masked & np.isfinite(worst), 0.0, relative * value + lost), model)
+        return _bounded(value, np.where(masked & np.isfinite(of_sum), 0.0, relative * value + lost), model)
+
+
+def _of_exponentials(larger: np.ndarray, n: int) -> np.ndarray:
+    """c(r), in unit roundoffs: what n exponentials and what they are multiplied by may do to the one of a score.
+
+    One of its own and r that rescale it, each with a product: 9 (1 + r), with 9 for `EXPONENTIAL` + 1. By way of the
+    logarithm of the sum, exp(a − max a − log Σ), whose log Σ ≤ log n is off by `LOGARITHM` of itself and 2, rounded
+    when it is added, subtracted, and twice as an argument: 12 log n + 1 more. Where parts are made whole by the
+    logarithms of their sums, they are divided by those sums, and multiplied by another exponential: 15, below two
+    exponentials and products. Parts have two keys at least, and where they come in one after the other, with three such
+    factors each time, 64. Nothing that is as long as n exponentials and products, and one more, is granted more.
+
+    >>> _of_exponentials(np.array([0, 1, 2]), 3)
+    array([23.18..., 32.18..., 36.        ])
+    """
+    parts = 2 + 3 * (n // 64) if n > 3 else 0
+    one = EXPONENTIAL + 1
+    return np.minimum(one * (n + 1), one * (1 + larger + parts) + (LOGARITHM + 4) * np.log(n) + 1)
+
+
+def _larger(a: Running, axis: int) -> np.ndarray:
+    """How many others along an axis a kernel may take for larger than each.
+
+    >>> _larger(Running(np.array([[1.0, 2.0, 2.0, 9.0]]), np.zeros((1, 4))), 1)
+    array([[3, 1, 1, 0]])
+    >>> _larger(Running(np.array([[1.0, 2.0, 2.0, 9.0]]), np.full((1, 4), 0.1)), 1)
+    array([[3, 2, 2, 0]])
+    """
+    most, least = (np.moveaxis(one, axis, -1) for one in (a.value + a.error, a.value - a.error))
+    n = most.shape[-1]
+    order = np.argsort(np.concatenate([most, least], -1), -1, kind="stable")
+    not_larger = np.cumsum(order < n, -1)  # of those that are at most this, which come first where they are alike
+    found = np.empty_like(order)
+    np.put_along_axis(found, order, n - not_larger, -1)
+    others = found[..., n:] - (most > least)
+    return np.moveaxis(others, -1, axis)
 
 
 # Activations. None of them is a sum of products: they have a slope, which is bounded, and are computed from functions

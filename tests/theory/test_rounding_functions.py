@@ -147,18 +147,89 @@ def softmax_by_tiles(s, tile=3):
     return numerator / denominator[..., None]
 
 
-@given(st.integers(0, 2**31), st.integers(1, 40), st.sampled_from((0.1, 3.0, 30.0)), st.sampled_from((0.0, 1e-5)))
-def test_softmax_is_within_its_bound_however_it_is_shifted(seed, n, scale, spread):
-    held, value, running = moved(np.random.default_rng(seed), (3, n), scale, spread)
-    found = softmax(running, 1, MODEL)
+def in_order(order):
+    """Key by key, in an order of the kernel's own choice."""
+
+    def kernel(s):
+        found, places = np.empty_like(s), order(s)
+        np.put_along_axis(found, places, softmax_by_tiles(np.take_along_axis(s, places, -1), 1), -1)
+        return found
+
+    return kernel
+
+
+def logarithm_of_sum(s):
+    top = s.max(-1, keepdims=True)
+    return top + np.log(np.exp(s - top).sum(-1, keepdims=True, dtype=s.dtype))
+
+
+def softmax_by_logarithm(s):
+    return np.exp(s - logarithm_of_sum(s))
+
+
+def softmax_by_parts(s, parts=2):
+    """Each part whole by itself, then weighed by the logarithm of its sum, as where keys are split."""
+    split = [part for part in np.array_split(s, parts, -1) if part.shape[-1] > 1 or s.shape[-1] < 4]
+    if sum(part.shape[-1] for part in split) < s.shape[-1]:
+        return softmax_by_logarithm(s)
+    logarithms = np.concatenate([logarithm_of_sum(part) if part.shape[-1] else part for part in split], -1)
+    weights = iter(np.moveaxis(plain_softmax(logarithms), -1, 0))
+    return np.concatenate([plain_softmax(p) * next(weights)[..., None] if p.shape[-1] else p for p in split], -1)
+
+
+SOFTMAXES = (
+    plain_softmax, softmax_by_tiles, softmax_by_logarithm, softmax_by_parts,
+    in_order(lambda s: np.argsort(s, -1)), in_order(lambda s: np.argsort(-s, -1)),
+    in_order(lambda s: np.broadcast_to(np.arange(s.shape[-1])[::-1], s.shape)),
+)  # fmt: skip
+"""Ways to the same, with the order in which most is rescaled, and those in which least is."""
+
+
+def hard_scores(kind, s):
+    """As they are, or with ties, masked ones, one far above the others, or hardly any difference."""
+    if kind == "ties":
+        return np.round(s)
+    if kind == "one far above":
+        s[:, 0] += 60
+    if kind == "near ties":
+        s = 1 + s * 2.0**-20
+    if kind == "masked":
+        s[:, 1::2] = -np.inf
+    return s
+
+
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 200),
+    st.sampled_from((0.1, 3.0, 30.0)),
+    st.sampled_from((0.0, 1e-5)),
+    st.sampled_from(("plain", "ties", "masked", "one far above", "near ties")),
+)
+def test_softmax_is_within_its_bound_whatever_the_way_and_the_order(seed, n, scale, spread, kind):
+    rng = np.random.default_rng(seed)
+    value = hard_scores(kind, (scale * rng.standard_normal((3, n))).astype(SINGLE).astype(float))
+    held = (value + spread * rng.uniform(-1, 1, value.shape)).astype(SINGLE)
+    kept = np.isfinite(value)
+    error = np.abs(np.where(kept, held, 0) - np.where(kept, value, 0))
+    found = softmax(Running(value, error), 1, MODEL)
     wide = np.exp(value.astype(np.longdouble) - value.max(1, keepdims=True))
     truth = wide / wide.sum(1, keepdims=True)
-    kernels = [plain_softmax, softmax_by_tiles]
     with np.errstate(all="ignore"):
+        kernels = list(SOFTMAXES[:1] + SOFTMAXES[2:3] if kind == "masked" else SOFTMAXES)
         if np.abs(value).max() < 80:
             kernels.append(lambda s: np.exp(s) / np.exp(s).sum(-1, keepdims=True, dtype=SINGLE))
         for kernel in kernels:
             assert (np.abs(kernel(held) - truth) <= found.error).all()
+
+
+def test_what_ties_is_not_rescaled_and_weights_of_almost_nothing_hardly_count():
+    n, u = 1000, MODEL.accumulation.unit_roundoff
+    alike = softmax(exactly(np.zeros((1, n))), 1, MODEL)
+    falling = softmax(exactly(-np.arange(float(n))[None]), 1, MODEL)
+    assert (alike.error < 3 * n * u * alike.value).all()
+    assert falling.error[0, 0] < 3 * n * u
+    # the more there are above, the more a weight may be off
+    assert falling.error[0, 60] / falling.value[0, 60] > 9 * 60 * u
 
 
 def test_softmax_without_rescaling_or_in_half_precision_is_not():
