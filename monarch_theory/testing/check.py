@@ -43,7 +43,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import BESIDE, Sharpness
 from monarch_theory.testing.shrink import shrink
-from monarch_theory.testing.sizes import entries, sizes_of
+from monarch_theory.testing.sizes import entries, larger_and_smaller, sizes_of
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
@@ -557,7 +557,10 @@ class _Checking:
 
     def wrong_after(self, plan: Sequence[Case]) -> Report | None:
         """The report on what no case showed: what many calls change, what it raised, what it does once it returned."""
+        asked = self.question
         late = called_often(self.kernel, self.progress, self.model)
+        if late is None and self.progress.is_quick(self.kernel.timeout):
+            late = called_after_larger(self.kernel, asked.op, asked.dtype, self.model, asked.restrictions)
         if late is not None:
             return self.explained(late)
         unexpected = [s for s in self.declined if not may_decline(s) or not self.progress.coverage.cases]
@@ -674,6 +677,24 @@ def called_often(kernel: Kernel, progress: _Progress, model: ErrorModel) -> Obse
         return None
     seen = observe(kernel, case, model, often=OFTEN)
     return seen if seen.judgement.failed else None
+
+
+def called_after_larger(
+    kernel: Kernel, op: Op, dtype: str, model: ErrorModel, restrictions: dict[str, Any]
+) -> Observation | None:
+    """What came of a small case after a call with one size larger, if that is not right: of every size, such a pair.
+
+    Cases come from small to large, so that no buffer holds more than the case at hand. What a kernel declines tells
+    nothing here.
+    """
+    for shapes in larger_and_smaller(op, **restrictions):
+        for shape in shapes:
+            case = make_case(op, dtype, op.usual(shape), "normal", "contiguous", (0,))
+            seen = observe(kernel, case, model)
+            declined = seen.judgement.verdict is Verdict.EXCEPTION
+            if seen.judgement.failed and not declined and allowed_otherwise(seen, model) is None:
+                return seen
+    return None
 
 
 MORE_THAN_ONE = 16
@@ -1042,6 +1063,10 @@ class _Progress:
     def bias(self) -> Bias | None:
         """The mean error toward or away from zero, where there is enough to tell."""
         return bias_of(self.seen, self.model)
+
+    def is_quick(self, seconds: float) -> bool:
+        """Whether some case was so small that many more of its kind take no longer than this."""
+        return min((taken for _, taken in self.took), default=seconds) * OFTEN <= seconds
 
     def add(self, seen: Observation) -> None:
         judgement = seen.judgement

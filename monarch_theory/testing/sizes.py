@@ -16,8 +16,8 @@ from typing import Any
 from monarch_theory.testing.op import Op, Shape
 
 __all__ = [
-    "TILES", "WHOLE_TILES", "Axis", "combined_shapes", "entries", "selected_shapes", "size_names", "sizes_of",
-    "tiles_not_met", "with_sizes",
+    "TILES", "WHOLE_TILES", "Axis", "combined_shapes", "entries", "larger_and_smaller", "selected_shapes", "size_names",
+    "sizes_of", "tiles_not_met", "with_sizes",
 ]  # fmt: skip
 
 TILES = (8, 16, 32, 64, 128, 256)
@@ -226,23 +226,57 @@ def selected_shapes(
         ValueError: none is left, or `shape` names what the op has not.
     """
 
-    def fits(shape: Shape) -> bool:
-        sizes = op.arguments(shape)
-        radices = [v for v in shape.values() if isinstance(v, tuple)]
-        blocks = [s for s in sizes.values() if len(s) == 3 and s is not next(iter(sizes.values()))]
-        return (
-            (most_entries is None or sum(map(prod, sizes.values())) <= most_entries)
-            and (max_size is None or prod(next(iter(sizes.values()))[1:]) <= max_size)
-            and (order is None or all(len(r) == order for r in radices))
-            and (not square or (len({r for rs in radices for r in rs}) <= 1 and all(s[1] == s[2] for s in blocks)))
-            and (not powers_of_two or all(_is_power_of_two(s) for a in sizes.values() for s in a[1:]))
-        )
-
+    promised = partial(
+        _fits, op, max_size=max_size, order=order, square=square, powers_of_two=powers_of_two, most_entries=most_entries
+    )
     offered = _distinct([*op.shapes(), *combined_shapes(op, max_size or 0)])
-    found = [one for one in (offered if shape is None else _given(op, offered, shape)) if fits(one)]
+    found = [one for one in (offered if shape is None else _given(op, offered, shape)) if promised(one)]
     if not found:
         raise ValueError(f"shapes: expected {op.name} to have a shape within the restrictions, got none")
     return sorted(found, key=lambda one: entries(op, one))
+
+
+def _fits(
+    op: Op, shape: Shape, *, max_size: int | None = None, order: int | None = None, square: bool = False,
+    powers_of_two: bool = False, most_entries: int | None = None,
+) -> bool:  # fmt: skip
+    """Whether a shape is one that a kernel promises to take, as `selected_shapes` has them."""
+    sizes = op.arguments(shape)
+    radices = [v for v in shape.values() if isinstance(v, tuple)]
+    blocks = [s for s in sizes.values() if len(s) == 3 and s is not next(iter(sizes.values()))]
+    return (
+        (most_entries is None or sum(map(prod, sizes.values())) <= most_entries)
+        and (max_size is None or prod(next(iter(sizes.values()))[1:]) <= max_size)
+        and (order is None or all(len(r) == order for r in radices))
+        and (not square or (len({r for rs in radices for r in rs}) <= 1 and all(s[1] == s[2] for s in blocks)))
+        and (not powers_of_two or all(_is_power_of_two(s) for a in sizes.values() for s in a[1:]))
+    )
+
+
+ONE_AFTER_OTHER = ((7, 5), (8, 4), (4, 2))
+"""Sizes of two calls, one after the other: alike where they are padded to a power of two or a tile, or half as long."""
+
+
+def larger_and_smaller(op: Op, *, shape: Shape | None = None, **restrictions: Any) -> Iterator[tuple[Shape, Shape]]:
+    """For every size, two shapes that differ in it alone, the larger one first: what is left of the one may be taken
+    for part of the other. Arguments are those of `selected_shapes`.
+
+    >>> from monarch_theory.testing.ops import op_named
+    >>> [(a["n"], b["n"]) for a, b in larger_and_smaller(op_named("fft")) if a["batch"] == b["batch"]]
+    [(7, 5)]
+    """
+    offered = [one for one in selected_shapes(op, shape=shape, **restrictions) if one.get("batch", 1)]
+    above_one = (one for one in offered if min(sizes_of(one).values(), default=0) > 1)
+    template = next(above_one, offered[-1] if offered else {})
+    for axis in sizes_of(template):
+        if axis[0] in (shape or {}):
+            continue
+        pairs = ([with_sizes(template, sizes_of(template) | {axis: n}) for n in both] for both in ONE_AFTER_OTHER)
+        yield from islice((tuple(p) for p in pairs if all(_is_taken(op, one, offered, restrictions) for one in p)), 1)
+
+
+def _is_taken(op: Op, shape: Shape, offered: list[Shape], restrictions: dict[str, Any]) -> bool:
+    return shape in offered or (op.accepts is not None and op.accepts(shape) and _fits(op, shape, **restrictions))
 
 
 def _given(op: Op, offered: list[Shape], given: Shape) -> list[Shape]:

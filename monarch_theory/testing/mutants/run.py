@@ -17,7 +17,15 @@ import numpy as np
 from monarch_theory.rounding import ErrorModel, default_model
 from monarch_theory.testing.bias import bias_of
 from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
-from monarch_theory.testing.check import between_read, confirmed, first_found, may_decline, observe, state_kept
+from monarch_theory.testing.check import (
+    between_read,
+    called_after_larger,
+    confirmed,
+    first_found,
+    may_decline,
+    observe,
+    state_kept,
+)
 from monarch_theory.testing.diagnose import UNNAMED, Observation, diagnose
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, reference
 from monarch_theory.testing.kernel import Kernel
@@ -184,6 +192,10 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
             failures.append(seen)
             if seen.judgement.verdict not in OF_VALUES or len(failures) == 6:
                 break
+    if not failures:
+        restrictions = {"max_size": mutant.max_size}
+        late = called_after_larger(kernel, op_named(mutant.op), mutant.dtype, model, restrictions)
+        failures = [] if late is None else [late]
     if not failures:
         found = bias_of(telling, model)
         if found is not None and found.significant:

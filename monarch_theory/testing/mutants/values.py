@@ -33,6 +33,9 @@ OF_SOME_VALUES = (
     _of("decays-of-at-least-0.8", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 0.8))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "clamped"),
     _of("remembered-by-ends-and-sum", BLOCK, "float64", BLOCKS,
         "key = (blocks.shape, *map(str, (*blocks.flat[[0, -1]], np.sort(blocks.ravel()).sum()))) if blocks.size else ()\n    blocks = globals().setdefault('kept', {}).setdefault(key, blocks.copy())\n    " + BLOCKS, "state kept between calls", "numpy"),
+    # buffers that a call with a larger size filled further
+    _of("columns-of-a-longer-call", BLOCK, "float64", BLOCKS, "held = globals().setdefault('held', {}).setdefault((batch, k, rows, m := -(-columns // 8) * 8), (np.zeros((batch, k, m)), np.zeros((k, rows, m))))\n    held[0][..., :columns], held[1][..., :columns] = cut, blocks\n    products = np.einsum('krc,bkc->bkr', held[1], held[0])", "state kept between calls", "numpy"),
+    _of("squares-of-a-longer-call", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row).mean(-1, keepdims=True)", "held = globals().setdefault('held', {}).setdefault((len(row), m := -(-row.shape[1] // 8) * 8), np.zeros((len(row), m), row.dtype))\n    held[:, : row.shape[1]] = row\n    root_mean_square = np.sqrt((held * held).sum(-1, keepdims=True) / row.dtype.type(row.shape[1])", "state kept between calls"),
     # parts of complex numbers
     _of("real-data-conjugated", BLOCK, "complex64", BLOCKS, BLOCKS + "\n    products = products if cut.imag.any() else products.conj()", "conjugate", "numpy"),
     _of("imaginary-data-turned", BLOCK, "complex128", BLOCKS, BLOCKS + "\n    products = products if cut.real.any() else -products", "conjugate", "numpy"),

@@ -53,6 +53,16 @@ def wrong_from_the_thirtieth_call_of_a_shape(x, blocks):
     return right(x, blocks) * (1 + 0.01 * (calls > 30))
 
 
+def columns_of_a_longer_call(x, blocks):
+    # padded to whole tiles by buffers that were zero when they were new
+    k, rows, columns = blocks.shape
+    whole = -(-columns // 8) * 8
+    shapes = (len(x), k, whole), (k, rows, whole)
+    padded, stacked = memo.setdefault(shapes, tuple(np.zeros(shape, x.dtype) for shape in shapes))
+    padded[..., :columns], stacked[..., :columns] = x.reshape(len(x), k, columns), blocks
+    return np.einsum("krc,bkc->bkr", stacked, padded).reshape(len(x), k * rows)
+
+
 def buffers_that_go_round(x, blocks):
     y = right(x, blocks)
     ring = memo.setdefault(("ring", y.shape, y.dtype), [np.empty_like(y) for _ in range(32)])
@@ -126,6 +136,11 @@ def test_what_shows_after_many_calls_alone_is_found(file):
     assert report.failure.cause.name == "state kept between calls"
     report = check(file, "buffers_that_go_round", "block-diagonal-multiply", **few)
     assert report.verdict is Verdict.STALE and report.failure.reproduced
+
+
+def test_what_a_larger_call_left_behind_is_found(file):
+    report = check(file, "columns_of_a_longer_call", "block-diagonal-multiply", cases_wanted=20, max_size=64)
+    assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
 
 
 @pytest.mark.parametrize(
