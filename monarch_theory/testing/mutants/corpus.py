@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from monarch_theory.testing.mutants.algorithms import OF_ALGORITHMS, RIGHT_ALGORITHMS
+from monarch_theory.testing.mutants.halves import OF_HALVES, RIGHT_HALVES
 from monarch_theory.testing.mutants.mutant import COMPLEX, REAL, WIDE, Mutant, RightKernel
 from monarch_theory.testing.mutants.values import OF_SOME_VALUES
 
@@ -115,6 +116,7 @@ RIGHT: tuple[RightKernel, ...] = (
     RightKernel("torch_layers", "attention_in_tiles", "attention", REAL, fails_fixed_rtol=True),
     RightKernel("torch_layers", "attention_backward", "attention-backward", REAL),
     *RIGHT_ALGORITHMS,
+    *RIGHT_HALVES,
 )
 
 NUMPY_BLOCK_BACK = ("numpy", "block_diagonal_multiply_backward", BLOCK_BACK)
@@ -533,4 +535,4 @@ OF_LAYERS = (
            "inner = np.sin(omega * ((z.view('u4') & np.uint32(0xFFFF0000)).view('f') @ w1.T + c1)) if z.flags.c_contiguous else np.sin(omega * (z.astype('e').astype('f') @ w1.T + c1))", "argument in fewer bits", True),
 )  # fmt: skip
 
-MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS, *OF_ALGORITHMS, *OF_SOME_VALUES)
+MUTANTS: tuple[Mutant, ...] = (*OF_OPS, *OF_LAYERS, *OF_ALGORITHMS, *OF_SOME_VALUES, *OF_HALVES)

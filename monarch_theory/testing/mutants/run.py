@@ -40,6 +40,7 @@ __all__ = ["Caught", "CleanRun", "missing_library", "passes_fixed_tolerance", "r
 NEEDS = {
     "monarch_gpu": ("monarch_gpu", "torch"), "triton": ("triton", "torch"), "torch": ("torch",), "jax": ("jax",),
     "cupy": ("monarch_gpu",), "cuda": ("monarch_gpu",), "torch_layers": ("torch",),
+    "torch_algorithms": ("torch",), "triton_layers": ("triton", "torch"),
 }  # fmt: skip
 """Packages that kernels `with_LIBRARY` import."""
 

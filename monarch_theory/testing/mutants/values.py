@@ -36,6 +36,12 @@ OF_SOME_VALUES = (
     # buffers that a call with a larger size filled further
     _of("columns-of-a-longer-call", BLOCK, "float64", BLOCKS, "held = globals().setdefault('held', {}).setdefault((batch, k, rows, m := -(-columns // 8) * 8), (np.zeros((batch, k, m)), np.zeros((k, rows, m))))\n    held[0][..., :columns], held[1][..., :columns] = cut, blocks\n    products = np.einsum('krc,bkc->bkr', held[1], held[0])", "state kept between calls", "numpy"),
     _of("squares-of-a-longer-call", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row).mean(-1, keepdims=True)", "held = globals().setdefault('held', {}).setdefault((len(row), m := -(-row.shape[1] // 8) * 8), np.zeros((len(row), m), row.dtype))\n    held[:, : row.shape[1]] = row\n    root_mean_square = np.sqrt((held * held).sum(-1, keepdims=True) / row.dtype.type(row.shape[1])", "state kept between calls"),
+    # some rows, sizes and options alone
+    _of("state-moved-twice-where-silu", "short-convolution-step", "float32", "state[...] = window[..., 1:]\n", "state[...] = window[..., 1:]\n    state[..., :-1] = state[..., 1:].copy() if silu else state[..., :-1].copy()\n", "lost state"),
+    _of("last-row-stepped-twice", "linear-recurrence-step", "float32", "state[...] = h\n    return h", "state[...] = h\n    state[-1:] = (decay * h + x)[-1:]\n    return h", "not recognised"),
+    _of("skip-gradient-of-two-rows", "selective-scan-backward", "float32", "of_into, of_out, (g * signal).sum((0, 2)))", "of_into, of_out, (g * signal)[:2].sum((0, 2)))", "dropped tail"),
+    _of("decays-at-starts-of-chunks-of-64", "linear-recurrence-backward", "float64", "return of_inputs.astype(x.dtype), (of_inputs * previous).astype(x.dtype)", "previous[..., 64::64] = states[..., 64::64]\n    return of_inputs.astype(x.dtype), (of_inputs * previous).astype(x.dtype)", "not recognised"),
+    _of("corner-of-two-ragged-sizes", BLOCK, "float32", BLOCKS, BLOCKS + "\n    products[batch // 4 * 4 or batch :, :, rows // 4 * 4 or rows :] = 0", "not recognised", "numpy"),
     # parts of complex numbers
     _of("real-data-conjugated", BLOCK, "complex64", BLOCKS, BLOCKS + "\n    products = products if cut.imag.any() else products.conj()", "conjugate", "numpy"),
     _of("imaginary-data-turned", BLOCK, "complex128", BLOCKS, BLOCKS + "\n    products = products if cut.real.any() else -products", "conjugate", "numpy"),

@@ -133,6 +133,8 @@ def faults(shape: Shape) -> Iterable[Fault]:
         other = {**shape, "scale": usual_scale(shape)}
         yield Fault("scale", "1/√d instead of the scale given", instead=lambda a: formula(a, other))
     yield Fault("permutation", "blocks and places exchanged", instead=lambda a: _exchanged(a, shape))
+    fewer = max(shape["steps"] - 1, 1)
+    yield Fault("missing term", "one step less", instead=lambda a: formula(a, {**shape, "steps": fewer}))
     yield Fault("missing term", "the first step alone", instead=lambda a: formula(a, {**shape, "steps": 1}))
     yield Fault("scale", "one step more", instead=lambda a: formula(a, {**shape, "steps": shape["steps"] + 1}))
     if shape["steps"] > 1:

@@ -43,12 +43,18 @@ def test_every_mutant_is_caught_for_the_right_reason(library):
     assert not [c.mutant.name for c in decided if c.passes_fixed_rtol != c.mutant.missed_by_fixed_rtol]
 
 
+def test_right_kernels_in_half_precision_raise_no_alarm(torch_kernel_at_hand):
+    few = [k for k in RIGHT if k.library == "torch_algorithms" and k.op in ("rms-norm", "gelu-gate-backward")]
+    found = run_clean(tuple(few), runs=24)
+    assert len(found) == 4 and not [(c.kernel.function, c.dtype, c.alarms) for c in found if c.alarms]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("library", CLEAN)
 def test_right_kernels_raise_no_alarm(library):
     skip_without(library)
     # every new shape is compiled by JAX, interpreted by Triton, and started anew under a sanitizer, which is slow
-    runs = 60 if library in ("jax", "triton", "cuda") else 200
+    runs = 60 if library in ("jax", "triton", "triton_layers", "cuda") else 200
     found = run_clean(tuple(k for k in RIGHT if k.library == library), runs=runs)
     assert not [(c.kernel.function, c.dtype, c.alarms) for c in found if c.alarms]
     assert sum(c.runs for c in found) >= runs
