@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -114,6 +114,7 @@ class Report:
         timeout, memory: seconds and GiB the kernel was allowed; device: where its arguments lay.
         tiles_not_met: by the name of a size, tiles of which no case had whole ones, or one more (of
             `sizes.WHOLE_TILES`).
+        largest_sizes: by the name of a size, the largest that some case had.
         timing: how fast it is, if that was asked for and it is right; untimed: why it was not measured.
     """
 
@@ -146,6 +147,7 @@ class Report:
     untrusted: bool = False
     confinement: Confinement | None = None
     tiles_not_met: tuple[Mapping[str, tuple[int, ...]], ...] = ()
+    largest_sizes: Mapping[str, int] = field(default_factory=dict)
     timing: Timing | None = None
     untimed: str = ""
 
@@ -470,8 +472,8 @@ class _Checking:
             ulps=np.concatenate([np.zeros(0), *progress.ulps]), reproducible=progress.reproducible,
             interpreted=progress.interpreted, subnormals=progress.subnormals, seed=asked.seed, secret=asked.secret,
             confinement=kernel.confinement, untrusted=kernel.untrusted, seconds=time.monotonic() - asked.started,
-            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), timeout=asked.timeout, memory=kernel.memory,
-            device=kernel.device, failure=failure,
+            tiles_not_met=tuple(map(progress.told.tiles_not_met, (0, 1))), largest_sizes=progress.told.largest(),
+            timeout=asked.timeout, memory=kernel.memory, device=kernel.device, failure=failure,
         )  # fmt: skip
 
     def shown(self, verdict: Verdict, failure: Failure) -> Report:

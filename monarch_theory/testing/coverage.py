@@ -171,17 +171,31 @@ class Told:
         >>> told.tiles_not_met()["n"]
         (88, 96, 104, 160, 176, 192, 208, 256)
         """
+        of_all = self._sizes_of_all()
+        missing = {axis: tiles_not_met(sizes, left) for axis, sizes in of_all.items()}
+        if not left and len(of_all) > 1:
+            missing[TOGETHER] = tuple(tile for tile in TILES if tile > self._tile_of_all())
+        return {axis: tiles for axis, tiles in missing.items() if tiles}
+
+    def largest(self) -> dict[str, int]:
+        """By the name of a size, the largest that a case had which shows every output: of more, nothing is known.
+
+        >>> told = Told()
+        >>> told.shown = {("y", ("n", 720)), ("y", ("n", 896)), ("y", ("radices", (8, 256)))}
+        >>> told.largest()
+        {'n': 896, 'radices[0]': 8, 'radices[1]': 256}
+        """
+        return {axis: max(sizes) for axis, sizes in self._sizes_of_all().items() if sizes}
+
+    def _sizes_of_all(self) -> dict[str, list[int]]:
+        """By the name of a size, those that cases had which show every output."""
         outputs = {output for output, _ in self.shown}
         met: dict[str, dict[int, set[str]]] = {}
         for output, (name, value) in self.shown:
             for (_, place), size in sizes_of({name: value}).items() if name != TOGETHER else ():
                 axis = name if place is None else f"{name}[{place}]"
                 met.setdefault(axis, {}).setdefault(size, set()).add(output)
-        of_all = {axis: [n for n, shown in sizes.items() if shown == outputs] for axis, sizes in sorted(met.items())}
-        missing = {axis: tiles_not_met(sizes, left) for axis, sizes in of_all.items()}
-        if not left and len(of_all) > 1:
-            missing[TOGETHER] = tuple(tile for tile in TILES if tile > self._tile_of_all())
-        return {axis: tiles for axis, tiles in missing.items() if tiles}
+        return {axis: [n for n, shown in sizes.items() if shown == outputs] for axis, sizes in sorted(met.items())}
 
     def _tile_of_all(self) -> int:
         """The longest tile of which all sizes of some case that shows an output are whole ones, or 0."""

@@ -53,6 +53,8 @@ def as_text(report: Report) -> str:
     if coverage.largest is not None:
         lines.append(f"          {coverage.elements} elements compared, the largest case {coverage.largest.describe()}")
     if report.verdict is Verdict.RIGHT:
+        largest = ", ".join(f"{name} {size}" for name, size in report.largest_sizes.items())
+        lines += [f"          sizes up to {largest}"] if largest else []
         for what, missed in zip(("whole tiles", "one more"), report.tiles_not_met, strict=True):
             lines.append(f"          sizes of {what}: of {_tiles(missed)}")
     if report.interpreted:
@@ -194,6 +196,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             "elements_compared": report.coverage.elements, "elements_without_a_bound": report.coverage.unbounded,
             "share_compared": report.coverage.share, "cases_not_tried": report.coverage.untried,
             "largest": report.coverage.largest.describe() if report.coverage.largest is not None else None,
+            "largest_sizes": dict(report.largest_sizes),
             "tiles_not_met": [{axis: list(t) for axis, t in missed.items()} for missed in report.tiles_not_met],
         },
         "worst": None if report.worst is None else {

@@ -262,8 +262,8 @@ def larger_and_smaller(op: Op, *, shape: Shape | None = None, **restrictions: An
     for part of the other. Arguments are those of `selected_shapes`.
 
     >>> from monarch_theory.testing.ops import op_named
-    >>> [(a["n"], b["n"]) for a, b in larger_and_smaller(op_named("fft")) if a["batch"] == b["batch"]]
-    [(7, 5)]
+    >>> list(larger_and_smaller(op_named("fft")))[1]
+    ({'batch': 2, 'size': 7}, {'batch': 2, 'size': 5})
     """
     offered = [one for one in selected_shapes(op, shape=shape, **restrictions) if one.get("batch", 1)]
     above_one = (one for one in offered if min(sizes_of(one).values(), default=0) > 1)

@@ -13,6 +13,7 @@ from monarch_theory.testing.sizes import (
     MOST_WORK,
     TILES,
     entries,
+    larger_and_smaller,
     selected_shapes,
     sizes_of,
     tiles_not_met,
@@ -222,3 +223,17 @@ def test_along_every_axis_a_long_case_is_uneven_and_one_rises(name):
             second = sorted(size for size, _ in along)[-2]
             for due in ("uneven", "rising"):
                 assert 2 * max((size for size, family in along if family == due), default=0) > second, (axis, due)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_every_size_a_smaller_case_follows_a_larger_one(name):
+    op = op_named(name)
+    pairs = list(larger_and_smaller(op))
+    axes = {axis for shape in op.shapes() for axis in sizes_of(shape)}
+    differing = [{a for a, n in sizes_of(one).items() if sizes_of(other)[a] != n} for one, other in pairs]
+    assert all(len(axis) == 1 for axis in differing)
+    # of what a kernel chooses, and of orders above two, none
+    missed = axes - {axis for one in differing for axis in one}
+    assert all(name == "steps" or (place or 0) > 1 for name, place in missed), missed
+    for one, other in larger_and_smaller(op, max_size=64, powers_of_two=True):
+        assert all(n & (n - 1) == 0 for shape in (one, other) for a in op.arguments(shape).values() for n in a[1:])
