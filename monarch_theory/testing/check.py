@@ -559,12 +559,11 @@ class _Checking:
 
     def wrong_after(self, plan: Sequence[Case]) -> Report | None:
         """The report on what no case showed: what many calls change, what it raised, what it does once it returned."""
-        asked = self.question
         late = called_often(self.kernel, self.progress, self.model)
-        if late is None and self.progress.is_quick(self.kernel.timeout):
-            late = called_after_larger(self.kernel, asked.op, asked.dtype, self.model, asked.restrictions)
         if late is not None:
             return self.explained(late)
+        if (left := self.wrong_after_larger()) is not None:
+            return left
         unexpected = [s for s in self.declined if not may_decline(s) or not self.progress.coverage.cases]
         if unexpected:
             return self.shown(Verdict.EXCEPTION, self.why(unexpected[0]))
@@ -577,6 +576,17 @@ class _Checking:
         if changed:
             return self.report(Verdict.STALE, "a result changed some time after it was returned")
         return None
+
+    def wrong_after_larger(self) -> Report | None:
+        """The report on a case that a larger one left something behind for; a kernel that takes long is not asked."""
+        asked = self.question
+        if not self.progress.is_quick(self.kernel.timeout):
+            return None
+        found = called_after_larger(self.kernel, asked.op, asked.dtype, self.model, asked.restrictions)
+        if found is None:
+            return None
+        failure = left_behind(self.kernel, *found, self.model) if asked.explained else None
+        return self.explained(found[0]) if failure is None else self.shown(found[0].judgement.verdict, failure)
 
     def undecided(self, plan: Sequence[Case]) -> Report | None:
         """The report where what was seen, and nothing of it wrong, is not enough."""
@@ -683,20 +693,32 @@ def called_often(kernel: Kernel, progress: _Progress, model: ErrorModel) -> Obse
 
 def called_after_larger(
     kernel: Kernel, op: Op, dtype: str, model: ErrorModel, restrictions: dict[str, Any]
-) -> Observation | None:
-    """What came of a small case after a call with one size larger, if that is not right: of every size, such a pair.
+) -> tuple[Observation, Case] | None:
+    """What came of a small case after a call with one size larger, if that is not right, and the call before.
 
-    Cases come from small to large, so that no buffer holds more than the case at hand. What a kernel declines tells
-    nothing here.
+    Of every size such a pair is asked. Cases come from small to large, so that no buffer holds more than the case at
+    hand. What a kernel declines tells nothing here.
     """
     for shapes in larger_and_smaller(op, **restrictions):
-        for shape in shapes:
-            case = make_case(op, dtype, op.usual(shape), "normal", "contiguous", (0,))
+        before, after = (make_case(op, dtype, op.usual(shape), "normal", "contiguous", (0,)) for shape in shapes)
+        for case in (before, after):
             seen = observe(kernel, case, model)
             declined = seen.judgement.verdict is Verdict.EXCEPTION
             if seen.judgement.failed and not declined and allowed_otherwise(seen, model) is None:
-                return seen
+                return seen, before
     return None
+
+
+def left_behind(kernel: Kernel, seen: Observation, before: Case, model: ErrorModel) -> Failure | None:
+    """The failure of a case that is right in a new process, and wrong there, too, after the call before."""
+    kernel.close()
+    alone = observe(kernel, seen.case, model, seen.references)
+    observe(kernel, before, model)
+    again = observe(kernel, seen.case, model, seen.references)
+    if alone.judgement.failed or not again.judgement.failed:
+        return None
+    cause = Cause(STATE, f"right in a new process, and wrong after a call with {before.describe()}")
+    return Failure(seen.judgement.message, cause, seen, seen)
 
 
 MORE_THAN_ONE = 16

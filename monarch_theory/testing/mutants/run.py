@@ -196,7 +196,7 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     if not failures:
         restrictions = {"max_size": mutant.max_size}
         late = called_after_larger(kernel, op_named(mutant.op), mutant.dtype, model, restrictions)
-        failures = [] if late is None else [late]
+        failures = [] if late is None else [late[0]]
     if not failures:
         found = bias_of(telling, model)
         if found is not None and found.significant:

@@ -141,6 +141,7 @@ def test_what_shows_after_many_calls_alone_is_found(file):
 def test_what_a_larger_call_left_behind_is_found(file):
     report = check(file, "columns_of_a_longer_call", "block-diagonal-multiply", cases_wanted=20, max_size=64)
     assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
+    assert "wrong after a call with batch 2, blocks 2, rows 2, columns 7" in report.failure.cause.detail
 
 
 @pytest.mark.parametrize(
