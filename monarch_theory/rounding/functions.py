@@ -213,7 +213,8 @@ def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
         relative = np.expm1(log_error + of_sum + QUOTIENT * u)
         lost = 2 * eta * (1 + n * value)
         # beside a score that may have overflown, those that are masked may become NaN, too
-        return _bounded(value, np.where(masked & np.isfinite(of_sum), 0.0, relative * value + lost), model)
+        known = np.isfinite(log_error).all(axis, keepdims=True)
+        return _bounded(value, np.where(masked & known, 0.0, relative * value + lost), model)
 
 
 def _of_exponentials(larger: np.ndarray, n: int) -> np.ndarray:
