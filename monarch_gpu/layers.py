@@ -16,7 +16,8 @@ nothing to do with one another, so both are computed piece by piece: results are
 a library's routine, and what is wide inside, twice the length or eight times the channels, is never there as a whole.
 Where no gradient is asked for, a piece goes from one large product to the next and is written where it belongs: some
 channels from the input projection to the sum of both convolutions (`SequenceMixer.in_place`), some positions from
-there to the LayerNorm behind the dimension mixer (`added`). No layer calls the fast multiply of
+there to the LayerNorm behind the dimension mixer (`added`). And what lies between is in the same memory for all layers
+of a model (`one_room`), for new pages take a system as long as filling them. No layer calls the fast multiply of
 `monarch_gpu.ops`: that one is for products of several Monarch factors, and here a gate and an activation stand between
 M3 and M4, while the two factors of a Fourier matrix are `torch.fft`'s on a CPU, and `monarch::fourier`'s elsewhere. A
 single block-diagonal factor is one batched product, which is `torch.bmm`.
@@ -27,10 +28,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
-from math import log, pi, sqrt
+from math import log, pi, prod, sqrt
 from typing import Any
 
 import torch
@@ -358,7 +360,7 @@ class ImplicitFilter(SineNetwork):
             with no_autocast(features):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
                 # bits of a product depend on where its operands begin in memory: those read from a file are copied
-                parts = [head.clone() @ sine.t() * window for head, sine in zip(heads, sines, strict=False)]
+                parts = [(head.clone() @ sine.t()).mul_(window) for head, sine in zip(heads, sines, strict=False)]
                 if at_zero is not None:
                     parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:
@@ -530,8 +532,17 @@ class Shifts(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        """Keep what the gradients need."""
+        """Keep what the gradients need, backward and forward."""
         ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
+
+    @staticmethod
+    def jvp(ctx: Any, of_x: Tensor | None, of_w: Tensor | None, of_b: Tensor | None) -> Tensor:
+        """The derivative along directions of x, w and b, none where that one stands still."""
+        x, w = ctx.saved_tensors
+        none = x.new_zeros(len(x))
+        along = shifts(torch.zeros_like(x) if of_x is None else of_x, w, none if of_b is None else of_b)
+        return along if of_w is None else along + shifts(x, of_w, none)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -578,9 +589,41 @@ def may_overwrite(x: Tensor, *layers: nn.Module) -> bool:
     return all(weight.dtype == x.dtype for layer in layers for weight in layer.parameters())
 
 
+ROOMS: ContextVar[dict[tuple[torch.dtype, bool], Tensor] | None] = ContextVar("ROOMS", default=None)
+"""Memory of `one_room`, by dtype and whether it is an inference tensor, which may be written to in that mode only."""
+
+
+def one_room(x: Tensor) -> AbstractContextManager[object]:
+    """Where mixers of what is like x write what nobody keeps into the same memory, one mixer after the other."""
+    return kept_room() if may_overwrite(x) else nullcontext()
+
+
+@contextmanager
+def kept_room() -> Iterator[None]:
+    """The same, where results may be written over what they were made of."""
+    token = ROOMS.set({})
+    try:
+        yield
+    finally:
+        ROOMS.reset(token)
+
+
+def room(like: Tensor, *shape: int) -> Tensor:
+    """Memory of a shape and the dtype of another tensor, with anything in it; the next call may give it again."""
+    rooms, kind, size = ROOMS.get(), (like.dtype, torch.is_inference_mode_enabled()), prod(shape)
+    held = None if rooms is None else rooms.get(kind)
+    if held is None or held.numel() < size:
+        held = like.new_empty(size)
+        if rooms is not None:
+            rooms[kind] = held
+    return held[:size].view(shape)
+
+
 def unobserved(x: Tensor) -> bool:
     """Whether nobody traces, counts or transforms operations: who does is shown those that the formulas have."""
     if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or is_in_torch_dispatch_mode():
+        return False
+    if torch.autograd.forward_ad._current_level >= 0:  # derivatives forward, which go with the formulas
         return False
     return type(x) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
 
@@ -674,8 +717,11 @@ class SequenceMixer(nn.Module):
         """
         batch, n, width = x.shape
         first, short, other = self.input_projection, self.short_convolution, self.residual_convolution
-        projected = (first.weight @ x.flatten(0, -2).t()).unflatten(1, (batch, n))  # (3 width, batch, n)
-        itself = sequence_innermost(x).movedim(-1, 0)
+        memory = room(x, 3 * width if other is None else 4 * width, batch, n)
+        projected, itself = memory[: 3 * width], memory[3 * width :]
+        torch.mm(first.weight, x.flatten(0, -2).t(), out=projected.flatten(1))
+        if other is not None:
+            itself.flatten(1).copy_(x.flatten(0, -2).t())
         y = projected[:width]
 
         def shown(some: Tensor) -> Tensor:
@@ -746,8 +792,12 @@ class DimensionMixer(nn.Module):
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """Add to y what it is at some positions of x, (positions, d) both; y may be x."""
-        last = self.output_projection
-        inner = self.input_projection(x).t()
+        first, last = self.input_projection, self.output_projection
+        if type(first) is BlockDiagonalLinear and first.bias is None:
+            k, m, d = first.weight.shape
+            inner = torch.bmm(first.weight, x.t().unflatten(0, (k, d)), out=room(x, k, m, len(x))).flatten(0, 1)
+        else:
+            inner = first(x).t()
         if self.gated:
             gate, value = inner.chunk(2)
             inner = activate(gate, self.activation).mul_(value)

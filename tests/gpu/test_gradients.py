@@ -245,3 +245,13 @@ def test_wrong_gradients_are_caught(mistake, monkeypatch):
     name, wrong, layer = WRONG[mistake]
     monkeypatch.setattr(layers, name, wrong)
     assert worst(layer, replace(CAUSAL, transform="fft")) > 1
+
+
+@pytest.mark.parametrize("taps", [1, 3, 5])
+def test_a_short_convolution_has_derivatives_both_ways(taps):
+    """Backward and forward, along each argument alone and along all."""
+    sizes = ((2, 3, 4), (taps, 2), (2,))
+    arguments = tuple(torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in sizes)
+    for moved in ({0}, {1}, {2}, {0, 1, 2}):
+        some = tuple(a if k in moved else a.detach() for k, a in enumerate(arguments))
+        assert torch.autograd.gradcheck(layers.Shifts.apply, some, check_forward_ad=True)

@@ -269,3 +269,21 @@ def test_other_formats_go_by_the_layers(monkeypatch):
         assert not called(model.bfloat16(), monkeypatch)
         assert model(ids).dtype == torch.bfloat16
         assert called(model.float(), monkeypatch) == {"in_place", "add_to"}
+
+
+def test_memory_is_shared_by_the_layers_of_one_call_and_no_longer(model, monkeypatch):
+    """Two models may be run one within the other, in two modes, and what one of them gave stays as it was."""
+    given, rooms = inputs_of(model), []
+    right = layers.room
+    monkeypatch.setattr(layers, "room", lambda *a: (rooms.append(right(*a).data_ptr()), right(*a))[1])
+    with torch.no_grad():
+        found = model(given)
+        assert len(set(rooms)) == 1 < len(rooms) and layers.ROOMS.get() is None
+        kept = found.clone()
+        with layers.kept_room():
+            first = mixer_of(model, SequenceMixer)(x := torch.randn(2, 9, 8, dtype=torch.float64))
+            before = first.clone()
+            with torch.inference_mode():
+                mixer_of(model, SequenceMixer)(2 * x)
+            mixer_of(model, SequenceMixer)(3 * x)
+        assert torch.equal(first, before) and torch.equal(found, kept) and torch.equal(model(given), kept)
