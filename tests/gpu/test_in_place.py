@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from monarch_gpu import layers
+from monarch_gpu import layers, piecewise
 from monarch_gpu.configs import BertConfig, GPTConfig, ViTConfig
 from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
 from monarch_gpu.models import build_model
@@ -33,8 +33,8 @@ IMAGES = ViTConfig(
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(layers, "SAMPLES", 250)
-    monkeypatch.setattr(layers, "POSITIONS", 16)
+    monkeypatch.setattr(piecewise, "SAMPLES", 250)
+    monkeypatch.setattr(piecewise, "POSITIONS", 16)
 
 
 def built(make):
