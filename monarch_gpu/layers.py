@@ -33,7 +33,7 @@ from functools import cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
 from math import log, pi, prod, sqrt
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from monarch_gpu import piecewise
+from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 from monarch_gpu.ops.torch.autocast import in_region
@@ -132,9 +133,13 @@ def split(x: Tensor, parts: int) -> list[Tensor]:
     return [part.movedim(0, -1) for part in x.movedim(-1, 0).chunk(parts)]
 
 
-def project(layer: nn.Linear, x: Tensor) -> Tensor:
-    """W x + b at every position, its memory with the sequence innermost."""
-    y = torch.addmm(layer.bias[:, None], layer.weight, x.flatten(0, -2).t())
+def project(layer: nn.Module, x: Tensor) -> Tensor:
+    """W x + b at every position, its memory with the sequence innermost; what is no plain projection is called."""
+    if not is_linear(layer):
+        called: Tensor = layer(x)
+        return called
+    across = x.flatten(0, -2).t()
+    y = layer.weight @ across if layer.bias is None else torch.addmm(layer.bias[:, None], layer.weight, across)
     return y.t().unflatten(0, x.shape[:-1])
 
 
@@ -475,14 +480,17 @@ def in_few_passes(x: Tensor) -> bool:
 
 
 def may_overwrite(x: Tensor, *layers: nn.Module) -> bool:
-    """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU.
+    """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU."""
+    return not torch.is_grad_enabled() and on_processor(x, *layers)
 
-    And all weights of the layers are in the dtype of x.
+
+def on_processor(x: Tensor, *layers: nn.Module) -> bool:
+    """Whether x (…, channels) is computed on piece by piece, with all weights of the layers in its dtype, on a CPU.
 
     In single and double precision: in half, what is between two products is rounded, and one place more or less of it
     is another result.
     """
-    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not x.numel():
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not x.numel():
         return False
     if x.dtype not in (torch.float32, torch.float64) or not unobserved(x):
         return False
@@ -534,6 +542,11 @@ def has_triton() -> bool:
     return find_spec("triton") is not None
 
 
+def is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether a layer is W x + b with its weights as they are found, and nobody waits for a call of it."""
+    return isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward and unwatched(layer)
+
+
 def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
     """Whether a mixer has the layers it was made of, and no hook waits for a call of one: kernels call none."""
     made_of = TAKEN_OVER.get(type(mixer), {"": ()})
@@ -581,8 +594,9 @@ class SequenceMixer(nn.Module):
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
         if mask is None and in_few_passes(x) and untouched(self) and self.long_convolution.transform == "fft":
             return self.mixed(x)
-        if self.mixes_in_place(x):
-            return self.in_place(x, None if mask is None else ~mask)
+        if on_processor(x, self) and untouched(self) and self.long_convolution.transform == "fft":
+            hidden = None if mask is None else ~mask
+            return self.keeping_little(x, hidden) if torch.is_grad_enabled() else self.in_place(x, hidden)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
         y = second * self.long_convolution(hide(signal, mask))
@@ -605,9 +619,15 @@ class SequenceMixer(nn.Module):
         rows = linear(y.flatten(1).t(), self.output_projection.weight, self.output_projection.bias)
         return rows.unflatten(0, x.shape[:-1])
 
-    def mixes_in_place(self, x: Tensor) -> bool:
-        """Whether `in_place` computes what the layers do: they are those it was made of."""
-        return may_overwrite(x, self) and untouched(self) and self.long_convolution.transform == "fft"
+    def keeping_little(self, x: Tensor, hidden: Tensor | None) -> Tensor:
+        """The same by `monarch_gpu.backward`, for who asks for gradients: `hidden` is (batch, n), as below."""
+        n, short, last = x.shape[1], self.short_convolution, self.output_projection
+        projected = project(self.input_projection, x).permute(2, 0, 1)
+        kernel = again(self.long_convolution.kernel, self.recomputed)(n)
+        other = self.residual_convolution
+        residual = None if other is None else again(other.kernel, self.recomputed)(n)
+        y = between_projections(hidden, projected, x, short.weight, short.bias, kernel, residual)
+        return linear(y.flatten(1).t(), last.weight, last.bias).unflatten(0, x.shape[:-1])
 
     def in_place(self, x: Tensor, hidden: Tensor | None) -> Tensor:
         """The same without gradients, on a CPU: some channels at a time go from one projection to the other.
@@ -629,8 +649,9 @@ class SequenceMixer(nn.Module):
 
         def third(which: int, start: int, stop: int) -> Tensor:
             some = slice(which * width + start, which * width + stop)
-            of_these = projected[some].add_(first.bias[some, None, None])
-            return shifts(shown(of_these), short.weight[:, some], short.bias[some])
+            if first.bias is not None:
+                projected[some].add_(first.bias[some, None, None])
+            return shifts(shown(projected[some]), short.weight[:, some], short.bias[some])
 
         convolutions = [self.long_convolution] if other is None else [self.long_convolution, other]
         spectra = zip(*(convolution.parts(n, spectrum=True) for convolution in convolutions), strict=True)
@@ -676,6 +697,12 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
+        if torch.is_grad_enabled() and on_processor(x, self) and untouched(self):
+            first, last = self.input_projection, self.output_projection
+            approximate = "none" if self.activation == "gelu" else "tanh"
+            between = Activation(approximate, self.gated, self.blocks, self.permuted)
+            weights = (first.weight, first.bias, last.weight, last.bias)
+            return dimensions_mixed(between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
         at = again(self.gated_at if self.gated and in_few_passes(x) and untouched(self) else self.at, self.recomputed)
         done = [at(some) for some in pieces(x.flatten(0, -2), piecewise.POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
@@ -693,7 +720,7 @@ class DimensionMixer(nn.Module):
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """Add to y what it is at some positions of x, (positions, d) both; y may be x."""
         first, last = self.input_projection, self.output_projection
-        if type(first) is BlockDiagonalLinear and first.bias is None:
+        if first.bias is None:
             k, m, d = first.weight.shape
             inner = torch.bmm(first.weight, x.t().unflatten(0, (k, d)), out=room(x, k, m, len(x))).flatten(0, 1)
         else:
@@ -751,12 +778,13 @@ def adds_in_place(x: Tensor, mixer: DimensionMixer, norms: Sequence[nn.Module]) 
 
 TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {
     SequenceMixer: {
+        "input_projection": (nn.Linear,),
         "short_convolution": (ShortConvolution,),
         "long_convolution": (LongConvolution,),
         "residual_convolution": (LongConvolution, type(None)),
         "output_projection": (nn.Linear,),
     },
-    DimensionMixer: {"output_projection": (BlockDiagonalLinear,)},
+    DimensionMixer: {"input_projection": (BlockDiagonalLinear,), "output_projection": (BlockDiagonalLinear,)},
 }
 """Layers of a mixer that kernels compute in their place, and the types they are made of: a layer of any other type, and
 those of a subclass of the mixer, are called."""

@@ -105,11 +105,20 @@ class Shifts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of x, w and b."""
         x, w = ctx.saved_tensors
-        to_x, to_w = gradient * w[0, :, None, None], []
         some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
-        for to_u, g, u, taps in zip(*(pieces(a, some, 0) for a in (to_x, gradient, x, w.t())), strict=True):
-            for t in range(1, min(len(w), x.shape[-1])):
-                to_u[..., :-t].addcmul_(g[..., t:], taps[:, t, None, None])
-            lagged = (g[..., t:] * u[..., : max(u.shape[-1] - t, 0)] for t in range(len(w)))
-            to_w.append(torch.stack([product.sum((1, 2)) for product in lagged]))  # (taps, channels at once)
-        return to_x, torch.cat(to_w, dim=1), gradient.sum((1, 2))
+        cut = zip(*(pieces(a, some, 0) for a in (gradient, x, w.t())), strict=True)
+        done = [through_shifts(g, u, taps.t()) for g, u, taps in cut]
+        if len(done) == 1:
+            return done[0]
+        to_x, to_w, to_b = zip(*done, strict=True)
+        return torch.cat(to_x), torch.cat(to_w, dim=1), torch.cat(to_b)
+
+
+def through_shifts(gradient: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, w and b of `shifts`."""
+    to_x, to_w, n = gradient * w[0, :, None, None], [], x.shape[-1]
+    for t in range(len(w)):
+        if 0 < t < n:
+            to_x[..., :-t].addcmul_(gradient[..., t:], w[t, :, None, None])
+        to_w.append((gradient[..., t:] * x[..., : max(n - t, 0)]).sum((1, 2)))
+    return to_x, torch.stack(to_w), gradient.sum((1, 2))
