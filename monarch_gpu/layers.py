@@ -110,8 +110,10 @@ def recompute(model: nn.Module, on: bool = True) -> None:
     """Let the mixers of a model keep less for the backward pass, and compute it again there.
 
     What is wide inside a mixer (twice the length, eight times the channels) takes three fifths of what M2-BERT keeps
-    for its gradients; computing it again costs a tenth of the operations of a training step. Gradients are the same to
-    the bit where the library's routines are. `torch.func` knows no such recomputation, and raises its own error.
+    for its gradients; computing it again costs a tenth of the operations of a training step. In single and double
+    precision on a CPU that is done in any case (`monarch_gpu.backward`), and what is left are the kernels of the
+    convolutions. Gradients are the same to the bit where the library's routines are. `torch.func` knows no such
+    recomputation, and raises its own error.
     """
     for module in model.modules():
         if isinstance(module, DimensionMixer | LongConvolution | SequenceMixer):
@@ -141,6 +143,14 @@ def project(layer: nn.Module, x: Tensor) -> Tensor:
     across = x.flatten(0, -2).t()
     y = layer.weight @ across if layer.bias is None else torch.addmm(layer.bias[:, None], layer.weight, across)
     return y.t().unflatten(0, x.shape[:-1])
+
+
+def applied(layer: nn.Module, x: Tensor) -> Tensor:
+    """W x + b in the dtype of x, whatever W and b are stored in; what is no plain projection is called."""
+    if not is_linear(layer):
+        called: Tensor = layer(x)
+        return called
+    return linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
 
 
 class BlockDiagonalLinear(nn.Module):
@@ -184,10 +194,15 @@ class SineNetwork(nn.Module):
 
     def sines(self, x: Tensor, frequency: Tensor) -> Tensor:
         """(n, features) → (n, width), before V, with one frequency for each of the sines of a layer."""
-        layer: Any
         for layer in self.layers:
-            x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
+            x = torch.sin(frequency * applied(layer, x))
         return x
+
+    def heads(self, sines: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Rows for each channel, to be multiplied by what comes with them, if anything does: V sin(…), transposed."""
+        if is_linear(self.output):
+            return self.output.weight.to(sines.dtype), sines.t()
+        return self.output(sines).t(), None
 
 
 class ImplicitFilter(SineNetwork):
@@ -304,16 +319,17 @@ class ImplicitFilter(SineNetwork):
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
         )
         with no_autocast(features):
-            sines = [network.sines(features, frequency) for network in networks]
-            rows = [decay, *(network.output.weight.to(wide) for network in networks)]
+            heads = [network.heads(network.sines(features, frequency)) for network in networks]
+            rows = [decay, *(rows for rows, _ in heads)]
             rows += [] if at_zero is None else [at_zero]
-        for decays, *heads in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
+        for decays, *some in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
             with no_autocast(features):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
                 # bits of a product depend on where its operands begin in memory: those read from a file are copied
-                parts = [(head.clone() @ sine.t()).mul_(window) for head, sine in zip(heads, sines, strict=False)]
+                taps = (a if s is None else a.clone() @ s for a, (_, s) in zip(some, heads, strict=False))
+                parts = [rows * window for rows in taps]
                 if at_zero is not None:
-                    parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
+                    parts[:1] = [parts[0][:, :1] + some[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:
                     parts[-1] = parts[-1].flip(-1)
                 whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)

@@ -287,3 +287,55 @@ def test_memory_is_shared_by_the_layers_of_one_call_and_no_longer(model, monkeyp
                 mixer_of(model, SequenceMixer)(2 * x)
             mixer_of(model, SequenceMixer)(3 * x)
         assert torch.equal(first, before) and torch.equal(found, kept) and torch.equal(model(given), kept)
+
+
+class Adapted(nn.Module):
+    """A projection and what was learned beside it, as adapters of low rank are: it shows the weights it began with."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.base, self.beside = layer, nn.Parameter(0.1 * torch.randn_like(layer.weight))
+
+    @property
+    def weight(self):
+        return self.base.weight
+
+    @property
+    def bias(self):
+        return self.base.bias
+
+    def forward(self, x):
+        return self.base(x) + nn.functional.linear(x, self.beside.to(x.dtype))
+
+
+def projections(model):
+    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
+
+
+def put(model, name, layer):
+    holder, _, last = name.rpartition(".")
+    setattr(model.get_submodule(holder), last, layer)
+
+
+@pytest.mark.parametrize("transform", ["fft", "monarch"])
+def test_adapters_count(model, transform):
+    """Each of all projections, those of filters too, with gradients and without."""
+    given = inputs_of(model)
+    for module in model.modules():
+        if hasattr(module, "transform"):
+            module.transform = transform
+    for name in projections(model):
+        plain = model.get_submodule(name)
+        adapted = Adapted(plain)
+        put(model, name, adapted)
+        with_adapter = model(given).detach()
+        with torch.no_grad():
+            assert close(model(given), with_adapter), name
+            merged = nn.Linear(plain.in_features, plain.out_features, plain.bias is not None).double()
+            merged.weight.copy_(plain.weight + adapted.beside)
+            if plain.bias is not None:
+                merged.bias.copy_(plain.bias)
+            put(model, name, merged)
+            assert close(model(given), with_adapter), name
+            put(model, name, plain)
+            assert not close(model(given), with_adapter), name
