@@ -713,15 +713,20 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        if torch.is_grad_enabled() and on_processor(x, self) and untouched(self):
-            first, last = self.input_projection, self.output_projection
-            approximate = "none" if self.activation == "gelu" else "tanh"
-            between = Activation(approximate, self.gated, self.blocks, self.permuted)
-            weights = (first.weight, first.bias, last.weight, last.bias)
-            return dimensions_mixed(between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
-        at = again(self.gated_at if self.gated and in_few_passes(x) and untouched(self) else self.at, self.recomputed)
+        in_kernels = self.gated and in_few_passes(x) and untouched(self)
+        if not in_kernels and torch.is_grad_enabled() and on_processor(x, self) and untouched(self):
+            return self.keeping_little(x)
+        at = again(self.gated_at if in_kernels else self.at, self.recomputed)
         done = [at(some) for some in pieces(x.flatten(0, -2), piecewise.POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
+
+    def keeping_little(self, x: Tensor) -> Tensor:
+        """The same by `monarch_gpu.backward`, for who asks for gradients."""
+        first, last = self.input_projection, self.output_projection
+        approximate = "none" if self.activation == "gelu" else "tanh"
+        between = Activation(approximate, self.gated, self.blocks, self.permuted)
+        weights = (first.weight, first.bias, last.weight, last.bias)
+        return dimensions_mixed(between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
 
     def gated_at(self, x: Tensor) -> Tensor:
         """The same as `at` by the kernels of `monarch_gpu.ops.gated`."""

@@ -141,14 +141,22 @@ def test_whole_models_without_gradients_are_those_with_them(model):
     assert close(found, model(given).detach())
 
 
-def called(model, monkeypatch):
-    """Which of the two ways a forward pass without gradients takes: how often something is written over."""
+WAYS = {
+    "in_place": (SequenceMixer,),
+    "add_to": (DimensionMixer,),
+    "keeping_little": (SequenceMixer, DimensionMixer),
+}
+
+
+def called(model, monkeypatch, gradients=False):
+    """Which ways a forward pass takes that call no layer."""
     taken = []
-    for kind, name in ((SequenceMixer, "in_place"), (DimensionMixer, "add_to")):
-        right = getattr(kind, name)
-        monkeypatch.setattr(kind, name, lambda *a, right=right, name=name: (taken.append(name), right(*a))[1])
-    with torch.no_grad():
-        model(inputs_of(model))
+    with monkeypatch.context() as patch:
+        for name, kind in ((n, k) for n, kinds in WAYS.items() for k in kinds):
+            right = getattr(kind, name)
+            patch.setattr(kind, name, lambda *a, right=right, name=name: (taken.append(name), right(*a))[1])
+        with torch.set_grad_enabled(gradients):
+            model(inputs_of(model))
     return set(taken)
 
 
@@ -158,6 +166,7 @@ def mixer_of(model, kind):
 
 def test_they_are_written_over_where_nobody_can_tell(model, monkeypatch):
     assert called(model, monkeypatch) == {"in_place", "add_to"}
+    assert called(model, monkeypatch, gradients=True) == {"keeping_little"}
 
 
 def every_mixer_hooked(model):
