@@ -12,7 +12,7 @@ from torch.nn.functional import gelu, linear
 
 from monarch_gpu.configs import BertConfig, Config
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
-from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, hide, may_overwrite, untouched, unwatched
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, hide, may_overwrite, one_room, untouched, unwatched
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -97,8 +97,9 @@ class Bert(nn.Module):
         if self.config.architecture == "monarch-mixer" and self.config.padding == "unmasked":
             mask = None
         x = keep(self.embeddings(input_ids, token_type_ids), states)
-        for block in self.encoder:
-            x = keep(block(x, mask), states)
+        with one_room(x):
+            for block in self.encoder:
+                x = keep(block(x, mask), states)
         return x
 
 

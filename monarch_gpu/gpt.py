@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 
 from monarch_gpu.configs import Config, GPTConfig
 from monarch_gpu.inputs import check_ids, check_shape, mask_of
-from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, one_room
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -52,8 +52,9 @@ class GPT(nn.Module):
         if self.wpe is not None:
             x = x + self.wpe.weight[: input_ids.shape[1]]
         x = keep(x, states)
-        for block in self.h:
-            x = keep(block(x, mask), states)
+        with one_room(x):
+            for block in self.h:
+                x = keep(block(x, mask), states)
         return self.ln_f(x)
 
 

@@ -16,7 +16,8 @@ nothing to do with one another, so both are computed piece by piece: results are
 a library's routine, and what is wide inside, twice the length or eight times the channels, is never there as a whole.
 Where no gradient is asked for, a piece goes from one large product to the next and is written where it belongs: some
 channels from the input projection to the sum of both convolutions (`SequenceMixer.in_place`), some positions from
-there to the LayerNorm behind the dimension mixer (`added`). No layer calls the fast multiply of
+there to the LayerNorm behind the dimension mixer (`added`). And what lies between is in the same memory for all layers
+of a model (`one_room`), for new pages take a system as long as filling them. No layer calls the fast multiply of
 `monarch_gpu.ops`: that one is for products of several Monarch factors, and here a gate and an activation stand between
 M3 and M4, while the two factors of a Fourier matrix are `torch.fft`'s on a CPU, and `monarch::fourier`'s elsewhere. A
 single block-diagonal factor is one batched product, which is `torch.bmm`.
@@ -27,11 +28,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
-from math import log, pi, sqrt
-from typing import Any
+from math import log, pi, prod, sqrt
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +43,12 @@ from torch.nn.modules.module import _has_any_global_hook
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
+from monarch_gpu import piecewise
+from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 from monarch_gpu.ops.torch.autocast import in_region
+from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, filtered, joined, pieces, shifts
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
@@ -51,13 +56,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-POSITIONS = 512
-"""Positions a dimension mixer is computed at together: what is inside stays in a cache of some megabytes."""
-
 HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
-
-SAMPLES = 2**20
-"""Numbers of a padded signal that are transformed together, for the same reason."""
 
 
 def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False) -> Tensor:
@@ -94,34 +93,10 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
     return y.to(u.dtype)
 
 
-def channels_at_once(n: int, batch: int = 1) -> int:
-    """How many channels of (batch, channels, n) are transformed together."""
-    return max(1, SAMPLES // max(2 * n * batch, 1))
-
-
 def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
     """(…, n) and (…, n) or (…, 2n) → the circular convolution of length 2n, after zeros."""
     length = 2 * u.shape[-1]
     return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
-
-
-def filtered(u: Tensor, spectrum: Tensor) -> Tensor:
-    """(channels, batch, n) and the spectrum of a kernel (`LongConvolution.parts`) → their circular convolution."""
-    length = 2 * u.shape[-1]
-    return irfft(rfft(u, n=length).mul_(spectrum[:, None]), n=length)[..., : u.shape[-1]]
-
-
-def shifts(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """Σ_t w_t ⊙ (x shifted by t) + b: x (channels, batch, n), w (taps, channels), b (channels)."""
-    y = torch.addcmul(b[:, None, None], x, w[0, :, None, None])
-    add_later_taps(y, x, w)
-    return y
-
-
-def add_later_taps(y: Tensor, x: Tensor, w: Tensor) -> None:
-    """Add Σ_(t ≥ 1) w_t ⊙ (x shifted by t) to y, in place."""
-    for t in range(1, min(len(w), x.shape[-1])):
-        y[..., t:].addcmul_(x[..., :-t], w[t, :, None, None])
 
 
 def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
@@ -135,38 +110,14 @@ def recompute(model: nn.Module, on: bool = True) -> None:
     """Let the mixers of a model keep less for the backward pass, and compute it again there.
 
     What is wide inside a mixer (twice the length, eight times the channels) takes three fifths of what M2-BERT keeps
-    for its gradients; computing it again costs a tenth of the operations of a training step. Gradients are the same to
-    the bit where the library's routines are. `torch.func` knows no such recomputation, and raises its own error.
+    for its gradients; computing it again costs a tenth of the operations of a training step. In single and double
+    precision on a CPU that is done in any case (`monarch_gpu.backward`), and what is left are the kernels of the
+    convolutions. Gradients are the same to the bit where the library's routines are. `torch.func` knows no such
+    recomputation, and raises its own error.
     """
     for module in model.modules():
         if isinstance(module, DimensionMixer | LongConvolution | SequenceMixer):
             module.recomputed = on
-
-
-def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
-    """x cut along an axis into pieces of a size, the last up to twice as long; whole where a graph is recorded.
-
-    And whole on a GPU: what a processor's cache holds is far too little to keep that busy.
-    """
-    cuts = bounds(x.shape[axis], size)
-    if len(cuts) == 1 or torch.compiler.is_compiling() or x.device.type != "cpu":
-        return (x,)
-    return x.split([stop - start for start, stop in cuts], dim=axis)
-
-
-def bounds(length: int, size: int) -> list[tuple[int, int]]:
-    """Where pieces of a size begin and end, the last up to twice as long.
-
-    >>> bounds(7, 3), bounds(2, 3)
-    ([(0, 3), (3, 7)], [(0, 2)])
-    """
-    starts = [size * i for i in range(max(1, length // size))]
-    return list(pairwise([*starts, length]))
-
-
-def joined(parts: list[Tensor]) -> Tensor:
-    """Pieces of the channels of (…, channels, n) put together; in memory channels are outermost."""
-    return parts[0] if len(parts) == 1 else torch.cat([part.movedim(-2, 0) for part in parts]).movedim(0, -2)
 
 
 def sequence_innermost(x: Tensor) -> Tensor:
@@ -184,10 +135,22 @@ def split(x: Tensor, parts: int) -> list[Tensor]:
     return [part.movedim(0, -1) for part in x.movedim(-1, 0).chunk(parts)]
 
 
-def project(layer: nn.Linear, x: Tensor) -> Tensor:
-    """W x + b at every position, its memory with the sequence innermost."""
-    y = torch.addmm(layer.bias[:, None], layer.weight, x.flatten(0, -2).t())
+def project(layer: nn.Module, x: Tensor) -> Tensor:
+    """W x + b at every position, its memory with the sequence innermost; what is no plain projection is called."""
+    if not is_linear(layer):
+        called: Tensor = layer(x)
+        return called
+    across = x.flatten(0, -2).t()
+    y = layer.weight @ across if layer.bias is None else torch.addmm(layer.bias[:, None], layer.weight, across)
     return y.t().unflatten(0, x.shape[:-1])
+
+
+def applied(layer: nn.Module, x: Tensor) -> Tensor:
+    """W x + b in the dtype of x, whatever W and b are stored in; what is no plain projection is called."""
+    if not is_linear(layer):
+        called: Tensor = layer(x)
+        return called
+    return linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
 
 
 class BlockDiagonalLinear(nn.Module):
@@ -231,10 +194,15 @@ class SineNetwork(nn.Module):
 
     def sines(self, x: Tensor, frequency: Tensor) -> Tensor:
         """(n, features) → (n, width), before V, with one frequency for each of the sines of a layer."""
-        layer: Any
         for layer in self.layers:
-            x = torch.sin(frequency * linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
+            x = torch.sin(frequency * applied(layer, x))
         return x
+
+    def heads(self, sines: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Rows for each channel, to be multiplied by what comes with them, if anything does: V sin(…), transposed."""
+        if is_linear(self.output):
+            return self.output.weight.to(sines.dtype), sines.t()
+        return self.output(sines).t(), None
 
 
 class ImplicitFilter(SineNetwork):
@@ -351,16 +319,17 @@ class ImplicitFilter(SineNetwork):
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
         )
         with no_autocast(features):
-            sines = [network.sines(features, frequency) for network in networks]
-            rows = [decay, *(network.output.weight.to(wide) for network in networks)]
+            heads = [network.heads(network.sines(features, frequency)) for network in networks]
+            rows = [decay, *(rows for rows, _ in heads)]
             rows += [] if at_zero is None else [at_zero]
-        for decays, *heads in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
+        for decays, *some in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
             with no_autocast(features):
                 window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
                 # bits of a product depend on where its operands begin in memory: those read from a file are copied
-                parts = [head.clone() @ sine.t() * window for head, sine in zip(heads, sines, strict=False)]
+                taps = (a if s is None else a.clone() @ s for a, (_, s) in zip(some, heads, strict=False))
+                parts = [rows * window for rows in taps]
                 if at_zero is not None:
-                    parts[:1] = [parts[0][:, :1] + heads[-1][:, None], parts[0][:, 1:]]
+                    parts[:1] = [parts[0][:, :1] + some[-1][:, None], parts[0][:, 1:]]
                 if len(networks) == 2:
                     parts[-1] = parts[-1].flip(-1)
                 whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
@@ -510,43 +479,6 @@ class ShortConvolution(nn.Module):
         return shifted.permute(1, 2, 0)
 
 
-class Shifts(torch.autograd.Function):
-    """Σ_t w_t ⊙ (x shifted by t) + b: x (channels, batch, n), w (taps, channels), b (channels).
-
-    A pass through memory for every tap, forward and backward; torch's depthwise convolution takes twice as long.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-        """y of the shape of x."""
-        y = x * w[0, :, None, None]
-        some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
-        for v, u, taps, bias in zip(*(pieces(a, some, 0) for a in (y, x, w.t(), b)), strict=True):
-            add_later_taps(v, u, taps.t())
-            v.add_(bias[:, None, None])
-        return y
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        """Keep what the gradients need."""
-        ctx.save_for_backward(*inputs[:2])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of x, w and b."""
-        x, w = ctx.saved_tensors
-        to_x, to_w = gradient * w[0, :, None, None], []
-        some = max(1, SAMPLES * len(x) // max(x.numel(), 1))  # channels at once
-        for to_u, g, u, taps in zip(*(pieces(a, some, 0) for a in (to_x, gradient, x, w.t())), strict=True):
-            for t in range(1, min(len(w), x.shape[-1])):
-                to_u[..., :-t].addcmul_(g[..., t:], taps[:, t, None, None])
-            lagged = (g[..., t:] * u[..., : max(u.shape[-1] - t, 0)] for t in range(len(w)))
-            to_w.append(torch.stack([product.sum((1, 2)) for product in lagged]))  # (taps, channels at once)
-        return to_x, torch.cat(to_w, dim=1), gradient.sum((1, 2))
-
-
 def hide(x: Tensor, mask: Tensor | None) -> Tensor:
     """x (batch, n, d) with zeros, whatever was there, where the mask (batch, n) is false."""
     return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
@@ -564,23 +496,58 @@ def in_few_passes(x: Tensor) -> bool:
 
 
 def may_overwrite(x: Tensor, *layers: nn.Module) -> bool:
-    """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU.
+    """Whether results on x (…, channels) may be written over what they were made of: no gradient needs it, on a CPU."""
+    return not torch.is_grad_enabled() and on_processor(x, *layers)
 
-    And all weights of the layers are in the dtype of x.
+
+def on_processor(x: Tensor, *layers: nn.Module) -> bool:
+    """Whether x (…, channels) is computed on piece by piece, with all weights of the layers in its dtype, on a CPU.
 
     In single and double precision: in half, what is between two products is rounded, and one place more or less of it
     is another result.
     """
-    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not x.numel():
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not x.numel():
         return False
     if x.dtype not in (torch.float32, torch.float64) or not unobserved(x):
         return False
     return all(weight.dtype == x.dtype for layer in layers for weight in layer.parameters())
 
 
+ROOMS: ContextVar[dict[tuple[torch.dtype, bool], Tensor] | None] = ContextVar("ROOMS", default=None)
+"""Memory of `one_room`, by dtype and whether it is an inference tensor, which may be written to in that mode only."""
+
+
+def one_room(x: Tensor) -> AbstractContextManager[object]:
+    """Where mixers of what is like x write what nobody keeps into the same memory, one mixer after the other."""
+    return kept_room() if may_overwrite(x) else nullcontext()
+
+
+@contextmanager
+def kept_room() -> Iterator[None]:
+    """The same, where results may be written over what they were made of."""
+    token = ROOMS.set({})
+    try:
+        yield
+    finally:
+        ROOMS.reset(token)
+
+
+def room(like: Tensor, *shape: int) -> Tensor:
+    """Memory of a shape and the dtype of another tensor, with anything in it; the next call may give it again."""
+    rooms, kind, size = ROOMS.get(), (like.dtype, torch.is_inference_mode_enabled()), prod(shape)
+    held = None if rooms is None else rooms.get(kind)
+    if held is None or held.numel() < size:
+        held = like.new_empty(size)
+        if rooms is not None:
+            rooms[kind] = held
+    return held[:size].view(shape)
+
+
 def unobserved(x: Tensor) -> bool:
     """Whether nobody traces, counts or transforms operations: who does is shown those that the formulas have."""
     if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None or is_in_torch_dispatch_mode():
+        return False
+    if torch.autograd.forward_ad._current_level >= 0:  # derivatives forward, which go with the formulas
         return False
     return type(x) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
 
@@ -589,6 +556,11 @@ def unobserved(x: Tensor) -> bool:
 def has_triton() -> bool:
     """Whether it is installed; the search for it is made once, and not at every call of a layer."""
     return find_spec("triton") is not None
+
+
+def is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether a layer is W x + b with its weights as they are found, and nobody waits for a call of it."""
+    return isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward and unwatched(layer)
 
 
 def untouched(mixer: SequenceMixer | DimensionMixer) -> bool:
@@ -638,8 +610,9 @@ class SequenceMixer(nn.Module):
         """(batch, n, d) → (batch, n, d); places where the mask (batch, n), bool, is false reach no other place."""
         if mask is None and in_few_passes(x) and untouched(self) and self.long_convolution.transform == "fft":
             return self.mixed(x)
-        if self.mixes_in_place(x):
-            return self.in_place(x, None if mask is None else ~mask)
+        if on_processor(x, self) and untouched(self) and self.long_convolution.transform == "fft":
+            hidden = None if mask is None else ~mask
+            return self.keeping_little(x, hidden) if torch.is_grad_enabled() else self.in_place(x, hidden)
         # without a name, so that it is gone where nothing keeps it
         second, signal = again(self.gates, self.recomputed)(hide(project(self.input_projection, x), mask))
         y = second * self.long_convolution(hide(signal, mask))
@@ -662,9 +635,15 @@ class SequenceMixer(nn.Module):
         rows = linear(y.flatten(1).t(), self.output_projection.weight, self.output_projection.bias)
         return rows.unflatten(0, x.shape[:-1])
 
-    def mixes_in_place(self, x: Tensor) -> bool:
-        """Whether `in_place` computes what the layers do: they are those it was made of."""
-        return may_overwrite(x, self) and untouched(self) and self.long_convolution.transform == "fft"
+    def keeping_little(self, x: Tensor, hidden: Tensor | None) -> Tensor:
+        """The same by `monarch_gpu.backward`, for who asks for gradients: `hidden` is (batch, n), as below."""
+        n, short, last = x.shape[1], self.short_convolution, self.output_projection
+        projected = project(self.input_projection, x).permute(2, 0, 1)
+        kernel = again(self.long_convolution.kernel, self.recomputed)(n)
+        other = self.residual_convolution
+        residual = None if other is None else again(other.kernel, self.recomputed)(n)
+        y = between_projections(hidden, projected, x, short.weight, short.bias, kernel, residual)
+        return linear(y.flatten(1).t(), last.weight, last.bias).unflatten(0, x.shape[:-1])
 
     def in_place(self, x: Tensor, hidden: Tensor | None) -> Tensor:
         """The same without gradients, on a CPU: some channels at a time go from one projection to the other.
@@ -674,8 +653,11 @@ class SequenceMixer(nn.Module):
         """
         batch, n, width = x.shape
         first, short, other = self.input_projection, self.short_convolution, self.residual_convolution
-        projected = (first.weight @ x.flatten(0, -2).t()).unflatten(1, (batch, n))  # (3 width, batch, n)
-        itself = sequence_innermost(x).movedim(-1, 0)
+        memory = room(x, 3 * width if other is None else 4 * width, batch, n)
+        projected, itself = memory[: 3 * width], memory[3 * width :]
+        torch.mm(first.weight, x.flatten(0, -2).t(), out=projected.flatten(1))
+        if other is not None:
+            itself.flatten(1).copy_(x.flatten(0, -2).t())
         y = projected[:width]
 
         def shown(some: Tensor) -> Tensor:
@@ -683,8 +665,9 @@ class SequenceMixer(nn.Module):
 
         def third(which: int, start: int, stop: int) -> Tensor:
             some = slice(which * width + start, which * width + stop)
-            of_these = projected[some].add_(first.bias[some, None, None])
-            return shifts(shown(of_these), short.weight[:, some], short.bias[some])
+            if first.bias is not None:
+                projected[some].add_(first.bias[some, None, None])
+            return shifts(shown(projected[some]), short.weight[:, some], short.bias[some])
 
         convolutions = [self.long_convolution] if other is None else [self.long_convolution, other]
         spectra = zip(*(convolution.parts(n, spectrum=True) for convolution in convolutions), strict=True)
@@ -730,9 +713,20 @@ class DimensionMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, d) → (batch, n, d)."""
-        at = again(self.gated_at if self.gated and in_few_passes(x) and untouched(self) else self.at, self.recomputed)
-        done = [at(some) for some in pieces(x.flatten(0, -2), POSITIONS, 0)]
+        in_kernels = self.gated and in_few_passes(x) and untouched(self)
+        if not in_kernels and torch.is_grad_enabled() and on_processor(x, self) and untouched(self):
+            return self.keeping_little(x)
+        at = again(self.gated_at if in_kernels else self.at, self.recomputed)
+        done = [at(some) for some in pieces(x.flatten(0, -2), piecewise.POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
+
+    def keeping_little(self, x: Tensor) -> Tensor:
+        """The same by `monarch_gpu.backward`, for who asks for gradients."""
+        first, last = self.input_projection, self.output_projection
+        approximate = "none" if self.activation == "gelu" else "tanh"
+        between = Activation(approximate, self.gated, self.blocks, self.permuted)
+        weights = (first.weight, first.bias, last.weight, last.bias)
+        return dimensions_mixed(between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
 
     def gated_at(self, x: Tensor) -> Tensor:
         """The same as `at` by the kernels of `monarch_gpu.ops.gated`."""
@@ -746,8 +740,12 @@ class DimensionMixer(nn.Module):
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """Add to y what it is at some positions of x, (positions, d) both; y may be x."""
-        last = self.output_projection
-        inner = self.input_projection(x).t()
+        first, last = self.input_projection, self.output_projection
+        if first.bias is None:
+            k, m, d = first.weight.shape
+            inner = torch.bmm(first.weight, x.t().unflatten(0, (k, d)), out=room(x, k, m, len(x))).flatten(0, 1)
+        else:
+            inner = first(x).t()
         if self.gated:
             gate, value = inner.chunk(2)
             inner = activate(gate, self.activation).mul_(value)
@@ -783,7 +781,7 @@ def added(x: Tensor, mixer: nn.Module, before: nn.Module | None = None, after: n
     norms = [layer for layer in (before, after) if layer is not None]
     if isinstance(mixer, DimensionMixer) and adds_in_place(x, mixer, norms):
         x = x.contiguous()
-        for some in pieces(x.flatten(0, -2), POSITIONS, 0):
+        for some in pieces(x.flatten(0, -2), piecewise.POSITIONS, 0):
             mixer.add_to(some, some if before is None else before(some))
             if after is not None:
                 some.copy_(after(some))
@@ -801,12 +799,13 @@ def adds_in_place(x: Tensor, mixer: DimensionMixer, norms: Sequence[nn.Module]) 
 
 TAKEN_OVER: dict[type, dict[str, tuple[type, ...]]] = {
     SequenceMixer: {
+        "input_projection": (nn.Linear,),
         "short_convolution": (ShortConvolution,),
         "long_convolution": (LongConvolution,),
         "residual_convolution": (LongConvolution, type(None)),
         "output_projection": (nn.Linear,),
     },
-    DimensionMixer: {"output_projection": (BlockDiagonalLinear,)},
+    DimensionMixer: {"input_projection": (BlockDiagonalLinear,), "output_projection": (BlockDiagonalLinear,)},
 }
 """Layers of a mixer that kernels compute in their place, and the types they are made of: a layer of any other type, and
 those of a subclass of the mixer, are called."""

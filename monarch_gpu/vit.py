@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from monarch_gpu.configs import Config, ViTConfig
-from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
+from monarch_gpu.layers import DimensionMixer, SequenceMixer, added, one_room
 from monarch_gpu.pretrained import Outputs, Pretrained, keep, loss_of
 from monarch_gpu.transformer import Attention, FeedForward
 
@@ -52,8 +52,9 @@ class ViT(nn.Module):
         if self.cls_token is not None and self.position_embeddings is not None:
             x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + self.position_embeddings
         x = keep(x, states)
-        for block in self.encoder:
-            x = keep(block(x), states)
+        with one_room(x):
+            for block in self.encoder:
+                x = keep(block(x), states)
         x = self.layernorm(x)
         return x.mean(dim=1) if self.cls_token is None else x[:, 0]
 

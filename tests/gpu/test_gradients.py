@@ -211,11 +211,18 @@ def worst(name, config):
     return max(float((np.abs(a - b) / np.maximum(bound, 1e-300)).max()) for a, b, bound in found.values())
 
 
-@pytest.mark.parametrize("transform", ["monarch", "fft"])
+def by_layers(monkeypatch):
+    """Every operation is one of torch's on whole arrays, whose gradients are autograd's."""
+    monkeypatch.setattr(layers, "on_processor", lambda *_: False)
+
+
+@pytest.mark.parametrize("way", ["monarch", "fft", "layers"])
 @pytest.mark.parametrize("config", [CAUSAL, BOTH], ids=["causal", "bidirectional"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_gradients_are_right(name, config, transform):
-    assert worst(name, replace(config, transform=transform)) <= 1
+def test_gradients_are_right(name, config, way, monkeypatch):
+    if way == "layers":
+        by_layers(monkeypatch)
+    assert worst(name, replace(config, transform=way.replace("layers", "fft"))) <= 1
 
 
 def test_the_bound_is_small():
@@ -243,5 +250,16 @@ WRONG = {
 @pytest.mark.parametrize("mistake", WRONG)
 def test_wrong_gradients_are_caught(mistake, monkeypatch):
     name, wrong, layer = WRONG[mistake]
+    by_layers(monkeypatch)
     monkeypatch.setattr(layers, name, wrong)
     assert worst(layer, replace(CAUSAL, transform="fft")) > 1
+
+
+@pytest.mark.parametrize("taps", [1, 3, 5])
+def test_a_short_convolution_has_derivatives_both_ways(taps):
+    """Backward and forward, along each argument alone and along all."""
+    sizes = ((2, 3, 4), (taps, 2), (2,))
+    arguments = tuple(torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in sizes)
+    for moved in ({0}, {1}, {2}, {0, 1, 2}):
+        some = tuple(a if k in moved else a.detach() for k, a in enumerate(arguments))
+        assert torch.autograd.gradcheck(layers.Shifts.apply, some, check_forward_ad=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from monarch_gpu import layers
+from monarch_gpu import layers, piecewise
 from monarch_gpu.configs import BertConfig, GPTConfig, ViTConfig
 from monarch_gpu.layers import DimensionMixer, SequenceMixer, added
 from monarch_gpu.models import build_model
@@ -33,8 +33,8 @@ IMAGES = ViTConfig(
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(layers, "SAMPLES", 250)
-    monkeypatch.setattr(layers, "POSITIONS", 16)
+    monkeypatch.setattr(piecewise, "SAMPLES", 250)
+    monkeypatch.setattr(piecewise, "POSITIONS", 16)
 
 
 def built(make):
@@ -141,14 +141,22 @@ def test_whole_models_without_gradients_are_those_with_them(model):
     assert close(found, model(given).detach())
 
 
-def called(model, monkeypatch):
-    """Which of the two ways a forward pass without gradients takes: how often something is written over."""
+WAYS = {
+    "in_place": (SequenceMixer,),
+    "add_to": (DimensionMixer,),
+    "keeping_little": (SequenceMixer, DimensionMixer),
+}
+
+
+def called(model, monkeypatch, gradients=False):
+    """Which ways a forward pass takes that call no layer."""
     taken = []
-    for kind, name in ((SequenceMixer, "in_place"), (DimensionMixer, "add_to")):
-        right = getattr(kind, name)
-        monkeypatch.setattr(kind, name, lambda *a, right=right, name=name: (taken.append(name), right(*a))[1])
-    with torch.no_grad():
-        model(inputs_of(model))
+    with monkeypatch.context() as patch:
+        for name, kind in ((n, k) for n, kinds in WAYS.items() for k in kinds):
+            right = getattr(kind, name)
+            patch.setattr(kind, name, lambda *a, right=right, name=name: (taken.append(name), right(*a))[1])
+        with torch.set_grad_enabled(gradients):
+            model(inputs_of(model))
     return set(taken)
 
 
@@ -158,6 +166,7 @@ def mixer_of(model, kind):
 
 def test_they_are_written_over_where_nobody_can_tell(model, monkeypatch):
     assert called(model, monkeypatch) == {"in_place", "add_to"}
+    assert called(model, monkeypatch, gradients=True) == {"keeping_little"}
 
 
 def every_mixer_hooked(model):
@@ -269,3 +278,73 @@ def test_other_formats_go_by_the_layers(monkeypatch):
         assert not called(model.bfloat16(), monkeypatch)
         assert model(ids).dtype == torch.bfloat16
         assert called(model.float(), monkeypatch) == {"in_place", "add_to"}
+
+
+def test_memory_is_shared_by_the_layers_of_one_call_and_no_longer(model, monkeypatch):
+    """Two models may be run one within the other, in two modes, and what one of them gave stays as it was."""
+    given, rooms = inputs_of(model), []
+    right = layers.room
+    monkeypatch.setattr(layers, "room", lambda *a: (rooms.append(right(*a).data_ptr()), right(*a))[1])
+    with torch.no_grad():
+        found = model(given)
+        assert len(set(rooms)) == 1 < len(rooms) and layers.ROOMS.get() is None
+        kept = found.clone()
+        with layers.kept_room():
+            first = mixer_of(model, SequenceMixer)(x := torch.randn(2, 9, 8, dtype=torch.float64))
+            before = first.clone()
+            with torch.inference_mode():
+                mixer_of(model, SequenceMixer)(2 * x)
+            mixer_of(model, SequenceMixer)(3 * x)
+        assert torch.equal(first, before) and torch.equal(found, kept) and torch.equal(model(given), kept)
+
+
+class Adapted(nn.Module):
+    """A projection and what was learned beside it, as adapters of low rank are: it shows the weights it began with."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.base, self.beside = layer, nn.Parameter(0.1 * torch.randn_like(layer.weight))
+
+    @property
+    def weight(self):
+        return self.base.weight
+
+    @property
+    def bias(self):
+        return self.base.bias
+
+    def forward(self, x):
+        return self.base(x) + nn.functional.linear(x, self.beside.to(x.dtype))
+
+
+def projections(model):
+    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
+
+
+def put(model, name, layer):
+    holder, _, last = name.rpartition(".")
+    setattr(model.get_submodule(holder), last, layer)
+
+
+@pytest.mark.parametrize("transform", ["fft", "monarch"])
+def test_adapters_count(model, transform):
+    """Each of all projections, those of filters too, with gradients and without."""
+    given = inputs_of(model)
+    for module in model.modules():
+        if hasattr(module, "transform"):
+            module.transform = transform
+    for name in projections(model):
+        plain = model.get_submodule(name)
+        adapted = Adapted(plain)
+        put(model, name, adapted)
+        with_adapter = model(given).detach()
+        with torch.no_grad():
+            assert close(model(given), with_adapter), name
+            merged = nn.Linear(plain.in_features, plain.out_features, plain.bias is not None).double()
+            merged.weight.copy_(plain.weight + adapted.beside)
+            if plain.bias is not None:
+                merged.bias.copy_(plain.bias)
+            put(model, name, merged)
+            assert close(model(given), with_adapter), name
+            put(model, name, plain)
+            assert not close(model(given), with_adapter), name

@@ -69,11 +69,18 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("transform", ["monarch", "fft"])
+def by_layers(monkeypatch):
+    """Every operation is one of torch's on whole arrays, as it is in half precision or where somebody looks on."""
+    monkeypatch.setattr(layers, "on_processor", lambda *_: False)
+
+
+@pytest.mark.parametrize("way", ["monarch", "fft", "layers"])
 @pytest.mark.parametrize("config", [CAUSAL, BOTH], ids=["causal", "bidirectional"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers_agree_with_the_reference(name, config, transform):
-    layer = built(lambda: LAYERS[name](replace(config, transform=transform)))
+def test_layers_agree_with_the_reference(name, config, way, monkeypatch):
+    layer = built(lambda: LAYERS[name](replace(config, transform=way.replace("layers", "fft"))))
+    if way == "layers":
+        by_layers(monkeypatch)
     for n in LENGTHS:
         assert excess(layer, n) <= 2 and excess(layer, n, gradients=True) <= 2
 
@@ -169,5 +176,6 @@ MISTAKES = {
 def test_wrong_layers_fall_outside_the_bound(mistake, monkeypatch):
     name, wrong, layer = MISTAKES[mistake]
     layer = built(lambda: LAYERS[layer](replace(CAUSAL, transform="fft")))
+    by_layers(monkeypatch)
     monkeypatch.setattr(layers, name, wrong)
     assert excess(layer, 13, gradients=True) > 2

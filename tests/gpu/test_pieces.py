@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from monarch_gpu import layers
+from monarch_gpu import layers, piecewise
 from monarch_gpu.configs import BertConfig, GPTConfig
 from monarch_gpu.layers import DimensionMixer, LongConvolution, ShortConvolution, kept_kernels, pieces, recompute
 from monarch_gpu.models import build_model
@@ -19,8 +19,8 @@ SMALL = {"hidden_size": 8, "intermediate_size": 24, "num_hidden_layers": 2, "fil
 
 
 def whole(monkeypatch):
-    monkeypatch.setattr(layers, "POSITIONS", 10**9)
-    monkeypatch.setattr(layers, "SAMPLES", 10**12)
+    monkeypatch.setattr(piecewise, "POSITIONS", 10**9)
+    monkeypatch.setattr(piecewise, "SAMPLES", 10**12)
 
 
 @pytest.mark.parametrize("config", [WIDE, replace(WIDE, gated=False)], ids=["gated", "plain"])
@@ -28,7 +28,7 @@ def whole(monkeypatch):
 def test_a_dimension_mixer_in_pieces_of_positions_is_within_the_bound(shape, config, monkeypatch):
     """A sum may be formed in another order for a piece of another size; both are within the bound of its reference."""
     torch.manual_seed(0)
-    monkeypatch.setattr(layers, "POSITIONS", 32)
+    monkeypatch.setattr(piecewise, "POSITIONS", 32)
     for permuted in (False, True):
         mixer, x = DimensionMixer(config, permuted).double(), torch.randn(*shape, 96, dtype=torch.float64)
         expected = reference(mixer, exactly(x.numpy()))
@@ -62,7 +62,7 @@ def test_at_the_widths_of_m2_bert_in_float32_pieces_change_next_to_nothing(monke
 @pytest.mark.parametrize("shape", [(1, 96, 1), (2, 96, 70), (3, 96, 129)], ids=str)
 def test_a_convolution_in_pieces_of_channels_is_within_the_bound(shape, lags, dtype, monkeypatch):
     """FFTs of other numbers of rows may be rounded otherwise."""
-    monkeypatch.setattr(layers, "SAMPLES", 20 * 2 * shape[0] * shape[2])
+    monkeypatch.setattr(piecewise, "SAMPLES", 20 * 2 * shape[0] * shape[2])
     g = torch.Generator().manual_seed(0)
     n = shape[-1]
     u = torch.randn(shape, generator=g, dtype=torch.float64).to(dtype)
@@ -84,7 +84,7 @@ def test_a_kernel_in_pieces_of_channels_is_its_filters_side_by_side(model, some,
     config = WIDE if model == "bert" else GPTConfig(hidden_size=96, max_position_embeddings=700, filter_width=8)
     convolution, n = LongConvolution(config).double(), 67
     made = convolution.filter
-    monkeypatch.setattr(layers, "SAMPLES", some * 2 * n)
+    monkeypatch.setattr(piecewise, "SAMPLES", some * 2 * n)
     with torch.no_grad():
         kernel = convolution.made(n)
         whole(monkeypatch)
@@ -113,8 +113,8 @@ def test_pieces_are_everything_once():
 
 def test_gradients_of_pieces(monkeypatch):
     """Sums over pieces are rounded in another order: in float64 they agree far below any error of a formula."""
-    monkeypatch.setattr(layers, "SAMPLES", 3_000)
-    monkeypatch.setattr(layers, "POSITIONS", 16)
+    monkeypatch.setattr(piecewise, "SAMPLES", 3_000)
+    monkeypatch.setattr(piecewise, "POSITIONS", 16)
     torch.manual_seed(0)
     model = build_model(BertConfig(**SMALL, max_position_embeddings=40, transform="fft")).double()
     ids = torch.randint(17, (3, 40))
@@ -206,15 +206,18 @@ def kept_for_gradients(model, ids):
     return sum(storage.nbytes() for storage in held.values())
 
 
-def test_what_is_recomputed_is_not_kept_and_m2_bert_then_keeps_less_than_bert(monkeypatch):
-    """At the proportions of M2-BERT: four blocks, four times the width inside, a gate."""
-    monkeypatch.setattr(layers, "POSITIONS", 32)
+def test_m2_bert_keeps_less_than_bert_where_what_is_wide_is_made_again(monkeypatch):
+    """At the proportions of M2-BERT: four blocks, four times the width inside, a gate. On a processor it always is."""
+    monkeypatch.setattr(piecewise, "POSITIONS", 32)
     config = BertConfig(hidden_size=64, intermediate_size=256, num_attention_heads=2, num_hidden_layers=2, vocab_size=9,
                         max_position_embeddings=64, filter_width=8)  # fmt: skip
     ids = torch.arange(16 * 64).reshape(16, 64) % 9
     bert = kept_for_gradients(build_model(replace(config, architecture="transformer")).bert, ids)
     mixer = build_model(config).bert
-    assert kept_for_gradients(mixer, ids) > 1.5 * bert
+    in_pieces = kept_for_gradients(build_model(replace(config, transform="fft")).bert, ids)
+    assert in_pieces < bert
+    monkeypatch.setattr(layers, "on_processor", lambda *_: False)
+    assert kept_for_gradients(mixer, ids) > 1.5 * bert > 1.5 * in_pieces
     recompute(mixer)
     assert kept_for_gradients(mixer, ids) < bert
     with torch.no_grad():
@@ -224,7 +227,7 @@ def test_what_is_recomputed_is_not_kept_and_m2_bert_then_keeps_less_than_bert(mo
 @pytest.mark.parametrize("transform", ["fft", "monarch"])
 @pytest.mark.parametrize("kind", [BertConfig, GPTConfig], ids=["bert", "gpt"])
 def test_what_is_recomputed_changes_no_gradient(kind, transform, monkeypatch):
-    monkeypatch.setattr(layers, "POSITIONS", 16)
+    monkeypatch.setattr(piecewise, "POSITIONS", 16)
     config = kind(**SMALL, max_position_embeddings=40, transform=transform)
     model, ids = build_model(config), torch.arange(80).reshape(2, 40) % 17
 

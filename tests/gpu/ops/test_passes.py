@@ -187,6 +187,7 @@ def test_whoever_looks_on_sees_the_operations_of_torch(monkeypatch: pytest.Monke
     with pytest.raises(TypeError):
         layer.float()(x)
     monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cuda"}))
+    monkeypatch.setattr(layers, "on_processor", lambda *_: False)
     assert torch.equal(layer(x), seen)
 
 

@@ -1,0 +1,129 @@
+"""Gradients made piece by piece are those of the plain formulas, of which autograd makes gradients of all orders."""
+
+from functools import partial
+from itertools import product
+
+import pytest
+import torch
+
+from monarch_gpu import backward, layers, piecewise
+from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
+from monarch_gpu.configs import BertConfig
+from monarch_gpu.layers import DimensionMixer, SequenceMixer
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(piecewise, "SAMPLES", 60)
+    monkeypatch.setattr(piecewise, "POSITIONS", 3)
+    torch.manual_seed(0)
+
+
+def some(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+def of_dimensions(gated, permuted, biases, positions):
+    """Blocks of M3 4 × 3, or 8 × 3 with a gate; of M4 5 × 4, and every other weight."""
+    inner = 8 if gated else 4
+    first_bias, last_bias = (some(2 * inner), some(10)) if biases else (None, None)
+    activation = Activation("tanh" if biases else "none", gated, 2, permuted)
+    return activation, (some(positions, 6), some(2, inner, 3), first_bias, some(2, 5, 4), last_bias)
+
+
+def of_sequences(masked, residual, lags, taps, batch, n):
+    """Of five channels."""
+    hidden = torch.rand(batch, n) < 0.4 if masked else None
+    kernels = some(5, lags * n), some(5, lags * n) if residual else None
+    return hidden, (some(15, batch, n), some(batch, n, 5), some(taps, 15), some(15), *kernels)
+
+
+def differences(found, expected, given):
+    """Of results and of gradients along one random direction, relative to the largest number of each."""
+    direction = torch.randn_like(expected)
+    wanted = [x for x in given if x is not None]
+    pairs = [(found, expected)]
+    gradients = (
+        torch.autograd.grad(y, wanted, direction, retain_graph=True, allow_unused=True) for y in (found, expected)
+    )
+    pairs += [(a, b) for a, b in zip(*gradients, strict=True) if a is not None or b is not None]
+    return [float((a - b).abs().max() / (b.abs().max() or 1)) for a, b in pairs]
+
+
+SHAPES = {"one": 1, "a piece": 3, "pieces": 11}
+
+
+@pytest.mark.parametrize("positions", SHAPES.values(), ids=SHAPES)
+def test_dimensions_are_mixed_as_plainly(positions):
+    for gated, permuted, biases in product([False, True], repeat=3):
+        activation, given = of_dimensions(gated, permuted, biases, positions)
+        expected = backward.dimensions_plainly(activation, *given)
+        assert max(differences(dimensions_mixed(activation, *given), expected, given)) < 2.0**-46
+
+
+@pytest.mark.parametrize("lags", [1, 2], ids=["causal", "both"])
+@pytest.mark.parametrize("masked", [False, True], ids=["seen", "masked"])
+def test_what_is_between_projections_is_as_plainly(masked, lags):
+    for residual, taps, (batch, n) in product([False, True], [1, 3, 5], [(1, 1), (2, 2), (3, 7)]):
+        hidden, given = of_sequences(masked, residual, lags, taps, batch, n)
+        expected = backward.convolutions_plainly(hidden, *given)
+        assert max(differences(between_projections(hidden, *given), expected, given)) < 2.0**-44
+
+
+def test_gradients_have_gradients():
+    """An argument that another one is made of counts once."""
+    activation, given = of_dimensions(True, True, False, 5)
+    assert torch.autograd.gradgradcheck(partial(dimensions_mixed, activation), given)
+    hidden, given = of_sequences(True, True, 2, 3, 2, 3)
+
+    def mixed(x, weight, *others):
+        return between_projections(hidden, (x @ weight).permute(2, 0, 1), x, *others)
+
+    assert torch.autograd.gradgradcheck(mixed, (given[1], some(5, 15), *given[2:]))
+
+
+def test_frozen_weights_have_no_gradient_and_change_none():
+    _, given = of_sequences(False, True, 2, 3, 2, 7)
+    frozen = tuple(x.detach() for x in given[2:])
+    found = torch.autograd.grad(between_projections(None, *given[:2], *frozen).sum(), given[:2])
+    expected = torch.autograd.grad(between_projections(None, *given).sum(), given[:2])
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    with torch.no_grad():
+        assert not between_projections(None, *given).requires_grad
+
+
+def lost(gradients):
+    return lambda self, inner, of: 0 * gradients(self, inner, of)
+
+
+RIGHT = {name: getattr(backward, name) for name in ("correlated", "through_shifts", "circular", "inner_of", "gelu")}
+MISTAKES = {
+    "kernel not turned round": ("correlated", lambda g, u, lags: RIGHT["correlated"](g.conj(), u.conj(), lags)),
+    "kernel detached": ("correlated", lambda *a: 0 * RIGHT["correlated"](*a)),
+    "later taps forgotten": (
+        "through_shifts", lambda g, x, w: RIGHT["through_shifts"](g, x, torch.cat([w[:1], 0 * w[1:]])),
+    ),
+    "not padded": ("circular", lambda u, k: RIGHT["circular"](u.repeat(1, 1, 2), k)[..., : u.shape[-1]]),
+    "another activation": ("gelu", lambda x, approximate: RIGHT["gelu"](x, approximate="tanh")),
+    "blocks in another order": ("inner_of", lambda x, w, b: RIGHT["inner_of"](x, w.flip(0), b)),
+    "activation detached": ("Activation.with_gradient", lost(Activation.with_gradient)),
+    "permuted forward alone": ("Activation.turned_back", lambda self, x: x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_found(mistake, monkeypatch):
+    """By the layers, whose formulas have none of this."""
+    config = BertConfig(hidden_size=8, intermediate_size=24, max_position_embeddings=9, filter_width=4, transform="fft")
+    for mixer in (SequenceMixer(config, True).double(), DimensionMixer(config, permuted=True).double()):
+        x = some(2, 7, 8)
+        given = (x, *mixer.parameters())
+        with monkeypatch.context() as patch:
+            patch.setattr(layers, "on_processor", lambda *_: False)
+            expected = mixer(x)
+        assert max(differences(mixer(x), expected, given)) < 2.0**-40
+        with monkeypatch.context() as patch:
+            patch.setattr(f"monarch_gpu.backward.{MISTAKES[mistake][0]}", MISTAKES[mistake][1])
+            if max(differences(mixer(x), expected, given)) > 2.0**-20:
+                return
+    pytest.fail(f"{mistake}: no difference")
