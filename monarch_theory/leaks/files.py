@@ -13,7 +13,7 @@ import numpy as np
 
 from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, alike, check_agreement, padded, padding_amounts, same, truncated
-from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few
+from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few, lengths_of
 from monarch_theory.leaks.calls import (
     INPUT,
     Call,
@@ -112,12 +112,14 @@ class FileModel:
         return True
 
     def proof(
-        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0)
-    ) -> tuple[dict[str, Any], bytes]:
+        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0),
+        lengths: Sequence[int] = (),
+    ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What the graph of this call proves, and its certificate, from a process of its own.
 
         Args:
             padded: places before and after the input that the call has, too, and masks.
+            lengths: how many outputs there may be, where that need not be as many as there are inputs.
 
         Raises:
             SandboxError: reading the graph failed; torch itself may crash at that.
@@ -130,7 +132,8 @@ class FileModel:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x, padded), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
-                slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
+                slots=self.call.slots, axis=inputs.axis, contract={**contract.as_plain(), "lengths": list(lengths)},
+                certificate=certificate,
             )  # fmt: skip
 
     def comparisons(
@@ -284,8 +287,9 @@ def check_file(
             if agree is not None:
                 report = agreeing(model, inputs, agree, asked, randomise, prove=prove)
                 return replace(report, notes=(*notes, *report.notes))
-            if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
-                proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
+            if (prove or certificate is not None) and output_axis is None and asked.rows is not None:
+                share = SHARE_OF_PROOF * max(sandbox.remaining, 0.0)
+                proof = proof_of(model, inputs, asked.rows, certificate, share, asked.lengths)
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = measured_beside(proof, model, inputs, asked, left)
             if report.holds and described.widened and model.attempt.double:
@@ -329,6 +333,18 @@ class Asked:
     map_size: int
     progress: Callable[[int, int], None]
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many outputs there may be."""
+        return tuple(length for length in lengths_of(*self.stride)(self.contract.n) if length > 0)
+
+    @property
+    def rows(self) -> Contract | None:
+        """What is asked of each output there may be; None where there can be none."""
+        if self.stride == (1, 0):
+            return self.contract
+        return self.contract.rows(*self.stride, max(self.lengths)) if self.lengths else None
+
     def within(self, longest: float) -> float:
         return longest if self.budget is None else min(self.budget, longest)
 
@@ -350,11 +366,11 @@ def measured_beside(proof: Read | None, model: FileModel, inputs: Inputs, asked:
     if proof is None:
         return measured(model, inputs, asked)
     model.ends_nan = model.ends_nan or bool(proof.facts.get("ends_nan"))
-    proved = proof.facts["proved"]
+    proved, contract = proof.facts["proved"], asked.rows or asked.contract
     report = measured(model, inputs, asked, min(left, BESIDE_A_PROOF) if proved else None)
-    if proved and not settled(report, proof.facts, asked.contract.n):
+    if proved and not settled(report, proof.facts, contract):
         report = measured(model, inputs, asked)
-    report = with_proof(report, proof.facts, asked.contract)
+    report = with_proof(report, proof.facts, contract)
     return replace(report, notes=(*report.notes, *proof.notes), certified=proof.written)
 
 
@@ -517,11 +533,12 @@ def padding_proofs(model: FileModel, inputs: Inputs, side: str, timeout: float) 
 
 
 def proof_of(
-    model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float
-) -> Read:
+    model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float,
+    lengths: Sequence[int] = (),
+) -> Read:  # fmt: skip
     """What the graph proves, its certificate written where one is wanted; where reading it fails, that it did."""
     try:
-        facts, held = model.proof(inputs, contract, certificate is not None, timeout)
+        facts, held = model.proof(inputs, contract, certificate is not None, timeout, lengths=lengths)
     except SandboxError as error:
         return Read({"proved": False, "reason": "no graph"}, (f"the graph could not be read: {error}",))
     if certificate is None:
