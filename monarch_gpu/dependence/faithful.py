@@ -15,6 +15,7 @@ decides nothing of dependence: what is larger costs a proof, and what is smaller
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -95,15 +96,14 @@ def strays(
 
 
 def _with_gradients(model: Callable[..., Any], given: Any, named: Any) -> Any:
-    """What a model returns where gradients are on, of which nothing is kept; nothing where it takes no call so."""
-    try:
-        with (
-            torch.enable_grad(),
-            torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, lambda nothing: nothing),
-        ):
-            return model(*given, **named)
-    except Exception:  # operators without gradients, what is written into a parameter
-        return None
+    """What a model returns where gradients are on; nothing where it takes no call so.
+
+    What gradients need is not kept, but for a model that takes some itself.
+    """
+    for kept in (torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, lambda nothing: nothing), nullcontext()):
+        with suppress(Exception), torch.enable_grad(), kept:  # operators without gradients, writes into a parameter
+            return model(*pytree.tree_map(_again, given), **pytree.tree_map(_again, named))
+    return None
 
 
 def _all_alike(ours: Any, theirs: Any, share: float) -> bool:

@@ -107,6 +107,15 @@ def test_a_model_that_takes_no_gradients_is_proved_without_them():
     assert prove_causal(Inference(), [torch.zeros(1, N, D)], 1).proved
 
 
+def test_a_model_that_takes_a_gradient_itself_is_run_with_gradients_too():
+    def energy(x):
+        (descent,) = torch.autograd.grad((x := x.requires_grad_()).pow(2).cumsum(1).sum(), x)
+        return descent
+
+    found = faithful._with_gradients(energy, (torch.ones(1, N, D),), {})
+    assert torch.equal(found[0, :, 0], 2 * torch.arange(N, 0, -1.0))
+
+
 class Counting(nn.Module):
     """What it keeps of a call is its own."""
 
