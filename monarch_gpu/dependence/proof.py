@@ -346,12 +346,14 @@ def posed(
     output_axes: Sequence[int | None] | None = None,
     reach: float = REACH,
     lengths: Sequence[int] = (),
+    along: int | None = None,
 ) -> Question | Proof:
     """The graph and what is to be proved of it; what is said of it where there is no graph to ask.
 
     Args:
         lengths: how many outputs there may be, of which `allowed` says what they may depend on, where that is another
             number than that of the inputs.
+        along: their axis, where it is known of all.
 
     Raises:
         ValueError: as `prove_causal`.
@@ -373,7 +375,7 @@ def posed(
         return Proof(NOT_PROVED, n, contract, reason="export", detail=stray)
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
-    return Question(program, tensors, axes, n, contract, allowed, output_axes, reach, tuple(lengths))
+    return Question(program, tensors, axes, n, contract, allowed, output_axes, reach, tuple(lengths), along)
 
 
 def answered(question: Question | Proof, lattice: Callable[[int], Lattice]) -> Proof:
@@ -544,6 +546,7 @@ class Question:
     output_axes: Sequence[int | None] | None
     reach: float = REACH
     outputs: Sequence[int] = ()
+    along: int | None = None
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -774,6 +777,9 @@ class Question:
         return [(name, v, axis) for (name, v), axis in zip(tensors, self.output_axes, strict=True)]
 
     def _default_axis(self, shape: Sequence[int]) -> int | None:
+        if self.along is not None:
+            fits = -len(shape) <= self.along < len(shape) and shape[self.along] in self.lengths
+            return self.along % len(shape) if fits else None
         first = next(a for a in self.axes if isinstance(a, int))
         if len(shape) > first and shape[first] in self.lengths:
             return first

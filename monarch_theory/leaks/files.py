@@ -117,18 +117,20 @@ class FileModel:
 
     def proof(
         self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0),
-        lengths: Sequence[int] = (),
+        lengths: Sequence[int] = (), output_axis: int | None = None,
     ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What the graph of this call proves, and its certificate, from a process of its own.
 
         Args:
             padded: places before and after the input that the call has, too, and masks.
-            lengths: how many outputs there may be, where that need not be as many as there are inputs.
+            lengths: how many outputs there may be, where that need not be as many as there are inputs; output_axis: of
+                them, where it was named.
 
         Raises:
             SandboxError: reading the graph failed; torch itself may crash at that.
         """
         like, x = self.sandbox, inputs.draw(0)[0]
+        where = {"lengths": list(lengths), "output_axis": output_axis}
         x = np.pad(x, [padded if axis == inputs.axis else (0, 0) for axis in range(x.ndim)])
         with Sandbox(
             like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed, init=like.init
@@ -136,7 +138,7 @@ class FileModel:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x, padded), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
-                slots=self.call.slots, axis=inputs.axis, contract={**contract.as_plain(), "lengths": list(lengths)},
+                slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain() | where,
                 certificate=certificate,
             )  # fmt: skip
 
@@ -291,9 +293,9 @@ def check_file(
             if agree is not None:
                 report = agreeing(model, inputs, agree, asked, randomise, prove=prove)
                 return replace(report, notes=(*notes, *report.notes))
-            if (prove or certificate is not None) and output_axis is None and asked.rows is not None:
+            if (prove or certificate is not None) and asked.rows is not None:
                 share = SHARE_OF_PROOF * max(sandbox.remaining, 0.0)
-                proof = proof_of(model, inputs, asked.rows, certificate, share, asked.lengths)
+                proof = proof_of(model, inputs, asked.rows, certificate, share, asked.lengths, output_axis)
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = measured_beside(proof, model, inputs, asked, left)
             own = described.widened if model.attempt.double else None
@@ -545,11 +547,13 @@ def padding_proofs(model: FileModel, inputs: Inputs, side: str, timeout: float) 
 
 def proof_of(
     model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float,
-    lengths: Sequence[int] = (),
+    lengths: Sequence[int] = (), output_axis: int | None = None,
 ) -> Read:  # fmt: skip
     """What the graph proves, its certificate written where one is wanted; where reading it fails, that it did."""
     try:
-        facts, held = model.proof(inputs, contract, certificate is not None, timeout, lengths=lengths)
+        facts, held = model.proof(
+            inputs, contract, certificate is not None, timeout, lengths=lengths, output_axis=output_axis
+        )
     except SandboxError as error:
         return Read({"proved": False, "reason": "no graph"}, (f"the graph could not be read: {error}",))
     if certificate is None:

@@ -393,6 +393,14 @@ def test_outputs_of_another_length_are_proved_and_what_breaks_that_is_not(functi
     assert contract.name in facts["claim"] and "certificate" not in facts
 
 
+@pytest.mark.parametrize(("axis", "proved", "axes"), [(0, True, [0]), (-2, True, [0]), (1, False, [1]), (2, False, [])])
+def test_outputs_are_judged_along_the_axis_that_is_named(axis, proved, axes):
+    x = torch.zeros(4)
+    rows = lambda x: x.cumsum(0)[:, None].expand(4, 4)  # noqa: E731
+    facts = of_graph(rows, (x,), {}, [x], 0, causal(4).as_plain() | {"output_axis": axis})
+    assert facts["proved"] is proved and facts["output_axes"] == axes
+
+
 def test_a_certificate_holds_for_its_own_contract_alone():
     reversed_blocks = lambda x: x.reshape(3, 2, 4, 4).flip(2).reshape(3, 8, 4)  # noqa: E731
     facts = of_graph(reversed_blocks, (X,), {}, [X], 1, blocks(8, 4).as_plain(), certificate=True)
