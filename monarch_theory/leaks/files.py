@@ -418,15 +418,15 @@ def as_it_stands(
     except SandboxError as error:
         found = Report(UNDECIDED, "none", error.message, error.outcome.value)
     forwards = report.forwards + found.forwards
+    how, otherwise = "without gradients", "with them"
+    if own:
+        how, otherwise = f"in {own} and without gradients", "held in double precision and with gradients"
     if found.witness is None:
         unsettled = found.outcome not in (None, "partial")
         seen = f"nothing was decided there; {found.reason}" if unsettled else "it is so at a few cuts"
-        told = [f"{f'as it stands, in {own}' if own else 'without gradients'}: {seen}"] if own or unsettled else []
+        told = [f"as it stands, {how}: {seen}"] if own or unsettled else []
         return replace(report, forwards=forwards, notes=(*report.notes, *told))
-    how, with_them = "without gradients", "with them"
-    if own:
-        how, with_them = f"in {own} and without gradients", "held in double precision and with gradients"
-    notes = (*found.notes, f"this is the model as it stands, {how}: {with_them} it is {report.verdict}")
+    notes = (*found.notes, f"this is the model as it stands, {how}: {otherwise} it is {report.verdict}")
     return replace(found, forwards=forwards, seconds=report.seconds + found.seconds, notes=notes, proof=report.proof)
 
 

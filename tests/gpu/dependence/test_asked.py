@@ -397,8 +397,9 @@ def test_outputs_of_another_length_are_proved_and_what_breaks_that_is_not(functi
 def test_outputs_are_judged_along_the_axis_that_is_named(axis, proved, axes):
     x = torch.zeros(4)
     rows = lambda x: x.cumsum(0)[:, None].expand(4, 4)  # noqa: E731
-    facts = of_graph(rows, (x,), {}, [x], 0, causal(4).as_plain() | {"output_axis": axis})
+    facts = of_graph(rows, (x,), {}, [x], 0, causal(4).as_plain() | {"output_axis": axis}, certificate=True)
     assert facts["proved"] is proved and facts["output_axes"] == axes
+    assert not proved or recheck(json.loads(json.dumps(facts["certificate"]))) == "causal at n = 4"
 
 
 def test_a_certificate_holds_for_its_own_contract_alone():
