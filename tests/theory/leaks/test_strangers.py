@@ -164,7 +164,7 @@ def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds
     """It may take another branch where they are on, or none; a report in which that tells says so."""
     path = tmp_path / "by_gradients.py"
     path.write_text(BY_GRADIENTS)
-    report = check_file(path, name, 8, shape="1,n,6", init=init, budget=3.0, prove=False)
+    report = check_file(path, name, 8, shape="1,n,6", init=init, budget=1.0, prove=False)
     assert report.holds is holds, report
     assert any("without gradients" in note for note in report.notes) is (name != "Trained")
 
@@ -172,7 +172,7 @@ def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds
 def test_a_module_of_this_process_is_asked_so_too():
     given = {}
     exec(BY_GRADIENTS, given)
-    found = [check_callable(given[name]("float64"), 8, **FLOATS).holds for name in ("Trained", "Used", "Inference")]
+    found = [check_callable(given[name]("float64"), 8, budget=1.0, **FLOATS).holds for name in ("Trained", "Used", "Inference")]
     assert found == [False, False, True]
 
 
