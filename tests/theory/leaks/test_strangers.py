@@ -172,7 +172,8 @@ def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds
 def test_a_module_of_this_process_is_asked_so_too():
     given = {}
     exec(BY_GRADIENTS, given)
-    found = [check_callable(given[name]("float64"), 8, budget=1.0, **FLOATS).holds for name in ("Trained", "Used", "Inference")]
+    models = [given[name]("float64") for name in ("Trained", "Used", "Inference")]
+    found = [check_callable(model, 8, budget=1.0, **FLOATS).holds for model in models]
     assert found == [False, False, True]
 
 
