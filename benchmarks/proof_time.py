@@ -4,7 +4,7 @@
 
 Two models at each length n: an encoder layer of torch with its causal mask, and M2-GPT. Seconds are of the processor,
 on one thread, the export of the graph included and the import of the libraries not. Each pair runs in a process of its
-own, and its largest memory is told, too.
+own, and its largest memory is told, too, beside that of one call of the model alone, in another process.
 """
 
 from __future__ import annotations
@@ -62,6 +62,15 @@ MODELS: dict[str, Callable[[int], tuple[nn.Module, torch.Tensor]]] = {
 }
 
 
+def called(name: str, n: int, sent: Connection) -> None:
+    """In a process of its own: the largest memory in GiB, where the model is called once without gradients."""
+    torch.set_num_threads(1)
+    model, example = MODELS[name](n)
+    with torch.no_grad():
+        model(example)
+    sent.send({"GiB of a call": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)})
+
+
 def timed(name: str, n: int, sent: Connection) -> None:
     """In a process of its own: verdict, seconds of the processor, and the largest memory in GiB."""
     torch.set_num_threads(1)
@@ -74,23 +83,29 @@ def timed(name: str, n: int, sent: Connection) -> None:
 
 
 def measured(name: str, n: int) -> dict[str, Any]:
+    none = {"model": name, "n": n, "verdict": "ended without an answer", "seconds": None, "GiB": None}
+    return answer(timed, name, n, none) | answer(called, name, n, {"GiB of a call": None})
+
+
+def answer(of: Callable[[str, int, Connection], None], name: str, n: int, none: dict[str, Any]) -> dict[str, Any]:
+    """What a process says, or `none` where it ends without a word."""
     received, sent = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=timed, args=(name, n, sent))
+    process = multiprocessing.get_context("fork").Process(target=of, args=(name, n, sent))
     process.start()
     sent.close()
     try:
         row = received.recv()
     except EOFError:
-        row = {"model": name, "n": n, "verdict": "ended without an answer", "seconds": None, "GiB": None}
+        row = none
     process.join()
-    return row
+    return dict(row)
 
 
 def report(found: dict[str, Any], console: Console) -> None:
     """A row for every model and length."""
-    table = Table("model", "n", "verdict", "seconds of the processor", "GiB")
+    table = Table("model", "n", "verdict", "seconds of the processor", "GiB", "GiB of a call")
     for row in found["rows"]:
-        table.add_row(*(str(row[key]) for key in ("model", "n", "verdict", "seconds", "GiB")))
+        table.add_row(*(str(row[key]) for key in ("model", "n", "verdict", "seconds", "GiB", "GiB of a call")))
     console.print(table)
 
 

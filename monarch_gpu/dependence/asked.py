@@ -48,7 +48,8 @@ def asked(
     """Whether it is proved that one call of a model keeps a contract, by default causality; or that calls agree.
 
     Args:
-        contract: as `Contract.as_plain` gives it.
+        contract: as `Contract.as_plain` gives it, with the `lengths` that outputs may have, if not that of the inputs,
+            and their `output_axis`, if it was named.
         args, kwargs: of the call. The tensors among `sequences` are inputs with that sequence `axis`; any other is
             taken at its value.
         certificate: whether to add the certificate of a proof; there are some where outputs may see inputs in a row.
@@ -70,7 +71,10 @@ def asked(
     if together:
         return agreeing(model, [(args, kwargs, sequences), *others], axis, together, seconds, beside)
     asked_for = Contract.of_plain(contract) if contract else causal(sequences[0].shape[axis])
-    question = posed(model, args, axes_of((args, kwargs, sequences), axis), asked_for.name, asked_for.allowed, kwargs)
+    lengths = tuple((contract or {}).get("lengths", ()))
+    axes = axes_of((args, kwargs, sequences), axis)
+    along = (contract or {}).get("output_axis")
+    question = posed(model, args, axes, asked_for.name, asked_for.allowed, kwargs, lengths=lengths, along=along)
     proof = answered(question, lattice_for(asked_for))
     facts: dict[str, Any] = {
         "proved": proof.proved,

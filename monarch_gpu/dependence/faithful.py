@@ -4,7 +4,8 @@ An export follows a model once, with tensors that hold no numbers. What a model 
 then, is not in the graph: a branch on `torch.compiler.is_compiling()`, what an `except` does that an export enters,
 an assignment to `.data`, what an operator writes and does not declare. A rule is sound of the graph it is given, and so
 such a graph has to be refused. One run of each shows what is done at every call; what a call does for some numbers
-alone it does not show, and the perturbations beside a proof are the check of that.
+alone it does not show, and the perturbations beside a proof are the check of that. The model is run without gradients,
+as an export is made, and with them where it takes a call so: layers of torch have a fast path for the first alone.
 
 **Tolerance.** An export may take an operator apart, and so sum in another order. Numbers count as the same where they
 differ by less than half of the digits of the coarsest format, √u, of their own size or that of half of the others. It
@@ -14,6 +15,7 @@ decides nothing of dependence: what is larger costs a proof, and what is smaller
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -53,7 +55,7 @@ def strays(
     """Why a graph is not that of its model, from one run of each on drawn numbers; empty where nothing says so.
 
     Args:
-        model: called once, which may leave something in it.
+        model: called once, which may leave something in it, and a copy of it where there can be one.
         taken: tensors among the arguments that stay at their values; of others, integers are shuffled and the rest
             drawn.
 
@@ -75,18 +77,40 @@ def strays(
         return _drawn(leaf, generator)
 
     given, named = pytree.tree_map(drawn, (args, kwargs))
+    again = copied(model)
     try:
         with torch.no_grad():
             graph = copied(program.module())  # which writes into the buffers that it has from the model
             ours = graph(*pytree.tree_map(_again, given), **pytree.tree_map(_again, named))
-            theirs = model(*given, **named)
+            theirs = model(*pytree.tree_map(_again, given), **pytree.tree_map(_again, named))
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return f"the model and its graph did not both run: {type(error).__name__}: {lines[0] if lines else ''}"
     unit = _coarsest(program)
+    if not _all_alike(ours, theirs, unit):
+        return "the graph that is exported gives other numbers than the model"
+    del theirs
+    if not _all_alike(ours, _with_gradients(again, given, named), unit):
+        return "the graph that is exported gives other numbers than the model with gradients"
+    return ""
+
+
+def _with_gradients(model: Callable[..., Any], given: Any, named: Any) -> Any:
+    """What a model returns where gradients are on; nothing where it takes no call so.
+
+    What gradients need is not kept, but for a model that takes some itself.
+    """
+    for kept in (torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, lambda nothing: nothing), nullcontext()):
+        with suppress(Exception), torch.enable_grad(), kept:  # operators without gradients, writes into a parameter
+            return model(*pytree.tree_map(_again, given), **pytree.tree_map(_again, named))
+    return None
+
+
+def _all_alike(ours: Any, theirs: Any, share: float) -> bool:
+    """Whether all tensors that two calls return are the same to a share of their size."""
     pairs = zip(pytree.tree_leaves(ours), pytree.tree_leaves(theirs), strict=False)
-    alike = all(_alike(a, b, unit) for a, b in pairs if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor))
-    return "" if alike else "the graph that is exported gives other numbers than the model"
+    tensors = ((a, b) for a, b in pairs if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor))
+    return all(_alike(a.detach(), b.detach(), share) for a, b in tensors)
 
 
 def _is_random(module: nn.Module) -> bool:

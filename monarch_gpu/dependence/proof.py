@@ -345,8 +345,15 @@ def posed(
     kwargs: Mapping[str, Any] | None = None,
     output_axes: Sequence[int | None] | None = None,
     reach: float = REACH,
+    lengths: Sequence[int] = (),
+    along: int | None = None,
 ) -> Question | Proof:
     """The graph and what is to be proved of it; what is said of it where there is no graph to ask.
+
+    Args:
+        lengths: how many outputs there may be, of which `allowed` says what they may depend on, where that is another
+            number than that of the inputs.
+        along: their axis, where it is known of all.
 
     Raises:
         ValueError: as `prove_causal`.
@@ -368,7 +375,7 @@ def posed(
         return Proof(NOT_PROVED, n, contract, reason="export", detail=stray)
     if has_unknown_sizes(program.graph_module):
         return Proof(NOT_PROVED, n, contract, reason="size", detail="the size of some tensor depends on the data")
-    return Question(program, tensors, axes, n, contract, allowed, output_axes, reach)
+    return Question(program, tensors, axes, n, contract, allowed, output_axes, reach, tuple(lengths), along)
 
 
 def answered(question: Question | Proof, lattice: Callable[[int], Lattice]) -> Proof:
@@ -460,8 +467,10 @@ def in_a_row(contract: Contract) -> tuple[np.ndarray, np.ndarray]:
     """The first input that each output may see, and the one after the last, each (n,).
 
     Raises:
-        NoCertificateError: there are gaps between those it may see.
+        NoCertificateError: there are gaps between those it may see, or not as many outputs as inputs.
     """
+    if contract.columns is not None:
+        raise NoCertificateError(f"contract: expected one of as many outputs as inputs, got {contract.name}")
     start, stop = contract.ends()
     if start is None:
         raise NoCertificateError(f"contract: expected one that allows inputs in a row, got {contract.name}")
@@ -536,6 +545,13 @@ class Question:
     allowed: Allowed
     output_axes: Sequence[int | None] | None
     reach: float = REACH
+    outputs: Sequence[int] = ()
+    along: int | None = None
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """How many outputs there may be."""
+        return self.outputs or (self.n,)
 
     def ask(self, lattice: Lattice, supposing: bool = False, locate: bool = False, by_format: bool = False) -> Proof:
         """One pass; where nothing is proved, a second that finds where the dependence enters, if that is wanted.
@@ -561,7 +577,7 @@ class Question:
             "ends_nan": self._ends_nan(),
         }
         if not judged:
-            detail = f"no output has an axis of {self.n} positions"
+            detail = f"no output has an axis of {' or '.join(map(str, self.lengths))} positions"
             return Proof(NOT_PROVED, reason="no output", detail=detail, **common)
         found = [(pair, name) for name, at in judged.items() if (pair := self._violation(lattice, at)) is not None]
         if not found:
@@ -570,7 +586,7 @@ class Question:
                 return Proof(PROVED, excludes=excludes, by_format=by_format, **common)
             return self._under_conditions(interpretation.suppositions, common)
         (i, j, last), name = min(found)
-        entry = self._entry(lattice, name, i, last) if locate else None
+        entry = self._entry(lattice, name, i, last) if locate and self.lengths == (self.n,) else None
         detail = f"output {i} of {name} may depend on input {j}"
         supposed = tuple(Condition(described(s.node), s.bound) for s in interpretation.suppositions)
         return Proof(
@@ -761,10 +777,13 @@ class Question:
         return [(name, v, axis) for (name, v), axis in zip(tensors, self.output_axes, strict=True)]
 
     def _default_axis(self, shape: Sequence[int]) -> int | None:
+        if self.along is not None:
+            fits = -len(shape) <= self.along < len(shape) and shape[self.along] in self.lengths
+            return self.along % len(shape) if fits else None
         first = next(a for a in self.axes if isinstance(a, int))
-        if len(shape) > first and shape[first] == self.n:
+        if len(shape) > first and shape[first] in self.lengths:
             return first
-        fitting = [axis for axis, size in enumerate(shape) if size == self.n]
+        fitting = [axis for axis, size in enumerate(shape) if size in self.lengths]
         return fitting[0] if len(fitting) == 1 else None
 
     def _violation(self, lattice: Lattice, elements: np.ndarray) -> tuple[int, int, int] | None:

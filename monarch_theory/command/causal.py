@@ -114,8 +114,7 @@ def causal(
     """
     ways = {
         "--exact": exact, "--truncated": truncated, "--padding": padding is not None, "--same-as": same_as is not None,
-        "--no-proof": not proof, "--output-axis": output_axis is not None, "--stride": stride != 1,
-        "--offset": offset != 0,
+        "--no-proof": not proof, "--stride": stride != 1, "--offset": offset != 0,
     }  # fmt: skip
     for way in (way for way, is_asked in ways.items() if is_asked):
         refuse_idle(context, f"causal {way}")

@@ -49,7 +49,6 @@ _ROWS = (
     Mode("causal", "--padding", "kernel.py:past --padding left", idle="show_map png certificate"),
     Mode("causal", "--same-as", "kernel.py:past --same-as past", idle="proof show_map png certificate"),
     Mode("causal", "--no-proof", "kernel.py:past --no-proof", idle="certificate"),
-    Mode("causal", "--output-axis", "kernel.py:past --output-axis 0", idle="certificate"),
     Mode("causal", "--stride", "kernel.py:past --stride 2", idle="certificate"),
     Mode("causal", "--offset", "kernel.py:past --offset -1", idle="certificate"),
     Mode("express", "a file that is read and not run", "matrix.npy", idle="size timeout memory"),

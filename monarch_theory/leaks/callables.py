@@ -426,6 +426,15 @@ def check_callable(
         model, inputs, budget=budget, accept_partial=accept_partial, contract=contract, stride=stride,
         output=output, output_axis=output_axis, map_size=map_size, progress=progress,
     )  # fmt: skip
+    trained = with_gradients(function, inputs) if report.holds and is_module(function) else None
+    if trained is not None:
+        other = check_model(
+            trained, inputs, budget=budget, contract=contract, stride=stride, output=output, output_axis=output_axis,
+            preview=True,
+        )  # fmt: skip
+        if other.witness is not None:
+            said = f"this is the model with gradients on: without them it is {report.verdict}"
+            report = replace(other, forwards=report.forwards + other.forwards, notes=(*other.notes, said))
     return replace(report, notes=(*notes, *report.notes))
 
 
@@ -475,11 +484,23 @@ def is_module(function: Any) -> bool:
     return torch is not None and isinstance(function, torch.nn.Module)
 
 
-def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
+def with_gradients(module: Any, inputs: Inputs) -> ArrayModel | None:
+    """A torch module of this process in whose calls gradients are on; None where it takes no call so."""
+    model, _ = of_module(module, inputs.dtype, gradients=True)
+    try:
+        model(inputs.draw(0)[0])
+    except Exception:  # operators without gradients, what is written into a parameter
+        return None
+    if model.restart is not None:
+        model.restart()
+    return model
+
+
+def of_module(module: Any, dtype: str, gradients: bool = False) -> tuple[ArrayModel, list[str]]:
     """A torch module of this process, and what is to be said of it.
 
     It is left as it is: copies are asked. Where there can be none, or only large ones, the module itself is asked, and
-    nothing starts it afresh.
+    nothing starts it afresh. Gradients are on, or off, in its calls.
 
     Raises:
         UndecidedError: it is in training mode, and random in it; or parameters have no shape yet.
@@ -502,11 +523,11 @@ def of_module(module: Any, dtype: str) -> tuple[ArrayModel, list[str]]:
         copies[0] = deepcopy(module)
 
     def f(x: np.ndarray) -> Any:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             return copies[0](to_face(x, "torch", dtype, place))
 
     def precise(x: np.ndarray) -> Any:
-        with torch.no_grad(), held_in_double(copies[0]):
+        with torch.set_grad_enabled(gradients), held_in_double(copies[0]):
             return copies[0](in_double(to_face(x, "torch", dtype, place)))
 
     if sum(t.nbytes for t in (*module.parameters(), *module.buffers())) > LARGEST_COPY:

@@ -192,16 +192,17 @@ class Contract:
     def as_plain(self) -> dict[str, Any]:
         """Numbers, words and lists, from which `of_plain` makes it again."""
         bits = None if self.mask is None else base64.b64encode(np.packbits(self.mask).tobytes()).decode()
-        return {"name": self.name, "start": self.start.tolist(), "stop": self.stop.tolist(), "mask": bits}
+        ends = {"start": self.start.tolist(), "stop": self.stop.tolist()}
+        return {"name": self.name, **ends, "mask": bits, "columns": self.columns}
 
     @staticmethod
     def of_plain(plain: dict[str, Any]) -> Contract:
         """The contract that `as_plain` gave, as far as a prover needs it."""
-        start, stop, mask = np.array(plain["start"]), np.array(plain["stop"]), None
+        start, stop, columns, mask = np.array(plain["start"]), np.array(plain["stop"]), plain["columns"], None
         if plain["mask"] is not None:
-            bits = np.frombuffer(base64.b64decode(plain["mask"]), np.uint8)
-            mask = np.unpackbits(bits, count=len(start) ** 2).astype(bool).reshape(len(start), -1)
-        return Contract(plain["name"], start, stop, mask)
+            bits, shape = np.frombuffer(base64.b64decode(plain["mask"]), np.uint8), (len(start), columns or len(start))
+            mask = np.unpackbits(bits, count=shape[0] * shape[1]).astype(bool).reshape(shape)
+        return Contract(plain["name"], start, stop, mask, columns=columns)
 
 
 def compact(places: np.ndarray) -> Places:

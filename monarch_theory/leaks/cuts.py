@@ -21,7 +21,7 @@ place and channel, which grows with the size of the channel's outputs as roundin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -692,6 +692,10 @@ class Search:
                 self.found[k] = Pair(self, futures, y, changed, cut, columns, self.layout.names[k]).found(examination)
 
 
+OTHER_TURNS = 8
+"""So many other values of the same kind, and of other kinds, are tried for a pair of nearer places."""
+
+
 def answers(
     run: Callable[[np.ndarray], Outputs], inputs: Inputs, x: np.ndarray, beyond: Places, watched: Places
 ) -> np.ndarray:
@@ -713,7 +717,10 @@ def answers(
 
 @dataclass
 class Pair:
-    """The first leaking pair of one array, `columns` of the outputs, given one change at a cut that shows a leak."""
+    """The first leaking pair of one array, `columns` of the outputs, given one change at a cut that shows a leak.
+
+    values: those that inputs are changed to, by default such as showed the leak.
+    """
 
     search: Search
     futures: Futures
@@ -722,6 +729,7 @@ class Pair:
     cut: Cut
     columns: slice
     name: str
+    values: np.ndarray | None = None
 
     def found(self, examination: Examination) -> Found:
         search, contract = self.search, self.search.contract
@@ -750,6 +758,12 @@ class Pair:
         floor = examination.floor[row, self.columns]
         hidden = contract.forbidden(i)
         nearest = hidden[np.argsort(np.abs(hidden - contract.place(i)), kind="stable")]
+        fewest = self.fewest(i, nearest, floor)
+        pair, nearest = (self, fewest) if self.futures.spoils else self.nearer(i, fewest, floor, cut)
+        return pair.measured(i, nearest, cut, examination)
+
+    def fewest(self, i: int, nearest: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """As many of these inputs, the nearest first, as output i answers to."""
         low, high = 1, len(nearest)
         while low < high:
             middle = (low + high) // 2
@@ -757,7 +771,33 @@ class Pair:
                 high = middle
             else:
                 low = middle + 1
-        return self.measured(i, nearest[:low], cut, examination)
+        return nearest[:low]
+
+    def nearer(self, i: int, nearest: np.ndarray, floor: np.ndarray, cut: Cut) -> tuple[Pair, np.ndarray]:
+        """Fewer of these inputs, if output i answers to them at other values: a leak may open for some alone."""
+        if len(nearest) == 1:
+            return self, nearest
+        fewer = nearest[:-1]
+        for other in (replace(self, values=values) for values in self.others()):
+            if other.leaks(i, fewer, floor, cut):
+                closest = other.fewest(i, fewer, floor)
+                return other.nearer(i, closest if other.leaks(i, closest, floor, cut) else fewer, floor, cut)
+        return self, nearest
+
+    def others(self) -> Iterator[np.ndarray]:
+        """Other values for all places: of the same kind, and of others."""
+        inputs, place = self.search.inputs, self.cut.place
+        yield from (self.futures.donor(place, self.cut.turn + turn) for turn in range(1, OTHER_TURNS + 1))
+        kinds = [kind for kind in inputs.kinds if kind != self.futures.kind][:OTHER_TURNS]
+        yield from (inputs.futures(kind).donor(place, self.cut.turn) for kind in kinds)
+
+    def leaks(self, i: int, changed: np.ndarray, floor: np.ndarray, cut: Cut) -> bool:
+        """Whether output i answers to a change of these inputs, as judged by what the outputs are then."""
+        if not (self.moved(np.sort(changed))[i] > floor).any():
+            return False
+        watched = self.blind(i, changed)
+        seen = self.examined(replace(cut, changed=compact(np.sort(changed)), watched=compact(watched)))
+        return seen is not None and bool(seen.leaks[int(np.searchsorted(watched, i)), self.columns].any())
 
     def places(self, places: Places) -> np.ndarray:
         """Places as an array."""
@@ -768,14 +808,18 @@ class Pair:
         return int(self.places(cut.watched)[np.argmax(examination.leaks[:, self.columns].any(axis=1))])
 
     def moved(self, places: Places) -> np.ndarray:
-        """How the array's outputs answer to a change of these inputs, (n, channels)."""
-        z = self.search.observe(self.search.inputs.put(self.futures.base, self.changed_everywhere, places))
+        """How the array's outputs answer to a change of these inputs, (n, channels); not, where the model raises."""
+        z = outcome_of(self.search.observe, self.search.inputs.put(self.futures.base, self.changed_everywhere, places))
+        if isinstance(z, Exception):
+            return np.zeros(self.y.wide[:, self.columns].shape)
         response = difference(self.y, z)[:, self.columns]
         return np.where(np.isfinite(response), response, 0.0) if self.futures.spoils else response
 
     @cached_property
     def changed_everywhere(self) -> np.ndarray:
         """The changed input, and at the places it shares with the base the pool's own values."""
+        if self.values is not None:
+            return self.values
         pool = self.futures.donor(self.cut.place, self.cut.turn)
         return self.search.inputs.put(pool, self.changed, self.cut.changed)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, alike, check_agreement, padded, padding_amounts, same, truncated
-from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few
+from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few, lengths_of
 from monarch_theory.leaks.calls import (
     INPUT,
     Call,
@@ -48,11 +48,15 @@ BESIDE_A_PROOF = 10.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way of calling a model: the face of its array, its logical dtype, parameters widened to double or not."""
+    """One way of calling a model: the face of its array, its logical dtype, parameters widened to double or not.
+
+    gradients: whether torch's are on, as they are where nobody turns them off; some operators have none.
+    """
 
     face: str
     dtype: str
     double: bool
+    gradients: bool = True
 
 
 class FileModel:
@@ -112,17 +116,21 @@ class FileModel:
         return True
 
     def proof(
-        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0)
-    ) -> tuple[dict[str, Any], bytes]:
+        self, inputs: Inputs, contract: Contract, certificate: bool, timeout: float, padded: tuple[int, int] = (0, 0),
+        lengths: Sequence[int] = (), output_axis: int | None = None,
+    ) -> tuple[dict[str, Any], bytes]:  # fmt: skip
         """What the graph of this call proves, and its certificate, from a process of its own.
 
         Args:
             padded: places before and after the input that the call has, too, and masks.
+            lengths: how many outputs there may be, where that need not be as many as there are inputs; output_axis: of
+                them, where it was named.
 
         Raises:
             SandboxError: reading the graph failed; torch itself may crash at that.
         """
         like, x = self.sandbox, inputs.draw(0)[0]
+        where = {"lengths": list(lengths), "output_axis": output_axis}
         x = np.pad(x, [padded if axis == inputs.axis else (0, 0) for axis in range(x.ndim)])
         with Sandbox(
             like.path, like.name, timeout=timeout, memory=like.memory, seed=like.seed, init=like.init
@@ -130,7 +138,8 @@ class FileModel:
             sandbox.load(double=self.attempt.double)
             return sandbox.prove(
                 *self.call.arrays(x, padded), face=self.attempt.face, dtypes=self.call.dtypes(self.attempt.dtype),
-                slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain(), certificate=certificate,
+                slots=self.call.slots, axis=inputs.axis, contract=contract.as_plain() | where,
+                certificate=certificate,
             )  # fmt: skip
 
     def comparisons(
@@ -284,13 +293,15 @@ def check_file(
             if agree is not None:
                 report = agreeing(model, inputs, agree, asked, randomise, prove=prove)
                 return replace(report, notes=(*notes, *report.notes))
-            if (prove or certificate is not None) and output_axis is None and stride == (1, 0):
-                proof = proof_of(model, inputs, contract, certificate, SHARE_OF_PROOF * max(sandbox.remaining, 0.0))
+            if (prove or certificate is not None) and asked.rows is not None:
+                share = SHARE_OF_PROOF * max(sandbox.remaining, 0.0)
+                proof = proof_of(model, inputs, asked.rows, certificate, share, asked.lengths, output_axis)
             left = SHARE_OF_TIME * max(sandbox.remaining, 0.0)
             report = measured_beside(proof, model, inputs, asked, left)
-            if report.holds and described.widened and model.attempt.double:
+            own = described.widened if model.attempt.double else None
+            if report.holds and model.attempt.face == "torch" and (own or model.attempt.gradients):
                 longest = left / 8 if budget is None else budget / 4
-                report = as_it_stands(report, model, inputs, described.widened, asked, longest, randomise)
+                report = as_it_stands(report, model, inputs, own, asked, longest, randomise)
     except (UndecidedError, SandboxError) as error:
         outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
         report, notes = Report(UNDECIDED, "none", error.message, outcome), []
@@ -329,6 +340,18 @@ class Asked:
     map_size: int
     progress: Callable[[int, int], None]
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many outputs there may be."""
+        return tuple(length for length in lengths_of(*self.stride)(self.contract.n) if length > 0)
+
+    @property
+    def rows(self) -> Contract | None:
+        """What is asked of each output there may be; None where there can be none."""
+        if self.stride == (1, 0):
+            return self.contract
+        return self.contract.rows(*self.stride, max(self.lengths)) if self.lengths else None
+
     def within(self, longest: float) -> float:
         return longest if self.budget is None else min(self.budget, longest)
 
@@ -350,11 +373,11 @@ def measured_beside(proof: Read | None, model: FileModel, inputs: Inputs, asked:
     if proof is None:
         return measured(model, inputs, asked)
     model.ends_nan = model.ends_nan or bool(proof.facts.get("ends_nan"))
-    proved = proof.facts["proved"]
+    proved, contract = proof.facts["proved"], asked.rows or asked.contract
     report = measured(model, inputs, asked, min(left, BESIDE_A_PROOF) if proved else None)
-    if proved and not settled(report, proof.facts, asked.contract.n):
+    if proved and not settled(report, proof.facts, contract):
         report = measured(model, inputs, asked)
-    report = with_proof(report, proof.facts, asked.contract)
+    report = with_proof(report, proof.facts, contract)
     return replace(report, notes=(*report.notes, *proof.notes), certified=proof.written)
 
 
@@ -370,19 +393,22 @@ def measured(model: FileModel, inputs: Inputs, asked: Asked, beside_a_proof: flo
 
 
 def as_it_stands(
-    report: Report, model: FileModel, inputs: Inputs, own: str, asked: Asked, longest: float, randomise: float
+    report: Report, model: FileModel, inputs: Inputs, own: str | None, asked: Asked, longest: float, randomise: float
 ) -> Report:
-    """A report on a model held in double precision, with a look at it in its own: it may branch by dtype.
+    """A report on a model, with a look at it as it is used: in its own dtype and without gradients.
 
-    Kernels and masks are chosen by dtype, too. A few cuts are tested, since all were in double precision.
+    It may branch by either. Kernels and masks are chosen by dtype, too, and layers of torch have a fast path without
+    gradients. A few cuts are tested, since all were in double precision and with gradients, if it takes a call so.
 
     Args:
-        own: the dtype of its parameters; longest: seconds for it; randomise: as of `check_file`.
+        own: the dtype of its parameters, where these were held in double precision; longest: seconds for it;
+            randomise: as of `check_file`.
     """
     try:
-        described = model.sandbox.load(double=False, randomise=randomise)
-        narrow = inputs if inputs.integer else replace(inputs, dtype=own)
-        attempt = Attempt(model.attempt.face, narrow.dtype, False)
+        double = model.attempt.double and own is None
+        described = model.sandbox.load(double=double, randomise=randomise, gradients=False)
+        narrow = inputs if inputs.integer or own is None else replace(inputs, dtype=own)
+        attempt = Attempt(model.attempt.face, narrow.dtype, double, gradients=False)
         other = FileModel(model.sandbox, attempt, model.call, described, model.rows)
         other.zeros = ()  # what they hide is not to be looked for twice
         found = check_model(
@@ -392,12 +418,15 @@ def as_it_stands(
     except SandboxError as error:
         found = Report(UNDECIDED, "none", error.message, error.outcome.value)
     forwards = report.forwards + found.forwards
+    how, otherwise = "without gradients", "with them"
+    if own:
+        how, otherwise = f"in {own} and without gradients", "held in double precision and with gradients"
     if found.witness is None:
-        seen = "nothing was decided there" if found.outcome not in (None, "partial") else "it is so at a few cuts"
-        said = f"; {found.reason}" if found.outcome not in (None, "partial") else ""
-        return replace(report, forwards=forwards, notes=(*report.notes, f"as it stands, in {own}: {seen}{said}"))
-    note = f"this is the model as it stands, in {own}: held in double precision it is {report.verdict}"
-    notes = (*found.notes, note)
+        unsettled = found.outcome not in (None, "partial")
+        seen = f"nothing was decided there; {found.reason}" if unsettled else "it is so at a few cuts"
+        told = [f"as it stands, {how}: {seen}"] if own or unsettled else []
+        return replace(report, forwards=forwards, notes=(*report.notes, *told))
+    notes = (*found.notes, f"this is the model as it stands, {how}: {otherwise} it is {report.verdict}")
     return replace(found, forwards=forwards, seconds=report.seconds + found.seconds, notes=notes, proof=report.proof)
 
 
@@ -436,7 +465,7 @@ def other_run(model: FileModel, agree: Agree, randomise: float) -> Iterator[File
         like.path, agree.what, timeout=max(like.remaining, 0.1), memory=like.memory, seed=like.seed,
         init=init_of(like, agree.what),
     ) as other:  # fmt: skip
-        described = other.load(double=model.attempt.double, randomise=randomise)
+        described = other.load(double=model.attempt.double, randomise=randomise, gradients=model.attempt.gradients)
         run = FileModel(other, model.attempt, model.call, described, model.rows)
         if randomise and not alike(model.shapes, run.shapes):
             raise UndecidedError(
@@ -517,11 +546,14 @@ def padding_proofs(model: FileModel, inputs: Inputs, side: str, timeout: float) 
 
 
 def proof_of(
-    model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float
-) -> Read:
+    model: FileModel, inputs: Inputs, contract: Contract, certificate: str | Path | None, timeout: float,
+    lengths: Sequence[int] = (), output_axis: int | None = None,
+) -> Read:  # fmt: skip
     """What the graph proves, its certificate written where one is wanted; where reading it fails, that it did."""
     try:
-        facts, held = model.proof(inputs, contract, certificate is not None, timeout)
+        facts, held = model.proof(
+            inputs, contract, certificate is not None, timeout, lengths=lengths, output_axis=output_axis
+        )
     except SandboxError as error:
         return Read({"proved": False, "reason": "no graph"}, (f"the graph could not be read: {error}",))
     if certificate is None:
@@ -549,10 +581,12 @@ def attempts(described: Described, dtype: str | None) -> Iterator[Attempt]:
     floating = ["float64", own or "float32"]
     for wanted in [dtype] if dtype else [*dict.fromkeys(floating), "int64"]:
         for face in described.faces:
-            if holds and exact(wanted):
-                yield Attempt(face, wanted, True)
-            if not (holds and wanted == "float64" and own != "float64"):
-                yield Attempt(face, wanted, False)
+            doubles = [True] if holds and exact(wanted) else []
+            doubles += [] if holds and wanted == "float64" and own != "float64" else [False]
+            for double in doubles:
+                yield Attempt(face, wanted, double)
+                if holds and face == "torch":
+                    yield Attempt(face, wanted, double, gradients=False)
 
 
 def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[FileModel, Inputs, list[str]]:
@@ -563,12 +597,12 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
     """
     first: SandboxError | None = None
     last: SandboxError | None = None
-    loaded, holds_double = described, wanted.dtype is None or exact(wanted.dtype)
+    loaded, held = described, (wanted.dtype is None or exact(wanted.dtype), True)
     for mapping in (False, True):
         for attempt in attempts(described, wanted.dtype):
-            if described.parameters is not None and attempt.double != holds_double:
-                loaded = sandbox.load(double=attempt.double, randomise=wanted.randomise)
-                holds_double = attempt.double
+            if described.parameters is not None and held != (attempt.double, attempt.gradients):
+                held = attempt.double, attempt.gradients
+                loaded = sandbox.load(double=held[0], randomise=wanted.randomise, gradients=held[1])
             try:
                 accepted = accept(sandbox, attempt, loaded, wanted, mapping)
             except SandboxError as error:
@@ -587,7 +621,9 @@ def choose(sandbox: Sandbox, described: Described, wanted: Wanted) -> tuple[File
             if call.words:
                 notes.append(f"called with {call.words}")
             if first is not None:
-                notes.append(f"given {attempt.dtype} in a {attempt.face} array, since otherwise: {first.message}")
+                without = "" if attempt.gradients else " without gradients"
+                given = f"given {attempt.dtype} in a {attempt.face} array{without}"
+                notes.append(f"{given}, since otherwise: {first.message}")
                 sandbox.reload()
             return FileModel(sandbox, attempt, call, loaded, rows), inputs, notes
     assert first is not None and last is not None

@@ -248,6 +248,7 @@ def sequence_axis(
     alike = [(m, other) for m, other in others if len(other) == len(shape)]
     if alike:
         matching = [a for a in matching if any(other[a] in lengths(m) for m, other in alike)]
+        matching = [a for a in matching if may_follow([(inputs.n, shape[a]), *((m, o[a]) for m, o in alike)], lengths)]
     if inputs.axis in matching and len(shape) >= len(inputs.shape):
         return inputs.axis
     if len(matching) == 1:
@@ -259,6 +260,22 @@ def sequence_axis(
     raise UndecidedError(
         "shape change", f"output {shape} has {len(matching)} axes of length n = {n}: name one, --output-axis"
     )
+
+
+def may_follow(sizes: list[tuple[int, int]], lengths: Lengths) -> bool:
+    """Whether an axis may be the sequence: one that stays as it is, only where some rounding of its length does, too.
+
+    Args:
+        sizes: for lengths of the input, that of the axis.
+
+    >>> halved = lambda n: (-(-n // 2), n // 2)
+    >>> may_follow([(16, 8), (17, 8), (15, 8)], halved), may_follow([(16, 8), (17, 9), (15, 8)], halved)
+    (False, True)
+    """
+    if len({size for _, size in sizes}) > 1:
+        return True
+    expected = zip(*(lengths(n) for n, _ in sizes), strict=True)
+    return any(all(size == each for (_, size), each in zip(sizes, kind, strict=True)) for kind in expected)
 
 
 def outcome_of(run: Callable[[np.ndarray], Outputs], x: np.ndarray) -> Outputs | Exception:

@@ -47,7 +47,7 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
         if not isfinite(report.witness.size) or report.witness.kind in GAPS | APPEARING:
             return replace(report, notes=(*report.notes, f"for finite numbers the graph proves it {facts['claim']}"))
         return contradicted(report, facts)
-    if report.outcome not in OPEN or not same_outputs(report, facts, contract.n):
+    if report.outcome not in OPEN or not same_outputs(report, facts, contract):
         return replace(
             report, notes=(*report.notes, f"the graph proves {', '.join(facts['outputs'])} {facts['claim']}")
         )
@@ -89,7 +89,7 @@ def at_weights(report: Report, facts: dict[str, Any], contract: Contract) -> Rep
             return replace(report, notes=(*report.notes, *why_not(facts, report), f"{said}; the leak is beyond that"))
         return contradicted(report, facts)
     settles = report.outcome in OPEN and facts.get("reach") is None
-    if not (settles or report.verdict == contract.yes) or not same_outputs(report, facts, contract.n):
+    if not (settles or report.verdict == contract.yes) or not same_outputs(report, facts, contract):
         return replace(report, notes=(*report.notes, said))
     return replace(
         report,
@@ -111,7 +111,7 @@ def with_condition(report: Report, facts: dict[str, Any], contract: Contract) ->
     if report.witness is not None:
         beyond = "the leak is where that does not hold, or in the rounding"
         return replace(report, notes=(*report.notes, *why_not(facts, report), f"{said}; {beyond}"))
-    if report.verdict != contract.yes or not same_outputs(report, facts, contract.n):
+    if report.verdict != contract.yes or not same_outputs(report, facts, contract):
         return replace(report, notes=(*report.notes, said))
     return replace(
         report,
@@ -135,7 +135,7 @@ def with_agreement(report: Report, facts: dict[int, dict[str, Any]], kind: str =
         kind, what: of `Agree`: the side of the padding, the other callable.
     """
     report = replace(report, proof={str(amount): each for amount, each in facts.items()})
-    proved = sorted(a for a, each in facts.items() if each["proved"] and same_outputs(report, each, report.n))
+    proved = sorted(a for a, each in facts.items() if each["proved"] and same_outputs(report, each, causal(report.n)))
     refused = next((each for each in facts.values() if not each["proved"]), None)
     where = [f"not proved from the graphs: {refused['detail']}"] if refused else []
     if not proved:
@@ -210,20 +210,22 @@ def strength(facts: dict[str, Any]) -> int:
     return next((k for k, kind in enumerate(HOW) if facts.get(kind)), len(HOW))
 
 
-def settled(report: Report, facts: dict[str, Any], n: int) -> bool:
+def settled(report: Report, facts: dict[str, Any], contract: Contract) -> bool:
     """Whether a check beside a proof was enough: it found a leak, or all that it judged is proved."""
-    return report.witness is not None or (report.outcome in OPEN and same_outputs(report, facts, n))
+    return report.witness is not None or (report.outcome in OPEN and same_outputs(report, facts, contract))
 
 
-def same_outputs(report: Report, facts: dict[str, Any], n: int) -> bool:
+def same_outputs(report: Report, facts: dict[str, Any], contract: Contract) -> bool:
     """Whether what was judged is what was proved: as many arrays, each along the same axis.
 
-    Of fewer arrays there is no telling which they are: then no more than one axis of each may be the sequence.
+    Of fewer arrays there is no telling which they are: then no more than one axis of each may be the sequence, which
+    is known where it is as long as that of the inputs.
     """
     judged, proved = report.outputs, facts["outputs"]
     if len(judged) == len(proved) and [each.axis for each in judged] == facts.get("output_axes"):
         return bool(judged)
-    return 0 < len(judged) <= len(proved) and all(each.shape.count(n) == 1 for each in judged)
+    fewer = contract.at is None and 0 < len(judged) <= len(proved)
+    return fewer and all(each.shape.count(contract.n) == 1 for each in judged)
 
 
 def why_not(facts: dict[str, Any], report: Report) -> list[str]:

@@ -98,6 +98,7 @@ class Server:
         with (
             held_in_double(self.model) if precise else contextlib.nullcontext(),
             watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext(),
+            self.mode(),
         ):
             output = self.model(*positional, **keywords)
         seconds = time.perf_counter() - started
@@ -113,6 +114,11 @@ class Server:
             answer |= {"sizes": watch.sizes, "unstable": watch.unstable}
         return answer, tuple(outputs[:count])
 
+    def mode(self) -> contextlib.AbstractContextManager[Any]:
+        """With gradients, as a file leaves them, or without, as the last load said."""
+        torch = torch_or_none()
+        return contextlib.nullcontext() if torch is None or self.loaded.get("gradients", True) else torch.no_grad()
+
     def faced(self, arrays: tuple[np.ndarray, ...], header: dict[str, Any]) -> list[Any]:
         """The arrays as the model takes them, on the device where it lies."""
         return [to_face(a, header["face"], d, self.place) for a, d in zip(arrays, header["dtypes"], strict=True)]
@@ -124,7 +130,8 @@ class Server:
         value, ones, *rest = self.faced(arrays, header)
         beside = dict(zip(header["beside"], rest, strict=True))
         mapping = Asked(lambda key: beside.get(key, ones if "mask" in str(key) else value))
-        self.model(mapping)
+        with self.mode():
+            self.model(mapping)
         return {"keys": mapping.keys_asked}, ()
 
     def prove(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
@@ -159,7 +166,8 @@ class Server:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
         half = len(arrays) // 2
         runs = [arguments(self.faced(call, header), header["slots"]) for call in (arrays[:half], arrays[half:])]
-        return {"entry": tracing.entry(self.model, runs, header["place"], header["n"], header["size"])}, ()
+        with self.mode():
+            return {"entry": tracing.entry(self.model, runs, header["place"], header["n"], header["size"])}, ()
 
     def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Give the parameters that were all zero random values, or their zeros back."""

@@ -150,13 +150,14 @@ class Sandbox:
         """Seconds that the process was kept from a processor so far."""
         return kept_waiting(self._process.pid)
 
-    def load(self, *, double: bool = False, randomise: float = 0.0) -> Described:
+    def load(self, *, double: bool = False, randomise: float = 0.0, gradients: bool = True) -> Described:
         """Run the file, afresh each time it is asked; with `double`, a torch module's parameters become float64.
 
-        With `randomise`, they are drawn anew, normal with that standard deviation.
+        With `randomise`, they are drawn anew, normal with that standard deviation. Without `gradients`, torch's are
+        off in each call.
         """
         which = {"path": self.path, "name": self.name, "seed": self.seed, "init": self.init}
-        self._load = {"do": "load", **which, "double": double, "randomise": randomise}
+        self._load = {"do": "load", **which, "double": double, "randomise": randomise, "gradients": gradients}
         answer, _ = self._ask(self._load, doing="loading")
         return Described(
             tuple(answer["faces"]),

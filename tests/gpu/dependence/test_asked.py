@@ -67,6 +67,10 @@ class OtherNames(Renamed):
     def forward(self, x):
         return {"one": (self.scale * x).cumsum(1), "two": x.cumsum(1)}
 
+class Begun(Cumulative):
+    def forward(self, x):
+        return nn.functional.pad((self.weight * x).cumsum(1), (0, 0, 1, 0))
+
 class Reversed(Cumulative):
     def forward(self, x):
         return (self.weight * x).flip(1).cumsum(1)
@@ -353,6 +357,51 @@ def test_contracts_are_proved_and_what_breaks_them_is_not(module, contract, axis
         assert not contract.allowed(np.array(i), np.array(j))
 
 
+def halved(x):
+    return x.cumsum(1)[:, ::2]
+
+
+def pairs(x):
+    return x.reshape(3, 4, 2, 4).sum(2)
+
+
+def begun(x):
+    return nn.functional.pad(x.cumsum(1), (0, 0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("function", "whole", "stride", "lengths", "pair"),
+    [
+        (halved, causal(8), (2, 0), (4,), None),
+        (halved, causal(8, -1), (2, 0), (4,), (0, 0)),
+        (halved, masked(8, np.tri(8, dtype=bool)), (2, 0), (4,), None),
+        (halved, masked(8, PARITY), (2, 0), (4,), (1, 1)),
+        (pairs, causal(8), (2, 0), (4,), (0, 1)),
+        (pairs, causal(8, 1), (2, 0), (4,), None),
+        (pairs, window(8, 2, causal(8)), (2, 1), (4,), None),
+        (begun, causal(8), (1, -1), (9, 8), None),
+        (begun, causal(8), (1, -2), (10, 8), "no output"),
+        (lambda x: begun(x).flip(1), causal(8), (1, -1), (9, 8), (0, 0)),
+        (lambda x: x.cumsum(1)[:, 3:], causal(8), (1, 3), (5, 8), None),
+        (lambda x: x.cumsum(1)[:, 3:], causal(8), (1, 2), (6, 8), "no output"),
+    ],
+)
+def test_outputs_of_another_length_are_proved_and_what_breaks_that_is_not(function, whole, stride, lengths, pair):
+    contract = whole.rows(*stride, max(lengths))
+    facts = of_graph(function, (X,), {}, [X], 1, contract.as_plain() | {"lengths": lengths}, certificate=True)
+    assert facts["proved"] is (pair is None) and pair in (None, facts["pair"], facts["reason"])
+    assert contract.name in facts["claim"] and "certificate" not in facts
+
+
+@pytest.mark.parametrize(("axis", "proved", "axes"), [(0, True, [0]), (-2, True, [0]), (1, False, [1]), (2, False, [])])
+def test_outputs_are_judged_along_the_axis_that_is_named(axis, proved, axes):
+    x = torch.zeros(4)
+    rows = lambda x: x.cumsum(0)[:, None].expand(4, 4)  # noqa: E731
+    facts = of_graph(rows, (x,), {}, [x], 0, causal(4).as_plain() | {"output_axis": axis}, certificate=True)
+    assert facts["proved"] is proved and facts["output_axes"] == axes
+    assert not proved or recheck(json.loads(json.dumps(facts["certificate"]))) == "causal at n = 4"
+
+
 def test_a_certificate_holds_for_its_own_contract_alone():
     reversed_blocks = lambda x: x.reshape(3, 2, 4, 4).flip(2).reshape(3, 8, 4)  # noqa: E731
     facts = of_graph(reversed_blocks, (X,), {}, [X], 1, blocks(8, 4).as_plain(), certificate=True)
@@ -471,6 +520,9 @@ def test_other_contracts_of_a_file_are_proved_too(models):
     assert report.verdict == "holds" and report.evidence.startswith("proved from the graph: causal by blocks of 2")
     alone_report = asked(models, "Cumulative", shape="3,n,4", contract=alone(3))
     assert alone_report.evidence.startswith("proved from the graph: independent of the rest of the batch")
+    longer = asked(models, "Begun", stride=(1, -1))
+    assert longer.evidence.startswith("proved from the graph: causal, output i at place i -1 at n = ")
+    assert not asked(models, "Begun", stride=(1, -1), lookahead=-1).proof["proved"]
 
 
 def test_a_function_of_arrays_has_no_graph(models):

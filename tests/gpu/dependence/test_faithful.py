@@ -72,6 +72,7 @@ STRAYING = {
     "undeclared": undeclared,
     "words": lambda x: x + len(repr(x[:, -1])),
     "buffer": Buffered(),
+    "gradients": lambda x: back(x) if torch.is_grad_enabled() else x * 1,
 }
 """What sees the future when it is called, and does not in its graph."""
 
@@ -86,6 +87,33 @@ def test_without_a_run_of_both_they_would_be_proved(monkeypatch):
     monkeypatch.setattr(proof, "strays", lambda *given: "")
     proved = [name for name, model in STRAYING.items() if prove_causal(model, [torch.zeros(1, N, D)], 1).proved]
     assert len(proved) >= len(STRAYING) - 2  # as versions of torch export them
+
+
+class Inference(nn.Module):
+    """Something in it has no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(D))
+
+    def forward(self, x):
+        return self.weight.mul_(1.0) * x.cumsum(1)
+
+
+def test_a_model_that_takes_no_gradients_is_proved_without_them():
+    with pytest.raises(RuntimeError, match="in-place"):
+        Inference()(torch.zeros(1, N, D))
+    assert faithful._with_gradients(Inference(), [torch.zeros(1, N, D)], {}) is None
+    assert prove_causal(Inference(), [torch.zeros(1, N, D)], 1).proved
+
+
+def test_a_model_that_takes_a_gradient_itself_is_run_with_gradients_too():
+    def energy(x):
+        (descent,) = torch.autograd.grad((x := x.requires_grad_()).pow(2).cumsum(1).sum(), x)
+        return descent
+
+    found = faithful._with_gradients(energy, (torch.ones(1, N, D),), {})
+    assert torch.equal(found[0, :, 0], 2 * torch.arange(N, 0, -1.0))
 
 
 class Counting(nn.Module):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from daily import but_long
 
+from monarch_theory.leaks import cuts
 from monarch_theory.leaks.callables import check_callable
 from monarch_theory.leaks.cuts import spread_order
 from monarch_theory.leaks.files import check_file
@@ -428,3 +429,29 @@ def test_files_that_do_not_load(tmp_path, text, outcome):
 
 def test_no_file():
     assert check_file("nowhere.py", "f", 8).outcome == "file missing"
+
+
+TELLING = {
+    "a sum beyond 50": (lambda x: np.cumsum(x) + (x.sum() > 50), {}, 1),
+    "the parity of a sum": (lambda x: np.cumsum(x) + 1e-3 * (np.floor(x.sum()) % 2), {}, 1),
+    "three ahead": (lambda x: np.cumsum(x) + 1e-3 * np.roll(x, -3), {}, 3),
+    "the last": (lambda x: np.cumsum(x) + 1e-3 * x[-1], {}, 15),
+    "large tokens": (lambda x: np.cumsum(x) + (x.max() > 97), {"dtype": "int64", "vocab": 100}, 1),
+    "large tokens, three ahead": (
+        lambda x: np.cumsum(x) + (np.roll(x, -3) > 97), {"dtype": "int64", "vocab": 100}, 3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_the_nearest_input_is_told_that_other_values_show(name):
+    f, options, nearest = TELLING[name]
+    report = check_callable(f, 16, **options)
+    assert report.verdict == "not causal" and report.witness.input == report.witness.output + nearest
+
+
+def test_those_values_show_it_of_a_later_one_alone(monkeypatch):
+    monkeypatch.setattr(cuts, "OTHER_TURNS", 0)
+    found = [check_callable(f, 16, **options).witness for f, options, _ in TELLING.values()]
+    nearest = [nearest for _, _, nearest in TELLING.values()]
+    assert any(w.input > w.output + k for w, k in zip(found, nearest, strict=True))

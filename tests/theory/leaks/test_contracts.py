@@ -222,6 +222,9 @@ def test_the_axis_of_another_length_is_told():
     f = lambda x: np.cumsum(x, 1)[:, ::2]  # noqa: E731
     assert check_callable(f, 12, shape="2,n,3", stride=(2, 0)).verdict == "causal"
     assert check_callable(lambda x: f(x)[:, ::-1], 12, shape="2,n,3", stride=(2, 0)).verdict == "not causal"
+    beside = lambda x: (f(x), x)  # noqa: E731
+    report = check_callable(beside, 12, shape="2,n,6", stride=(2, 0))  # of which the second has 6 channels, no steps
+    assert report.verdict == "causal" and len(report.outputs) == 1
     contract = window(12, 4)
     assert check_callable(
         lambda x: np.convolve(x, np.ones(4))[: len(x) : 2], 12, stride=(2, 0), contract=contract

@@ -133,6 +133,50 @@ class Half(Branching):
 """
 
 
+BY_GRADIENTS = """
+import torch
+class Trained(torch.nn.Module):
+    def __init__(self, dtype="float32"):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.eye(6, dtype=getattr(torch, dtype)))
+    def forward(self, x):
+        return x.flip(1) @ self.weight if torch.is_grad_enabled() else (x @ self.weight).cumsum(1)
+class Used(Trained):
+    def forward(self, x):
+        return (x @ self.weight).cumsum(1) if torch.is_grad_enabled() else x.flip(1) @ self.weight
+class Inference(Trained):
+    def forward(self, x):
+        return (x @ self.weight.mul_(1.0)).cumsum(1)
+def used(x):
+    return x.cumsum(1) if torch.is_grad_enabled() else x.flip(1)
+"""
+
+
+@pytest.mark.usefixtures("torch_at_hand")
+@pytest.mark.parametrize(
+    ("name", "init", "holds"),
+    [
+        ("Trained", "", False), ("Used", "", False), ("Used", '["float64"]', False), ("used", "", False),
+        ("Inference", "", True),
+    ],
+)  # fmt: skip
+def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds):
+    """It may take another branch where they are on, or none; a report in which that tells says so."""
+    path = tmp_path / "by_gradients.py"
+    path.write_text(BY_GRADIENTS)
+    report = check_file(path, name, 8, shape="1,n,6", init=init, budget=1.0, prove=False)
+    assert report.holds is holds, report
+    assert any("without gradients" in note for note in report.notes) is (name != "Trained")
+
+
+def test_a_module_of_this_process_is_asked_so_too():
+    given = {}
+    exec(BY_GRADIENTS, given)
+    models = [given[name]("float64") for name in ("Trained", "Used", "Inference")]
+    found = [check_callable(model, 8, budget=1.0, **FLOATS).holds for model in models]
+    assert found == [False, False, True]
+
+
 @pytest.mark.usefixtures("torch_at_hand")
 @pytest.mark.parametrize(
     ("name", "init", "verdict", "dtype"),

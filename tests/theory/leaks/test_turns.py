@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from monarch_theory.leaks.callables import ArrayModel, Report, check_model
+from monarch_theory.leaks.contracts import causal
 from monarch_theory.leaks.inputs import Inputs
 from monarch_theory.leaks.proofs import settled
 
@@ -90,10 +91,13 @@ def test_zeros_are_drawn_in_turn_too():
 def test_turns_settle_nothing_that_is_not_proved():
     report = asked(np.cumsum, 8)
     facts = {"outputs": ["output"], "output_axes": [0]}
-    assert settled(report, facts, 8)
-    assert not settled(report, facts | {"output_axes": [1]}, 4)
-    assert not settled(replace(report, outcome="noise"), facts, 8)
-    assert settled(asked(np.flip, 8), {"outputs": []}, 8) and not settled(Report("undecided", "", "", "random"), {}, 8)
+    assert settled(report, facts, causal(8))
+    assert not settled(report, facts | {"output_axes": [1]}, causal(4))
+    assert not settled(replace(report, outcome="noise"), facts, causal(8))
+    assert settled(asked(np.flip, 8), {"outputs": []}, causal(8))
+    assert not settled(Report("undecided", "", "", "random"), {}, causal(8))
+    rows = causal(16).rows(2, 0, 8)  # of which an axis of another length may be the one that is proved
+    assert settled(report, facts, rows) and not settled(report, facts | {"outputs": ["a", "b"]}, rows)
 
 
 @pytest.mark.parametrize("place", [1, 30, 77, 200])
