@@ -418,8 +418,7 @@ def _member(matrix: Matrix, found: Examination, family: str) -> Member:
         member = Member(matrix.shape, family, found.setting, parts)
     else:
         assert found.fitted is not None
-        other, setting, values = found.fitted
-        member = other.member(values, setting)
+        member = found.fitted.member()
     return member.cast(matrix.values.dtype)
 
 
@@ -458,7 +457,7 @@ def _compare(
         stored, instead = {}, {}
         for one in found:
             best, place = one.worth_trying, one.worth_writing
-            if best is not None and best.choice is not None:
+            if best is not None and best.fitted is not None:
                 place = best
             elif best is not None and place is not None and not unwritten[one.name]:
                 instead[one.name] = f"{place.title} ({place.setting}), as {best.title} has no factors to save"
