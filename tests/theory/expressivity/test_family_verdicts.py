@@ -62,10 +62,13 @@ class Draw:
     def kind(self, order, rank=1):
         return MonarchClass(self.radices(order), self.radices(order), self.one(tuple(Convention)), rank)
 
-    def train(self, kind):
+    def train_cores(self, kind):
         counts = block_counts(kind.output_radices, kind.input_radices)
         sizes = zip(counts, kind.output_radices, kind.ranks[1:], kind.ranks[:-1], kind.input_radices, strict=True)
-        return BlockTensorTrain(tuple(self.entries(*size) for size in sizes), kind, FLOAT64).dense()
+        return tuple(self.entries(*size) for size in sizes)
+
+    def train(self, kind):
+        return BlockTensorTrain(self.train_cores(kind), kind, FLOAT64).dense()
 
 
 def low_rank_member(d):
@@ -542,6 +545,15 @@ def monarch_and_rank(rng, factor):
     return "monarch-plus-low-rank", matrix, kind.parameters + 2 * sum(kind.shape)
 
 
+def narrow_monarch_and_rank(rng, factor):
+    """Slices as narrow as the rank of the sum, which no split tells anything of; of order two and three."""
+    inputs, outputs = (((5, 4), (2, 2)), ((3, 3), (2, 5)), ((2, 2, 3), (3, 2, 2)))[rng.integers(3)]
+    kind = MonarchClass(inputs, outputs, list(Convention)[rng.integers(3)])
+    low = rng.standard_normal((kind.shape[0], 1)) @ rng.standard_normal((1, kind.shape[1]))
+    matrix = Draw(lambda least, most: least, rng).train(kind) + factor * low
+    return "monarch-plus-low-rank", matrix, kind.parameters + sum(kind.shape)
+
+
 def tiles_and_products(rng, factor):
     """As many products as a tile has columns, or more."""
     left, right = rng.standard_normal((4, 4)), factor * rng.standard_normal((4, 3))
@@ -559,11 +571,15 @@ def told_apart(recipe, count):
     return found.count(True)
 
 
-@pytest.mark.parametrize(("recipe", "count"), [(diagonal_and_rank, 9), (monarch_and_rank, 3), (tiles_and_products, 9)])
+HARD = [(diagonal_and_rank, 9), (monarch_and_rank, 3), (narrow_monarch_and_rank, 3), (tiles_and_products, 9)]
+
+
+@pytest.mark.parametrize(("recipe", "count"), HARD)
 def test_parts_that_turns_do_not_tell_are_found(recipe, count, monkeypatch):
     """Turns alone leave many a member undecided, as they stop where no single part can be bettered."""
     assert told_apart(recipe, count) == count
     monkeypatch.setattr(monarch_plus_low_rank, "_told", lambda *_: None)
+    monkeypatch.setattr(monarch_plus_low_rank, "FEW", 0)
     monkeypatch.setattr(diagonal_plus_low_rank, "_may_hold", lambda *_: False)
     monkeypatch.setattr(strassen_tile, "FEW", 0)
     assert told_apart(recipe, count) < count
@@ -582,3 +598,44 @@ def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
     assert np.linalg.norm(matrix - monarch_product.fit(matrix, setting)) < np.linalg.norm(matrix)
     # what others left open may be collected just now
     assert not [warning for warning in recwarn.list if not issubclass(warning.category, ResourceWarning)]
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+@pytest.mark.parametrize("radices", [((3, 4), (2, 5)), ((2, 3, 2), (3, 2, 2)), ((2, 2, 2, 2), (2, 2, 2, 2))])
+def test_steps_know_what_a_member_may_become(radices, factor):
+    """Changes of one stage leave nothing, all others what no stage gives, and to leave out a split is caught."""
+    kind, rng = MonarchClass(*radices), np.random.default_rng(0)
+    draw = seeded(rng)
+    draw.sparse = False
+    cores = list(draw.train_cores(kind))
+    cores[0] = cores[0] * factor
+
+    def dense(these):
+        return BlockTensorTrain(tuple(these), kind, FLOAT64).dense()
+
+    places = [kind.slices(np.arange(prod(kind.shape)).reshape(kind.shape), k) for k in range(kind.order - 1)]
+    member = dense(cores).reshape(-1)
+    within = np.stack(
+        [
+            dense([*cores[:k], one.reshape(cores[k].shape), *cores[k + 1 :]]).reshape(-1)
+            for k in range(kind.order)
+            for one in np.eye(cores[k].size)
+        ],
+        1,
+    )
+    left = monarch_plus_low_rank._beyond_tangent(within, member, places)
+    assert np.linalg.norm(left) <= 1e-12 * np.linalg.norm(within)
+    every, size = np.eye(len(member)) * factor / abs(factor), np.linalg.matrix_rank(within)
+    assert np.linalg.norm(monarch_plus_low_rank._beyond_tangent(every, member, places)) ** 2 == pytest.approx(
+        len(member) - size
+    )
+    fewer = monarch_plus_low_rank._beyond_tangent(every, member, places[:-1])
+    assert abs(np.linalg.norm(fewer) ** 2 - (len(member) - size)) > 0.5
+
+
+def test_factors_of_zero_are_no_start():
+    """Nothing changes with them, so that a step would divide by nothing."""
+    kind, matrix = MonarchClass((2, 2)), np.eye(4)
+    nothing = np.zeros((4, 1)), np.zeros((1, 4))
+    (structured, low), far = monarch_plus_low_rank._stepped(matrix, nothing, kind)
+    assert not low.any() and far == np.linalg.norm(matrix - structured)
