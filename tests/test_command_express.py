@@ -386,6 +386,7 @@ def test_bad_files_are_named(tmp_path):
     np.save(tmp_path / "pickled.npy", np.array([[None]]), allow_pickle=True)
     (tmp_path / "text.npy").write_text("hello")
     np.save(tmp_path / "good.npy", np.eye(4))
+    np.savez(tmp_path / "vectors.npz", bias=np.zeros(4))
     whole = (tmp_path / "good.npy").read_bytes()
     (tmp_path / "two.npy").write_bytes(whole + whole)  # NumPy reads the first of several that were saved in turn
     headers = {"cut.npy": whole[:90], "short.npy": whole[:140], "version.npy": whole[:6] + b"\x09" + whole[7:]}
@@ -399,6 +400,7 @@ def test_bad_files_are_named(tmp_path):
         ("missing.py:A", "no such file"),
         ("pickled.npy", "not pickled objects"),
         ("text.npy", "expected an .npy file of numbers"),
+        ("vectors.npz", "expected a matrix, got none among 1 arrays: bias: expected a matrix with rows and columns"),
         ("two.npy", "two.npy: expected one array, got one and more after it"),
         ("matrix.csv", "expected FILE.py:NAME or a FILE among .npy, .safetensors, .npz, .pt"),
         *((name, f"{name}: expected an .npy file of numbers") for name in headers),

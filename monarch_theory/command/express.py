@@ -496,7 +496,8 @@ def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bo
     matrices = {name: matrix for name, matrix in stored.items() if not isinstance(matrix, str)}
     left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
     if not matrices:
-        raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
+        first = next((f": {name}: {reason}" for name, reason in left_out.items()), "")
+        raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays{first}")
     _compare(source, matrices, left_out, calibration, files, as_json)
 
 
