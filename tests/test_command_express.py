@@ -147,6 +147,18 @@ def test_a_family_that_comes_near_but_not_within_its_bound_is_undecided(saved):
     )
 
 
+def test_factors_of_a_member_that_no_fit_found_are_not_written(saved, tmp_path, monkeypatch):
+    """Exact arithmetic says that there is one; what a fit that ended elsewhere multiplies by is none."""
+    pytest.importorskip("safetensors")
+    member = np.diag(np.arange(12)) + np.outer(np.arange(12), np.arange(1, 13))
+    options = ["--family", "diagonal-plus-low-rank", "--parameters", 36, "--write", tmp_path / "factors.safetensors"]
+    assert run(saved(member), *options).exit_code == 0
+    zeros = np.zeros(12), np.zeros((12, 12))
+    monkeypatch.setattr("monarch_theory.expressivity.families.diagonal_plus_low_rank.fitted", lambda *_: zeros)
+    answer = run(saved(member), *options)
+    assert answer.exit_code == 2 and "--write: expected factors that were found" in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("place", "message"), [("no/such.png", "a file in a folder that exists"), ("a.xyz", "a suffix among")]
 )

@@ -59,6 +59,8 @@ NAMED = re.compile(rf"(?P<path>.+?({'|'.join(map(re.escape, SUFFIXES))})):(?P<na
 DENSE = 2**24
 """Entries, zeros among them, up to which a sparse matrix or an operator is made dense: all options and families are for
 it then."""
+NEAR = 1e-6
+"""Share of the norm beyond which factors are not those of a member, which are off by rounding."""
 Large = SparseMatrix | FarOperator
 VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided", 2)}
 
@@ -419,7 +421,21 @@ def _member(matrix: Matrix, found: Examination, family: str) -> Member:
     else:
         assert found.fitted is not None
         member = found.fitted.member()
+        if found.member is True and found.evidence == "exact":
+            _check_found(matrix, member)
     return member.cast(matrix.values.dtype)
+
+
+def _check_found(matrix: Matrix, member: Member) -> None:
+    """Are these the factors of a matrix that is known to have some?
+
+    Raises:
+        ValueError: a heuristic fit ended elsewhere, though exact arithmetic says that there is a member.
+    """
+    values, scale = ordinary(matrix)
+    far = float(np.linalg.norm(values - member.times(1 / scale).dense()))
+    if far > NEAR * float(np.linalg.norm(values)):
+        raise ValueError("--write: expected factors that were found, got a member whose fit ended elsewhere")
 
 
 def _compare(

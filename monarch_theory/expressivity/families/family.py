@@ -132,6 +132,8 @@ class Family:
             none; the one with most parameters unless given.
         vanishing: (matrix, setting) → numbers that are all zero for members and for nothing else, in the scalars of the
             matrix; None where there are no such numbers.
+        holds: (matrix of Python integers, setting) → whether it is a member, exactly, where ranks leave that open; None
+            where it stays so.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Family:
     by_ranks: bool = False
     largest: Callable[[tuple[int, int], int], Setting | None] | None = None
     vanishing: Callable[[np.ndarray, Setting], np.ndarray] | None = None
+    holds: Callable[[np.ndarray, Setting], bool | None] | None = None
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
         """Settings whose `cost` is at most `budget`, dearest first."""
