@@ -571,7 +571,23 @@ def told_apart(recipe, count):
     return found.count(True)
 
 
-HARD = [(diagonal_and_rank, 9), (monarch_and_rank, 3), (narrow_monarch_and_rank, 3), (tiles_and_products, 9)]
+def product_of_zeros(rng, factor):
+    """Half of the entries of both factors are zero, so that turns and eigenvectors end elsewhere."""
+    inner, outer = 2, 5
+    left, middle, right = (
+        rng.standard_normal(shape) * (rng.random(shape) < 0.5) + 0 * factor
+        for shape in ((inner, 1, outer, outer), (inner, inner, 1, outer), (1, inner, outer, outer))
+    )
+    blocks = (left * middle) @ right
+    return "monarch-product", blocks.transpose(2, 0, 3, 1).reshape(inner * outer, -1) * factor, 120
+
+
+HARD = [
+    (diagonal_and_rank, 9),
+    (monarch_and_rank, 3),
+    (narrow_monarch_and_rank, 3),
+    (tiles_and_products, 9),
+]
 
 
 @pytest.mark.parametrize(("recipe", "count"), HARD)
@@ -583,6 +599,13 @@ def test_parts_that_turns_do_not_tell_are_found(recipe, count, monkeypatch):
     monkeypatch.setattr(diagonal_plus_low_rank, "_may_hold", lambda *_: False)
     monkeypatch.setattr(strassen_tile, "FEW", 0)
     assert told_apart(recipe, count) < count
+
+
+def test_some_products_of_zeros_are_found(monkeypatch):
+    """Not all are, and the first of these is not where nothing is moved at once, and nothing begins at random."""
+    assert told_apart(product_of_zeros, 1) == 1
+    monkeypatch.setattr(monarch_product, "FEW_ENTRIES", 0)
+    assert told_apart(product_of_zeros, 1) == 0
 
 
 def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
@@ -639,3 +662,17 @@ def test_factors_of_zero_are_no_start():
     nothing = np.zeros((4, 1)), np.zeros((1, 4))
     (structured, low), far = monarch_plus_low_rank._stepped(matrix, nothing, kind)
     assert not low.any() and far == np.linalg.norm(matrix - structured)
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+def test_steps_of_a_product_know_what_it_may_become(factor):
+    """Against differences, of a part in a million: to leave out a factor is caught."""
+    rng = np.random.default_rng(0)
+    factors = tuple(factor * rng.standard_normal(shape) for shape in ((2, 3, 3), (2, 2, 3), (2, 3, 3)))
+    change = tuple(1e-6 * rng.standard_normal(one.shape) for one in factors)
+    moved = monarch_product.product(tuple(one + by for one, by in zip(factors, change, strict=True)))
+    slope = monarch_product.tangent(factors)
+    told = slope @ np.concatenate([by.reshape(-1) for by in change])
+    seen = (moved - monarch_product.product(factors)).reshape(-1)
+    assert np.linalg.norm(told - seen) <= 1e-4 * np.linalg.norm(seen)
+    assert np.linalg.norm(slope[:, :18] @ change[0].reshape(-1) - seen) > 0.1 * np.linalg.norm(seen)
