@@ -147,6 +147,18 @@ def test_a_family_that_comes_near_but_not_within_its_bound_is_undecided(saved):
     )
 
 
+def test_factors_of_a_member_that_no_fit_found_are_not_written(saved, tmp_path, monkeypatch):
+    """Exact arithmetic says that there is one; what a fit that ended elsewhere multiplies by is none."""
+    pytest.importorskip("safetensors")
+    member = np.diag(np.arange(12)) + np.outer(np.arange(12), np.arange(1, 13))
+    options = ["--family", "diagonal-plus-low-rank", "--parameters", 36, "--write", tmp_path / "factors.safetensors"]
+    assert run(saved(member), *options).exit_code == 0
+    zeros = np.zeros(12), np.zeros((12, 12))
+    monkeypatch.setattr("monarch_theory.expressivity.families.diagonal_plus_low_rank.fitted", lambda *_: zeros)
+    answer = run(saved(member), *options)
+    assert answer.exit_code == 2 and "--write: expected factors that were found" in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("place", "message"), [("no/such.png", "a file in a folder that exists"), ("a.xyz", "a suffix among")]
 )
@@ -386,6 +398,7 @@ def test_bad_files_are_named(tmp_path):
     np.save(tmp_path / "pickled.npy", np.array([[None]]), allow_pickle=True)
     (tmp_path / "text.npy").write_text("hello")
     np.save(tmp_path / "good.npy", np.eye(4))
+    np.savez(tmp_path / "vectors.npz", bias=np.zeros(4))
     whole = (tmp_path / "good.npy").read_bytes()
     (tmp_path / "two.npy").write_bytes(whole + whole)  # NumPy reads the first of several that were saved in turn
     headers = {"cut.npy": whole[:90], "short.npy": whole[:140], "version.npy": whole[:6] + b"\x09" + whole[7:]}
@@ -399,6 +412,7 @@ def test_bad_files_are_named(tmp_path):
         ("missing.py:A", "no such file"),
         ("pickled.npy", "not pickled objects"),
         ("text.npy", "expected an .npy file of numbers"),
+        ("vectors.npz", "expected a matrix, got none among 1 arrays: bias: expected a matrix with rows and columns"),
         ("two.npy", "two.npy: expected one array, got one and more after it"),
         ("matrix.csv", "expected FILE.py:NAME or a FILE among .npy, .safetensors, .npz, .pt"),
         *((name, f"{name}: expected an .npy file of numbers") for name in headers),

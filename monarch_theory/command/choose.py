@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ from monarch_theory.expressivity.chooser import (
     dense_seconds,
     given,
     least_time,
+    raised,
+    ranked,
     this_machine,
 )
 
@@ -54,13 +57,15 @@ def choose(
     most = int(budget * inputs * outputs)
     with progress("counting"):
         machine = this_machine() if hardware == "cpu" else HARDWARE[hardware]
-        scaled = (None if own is None else own * unit for own, unit in ((peak, 1e12), (bandwidth, 1e9)))
-        machine = given(machine, *scaled)
         try:
             found, none = choices(shape, most, batch, machine, measured=measure)
             dense = dense_seconds(shape, batch) if measure else None
         except MemoryError:
             raise typer.BadParameter(f"--inputs: expected matrices that fit into memory, got {shape}") from None
+        machine = _seen(machine, shape, batch, found, dense) if hardware == "cpu" else machine
+        scaled = (None if own is None else own * unit for own, unit in ((peak, 1e12), (bandwidth, 1e9)))
+        machine = given(machine, *scaled)
+        found = ranked(replace(one, least=_least(one, shape, batch, machine)) for one in found)
     if not found:
         raise typer.BadParameter(f"--budget: expected room for one family, got {most} parameters")
     whole = inputs * outputs
@@ -76,6 +81,17 @@ def choose(
     covered = f"{len(found)} families, the largest setting of each within the budget"
     evidence = "measured" if measure else "exact"
     say(Answer("ranked", evidence, covered, 0, known), as_json, lambda: _show(known, found, machine))
+
+
+def _seen(machine: Hardware, shape: tuple[int, int], batch: int, found: list[Choice], dense: float | None) -> Hardware:
+    """This processor, with what the multiplies that were timed have shown of it."""
+    whole = shape[0] * shape[1]
+    runs = [(c.setting.parameters, c.setting.multiplications, c.seconds) for c in found if c.seconds is not None]
+    return raised(machine, shape, batch, runs if dense is None else [*runs, (whole, whole, dense)])
+
+
+def _least(choice: Choice, shape: tuple[int, int], batch: int, machine: Hardware) -> float:
+    return least_time(shape, choice.setting.parameters, choice.setting.multiplications, batch, machine)
 
 
 def _facts(choice: Choice) -> dict[str, Any]:

@@ -59,6 +59,8 @@ NAMED = re.compile(rf"(?P<path>.+?({'|'.join(map(re.escape, SUFFIXES))})):(?P<na
 DENSE = 2**24
 """Entries, zeros among them, up to which a sparse matrix or an operator is made dense: all options and families are for
 it then."""
+NEAR = 1e-6
+"""Share of the norm beyond which factors are not those of a member, which are off by rounding."""
 Large = SparseMatrix | FarOperator
 VERDICTS = {True: ("member", 0), False: ("not a member", 1), None: ("undecided", 2)}
 
@@ -418,9 +420,22 @@ def _member(matrix: Matrix, found: Examination, family: str) -> Member:
         member = Member(matrix.shape, family, found.setting, parts)
     else:
         assert found.fitted is not None
-        other, setting, values = found.fitted
-        member = other.member(values, setting)
+        member = found.fitted.member()
+        if found.member is True and found.evidence == "exact":
+            _check_found(matrix, member)
     return member.cast(matrix.values.dtype)
+
+
+def _check_found(matrix: Matrix, member: Member) -> None:
+    """Are these the factors of a matrix that is known to have some?
+
+    Raises:
+        ValueError: a heuristic fit ended elsewhere, though exact arithmetic says that there is a member.
+    """
+    values, scale = ordinary(matrix)
+    far = float(np.linalg.norm(values - member.times(1 / scale).dense()))
+    if far > NEAR * float(np.linalg.norm(values)):
+        raise ValueError("--write: expected factors that were found, got a member whose fit ended elsewhere")
 
 
 def _compare(
@@ -458,7 +473,7 @@ def _compare(
         stored, instead = {}, {}
         for one in found:
             best, place = one.worth_trying, one.worth_writing
-            if best is not None and best.choice is not None:
+            if best is not None and best.fitted is not None:
                 place = best
             elif best is not None and place is not None and not unwritten[one.name]:
                 instead[one.name] = f"{place.title} ({place.setting}), as {best.title} has no factors to save"
@@ -497,7 +512,8 @@ def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bo
     matrices = {name: matrix for name, matrix in stored.items() if not isinstance(matrix, str)}
     left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
     if not matrices:
-        raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays")
+        first = next((f": {name}: {reason}" for name, reason in left_out.items()), "")
+        raise ValueError(f"{source}: expected a matrix, got none among {len(stored)} arrays{first}")
     _compare(source, matrices, left_out, calibration, files, as_json)
 
 

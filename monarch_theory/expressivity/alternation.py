@@ -130,8 +130,7 @@ def _swept(
     factors = before = [factor.astype(whole.dtype, copy=False) for factor in begun.factors]
     captured, left, momentum, room = begun.captured, begun.left, 0, Room()
     for sweep in range(sweeps):
-        ahead = momentum / (momentum + 3)
-        moved = [now + now.dtype.type(ahead) * (now - was) for now, was in zip(factors, before, strict=True)]
+        moved = _ahead(factors, before, momentum)
         found = _sweep(whole, moved, kind.output_radices, room)
         if not isfinite(found):
             break
@@ -148,6 +147,14 @@ def _swept(
         if settled or left < enough * total:
             break
     return _Swept(factors, captured, left)
+
+
+def _ahead(factors: Cores, before: Cores, momentum: int) -> Cores:
+    """Where a sweep begins: where the last one ended, and on by a share of what it moved."""
+    if not momentum:
+        return list(factors)
+    share = momentum / (momentum + 3)
+    return [now + now.dtype.type(share) * (now - was) for now, was in zip(factors, before, strict=True)]
 
 
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:

@@ -9,7 +9,7 @@ machine, in NumPy. None of this says which family comes near your weights: `comp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,29 @@ import numpy as np
 from monarch_theory.expressivity.families import Family, Setting, families_for
 from monarch_theory.expressivity.parts import Member
 
-__all__ = ["HARDWARE", "Choice", "Hardware", "choices", "dense_seconds", "given", "least_time", "this_machine"]
+__all__ = [
+    "HARDWARE",
+    "Choice",
+    "Hardware",
+    "Run",
+    "choices",
+    "dense_seconds",
+    "given",
+    "least_time",
+    "raised",
+    "ranked",
+    "this_machine",
+]
 
 REPEATS = 3
+ENOUGH, MOST = 0.02, 100  # seconds of all runs, and runs
+SIDES = (128, 256, 512, 1024)
+"""Sides of the products that show what a processor can do."""
+COPIES = (2**15, 2**18, 2**21, 2**24)
+"""Numbers that copies move: what fits a cache comes faster than from memory."""
+
+Run = tuple[int, int, float]
+"""Parameters, multiplications of one input, and the seconds that a batch took."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +107,37 @@ class Choice:
 
 
 def this_machine() -> Hardware:
-    """The processor as it is now: one product of 1024 × 1024 matrices, and a copy of 64 MiB, in float32.
+    """The processor as it is now: the fastest of products of several sizes, and of copies, in float32.
+
+    Its caches are counted as memory, or a multiply that fits into them would be faster than the least time.
 
     >>> this_machine().flops > 0
     True
     """
-    square = np.ones((1024, 1024), np.float32)
-    block = np.ones(2**24, np.float32)
-    product, copy = _best(lambda: square @ square), _best(block.copy)
-    return Hardware("cpu", "measured on this machine just now", "float32", 4, 2 * 1024**3 / product, 2**27 / copy)
+    flops, bandwidth = 0.0, 0.0
+    for side in SIDES:
+        square, place = np.ones((side, side), np.float32), np.empty((side, side), np.float32)
+        flops = max(flops, 2 * side**3 / _best(lambda a=square, b=place: np.matmul(a, a, out=b)))  # type: ignore[misc]
+    for count in COPIES:
+        block, there = np.ones(count, np.float32), np.zeros(count, np.float32)
+        bandwidth = max(bandwidth, 8 * count / _best(lambda a=block, b=there: np.copyto(b, a)))  # type: ignore[misc]
+    return Hardware("cpu", "measured on this machine just now", "float32", 4, flops, bandwidth)
+
+
+def raised(machine: Hardware, shape: tuple[int, int], batch: int, runs: Iterable[Run]) -> Hardware:
+    """The machine with no number below what runs on it have shown, so that no least time is above the time of one.
+
+    A processor that others use as well, or whose clock rises, is faster in one run than it was when it was measured.
+
+    >>> slow = Hardware("cpu", "", "float32", 4, 1e3, 1e3)
+    >>> raised(slow, (2, 2), 1, [(4, 4, 1e-3)]).flops
+    8000.0
+    """
+    flops, bandwidth = machine.flops, machine.bandwidth
+    for parameters, multiplications, seconds in runs:
+        flops = max(flops, 2 * multiplications * batch / seconds)
+        bandwidth = max(bandwidth, _moved(shape, parameters, batch, machine) / seconds)
+    return replace(machine, flops=flops, bandwidth=bandwidth)
 
 
 def given(machine: Hardware, flops: float | None, bandwidth: float | None) -> Hardware:
@@ -122,8 +164,13 @@ def least_time(shape: tuple[int, int], parameters: int, multiplications: int, ba
     >>> least_time((1024, 1024), 1024**2, 1024**2, 4096, HARDWARE["h100"]) * 1e6  # microseconds
     8.6...
     """
-    moved = (parameters + batch * sum(shape)) * machine.bytes
+    moved = _moved(shape, parameters, batch, machine)
     return max(2 * multiplications * batch / machine.flops, moved / machine.bandwidth)
+
+
+def _moved(shape: tuple[int, int], parameters: int, batch: int, machine: Hardware) -> int:
+    """Bytes of the factors, the inputs and the outputs."""
+    return (parameters + batch * sum(shape)) * machine.bytes
 
 
 def choices(
@@ -150,7 +197,12 @@ def choices(
         least = least_time(shape, setting.parameters, setting.multiplications, batch, machine)
         seconds = _seconds(family, setting, shape, batch) if measured else None
         found.append(Choice(family, setting, least, seconds))
-    return sorted(found, key=lambda c: (c.seconds is None, c.seconds or 0.0, c.least, c.setting.parameters)), none
+    return ranked(found), none
+
+
+def ranked(found: Iterable[Choice]) -> list[Choice]:
+    """Fastest first: those that were measured, then the others by their least times."""
+    return sorted(found, key=lambda c: (c.seconds is None, c.seconds or 0.0, c.least, c.setting.parameters))
 
 
 def largest(family: Family, shape: tuple[int, int], budget: int) -> Setting | None:
@@ -180,10 +232,10 @@ def _seconds(family: Family, setting: Setting, shape: tuple[int, int], batch: in
 
 
 def _best(work: Callable[[], object]) -> float:
-    """Least seconds of some runs, after one that does not count."""
+    """Least seconds of some runs, after one that does not count: of short ones, which others interrupt, of many."""
     work()
-    seconds = []
-    for _ in range(REPEATS):
+    seconds: list[float] = []
+    while len(seconds) < REPEATS or (sum(seconds) < ENOUGH and len(seconds) < MOST):
         start = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - start)

@@ -15,7 +15,7 @@ import numpy as np
 
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.families import families_for
-from monarch_theory.expressivity.families.family import COSTS, Cost, Family, Nearest, Setting
+from monarch_theory.expressivity.families.family import COSTS, Cost, Fitted, Nearest
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import Matrix, ordinary, power_of_two
 from monarch_theory.expressivity.padding import is_awkward, nearest_padded
@@ -41,7 +41,7 @@ class Place:
         optimal: whether no member is nearer than the one found.
         setting: it in words.
         padded: the larger shape that it is cut from; None where it has the shape of the matrix.
-        choice, fitted: what to fit again, and to which matrix, to have its factors.
+        fitted: what to fit again to have its factors; None where it has none to write down.
         parameters, multiplications: what it costs.
         holds_low_rank: whether the family has every matrix of low rank, at the same cost.
     """
@@ -57,8 +57,7 @@ class Place:
     multiplications: int
     holds_low_rank: bool
     padded: tuple[int, int] | None = None
-    choice: tuple[Family, Setting] | None = field(default=None, repr=False)
-    fitted: np.ndarray | None = field(default=None, repr=False, compare=False)
+    fitted: Fitted | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Comparison:
     @property
     def worth_writing(self) -> Place | None:
         """The nearest at equal parameters whose factors can be written down."""
-        return next((p for p in self.places if p.equal == "parameters" and p.choice is not None), None)
+        return next((p for p in self.places if p.equal == "parameters" and p.fitted is not None), None)
 
     def member(self, place: Place) -> Member:
         """Its factors, in double precision, for the matrix as it was stored.
@@ -106,10 +105,9 @@ class Comparison:
         Raises:
             ValueError: a place that cannot be written down.
         """
-        if place.choice is None or place.fitted is None:
+        if place.fitted is None:
             raise ValueError(f"{self.name}: expected a place that was found by `compare`, got {place.family}")
-        family, setting = place.choice
-        found = replace(family.member(place.fitted, setting), shape=self.shape)
+        found = replace(place.fitted.member(), shape=self.shape)
         return found if self.weights is None else found.scaled(1 / self.weights)
 
     def of(self, family: str) -> Place | None:
@@ -196,10 +194,8 @@ def compare(
             if near is not None:
                 what = (near.distance, near.floor, near.optimal, near.setting.label)
                 costs = near.setting.parameters, near.setting.multiplications
-                choice = ((family, near.setting), fitted * scale) if family.parts else (None, None)
-                places.append(
-                    Place(family.name, family.title, cost, *what, *costs, family.holds_low_rank, None, *choice)
-                )
+                again = Fitted(family, near.setting, fitted, scale) if family.parts else None
+                places.append(Place(family.name, family.title, cost, *what, *costs, family.holds_low_rank, None, again))
         if progress is not None:
             progress((done + 1) / len(families))
     for order in PADDED_ORDERS:
@@ -220,5 +216,5 @@ def _padded(fitted: np.ndarray, scale: float, budget: int, order: int) -> list[P
         return []
     costs = found.setting.parameters, found.setting.multiplications
     where = found.distance, 0.0, False, found.setting.label
-    choice = (family, found.setting), found.filled * scale
-    return [Place(f"{family.name}-padded", family.title, "parameters", *where, *costs, False, found.shape, *choice)]
+    again = Fitted(family, found.setting, found.filled, scale)
+    return [Place(f"{family.name}-padded", family.title, "parameters", *where, *costs, False, found.shape, again)]

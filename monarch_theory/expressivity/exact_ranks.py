@@ -98,4 +98,9 @@ def decide_family(whole: np.ndarray, family: Family, budget: int) -> tuple[bool 
     if floors and not held:
         return False, None
     sure = next((setting for setting in held if setting.decided_by_ranks), None)
-    return (None if sure is None else True), sure
+    if sure is not None or not held or family.holds is None:
+        return (None if sure is None else True), sure
+    answers = {family.holds(whole, setting): setting for setting in held}
+    if True in answers:
+        return True, answers[True]
+    return (None if None in answers else False), None

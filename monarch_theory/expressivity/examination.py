@@ -12,8 +12,8 @@ import numpy as np
 from monarch_theory.domains import FLOAT64, Floating
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.exact_ranks import decide_family, whole_numbers
-from monarch_theory.expressivity.families import Family, Setting, families_for
-from monarch_theory.expressivity.families.family import Nearest
+from monarch_theory.expressivity.families import Family, families_for
+from monarch_theory.expressivity.families.family import Fitted, Nearest
 from monarch_theory.expressivity.matrices import Matrix, dyadic, ordinary
 from monarch_theory.expressivity.membership import (
     Accuracy,
@@ -63,7 +63,7 @@ class Examination:
         scope: what the verdict covers, in words.
         approximation: dense; None where none was made.
         membership, projection: of a Monarch class; None for other families.
-        fitted: (family, setting, matrix) that were fitted; None for a Monarch class.
+        fitted: what was fitted; None for a Monarch class.
         products: with an operator that is known by them, and with its adjoint; None where the matrix was at hand.
     """
 
@@ -80,7 +80,7 @@ class Examination:
     approximation: np.ndarray | None
     membership: Membership | None = None
     projection: Projection | None = None
-    fitted: tuple[Family, Setting, np.ndarray] | None = None
+    fitted: Fitted | None = None
     products: tuple[int, int] | None = None
 
     @property
@@ -246,7 +246,7 @@ def examine_family(
         raise ValueError(f"--parameters: expected at least {least} for {family.name} at {matrix.shape}, got {budget}")
     norm = spectra.norms[0] * scale
     if whole is not None:
-        return _exactly(matrix, whole, family, budget, near, spectra.rounding if norm else 0.0, scale)
+        return _exactly(matrix, whole, family, budget, near, spectra.rounding if norm else 0.0, (values, scale))
     operations = near.setting.operations
     allowed = (
         Accuracy.of(operations, matrix.shape, matrix.field, matrix.stored)
@@ -266,18 +266,25 @@ def examine_family(
         near.setting.label,
         f"of any {family.scope} within {budget} parameters",
         near.approximations[0] * scale,
-        fitted=(family, near.setting, matrix.doubled.values),
+        fitted=Fitted(family, near.setting, values, scale),
     )
 
 
 def _exactly(
-    matrix: Matrix, whole: np.ndarray, family: Family, budget: int, near: Nearest, rounding: float, scale: float
+    matrix: Matrix,
+    whole: np.ndarray,
+    family: Family,
+    budget: int,
+    near: Nearest,
+    rounding: float,
+    measured: tuple[np.ndarray, float],
 ) -> Examination:
     """The verdict of exact ranks, with the distance that was measured; zero is a member wherever it is the nearest.
 
     Whatever has an approximation of zero has nothing times a member, and none of its factors has to be found.
     """
     member, setting = decide_family(whole, family, budget)
+    values, scale = measured
     if member is None and not whole.any() and not near.approximations[0].any():
         member = True
     chosen = near.setting if setting is None else setting
@@ -293,7 +300,7 @@ def _exactly(
         chosen.label,
         f"of any {family.scope} within {budget} parameters",
         matrix.values if member else near.approximations[0] * scale,
-        fitted=(family, chosen, matrix.doubled.values),
+        fitted=Fitted(family, chosen, values, scale),
     )
 
 

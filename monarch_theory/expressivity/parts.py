@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import prod
+from math import frexp, prod
 from pathlib import Path
 from typing import Any
 
@@ -299,13 +299,51 @@ class Member:
             parts.append(part.scaled(weights))
         return replace(self, parts=tuple(parts))
 
-    def cast(self, dtype: np.dtype) -> Member:
-        """Every scalar rounded to a dtype."""
+    def times(self, scale: float) -> Member:
+        """The matrix times a power of two, which the arrays of a part share."""
+        exponent = frexp(scale)[1] - 1
+        parts = []
+        for part in self.parts:
+            shares = spread(exponent, len(part.arrays))
+            parts.append(_turned_up(part, dict(zip(part.arrays, shares, strict=True))))
+        return replace(self, parts=tuple(parts))
+
+    def cast(self, dtype: Any) -> Member:
+        """Every scalar rounded to a dtype, once a part's arrays are about equally large where one is beyond its middle.
+
+        That is a matter of powers of two, and changes no product: but a core that the dtype cannot hold, beside one
+        that could take some of its size, would be lost or infinite.
+        """
         parts = tuple(
             part.read(part.facts, {key: array.astype(dtype) for key, array in part.arrays.items()})
-            for part in self.parts
+            for part in (_evened(part, np.dtype(dtype)) for part in self.parts)
         )
         return replace(self, parts=parts)
+
+
+def spread(total: int, count: int) -> list[int]:
+    """`count` integers, as equal as can be, whose sum is `total`.
+
+    >>> spread(-7, 3)
+    [-3, -2, -2]
+    """
+    return [(total + k) // count for k in range(count)]
+
+
+def _turned_up(part: Part, exponents: Mapping[str, int]) -> Part:
+    """With every array times its own power of two."""
+    halves = {key: (2.0 ** (e // 2), 2.0 ** (e - e // 2)) for key, e in exponents.items()}  # which the whole may exceed
+    return part.read(part.facts, {key: array * halves[key][0] * halves[key][1] for key, array in part.arrays.items()})
+
+
+def _evened(part: Part, dtype: np.dtype) -> Part:
+    """With arrays about equally large, if one is beyond the square root of what `dtype` holds, or below its inverse."""
+    sizes = {key: frexp(float(np.abs(array).max(initial=0.0)))[1] for key, array in part.arrays.items()}
+    middle = np.finfo(dtype).maxexp // 2
+    if all(abs(size) <= middle for size in sizes.values()) or not all(array.any() for array in part.arrays.values()):
+        return part
+    shares = spread(sum(sizes.values()), len(sizes))
+    return _turned_up(part, {key: share - sizes[key] for key, share in zip(sizes, shares, strict=True)})
 
 
 def low_rank_train(matrix: np.ndarray, rank: int) -> Train:

@@ -209,10 +209,7 @@ def comparison_facts(source: str, found: list[Comparison], left_out: dict[str, s
 
 
 def _comparison(one: Comparison) -> dict[str, Any]:
-    places = [
-        {f.name: getattr(place, f.name) for f in fields(place) if f.name not in ("choice", "fitted")}
-        for place in one.places
-    ]
+    places = [{f.name: getattr(place, f.name) for f in fields(place) if f.name != "fitted"} for place in one.places]
     known = {f.name: getattr(one, f.name) for f in fields(one) if f.name not in ("places", "weights")}
     best = one.worth_trying
     return known | {

@@ -8,7 +8,9 @@ has such blocks. The first start begins with the diagonal as it is.
 
 from collections.abc import Iterator
 from math import hypot
+from typing import Literal
 
+import flint
 import numpy as np
 
 from monarch_theory.expressivity.convergence import watch
@@ -25,6 +27,7 @@ STEPS = 30
 DRAWS = 4  # of three sets of indices
 NEAR = 1e-2  # of the norm: what two blocks off the diagonal leave, where a member may be
 LARGE = 2**18  # entries beyond which one start takes long enough
+PRIME = 2**61 - 1  # blocks have their rank modulo it, but for a chance
 WORST = 1e-10  # of the first singular value of a block: below it are none
 
 Found = tuple[np.ndarray, np.ndarray]
@@ -160,6 +163,76 @@ def _told(matrix: np.ndarray, rank: int) -> Iterator[np.ndarray]:
         yield np.diag(matrix) - low
 
 
+def holds(whole: np.ndarray, setting: Setting) -> bool | None:
+    """Whether a matrix of integers is such a sum of that rank or a smaller one: exactly, as far as blocks tell."""
+    rank = setting.choices["rank"]
+    answers = (_holds(whole, smaller) for smaller in range(rank, 0, -1))
+    most = next(answers, None)
+    if most is not None and rank:
+        return most
+    if True in answers or not (whole - np.diag(np.diag(whole))).any():
+        return True
+    return None if rank else False
+
+
+def _holds(whole: np.ndarray, rank: int) -> bool | None:
+    """As `holds`, of the rank itself: blocks off the diagonal leave the diagonal no choice.
+
+    Let B be a block of rank r, of rows I and columns J that have no index in common. For i in neither, the minor of the
+    low-rank part of rows I, i and columns J, i vanishes, and all its entries but the last are of the matrix: so that
+    one is M[i, J] B⁻¹ M[I, i]. Where every i is told so, the low-rank part is known, and is to be what its rows I and
+    its columns J make it. None where some i has no such block among those tried.
+    """
+    low, untold, rng = _as_fractions(whole), set(range(len(whole))), np.random.default_rng(0)
+    while untold:
+        found = _block(whole, rank, min(untold), rng)
+        if found is None or found is False:
+            return found
+        ours, theirs = found
+        inverse = flint.fmpq_mat(whole[np.ix_(ours, theirs)].tolist()).inv()
+        for i in untold - {*ours, *theirs}:
+            ahead, behind = (flint.fmpz_mat(side.tolist()) for side in (whole[[i]][:, theirs], whole[ours][:, [i]]))
+            low[i, i] = (flint.fmpq_mat(ahead) * inverse * flint.fmpq_mat(behind))[0, 0]
+        untold &= {*ours, *theirs}
+    columns, rows = (_of_fractions(side) for side in (low[:, theirs], low[ours]))
+    return bool(columns * inverse * rows == _of_fractions(low))
+
+
+def _block(
+    whole: np.ndarray, rank: int, index: int, rng: np.random.Generator
+) -> tuple[list[int], list[int]] | Literal[False] | None:
+    """(rows, columns) of a block of that rank, and as many of both, without `index`; False where one has a larger rank.
+
+    Of ranks modulo a prime, which are never too large: what is found has its rank, and what is too large is.
+    """
+    others = np.delete(np.arange(len(whole)), index)
+    for _ in range(DRAWS):
+        ours, theirs = np.array_split(rng.permutation(others), 2)
+        block = (whole[np.ix_(ours, theirs)] % PRIME).tolist()
+        if not block or not block[0]:
+            return None
+        upper, found = flint.nmod_mat(block, PRIME).rref()
+        if found > rank:
+            return False
+        if found == rank:
+            beside = flint.nmod_mat(block, PRIME).transpose().rref()[0]
+            return [int(ours[k]) for k in _pivots(beside, rank)], [int(theirs[k]) for k in _pivots(upper, rank)]
+    return None
+
+
+def _pivots(reduced: flint.nmod_mat, rank: int) -> list[int]:
+    """Columns of the first entries of the rows of a reduced matrix."""
+    return [next(k for k in range(reduced.ncols()) if int(reduced[row, k])) for row in range(rank)]
+
+
+def _as_fractions(whole: np.ndarray) -> np.ndarray:
+    return np.array([flint.fmpq(entry) for entry in whole.flat], dtype=object).reshape(whole.shape)
+
+
+def _of_fractions(array: np.ndarray) -> flint.fmpq_mat:
+    return flint.fmpq_mat(array.tolist())
+
+
 diagonal_plus_low_rank = Family(
     "diagonal-plus-low-rank",
     "diagonal + low rank",
@@ -171,4 +244,5 @@ diagonal_plus_low_rank = Family(
     one_cost=True,
     by_ranks=True,
     parts=parts,
+    holds=holds,
 )

@@ -11,7 +11,19 @@ import numpy as np
 from monarch_theory.expressivity.parts import Member, Part
 from monarch_theory.expressivity.spectra import Layout, Spectra
 
-__all__ = ["COSTS", "Candidate", "Cost", "Family", "Fit", "Floor", "Guarantee", "Nearest", "Setting", "by_floor"]
+__all__ = [
+    "COSTS",
+    "Candidate",
+    "Cost",
+    "Family",
+    "Fit",
+    "Fitted",
+    "Floor",
+    "Guarantee",
+    "Nearest",
+    "Setting",
+    "by_floor",
+]
 
 Guarantee = Literal["optimal", "quasi-optimal", "heuristic"]
 Cost = Literal["parameters", "multiplications"]
@@ -120,6 +132,8 @@ class Family:
             none; the one with most parameters unless given.
         vanishing: (matrix, setting) → numbers that are all zero for members and for nothing else, in the scalars of the
             matrix; None where there are no such numbers.
+        holds: (matrix of Python integers, setting) → whether it is a member, exactly, where ranks leave that open; None
+            where it stays so.
     """
 
     name: str
@@ -138,6 +152,7 @@ class Family:
     by_ranks: bool = False
     largest: Callable[[tuple[int, int], int], Setting | None] | None = None
     vanishing: Callable[[np.ndarray, Setting], np.ndarray] | None = None
+    holds: Callable[[np.ndarray, Setting], bool | None] | None = None
 
     def within(self, shape: tuple[int, int], budget: int, *, cost: Cost = "parameters") -> list[Setting]:
         """Settings whose `cost` is at most `budget`, dearest first."""
@@ -212,6 +227,28 @@ class Family:
                 floor = 0.0
             floors.append(Floor(setting, floor, floor))
         return floors
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What to fit once more to have factors: the numbers that the distance was told of, and not those they stand for.
+
+    At the ends of the range squares overflow or vanish, and the fit of such a matrix is another one.
+
+    Attributes:
+        family, setting: which fit.
+        values: of the matrix over `scale`.
+        scale: a power of two.
+    """
+
+    family: Family
+    setting: Setting
+    values: np.ndarray
+    scale: float
+
+    def member(self) -> Member:
+        """The factors, of the matrix itself; raises what `Family.member` does."""
+        return self.family.member(self.values, self.setting).times(self.scale)
 
 
 def by_floor(spectra: Spectra, candidates: list[Candidate]) -> list[Floor]:

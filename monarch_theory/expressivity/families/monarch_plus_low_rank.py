@@ -3,7 +3,8 @@
 A slice of the sum is X_{IA} = l_{IA} r_{IA}* + U_I V_A*. The columns of U_I are in the column space of X_{IA} for every
 A, and where slices have r + 2 rows and columns nothing else is, in general: so spaces that are shared tell U_I and V_A.
 What they leave of a slice is its rank-one part beyond them, and the low-rank part is what completes that (`_told`).
-There one start begins, which is the end for such a member; two begin with either part.
+There one start begins, which is the end for such a member; two begin with either part. Where a small matrix is nearly
+one, both parts are then moved at once (`_stepped`), which finds most members whose slices are narrower.
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ WORTH_TELLING = 4  # settings whose ranks do not exclude the matrix
 ROUNDING = 1e-13  # of the norm: nothing that a start could better
 NEAR = 1e-2  # of the norm of some slices: what their tails leave, where a member may be near
 SMALL = 2**14  # entries of a matrix whose truncated SVDs are tried
+MEMBER_NEAR = 0.1  # of the norm: what steps begin below
+FEW, FEW_ENTRIES = 200, 2**10  # unknowns of a step, and its equations
+PLATEAU, GAIN = 10, 0.02  # after so many steps, each has to take so much of the error away
+STEPS, EXACT, MOST, RIDGE = 60, 1e-15, 1e6, 1e-14  # the last two for the damping
+
+Found = tuple[np.ndarray, np.ndarray]
+"""Monarch part, and low-rank part."""
 
 
 def orders_of(shape: tuple[int, int]) -> range:
@@ -58,16 +66,20 @@ def floors(spectra: Spectra, budget: int, cost: Cost) -> list[Floor]:
     guesses = _guesses_after_svd if prod(shape) <= SMALL else _guesses_by_shares
     least: list[Floor] = []
     likely: list[Floor] = []
+    best: list[Floor] = []
     for rank in range(min(shape)):
         left = budget - rank * sum(shape)
         here = list(paths(spectra, orders_of(shape), width=1 + rank, bond=1, budget=left))
         if not here:
             break
         least += [Floor(setting(path.kind, rank), path.floor, path.ceiling) for path in here]
-        likely += [] if spectra.exact else guesses(spectra, here, rank, left)
+        guessed = [] if spectra.exact else guesses(spectra, here, rank, left)
+        likely += guessed
+        best += sorted(guessed, key=lambda floor: floor.guess)[:1] if prod(shape) <= FEW_ENTRIES else []
     nearest = sorted(least, key=lambda floor: floor.distance)[:1]
     telling = [floor for floor in least if floor.distance == 0 and _tells(floor.setting)][:WORTH_TELLING]
     likely = sorted(likely, key=lambda floor: floor.guess)[:WORTH_FITTING]
+    likely += [floor for floor in best if floor not in likely]
     return nearest + [floor for floor in telling if floor not in nearest] + likely
 
 
@@ -113,34 +125,140 @@ def parts(matrix: np.ndarray, setting: Setting) -> tuple[Train, ...]:
     return (*found, low_rank_train(low, rank)) if rank else found
 
 
-def fitted(matrix: np.ndarray, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
-    """(Monarch part, low-rank part): the best of all turns, which begin with either."""
+def fitted(matrix: np.ndarray, setting: Setting) -> Found:
+    """(Monarch part, low-rank part): the best of all turns, which begin with either, and of steps near a member."""
     kind, rank = setting.choices["kind"], setting.choices["rank"]
     if rank == 0:
         return project_values(matrix, kind).dense(), np.zeros_like(matrix)
+    norm = float(np.linalg.norm(matrix)) or 1.0
     best, least = (np.zeros_like(matrix), np.zeros_like(matrix)), np.inf
     for start in _starts(matrix, kind, rank):
-        if least <= ROUNDING * float(np.linalg.norm(matrix)):
+        if least <= ROUNDING * norm:
             break
-        rows = leading_rows(start, rank)
-        low = start @ rows @ rows.conj().T
-        norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
-        for turn in range(10 * TURNS):
-            structured = near_member(matrix - low, kind)
-            rest = matrix - structured
-            # the best columns for these rows, then the best rows for those columns: never worse, and no SVD
-            columns = np.linalg.qr(rest @ rows)[0]  # (outputs, r)
-            rows = np.linalg.qr(rest.conj().T @ columns)[0]
-            low = rest @ rows @ rows.conj().T
-            error = float(np.linalg.norm(rest - low))
-            note(error / norm)
-            # a limit that is not zero is soon as good as reached; one that is comes ever nearer at a steady rate
-            settled = error >= least * (1 - (1e-3 if turn < TURNS else 0.1))
-            if error < least:
-                best, least = (structured, low), error
-            if settled:
-                break
+        found, error = _turned(matrix, start, kind, rank)
+        if error < least:
+            best, least = found, error
+    if matrix.size > FEW_ENTRIES or rank * sum(kind.shape) > FEW or least > MEMBER_NEAR * norm:
+        return best
+    for begun in (best[1], matrix - near_member(matrix, kind), matrix):
+        if least <= EXACT * norm:
+            break
+        found, error = _stepped(matrix, _factors(begun, rank), kind)
+        if error < least:
+            best, least = found, error
     return best
+
+
+def _turned(matrix: np.ndarray, start: np.ndarray, kind: MonarchClass, rank: int) -> tuple[Found, float]:
+    """The best turn that begins with the leading rank of `start`, and its distance."""
+    rows = leading_rows(start, rank)
+    low = start @ rows @ rows.conj().T
+    best, least = (np.zeros_like(matrix), low), np.inf
+    norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
+    for turn in range(10 * TURNS):
+        structured = near_member(matrix - low, kind)
+        rest = matrix - structured
+        # the best columns for these rows, then the best rows for those columns: never worse, and no SVD
+        columns = np.linalg.qr(rest @ rows)[0]  # (outputs, r)
+        rows = np.linalg.qr(rest.conj().T @ columns)[0]
+        low = rest @ rows @ rows.conj().T
+        error = float(np.linalg.norm(rest - low))
+        note(error / norm)
+        # a limit that is not zero is soon as good as reached; one that is comes ever nearer at a steady rate
+        settled = error >= least * (1 - (1e-3 if turn < TURNS else 0.1))
+        if error < least:
+            best, least = (structured, low), error
+        if settled:
+            break
+    return best, least
+
+
+def _stepped(matrix: np.ndarray, factors: tuple[np.ndarray, np.ndarray], kind: MonarchClass) -> tuple[Found, float]:
+    """Steps of Levenberg and Marquardt in the factors of the low-rank part, and how far the last ends.
+
+    The Monarch part is the nearest to what they leave. To first order it follows a change of that within its tangent
+    space, so that what is left changes by the rest of it (Golub and Pereyra 1973, as Kaufman 1975 simplifies it).
+    """
+    u, v = factors
+    norm, note = float(np.linalg.norm(matrix)) or 1.0, watch()
+    places = [kind.slices(np.arange(matrix.size).reshape(matrix.shape), k) for k in range(kind.order - 1)]
+    structured = near_member(matrix - u @ v, kind)
+    left = matrix - u @ v - structured
+    least, damping = float(np.linalg.norm(left)), 1e-2
+    for step in range(STEPS):
+        if damping > MOST or least <= EXACT * norm:
+            break
+        note(least / norm)
+        slope = _beyond_tangent(_changes(u, v), structured.reshape(-1), places)
+        gram, down = slope.conj().T @ slope, slope.conj().T @ left.reshape(-1)
+        scale = float(gram.trace().real) / len(gram)
+        if not scale:  # no change of factors that are zero changes anything
+            break
+        move = np.linalg.solve(gram + np.eye(len(gram), dtype=gram.dtype) * (damping * scale), down)
+        ahead = u + move[: u.size].reshape(u.shape), v + move[u.size :].reshape(v.shape)
+        after = near_member(matrix - ahead[0] @ ahead[1], kind)
+        rest = matrix - ahead[0] @ ahead[1] - after
+        error = float(np.linalg.norm(rest))
+        if error >= least:
+            damping *= 4
+            continue
+        settled = step > PLATEAU and error > least * (1 - GAIN) and error > ROUNDING * norm
+        (u, v), structured, left, least, damping = ahead, after, rest, error, max(damping / 5, RIDGE)
+        if settled:
+            break
+    note(least / norm)
+    return (structured, u @ v), least
+
+
+def _changes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """What entries of u v change by with those of u and of v, shape (entries, entries of both)."""
+    rows, columns = len(u), v.shape[1]
+    of_u = np.einsum("ia,rj->ijar", np.eye(rows, dtype=v.dtype), v)
+    of_v = np.einsum("ir,ja->ijra", u, np.eye(columns, dtype=u.dtype))
+    return np.concatenate([side.reshape(rows * columns, -1) for side in (of_u, of_v)], 1)
+
+
+def _beyond_tangent(changes: np.ndarray, member: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
+    """The part of every change, one a column, that no change of one stage of the member gives.
+
+    Each stage is held between the columns of the split before it and the rows of the split after it (of tensor trains,
+    Lubich, Oseledets and Vandereycken 2015).
+
+    Args:
+        changes: shape (entries, changes).
+        member: its entries, shape (entries,).
+        places: of the entries in the slices of every split.
+    """
+    sides = []
+    for place in places:
+        left, _, right = np.linalg.svd(member[place], full_matrices=False)
+        sides.append((left[..., 0], right[:, 0]))  # (slices, i), (slices, a)
+
+    def on_rows(k: int, array: np.ndarray) -> np.ndarray:
+        vector, found = sides[k][0], np.empty_like(array)
+        inside = np.einsum("si,siaq->saq", vector.conj(), array[places[k]])
+        found[places[k]] = vector[:, :, None, None] * inside[:, None]
+        return found
+
+    def on_columns(k: int, array: np.ndarray) -> np.ndarray:
+        vector, found = sides[k][1], np.empty_like(array)
+        inside = np.einsum("siaq,sa->siq", array[places[k]], vector.conj())
+        found[places[k]] = inside[:, :, None] * vector[:, None, :, None]
+        return found
+
+    rest, before = changes.copy(), changes
+    for k in range(len(places)):
+        rest -= on_rows(k, before)  # stage k
+        before = on_columns(k, changes)
+        rest += on_rows(k, before)
+    return np.asarray(rest - before)  # the last stage
+
+
+def _factors(low: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """u and v, whose product is its leading rank."""
+    left, values, right = np.linalg.svd(low, full_matrices=False)
+    roots = np.sqrt(values[:rank])
+    return left[:, :rank] * roots, roots[:, None] * right[:rank]
 
 
 def _starts(matrix: np.ndarray, kind: MonarchClass, rank: int) -> Iterator[np.ndarray]:

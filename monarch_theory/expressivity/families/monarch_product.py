@@ -3,7 +3,8 @@
 In radices (b₀, b₁), with the inner digit the least significant, block (y₀, x₀) of the matrix is L_{y₀} diag(d_{y₀x₀})
 R_{x₀} (`recovery`, which is exact and says where the factors are unique). For one factor after another the nearest
 matrix is a least-squares problem, so the error never rises; of the two starts, one tells exact products and those near
-them apart by eigenvectors (`separation`). No bound is known that no member is below.
+them apart by eigenvectors (`separation`). Near one, all factors are then moved at once, and a small matrix has starts
+at random as well. No bound is known that no member is below.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ __all__ = ["monarch_product"]
 TURNS = 200
 SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away: at first, and where it goes on
 RIDGE = 1e-14  # of the trace: what nothing depends on stays as it was
+FEW, FEW_ENTRIES, NEAR = 400, 2**10, 0.2  # unknowns of a step, its equations, and the share of the norm it begins below
+DRAWS = 2
+STEPS, PLATEAU, EXACT, NEARLY, MOST = 50, 10, 1e-15, 1e-9, 1e6  # the last for the damping
 
 Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
 """L, shape (y₀, y₁, z); d, shape (y₀, x₀, z); R, shape (x₀, z, x₁)."""
@@ -36,9 +40,15 @@ def settings(shape: tuple[int, int]) -> Iterator[Setting]:
 def fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     inner, outer = setting.choices["inner"], setting.choices["outer"]
     blocks = matrix.reshape(outer, inner, outer, inner).transpose(1, 3, 0, 2)  # (y₀, x₀, y₁, x₁)
+    norm, near, least = float(np.linalg.norm(blocks)), np.zeros_like(blocks), np.inf
     with np.errstate(over="ignore", invalid="ignore"):  # a start of huge factors is no start, and the other is one
-        found = [polished(blocks, start) for start in starts(blocks)]
-        near = min((product(factors) for factors in found), key=lambda near: float(np.linalg.norm(blocks - near)))
+        for k, start in enumerate((*starts(blocks), *drawn(blocks))):
+            if least <= EXACT * norm or (k > 1 and least > NEAR * norm):
+                break
+            found = product(stepped(blocks, polished(blocks, start)))
+            error = float(np.linalg.norm(blocks - found))
+            if error < least:
+                near, least = found, error
     return near.transpose(2, 0, 3, 1).reshape(matrix.shape).astype(matrix.dtype)
 
 
@@ -55,6 +65,16 @@ def starts(blocks: np.ndarray) -> Iterator[Factors]:
     yield heads[0], scales[0], tails[0]
 
 
+def drawn(blocks: np.ndarray) -> Iterator[Factors]:
+    """Factors at random, of a small matrix: where many of a member's own are zero, the other starts end elsewhere."""
+    inner, _, outer, _ = blocks.shape
+    rng = np.random.default_rng(0)
+    for _ in range(DRAWS if blocks.size <= FEW_ENTRIES else 0):
+        shapes = (inner, outer, outer), (inner, inner, outer), (inner, outer, outer)
+        left, scales, right = (rng.standard_normal(shape).astype(blocks.dtype) for shape in shapes)
+        yield left, scales, right
+
+
 def polished(blocks: np.ndarray, factors: Factors) -> Factors:
     """Factors no farther, where turns no longer gain."""
     best, least = factors, np.inf
@@ -69,6 +89,51 @@ def polished(blocks: np.ndarray, factors: Factors) -> Factors:
             break
         factors = turned(blocks, factors)
     return best
+
+
+def stepped(blocks: np.ndarray, factors: Factors) -> Factors:
+    """Factors no farther, by steps of Levenberg and Marquardt of all three at once, of a small matrix that is near."""
+    norm, note = float(np.linalg.norm(blocks)) or 1.0, watch()
+    sizes, left = [factor.size for factor in factors], blocks - product(factors)
+    least, damping = float(np.linalg.norm(left)), 1e-2
+    if sum(sizes) > FEW or blocks.size > FEW_ENTRIES or not least <= NEAR * norm:
+        return factors
+    for step in range(STEPS):
+        if damping > MOST or least <= EXACT * norm:
+            break
+        note(least / norm)
+        slope = tangent(factors)
+        gram, down = slope.conj().T @ slope, slope.conj().T @ left.reshape(-1)
+        scale = float(gram.trace().real) / len(gram)
+        if not np.isfinite(scale) or not scale:
+            break
+        move = np.linalg.solve(gram + np.eye(len(gram), dtype=gram.dtype) * (damping * scale), down)
+        moves = np.split(move, np.cumsum(sizes)[:-1])
+        left_, scales, right = (one + by.reshape(one.shape) for one, by in zip(factors, moves, strict=True))
+        rest = blocks - product((left_, scales, right))
+        error = float(np.linalg.norm(rest))
+        if not error < least:
+            damping *= 4
+            continue
+        settled = step > PLATEAU and error > least * (1 - SHRINKS) and error > NEARLY * norm
+        factors, left, least, damping = (left_, scales, right), rest, error, max(damping / 5, RIDGE)
+        if settled:
+            break
+    note(least / norm)
+    return factors
+
+
+def tangent(factors: Factors) -> np.ndarray:
+    """What entries of the product change by with those of L, d and R, shape (entries, entries of all factors)."""
+    left, scales, right = factors
+    inner, outer = (np.eye(side, dtype=left.dtype) for side in left.shape[:2])
+    sides = (
+        np.einsum("yp,aq,yxz,xzb->yxabpqz", inner, outer, scales, right),
+        np.einsum("yp,xq,yaz,xzb->yxabpqz", inner, inner, left, right),
+        np.einsum("xp,bq,yaz,yxz->yxabpzq", inner, outer, left, scales),
+    )
+    entries = len(inner) ** 2 * len(outer) ** 2
+    return np.concatenate([side.reshape(entries, -1) for side in sides], 1)
 
 
 def turned(blocks: np.ndarray, factors: Factors) -> Factors:

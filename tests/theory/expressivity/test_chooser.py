@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from command_line import asked
 
-from monarch_theory.expressivity.chooser import HARDWARE, choices, given, largest, least_time
+from monarch_theory.expressivity.chooser import HARDWARE, Hardware, choices, given, largest, least_time
 from monarch_theory.expressivity.families import families_for
 
 SHAPES = [(16, 16), (12, 18), (7, 5), (24, 64)]
@@ -60,3 +60,18 @@ def test_what_is_from_memory_says_so_and_the_users_own_numbers_stand_in_its_plac
     assert "from memory" in found[0]["hardware"]["source"] and found[1]["hardware"]["source"] == "numbers given"
     assert found[1]["dense"]["least"] == least_time((24, 16), 384, 384, 3, given(HARDWARE["h100"], 1e12, 1e6))
     assert given(HARDWARE["h100"], None, None) is HARDWARE["h100"]
+
+
+def test_no_least_time_is_above_the_time_that_was_taken(monkeypatch):
+    """A processor that was measured while others used it is faster a moment later."""
+    slow = Hardware("cpu", "measured", "float32", 4, 1.0, 1.0)
+    monkeypatch.setattr("monarch_theory.command.choose.this_machine", lambda: slow)
+    sizes = ["--in", 16, "--out", 24, "--batch", 3, "--measure", "--json"]
+    found = json.loads(asked("choose", *sizes).stdout)
+    timed = [row for row in [found["dense"], *found["choices"]] if row["seconds"] is not None]
+    assert len(timed) > 5 and all(row["least"] <= row["seconds"] for row in timed)
+    assert least_time((24, 16), 384, 384, 3, slow) > found["dense"]["seconds"]  # as it was told before
+    own = json.loads(
+        asked("choose", "--in", 16, "--out", 24, "--batch", 3, "--measure", "--peak", 1e-6, "--json").stdout
+    )
+    assert own["dense"]["least"] == 2 * 384 * 3 / 1e6  # the user's own number stands

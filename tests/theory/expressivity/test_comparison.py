@@ -35,7 +35,7 @@ def test_weights_bring_the_outputs_nearer():
         ]
         assert off[1] < (0.7 if family != "block-diagonal" else 1 + 1e-9) * off[0], family
     scale = column_weights(inputs, 16)
-    assert all(place.choice for place in weighted.places if place.family.endswith("sparse"))
+    assert all(place.fitted for place in weighted.places if place.family.endswith("sparse"))
     for place in weighted.places:
         near = weighted.member(place).dense()
         away = np.linalg.norm((weight - near) * scale) / np.linalg.norm(weight * scale)

@@ -14,7 +14,7 @@ from monarch_theory.expressivity import exact_ranks
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.exact_ranks import decide_family, whole_numbers
 from monarch_theory.expressivity.examination import examine_family
-from monarch_theory.expressivity.families import FAMILIES, families_for, semiseparable
+from monarch_theory.expressivity.families import FAMILIES, diagonal_plus_low_rank, families_for, semiseparable
 from monarch_theory.expressivity.families.monarch_orders import monarch
 from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.spectra import Slicing
@@ -115,10 +115,48 @@ def test_every_family_that_ranks_decide_is_here():
 
 
 def test_where_ranks_are_not_enough_it_stays_open():
-    low = np.diag(whole(12)) + whole(12, 2) @ whole(2, 12)
+    tiles = np.kron(whole(4, 4), whole(2, 2)) + np.kron(whole(4, 4), whole(2, 2))
+    family = next(f for f in FAMILIES if f.name == "strassen-tile")
+    answers = {examine_family(read_matrix(tiles), family, budget).member for budget in range(20, 60, 8)}
+    assert True not in answers and None in answers
+
+
+@pytest.mark.parametrize(("n", "rank"), [(5, 2), (7, 1), (9, 4), (12, 2), (12, 5)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_blocks_leave_the_diagonal_no_choice(n, rank, sparse):
+    """Members are told exactly, with fractions on the diagonal or not, and one entry off the diagonal makes it none."""
     family = next(f for f in FAMILIES if f.name == "diagonal-plus-low-rank")
-    assert examine_family(read_matrix(low), family, 60).member is None
-    assert examine_family(read_matrix(low.copy()), family, 59).member is False
+    rng = np.random.default_rng(n + rank)
+    left, right = rng.integers(-9, 10, (n, rank)), rng.integers(-9, 10, (rank, n))
+    if sparse:
+        left[rng.random(left.shape) < 0.2] = 0
+    matrix = np.diag(rng.integers(-99, 100, n)) + left @ right
+    budget = n + 2 * n * rank
+    for factor in (1, Fraction(1, 7)):
+        found = examine_family(read_matrix(matrix * factor), family, budget)
+        assert (found.member, found.evidence) in (
+            ((True, "exact"), (None, "measured")) if sparse else ((True, "exact"),)
+        )
+    assert examine_family(read_matrix(matrix), family, budget - 1).member is not True or sparse
+    if n > 2 * rank + 2 and not sparse:
+        matrix[0, n - 1] += 1
+        assert examine_family(read_matrix(matrix), family, budget).member is False
+
+
+def test_a_diagonal_is_told_by_what_it_must_be():
+    """One block of full rank, and another diagonal than that is no member: of random ones near it, as well."""
+    setting = diagonal_plus_low_rank.setting(3, 1)
+    member = np.array([[5, 2, 4], [2, 7, 8], [3, 6, 8]], dtype=object)  # of (1, 2, 3) times (1, 2, 4)
+    other = np.array([[5, 2, 4], [3, 7, 6], [9, 6, 8]], dtype=object)  # its corner would be 2·9/6 and 4·3/6
+    assert diagonal_plus_low_rank.holds(member, setting) is True
+    assert diagonal_plus_low_rank.holds(other, setting) is False
+    larger = np.array([[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 2], [1, 1, 1, 0]], dtype=object)
+    assert diagonal_plus_low_rank.holds(larger, diagonal_plus_low_rank.setting(4, 1)) is False
+    assert diagonal_plus_low_rank.holds(np.diag([1, 2, 3]).astype(object), diagonal_plus_low_rank.setting(3, 0)) is True
+    assert diagonal_plus_low_rank.holds(larger, diagonal_plus_low_rank.setting(4, 0)) is False
+    assert diagonal_plus_low_rank.holds(np.diag([1, 2, 3]).astype(object), setting) is True  # of rank none
+    few = np.array([[1, 2, 0], [3, 4, 0], [0, 0, 5]], dtype=object)
+    assert diagonal_plus_low_rank.holds(few, setting) is None  # some index sees zeros alone
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (6, 4), (9, 9), (2, 8)])

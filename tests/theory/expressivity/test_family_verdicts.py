@@ -62,10 +62,13 @@ class Draw:
     def kind(self, order, rank=1):
         return MonarchClass(self.radices(order), self.radices(order), self.one(tuple(Convention)), rank)
 
-    def train(self, kind):
+    def train_cores(self, kind):
         counts = block_counts(kind.output_radices, kind.input_radices)
         sizes = zip(counts, kind.output_radices, kind.ranks[1:], kind.ranks[:-1], kind.input_radices, strict=True)
-        return BlockTensorTrain(tuple(self.entries(*size) for size in sizes), kind, FLOAT64).dense()
+        return tuple(self.entries(*size) for size in sizes)
+
+    def train(self, kind):
+        return BlockTensorTrain(self.train_cores(kind), kind, FLOAT64).dense()
 
 
 def low_rank_member(d):
@@ -542,6 +545,15 @@ def monarch_and_rank(rng, factor):
     return "monarch-plus-low-rank", matrix, kind.parameters + 2 * sum(kind.shape)
 
 
+def narrow_monarch_and_rank(rng, factor):
+    """Slices as narrow as the rank of the sum, which no split tells anything of; of order two and three."""
+    inputs, outputs = (((5, 4), (2, 2)), ((3, 3), (2, 5)), ((2, 2, 3), (3, 2, 2)))[rng.integers(3)]
+    kind = MonarchClass(inputs, outputs, list(Convention)[rng.integers(3)])
+    low = rng.standard_normal((kind.shape[0], 1)) @ rng.standard_normal((1, kind.shape[1]))
+    matrix = Draw(lambda least, most: least, rng).train(kind) + factor * low
+    return "monarch-plus-low-rank", matrix, kind.parameters + sum(kind.shape)
+
+
 def tiles_and_products(rng, factor):
     """As many products as a tile has columns, or more."""
     left, right = rng.standard_normal((4, 4)), factor * rng.standard_normal((4, 3))
@@ -559,14 +571,41 @@ def told_apart(recipe, count):
     return found.count(True)
 
 
-@pytest.mark.parametrize(("recipe", "count"), [(diagonal_and_rank, 9), (monarch_and_rank, 3), (tiles_and_products, 9)])
+def product_of_zeros(rng, factor):
+    """Half of the entries of both factors are zero, so that turns and eigenvectors end elsewhere."""
+    inner, outer = 2, 5
+    left, middle, right = (
+        rng.standard_normal(shape) * (rng.random(shape) < 0.5) + 0 * factor
+        for shape in ((inner, 1, outer, outer), (inner, inner, 1, outer), (1, inner, outer, outer))
+    )
+    blocks = (left * middle) @ right
+    return "monarch-product", blocks.transpose(2, 0, 3, 1).reshape(inner * outer, -1) * factor, 120
+
+
+HARD = [
+    (diagonal_and_rank, 9),
+    (monarch_and_rank, 3),
+    (narrow_monarch_and_rank, 3),
+    (tiles_and_products, 9),
+]
+
+
+@pytest.mark.parametrize(("recipe", "count"), HARD)
 def test_parts_that_turns_do_not_tell_are_found(recipe, count, monkeypatch):
     """Turns alone leave many a member undecided, as they stop where no single part can be bettered."""
     assert told_apart(recipe, count) == count
     monkeypatch.setattr(monarch_plus_low_rank, "_told", lambda *_: None)
+    monkeypatch.setattr(monarch_plus_low_rank, "FEW", 0)
     monkeypatch.setattr(diagonal_plus_low_rank, "_may_hold", lambda *_: False)
     monkeypatch.setattr(strassen_tile, "FEW", 0)
     assert told_apart(recipe, count) < count
+
+
+def test_some_products_of_zeros_are_found(monkeypatch):
+    """Not all are, and the first of these is not where nothing is moved at once, and nothing begins at random."""
+    assert told_apart(product_of_zeros, 1) == 1
+    monkeypatch.setattr(monarch_product, "FEW_ENTRIES", 0)
+    assert told_apart(product_of_zeros, 1) == 0
 
 
 def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
@@ -582,3 +621,58 @@ def test_starts_that_overflow_are_left_without_a_word(monkeypatch, recwarn):
     assert np.linalg.norm(matrix - monarch_product.fit(matrix, setting)) < np.linalg.norm(matrix)
     # what others left open may be collected just now
     assert not [warning for warning in recwarn.list if not issubclass(warning.category, ResourceWarning)]
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+@pytest.mark.parametrize("radices", [((3, 4), (2, 5)), ((2, 3, 2), (3, 2, 2)), ((2, 2, 2, 2), (2, 2, 2, 2))])
+def test_steps_know_what_a_member_may_become(radices, factor):
+    """Changes of one stage leave nothing, all others what no stage gives, and to leave out a split is caught."""
+    kind, rng = MonarchClass(*radices), np.random.default_rng(0)
+    draw = seeded(rng)
+    draw.sparse = False
+    cores = list(draw.train_cores(kind))
+    cores[0] = cores[0] * factor
+
+    def dense(these):
+        return BlockTensorTrain(tuple(these), kind, FLOAT64).dense()
+
+    places = [kind.slices(np.arange(prod(kind.shape)).reshape(kind.shape), k) for k in range(kind.order - 1)]
+    member = dense(cores).reshape(-1)
+    within = np.stack(
+        [
+            dense([*cores[:k], one.reshape(cores[k].shape), *cores[k + 1 :]]).reshape(-1)
+            for k in range(kind.order)
+            for one in np.eye(cores[k].size)
+        ],
+        1,
+    )
+    left = monarch_plus_low_rank._beyond_tangent(within, member, places)
+    assert np.linalg.norm(left) <= 1e-12 * np.linalg.norm(within)
+    every, size = np.eye(len(member)) * factor / abs(factor), np.linalg.matrix_rank(within)
+    assert np.linalg.norm(monarch_plus_low_rank._beyond_tangent(every, member, places)) ** 2 == pytest.approx(
+        len(member) - size
+    )
+    fewer = monarch_plus_low_rank._beyond_tangent(every, member, places[:-1])
+    assert abs(np.linalg.norm(fewer) ** 2 - (len(member) - size)) > 0.5
+
+
+def test_factors_of_zero_are_no_start():
+    """Nothing changes with them, so that a step would divide by nothing."""
+    kind, matrix = MonarchClass((2, 2)), np.eye(4)
+    nothing = np.zeros((4, 1)), np.zeros((1, 4))
+    (structured, low), far = monarch_plus_low_rank._stepped(matrix, nothing, kind)
+    assert not low.any() and far == np.linalg.norm(matrix - structured)
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2j])
+def test_steps_of_a_product_know_what_it_may_become(factor):
+    """Against differences, of a part in a million: to leave out a factor is caught."""
+    rng = np.random.default_rng(0)
+    factors = tuple(factor * rng.standard_normal(shape) for shape in ((2, 3, 3), (2, 2, 3), (2, 3, 3)))
+    change = tuple(1e-6 * rng.standard_normal(one.shape) for one in factors)
+    moved = monarch_product.product(tuple(one + by for one, by in zip(factors, change, strict=True)))
+    slope = monarch_product.tangent(factors)
+    told = slope @ np.concatenate([by.reshape(-1) for by in change])
+    seen = (moved - monarch_product.product(factors)).reshape(-1)
+    assert np.linalg.norm(told - seen) <= 1e-4 * np.linalg.norm(seen)
+    assert np.linalg.norm(slope[:, :18] @ change[0].reshape(-1) - seen) > 0.1 * np.linalg.norm(seen)

@@ -1,11 +1,14 @@
 """Members as they are stored: as many scalars as the cost says, and the multiply is that of the fit."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
+from monarch_theory.expressivity.examination import examine_family
 from monarch_theory.expressivity.families import families_for
+from monarch_theory.expressivity.matrices import read_matrix
 from monarch_theory.expressivity.parts import Blocks, Member, Train, low_rank_train, read_members, write_members
 
 RNG = np.random.default_rng(0)
@@ -100,3 +103,41 @@ def test_columns_scale(shape):
     kronecker = next(f for f in families_for(shape) if f.name == "kronecker")
     with pytest.raises(ValueError, match="expected stages or blocks"):
         kronecker.member(np.ones(shape), next(kronecker.settings(shape))).scaled(weights)
+
+
+ENDS = [(float, 1e300), (float, 1e-300), (np.float32, 1e37), (np.float32, 1e-37)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), ENDS)
+def test_factors_of_what_lies_at_the_ends_of_the_range_are_those_of_the_distance_told(dtype, size):
+    """Squares of such entries overflow or vanish: a fit of the matrix as it is would be another one, or none."""
+    matrix = ((RNG.random((12, 12)) + 0.1) * size).astype(dtype)
+    ordinary = matrix.astype(float) / size
+    for family in [f for f in families_for((12, 12)) if f.parts is not None]:
+        found = examine_family(read_matrix(matrix), family, 84)
+        assert found.fitted is not None
+        near = found.fitted.member().cast(dtype).cast(float).dense() / size
+        far = float(np.linalg.norm(ordinary - near) / np.linalg.norm(ordinary))
+        assert abs(far - found.distance) <= 64 * float(np.finfo(dtype).eps), family.name
+
+
+def test_a_fit_of_the_matrix_as_it_is_is_caught():
+    """As factors were made before: of other numbers than the distance was told of."""
+    matrix = np.random.default_rng(0).random((12, 12)) + 0.1
+    family = next(f for f in families_for((12, 12)) if f.name == "diagonal-plus-low-rank")
+    found = examine_family(read_matrix(matrix * 1e300), family, 84)
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = family.member(matrix * 1e300, found.fitted.setting).dense() / 1e300
+    assert not np.linalg.norm(matrix - near) / np.linalg.norm(matrix) <= found.distance + 0.1
+
+
+def test_a_core_takes_some_of_the_size_of_another_that_a_format_cannot_hold():
+    """Rounded each by itself, one is zero or infinite, though their product is neither."""
+    for small in (-145, 140):
+        train = low_rank_train(np.outer(np.arange(1.0, 5), np.arange(1.0, 4)), 1)
+        arrays = {key: array * 2.0 ** (small, -small)[int(key)] for key, array in train.arrays.items()}
+        member = Member((4, 3), "low-rank", "rank 1", (replace(train, arrays=arrays),))
+        assert np.allclose(member.cast(np.float32).dense(), member.dense(), rtol=1e-6)
+        with np.errstate(over="ignore"):
+            alone = {key: array.astype(np.float32) for key, array in arrays.items()}
+        assert not np.isfinite(alone["0"]).all() or not alone["0"].any() or not np.isfinite(alone["1"]).all()
