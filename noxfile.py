@@ -118,6 +118,8 @@ def release(session: nox.Session) -> None:
     """Build the source and the wheel, and check them in an empty environment; nothing is uploaded."""
     session.install("build", "twine", "cffconvert")
     version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    if ".dev" in version:
+        session.error(f"pyproject.toml: expected a version that is released, got {version}")
     if f"## {version}\n" not in Path("CHANGELOG.md").read_text():
         session.error(f"CHANGELOG.md: expected a section '## {version}', found none")
     if f"version: {version}\n" not in Path("CITATION.cff").read_text():
