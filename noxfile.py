@@ -143,14 +143,17 @@ def lowest(session: nox.Session) -> None:
     python = str(Path(session.virtualenv.location) / "bin" / "python")
     session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", "-e", ".")
     session.run("uv", "pip", "install", "--python", python, "pytest>=8", "build", "hatchling", "editables")
-    folders = ["tests/theory/causality", "tests/theory/leaks", "tests/theory/expressivity/test_membership.py"]
-    files = sorted(str(file) for name in ("test_command_*.py", "theory/test_*.py") for file in Path("tests").glob(name))
-    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", *files, *folders)
+    session.run("python", "-m", "pytest", "-q", *of_the_reference())
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def pythons(session: nox.Session) -> None:
     """The reference on every Python it is for; those that are not on this machine are skipped, aloud."""
     session.install("-e", ".[test]", "editables")
+    session.run("python", "-m", "pytest", "-q", *of_the_reference())
+
+
+def of_the_reference() -> list[str]:
+    """What is tested where there is no torch."""
     commands = sorted(str(file) for file in Path("tests").glob("test_command_*.py"))
-    session.run("python", "-m", "pytest", "-q", "tests/test_front_door.py", *commands, "tests/theory", "monarch_theory")
+    return ["tests/test_front_door.py", *commands, "tests/theory", "monarch_theory"]
