@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 MODULES = dict.fromkeys((f"monarch_gpu/ops/{name}.py" for name in ("triton", "mixer", "gated")), "triton")
-MODULES |= {"monarch_gpu/hugging_face.py": "transformers"}
+MODULES |= {"monarch_gpu/hugging_face.py": "transformers", "monarch_theory/testing/mirrors.py": "torch"}
 
 collect_ignore = [module for module, package in MODULES.items() if find_spec(package) is None]
 

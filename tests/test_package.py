@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,16 @@ def test_every_session_of_nox_is_in_the_table_that_says_what_ci_runs():
     assert sessions and {name for name, _ in rows} == sessions
     assert {name for name, ran in rows if ran == "yes"} == set(ast.literal_eval(options.value))
     assert "python3 -m nox\n" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_version_citation_and_the_first_section_of_the_changelog_agree():
+    """What is not released says so in all three; `nox -s release` refuses it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (cited,) = re.findall(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    released, _, developed = version.partition(".dev")
+    section = f"{released}, not yet released" if developed else released
+    assert cited == version
+    assert re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == section
 
 
 def test_importing_the_theory_loads_no_torch():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -112,17 +113,11 @@ def causal(
 
     Every array it returns that has a sequence axis is judged. Exit status: 0 yes, 1 no, 2 could not decide.
     """
-    ways = {
+    refuse_idle_ways(context, {
         "--exact": exact, "--truncated": truncated, "--padding": padding is not None, "--same-as": same_as is not None,
         "--no-proof": not proof, "--stride": stride != 1, "--offset": offset != 0,
-    }  # fmt: skip
-    for way in (way for way, is_asked in ways.items() if is_asked):
-        refuse_idle(context, f"causal {way}")
-    try:
-        check_picture(png, source=target)
-        check_file(certificate, "--certificate", target)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    })  # fmt: skip
+    check_outputs(png, certificate, target)
     if exact:
         _exact(context, target, n, seed, certificate, timeout, memory, as_json)
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
@@ -130,34 +125,55 @@ def causal(
         n, shape, agreements(truncated, padding, same_as), (stride, offset), lookahead=lookahead, strict=strict,
         within=window, first=prefix, block=blocks, packed=numbers(documents, "documents"), mask=mask, batch=batch,
     )  # fmt: skip
+    if refused is None and not (path and name):
+        refused = UndecidedError("bad input", f"expected FILE.py:NAME or package.module:NAME, got {target!r}")
     if refused is not None:
         report = Report("undecided", "none", refused.message, refused.outcome, n=n, seed=seed)
-    elif not path or not name:
-        report = Report(
-            "undecided",
-            "none",
-            f"expected FILE.py:NAME or package.module:NAME, got {target!r}",
-            "bad input",
-            n=n,
-            seed=seed,
-        )
     else:
-        size = PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
         with progress("cuts") as advance:
             report = files.check_file(
                 path, name, n, shape=shape, dtype=dtype, vocab=vocab, tokens=numbers(tokens, "tokens"),
                 arguments=tuple(arg or ()), init=init, randomise=randomise, seed=seed, budget=budget,
                 accept_partial=accept_partial, contract=contract, stride=(stride, offset), agree=agree, timeout=timeout,
-                memory=memory or None, output=output, output_axis=output_axis, map_size=size, prove=proof,
-                certificate=certificate, progress=advance,
+                memory=memory or None, output=output, output_axis=output_axis, map_size=blocks_of_map(show_map, png),
+                prove=proof, certificate=certificate, progress=advance,
             )  # fmt: skip
     answer = Answer(report.verdict, report.evidence, report.covered or NOTHING, report.exit_code, report.as_json())
     say(answer, as_json, lambda: show(report, target, show_map))
+    write_outputs(report, name, png, certificate)
+    raise typer.Exit(report.exit_code)
+
+
+def refuse_idle_ways(context: typer.Context, asked: Mapping[str, bool]) -> None:
+    """Refuse options that are idle beside one of these, which each ask in a way of their own."""
+    for way in (way for way, is_asked in asked.items() if is_asked):
+        refuse_idle(context, f"causal {way}")
+
+
+def check_outputs(png: Path | None, certificate: Path | None, target: str) -> None:
+    """Refuse what could not be written, before any work.
+
+    Raises:
+        typer.BadParameter: saying why.
+    """
+    try:
+        check_picture(png, source=target)
+        check_file(certificate, "--certificate", target)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def blocks_of_map(show_map: bool, png: Path | None) -> int:
+    """Into how many blocks a drawing divides the sequence; 0 where there is none."""
+    return PICTURE_BLOCKS if png else MAP_BLOCKS if show_map else 0
+
+
+def write_outputs(report: Report, name: str, png: Path | None, certificate: Path | None) -> None:
+    """Write the drawing; where there is none, or no certificate, that of an earlier run does not stay."""
     drawn = report.map
     write(png, (lambda file: drawn.png(file, f"{name}: {report.verdict}")) if drawn else None)
     if not report.certified:
         write(certificate, None)
-    raise typer.Exit(report.exit_code)
 
 
 def _exact(

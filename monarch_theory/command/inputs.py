@@ -42,9 +42,11 @@ def check_input(command: str, parameter: str, path: Path) -> None:
     Raises:
         typer.BadParameter: saying what was expected.
 
-    >>> check_input("recheck", "file", Path("/dev/null"))
-    Traceback (most recent call last):
-    typer...BadParameter: expected a file or a folder, got /dev/null, which is neither
+    >>> try:
+    ...     check_input("recheck", "file", Path("/dev/null"))
+    ... except typer.BadParameter as error:
+    ...     print(error.message)
+    expected a file or a folder, got /dev/null, which is neither
     """
     most = INPUTS.get((command, parameter))
     if most is None or not path.exists():

@@ -77,9 +77,11 @@ def check_number(option: str, value: Any) -> None:
     Raises:
         typer.BadParameter: saying what was expected.
 
-    >>> check_number("timeout", float("inf"))
-    Traceback (most recent call last):
-    typer...BadParameter: expected 0.001 to 10000000, got inf
+    >>> try:
+    ...     check_number("timeout", float("inf"))
+    ... except typer.BadParameter as error:
+    ...     print(error.message)
+    expected 0.001 to 10000000, got inf
     """
     low, high = range_of(option)
     for number in value if isinstance(value, list | tuple) else (value,):

@@ -252,153 +252,191 @@ def noted_as_unstable(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def dispatch_mode(watch: Watch) -> Any:
     """A torch dispatch mode that feeds `watch`."""
-    torch = torch_or_none()
+    tensors, torch = _Tensors(watch), torch_or_none()
     mode = import_module("torch.utils._python_dispatch").TorchDispatchMode
-    generator = torch.Generator().manual_seed(watch.seed or 0)
-
-    def name_of(tensor: Any) -> str:
-        return str(tensor.dtype).removeprefix("torch.")
-
-    def normal(y: Any) -> Any:
-        """As `drawn`, of tensors; NumPy, where there is an array, is done with few numbers before torch has begun."""
-        if y.numel() <= FEW and y.device.type == "cpu" and y.dtype != torch.bfloat16:
-            return torch.from_numpy(drawn(y.detach().numpy(), watch.rng))
-        bits = y.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]).to(torch.int64)
-        keys = bits ^ torch.randint(-(2**63), 2**63 - 1, y.shape, generator=generator).to(y.device)
-        for mixer in MIXERS:
-            keys = (keys ^ ((keys >> 33) & (2**31 - 1))) * (mixer - 2**64)
-        keys = keys ^ ((keys >> 33) & (2**31 - 1))
-        first, second = ((keys >> 32) & (2**32 - 1)).double() + 0.5, (keys & (2**32 - 1)).double() + 0.5
-        return (-2 * (first / 2**32).log()).sqrt() * (second * (2 * pi / 2**32)).cos()
-
-    def short(y: Any) -> Any:
-        """Where a number takes no more than half of its digits: counts and positions, whose arithmetic is exact."""
-        held, low = {8: (torch.int64, 2**26 - 1), 4: (torch.int32, 2**12 - 1)}.get(y.element_size(), (None, 0))
-        return torch.zeros_like(y, dtype=torch.bool) if held is None else (y.detach().view(held) & low) == 0
-
-    def rounded_to_single(y: Any) -> Any:
-        """In this dtype, the number of single precision next to it; on a grid that `amplitude` shifts."""
-        if y.is_complex():
-            return torch.view_as_complex(rounded_to_single(torch.view_as_real(y)).contiguous())
-        single = (y * watch.amplitude).float().to(y.dtype) / watch.amplitude
-        return torch.where(single.isfinite() & (single != 0), single, y)
-
-    def axes_of_transform(func: Any, args: Any) -> list[int]:
-        """Over which axes an operator transforms, torch's or this project's; none where it is no transform."""
-        if func._schema.name == OWN_TRANSFORM:
-            return [0]
-        return list(args[1]) if func._schema.name.startswith("aten::_fft_") else []
-
-    def redrawn(y: Any, axes: Any, in_place: bool) -> Any:
-        dtype = name_of(y)
-        watch.sizes = hash((watch.sizes, tuple(y.shape)))
-        length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
-        if axes:
-            watch.transforms.add((dtype, length))
-        elif ROUNDOFF[dtype] > ROUNDOFF.get(watch.coarsest or "", 0.0):
-            watch.coarsest = dtype
-        if watch.arithmetic == "single" and ROUNDOFF[dtype] < ROUNDOFF["float32"]:
-            single = rounded_to_single(y)
-            return y.copy_(single) if in_place else torch.empty_like(y).copy_(single)
-        if watch.seed is None or not y.numel():
-            return y
-        real = torch.view_as_real(y) if y.is_complex() else y
-        draws = normal(real)
-        draws = draws if axes else draws.masked_fill(short(real), 0.0)
-        size = y.abs().double()
-        if axes:
-            size = size.square().mean(dim=axes, keepdim=True).sqrt()
-        size = size.unsqueeze(-1) if y.is_complex() else size
-        new = real.double() + draws * (size * (watch.amplitude * spread_of_transform(dtype, length)))
-        largest = torch.finfo(real.dtype).max  # of which masks are made: no rounding of a finite number is infinite
-        new = torch.where(real.isfinite(), new.clamp(-largest, largest), real.double()).to(real.dtype)
-        new = torch.view_as_complex(new.contiguous()) if y.is_complex() else new
-        return y.copy_(new) if in_place else torch.empty_like(y).copy_(new)  # with the strides of y: models look
-
-    wider = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
-             torch.complex32: torch.complex128, torch.complex64: torch.complex128}  # fmt: skip
-
-    def widened(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """The arguments in double precision, save those that are written to, or only looked at in another way."""
-        arguments, returns = func._schema.arguments, func._schema.returns
-        if returns and all(r.alias_info is not None and not r.alias_info.is_write for r in returns):
-            return args, kwargs
-
-        def wide(value: Any, argument: Any) -> Any:
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                return value
-            if isinstance(value, torch.Tensor):
-                return value.to(wider[value.dtype]) if value.dtype in wider else value
-            if isinstance(value, list | tuple):
-                return type(value)(wide(v, argument) for v in value)
-            return wider.get(value, value) if isinstance(value, torch.dtype) else value
-
-        named = {a.name: a for a in arguments}
-        made = tuple(wide(a, described) for a, described in zip(args, arguments, strict=False))
-        return made, {name: wide(value, named[name]) for name, value in kwargs.items()}
-
-    def of_matrices(change: Callable[[Any], Any], args: Any) -> tuple[Any, ...]:
-        """The arguments, matrices of numbers with a point changed."""
-        return tuple(
-            change(a) if isinstance(a, torch.Tensor) and a.dim() > 1 and name_of(a) in ROUNDOFF else a for a in args
-        )
-
-    def backward_error(matrices: Any, structured: bool) -> Any:
-        """Matrices with the errors of a backward stable algorithm; where structured, of each number and no zero."""
-        real = torch.view_as_real(matrices) if matrices.is_complex() else matrices
-        norm = matrices.abs().square().sum(dim=(-2, -1), keepdim=True).sqrt()
-        size = matrices.abs() if structured else norm.expand(matrices.shape)
-        size = size.unsqueeze(-1) if matrices.is_complex() else size
-        error = ROUNDOFF[name_of(matrices)] * sqrt(max(matrices.shape[-2:])) * watch.amplitude
-        new = (real + normal(real + 0.0) * size * error).to(real.dtype)
-        return torch.view_as_complex(new.contiguous()) if matrices.is_complex() else new
-
-    def factored(func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """What an operation of `FACTORING` gives, of matrices that are redrawn where a seed is given."""
-        if name not in STRUCTURED:
-            of_matrices(lambda a: watch.transforms.add((name_of(a), max(a.shape[-2:]))), args)
-        if watch.seed is not None:
-            args = of_matrices(lambda a: backward_error(a, name in STRUCTURED), args)
-        out = func(*args, **kwargs)
-        return backward_error(out, False) if watch.seed is not None and name == "linalg_matrix_exp" else out
 
     class Mode(mode):  # type: ignore[misc, valid-type]
         supports_higher_order_operators = True
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
-            if isinstance(func, torch._ops.HigherOrderOperator):  # what it is made of is looked at
-                plain = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
-                if plain is None:
-                    return func(*args, **kwargs)
-                with self:
-                    return plain(*args, **kwargs)
-            if watch.arithmetic:
-                args, kwargs = widened(func, args, kwargs)
-            name, returns = func._schema.name.split("::")[-1], func._schema.returns
-            out = factored(func, name, args, kwargs) if name in FACTORING else func(*args, **kwargs)
-            if name == "embedding" and watch.tokens is not None:
-                table, indices = args[0], args[1]
-                if (
-                    indices.numel() == watch.tokens.size
-                    and (indices.detach().cpu().numpy().reshape(-1) == watch.tokens.reshape(-1)).all()
-                ):
-                    watch.rows = int(table.shape[0])
-            if name in EXACT or name.endswith("_copy") or not returns:
-                return out
-            if name in ("_to_copy", "to") and ROUNDOFF.get(name_of(out), 0.0) <= ROUNDOFF.get(name_of(args[0]), 1.0):
-                return out
-            several = isinstance(out, tuple)
-            outs = list(out) if several else [out]
-            for k, (y, kind) in enumerate(zip(outs, returns, strict=False)):
-                writes = kind.alias_info is not None and kind.alias_info.is_write
-                if kind.alias_info is not None and not writes:
-                    continue
-                if isinstance(y, torch.Tensor) and y.layout == torch.strided and name_of(y) in ROUNDOFF:
-                    if writes and torch.Tag.inplace_view in func.tags:
-                        continue
-                    new = redrawn(y, axes_of_transform(func, args), writes)
-                    outs[k] = y if writes else new
-            return tuple(outs) if several else outs[0]
+            if not isinstance(func, torch._ops.HigherOrderOperator):
+                return tensors.result_of(func, args, kwargs)
+            # what it is made of is looked at
+            plain = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+            if plain is None:
+                return func(*args, **kwargs)
+            with self:
+                return plain(*args, **kwargs)
 
     return Mode()
+
+
+def name_of(tensor: Any) -> str:
+    """Of a tensor's dtype, as NumPy has it."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def axes_of_transform(func: Any, args: Any) -> list[int]:
+    """Over which axes an operator transforms, torch's or this project's; none where it is no transform."""
+    if func._schema.name == OWN_TRANSFORM:
+        return [0]
+    return list(args[1]) if func._schema.name.startswith("aten::_fft_") else []
+
+
+class _Tensors:
+    """What a watch notes of operations on tensors, and how it changes what they give."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.torch = watch, torch_or_none()
+        torch = self.torch
+        self.generator = torch.Generator().manual_seed(watch.seed or 0)
+        self.wider = {
+            torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
+            torch.complex32: torch.complex128, torch.complex64: torch.complex128,
+        }  # fmt: skip
+
+    def result_of(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What an operator gives, in the arithmetic asked for; its rounding is redrawn where it rounds."""
+        if self.watch.arithmetic:
+            args, kwargs = self.widened(func, args, kwargs)
+        name, returns = func._schema.name.split("::")[-1], func._schema.returns
+        out = self.factored(func, name, args, kwargs) if name in FACTORING else func(*args, **kwargs)
+        if name == "embedding" and self.watch.tokens is not None:
+            self.note_table(args[0], args[1])
+        if name in EXACT or name.endswith("_copy") or not returns:
+            return out
+        if name in ("_to_copy", "to") and ROUNDOFF.get(name_of(out), 0.0) <= ROUNDOFF.get(name_of(args[0]), 1.0):
+            return out
+        if not isinstance(out, tuple):
+            return self.passed_on(out, returns[0], func, args)
+        changed = [self.passed_on(y, kind, func, args) for y, kind in zip(out, returns, strict=False)]
+        return (*changed, *out[len(changed) :])
+
+    def note_table(self, table: Any, indices: Any) -> None:
+        """Of how many rows the table is in which the tokens are looked up."""
+        tokens = self.watch.tokens
+        if tokens is None or indices.numel() != tokens.size:
+            return
+        if (indices.detach().cpu().numpy().reshape(-1) == tokens.reshape(-1)).all():
+            self.watch.rows = int(table.shape[0])
+
+    def passed_on(self, y: Any, kind: Any, func: Any, args: Any) -> Any:
+        """One result of an operator that rounds: itself where it is a view or no numbers with a point."""
+        writes = kind.alias_info is not None and kind.alias_info.is_write
+        if kind.alias_info is not None and not writes:
+            return y
+        if not isinstance(y, self.torch.Tensor) or y.layout != self.torch.strided or name_of(y) not in ROUNDOFF:
+            return y
+        if writes and self.torch.Tag.inplace_view in func.tags:
+            return y
+        new = self.redrawn(y, axes_of_transform(func, args), writes)
+        return y if writes else new
+
+    def redrawn(self, y: Any, axes: list[int], in_place: bool) -> Any:
+        """The same with other errors, or in single precision, where that is asked; what is seen of it is noted."""
+        watch, dtype = self.watch, name_of(y)
+        length = prod(y.shape[a] for a in axes) if axes else y.shape[-1] if y.dim() else 1
+        watch.sizes = hash((watch.sizes, tuple(y.shape)))
+        if axes:
+            watch.transforms.add((dtype, length))
+        elif ROUNDOFF[dtype] > ROUNDOFF.get(watch.coarsest or "", 0.0):
+            watch.coarsest = dtype
+        if watch.arithmetic == "single" and ROUNDOFF[dtype] < ROUNDOFF["float32"]:
+            new = self.rounded_to_single(y)
+        elif watch.seed is None or not y.numel():
+            return y
+        else:
+            new = self.with_errors(y, axes, length)
+        return y.copy_(new) if in_place else self.torch.empty_like(y).copy_(new)  # with the strides of y: models look
+
+    def with_errors(self, y: Any, axes: list[int], length: int) -> Any:
+        """The result with an error of the size of its rounding: of each number, or of a transform's norm."""
+        torch, real = self.torch, self.parts(y)
+        draws = self.normal(real)
+        draws = draws if axes else draws.masked_fill(self.short(real), 0.0)
+        size = y.abs().double()
+        if axes:
+            size = size.square().mean(dim=axes, keepdim=True).sqrt()
+        size = size.unsqueeze(-1) if y.is_complex() else size
+        new = real.double() + draws * (size * (self.watch.amplitude * spread_of_transform(name_of(y), length)))
+        largest = torch.finfo(real.dtype).max  # of which masks are made: no rounding of a finite number is infinite
+        new = torch.where(real.isfinite(), new.clamp(-largest, largest), real.double()).to(real.dtype)
+        return self.whole(new, y)
+
+    def parts(self, y: Any) -> Any:
+        """Real and imaginary parts along a last axis; what is real itself."""
+        return self.torch.view_as_real(y) if y.is_complex() else y
+
+    def whole(self, parts: Any, like: Any) -> Any:
+        """What `parts` were made of, complex as that was."""
+        return self.torch.view_as_complex(parts.contiguous()) if like.is_complex() else parts
+
+    def normal(self, y: Any) -> Any:
+        """As `drawn`, of tensors; NumPy, where there is an array, is done with few numbers before torch has begun."""
+        torch = self.torch
+        if y.numel() <= FEW and y.device.type == "cpu" and y.dtype != torch.bfloat16:
+            return torch.from_numpy(drawn(y.detach().numpy(), self.watch.rng))
+        bits = y.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]).to(torch.int64)
+        keys = bits ^ torch.randint(-(2**63), 2**63 - 1, y.shape, generator=self.generator).to(y.device)
+        for mixer in MIXERS:
+            keys = (keys ^ ((keys >> 33) & (2**31 - 1))) * (mixer - 2**64)
+        keys = keys ^ ((keys >> 33) & (2**31 - 1))
+        first, second = ((keys >> 32) & (2**32 - 1)).double() + 0.5, (keys & (2**32 - 1)).double() + 0.5
+        return (-2 * (first / 2**32).log()).sqrt() * (second * (2 * pi / 2**32)).cos()
+
+    def short(self, y: Any) -> Any:
+        """Where a number takes no more than half of its digits: counts and positions, whose arithmetic is exact."""
+        torch = self.torch
+        held, low = {8: (torch.int64, 2**26 - 1), 4: (torch.int32, 2**12 - 1)}.get(y.element_size(), (None, 0))
+        return torch.zeros_like(y, dtype=torch.bool) if held is None else (y.detach().view(held) & low) == 0
+
+    def rounded_to_single(self, y: Any) -> Any:
+        """In this dtype, the number of single precision next to it; on a grid that `amplitude` shifts."""
+        torch, amplitude = self.torch, self.watch.amplitude
+        if y.is_complex():
+            return torch.view_as_complex(self.rounded_to_single(torch.view_as_real(y)).contiguous())
+        single = (y * amplitude).float().to(y.dtype) / amplitude
+        return torch.where(single.isfinite() & (single != 0), single, y)
+
+    def widened(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments in double precision, save those that are written to, or only looked at in another way."""
+        arguments, returns = func._schema.arguments, func._schema.returns
+        if returns and all(r.alias_info is not None and not r.alias_info.is_write for r in returns):
+            return args, kwargs
+        named = {a.name: a for a in arguments}
+        made = tuple(self.wide(a, described) for a, described in zip(args, arguments, strict=False))
+        return made, {name: self.wide(value, named[name]) for name, value in kwargs.items()}
+
+    def wide(self, value: Any, argument: Any) -> Any:
+        """One argument in double precision: a tensor, those in a list, or the name of a dtype."""
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            return value
+        if isinstance(value, self.torch.Tensor):
+            return value.to(self.wider[value.dtype]) if value.dtype in self.wider else value
+        if isinstance(value, list | tuple):
+            return type(value)(self.wide(v, argument) for v in value)
+        return self.wider.get(value, value) if isinstance(value, self.torch.dtype) else value
+
+    def factored(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """What an operation of `FACTORING` gives, of matrices that are redrawn where a seed is given."""
+        watch = self.watch
+        if name not in STRUCTURED:
+            watch.transforms.update((name_of(a), max(a.shape[-2:])) for a in args if self.is_matrices(a))
+        if watch.seed is not None:
+            args = tuple(self.backward_error(a, name in STRUCTURED) if self.is_matrices(a) else a for a in args)
+        out = func(*args, **kwargs)
+        return self.backward_error(out, False) if watch.seed is not None and name == "linalg_matrix_exp" else out
+
+    def is_matrices(self, value: Any) -> bool:
+        """Whether an argument is matrices of numbers with a point."""
+        return isinstance(value, self.torch.Tensor) and value.dim() > 1 and name_of(value) in ROUNDOFF
+
+    def backward_error(self, matrices: Any, structured: bool) -> Any:
+        """Matrices with the errors of a backward stable algorithm; where structured, of each number and no zero."""
+        real = self.parts(matrices)
+        norm = matrices.abs().square().sum(dim=(-2, -1), keepdim=True).sqrt()
+        size = matrices.abs() if structured else norm.expand(matrices.shape)
+        size = size.unsqueeze(-1) if matrices.is_complex() else size
+        error = ROUNDOFF[name_of(matrices)] * sqrt(max(matrices.shape[-2:])) * self.watch.amplitude
+        return self.whole((real + self.normal(real + 0.0) * size * error).to(real.dtype), matrices)

@@ -10,6 +10,7 @@ at random as well. No bound is known that no member is below.
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, lsmr
 
 from monarch_theory.expressivity.classes import factorisations
 from monarch_theory.expressivity.convergence import watch
@@ -20,6 +21,9 @@ __all__ = ["monarch_product"]
 
 TURNS = 200
 SETTLED, SHRINKS = 1e-4, 0.02  # of the error, that a turn takes away: at first, and where it goes on
+LINEAR = 2.0**-26  # √u, of the norm: what is left out of a product with changes of this size is rounding
+TINY = np.finfo(float).tiny
+ITERATIONS = 300  # of the iteration for all factors at once
 RIDGE = 1e-14  # of the trace: what nothing depends on stays as it was
 FEW, FEW_ENTRIES, NEAR = 400, 2**10, 0.2  # unknowns of a step, its equations, and the share of the norm it begins below
 DRAWS = 2
@@ -88,7 +92,10 @@ def polished(blocks: np.ndarray, factors: Factors) -> Factors:
         if settled or error == 0:
             break
         factors = turned(blocks, factors)
-    return best
+    if least > LINEAR * norm:
+        return best
+    together = turned_together(blocks, best)
+    return together if np.linalg.norm(blocks - product(together)) < least else best
 
 
 def stepped(blocks: np.ndarray, factors: Factors) -> Factors:
@@ -137,16 +144,62 @@ def tangent(factors: Factors) -> np.ndarray:
 
 
 def turned(blocks: np.ndarray, factors: Factors) -> Factors:
-    """L, then R, then d, each the best for the other two."""
+    """L, then R, then d, each the best for the other two.
+
+    What is solved for is the change that takes away what is missing: rounding is then relative to that.
+    """
     left, scales, right = factors
     after = scales[..., None] * right  # (y₀, x₀, z, x₁)
-    systems, known = ((after.conj() @ side.swapaxes(2, 3)).sum(1) for side in (after, blocks))
-    left = solved(systems, known, left.swapaxes(1, 2)).swapaxes(1, 2)
+    systems, known = ((after.conj() @ side.swapaxes(2, 3)).sum(1) for side in (after, blocks - left[:, None] @ after))
+    left = left + solved(systems, known).swapaxes(1, 2)
     before = left[:, None] * scales[:, :, None]  # (y₀, x₀, y₁, z)
-    systems, known = ((before.conj().swapaxes(2, 3) @ side).sum(0) for side in (before, blocks))
-    right = solved(systems, known, right)
+    missing = blocks - before @ right
+    systems, known = ((before.conj().swapaxes(2, 3) @ side).sum(0) for side in (before, missing))
+    right = right + solved(systems, known)
     ours, theirs = left.conj().swapaxes(1, 2) @ left, right.conj() @ right.swapaxes(1, 2)  # (·, z, w)
-    return left, solved(ours[:, None] * theirs, seen(blocks, left, right)[..., None], scales[..., None])[..., 0], right
+    known = seen(blocks - before @ right, left, right)[..., None]
+    return left, scales + solved(ours[:, None] * theirs, known)[..., 0], right
+
+
+def turned_together(blocks: np.ndarray, factors: Factors) -> Factors:
+    """L, d and R at once, as if their product were linear in them: one after another they gain little at a time."""
+    left, scales, right = factors = balanced(factors)
+    ends = np.cumsum([part.size for part in factors])[:2]
+
+    def change(step: np.ndarray) -> np.ndarray:
+        parts = (part.reshape(old.shape) for part, old in zip(np.split(step, ends), factors, strict=True))
+        by_left, by_scales, by_right = parts
+        changed = product((by_left, scales, right)) + product((left, by_scales, right))
+        return np.asarray(changed + product((left, scales, by_right))).ravel()
+
+    def back(far: np.ndarray) -> np.ndarray:
+        missing = far.reshape(blocks.shape)
+        after, before = scales[..., None] * right, left[:, None] * scales[:, :, None]
+        to_left = (missing @ after.conj().swapaxes(2, 3)).sum(1)
+        to_right = (before.conj().swapaxes(2, 3) @ missing).sum(0)
+        return np.concatenate([to_left.ravel(), seen(missing, left, right).ravel(), to_right.ravel()])
+
+    shape = (blocks.size, sum(part.size for part in factors))
+    operator = LinearOperator(shape, matvec=change, rmatvec=back, dtype=blocks.dtype)
+    missing = blocks - product(factors)
+    rounding = np.finfo(missing.dtype).eps * missing.size**0.25 * np.linalg.norm(blocks)
+    enough = min(1.0, float(rounding / max(np.linalg.norm(missing), TINY)))
+    step = lsmr(operator, missing.ravel(), atol=0, btol=enough, conlim=0, maxiter=ITERATIONS)[0]
+    parts = zip(np.split(step, ends), factors, strict=True)
+    left, scales, right = (old + part.reshape(old.shape) for part, old in parts)
+    return left, scales, right
+
+
+def balanced(factors: Factors) -> Factors:
+    """The same product of columns of L and rows of R that are as long as each other, and entries of d up to one."""
+    left, scales, right = factors
+    columns, rows = np.linalg.norm(left, axis=1, keepdims=True), np.linalg.norm(right, axis=2, keepdims=True)
+    columns, rows = np.where(columns > 0, columns, 1), np.where(rows > 0, rows, 1)
+    scales = scales * columns * rows[..., 0]
+    largest = np.abs(scales).max((0, 1))
+    largest = np.where(largest > 0, largest, 1)
+    shares = np.sqrt(largest)
+    return left / columns * shares, scales / largest, right / rows * shares[:, None]
 
 
 def seen(blocks: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -154,10 +207,10 @@ def seen(blocks: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.asarray(((left.conj().swapaxes(1, 2)[:, None] @ blocks) * right.conj()).sum(-1))
 
 
-def solved(systems: np.ndarray, known: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Solutions of Hermitian systems, not far from what was."""
-    ridge = RIDGE * np.einsum("...zz->...", systems).real[..., None, None] + np.finfo(float).tiny
-    return np.asarray(np.linalg.solve(systems + ridge * np.eye(systems.shape[-1]), known + ridge * before))
+def solved(systems: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Solutions of Hermitian systems, zero where nothing depends on them."""
+    ridge = RIDGE * np.einsum("...zz->...", systems).real[..., None, None] + TINY
+    return np.asarray(np.linalg.solve(systems + ridge * np.eye(systems.shape[-1]), known))
 
 
 def product(factors: Factors) -> np.ndarray:

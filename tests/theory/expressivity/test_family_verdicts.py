@@ -519,7 +519,7 @@ def test_sums_above_order_two_are_told_apart(inputs, outputs, terms, factor):
 
 
 @pytest.mark.parametrize("factor", [1, 1 + 2j])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 6, 7])  # in which one factor after another gains little, two percent a turn
 def test_products_of_two_monarch_matrices_are_found_as_the_convention_multiplies_them(seed, factor):
     """M₁ M₂* by the package's own matrices, whose digits the family does not read."""
     rng = np.random.default_rng(seed)

@@ -287,15 +287,15 @@ def test_time_allowed_is_kept_and_what_is_missing_reported():
     import time
 
     def slow(x):
-        time.sleep(0.005)
+        time.sleep(0.002)
         return np.cumsum(x)
 
-    report = check_callable(slow, 2048, budget=0.5)
+    report = check_callable(slow, 2048, budget=0.2)
     assert (report.verdict, report.outcome, report.exit_code) == ("undecided", "partial", 2)
-    assert report.forwards * 0.005 < 5  # each takes so long at least: a busy machine makes them fewer
+    assert report.forwards * 0.002 < 2  # each takes so long at least: a busy machine makes them fewer
     assert report.cuts_tested < report.cuts_total and report.gap > 1
     assert report.reason.startswith(f"causal at {report.cuts_tested} of 2047 cuts, not all")
-    accepted = check_callable(slow, 2048, budget=0.5, accept_partial=True)
+    accepted = check_callable(slow, 2048, budget=0.2, accept_partial=True)
     assert (accepted.verdict, accepted.exit_code) == ("causal", 0) and accepted.partial
 
 
@@ -370,7 +370,7 @@ def test_misbehaviour_is_named(name):
 
 
 def test_hang_is_named():
-    report = check_file(MISBEHAVING, "hangs", 24, timeout=1)
+    report = check_file(MISBEHAVING, "hangs", 24, timeout=0.3)
     assert (report.outcome, report.exit_code) == ("hang", 2)
     assert report.seconds < 10
 
