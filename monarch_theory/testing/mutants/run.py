@@ -106,10 +106,14 @@ def one_thread() -> Iterator[None]:
 
 
 class References:
-    """Cases and their exact answers, which kernels of one op and dtype share."""
+    """Cases and their exact answers, which kernels of one op and dtype share; none is computed before it is asked for.
+
+    An exact answer costs more than a run, and most kernels are asked a few of the cases that are planned.
+    """
 
     def __init__(self, seed: int):
         self.seed = seed
+        self.planned: dict[tuple[str, str, int, int, int, str], Iterator[Case]] = {}
         self.known: dict[tuple[str, str, int, int, int, str], list[tuple[Case, tuple[Reference, ...]]]] = {}
 
     def of(
@@ -120,13 +124,16 @@ class References:
         max_size: int,
         most: int = MOST_ENTRIES,
         algorithm: str = "conventional",
-    ) -> list[tuple[Case, tuple[Reference, ...]]]:
+    ) -> Iterator[tuple[Case, tuple[Reference, ...]]]:
         key = (op, dtype, count, max_size, most, algorithm)
         if key not in self.known:
-            model = usual_model(op, dtype, algorithm)
             plan = cases(op_named(op), dtype, seed=self.seed, count=count, max_size=max_size, most_entries=most)
-            self.known[key] = [(case, reference(case, model)) for case in plan]
-        return self.known[key]
+            self.planned[key], self.known[key] = iter(plan), []
+        yield from self.known[key]
+        model = usual_model(op, dtype, algorithm)
+        for case in self.planned[key]:
+            self.known[key].append((case, reference(case, model)))
+            yield self.known[key][-1]
 
 
 def usual_model(op: str, dtype: str, algorithm: str = "conventional") -> ErrorModel:
