@@ -113,7 +113,9 @@ def test_a_question_that_is_refused_leaves_the_file_of_an_earlier_one():
 
 def test_a_certificate_counts_as_written_only_where_it_was(tmp_path):
     def read(held: bytes, file: Path):
-        return proof_of(SimpleNamespace(proof=lambda *asked: ({"proved": True}, held)), None, None, file, 1.0)
+        return proof_of(
+            SimpleNamespace(proof=lambda *asked, **held_to: ({"proved": True}, held)), None, None, file, 1.0
+        )
 
     assert read(b"proof", tmp_path / "certificate").written and (tmp_path / "certificate").read_bytes() == b"proof"
     assert not read(b"", tmp_path / "none").written and not read(b"proof", tmp_path / "no" / "folder").written

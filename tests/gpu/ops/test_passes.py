@@ -188,7 +188,7 @@ def test_whoever_looks_on_sees_the_operations_of_torch(monkeypatch: pytest.Monke
         layer.float()(x)
     monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cuda"}))
     monkeypatch.setattr(layers, "on_processor", lambda *_: False)
-    assert torch.equal(layer(x), seen)
+    assert torch.allclose(layer(x), seen, rtol=0, atol=2.0**-20)  # a projection that is looked at is called
 
 
 @pytest.mark.parametrize("name", ["bidirectional", "dimension"])
