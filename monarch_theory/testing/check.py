@@ -82,7 +82,8 @@ class Failure:
     """What went wrong, why, and the smallest case that shows it.
 
     Attributes:
-        way: how the script calls the kernel: "once", "after another call" or "many times".
+        way: how the script calls the kernel: "once", "after another call", "after a larger call" or "many times".
+        before: the larger case of the call before, where that left something behind.
         reproduced: the script was run and failed; None where it was not run.
     """
 
@@ -91,6 +92,7 @@ class Failure:
     found: Observation
     smallest: Observation
     way: str = "once"
+    before: Case | None = None
     reproduced: bool | None = None
 
 
@@ -718,7 +720,7 @@ def left_behind(kernel: Kernel, seen: Observation, before: Case, model: ErrorMod
     if alone.judgement.failed or not again.judgement.failed:
         return None
     cause = Cause(STATE, f"right in a new process, and wrong after a call with {before.describe()}")
-    return Failure(seen.judgement.message, cause, seen, seen)
+    return Failure(seen.judgement.message, cause, seen, seen, before=before)
 
 
 MORE_THAN_ONE = 16

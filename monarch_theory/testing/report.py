@@ -17,6 +17,7 @@ import numpy as np
 
 from monarch_theory.formats import carrier_of, format_of
 from monarch_theory.sandbox.confinement import Confinement
+from monarch_theory.testing.cases import Case
 from monarch_theory.testing.check import Report
 from monarch_theory.testing.diagnose import Observation
 from monarch_theory.testing.interpretation import BLIND_SPOTS
@@ -272,7 +273,7 @@ def script(report: Report) -> str:
         "import numpy as np",
         "from numpy import inf, nan",
         *(["import torch"] if torch else []),
-        *(_UNPACKED.strip().splitlines() if _is_long(seen) else []),
+        *(_UNPACKED.strip().splitlines() if _is_long(seen) or report.failure.way == "after a larger call" else []),
         *_guards(report),
     ]
     if report.verdict is Verdict.UNWRITTEN:
@@ -304,6 +305,8 @@ def script(report: Report) -> str:
         lines.append(f"dtype = {next(iter(case.arrays.values())).dtype.name!r}")
         lines += _OTHER_DATA.strip().splitlines()
         lines += [] if report.verdict is Verdict.UNSTABLE else ["on_other_data()"]
+    if report.failure.way == "after a larger call" and report.failure.before is not None:
+        lines += _larger_call(report.failure.before)
     lines.append("computed, modified, returned = run()")
     lines += _expectation(seen, report.verdict, report.failure.way)
     if missed:
@@ -472,6 +475,16 @@ def on_device(t, lead):  # with the strides it has, and its distance from a cach
     whole = torch.cat([whole.new_zeros(lead), whole.reshape(-1)]).to(DEVICE)
     return whole.as_strided(t.shape, t.stride(), lead)
 """
+
+
+def _larger_call(before: Case) -> list[str]:
+    """Lines that call the kernel on the case before, and leave arguments and options as they were."""
+    lines = ["kept = dict(arguments), dict(options)", "arguments.update({  # of a larger call before"]
+    for name, values in before.arrays.items():
+        own = "held" if before.op.dtypes_of([name], before.dtype) == (before.dtype,) else ""
+        lines.append(f"    {name!r}: {own}({_literal(values)}),")
+    lines += ["})", f"options.update({dict(before.op.options(before.shape))!r})", "run()"]
+    return [*lines, "arguments.update(kept[0])", "options.update(kept[1])"]
 
 
 def _ask(seen: Observation, device: str) -> str:

@@ -22,7 +22,7 @@ STARTING = 60.0
 
 
 def reproduced(report: Report) -> Report:
-    """The report with the first script that fails: of the smallest case or the one found, in one of three ways."""
+    """The report with the first script that fails: of the smallest case or the one found, in one of its ways."""
     failure = report.failure
     if failure is None:
         return report
@@ -36,6 +36,8 @@ def reproduced(report: Report) -> Report:
         ways = ("after another call", "once", "many times")
     if failure.cause.name == STATE:
         ways = ("after another call", "once", "many times")
+    if failure.before is not None:
+        ways = ("after a larger call", *ways)
     for seen in dict.fromkeys((id(failure.smallest), id(failure.found))):
         shown = failure.smallest if seen == id(failure.smallest) else failure.found
         for way in ways:

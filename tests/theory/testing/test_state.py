@@ -5,6 +5,7 @@ import pytest
 from monarch_theory.testing.check import check
 from monarch_theory.testing.exploits.corpus import PRELUDE
 from monarch_theory.testing.judge import Verdict
+from monarch_theory.testing.report import script
 
 pytestmark = pytest.mark.usefixtures("kernel_at_hand")
 
@@ -142,6 +143,7 @@ def test_what_a_larger_call_left_behind_is_found(file):
     report = check(file, "columns_of_a_longer_call", "block-diagonal-multiply", cases_wanted=20, max_size=64)
     assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
     assert "wrong after a call with batch 2, blocks 2, rows 2, columns 7" in report.failure.cause.detail
+    assert report.failure.reproduced and "of a larger call before" in script(report)
 
 
 @pytest.mark.parametrize(
