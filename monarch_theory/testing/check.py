@@ -923,21 +923,28 @@ def first_found(look: Callable[[Observation], Cause | None], failures: Sequence[
 
 
 def between_read(kernel: Kernel, seen: Observation) -> Cause | None:
-    """Whether what lies between the elements of arguments is read: NaN comes out where that is NaN, numbers where zero.
+    """Whether what lies between the elements of arguments is read, or beyond their end, where no stride leads."""
+    if seen.judgement.verdict is not Verdict.NAN or not WITH_GAPS & set(seen.case.layouts):
+        return None
+    if not comes_out(kernel, seen, seen.case):
+        return None
+    if comes_out(kernel, seen, replace(seen.case, layout="followed")):
+        return Cause("access out of bounds", "it reads beyond the end of an argument: NaN there comes out")
+    return Cause("strides ignored", "it reads between the elements of a strided argument: NaN there comes out")
+
+
+def comes_out(kernel: Kernel, seen: Observation, case: Case) -> bool:
+    """Whether NaN comes out where what lies around the elements of arguments is NaN, and numbers where it is zero.
 
     On a device a NaN loses the bits that tell where it is from. The runs are made twice, lest it came by chance.
     """
-    if seen.judgement.verdict is not Verdict.NAN or not WITH_GAPS & set(seen.case.layouts):
-        return None
     out, position = tuple(one.truth.high.shape for one in seen.references), seen.judgement.output
-    runs = [kernel.run(seen.case, out=out, repeat=False, searching=False, padded=p) for p in (True, False) * 2]
+    runs = [kernel.run(case, out=out, repeat=False, searching=False, padded=p) for p in (True, False) * 2]
     if any(len(run.outputs) <= position or run.outputs[position].shape != out[position] for run in runs):
-        return None
+        return False
     lost = [np.isnan(run.outputs[position]) & np.isfinite(seen.expected.truth.high) for run in runs]
     same = np.array_equal(lost[0], lost[2]) and np.array_equal(lost[1], lost[3])
-    if not same or not (lost[0] & ~lost[1]).any():
-        return None
-    return Cause("strides ignored", "it reads between the elements of a strided argument: NaN there comes out")
+    return bool(same and (lost[0] & ~lost[1]).any())
 
 
 WITH_GAPS = {"strided", "reversed", "misaligned", "recorded"}

@@ -80,6 +80,8 @@ Whoever asks that the last axis be contiguous, and then takes rows for adjacent,
 def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING) -> tuple[np.ndarray, np.ndarray]:
     """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone.
 
+    One that is `followed` is contiguous, and as much again comes after it: no case has it, a cause is looked for so.
+
     `between`: the pattern, by dtype, of what lies between and around the values.
     """
     shape, dtype = values.shape, values.dtype
@@ -103,6 +105,9 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
         first = -(whole.__array_interface__["data"][0] // dtype.itemsize) % line
         buffer = poisoned(whole[first : first + line + values.size], between)
         view = buffer[1 : 1 + values.size].reshape(shape)
+    elif layout == "followed":
+        buffer = poisoned(np.empty(2 * values.size + LINE, dtype=dtype), between)
+        view = buffer[: values.size].reshape(shape)
     elif layout == "expanded" and expandable(values):
         buffer = np.empty((1, *shape[1:]), dtype=dtype)
         view = np.lib.stride_tricks.as_strided(buffer, shape, (0, *buffer.strides[1:]))

@@ -118,6 +118,11 @@ def rows_taken_for_adjacent(x, blocks):
 def strides_of_blocks_ignored(x, blocks):
     return right(x, read_from(blocks, 0))
 
+def one_beyond_the_end(x, blocks):
+    x = np.ascontiguousarray(x)
+    after = np.lib.stride_tricks.as_strided(x.reshape(-1), (x.size + 1,), (x.itemsize,))[-1]
+    return right(x, blocks) + (0 * after if x.size else 0)
+
 def nan_where_not_contiguous(x, blocks):
     both = x.flags.c_contiguous and blocks.flags.c_contiguous
     return right(x, blocks) * np.float32(1 if both else np.nan)
@@ -169,6 +174,22 @@ def test_whatever_lies_beyond_an_argument_strides_are_seen_to_be_ignored(tmp_pat
             )
             assert found.judgement.failed
             assert explain(kernel, found, MODEL, [], {}).cause.name == "strides ignored", (layout, seed)
+
+
+@pytest.mark.usefixtures("kernel_at_hand")
+def test_what_lies_behind_the_one_element_of_an_argument_is_beyond_it(tmp_path):
+    """Such an array is contiguous whatever its stride, and what follows it no gap."""
+    path = tmp_path / "kernels.py"
+    path.write_text(KERNELS)
+    for name, shape, cause in (
+        ("one_beyond_the_end", dict.fromkeys(FALLS_SHORT, 1), "access out of bounds"),
+        ("strides_of_all_ignored", FALLS_SHORT, "strides ignored"),
+    ):
+        case = make_case(op_named(BLOCK), "float32", shape, "normal", "strided", (0,))
+        with Kernel(path, name) as kernel:
+            found = observe(kernel, case, MODEL)
+            assert found.judgement.failed
+            assert explain(kernel, found, MODEL, [], {}).cause.name == cause
 
 
 @pytest.mark.usefixtures("kernel_at_hand")
