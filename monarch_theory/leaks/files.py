@@ -292,6 +292,8 @@ def check_file(
             asked = Asked(budget, accept_partial, contract, stride, output, output_axis, map_size, progress)
             if agree is not None:
                 report = agreeing(model, inputs, agree, asked, randomise, prove=prove)
+                if report.holds and model.attempt.face == "torch" and model.attempt.gradients:
+                    report = agreeing_without_gradients(report, model, inputs, agree, asked, randomise)
                 return replace(report, notes=(*notes, *report.notes))
             if (prove or certificate is not None) and asked.rows is not None:
                 share = SHARE_OF_PROOF * max(sandbox.remaining, 0.0)
@@ -417,14 +419,41 @@ def as_it_stands(
         )  # fmt: skip
     except SandboxError as error:
         found = Report(UNDECIDED, "none", error.message, error.outcome.value)
-    forwards = report.forwards + found.forwards
     how, otherwise = "without gradients", "with them"
     if own:
         how, otherwise = f"in {own} and without gradients", "held in double precision and with gradients"
+    return beside(report, found, how, otherwise, "it is so at a few cuts" if own else "")
+
+
+def agreeing_without_gradients(
+    report: Report, model: FileModel, inputs: Inputs, agree: Agree, asked: Asked, randomise: float
+) -> Report:
+    """A report of an agreement, with a look at the model as it is used: without gradients, a fast path for which there
+    is in layers of torch."""
+    left = SHARE_OF_TIME * max(model.sandbox.remaining, 0.0)
+    shorter = replace(asked, budget=asked.within(left) / 4, accept_partial=True)
+    try:
+        described = model.sandbox.load(double=model.attempt.double, randomise=randomise, gradients=False)
+        other = FileModel(model.sandbox, replace(model.attempt, gradients=False), model.call, described, model.rows)
+        found = agreeing(other, inputs, agree, shorter, randomise, prove=False)
+    except (SandboxError, UndecidedError) as error:
+        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
+        found = Report(UNDECIDED, "none", error.message, outcome)
+    return beside(report, found, "without gradients", "with them", "")
+
+
+def beside(report: Report, found: Report, how: str, otherwise: str, held: str) -> Report:
+    """A report on a model that keeps what is asked, with what was found where it runs in another way.
+
+    Args:
+        how, otherwise: that way, and the first.
+        held: what is to be said where nothing was found; nothing, if it is empty.
+    """
+    forwards = report.forwards + found.forwards
     if found.witness is None:
         unsettled = found.outcome not in (None, "partial")
-        seen = f"nothing was decided there; {found.reason}" if unsettled else "it is so at a few cuts"
-        told = [f"as it stands, {how}: {seen}"] if own or unsettled else []
+        seen = f"nothing was decided there; {found.reason}" if unsettled else held
+        told = [f"as it stands, {how}: {seen}"] if seen else []
         return replace(report, forwards=forwards, notes=(*report.notes, *told))
     notes = (*found.notes, f"this is the model as it stands, {how}: {otherwise} it is {report.verdict}")
     return replace(found, forwards=forwards, seconds=report.seconds + found.seconds, notes=notes, proof=report.proof)

@@ -24,7 +24,7 @@ from strangers import (
 
 from monarch_theory.leaks import check_callable
 from monarch_theory.leaks.contracts import window
-from monarch_theory.leaks.files import check_file
+from monarch_theory.leaks.files import Agree, check_file
 
 VERDICT = {True: "causal", False: "not causal", None: "undecided"}
 
@@ -152,6 +152,12 @@ def used(x):
 """
 
 
+SUMS = """
+def sums(x):
+    return x.cumsum(1)
+"""
+
+
 @pytest.mark.usefixtures("torch_at_hand")
 @pytest.mark.parametrize(
     ("name", "init", "holds"),
@@ -167,6 +173,17 @@ def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds
     report = check_file(path, name, 8, shape="1,n,6", init=init, budget=1.0, prove=False)
     assert report.holds is holds, report
     assert any("without gradients" in note for note in report.notes) is (name != "Trained")
+
+
+@pytest.mark.usefixtures("torch_at_hand")
+@pytest.mark.parametrize("agree", [pytest.param(Agree("truncated"), marks=pytest.mark.long), Agree("same", "sums")])
+def test_other_ways_to_the_same_are_asked_so_too(tmp_path, agree):
+    """The first inputs alone, or another callable."""
+    path = tmp_path / "by_gradients.py"
+    path.write_text(BY_GRADIENTS + SUMS)
+    for name, holds in (("Used", False), ("Inference", True)):
+        report = check_file(path, name, 8, shape="1,n,6", init='["float64"]', budget=2.0, agree=agree)
+        assert report.holds is holds, report
 
 
 def test_a_module_of_this_process_is_asked_so_too():
