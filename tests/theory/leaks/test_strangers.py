@@ -186,6 +186,30 @@ def test_other_ways_to_the_same_are_asked_so_too(tmp_path, agree):
         assert report.holds is holds, report
 
 
+FAST = """
+import torch
+class Decoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+        self.layers = torch.nn.TransformerEncoder(layer, 2)
+        self.eval()
+    def forward(self, x):
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(x.shape[1], dtype=x.dtype)
+        return self.layers(x, mask=mask, is_causal=True)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("torch_at_hand")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fast_path_that_rounds_otherwise_by_length_is_no_difference(tmp_path, seed):
+    path = tmp_path / "fast.py"
+    path.write_text(FAST)
+    report = check_file(path, "Decoder", 16, shape="2,n,8", seed=seed, agree=Agree("truncated"), prove=False)
+    assert report.holds, report
+
+
 def test_a_module_of_this_process_is_asked_so_too():
     given = {}
     exec(BY_GRADIENTS, given)
