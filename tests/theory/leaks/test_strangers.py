@@ -202,11 +202,10 @@ class Decoder(torch.nn.Module):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("torch_at_hand")
-@pytest.mark.parametrize("seed", range(3))
-def test_a_fast_path_that_rounds_otherwise_by_length_is_no_difference(tmp_path, seed):
+def test_a_fast_path_that_rounds_otherwise_by_length_is_no_difference(tmp_path):
     path = tmp_path / "fast.py"
     path.write_text(FAST)
-    report = check_file(path, "Decoder", 16, shape="2,n,8", seed=seed, agree=Agree("truncated"), prove=False)
+    report = check_file(path, "Decoder", 16, shape="2,n,8", budget=4.0, agree=Agree("truncated"), prove=False)
     assert report.holds, report
 
 
