@@ -35,7 +35,7 @@ import time
 memo = {}
 
 def kernel(x, blocks):
-    key = (x.tobytes(), blocks.tobytes())
+    key = (x.shape, blocks.shape, x.tobytes(), blocks.tobytes())
     if key not in memo:
         time.sleep(0.004)
         memo[key] = right(x, blocks)
