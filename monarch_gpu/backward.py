@@ -20,7 +20,7 @@ from torch.fft import irfft, rfft
 from torch.nn.functional import gelu
 
 from monarch_gpu import piecewise
-from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, shifts, through_shifts
+from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, circular_by_fft, filtered, shifts, through_shifts
 
 __all__ = ["Activation", "between_projections", "dimensions_mixed"]
 
@@ -187,14 +187,11 @@ def convolutions_plainly(
     """The same by operations that have derivatives of all orders."""
     shifted: Tensor = Shifts.apply(shown(projected, hidden), weight, bias)  # type: ignore[no-untyped-call]
     first, second, value = shifted.chunk(3)
-    y = second * circular(shown(first * value, hidden), kernel)
-    return y if residual is None else y + circular(shown(x.permute(2, 0, 1), hidden), residual)
-
-
-def circular(u: Tensor, kernel: Tensor) -> Tensor:
-    """(channels, batch, n) and a kernel → the first n of their circular convolution of length 2n."""
-    length = 2 * u.shape[-1]
-    return irfft(rfft(u, n=length) * rfft(kernel, n=length)[:, None], n=length)[..., : u.shape[-1]]
+    n = x.shape[1]
+    y = second * circular_by_fft(shown(first * value, hidden), kernel[:, None])[..., :n]
+    if residual is None:
+        return y
+    return y + circular_by_fft(shown(x.permute(2, 0, 1), hidden), residual[:, None])[..., :n]
 
 
 class ConvolutionsInPieces(torch.autograd.Function):
@@ -262,8 +259,11 @@ class Piece:
     def output(self, hidden: Tensor | None) -> Tensor:
         """(some, batch, n)."""
         first, second, value = self.entrances(hidden)
-        y = circular(shown(first.mul_(value), hidden), self.kernel).mul_(second)
-        return y if self.residual is None else y.add_(circular(shown(self.x, hidden), self.residual))
+        length = 2 * self.x.shape[-1]
+        y = filtered(shown(first.mul_(value), hidden), rfft(self.kernel, n=length)).mul_(second)
+        if self.residual is None:
+            return y
+        return y.add_(filtered(shown(self.x, hidden), rfft(self.residual, n=length)))
 
     def gradients(self, gradient: Tensor, hidden: Tensor | None) -> Gradients:
         """Of everything, from that of the output, (some, batch, n)."""

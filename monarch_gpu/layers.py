@@ -37,7 +37,7 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.fft import irfft, rfft
+from torch.fft import rfft
 from torch.nn.functional import gelu, linear, pad
 from torch.nn.modules.module import _has_any_global_hook
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
@@ -48,7 +48,7 @@ from monarch_gpu.backward import Activation, between_projections, dimensions_mix
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 from monarch_gpu.ops.torch.autocast import in_region
-from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, filtered, joined, pieces, shifts
+from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, circular_by_fft, filtered, joined, pieces, shifts
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
@@ -91,12 +91,6 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
         else:
             y = again(partial(long_convolution, causal=False), recomputed)(pad(signal, (0, n)), taps)[..., :n]
     return y.to(u.dtype)
-
-
-def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
-    """(…, n) and (…, n) or (…, 2n) → the circular convolution of length 2n, after zeros."""
-    length = 2 * u.shape[-1]
-    return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
 
 
 def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
@@ -720,22 +714,24 @@ class DimensionMixer(nn.Module):
         done = [at(some) for some in pieces(x.flatten(0, -2), piecewise.POSITIONS, 0)]
         return (done[0] if len(done) == 1 else torch.cat(done)).unflatten(0, x.shape[:-1])
 
+    @property
+    def between(self) -> Activation:
+        """What stands between M3 and M4."""
+        approximate = "none" if self.activation == "gelu" else "tanh"
+        return Activation(approximate, self.gated, self.blocks, self.permuted)
+
     def keeping_little(self, x: Tensor) -> Tensor:
         """The same by `monarch_gpu.backward`, for who asks for gradients."""
         first, last = self.input_projection, self.output_projection
-        approximate = "none" if self.activation == "gelu" else "tanh"
-        between = Activation(approximate, self.gated, self.blocks, self.permuted)
         weights = (first.weight, first.bias, last.weight, last.bias)
-        return dimensions_mixed(between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
+        return dimensions_mixed(self.between, x.flatten(0, -2), *weights).unflatten(0, x.shape[:-1])
 
     def gated_at(self, x: Tensor) -> Tensor:
         """The same as `at` by the kernels of `monarch_gpu.ops.gated`."""
         from monarch_gpu.ops.gated import gate, turn
 
         last = self.output_projection
-        y = gate(self.input_projection(x).t(), self.activation != "gelu")
-        if self.permuted:
-            y = y.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
+        y = self.between.turned(gate(self.input_projection(x).t(), self.activation != "gelu"))
         return turn(block_diagonal_multiply(y, last.weight, axis=0), last.bias)
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
@@ -751,8 +747,7 @@ class DimensionMixer(nn.Module):
             inner = activate(gate, self.activation).mul_(value)
         else:
             inner = activate(inner, self.activation)
-        if self.permuted:
-            inner = inner.unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1)
+        inner = self.between.turned(inner)
         if last.bias is not None:
             y.add_(last.bias)
         for part, rows, block in zip(y.chunk(self.blocks, 1), inner.chunk(self.blocks), last.weight, strict=True):
@@ -767,7 +762,7 @@ class DimensionMixer(nn.Module):
         else:
             y = activate(y, self.activation)
         if self.permuted:
-            y = y.movedim(-1, 0).unflatten(0, (self.blocks, -1)).transpose(0, 1).flatten(0, 1).movedim(0, -1)
+            y = self.between.turned(y.movedim(-1, 0)).movedim(0, -1)
         return channels_innermost(self.output_projection(y))
 
 

@@ -50,6 +50,12 @@ def joined(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat([part.movedim(-2, 0) for part in parts]).movedim(0, -2)
 
 
+def circular_by_fft(u: Tensor, kernel: Tensor) -> Tensor:
+    """(…, n) and (…, n) or (…, 2n) → the circular convolution of length 2n, after zeros."""
+    length = 2 * u.shape[-1]
+    return irfft(rfft(u, n=length) * rfft(kernel, n=length), n=length)
+
+
 def filtered(u: Tensor, spectrum: Tensor) -> Tensor:
     """(channels, batch, n) and the spectrum of a kernel (`LongConvolution.parts`) → their circular convolution."""
     length = 2 * u.shape[-1]

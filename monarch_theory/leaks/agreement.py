@@ -29,6 +29,7 @@ from monarch_theory.leaks.callables import (
     same_to_rounding,
     settle_state,
     unchanged,
+    undecided_by,
 )
 from monarch_theory.leaks.contracts import Cut
 from monarch_theory.leaks.cuts import COARSEST_FLOOR, Coverage, Found, answers, spread_order
@@ -500,8 +501,7 @@ def check_agreement(
         if report.holds and not drawn and not observe.always_fresh and not unchanged(observe, inputs):
             raise UndecidedError("random", "after all its calls the model gives other outputs: it keeps state")
     except (UndecidedError, SandboxError) as error:
-        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
-        report = Report(UNDECIDED, "none", error.message, outcome)
+        report = undecided_by(error)
     return replace(
         report, contract=agreement.name, n=inputs.length, shape=inputs.shape, dtype=inputs.dtype, seed=inputs.seed,
         method="two runs compared", forwards=observe.forwards, seconds=round(time.monotonic() - started, 3),

@@ -622,8 +622,7 @@ def check_model(
         if map_size and stride == (1, 0):
             report = replace(report, map=heat_map(observe, inputs, map_size))
     except (UndecidedError, SandboxError) as error:
-        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
-        report = Report(UNDECIDED, "none", error.message, outcome)
+        report = undecided_by(error)
         if search:
             report = with_counts(report, search, model)
     report = replace(
@@ -896,6 +895,12 @@ def entered(search: Search, model: Model, found: Found) -> str:
 
 def few(names: tuple[str, ...]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def undecided_by(error: UndecidedError | SandboxError) -> Report:
+    """The report where an error leaves the question open."""
+    outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
+    return Report(UNDECIDED, "none", error.message, outcome)
 
 
 def with_counts(report: Report, search: Search, model: Model) -> Report:

@@ -14,7 +14,7 @@ import numpy as np
 
 from monarch_theory.formats import dtype_named
 from monarch_theory.leaks.agreement import Agreement, alike, check_agreement, padded, padding_amounts, same, truncated
-from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few, lengths_of
+from monarch_theory.leaks.callables import UNDECIDED, Report, agreed, check_model, few, lengths_of, undecided_by
 from monarch_theory.leaks.calls import (
     INPUT,
     Call,
@@ -306,8 +306,7 @@ def check_file(
                 longest = left / 8 if budget is None else budget / 4
                 report = as_it_stands(report, model, inputs, own, asked, longest, randomise)
     except (UndecidedError, SandboxError) as error:
-        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
-        report, notes = Report(UNDECIDED, "none", error.message, outcome), []
+        report, notes = undecided_by(error), []
     except MemoryError:
         reason = f"an input of shape {template} does not fit in memory here"
         report, notes = Report(UNDECIDED, "none", reason, "out of memory"), []
@@ -419,7 +418,7 @@ def as_it_stands(
             output=asked.output, output_axis=asked.output_axis,
         )  # fmt: skip
     except SandboxError as error:
-        found = Report(UNDECIDED, "none", error.message, error.outcome.value)
+        found = undecided_by(error)
     how, otherwise = "without gradients", "with them"
     if own:
         how, otherwise = f"in {own} and without gradients", "held in double precision and with gradients"
@@ -444,8 +443,7 @@ def agreeing_without_gradients(
         if found.witness is not None and not found.witness.size > found.witness.floor / sqrt(unit):
             found = replace(found, outcome="noise", witness=None)
     except (SandboxError, UndecidedError) as error:
-        outcome = error.outcome if isinstance(error, UndecidedError) else error.outcome.value
-        found = Report(UNDECIDED, "none", error.message, outcome)
+        found = undecided_by(error)
     return beside(report, found, "without gradients", "with them", "")
 
 

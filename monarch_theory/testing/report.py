@@ -293,8 +293,7 @@ def script(report: Report) -> str:
     ]
     lines.append("arguments = {")
     for (argument, values), layout in zip(case.arrays.items(), layouts, strict=True):
-        own = "held" if case.op.dtypes_of([argument], case.dtype) == (case.dtype,) else ""
-        lines.append(f"    {argument!r}: {layout}({own}({_literal(values)})),")
+        lines.append(f"    {argument!r}: {layout}({_held(case, argument, values)}),")
     lines.append("}")
     lines += _neighbours(case.arrays, layouts)
     plainly = [name for name, layout in zip(case.arrays, layouts, strict=True) if layout in PLAIN]
@@ -477,12 +476,17 @@ def on_device(t, lead):  # with the strides it has, and its distance from a cach
 """
 
 
+def _held(case: Case, argument: str, values: np.ndarray) -> str:
+    """An argument as a script has it: in bits, where it is in the dtype of the case and NumPy has none."""
+    own = "held" if case.op.dtypes_of([argument], case.dtype) == (case.dtype,) else ""
+    return f"{own}({_literal(values)})"
+
+
 def _larger_call(before: Case) -> list[str]:
     """Lines that call the kernel on the case before, and leave arguments and options as they were."""
     lines = ["kept = dict(arguments), dict(options)", "arguments.update({  # of a larger call before"]
     for name, values in before.arrays.items():
-        own = "held" if before.op.dtypes_of([name], before.dtype) == (before.dtype,) else ""
-        lines.append(f"    {name!r}: {own}({_literal(values)}),")
+        lines.append(f"    {name!r}: {_held(before, name, values)},")
     lines += ["})", f"options.update({dict(before.op.options(before.shape))!r})", "run()"]
     return [*lines, "arguments.update(kept[0])", "options.update(kept[1])"]
 

@@ -96,14 +96,14 @@ def lost(gradients):
     return lambda self, inner, of: 0 * gradients(self, inner, of)
 
 
-RIGHT = {name: getattr(backward, name) for name in ("correlated", "through_shifts", "circular", "inner_of", "gelu")}
+RIGHT = {name: getattr(backward, name) for name in ("correlated", "through_shifts", "filtered", "inner_of", "gelu")}
 MISTAKES = {
     "kernel not turned round": ("correlated", lambda g, u, lags: RIGHT["correlated"](g.conj(), u.conj(), lags)),
     "kernel detached": ("correlated", lambda *a: 0 * RIGHT["correlated"](*a)),
     "later taps forgotten": (
         "through_shifts", lambda g, x, w: RIGHT["through_shifts"](g, x, torch.cat([w[:1], 0 * w[1:]])),
     ),
-    "not padded": ("circular", lambda u, k: RIGHT["circular"](u.repeat(1, 1, 2), k)[..., : u.shape[-1]]),
+    "not padded": ("filtered", lambda u, f: torch.fft.irfft(torch.fft.rfft(u) * f[:, None, ::2], n=u.shape[-1])),
     "another activation": ("gelu", lambda x, approximate: RIGHT["gelu"](x, approximate="tanh")),
     "blocks in another order": ("inner_of", lambda x, w, b: RIGHT["inner_of"](x, w.flip(0), b)),
     "activation detached": ("Activation.with_gradient", lost(Activation.with_gradient)),

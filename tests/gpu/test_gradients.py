@@ -239,10 +239,11 @@ def test_complex_erf_is_the_real_one():
 WRONG = {
     "gate detached": ("gelu", lambda x: torch.nn.functional.gelu(x.detach()), "dimension mixer"),
     "tanh approximation": ("gelu", lambda x: torch.nn.functional.gelu(x, approximate="tanh"), "dimension mixer"),
-    "filter detached": ("convolve", lambda u, k, t, _=False: layers.irfft(
-        layers.rfft(u, n=2 * N) * layers.rfft(k.detach(), n=2 * N), n=2 * N)[..., :N], "sequence mixer"),
+    "filter detached": ("convolve", lambda u, k, t, _=False: torch.fft.irfft(
+        torch.fft.rfft(u, n=2 * N) * torch.fft.rfft(k.detach(), n=2 * N), n=2 * N)[..., :N], "sequence mixer"),
     "FFT not padded": (
-        "convolve", lambda u, k, t, _=False: layers.irfft(layers.rfft(u) * layers.rfft(k), n=N), "sequence mixer",
+        "convolve", lambda u, k, t, _=False: torch.fft.irfft(torch.fft.rfft(u) * torch.fft.rfft(k), n=N),
+        "sequence mixer",
     ),
 }  # fmt: skip
 
