@@ -9,9 +9,10 @@ derivatives of the plain formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch.nn.functional import gelu
 
 from monarch_gpu import piecewise
 from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, circular_by_fft, filtered, shifts, through_shifts
+from monarch_gpu.taps import Recipe, Taps
 
 __all__ = ["Activation", "between_projections", "dimensions_mixed"]
 
@@ -111,28 +113,32 @@ class DimensionsInPieces(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of x and the weights, all of them together in each piece."""
-        x, first, first_bias, last, last_bias = saved = ctx.saved_tensors
+        x, first, first_bias, last, _ = saved = ctx.saved_tensors
         if torch.is_grad_enabled():
             return None, *twice(partial(dimensions_plainly, ctx.activation), saved, ctx.needs_input_grad[1:], gradient)
         k, m, p = first.shape
         to_x = torch.empty(x.shape, dtype=x.dtype)
-        to_first, to_last = torch.zeros_like(first), torch.zeros_like(last)
-        to_first_bias = None if first_bias is None else torch.zeros_like(first_bias)
+        to_first, to_first_bias, to_last, to_last_bias = (
+            torch.zeros_like(weight) if weight is not None and asked else None
+            for weight, asked in zip(saved[1:], ctx.needs_input_grad[2:], strict=True)
+        )
         for start, stop in bounds(len(x), piecewise.POSITIONS):
             given = gradient[start:stop].t().unflatten(0, (k, -1))  # (k, d / k, positions)
 
             def gradient_of(z: Tensor, given: Tensor = given) -> Tensor:
-                to_last.baddbmm_(given, z.unflatten(0, (k, -1)).transpose(1, 2))
+                if to_last is not None:
+                    to_last.baddbmm_(given, z.unflatten(0, (k, -1)).transpose(1, 2))
                 return torch.bmm(last.transpose(1, 2), given).flatten(0, 1)
 
             some = x[start:stop]
             to_inner = ctx.activation.with_gradient(inner_of(some, first, first_bias), gradient_of)
             blocks = to_inner.unflatten(0, (k, m))  # (k, m, positions)
-            to_first.baddbmm_(blocks, some.unflatten(1, (k, p)).transpose(0, 1))
+            if to_first is not None:
+                to_first.baddbmm_(blocks, some.unflatten(1, (k, p)).transpose(0, 1))
             to_x[start:stop].unflatten(1, (k, p)).transpose(0, 1).copy_(torch.bmm(blocks.transpose(1, 2), first))
             if to_first_bias is not None:
                 to_first_bias += to_inner.sum(1)
-        return None, to_x, to_first, to_first_bias, to_last, None if last_bias is None else gradient.sum(0)
+        return None, to_x, to_first, to_first_bias, to_last, None if to_last_bias is None else gradient.sum(0)
 
 
 def twice(
@@ -149,13 +155,7 @@ def twice(
 
 
 def between_projections(
-    hidden: Tensor | None,
-    projected: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    kernel: Tensor,
-    residual: Tensor | None,
+    hidden: Tensor | None, projected: Tensor, x: Tensor, weight: Tensor, bias: Tensor, kernels: Sequence[Taps]
 ) -> Tensor:
     """x₂ ⊙ conv(x₁ ⊙ v) + residual conv(x), with (x₁, x₂, v) a short convolution: (channels, batch, n).
 
@@ -164,10 +164,23 @@ def between_projections(
         projected: (3 · channels, batch, n).
         x: (batch, n, channels).
         weight, bias: of the short convolution, (taps, 3 · channels) and (3 · channels).
-        kernel, residual: (channels, n) for lags 0 … n − 1 or (channels, 2n) for lags 0 … n − 1, −n … −1.
+        kernels: one, and that of the residual convolution if there is one, (channels, n) for lags 0 … n − 1 or
+            (channels, 2n) for lags 0 … n − 1, −n … −1.
     """
-    y: Tensor = ConvolutionsInPieces.apply(hidden, projected, x, weight, bias, kernel, residual)  # type: ignore[no-untyped-call]
+    recipes = [(taps.recipe, len(taps.tensors)) for taps in kernels]
+    tensors = [tensor for taps in kernels for tensor in taps.tensors]
+    y: Tensor = ConvolutionsInPieces.apply(hidden, recipes, projected, x, weight, bias, *tensors)  # type: ignore[no-untyped-call]
     return y
+
+
+Recipes = list[tuple[Recipe, int]]
+"""How kernels are made, each of how many of the tensors that come one after the other."""
+
+
+def parted(recipes: Recipes, tensors: Sequence[Tensor]) -> list[Taps]:
+    """The kernels."""
+    left = iter(tensors)
+    return [Taps(recipe, tuple(islice(left, count))) for recipe, count in recipes]
 
 
 def shown(x: Tensor, hidden: Tensor | None) -> Tensor:
@@ -177,65 +190,60 @@ def shown(x: Tensor, hidden: Tensor | None) -> Tensor:
 
 def convolutions_plainly(
     hidden: Tensor | None,
+    recipes: Recipes,
     projected: Tensor,
     x: Tensor,
     weight: Tensor,
     bias: Tensor,
-    kernel: Tensor,
-    residual: Tensor | None,
+    *tensors: Tensor,
 ) -> Tensor:
-    """The same by operations that have derivatives of all orders."""
+    """The same by operations that have derivatives of all orders; `tensors` are those of the kernels."""
     shifted: Tensor = Shifts.apply(shown(projected, hidden), weight, bias)  # type: ignore[no-untyped-call]
     first, second, value = shifted.chunk(3)
-    n = x.shape[1]
-    y = second * circular_by_fft(shown(first * value, hidden), kernel[:, None])[..., :n]
-    if residual is None:
-        return y
-    return y + circular_by_fft(shown(x.permute(2, 0, 1), hidden), residual[:, None])[..., :n]
+    n, kernels = x.shape[1], [taps.of(slice(None))[:, None] for taps in parted(recipes, tensors)]
+    y = second * circular_by_fft(shown(first * value, hidden), kernels[0])[..., :n]
+    for residual in kernels[1:]:
+        y = y + circular_by_fft(shown(x.permute(2, 0, 1), hidden), residual)[..., :n]
+    return y
 
 
 class ConvolutionsInPieces(torch.autograd.Function):
     """`between_projections`, some channels after the others."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor | None, projected: Tensor, x: Tensor, *weights: Tensor | None) -> Tensor:
-        """Keep what was given."""
-        ctx.hidden = hidden
-        ctx.save_for_backward(projected, x, *weights)
+    def forward(ctx: Any, hidden: Tensor | None, recipes: Recipes, *given: Tensor) -> Tensor:
+        """Keep what was given: what `convolutions_plainly` is given."""
+        ctx.hidden, ctx.recipes = hidden, recipes
+        ctx.save_for_backward(*given)
+        projected, x, weight, bias, *tensors = given
         y = x.new_empty(x.shape[2], *x.shape[:2])
-        for piece in in_pieces(projected, x, weights):
-            y[piece.some] = piece.output(hidden)
+        for piece in in_pieces(projected, x, weight, bias):
+            y[piece.some] = piece.output(hidden, parted(recipes, tensors))
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of all that was given but the mask."""
-        projected, x, weight, bias, kernel, residual = saved = ctx.saved_tensors
+        projected, x, weight, bias, *tensors = given = ctx.saved_tensors
+        needed = ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():
-            return None, *twice(partial(convolutions_plainly, ctx.hidden), saved, ctx.needs_input_grad[1:], gradient)
+            plainly = partial(convolutions_plainly, ctx.hidden, ctx.recipes)
+            return None, None, *twice(plainly, given, needed, gradient)
         to_projected, to_weight, to_bias = (torch.empty_like(some) for some in (projected, weight, bias))
-        to_x = None if residual is None else torch.empty_like(x)
-        kernels, residuals = [], []
-        for piece in in_pieces(projected, x, (weight, bias, kernel, residual)):
-            found = piece.gradients(gradient[piece.some].contiguous(), ctx.hidden)
-            for third, (of_third, of_taps, of_bias) in zip(piece.thirds, found.thirds, strict=True):
+        kernels = parted(ctx.recipes, tensors)
+        to_x = torch.empty_like(x) if needed[1] and len(kernels) > 1 else None
+        to_tensors = [torch.zeros_like(a) if asked else None for a, asked in zip(tensors, needed[4:], strict=True)]
+        left = iter(to_tensors)
+        to_kernels = [list(islice(left, count)) for _, count in ctx.recipes]
+        for piece in in_pieces(projected, x, weight, bias):
+            thirds = piece.gated_gradients(gradient, ctx.hidden, kernels[0], to_kernels[0])
+            for third, (of_third, of_taps, of_bias) in zip(piece.thirds, thirds, strict=True):
                 to_projected[third], to_weight[:, third], to_bias[third] = of_third, of_taps, of_bias
-            kernels.append(found.kernel)
-            if to_x is not None and found.x is not None and found.residual is not None:
-                to_x[..., piece.some] = found.x.permute(1, 2, 0)
-                residuals.append(found.residual)
-        to_residual = None if residual is None else torch.cat(residuals)
-        return None, to_projected, to_x, to_weight, to_bias, torch.cat(kernels), to_residual
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Of one piece: of the thirds of what was projected, of their taps and biases; of the kernels; of x."""
-
-    thirds: list[tuple[Tensor, Tensor, Tensor]]
-    kernel: Tensor
-    x: Tensor | None = None
-    residual: Tensor | None = None
+            for taps, to in zip(kernels[1:], to_kernels[1:], strict=True):
+                found = piece.residual_gradient(gradient, ctx.hidden, taps, to, to_x is not None)
+                if to_x is not None and found is not None:
+                    to_x[..., piece.some] = found.permute(1, 2, 0)
+        return None, None, to_projected, to_x, to_weight, to_bias, *to_tensors
 
 
 @dataclass(frozen=True)
@@ -248,57 +256,69 @@ class Piece:
     taps: list[Tensor]
     biases: list[Tensor]
     x: Tensor
-    kernel: Tensor
-    residual: Tensor | None
 
     def entrances(self, hidden: Tensor | None) -> list[Tensor]:
         """x₁, x₂ and v."""
         taken = zip(self.parts, self.taps, self.biases, strict=True)
         return [shifts(shown(part, hidden), taps, bias) for part, taps, bias in taken]
 
-    def output(self, hidden: Tensor | None) -> Tensor:
+    def spectrum(self, taps: Taps) -> Tensor:
+        """Of some channels of a kernel, (some, n + 1)."""
+        return rfft(taps.of(self.some), n=2 * self.x.shape[-1])
+
+    def output(self, hidden: Tensor | None, kernels: Sequence[Taps]) -> Tensor:
         """(some, batch, n)."""
         first, second, value = self.entrances(hidden)
-        length = 2 * self.x.shape[-1]
-        y = filtered(shown(first.mul_(value), hidden), rfft(self.kernel, n=length)).mul_(second)
-        if self.residual is None:
-            return y
-        return y.add_(filtered(shown(self.x, hidden), rfft(self.residual, n=length)))
+        y = filtered(shown(first.mul_(value), hidden), self.spectrum(kernels[0])).mul_(second)
+        for residual in kernels[1:]:
+            y.add_(filtered(shown(self.x, hidden), self.spectrum(residual)))
+        return y
 
-    def gradients(self, gradient: Tensor, hidden: Tensor | None) -> Gradients:
-        """Of everything, from that of the output, (some, batch, n)."""
+    def gated_gradients(
+        self, gradient: Tensor, hidden: Tensor | None, kernel: Taps, to_kernel: Sequence[Tensor | None]
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Of the thirds of what was projected, of their taps and biases; those of the kernel are added to."""
+        gradient = gradient[self.some].contiguous()
         first, second, value = self.entrances(hidden)
         n = gradient.shape[-1]
-        signal = rfft(shown(first * value, hidden), n=2 * n)
-        spectrum = rfft(self.kernel, n=2 * n)[:, None]
+        signal, spectrum = rfft(shown(first * value, hidden), n=2 * n), self.spectrum(kernel)[:, None]
         to_second = irfft(signal * spectrum, n=2 * n)[..., :n].mul_(gradient)
         given = rfft(second.mul_(gradient), n=2 * n)
-        to_kernel = correlated(given, signal, self.kernel.shape[-1])
+        self.add_gradients(kernel, given, signal, to_kernel)
         to_signal = shown(irfft(given.mul_(spectrum.conj()), n=2 * n)[..., :n], hidden)
         of_thirds = [to_signal * value, to_second, to_signal * first]
         back = [
             through_shifts(of_third, shown(part, hidden), taps)
             for of_third, part, taps in zip(of_thirds, self.parts, self.taps, strict=True)
         ]
-        thirds = [(shown(to_part, hidden), to_taps, to_bias) for to_part, to_taps, to_bias in back]
-        if self.residual is None:
-            return Gradients(thirds, to_kernel)
-        given, seen = rfft(gradient, n=2 * n), rfft(shown(self.x, hidden), n=2 * n)
-        to_residual = correlated(given, seen, self.residual.shape[-1])
-        spectrum = rfft(self.residual, n=2 * n)[:, None]
-        to_x = shown(irfft(given.mul_(spectrum.conj()), n=2 * n)[..., :n], hidden)
-        return Gradients(thirds, to_kernel, to_x, to_residual)
+        return [(shown(to_part, hidden), to_taps, to_bias) for to_part, to_taps, to_bias in back]
+
+    def residual_gradient(
+        self, gradient: Tensor, hidden: Tensor | None, residual: Taps, to: Sequence[Tensor | None], of_x: bool
+    ) -> Tensor | None:
+        """Of x (some, batch, n), if it is asked for; those of the kernel are added to."""
+        gradient = gradient[self.some].contiguous()
+        n = gradient.shape[-1]
+        given = rfft(gradient, n=2 * n)
+        if any(tensor is not None for tensor in to):
+            self.add_gradients(residual, given, rfft(shown(self.x, hidden), n=2 * n), to)
+        if not of_x:
+            return None
+        return shown(irfft(given.mul_(self.spectrum(residual)[:, None].conj()), n=2 * n)[..., :n], hidden)
+
+    def add_gradients(self, taps: Taps, given: Tensor, seen: Tensor, to: Sequence[Tensor | None]) -> None:
+        """Of a kernel, from spectra of the gradient of the output and of the signal, where one is asked for."""
+        if any(tensor is not None for tensor in to):
+            taps.recipe.add_gradients(taps.tensors, self.some, correlated(given, seen), to)
 
 
-def correlated(given: Tensor, seen: Tensor, lags: int) -> Tensor:
-    """The gradient of a kernel, (channels, lags), from spectra of that of the output and of the signal."""
-    return irfft((given * seen.conj()).sum(1), n=2 * (given.shape[-1] - 1))[..., :lags]
+def correlated(given: Tensor, seen: Tensor) -> Tensor:
+    """The gradient of a kernel, (channels, 2n), from spectra of that of the output and of the signal."""
+    return irfft((given * seen.conj()).sum(1), n=2 * (given.shape[-1] - 1))
 
 
-def in_pieces(projected: Tensor, x: Tensor, weights: tuple[Tensor | None, ...]) -> list[Piece]:
+def in_pieces(projected: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> list[Piece]:
     """Channels cut so that one piece of a signal lies in a cache."""
-    weight, bias, kernel, residual = weights
-    assert weight is not None and bias is not None and kernel is not None
     batch, n, width = x.shape
     across, found = x.flatten(0, -2).t(), []  # (width, batch · n)
     for start, stop in bounds(width, channels_at_once(n, batch)):
@@ -312,8 +332,6 @@ def in_pieces(projected: Tensor, x: Tensor, weights: tuple[Tensor | None, ...]) 
                 [weight[:, third] for third in thirds],
                 [bias[third] for third in thirds],
                 across[some].unflatten(1, (batch, n)),
-                kernel[some],
-                None if residual is None else residual[some],
             )
         )
     return found

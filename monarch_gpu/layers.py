@@ -31,7 +31,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache, partial
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log, pi, prod, sqrt
 from typing import Any, TypeGuard
 
@@ -48,13 +48,27 @@ from monarch_gpu.backward import Activation, between_projections, dimensions_mix
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 from monarch_gpu.ops.torch.autocast import in_region
-from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, circular_by_fft, filtered, joined, pieces, shifts
+from monarch_gpu.piecewise import (
+    Shifts,
+    bounds,
+    channels_at_once,
+    circular_by_fft,
+    filtered,
+    joined,
+    pieces,
+    places,
+    shifts,
+)
+from monarch_gpu.taps import Given, Implicit, Taps
 
 __all__ = [
     "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
     "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels", "recompute",
 ]  # fmt: skip
 
+
+MADE_TOGETHER = 128
+"""Channels of a kernel that one product of matrices makes: few rows keep no processor busy."""
 
 HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -192,11 +206,12 @@ class SineNetwork(nn.Module):
             x = torch.sin(frequency * applied(layer, x))
         return x
 
-    def heads(self, sines: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Rows for each channel, to be multiplied by what comes with them, if anything does: V sin(…), transposed."""
+    def heads(self, sines: Tensor, reverse: bool) -> tuple[Tensor, ...]:
+        """V and sin(…), whose product is the filter (`monarch_gpu.taps`), or that alone if it is not such a product."""
+        sines = sines.flip(0) if reverse else sines
         if is_linear(self.output):
-            return self.output.weight.to(sines.dtype), sines.t()
-        return self.output(sines).t(), None
+            return self.output.weight.to(sines.dtype), sines
+        return (self.output(sines).t(),)
 
 
 class ImplicitFilter(SineNetwork):
@@ -294,13 +309,28 @@ class ImplicitFilter(SineNetwork):
         return joined(list(self.parts(networks, n)))
 
     def parts(self, networks: Sequence[SineNetwork], n: int, at_zero: Tensor | None = None) -> Iterator[Tensor]:
-        """What one network or two are at the first n positions under the window, some channels after the others.
+        """What `made_of` describes, some channels after the others: those that `pieces` cuts the channels into.
 
-        The second runs from the last position to the first, as a kernel has it for lags −n … −1. Parts are those that
-        `pieces` cuts the channels into, `channels_at_once` in each: (some, n) or (some, 2n).
+        There are `channels_at_once` in each, (some, n) or (some, 2n).
+        """
+        made_of, cuts = self.made_of(networks, n, at_zero), places(self.decay, channels_at_once(n), 0)
+        together = 1 if torch.is_grad_enabled() else max(1, MADE_TOGETHER // channels_at_once(n))
+        for first in range(0, len(cuts), together):
+            some = cuts[first : first + together]
+            with no_autocast(self.features):
+                made = made_of.of(slice(some[0][0], some[-1][1]))
+            yield from made.split([stop - start for start, stop in some])
+
+    def made_of(
+        self, networks: Sequence[SineNetwork], n: int, at_zero: Tensor | None = None, recomputed: bool = False
+    ) -> Taps:
+        """What one network or two are at the first n positions under the window.
+
+        The second runs from the last position to the first, as a kernel has it for lags −n … −1.
 
         Args:
             at_zero: is added to the first tap, (channels,).
+            recomputed: the backward pass makes sines again, instead of keeping what they are made of.
         """
         if n > self.shape[1]:
             raise ValueError(f"n: expected at most {self.shape[1]} positions, got {n}")
@@ -313,21 +343,12 @@ class ImplicitFilter(SineNetwork):
             tensor.to(wide) for tensor in (self.features[:n], self.time[:n], self.decay, self.frequency)
         )
         with no_autocast(features):
-            heads = [network.heads(network.sines(features, frequency)) for network in networks]
-            rows = [decay, *(rows for rows, _ in heads)]
-            rows += [] if at_zero is None else [at_zero]
-        for decays, *some in zip(*(pieces(row, channels_at_once(n), 0) for row in rows), strict=True):
-            with no_autocast(features):
-                window = torch.exp(-decays[:, None] * time) + self.shift  # (some, n)
-                # bits of a product depend on where its operands begin in memory: those read from a file are copied
-                taps = (a if s is None else a.clone() @ s for a, (_, s) in zip(some, heads, strict=False))
-                parts = [rows * window for rows in taps]
-                if at_zero is not None:
-                    parts[:1] = [parts[0][:, :1] + some[-1][:, None], parts[0][:, 1:]]
-                if len(networks) == 2:
-                    parts[-1] = parts[-1].flip(-1)
-                whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-            yield whole
+            ways = [
+                network.heads(again(network.sines, recomputed)(features, frequency), reverse)
+                for network, reverse in zip(networks, (False, True), strict=False)
+            ]
+        recipe = Implicit(decay, time, self.shift, tuple(len(way) for way in ways))
+        return Taps(recipe, (*chain.from_iterable(ways), *(() if at_zero is None else (at_zero,))))
 
 
 def no_autocast(x: Tensor) -> AbstractContextManager[object]:
@@ -367,10 +388,21 @@ class LongConvolution(nn.Module):
             return iter(pieces(self.kept.of(self, n, spectrum), channels_at_once(n), 0))
         return self.making(n, spectrum)
 
+    @property
+    def networks(self) -> list[SineNetwork]:
+        """One for each direction."""
+        return [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
+
+    def taps(self, n: int, recomputed: bool) -> Taps:
+        """The kernel as what it is made of, where that is all it depends on, for who asks for gradients."""
+        made, moved = self.filter, self.filter.decay.requires_grad or self.filter.time.requires_grad
+        if type(made) is ImplicitFilter and not moved:
+            return made.made_of(self.networks, n, self.skip, recomputed=True)
+        return Taps(Given(), (again(self.kernel, recomputed)(n),))
+
     def making(self, n: int, spectrum: bool = False) -> Iterator[Tensor]:
         """The same, made from the weights."""
-        networks = [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
-        made = self.filter.parts(networks, n, self.skip)
+        made = self.filter.parts(self.networks, n, self.skip)
         return map(partial(rfft, n=2 * n), made) if spectrum else made
 
     def made(self, n: int, spectrum: bool = False) -> Tensor:
@@ -631,12 +663,11 @@ class SequenceMixer(nn.Module):
 
     def keeping_little(self, x: Tensor, hidden: Tensor | None) -> Tensor:
         """The same by `monarch_gpu.backward`, for who asks for gradients: `hidden` is (batch, n), as below."""
-        n, short, last = x.shape[1], self.short_convolution, self.output_projection
+        short, last = self.short_convolution, self.output_projection
         projected = project(self.input_projection, x).permute(2, 0, 1)
-        kernel = again(self.long_convolution.kernel, self.recomputed)(n)
-        other = self.residual_convolution
-        residual = None if other is None else again(other.kernel, self.recomputed)(n)
-        y = between_projections(hidden, projected, x, short.weight, short.bias, kernel, residual)
+        convolutions = [layer for layer in (self.long_convolution, self.residual_convolution) if layer is not None]
+        kernels = [convolution.taps(x.shape[1], self.recomputed) for convolution in convolutions]
+        y = between_projections(hidden, projected, x, short.weight, short.bias, kernels)
         return linear(y.flatten(1).t(), last.weight, last.bias).unflatten(0, x.shape[:-1])
 
     def in_place(self, x: Tensor, hidden: Tensor | None) -> Tensor:

@@ -29,10 +29,15 @@ def pieces(x: Tensor, size: int, axis: int) -> tuple[Tensor, ...]:
 
     And whole on a GPU: what a processor's cache holds is far too little to keep that busy.
     """
-    cuts = bounds(x.shape[axis], size)
-    if len(cuts) == 1 or torch.compiler.is_compiling() or x.device.type != "cpu":
-        return (x,)
-    return x.split([stop - start for start, stop in cuts], dim=axis)
+    cuts = places(x, size, axis)
+    return (x,) if len(cuts) == 1 else x.split([stop - start for start, stop in cuts], dim=axis)
+
+
+def places(x: Tensor, size: int, axis: int) -> list[tuple[int, int]]:
+    """Where they begin and end."""
+    if torch.compiler.is_compiling() or x.device.type != "cpu":
+        return [(0, x.shape[axis])]
+    return bounds(x.shape[axis], size)
 
 
 def bounds(length: int, size: int) -> list[tuple[int, int]]:

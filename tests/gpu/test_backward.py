@@ -1,7 +1,7 @@
 """Gradients made piece by piece are those of the plain formulas, of which autograd makes gradients of all orders."""
 
 from functools import partial
-from itertools import product
+from itertools import chain, product
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from monarch_gpu import backward, layers, piecewise
 from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
 from monarch_gpu.configs import BertConfig
 from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.taps import Given, Implicit, Taps
 
 
 @pytest.fixture(autouse=True)
@@ -31,15 +32,40 @@ def of_dimensions(gated, permuted, biases, positions):
     return activation, (some(positions, 6), some(2, inner, 3), first_bias, some(2, 5, 4), last_bias)
 
 
-def of_sequences(masked, residual, lags, taps, batch, n):
+def given_taps(directions, n):
     """Of five channels."""
+    return Taps(Given(), (some(5, directions * n),))
+
+
+def implicit_taps(directions, n, whole=False):
+    """Of five channels and a network of width 4; or of one whose last layer is no product with the sines."""
+    ways = [(some(5, n),) if whole else (some(5, 4), some(n, 4)) for _ in range(directions)]
+    recipe = Implicit(torch.rand(5).double(), torch.rand(n).double(), 0.1, tuple(len(way) for way in ways))
+    return Taps(recipe, (*chain.from_iterable(ways), some(5)))
+
+
+KINDS = {"given": given_taps, "implicit": implicit_taps, "implicit, whole": partial(implicit_taps, whole=True)}
+
+
+def of_sequences(masked, kinds, directions, taps, batch, n):
+    """Of five channels: the mask, the recipes of the kernels, and every tensor."""
     hidden = torch.rand(batch, n) < 0.4 if masked else None
-    kernels = some(5, lags * n), some(5, lags * n) if residual else None
-    return hidden, (some(15, batch, n), some(batch, n, 5), some(taps, 15), some(15), *kernels)
+    kernels = [KINDS[kind](directions, n) for kind in kinds]
+    tensors = [tensor for kernel in kernels for tensor in kernel.tensors]
+    recipes = [(kernel.recipe, len(kernel.tensors)) for kernel in kernels]
+    return hidden, recipes, (some(15, batch, n), some(batch, n, 5), some(taps, 15), some(15), *tensors)
+
+
+def mixed(hidden, recipes, projected, x, weight, bias, *tensors):
+    """`between_projections` of all its tensors."""
+    return between_projections(hidden, projected, x, weight, bias, backward.parted(recipes, tensors))
 
 
 def differences(found, expected, given):
-    """Of results and of gradients along one random direction, relative to the largest number of each."""
+    """Of results and of gradients along one random direction, relative to the largest number of each.
+
+    What is zero but for roundings of transforms is compared with a hundredth, where numbers are about one.
+    """
     direction = torch.randn_like(expected)
     wanted = [x for x in given if x is not None]
     pairs = [(found, expected)]
@@ -47,7 +73,7 @@ def differences(found, expected, given):
         torch.autograd.grad(y, wanted, direction, retain_graph=True, allow_unused=True) for y in (found, expected)
     )
     pairs += [(a, b) for a, b in zip(*gradients, strict=True) if a is not None or b is not None]
-    return [float((a - b).abs().max() / (b.abs().max() or 1)) for a, b in pairs]
+    return [float((a - b).abs().max() / b.abs().max().clamp(min=0.01)) for a, b in pairs]
 
 
 SHAPES = {"one": 1, "a piece": 3, "pieces": 11}
@@ -61,35 +87,44 @@ def test_dimensions_are_mixed_as_plainly(positions):
         assert max(differences(dimensions_mixed(activation, *given), expected, given)) < 2.0**-46
 
 
-@pytest.mark.parametrize("lags", [1, 2], ids=["causal", "both"])
+@pytest.mark.parametrize(
+    "kinds", [("given", "implicit"), ("implicit", "implicit, whole"), ("implicit, whole", "given")]
+)
+@pytest.mark.parametrize("directions", [1, 2], ids=["causal", "both"])
 @pytest.mark.parametrize("masked", [False, True], ids=["seen", "masked"])
-def test_what_is_between_projections_is_as_plainly(masked, lags):
+def test_what_is_between_projections_is_as_plainly(masked, directions, kinds):
     for residual, taps, (batch, n) in product([False, True], [1, 3, 5], [(1, 1), (2, 2), (3, 7)]):
-        hidden, given = of_sequences(masked, residual, lags, taps, batch, n)
-        expected = backward.convolutions_plainly(hidden, *given)
-        assert max(differences(between_projections(hidden, *given), expected, given)) < 2.0**-44
+        hidden, recipes, given = of_sequences(masked, kinds[: 1 + residual], directions, taps, batch, n)
+        expected = backward.convolutions_plainly(hidden, recipes, *given)
+        assert max(differences(mixed(hidden, recipes, *given), expected, given)) < 2.0**-44
 
 
 def test_gradients_have_gradients():
     """An argument that another one is made of counts once."""
     activation, given = of_dimensions(True, True, False, 5)
     assert torch.autograd.gradgradcheck(partial(dimensions_mixed, activation), given)
-    hidden, given = of_sequences(True, True, 2, 3, 2, 3)
+    hidden, recipes, given = of_sequences(True, ["given", "implicit"], 2, 3, 2, 3)
 
-    def mixed(x, weight, *others):
-        return between_projections(hidden, (x @ weight).permute(2, 0, 1), x, *others)
+    def projected_and_mixed(x, weight, *others):
+        return mixed(hidden, recipes, (x @ weight).permute(2, 0, 1), x, *others)
 
-    assert torch.autograd.gradgradcheck(mixed, (given[1], some(5, 15), *given[2:]))
+    assert torch.autograd.gradgradcheck(projected_and_mixed, (given[1], some(5, 15), *given[2:]))
 
 
 def test_frozen_weights_have_no_gradient_and_change_none():
-    _, given = of_sequences(False, True, 2, 3, 2, 7)
-    frozen = tuple(x.detach() for x in given[2:])
-    found = torch.autograd.grad(between_projections(None, *given[:2], *frozen).sum(), given[:2])
-    expected = torch.autograd.grad(between_projections(None, *given).sum(), given[:2])
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
-    with torch.no_grad():
-        assert not between_projections(None, *given).requires_grad
+    _, recipes, of_sequence = of_sequences(False, ["implicit", "given"], 2, 3, 2, 7)
+    activation, of_dimension = of_dimensions(True, True, True, 7)
+    for function, given in (
+        (partial(mixed, None, recipes), of_sequence),
+        (partial(dimensions_mixed, activation), of_dimension),
+    ):
+        whole = torch.autograd.grad(function(*given).sum(), given)
+        for kept in range(len(given)):
+            frozen = [x if place == kept else x.detach() for place, x in enumerate(given)]
+            (found,) = torch.autograd.grad(function(*frozen).sum(), given[kept])
+            assert torch.equal(found, whole[kept])
+        with torch.no_grad():
+            assert not function(*given).requires_grad
 
 
 def lost(gradients):
@@ -98,7 +133,7 @@ def lost(gradients):
 
 RIGHT = {name: getattr(backward, name) for name in ("correlated", "through_shifts", "filtered", "inner_of", "gelu")}
 MISTAKES = {
-    "kernel not turned round": ("correlated", lambda g, u, lags: RIGHT["correlated"](g.conj(), u.conj(), lags)),
+    "kernel not turned round": ("correlated", lambda g, u: RIGHT["correlated"](g.conj(), u.conj())),
     "kernel detached": ("correlated", lambda *a: 0 * RIGHT["correlated"](*a)),
     "later taps forgotten": (
         "through_shifts", lambda g, x, w: RIGHT["through_shifts"](g, x, torch.cat([w[:1], 0 * w[1:]])),
