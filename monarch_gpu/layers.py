@@ -62,8 +62,8 @@ from monarch_gpu.piecewise import (
 from monarch_gpu.taps import Given, Implicit, Taps
 
 __all__ = [
-    "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "SequenceMixer",
-    "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels", "recompute",
+    "BlockDiagonalLinear", "DimensionMixer", "ImplicitFilter", "LongConvolution", "LostPrecision", "NoKernels",
+    "SequenceMixer", "ShortConvolution", "SineNetwork", "convolve", "implicit_filter", "kept_kernels", "recompute",
 ]  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def recompute(model: nn.Module, on: bool = True) -> None:
 
     What is wide inside a mixer (twice the length, eight times the channels) takes three fifths of what M2-BERT keeps
     for its gradients; computing it again costs a tenth of the operations of a training step. In single and double
-    precision on a CPU that is done in any case (`monarch_gpu.backward`), and what is left are the kernels of the
-    convolutions. Gradients are the same to the bit where the library's routines are. `torch.func` knows no such
+    precision on a CPU that is done in any case (`monarch_gpu.backward`). Gradients are the same to the bit where the
+    library's routines are. `torch.func` knows no such
     recomputation, and raises its own error.
     """
     for module in model.modules():
@@ -518,7 +518,7 @@ def in_few_passes(x: Tensor) -> bool:
     """Whether x (batch, n, channels) is mixed by kernels: they know neither double precision nor who looks on."""
     if x.device.type not in FEW_PASSES or not x.numel():
         return False
-    return x.dtype in HALF_OR_SINGLE and unobserved(x) and has_triton()
+    return x.dtype in HALF_OR_SINGLE and unobserved(x) and runs_triton(x.device)
 
 
 def may_overwrite(x: Tensor, *layers: nn.Module) -> bool:
@@ -578,10 +578,26 @@ def unobserved(x: Tensor) -> bool:
     return type(x) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
 
 
+class NoKernels(UserWarning):
+    """Triton is installed and does not run: what it would make in few passes is made by PyTorch's operations."""
+
+
 @cache
-def has_triton() -> bool:
-    """Whether it is installed; the search for it is made once, and not at every call of a layer."""
-    return find_spec("triton") is not None
+def runs_triton(device: torch.device) -> bool:
+    """Whether Triton is installed, and a kernel runs there: one is tried once, and not at every call of a layer."""
+    if find_spec("triton") is None:
+        return False
+    try:
+        from monarch_gpu.ops.gated import gate
+
+        with torch.no_grad():
+            gate(torch.ones(2, 1, device=device), True)
+    except Exception as error:  # no compiler, no headers, no driver, another version: of any library's types
+        reason = (str(error).splitlines() or [""])[0]
+        message = f"triton: expected it to compile for {device}, got {type(error).__name__}: {reason}"
+        warnings.warn(f"{message}; PyTorch's operations take its place", NoKernels, stacklevel=2)
+        return False
+    return True
 
 
 def is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:

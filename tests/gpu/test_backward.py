@@ -9,7 +9,7 @@ import torch
 from monarch_gpu import backward, layers, piecewise
 from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
 from monarch_gpu.configs import BertConfig
-from monarch_gpu.layers import DimensionMixer, SequenceMixer
+from monarch_gpu.layers import DimensionMixer, ImplicitFilter, SequenceMixer
 from monarch_gpu.taps import Given, Implicit, Taps
 
 
@@ -68,7 +68,7 @@ def differences(found, expected, given):
     """
     direction = torch.randn_like(expected)
     wanted = [x for x in given if x is not None]
-    pairs = [(found, expected)]
+    pairs = [(found.detach(), expected.detach())]
     gradients = (
         torch.autograd.grad(y, wanted, direction, retain_graph=True, allow_unused=True) for y in (found, expected)
     )
@@ -125,6 +125,54 @@ def test_frozen_weights_have_no_gradient_and_change_none():
             assert torch.equal(found, whole[kept])
         with torch.no_grad():
             assert not function(*given).requires_grad
+
+
+class Doubled(ImplicitFilter):
+    def parts(self, networks, n, at_zero=None):
+        return (2 * part for part in super().parts(networks, n, at_zero))
+
+
+class Adapted(torch.nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.scale = layer, torch.nn.Parameter(torch.tensor(1.5, dtype=torch.float64))
+
+    def forward(self, x):
+        return self.layer(x) * self.scale
+
+
+def learned_decay(made):
+    made.decay.requires_grad_()
+
+
+def another_class(made):
+    made.__class__ = Doubled
+
+
+def adapted_last_layer(made):
+    made.reverse.output = Adapted(made.reverse.output)
+
+
+def adapted_inner_layer(made):
+    made.layers[1] = Adapted(made.layers[1])
+
+
+CHANGED = [learned_decay, another_class, adapted_last_layer, adapted_inner_layer]
+
+
+@pytest.mark.parametrize("change", CHANGED, ids=[change.__name__ for change in CHANGED])
+def test_filters_that_are_otherwise_made_have_their_gradients(change, monkeypatch):
+    config = BertConfig(hidden_size=8, intermediate_size=24, max_position_embeddings=9, filter_width=4, transform="fft")
+    mixer, x = SequenceMixer(config, True).double(), some(2, 7, 8)
+    plain = mixer(x)
+    change(mixer.long_convolution.filter)
+    given = (x, *mixer.parameters(), *(b for b in mixer.buffers() if b.requires_grad))
+    found = mixer(x)
+    monkeypatch.setattr(layers, "on_processor", lambda *_: False)
+    expected = mixer(x)
+    assert max(differences(found, expected, given)) < 2.0**-40
+    assert change is learned_decay or not torch.allclose(found, plain)
+    assert all(g is not None for g in torch.autograd.grad(found.sum(), given))
 
 
 def lost(gradients):

@@ -224,6 +224,15 @@ def test_m2_bert_keeps_less_than_bert_where_what_is_wide_is_made_again(monkeypat
         assert kept_for_gradients(mixer, ids) == 0
 
 
+def test_one_long_sequence_keeps_no_kernel():
+    """Twice the length for each channel and direction; sines of the filters, of which M2-BERT has a sixth, are kept."""
+    config = BertConfig(hidden_size=192, intermediate_size=768, num_attention_heads=3, num_hidden_layers=2,
+                        vocab_size=9, max_position_embeddings=512, filter_width=8, transform="fft")  # fmt: skip
+    ids = torch.arange(512)[None] % 9
+    of_x = 4 * 512 * 192
+    assert kept_for_gradients(build_model(config).bert, ids) < (1 + 2 * 8) * of_x  # projections 3, x, y, mixed, summed
+
+
 @pytest.mark.parametrize("transform", ["fft", "monarch"])
 @pytest.mark.parametrize("kind", [BertConfig, GPTConfig], ids=["bert", "gpt"])
 def test_what_is_recomputed_changes_no_gradient(kind, transform, monkeypatch):

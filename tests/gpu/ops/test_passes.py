@@ -1,6 +1,7 @@
 """The kernels of the mixers: integers come out exactly, layers within the bound of float32, wrong kernels do not."""
 
 from dataclasses import replace
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -189,6 +190,29 @@ def test_whoever_looks_on_sees_the_operations_of_torch(monkeypatch: pytest.Monke
     monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cuda"}))
     monkeypatch.setattr(layers, "on_processor", lambda *_: False)
     assert torch.allclose(layer(x), seen, rtol=0, atol=2.0**-20)  # a projection that is looked at is called
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to find C compiler"), OSError(), ImportError("libcuda\nmore")])
+@pytest.mark.parametrize("name", LAYERS)
+def test_where_triton_does_not_run_the_operations_of_torch_do(
+    name: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, and tried once."""
+    layer, x = LAYERS[name](), torch.randn(2, 5, 8)
+    expected = layer(x)
+    monkeypatch.setattr(layers, "FEW_PASSES", frozenset({"cpu"}))
+    monkeypatch.setattr(layers, "runs_triton", cache(layers.runs_triton.__wrapped__))
+    tried: list[object] = []
+
+    def launch(*given: object, **options: object) -> None:
+        tried.append(given)
+        raise error
+
+    monkeypatch.setattr(gated, "launch", launch)
+    with pytest.warns(layers.NoKernels, match=f"got {type(error).__name__}") as said:
+        found = [layer(x), layer(x)]
+    assert len(said) == len(tried) == 1
+    assert all(torch.equal(y, expected) for y in found)
 
 
 @pytest.mark.parametrize("name", ["bidirectional", "dimension"])
