@@ -11,7 +11,7 @@ __all__ = ["check_ids", "check_shape", "looked_at", "mask_of"]
 def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
     """Ids (batch, n), int32 or int64, of 0 … count − 1, n ≤ longest.
 
-    On a GPU, and when compiled, ids out of range are left to the device.
+    On a GPU, when compiled, and under transforms of `torch.func`, those out of range are left to the lookup.
 
     Raises:
         ValueError: they are not.
@@ -29,8 +29,12 @@ def check_ids(name: str, ids: Tensor, count: int, longest: int) -> None:
 
 
 def looked_at(tensor: Tensor) -> bool:
-    """Whether values are looked at: on a GPU that would wait for it, and while compiling it would cut the graph."""
-    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether values are looked at.
+
+    On a GPU that would wait for it, while compiling it would cut the graph, and `torch.vmap` has no one value to show.
+    """
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return tensor.device.type == "cpu" and not traced
 
 
 def check_shape(name: str, given: Tensor, like: Tensor) -> None:

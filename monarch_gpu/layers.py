@@ -44,7 +44,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from monarch_gpu import piecewise
-from monarch_gpu.backward import Activation, between_projections, dimensions_mixed
+from monarch_gpu.backward import Activation, between_projections, dimensions_mixed, inner_of
 from monarch_gpu.configs import Config
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution
 from monarch_gpu.ops.torch.autocast import in_region
@@ -81,6 +81,7 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
         kernel: (channels, n) for lags 0 … n − 1 (causal), or (channels, 2n) for lags 0 … n − 1, −n … −1.
         transform: `monarch` for this package's Monarch DFT, `fft` for torch's FFT; both compute in
             float32 or better, spectra too, and round once, to the dtype of u. The kernel may be wider than u.
+            Transforms of `torch.func` reach the second only, which takes the place of the first there.
         recomputed: the backward pass makes the spectra again, instead of keeping them.
 
     >>> impulse, kernel = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0]])
@@ -95,7 +96,7 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
     wide = torch.promote_types(torch.promote_types(u.dtype, kernel.dtype), torch.float32)
     signal, taps = u.to(wide), kernel.to(wide)
     with no_autocast(u):
-        if transform == "fft":
+        if transform == "fft" or torch._C._are_functorch_transforms_active():
             some = channels_at_once(n, signal[..., 0, 0].numel())
             parts = zip(pieces(signal, some, -2), pieces(taps, some, -2), strict=True)
             circular = again(circular_by_fft, recomputed)
@@ -109,7 +110,8 @@ def convolve(u: Tensor, kernel: Tensor, transform: str, recomputed: bool = False
 
 def again(function: Callable[..., Any], recomputed: bool) -> Callable[..., Any]:
     """The same function; if recomputed, its backward pass keeps the arguments only, and computes the rest again."""
-    if not recomputed or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    transformed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not recomputed or not torch.is_grad_enabled() or transformed:
         return function
     return partial(checkpoint, function, use_reentrant=False, preserve_rng_state=False)
 
@@ -120,8 +122,7 @@ def recompute(model: nn.Module, on: bool = True) -> None:
     What is wide inside a mixer (twice the length, eight times the channels) takes three fifths of what M2-BERT keeps
     for its gradients; computing it again costs a tenth of the operations of a training step. In single and double
     precision on a CPU that is done in any case (`monarch_gpu.backward`). Gradients are the same to the bit where the
-    library's routines are. `torch.func` knows no such
-    recomputation, and raises its own error.
+    library's routines are. Under `torch.compile`, and transforms of `torch.func`, nothing is computed again.
     """
     for module in model.modules():
         if isinstance(module, DimensionMixer | LongConvolution | SequenceMixer):
@@ -179,8 +180,12 @@ class BlockDiagonalLinear(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = block_diagonal_multiply(x.flatten(0, -2).t(), self.weight, axis=0)
-        y = y if self.bias is None else y + self.bias[:, None]
+        rows = x.flatten(0, -2)
+        if torch._C._are_functorch_transforms_active():  # `torch.func.grad` reaches torch's own operators only
+            y = inner_of(rows, self.weight, self.bias)
+        else:
+            y = block_diagonal_multiply(rows.t(), self.weight, axis=0)
+            y = y if self.bias is None else y + self.bias[:, None]
         return y.t().unflatten(0, x.shape[:-1])
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.func import functional_call, grad
 from typer.testing import CliRunner
 
 from monarch_gpu.configs import (
@@ -22,6 +23,7 @@ from monarch_gpu.configs import (
     save_config,
 )
 from monarch_gpu.counts import parameter_lines, parameters
+from monarch_gpu.layers import recompute
 from monarch_gpu.models import build_model, count_parameters, load_model, save_model
 
 TINY = [PRESETS[name]["tiny"] for name in ("bert", "gpt", "vit")]
@@ -176,3 +178,22 @@ def test_m2_gpt_has_no_attention_and_no_mlp(name):
 
 def test_bert_defaults_are_the_published_base():
     assert (BertConfig().hidden_size, BertConfig().filter_width, BertConfig().filter_features) == (768, 128, 5)
+
+
+@pytest.mark.parametrize("recomputed", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("config", EVERY, ids=lambda c: f"{c.model_type}-{c.architecture}")
+def test_functional_gradients_one_example_at_a_time(config, recomputed):
+    """`torch.func` maps and differentiates every model: the mean over examples is the gradient of a batch."""
+    torch.manual_seed(0)
+    model, given = build_model(config).double(), example(config)
+    recompute(model, recomputed)
+    weights, given = dict(model.named_parameters()), given.double() if given.is_floating_point() else given
+
+    def loss(weights, one):
+        return functional_call(model, weights, (one[None],)).square().mean()
+
+    found = torch.vmap(grad(loss), (None, 0))(weights, given)
+    expected = torch.autograd.grad(model(given).square().mean(), tuple(weights.values()), allow_unused=True)
+    for name, of_batch in zip(weights, expected, strict=True):
+        of_batch = torch.zeros_like(weights[name]) if of_batch is None else of_batch
+        assert (found[name].mean(0) - of_batch).norm() <= 2.0**-40 * (of_batch.norm() + 2.0**-20)
