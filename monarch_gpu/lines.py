@@ -11,6 +11,10 @@ from typing import Any, NoReturn
 __all__ = ["labels_of", "read_lines"]
 
 
+BESIDE = {"attention_mask": 1, "token_type_ids": 0}
+"""What tokenizers write beside token ids, and what it is of one text that nobody padded: anything else is not read."""
+
+
 def read_lines(path: Path | None) -> list[dict[str, Any]]:
     """The objects of a file's lines, or of standard input's, each with a text or token ids; empty lines are left out.
 
@@ -37,6 +41,10 @@ def entry_of(number: int, line: str) -> dict[str, Any]:
     whole = isinstance(ids, list) and all(type(i) is int for i in ids)
     if not isinstance(entry, dict) or not (whole if "input_ids" in entry else isinstance(entry.get("text"), str)):
         raise ValueError(f'line {number}: expected {{"text": a string}} or {{"input_ids": integers}}, got {line[:60]}')
+    for name, value in BESIDE.items():
+        length = len(ids) if isinstance(ids, list) else 0
+        if name in entry and entry[name] != [value] * length:
+            raise ValueError(f"line {number}: {name}: expected {length} times {value}, got {str(entry[name])[:60]}")
     return entry
 
 

@@ -98,6 +98,10 @@ def test_bad_lines_are_named_before_the_first_vector(tmp_path):
         ('{"txt": "a"}', "line 2: expected"),
         ('{"input_ids": [1], "weight": NaN}', "line 2: expected JSON, got NaN"),
         ('{"input_ids": [1], "input_ids": [2]}', "line 2: expected JSON, got a key twice"),
+        ('{"input_ids": [1, 0], "attention_mask": [1, 0]}', "line 2: attention_mask: expected 2 times 1, got [1, 0]"),
+        ('{"input_ids": [1, 0], "attention_mask": [1]}', "line 2: attention_mask: expected 2 times 1"),
+        ('{"input_ids": [1, 0], "attention_mask": null}', "line 2: attention_mask: expected 2 times 1"),
+        ('{"input_ids": [1, 0], "token_type_ids": [0, 1]}', "line 2: token_type_ids: expected 2 times 0"),
         ('{"input_ids": []}', "text 2: expected 1 to 24 tokens, got 0"),
         (json.dumps({"input_ids": [1] * 25}), "text 2: expected 1 to 24 tokens, got 25"),
         ('{"input_ids": [40]}', "text 2: expected tokens 0 to 39"),
@@ -106,6 +110,8 @@ def test_bad_lines_are_named_before_the_first_vector(tmp_path):
         assert message in told(tmp_path, stdin=good + line)
     assert "No such file" in told(tmp_path, tmp_path / "none.jsonl")
     assert "tokenizer: expected none for lines that have input_ids" in told(tmp_path, "--tokenizer", "t", stdin=good)
+    whole = '{"input_ids": [1, 0], "attention_mask": [1, 1], "token_type_ids": [0, 0]}'
+    assert json.loads(run(tmp_path, stdin=whole).stdout)["embedding"]
     ends_of_lines = '{"input_ids": [1], "of": "a\u2028b\x85c"}\n'
     assert json.loads(run(tmp_path, stdin=ends_of_lines).stdout)["of"] == "a\u2028b\x85c"
     assert "config.json: No such file" in told(tmp_path / "none", stdin=good)
