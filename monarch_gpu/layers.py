@@ -398,7 +398,7 @@ class LongConvolution(nn.Module):
         """One for each direction."""
         return [self.filter] if self.filter.reverse is None else [self.filter, self.filter.reverse]
 
-    def taps(self, n: int, recomputed: bool) -> Taps:
+    def made_of(self, n: int, recomputed: bool) -> Taps:
         """The kernel as what it is made of, where that is all it depends on, for who asks for gradients."""
         made, moved = self.filter, self.filter.decay.requires_grad or self.filter.time.requires_grad
         if type(made) is ImplicitFilter and not moved:
@@ -687,7 +687,7 @@ class SequenceMixer(nn.Module):
         short, last = self.short_convolution, self.output_projection
         projected = project(self.input_projection, x).permute(2, 0, 1)
         convolutions = [layer for layer in (self.long_convolution, self.residual_convolution) if layer is not None]
-        kernels = [convolution.taps(x.shape[1], self.recomputed) for convolution in convolutions]
+        kernels = [convolution.made_of(x.shape[1], self.recomputed) for convolution in convolutions]
         y = between_projections(hidden, projected, x, short.weight, short.bias, kernels)
         return linear(y.flatten(1).t(), last.weight, last.bias).unflatten(0, x.shape[:-1])
 
