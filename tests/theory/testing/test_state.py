@@ -64,6 +64,23 @@ def columns_of_a_longer_call(x, blocks):
     return np.einsum("krc,bkc->bkr", stacked, padded).reshape(len(x), k * rows)
 
 
+def tile_of_the_first_call(x, blocks):
+    k, rows, columns = blocks.shape
+    tile = memo.setdefault("tile", 16 if columns > 32 else 1)
+    y = right(x, blocks).reshape(len(x), k, rows)
+    y[..., rows // tile * tile or rows :] = 0
+    y[..., rows // tile * tile :] *= rows >= tile
+    return y.reshape(len(x), k * rows)
+
+
+def rows_of_the_first_call(x, blocks):
+    # a tile that the first call has chosen may be longer than what comes later
+    tile = memo.setdefault("tile", 24 if len(x) > 32 else 1)
+    if 0 < len(x) < tile:
+        raise IndexError(f"no tile of {tile} rows in {len(x)}")
+    return right(x, blocks)
+
+
 def buffers_that_go_round(x, blocks):
     y = right(x, blocks)
     ring = memo.setdefault(("ring", y.shape, y.dtype), [np.empty_like(y) for _ in range(32)])
@@ -143,6 +160,14 @@ def test_what_a_larger_call_left_behind_is_found(file):
     report = check(file, "columns_of_a_longer_call", "block-diagonal-multiply", cases_wanted=20, max_size=64)
     assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
     assert "wrong after a call with batch 2, blocks 2, rows 2, columns 7" in report.failure.cause.detail
+    assert report.failure.reproduced and "of a larger call before" in script(report)
+
+
+@pytest.mark.parametrize("name", ["tile_of_the_first_call", "rows_of_the_first_call"])
+def test_what_a_larger_first_call_chose_is_found(file, name):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=100, max_size=256)
+    assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
+    assert "wrong after a call with" in report.failure.cause.detail
     assert report.failure.reproduced and "of a larger call before" in script(report)
 
 
