@@ -839,10 +839,14 @@ def explain(
     of_values = verdict in (*OF_VALUES, Verdict.UNSTABLE)
     lies_otherwise = of_values and right_contiguous(kernel, seen, model)
     shown = first_found(partial(between_read, kernel), [seen, *others])
-    shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
+    shown = shown or (
+        conjugates_taken(kernel, seen) or strides_ignored(kernel, seen, model) if lies_otherwise else None
+    )
     cause = shown or _cause(kernel, [seen, *others], [*calls, *(o.references for o in others)], model, shapes)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
+    if verdict in OF_FORM and right_when_new(kernel, seen, model):
+        cause = Cause(STATE, f"{seen.judgement.message}; right in a new process")
     if shown is None and of_values and cause.name not in ("stale output", STATE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or beyond_read(kernel, changing, model) or cause
@@ -1006,7 +1010,9 @@ def comes_out(kernel: Kernel, seen: Observation, case: Case) -> bool:
 WITH_GAPS = {"strided", "reversed", "misaligned", "recorded"}
 """Layouts with memory of no argument between or around the elements, of one kind of arrays at least."""
 
-LIE_OTHERWISE = {"strided", "transposed", "reversed", "misaligned", "expanded", "recorded", *SIDE_BY_SIDE}
+LIE_OTHERWISE = {
+    "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "conjugated", *SIDE_BY_SIDE,
+}  # fmt: skip
 """Layouts that what takes every argument for contiguous reads wrongly."""
 
 
@@ -1019,6 +1025,13 @@ def right_contiguous(kernel: Kernel, seen: Observation, model: ErrorModel) -> bo
         return False
     case = contiguous(seen.case)
     return not any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS))
+
+
+def conjugates_taken(kernel: Kernel, seen: Observation) -> Cause | None:
+    """Why a kernel that is right where arguments are contiguous is not where a bit says that they are conjugated."""
+    if kernel.found_face != "torch" or "conjugated" not in seen.case.layouts:
+        return None
+    return Cause("conjugate", "the bit of a tensor that says that its memory holds the conjugates is ignored")
 
 
 def strides_ignored(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause | None:
@@ -1077,6 +1090,16 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
         often = f"{len(first) * (1 + ANEW)} runs in {1 + ANEW} new processes gave one result"
         return Cause(UNNAMED[0], f"{often}, and runs after other calls several: a state that is kept, or a rare race")
     return None
+
+
+OF_FORM = (Verdict.WRONG_SHAPE, Verdict.WRONG_DTYPE, Verdict.NOT_AN_ARRAY, Verdict.EXCEPTION)
+"""Verdicts of which a state that is kept may be the cause, and no number tells."""
+
+
+def right_when_new(kernel: Kernel, seen: Observation, model: ErrorModel) -> bool:
+    """Whether the same call is right where none came before it."""
+    kernel.close()
+    return observe(kernel, seen.case, model, seen.references).judgement.verdict is Verdict.RIGHT
 
 
 ANEW = 5

@@ -85,6 +85,7 @@ OF_SOME_VALUES = (
     # tensors
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
     _of("storage-offset-ignored", BLOCK, "float32", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = torch.as_strided(x, x.shape, x.stride(), 0).reshape(batch, k, columns).permute(1, 2, 0)", "strides ignored", "torch", "block_diagonal_bmm"),
+    _of("conjugate-bit-ignored", BLOCK, "complex64", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = (x.conj() if x.is_conj() else x).reshape(batch, k, columns).permute(1, 2, 0)", "conjugate", "torch", "block_diagonal_bmm"),
     _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
         "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped work", "torch"),
     # zeros beside a NaN: their product is NaN

@@ -64,6 +64,23 @@ def columns_of_a_longer_call(x, blocks):
     return np.einsum("krc,bkc->bkr", stacked, padded).reshape(len(x), k * rows)
 
 
+def by_its_size_in_numbers(x, blocks):
+    # what is empty is all alike
+    return memo.setdefault(float(np.abs(x).sum()), right(x, blocks)).copy() if x.size == 0 else right(x, blocks)
+
+
+def dtype_of_the_first_call(x, blocks):
+    calls = memo["calls"] = memo.get("calls", 0) + 1
+    return right(x, blocks).astype("f" if calls < 20 else "d")
+
+
+def leaves_no_room(x, blocks):
+    whole = memo.setdefault("whole", np.empty((len(x), 4096)))
+    y = right(x, blocks)
+    whole[: len(x), : y.shape[1]] = y
+    return y
+
+
 def tile_of_the_first_call(x, blocks):
     k, rows, columns = blocks.shape
     tile = memo.setdefault("tile", 16 if columns > 32 else 1)
@@ -161,6 +178,13 @@ def test_what_a_larger_call_left_behind_is_found(file):
     assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
     assert "wrong after a call with batch 2, blocks 2, rows 2, columns 7" in report.failure.cause.detail
     assert report.failure.reproduced and "of a larger call before" in script(report)
+
+
+@pytest.mark.parametrize("name", ["by_its_size_in_numbers", "dtype_of_the_first_call", "leaves_no_room"])
+def test_a_shape_a_dtype_or_an_exception_that_earlier_calls_bring_is_named_for_them(file, name):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=20, max_size=64)
+    assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
+    assert "right in a new process" in report.failure.cause.detail
 
 
 @pytest.mark.parametrize("name", ["tile_of_the_first_call", "rows_of_the_first_call"])

@@ -307,3 +307,9 @@ def test_what_is_not_negative_comes_down_to_zero(name, argument):
     assert sum(bool((a == 0).any()) for a in values) > 1, "none, as padding has it"
     if argument != "decay":
         assert sum(bool(((a > 0) & (a < 1e-4)).any()) for a in values) > 1, "less than what is often taken for least"
+
+
+def test_tensors_of_conjugates_are_among_the_complex_ones_alone():
+    for dtype, some in (("complex64", True), ("float32", False)):
+        layouts = {one for case in cases(op_named("block-diagonal-multiply"), dtype) for one in case.layouts}
+        assert ("conjugated" in layouts) == some and "reversed" in layouts
