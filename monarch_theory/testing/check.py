@@ -576,7 +576,9 @@ class _Checking:
             which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
             return self.report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
         if changed:
-            return self.report(Verdict.STALE, "a result changed some time after it was returned")
+            return self.report(
+                Verdict.STALE, "a result changed some time after it was returned, or when its arguments were gone"
+            )
         # the file is run anew there, so that what earlier calls returned is looked at before
         return self.wrong_after_larger(self.first_with_larger)
 

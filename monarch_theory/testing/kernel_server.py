@@ -22,6 +22,7 @@ And it runs twice more on the negated data, before the first result is looked at
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import os
@@ -263,15 +264,23 @@ class KernelServer:
     def rest(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Say whether results and arguments of the first calls are still what they were when they were returned.
 
-        Threads that the kernel has left running have some time to end first: they may be about to write.
+        Threads that the kernel has left running have some time to end first: they may be about to write. And a result
+        is to be what it was when nobody has the arguments any more.
         """
         wait_for_threads()
+        modified = sorted({i for *_, buffers in self.earlier for i in written_into(buffers)})
+        changed = self.earlier_changed()
+        for *_, buffers in self.earlier:
+            buffers.clear()
+        self.forget()
+        gc.collect()
+        return {"changed": changed or self.earlier_changed(), "modified": modified}, ()
+
+    def earlier_changed(self) -> bool:
+        """Whether a result of the first calls is no longer what it was."""
         now = ([array.tobytes() for array, _ in self.arrays_of(returned)] for returned, *_ in self.earlier)
         pairs = zip(now, self.earlier, strict=True)
-        return {
-            "changed": any(a != b[: len(a)] for a, (_, b, _) in pairs),
-            "modified": sorted({i for *_, buffers in self.earlier for i in written_into(buffers)}),
-        }, ()
+        return any(a != b[: len(a)] for a, (_, b, _) in pairs)
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""

@@ -136,6 +136,14 @@ def spoils_its_result_later(x, blocks):
     return y
 
 
+def spoils_its_result_without_its_arguments(x, blocks):
+    import weakref
+
+    y = right(x, blocks)
+    weakref.finalize(blocks, y.fill, 0)
+    return y
+
+
 def keeps_a_pool(x, blocks):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -208,6 +216,7 @@ def test_what_only_looks_like_state_has_another(file, name, verdict):
     ("name", "verdict"),
     [
         ("spoils_its_arguments_later", Verdict.MODIFIED),
+        ("spoils_its_result_without_its_arguments", Verdict.STALE),
         pytest.param("spoils_its_result_later", Verdict.STALE, marks=pytest.mark.long),
         pytest.param("keeps_a_pool", Verdict.RIGHT, marks=pytest.mark.long),
     ],
