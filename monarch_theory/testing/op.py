@@ -147,11 +147,15 @@ def _near_one(values: np.ndarray, least_of_small: float = 2.0**-6) -> np.ndarray
     return (_below_one(values) + least) * np.where(_both_ends_negative(values), 8.0, np.where(small, 2.0**-7, 1.0))
 
 
-def _kept(values: np.ndarray) -> np.ndarray:
+def _kept(values: np.ndarray, target: Format) -> np.ndarray:
     moduli, forgetting = _below_one(values), _both_ends_negative(values)
     largest = moduli.max(-1, keepdims=True, initial=0.0) if moduli.ndim else moduli
-    forgotten = np.where(moduli == largest, 1.0, moduli)
-    return np.where(forgetting, 1 - forgotten, 1 - moduli / 8)
+    least = 2.0 ** max(LEAST_KEPT, target.exponent_min)
+    return np.where(forgetting, np.where(moduli == largest, least, 1 - moduli), 1 - moduli / 8)
+
+
+LEAST_KEPT = -20
+"""Power of two of what is left where a sequence all but begins anew; a normal number in every format."""
 
 
 POSITIVE = Domain(lambda values, shape, target: _near_one(values), zero=False)
@@ -163,9 +167,9 @@ NOT_NEGATIVE = Domain(lambda values, shape, target: _near_one(values, least_of_s
 NEGATIVE = Domain(lambda values, shape, target: -_near_one(values), zero=False)
 """Below zero, and not far from minus one, or in some rows from minus eight or −2^−7."""
 
-DECAY = Domain(lambda values, shape, target: _kept(values))
-"""Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to zero,
-which is among them: there a sequence begins anew."""
+DECAY = Domain(lambda values, shape, target: _kept(values, target))
+"""Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to almost
+nothing, where a sequence all but begins anew."""
 
 WIDE = Domain(dtype=_wide)
 """In float32, where the others are in half precision."""

@@ -41,7 +41,7 @@ OF_SOME_VALUES = (
     # steps of almost nothing, and of none
     _of("steps-of-at-least-1e-4", "selective-scan", "float32", "skip = widened(x, delta, A, B, C, D)\n    decays", "skip = widened(x, np.maximum(delta, 1e-4).astype(x.dtype), A, B, C, D)\n    decays", "clamped"),
     _of("no-step-forgets-all", "selective-scan", "float64", "decays = np.exp(step[:, :, None] * rate[:, :, None])\n    states", "decays = np.where(step == 0, 0, 1)[:, :, None] * np.exp(step[:, :, None] * rate[:, :, None])\n    states", "not recognised"),
-    _of("no-decay-is-none", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.where(decay == 0, 1, decay).astype(x.dtype))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "not recognised"),
+    _of("decays-of-at-least-1e-4", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 1e-4).astype(x.dtype))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "clamped"),
     _of("first-time-is-no-time", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T * np.exp(-t[:, None] * rate) * (t[:, None] > 0))", "not recognised"),
     # some rows, sizes and options alone
     _of("state-moved-twice-where-silu", "short-convolution-step", "float32", "state[...] = window[..., 1:]\n", "state[...] = window[..., 1:]\n    state[..., :-1] = state[..., 1:].copy() if silu else state[..., :-1].copy()\n", "lost state", missed=False),
