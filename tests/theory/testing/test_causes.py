@@ -254,12 +254,23 @@ def refused(x, blocks):
 """
 
 
+FEW = {"cases_wanted": 60, "max_size": 64}
+
+
 @pytest.mark.usefixtures("torch_kernel_at_hand")
-def test_a_kernel_reads_what_tensors_of_conjugates_stand_for_or_refuses_them(tmp_path):
+@pytest.mark.parametrize(("name", "exit_code"), [("memory_taken", 1), ("refused", 0)])
+def test_a_kernel_reads_what_tensors_of_conjugates_stand_for_or_refuses_them(tmp_path, name, exit_code):
     path = tmp_path / "kernels.py"
     path.write_text(CONJUGATES)
-    few = {"cases_wanted": 60, "max_size": 64}
-    report = check(path, "memory_taken", BLOCK, "complex64", **few)
+    report = check(path, name, BLOCK, "complex64", explained=False, **FEW)
+    assert report.exit_code == exit_code, report.message
+    assert report.refused or exit_code
+
+
+@pytest.mark.long  # the script imports torch
+@pytest.mark.usefixtures("torch_kernel_at_hand")
+def test_the_memory_of_conjugates_is_named_and_its_script_shows_it(tmp_path):
+    path = tmp_path / "kernels.py"
+    path.write_text(CONJUGATES)
+    report = check(path, "memory_taken", BLOCK, "complex64", **FEW)
     assert (report.exit_code, report.failure.cause.name, report.failure.reproduced) == (1, "conjugate", True)
-    report = check(path, "refused", BLOCK, "complex64", **few)
-    assert report.exit_code == 0 and report.refused, report.message

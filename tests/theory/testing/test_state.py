@@ -195,7 +195,9 @@ def test_a_shape_a_dtype_or_an_exception_that_earlier_calls_bring_is_named_for_t
     assert "right in a new process" in report.failure.cause.detail
 
 
-@pytest.mark.parametrize("name", ["tile_of_the_first_call", "rows_of_the_first_call"])
+@pytest.mark.parametrize(
+    "name", ["tile_of_the_first_call", pytest.param("rows_of_the_first_call", marks=pytest.mark.long)]
+)
 def test_what_a_larger_first_call_chose_is_found(file, name):
     report = check(file, name, "block-diagonal-multiply", cases_wanted=100, max_size=256)
     assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
