@@ -172,8 +172,13 @@ def sigmoid(a: Running, model: ErrorModel) -> Running:
         return _bounded(value, carried + relative * (value + carried) + 2 * eta, model)
 
 
-def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
+def softmax(a: Running, axis: int, model: ErrorModel, shared: np.ndarray | None = None) -> Running:
     """e^(a_j) / Σ_l e^(a_l) along an axis; masked scores are −∞.
+
+    Args:
+        a: the scores, with what every use of them may be off by.
+        shared: what they are off by besides, the same for numerator and denominator, as where they are made of numbers
+            that a kernel keeps.
 
     It is the same whatever is subtracted from all scores, so only rounding counts: subtracting the maximum, nothing, or
     running maxima of parts with what was summed rescaled (as flash attention does), in any order and any tree of parts.
@@ -187,7 +192,8 @@ def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
 
     The denominator is off by a mean of these factors, since Σ_l e^(a_l + x_l) = Σ_l e^(a_l) · Σ_l p_l e^(x_l), p the
     exact answer: what a kernel has of it, from below too, as the mean of e^(−x) is at least the inverse of that of e^x
-    (Jensen). Weights of almost nothing, which are rescaled most, hardly count. Then γ_(n−1) for its sum, and the
+    (Jensen). Weights of almost nothing, which are rescaled most, hardly count. What is shared moves the exact weights
+    first (`_of_shared`), and all this is said of those. Then γ_(n−1) for its sum, and the
     quotient's `QUOTIENT` u. Underflow costs η in the numerator and n η in the denominator, which is at least 1 before
     rounding.
 
@@ -206,15 +212,41 @@ def softmax(a: Running, axis: int, model: ErrorModel) -> Running:
         sum_of_all = numerator.sum(axis, keepdims=True)
         value = numerator / sum_of_all
         argument = np.where(masked, 0.0, (top - a.value) + np.abs(top)) + a.error
-        log_error = a.error + (3 * argument + _of_exponentials(_larger(a, axis), n)) * u
+        moved: np.ndarray | float = 0.0
+        anyhow = a
+        if shared is not None:
+            moved = _of_shared(value, shared, axis)
+            argument = argument + 2 * shared.max(axis, keepdims=True)
+            anyhow = Running(a.value, a.error + shared)
+        log_error = a.error + (3 * argument + _of_exponentials(_larger(anyhow, axis), n)) * u
         # as one exponential: where a weight underflows, its error may not
-        off = np.where(masked, 0.0, np.exp(a.value - top + log_error) - numerator).sum(axis, keepdims=True)
+        before = np.where(masked, 0.0, np.exp(a.value - top + moved))
+        off = np.where(masked, 0.0, np.exp(a.value - top + moved + log_error) - before).sum(axis, keepdims=True)
         of_sum = np.log1p(off / sum_of_all) + np.log1p(gamma(n - 1, u))
-        relative = np.expm1(log_error + of_sum + QUOTIENT * u)
+        relative = np.expm1(moved + log_error + of_sum + QUOTIENT * u)
         lost = 2 * eta * (1 + n * value)
         # beside a score that may have overflown, those that are masked may become NaN, too
         known = np.isfinite(log_error).all(axis, keepdims=True)
         return _bounded(value, np.where(masked & known, 0.0, relative * value + lost), model)
+
+
+def _of_shared(weights: np.ndarray, shared: np.ndarray, axis: int) -> np.ndarray:
+    """By how much |log p_j| moves, p_j = e^(a_j) / Σ_l e^(a_l), where every a_l moves by at most D_l.
+
+    p_j becomes p_j / (p_j + Σ_(l≠j) p_l e^(δ_l − δ_j)), which moves furthest where δ_j = ±D_j, and δ_l = ∓D_l for all
+    others. One weight alone does not move at all.
+
+    >>> _of_shared(np.array([1.0]), np.array([0.5]), 0), _of_shared(np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0)
+    (array([0.]), array([0.10..., 0.10...]))
+    """
+    ends = []
+    for sign in (1.0, -1.0):
+        grown = np.expm1(sign * shared)
+        # Σ_(l≠j) p_l (e^(±D_j ± D_l) − 1), in terms of one sign
+        parts = [weights * grown, weights]
+        others, weight = (np.abs(part.sum(axis, keepdims=True) - part) for part in parts)
+        ends.append(np.abs(np.log1p(sign * (np.exp(sign * shared) * others + np.abs(grown) * weight))))
+    return np.asarray(np.nan_to_num(np.maximum(*ends), nan=inf))
 
 
 def _of_exponentials(larger: np.ndarray, n: int) -> np.ndarray:
@@ -374,7 +406,8 @@ def entropy_term(a: Running, model: ErrorModel) -> Running:
     """a log a elementwise for a ≥ 0, zero at zero: less one term of an entropy.
 
     Let η(x) = −x log x, which is concave with η(0) = 0, so that η(x + δ) ≤ η(x) + η(δ); and where it falls, it falls
-    by at most δ (1 + log⁺(x + δ)). By the mean value it moves by at most δ (1 + |log(x − δ)|), too.
+    by at most δ (1 + log⁺(x + δ)). By the mean value it moves by at most δ |1 + log t|, too, for some t between x − δ
+    and x + δ: the larger of both ends, as the logarithm rises.
     The logarithm is off by `LOGARITHM` u of itself and 2u, times a, and the product is rounded.
 
     >>> from monarch_theory.rounding import default_model, exactly
@@ -388,7 +421,7 @@ def entropy_term(a: Running, model: ErrorModel) -> Running:
         grown = np.minimum(a.error, 1 / np.e)
         anywhere = np.where(grown > 0, -grown * np.log(np.where(grown > 0, grown, 1.0)), 0.0)
         anywhere = anywhere + a.error * (1 + np.log(np.maximum(most, 1.0)))
-        slope = 1 + np.maximum(np.abs(np.log(a.value - a.error)), np.abs(np.log(most)))
+        slope = np.maximum(np.abs(1 + np.log(a.value - a.error)), np.abs(1 + np.log(most)))
         carried = np.where(a.error > 0, np.fmin(anywhere, a.error * slope), 0.0)
         error = carried + (LOGARITHM + 1) * u * (np.abs(value) + carried) + 2 * u * most + 2 * eta
         return _bounded(value, error, model)

@@ -30,7 +30,7 @@ from monarch_theory.testing.allowances import (
     why_undecided,
 )
 from monarch_theory.testing.bias import Bias, bias_of
-from monarch_theory.testing.cases import TELLING, UNUSUAL, Case, cases, make_case, selected_shapes, stored
+from monarch_theory.testing.cases import AGAIN, TELLING, UNUSUAL, Case, cases, make_case, selected_shapes, stored
 from monarch_theory.testing.coverage import Coverage, Patience, Told
 from monarch_theory.testing.diagnose import STATE, UNNAMED, Cause, Observation, diagnose, rounds_in, unnamed
 from monarch_theory.testing.judge import OF_VALUES, Reference, Verdict, judge, reference, ulps
@@ -43,7 +43,7 @@ from monarch_theory.testing.plainly import MOST, call_plainly, plain_cases
 from monarch_theory.testing.secret import secret_seed, unforeseen
 from monarch_theory.testing.sharpness import BESIDE, Sharpness
 from monarch_theory.testing.shrink import shrink
-from monarch_theory.testing.sizes import entries, larger_and_smaller, sizes_of
+from monarch_theory.testing.sizes import SOME_ENTRIES, Axis, entries, larger_and_smaller, sizes_of
 from monarch_theory.testing.timing import Timing, WrongWhenTimedError, time_kernel
 
 __all__ = ["Failure", "Report", "Worst", "check", "dtype_named", "observe", "op_from", "state_kept"]
@@ -564,7 +564,7 @@ class _Checking:
         late = called_often(self.kernel, self.progress, self.model)
         if late is not None:
             return self.explained(late)
-        if (left := self.wrong_after_larger()) is not None:
+        if (left := self.wrong_after_larger(self.after_larger)) is not None:
             return left
         unexpected = [s for s in self.declined if not may_decline(s) or not self.progress.coverage.cases]
         if unexpected:
@@ -576,18 +576,27 @@ class _Checking:
             which = ", ".join(list(plan[0].arrays)[i] for i in modified if i < len(plan[0].arrays))
             return self.report(Verdict.MODIFIED, f"the kernel wrote into {which} some time after it had returned")
         if changed:
-            return self.report(Verdict.STALE, "a result changed some time after it was returned")
-        return None
+            return self.report(
+                Verdict.STALE, "a result changed some time after it was returned, or when its arguments were gone"
+            )
+        # the file is run anew there, so that what earlier calls returned is looked at before
+        return self.wrong_after_larger(self.first_with_larger)
 
-    def wrong_after_larger(self) -> Report | None:
-        """The report on a case that a larger one left something behind for; a kernel that takes long is not asked."""
+    def after_larger(self) -> tuple[Observation, Case] | None:
+        """As `called_after_larger`, of this check."""
         asked = self.question
-        if not self.progress.is_quick(self.kernel.timeout):
-            return None
-        found = called_after_larger(self.kernel, asked.op, asked.dtype, self.model, asked.restrictions)
+        return called_after_larger(self.kernel, asked.op, asked.dtype, self.model, asked.restrictions)
+
+    def first_with_larger(self) -> tuple[Observation, Case] | None:
+        """As `called_first_with_larger`, of the cases that were right."""
+        return called_first_with_larger(self.kernel, self.progress.cases, self.model)
+
+    def wrong_after_larger(self, looked: Callable[[], tuple[Observation, Case] | None]) -> Report | None:
+        """The report on a case that a larger one left something behind for; a kernel that takes long is not asked."""
+        found = looked() if self.progress.is_quick(self.kernel.timeout) else None
         if found is None:
             return None
-        failure = left_behind(self.kernel, *found, self.model) if asked.explained else None
+        failure = left_behind(self.kernel, *found, self.model) if self.question.explained else None
         return self.explained(found[0]) if failure is None else self.shown(found[0].judgement.verdict, failure)
 
     def undecided(self, plan: Sequence[Case]) -> Report | None:
@@ -711,10 +720,59 @@ def called_after_larger(
     return None
 
 
+def called_first_with_larger(
+    kernel: Kernel, judged: Sequence[Case], model: ErrorModel
+) -> tuple[Observation, Case] | None:
+    """What came of a case that was right, if it is not where the first call of all had a longer axis, and that call.
+
+    A tile, a way or a buffer may be chosen by the first call; cases come from small to large, so that it is small. For
+    every axis the file is run anew, in the same process, which need not import what it imports again.
+    """
+    telling = [contiguous(case) for case in judged if case.family in TELLING]
+    small = [case for case in telling if MORE_THAN_ONE < entries(case.op, case.shape) <= AGAIN]
+    later = [small[k * len(small) // LATER] for k in range(LATER)] if len(small) >= LATER else small
+    expected: dict[int, tuple[Reference, ...]] = {}
+    for before in longest_of_each_axis(telling):
+        anew(kernel)
+        kernel.run(before, out=tuple(before.answer_shapes), repeat=False, searching=False)
+        for k, case in enumerate(later):
+            if k not in expected:
+                expected[k] = reference(case, model, model.failure or FAILURE)
+            seen = observe(kernel, case, model, None if kernel.untrusted else expected[k])
+            if seen.judgement.failed and allowed_otherwise(seen, model) is None:
+                return seen, before
+    return None
+
+
+LATER = 12
+"""Cases that come after a larger first call."""
+
+
+def longest_of_each_axis(judged: Sequence[Case]) -> list[Case]:
+    """For every axis the case in which it is longest, within a budget of entries, each once."""
+    fitting = [case for case in judged if entries(case.op, case.shape) <= SOME_ENTRIES]
+    found: dict[Axis, Case] = {}
+    for case in fitting:
+        for axis, size in sizes_of(case.shape).items():
+            if axis not in found or size > sizes_of(found[axis].shape)[axis]:
+                found[axis] = case
+    return list({id(case): case for case in found.values()}.values())
+
+
+def anew(kernel: Kernel) -> None:
+    """Run the kernel's file once more, in a new process where it cannot be run twice in one."""
+    try:
+        kernel.load(kernel.path, kernel.name)
+    except SandboxError:
+        kernel.close()
+
+
 def left_behind(kernel: Kernel, seen: Observation, before: Case, model: ErrorModel) -> Failure | None:
     """The failure of a case that is right in a new process, and wrong there, too, after the call before."""
     kernel.close()
     alone = observe(kernel, seen.case, model, seen.references)
+    # what the first call of all chose is left behind as well
+    kernel.close()
     observe(kernel, before, model)
     again = observe(kernel, seen.case, model, seen.references)
     if alone.judgement.failed or not again.judgement.failed:
@@ -783,10 +841,14 @@ def explain(
     of_values = verdict in (*OF_VALUES, Verdict.UNSTABLE)
     lies_otherwise = of_values and right_contiguous(kernel, seen, model)
     shown = first_found(partial(between_read, kernel), [seen, *others])
-    shown = shown or (strides_ignored(kernel, seen, model) if lies_otherwise else None)
+    shown = shown or (
+        conjugates_taken(kernel, seen) or strides_ignored(kernel, seen, model) if lies_otherwise else None
+    )
     cause = shown or _cause(kernel, [seen, *others], [*calls, *(o.references for o in others)], model, shapes)
     if lies_otherwise and cause.name in UNNAMED:
         cause = Cause(cause.name, f"{cause.detail}; right where arguments are contiguous")
+    if verdict in OF_FORM and right_when_new(kernel, seen, model):
+        cause = Cause(STATE, f"{seen.judgement.message}; right in a new process")
     if shown is None and of_values and cause.name not in ("stale output", STATE):
         changing = next((o for o in others if o.judgement.verdict is Verdict.UNSTABLE), seen)
         cause = state_kept(kernel, changing) or beyond_read(kernel, changing, model) or cause
@@ -950,7 +1012,9 @@ def comes_out(kernel: Kernel, seen: Observation, case: Case) -> bool:
 WITH_GAPS = {"strided", "reversed", "misaligned", "recorded"}
 """Layouts with memory of no argument between or around the elements, of one kind of arrays at least."""
 
-LIE_OTHERWISE = {"strided", "transposed", "reversed", "misaligned", "expanded", "recorded", *SIDE_BY_SIDE}
+LIE_OTHERWISE = {
+    "strided", "transposed", "reversed", "misaligned", "expanded", "recorded", "conjugated", *SIDE_BY_SIDE,
+}  # fmt: skip
 """Layouts that what takes every argument for contiguous reads wrongly."""
 
 
@@ -963,6 +1027,13 @@ def right_contiguous(kernel: Kernel, seen: Observation, model: ErrorModel) -> bo
         return False
     case = contiguous(seen.case)
     return not any(observe(kernel, case, model, seen.references).judgement.failed for _ in range(REPEATS))
+
+
+def conjugates_taken(kernel: Kernel, seen: Observation) -> Cause | None:
+    """Why a kernel that is right where arguments are contiguous is not where a bit says that they are conjugated."""
+    if kernel.found_face != "torch" or "conjugated" not in seen.case.layouts:
+        return None
+    return Cause("conjugate", "the bit of a tensor that says that its memory holds the conjugates is ignored")
 
 
 def strides_ignored(kernel: Kernel, seen: Observation, model: ErrorModel) -> Cause | None:
@@ -1021,6 +1092,16 @@ def state_kept(kernel: Kernel, seen: Observation) -> Cause | None:
         often = f"{len(first) * (1 + ANEW)} runs in {1 + ANEW} new processes gave one result"
         return Cause(UNNAMED[0], f"{often}, and runs after other calls several: a state that is kept, or a rare race")
     return None
+
+
+OF_FORM = (Verdict.WRONG_SHAPE, Verdict.WRONG_DTYPE, Verdict.NOT_AN_ARRAY, Verdict.EXCEPTION)
+"""Verdicts of which a state that is kept may be the cause, and no number tells."""
+
+
+def right_when_new(kernel: Kernel, seen: Observation, model: ErrorModel) -> bool:
+    """Whether the same call is right where none came before it."""
+    kernel.close()
+    return observe(kernel, seen.case, model, seen.references).judgement.verdict is Verdict.RIGHT
 
 
 ANEW = 5

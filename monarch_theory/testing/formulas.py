@@ -230,16 +230,17 @@ def silu_slope(a: Number) -> Number:
     return _on(a, bounds.silu_slope, lambda v: _logistic(v) * (1 + v * (1 - _logistic(v))))
 
 
-def softmax(scores: Number, keep: np.ndarray) -> Number:
+def softmax(scores: Number, keep: np.ndarray, shared: np.ndarray | None = None) -> Number:
     """e^(s_j) over the sum of them, along the last axis, over those j that are kept; at least one is.
 
-    `keep` is broadcast against the scores.
+    `keep` is broadcast against the scores. `shared`: the part of their error that is the same whenever they are used.
     """
     if isinstance(scores, Tracked):
         kept = np.broadcast_to(keep, scores.shape)
         held = scores.held
-        masked = Running(np.where(kept, held.value, -np.inf), np.where(kept, held.error, 0.0))
-        return Tracked(bounds.softmax(masked, -1, scores.model), scores.model)
+        own = held.error if shared is None else np.maximum(held.error - shared, 0.0)
+        masked = Running(np.where(kept, held.value, -np.inf), np.where(kept, own, 0.0))
+        return Tracked(bounds.softmax(masked, -1, scores.model, shared), scores.model)
     if not scores.size:
         return scores
     sizes = np.where(keep, plain(scores), -np.inf)

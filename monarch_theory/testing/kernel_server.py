@@ -22,6 +22,7 @@ And it runs twice more on the negated data, before the first result is looked at
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import os
@@ -63,6 +64,9 @@ LINE = 64
 SIDE_BY_SIDE = {"packed": -1, "stacked": -2}
 """Layouts of several arguments in one buffer, and the axis that they are slices along."""
 
+NOT_OF_RESULTS = ("expanded", "recorded", "conjugated")
+"""Layouts that no array has which is written into."""
+
 ZEROS = dict.fromkeys(PADDING, 0)
 """The pattern of zero, for every dtype."""
 
@@ -70,9 +74,12 @@ TORCH_STARTS_FROM = 67280421310721
 """`torch.initial_seed()` of a process that set none."""
 
 
-IN_PLACE_OF = {("torch", "reversed"): "sliced", ("numpy", "recorded"): "sliced"}
+IN_PLACE_OF = {
+    ("torch", "reversed"): "sliced", ("numpy", "recorded"): "sliced", ("numpy", "conjugated"): "reversed",
+}  # fmt: skip
 """torch has no negative strides, and NumPy no autograd: rows and matrices lie apart instead, as in a slice.
 
+NumPy has no bit that says that memory holds the conjugates.
 Whoever asks that the last axis be contiguous, and then takes rows for adjacent, is wrong there alone.
 """
 
@@ -81,6 +88,7 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
     """(the values in the layout, the whole buffer they lie in). An expanded array holds its first slice alone.
 
     One that is `followed` is contiguous, and as much again comes after it: no case has it, a cause is looked for so.
+    Of one that is `conjugated` the memory holds the conjugates, which `to_face` gives torch with a bit that says so.
 
     `between`: the pattern, by dtype, of what lies between and around the values.
     """
@@ -115,7 +123,7 @@ def laid_out(values: np.ndarray, layout: str, between: dict[str, int] = PADDING)
         return view, buffer
     else:
         buffer = view = np.empty(shape, dtype=dtype)
-    view[...] = values
+    view[...] = values.conj() if layout == "conjugated" else values
     return view, buffer
 
 
@@ -256,15 +264,23 @@ class KernelServer:
     def rest(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Say whether results and arguments of the first calls are still what they were when they were returned.
 
-        Threads that the kernel has left running have some time to end first: they may be about to write.
+        Threads that the kernel has left running have some time to end first: they may be about to write. And a result
+        is to be what it was when nobody has the arguments any more.
         """
         wait_for_threads()
+        modified = sorted({i for *_, buffers in self.earlier for i in written_into(buffers)})
+        changed = self.earlier_changed()
+        for *_, buffers in self.earlier:
+            buffers.clear()
+        self.forget()
+        gc.collect()
+        return {"changed": changed or self.earlier_changed(), "modified": modified}, ()
+
+    def earlier_changed(self) -> bool:
+        """Whether a result of the first calls is no longer what it was."""
         now = ([array.tobytes() for array, _ in self.arrays_of(returned)] for returned, *_ in self.earlier)
         pairs = zip(now, self.earlier, strict=True)
-        return {
-            "changed": any(a != b[: len(a)] for a, (_, b, _) in pairs),
-            "modified": sorted({i for *_, buffers in self.earlier for i in written_into(buffers)}),
-        }, ()
+        return any(a != b[: len(a)] for a, (_, b, _) in pairs)
 
     def call(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:
         """Call the kernel three times as the module's docstring says."""
@@ -286,8 +302,7 @@ class KernelServer:
                 buffers.append(buffers[0])
                 continue
             view, buffer = self.laid_out(values, layout)
-            records = layout == "recorded" and values.dtype.kind != "i"
-            given.append(self.to_face(view, dtype, buffer, records=records))
+            given.append(self.to_face(view, dtype, buffer, layout))
             buffers.append((view, buffer, buffer.copy()))
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in header["options"].items()}
         if not self.accepts(given, options):
@@ -317,7 +332,9 @@ class KernelServer:
         if header["repeat"] and not modified:
             dtype = header["dtypes"][0]
             view, buffer = self.laid_out(self.carrier(other_data(arrays[0]), dtype), header["layouts"][0])
-            negated = [self.to_face(view, dtype, buffer), *given[1:]]
+            # autograd records the first call alone
+            layout = "conjugated" if header["layouts"][0] == "conjugated" else "contiguous"
+            negated = [self.to_face(view, dtype, buffer, layout), *given[1:]]
             self.once(negated, options, header)
             answer["aliased"] = self.changed(first, kept)
             second = [a for a, _ in self.once(given, options, header).arrays]
@@ -431,7 +448,7 @@ class KernelServer:
         out, views = None, []
         if self.takes_out and shapes:
             # what is written into has one element for each index
-            layout = header["layouts"][0] if header["layouts"][0] not in ("expanded", "recorded") else "contiguous"
+            layout = header["layouts"][0] if header["layouts"][0] not in NOT_OF_RESULTS else "contiguous"
             held = (np.empty(shape, dtype=held_in) for shape in shapes)
             views = [self.laid_out(self.carrier(array, dtype), layout) for array in held]
             outs = tuple(self.to_face(poisoned(view), dtype, buffer) for view, buffer in views)
@@ -492,8 +509,9 @@ class KernelServer:
             return values
         return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
 
-    def to_face(self, held: np.ndarray, dtype: str, buffer: np.ndarray, records: bool = False) -> Any:
-        """The array itself, or a torch tensor of the same strides on the same memory, which autograd records.
+    def to_face(self, held: np.ndarray, dtype: str, buffer: np.ndarray, layout: str = "contiguous") -> Any:
+        """The array itself, or a torch tensor of the same strides on the same memory, as its layout has it: recorded
+        by autograd, or of conjugates, with the bit that says so.
 
         Where the kernel is to be given what lies on a device, on a copy of `buffer`, the whole memory.
         """
@@ -502,7 +520,9 @@ class KernelServer:
         torch = sys.modules["torch"]
         tensor = within(held, buffer) if self.mirrors is None else self.mirrors.of(held, buffer)
         tensor = tensor.view(getattr(torch, dtype)) if carrier_of(dtype) != dtype else tensor
-        return tensor.requires_grad_() if records else tensor
+        if layout == "conjugated":
+            return tensor.conj()
+        return tensor.requires_grad_() if layout == "recorded" and held.dtype.kind != "i" else tensor
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from monarch_theory.rounding.model import CLAIMS
 from monarch_theory.rounding.norms import two_norm
 
 __all__ = [
-    "DECAY", "LARGE_BATCH", "NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault", "NormBound",
-    "NormBounds", "Op", "Output", "Shape", "any_sizes", "indices", "moderate", "with_formats",
+    "DECAY", "LARGE_BATCH", "NEGATIVE", "NOT_NEGATIVE", "POSITIVE", "WIDE", "Answer", "Arrays", "Domain", "Fault",
+    "NormBound", "NormBounds", "Op", "Output", "Shape", "any_sizes", "indices", "moderate", "with_formats",
 ]  # fmt: skip
 
 Shape = Mapping[str, Any]
@@ -140,23 +140,36 @@ def _begins_alone_negative(values: np.ndarray) -> np.ndarray:
     return np.signbit(values[..., :1]) & ~np.signbit(values[..., -1:]) if values.ndim else np.zeros((), dtype=bool)
 
 
-def _near_one(values: np.ndarray) -> np.ndarray:
-    small = np.where(_begins_alone_negative(values), 2.0**-7, 1.0)
-    return (_below_one(values) + 2.0**-6) * np.where(_both_ends_negative(values), 8.0, small)
+def _near_one(values: np.ndarray, least_of_small: float = 2.0**-6) -> np.ndarray:
+    """Moduli of at least 2^−6, in some rows eight times that, in some 2^−7 times, which have a least of their own."""
+    small = _begins_alone_negative(values)
+    least = np.where(small, least_of_small, 2.0**-6)
+    return (_below_one(values) + least) * np.where(_both_ends_negative(values), 8.0, np.where(small, 2.0**-7, 1.0))
 
 
-def _kept(values: np.ndarray) -> np.ndarray:
-    return 1 - _below_one(values) / np.where(_both_ends_negative(values), 1.0, 8.0)
+def _kept(values: np.ndarray, target: Format) -> np.ndarray:
+    moduli, forgetting = _below_one(values), _both_ends_negative(values)
+    largest = moduli.max(-1, keepdims=True, initial=0.0) if moduli.ndim else moduli
+    least = 2.0 ** max(LEAST_KEPT, target.exponent_min)
+    return np.where(forgetting, np.where(moduli == largest, least, 1 - moduli), 1 - moduli / 8)
+
+
+LEAST_KEPT = -20
+"""Power of two of what is left where a sequence all but begins anew; a normal number in every format."""
 
 
 POSITIVE = Domain(lambda values, shape, target: _near_one(values), zero=False)
 """Above zero, and not far from one, or in some rows from eight or from 2^−7."""
 
+NOT_NEGATIVE = Domain(lambda values, shape, target: _near_one(values, least_of_small=0.0), zero=False)
+"""As `POSITIVE`, and in the rows from 2^−7 down to zero: steps of almost nothing, and of none, as padding has them."""
+
 NEGATIVE = Domain(lambda values, shape, target: -_near_one(values), zero=False)
 """Below zero, and not far from minus one, or in some rows from minus eight or −2^−7."""
 
-DECAY = Domain(lambda values, shape, target: _kept(values))
-"""Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to zero."""
+DECAY = Domain(lambda values, shape, target: _kept(values, target))
+"""Between 7/8 and one: what a recurrence may forget by without losing the past at once; in some rows down to almost
+nothing, where a sequence all but begins anew."""
 
 WIDE = Domain(dtype=_wide)
 """In float32, where the others are in half precision."""

@@ -316,7 +316,7 @@ def script(report: Report) -> str:
 UNREPRODUCED = "Not reproduced by this script: what goes wrong depends on more than this one case."
 """Said by a script that was run, and did not fail."""
 
-PLAIN = ("contiguous", "recorded", "shared")
+PLAIN = ("contiguous", "recorded", "shared", "conjugated")
 """Layouts of arrays that a copy has as well."""
 
 
@@ -426,6 +426,7 @@ _LAYOUT = {
     "shared": "def shared(a): return a  # the kernel is given one array in place of several",
     "packed": "def packed(a): return a  # it becomes a part of one buffer",
     "stacked": "def stacked(a): return a  # it becomes a part of one buffer",
+    "conjugated": "def conjugated(a): return a.conj()  # a tensor whose bit says that its memory holds the conjugates",
     "transposed": "def transposed(a): return np.asfortranarray(a)",
     "strided": """
 def strided(a):  # every other element of a buffer
@@ -496,7 +497,8 @@ def _ask(seen: Observation, device: str) -> str:
     to_face = "tensor(a)" if torch else "a"
     if torch and carried:
         to_face += f".view(torch.{seen.case.dtype} if a.dtype == np.int16 else torch.from_numpy(a).dtype)"
-    back = f"r.detach().cpu(){'.float()' if carried else ''}.numpy().copy()" if torch else "np.array(r)"
+    plain = f"r.detach().cpu().resolve_conj().resolve_neg(){'.float()' if carried else ''}.numpy().copy()"
+    back = plain if torch else "np.array(r)"
     updates = list(seen.case.op.updates)
     shapes = [one.truth.high.shape for one in seen.references][: len(seen.references) - len(updates)]
     dtype = carrier_of(seen.case.dtype)
@@ -520,10 +522,13 @@ def _ask(seen: Observation, device: str) -> str:
     """
     written = f"""returned += [g for n, g in zip(arguments, given) if n in {updates!r}]  # which the kernel overwrites
         modified = [n for n in modified if n not in {updates!r}]"""
-    shared, recorded = (
+    shared, recorded, conjugated = (
         [name for name, one in zip(seen.case.arrays, seen.case.layouts, strict=True) if one == layout]
-        for layout in ("shared", "recorded")
+        for layout in ("shared", "recorded", "conjugated")
     )
+    if conjugated and torch:
+        with_bits = f"given = [g.conj() if n in {conjugated!r} else g for n, g in zip(arguments, given)]"
+        call = call.replace("        before =", f"        {with_bits}\n        before =")
     if shared:
         one_array = f"given = [given[0] if n in {shared!r} else g for n, g in zip(arguments, given)]"
         call = call.replace("        before =", f"        {one_array}\n        before =")

@@ -11,6 +11,7 @@ from monarch_theory.rounding import (
     add,
     default_model,
     divide,
+    entropy_term,
     exactly,
     exponential,
     maximum,
@@ -212,6 +213,8 @@ def test_softmax_is_within_its_bound_whatever_the_way_and_the_order(seed, n, sca
     kept = np.isfinite(value)
     error = np.abs(np.where(kept, held, 0) - np.where(kept, value, 0))
     found = softmax(Running(value, error), 1, MODEL)
+    # all of them use one score for numerator and denominator
+    alike = softmax(exactly(value), 1, MODEL, error)
     wide = np.exp(value.astype(np.longdouble) - value.max(1, keepdims=True))
     truth = wide / wide.sum(1, keepdims=True)
     with np.errstate(all="ignore"):
@@ -220,6 +223,7 @@ def test_softmax_is_within_its_bound_whatever_the_way_and_the_order(seed, n, sca
             kernels.append(lambda s: np.exp(s) / np.exp(s).sum(-1, keepdims=True, dtype=SINGLE))
         for kernel in kernels:
             assert (np.abs(kernel(held) - truth) <= found.error).all()
+            assert (np.abs(kernel(held) - truth) <= alike.error).all()
 
 
 def test_what_ties_is_not_rescaled_and_weights_of_almost_nothing_hardly_count():
@@ -230,6 +234,37 @@ def test_what_ties_is_not_rescaled_and_weights_of_almost_nothing_hardly_count():
     assert falling.error[0, 0] < 3 * n * u
     # the more there are above, the more a weight may be off
     assert falling.error[0, 60] / falling.value[0, 60] > 9 * 60 * u
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_what_scores_share_moves_weights_by_no_more_than_can_be_and_what_they_do_not_by_more(n):
+    rng, spread = np.random.default_rng(n), 1e-3
+    value = rng.standard_normal((500, n)).astype(SINGLE).astype(float)
+    shared = spread * rng.random(value.shape)
+    truth = plain_softmax(value)
+    alike = softmax(exactly(value), 1, MODEL, shared).error
+    signs = np.where(np.arange(n) == np.arange(500)[:, None] % n, 1.0, -1.0)  # one up and all others down
+    furthest = np.abs(plain_softmax(value + signs * shared) - truth)
+    assert (furthest <= alike).all() and (n == 1 or (furthest > 0.9 * alike).mean() > 0.9 / n)
+    # a numerator of another score than the denominator's
+    other = np.exp(value + shared) / np.exp(value - shared).sum(-1, keepdims=True)
+    assert (np.abs(other - truth) > alike).any()
+    assert (np.abs(other - truth) <= softmax(Running(value, shared), 1, MODEL).error).all()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 60), st.sampled_from((0.1, 3.0)), st.sampled_from((1e-6, 1e-2, 0.5)))
+def test_entropies_are_within_their_bound_and_weights_that_are_off_by_more_are_not(seed, n, scale, spread):
+    rng = np.random.default_rng(seed)
+    p = plain_softmax(scale * rng.standard_normal((3, n)))
+    error = spread * rng.random(p.shape) * p
+    found = entropy_term(Running(p, error), MODEL).error
+    for sign in (-1.0, 1.0):
+        moved_to = p + sign * error
+        assert (np.abs(moved_to * np.log(moved_to) - p * np.log(p)) <= found).all()
+    apart = np.abs(1 + np.log(p)) > 0.5
+    further = p + 3 * np.maximum(error, 1e-6 * p)
+    beyond = np.abs(further * np.log(further) - p * np.log(p)) > entropy_term(Running(p, 0 * p), MODEL).error
+    assert beyond[apart & (error > 1e-4 * p)].all()
 
 
 def test_softmax_without_rescaling_or_in_half_precision_is_not():

@@ -20,8 +20,10 @@ from monarch_theory.testing.cases import Case, cases, make_case, selected_shapes
 from monarch_theory.testing.check import (
     between_read,
     called_after_larger,
+    called_first_with_larger,
     confirmed,
     first_found,
+    left_behind,
     may_decline,
     observe,
     state_kept,
@@ -189,11 +191,13 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     failures: list[Observation] = []
     telling: list[Observation] = []
     history: list[tuple[Reference, ...]] = []
+    judged: list[Case] = []
     ran = 0
     for case, expected in references.of(mutant.op, mutant.dtype, mutant.cases, mutant.max_size, mutant.most_entries):
         seen = observe(kernel, case, model, expected)
         ran += not failures
         history.append(expected)
+        judged.append(case)
         if not failures and case.family in ("normal", "graded") and seen.judgement.index is not None:
             telling.append(seen)
         if seen.judgement.failed and not (seen.judgement.verdict is Verdict.EXCEPTION and may_decline(seen)):
@@ -203,6 +207,9 @@ def _catch(mutant: Mutant, kernel: Kernel, references: References) -> Caught:
     if not failures:
         restrictions = {"max_size": mutant.max_size}
         late = called_after_larger(kernel, op_named(mutant.op), mutant.dtype, model, restrictions)
+        late = late or called_first_with_larger(kernel, judged, model)
+        if late is not None and (left := left_behind(kernel, *late, model)) is not None:
+            return Caught(mutant, late[0].judgement.verdict, left.cause.name, left.cause.detail, ran, fixed)
         failures = [] if late is None else [late[0]]
     if not failures:
         found = bias_of(telling, model)

@@ -36,6 +36,13 @@ OF_SOME_VALUES = (
     # buffers that a call with a larger size filled further
     _of("columns-of-a-longer-call", BLOCK, "float64", BLOCKS, "held = globals().setdefault('held', {}).setdefault((batch, k, rows, m := -(-columns // 8) * 8), (np.zeros((batch, k, m)), np.zeros((k, rows, m))))\n    held[0][..., :columns], held[1][..., :columns] = cut, blocks\n    products = np.einsum('krc,bkc->bkr', held[1], held[0])", "state kept between calls", "numpy"),
     _of("squares-of-a-longer-call", "rms-norm", "float32", "root_mean_square = np.sqrt((row * row).mean(-1, keepdims=True)", "held = globals().setdefault('held', {}).setdefault((len(row), m := -(-row.shape[1] // 8) * 8), np.zeros((len(row), m), row.dtype))\n    held[:, : row.shape[1]] = row\n    root_mean_square = np.sqrt((held * held).sum(-1, keepdims=True) / row.dtype.type(row.shape[1])", "state kept between calls"),
+    # what the first call of all chose
+    _of("tile-of-a-longer-first-call", BLOCK, "float32", BLOCKS, BLOCKS + "\n    tile = globals().setdefault('tile', 64 if columns > 96 else 1)\n    products[..., rows // tile * tile :] *= (tile == 1) + (rows >= tile)", "state kept between calls", "numpy"),
+    # steps of almost nothing, and of none
+    _of("steps-of-at-least-1e-4", "selective-scan", "float32", "skip = widened(x, delta, A, B, C, D)\n    decays", "skip = widened(x, np.maximum(delta, 1e-4).astype(x.dtype), A, B, C, D)\n    decays", "clamped"),
+    _of("no-step-forgets-all", "selective-scan", "float64", "decays = np.exp(step[:, :, None] * rate[:, :, None])\n    states", "decays = np.where(step == 0, 0, 1)[:, :, None] * np.exp(step[:, :, None] * rate[:, :, None])\n    states", "not recognised"),
+    _of("decays-of-at-least-1e-4", "linear-recurrence", "float32", "return recurrence(*widened(x, decay)).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "return recurrence(*widened(x, np.maximum(decay, 1e-4).astype(x.dtype))).astype(x.dtype)\n\n\ndef linear_recurrence_backward", "clamped"),
+    _of("first-time-is-no-time", "implicit-filter", "float32", "(inner @ w3.T * np.exp(-t[:, None] * rate))", "(inner @ w3.T * np.exp(-t[:, None] * rate) * (t[:, None] > 0))", "not recognised"),
     # some rows, sizes and options alone
     _of("state-moved-twice-where-silu", "short-convolution-step", "float32", "state[...] = window[..., 1:]\n", "state[...] = window[..., 1:]\n    state[..., :-1] = state[..., 1:].copy() if silu else state[..., :-1].copy()\n", "lost state", missed=False),
     _of("last-row-stepped-twice", "linear-recurrence-step", "float32", "state[...] = h\n    return h", "state[...] = h\n    state[-1:] = (decay * h + x)[-1:]\n    return h", "not recognised", missed=False),
@@ -78,6 +85,7 @@ OF_SOME_VALUES = (
     # tensors
     _of("data-negated-and-put-back", "monarch-multiply", "float32", "state = x.t().contiguous()", "state = -x.neg_().t().contiguous()\n    x.neg_()", "input overwritten", "torch", "monarch_bmm"),
     _of("storage-offset-ignored", BLOCK, "float32", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = torch.as_strided(x, x.shape, x.stride(), 0).reshape(batch, k, columns).permute(1, 2, 0)", "strides ignored", "torch", "block_diagonal_bmm"),
+    _of("conjugate-bit-ignored", BLOCK, "complex64", "cut = x.reshape(batch, k, columns).permute(1, 2, 0)", "cut = (x.conj() if x.is_conj() else x).reshape(batch, k, columns).permute(1, 2, 0)", "conjugate", "torch", "block_diagonal_bmm"),
     _of("gradient-of-what-is-recorded-alone", f"{BLOCK}-backward", "float32", "return gradients(block_diagonal_bmm, gradient, x, blocks)",
         "found = gradients(block_diagonal_bmm, gradient, x, blocks)\n    return found[0], found[1] * (blocks.requires_grad or not x.requires_grad)", "dropped work", "torch"),
     # zeros beside a NaN: their product is NaN

@@ -12,7 +12,7 @@ import numpy as np
 from monarch_theory.formats import Format
 from monarch_theory.testing import formulas as f
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import POSITIVE, Arrays, Domain, Fault, Op, Shape, any_sizes, moderate
+from monarch_theory.testing.op import NOT_NEGATIVE, Arrays, Domain, Fault, Op, Shape, any_sizes, moderate
 
 SHORT = 8
 """Width up to which frequencies are some times high."""
@@ -85,7 +85,7 @@ OP = Op(
     narrow_between=False,
     faults=faults,
     accepts=any_sizes,
-    domains={"time": POSITIVE, "decay": POSITIVE}
+    domains={"time": NOT_NEGATIVE, "decay": NOT_NEGATIVE}
     | dict.fromkeys(("features", "W1", "b1", "W2", "b2"), moderate(2.0))
     | {"frequency": Domain(_some_high)},
     carries_infinities=False,

@@ -83,30 +83,64 @@ def turned(a: f.Number) -> f.Number:
     return f.rearranged(a, lambda v: v.swapaxes(1, 2))
 
 
-def softmax(scores: f.Number) -> f.Number:
+def softmax(scores: f.Number, shared: np.ndarray | None) -> f.Number:
     """Along the last axis; what is added to the sum of exponentials makes all weights smaller."""
-    found = f.softmax(scores, np.ones(scores.shape[-1], dtype=bool))
+    found = f.softmax(scores, np.ones(scores.shape[-1], dtype=bool), shared)
     return f.stored(found.widened(GUARD * np.abs(found.held.value)) if isinstance(found, Tracked) else found)
 
 
-def within(queries: f.Number, weights: f.Number | None, keys: f.Number, by: float) -> f.Number:
-    """R, (batch, k, j, i), from averaged queries (batch, k, j, d) and how much they weigh, (batch, k, j)."""
+def within(
+    queries: f.Number, weights: f.Number | None, keys: f.Number, by: float
+) -> tuple[f.Number, f.Number]:  # fmt: skip
+    """R, (batch, k, j, i), and its scores, from averaged queries (batch, k, j, d) and what they weigh, (batch, k, j).
+
+    Averages and weights are kept: what those are off by is the same for all uses of a score.
+    """
     scores = f.matmul(queries, transposed(keys)) * by
     scores = f.widened(scores, 4, lambda: f.matmul(f.moduli(queries), transposed(f.moduli(keys))) * by)
     if weights is not None:
         guarded = weights.widened(GUARD) if isinstance(weights, Tracked) else weights
         scores = scores / f.rearranged(guarded, lambda v: v[..., None])
-    return softmax(f.stored(scores))
+    scores = f.stored(scores)
+    return softmax(scores, _of_averages(scores, queries, weights, keys, by)), scores
 
 
-def between(r: f.Number, queries: f.Number, keys: f.Number, by: float) -> f.Number:
-    """L, (batch, j, l, k), from R, queries (batch, j, l, d) and keys (batch, k, i, d)."""
+def _of_averages(
+    scores: f.Number, queries: f.Number, weights: f.Number | None, keys: f.Number, by: float
+) -> np.ndarray | None:  # fmt: skip
+    """What scores are off by for what averaged queries and their weights are."""
+    if weights is None or not isinstance(weights, Tracked):
+        return None
+    weighed, off = (getattr(weights.held, name)[..., None] for name in ("value", "error"))
+    carried = queries.held.error @ np.abs(transposed(keys).held.value) * by
+    return np.asarray((carried + np.abs(scores.held.value) * off) / weighed)
+
+
+def entropies(r: f.Number, scores: f.Number) -> f.Number:
+    """Σ R log R, (batch, k, j), also as Σ R s − log Σ e^s.
+
+    There the error of R counts |s| times, and as the error of the sum of exponentials, relative to it, once more, which
+    that of R holds as well. Then roundings of numbers as large as the scores.
+    """
+    terms = f.entropy_term(r)
+    found = terms.sum(-1)
+    if not isinstance(r, Tracked):
+        return found
+    found = f.larger_of(found, lambda: (r * scores).sum(-1).widened(r.held.error.sum(-1)))
+    return f.widened(found, 8 + r.shape[-1], 1 + f.moduli(terms).sum(-1) + f.moduli(r * scores).sum(-1))
+
+
+def between(r: f.Number, scores_within: f.Number, queries: f.Number, keys: f.Number, by: float) -> f.Number:
+    """L, (batch, j, l, k), from R and its scores, queries (batch, j, l, d) and keys (batch, k, i, d)."""
     averaged = f.stored(f.matmul(r, keys) * by)
-    entropies = f.entropy_term(r).sum(-1)  # (batch, k, j)
-    # also as Σ R s less the logarithm of a sum: roundings of numbers as large as the scores
-    entropies = f.widened(entropies, 8 + r.shape[-1], lambda: 1 + f.moduli(f.entropy_term(r)).sum(-1))
-    scores = f.matmul(queries, transposed(turned(averaged)))
-    return softmax(f.stored(scores - f.rearranged(turned(entropies), lambda v: v[:, :, None])))
+    # averages and entropies are kept, so that what those are off by is the same for all uses of a score
+    across = transposed(turned(averaged))
+    less = f.rearranged(turned(entropies(r, scores_within)), lambda v: v[:, :, None])
+    scores = f.stored(f.matmul(queries, across) - less)
+    shared = None
+    if isinstance(scores, Tracked):
+        shared = np.abs(queries.held.value) @ across.held.error + less.held.error
+    return softmax(scores, shared)
 
 
 def formula(a: Arrays, shape: Shape) -> np.ndarray:
@@ -114,8 +148,8 @@ def formula(a: Arrays, shape: Shape) -> np.ndarray:
     by, queries = scale(shape), turned(q)
     averaged, weights = q, None
     for step in range(shape["steps"]):
-        r = within(averaged, weights, k, by)
-        left = between(r, queries, k, by)
+        r, scores = within(averaged, weights, k, by)
+        left = between(r, scores, queries, k, by)
         if step + 1 < shape["steps"]:
             back = transposed(left)  # (batch, j, k, l)
             averaged, weights = turned(f.stored(f.matmul(back, queries))), turned(back.sum(-1))
@@ -154,9 +188,9 @@ def _otherwise(a: Arrays, shape: Shape, entropy: float = 1.0, divided: bool = Tr
     by, queries = scale(shape), turned(q)
     averaged, weights = q, None
     for _ in range(shape["steps"]):
-        r = within(averaged, weights if divided else None, k, by)
+        r, _ = within(averaged, weights if divided else None, k, by)
         scores = queries @ transposed(turned(r @ k * by))
-        left = softmax(scores - entropy * turned(f.entropy_term(r).sum(-1))[:, :, None])
+        left = softmax(scores - entropy * turned(f.entropy_term(r).sum(-1))[:, :, None], None)
         averaged, weights = turned(transposed(left) @ queries), turned(transposed(left).sum(-1))
     return np.asarray(turned(left @ turned(r @ v)).reshape(a["v"].shape))
 

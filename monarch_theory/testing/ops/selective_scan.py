@@ -11,7 +11,7 @@ import numpy as np
 
 from monarch_theory.rounding import BOUND_SLACK, ErrorModel, Running, exactly, exponential, multiply, store, total
 from monarch_theory.testing.faults import changed
-from monarch_theory.testing.op import NEGATIVE, POSITIVE, Arrays, Fault, Op, Shape
+from monarch_theory.testing.op import NEGATIVE, NOT_NEGATIVE, Arrays, Fault, Op, Shape
 from monarch_theory.testing.ops.linear_recurrence import scanned, states
 
 
@@ -98,6 +98,6 @@ OP = Op(
     narrow_between=False,
     faults=faults,
     accepts=accepts,
-    domains={"delta": POSITIVE, "A": NEGATIVE},
+    domains={"delta": NOT_NEGATIVE, "A": NEGATIVE},
     carries_infinities=False,
 )

@@ -236,3 +236,41 @@ def test_a_tail_that_was_computed_wrongly_was_not_dropped(left, cause):
         output[4:] = left * output[:3] * output[1:4]
         failures.append(seen(case, output))
     assert diagnose(failures, [], MODEL).name == cause
+
+
+CONJUGATES = """
+import torch
+
+def memory_taken(x, blocks):
+    x, blocks = (a.conj() if a.is_conj() else a for a in (x, blocks))
+    k, rows, columns = blocks.shape
+    return torch.einsum("krc,bkc->bkr", blocks, x.reshape(len(x), k, columns)).reshape(len(x), k * rows)
+
+def refused(x, blocks):
+    if x.is_conj() or blocks.is_conj():
+        raise TypeError("expected no tensors of conjugates")
+    # the result is one
+    return memory_taken(x.conj().resolve_conj(), blocks.conj().resolve_conj()).conj()
+"""
+
+
+FEW = {"cases_wanted": 60, "max_size": 64}
+
+
+@pytest.mark.usefixtures("torch_kernel_at_hand")
+@pytest.mark.parametrize(("name", "exit_code"), [("memory_taken", 1), ("refused", 0)])
+def test_a_kernel_reads_what_tensors_of_conjugates_stand_for_or_refuses_them(tmp_path, name, exit_code):
+    path = tmp_path / "kernels.py"
+    path.write_text(CONJUGATES)
+    report = check(path, name, BLOCK, "complex64", explained=False, **FEW)
+    assert report.exit_code == exit_code, report.message
+    assert report.refused or exit_code
+
+
+@pytest.mark.long  # the script imports torch
+@pytest.mark.usefixtures("torch_kernel_at_hand")
+def test_the_memory_of_conjugates_is_named_and_its_script_shows_it(tmp_path):
+    path = tmp_path / "kernels.py"
+    path.write_text(CONJUGATES)
+    report = check(path, "memory_taken", BLOCK, "complex64", **FEW)
+    assert (report.exit_code, report.failure.cause.name, report.failure.reproduced) == (1, "conjugate", True)

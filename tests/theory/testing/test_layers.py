@@ -233,7 +233,7 @@ def test_formats_and_domains_are_data():
         with_formats(op_named("circular-convolution"), {"x": "float32"})
     for case in cases(op_named("selective-scan"), "float16", count=30, most_entries=512):
         if case.poisoned is None:
-            assert (case.arrays["delta"] > 0).all() and (case.arrays["A"] < 0).all()
+            assert (case.arrays["delta"] >= 0).all() and (case.arrays["A"] < 0).all()
     assert (POSITIVE.into(np.zeros(3), {}, default_model("float32").storage) > 0).all()
     tokens = indices("vocabulary").into(np.random.default_rng(0).standard_normal(1000), {"vocabulary": 9}, None)
     assert set(tokens) == set(range(9))

@@ -64,6 +64,40 @@ def columns_of_a_longer_call(x, blocks):
     return np.einsum("krc,bkc->bkr", stacked, padded).reshape(len(x), k * rows)
 
 
+def by_its_size_in_numbers(x, blocks):
+    # what is empty is all alike
+    return memo.setdefault(float(np.abs(x).sum()), right(x, blocks)).copy() if x.size == 0 else right(x, blocks)
+
+
+def dtype_of_the_first_call(x, blocks):
+    calls = memo["calls"] = memo.get("calls", 0) + 1
+    return right(x, blocks).astype("f" if calls < 20 else "d")
+
+
+def leaves_no_room(x, blocks):
+    whole = memo.setdefault("whole", np.empty((len(x), 4096)))
+    y = right(x, blocks)
+    whole[: len(x), : y.shape[1]] = y
+    return y
+
+
+def tile_of_the_first_call(x, blocks):
+    k, rows, columns = blocks.shape
+    tile = memo.setdefault("tile", 16 if columns > 32 else 1)
+    y = right(x, blocks).reshape(len(x), k, rows)
+    y[..., rows // tile * tile or rows :] = 0
+    y[..., rows // tile * tile :] *= rows >= tile
+    return y.reshape(len(x), k * rows)
+
+
+def rows_of_the_first_call(x, blocks):
+    # a tile that the first call has chosen may be longer than what comes later
+    tile = memo.setdefault("tile", 24 if len(x) > 32 else 1)
+    if 0 < len(x) < tile:
+        raise IndexError(f"no tile of {tile} rows in {len(x)}")
+    return right(x, blocks)
+
+
 def buffers_that_go_round(x, blocks):
     y = right(x, blocks)
     ring = memo.setdefault(("ring", y.shape, y.dtype), [np.empty_like(y) for _ in range(32)])
@@ -99,6 +133,14 @@ def spoils_its_arguments_later(x, blocks):
 def spoils_its_result_later(x, blocks):
     y = right(x, blocks)
     later(y)
+    return y
+
+
+def spoils_its_result_without_its_arguments(x, blocks):
+    import weakref
+
+    y = right(x, blocks)
+    weakref.finalize(blocks, y.fill, 0)
     return y
 
 
@@ -146,6 +188,23 @@ def test_what_a_larger_call_left_behind_is_found(file):
     assert report.failure.reproduced and "of a larger call before" in script(report)
 
 
+@pytest.mark.parametrize("name", ["by_its_size_in_numbers", "dtype_of_the_first_call", "leaves_no_room"])
+def test_a_shape_a_dtype_or_an_exception_that_earlier_calls_bring_is_named_for_them(file, name):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=20, max_size=64)
+    assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
+    assert "right in a new process" in report.failure.cause.detail
+
+
+@pytest.mark.parametrize(
+    "name", ["tile_of_the_first_call", pytest.param("rows_of_the_first_call", marks=pytest.mark.long)]
+)
+def test_what_a_larger_first_call_chose_is_found(file, name):
+    report = check(file, name, "block-diagonal-multiply", cases_wanted=100, max_size=256)
+    assert (report.exit_code, report.failure.cause.name) == (1, "state kept between calls")
+    assert "wrong after a call with" in report.failure.cause.detail
+    assert report.failure.reproduced and "of a larger call before" in script(report)
+
+
 @pytest.mark.parametrize(
     ("name", "verdict"), [("wrong_below_zero", Verdict.WRONG), ("wrong_by_chance", Verdict.UNSTABLE)]
 )
@@ -159,6 +218,7 @@ def test_what_only_looks_like_state_has_another(file, name, verdict):
     ("name", "verdict"),
     [
         ("spoils_its_arguments_later", Verdict.MODIFIED),
+        ("spoils_its_result_without_its_arguments", Verdict.STALE),
         pytest.param("spoils_its_result_later", Verdict.STALE, marks=pytest.mark.long),
         pytest.param("keeps_a_pool", Verdict.RIGHT, marks=pytest.mark.long),
     ],

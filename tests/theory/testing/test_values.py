@@ -293,3 +293,29 @@ def test_the_first_and_the_last_index_are_in_the_row_that_is_repeated():
     for seed in range(8):
         tokens = make_case(op_named("embedding"), "float32", shape, "normal", "expanded", (seed,)).arrays["tokens"]
         assert (tokens == tokens[:1]).all() and {0, 65_540} <= set(tokens[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("selective-scan", "delta"), ("selective-scan-backward", "delta"), ("implicit-filter", "time"),
+     ("implicit-filter", "decay")],
+)  # fmt: skip
+def test_what_is_not_negative_comes_down_to_zero(name, argument):
+    op = op_named(name)
+    values = [c.arrays[argument] for c in cases(op, "float32") if c.family in TELLING and not c.poisoned]
+    assert all((a >= 0).all() for a in values)
+    assert sum(bool((a == 0).any()) for a in values) > 1, "none, as padding has it"
+    assert sum(bool(((a > 0) & (a < 1e-4)).any()) for a in values) > 1, "less than what is often taken for least"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_decays_come_down_to_almost_nothing_and_are_above_it(dtype):
+    values = [c.arrays["decay"] for c in cases(op_named("linear-recurrence"), dtype) if c.family in TELLING]
+    assert all(((a > 0) & (a <= 1)).all() for a in values)
+    assert sum(bool((a < 1e-4).any()) for a in values) > 5
+
+
+def test_tensors_of_conjugates_are_among_the_complex_ones_alone():
+    for dtype, some in (("complex64", True), ("float32", False)):
+        layouts = {one for case in cases(op_named("block-diagonal-multiply"), dtype) for one in case.layouts}
+        assert ("conjugated" in layouts) == some and "reversed" in layouts
