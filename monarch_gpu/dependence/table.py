@@ -261,7 +261,7 @@ def _scaled(call: Call, spectrum: Spectrum, factor: Any, place: int) -> Spectrum
     if isinstance(factor, Spectrum):
         return None
     if not isinstance(factor, Dependence):
-        return None if spectrum.half and isinstance(factor, complex) else spectrum
+        return None if (spectrum.half and isinstance(factor, complex)) or not np.isfinite(factor) else spectrum
     spectrum = _lifted(spectrum, len(call.shape))
     axis, ndim = spectrum.axis, len(call.shape)
     factor = reshape(factor, (1,) * (ndim - len(factor.shape)) + factor.shape)
@@ -443,7 +443,8 @@ def _unbind(call: Call) -> list[Value]:
 
 def _flip(call: Call) -> Value:
     x = call.args[0]
-    for axis in axes_of(call.args[1], len(x.shape)):
+    for dim in call.args[1]:  # of an empty list none
+        axis = axis_of(dim, len(x.shape))
         x = _taken(x, axis, range(x.shape[axis])[::-1], in_place=True)
     return x
 
@@ -682,8 +683,8 @@ def _reduction(neutral: float | None = None) -> Rule:
 
     def rule(call: Call) -> Dependence:
         x = call.value(0)
-        axes = axes_of(call.get(1, "dim"), len(x.shape))
-        return _reduced(call, x, axes, neutral)
+        whole = call.get(1, "dim") == [] and call.shape == x.shape  # so an empty list is to `any` and `all`
+        return _reduced(call, x, () if whole else axes_of(call.get(1, "dim"), len(x.shape)), neutral)
 
     return rule
 
