@@ -44,7 +44,7 @@ from monarch_theory.leaks.dependence.spectrum import (
 )  # fmt: skip
 from monarch_theory.leaks.dependence.value import FINITE, bounded
 
-__all__ = ["RANDOM", "RULES", "Call", "NoRuleError"]
+__all__ = ["RANDOM", "RULES", "Call", "NoRuleError", "repeated_heads"]
 
 Value = Dependence | Spectrum
 Rule = Callable[["Call"], Any]
@@ -884,7 +884,7 @@ def _attention(call: Call) -> Any:
     query, key, value = (call.value(k) for k in range(3))
     mask, causal = plain(_named(call, "attn_mask")), _named(call, "is_causal", False)
     if _named(call, "enable_gqa", False):
-        key, value = (_repeated_heads(t, query.shape[-3]) for t in (key, value))
+        key, value = (repeated_heads(t, query.shape[-3]) for t in (key, value))
     described: Any = call.described.get("attn_mask", call.described.get(3))
     boolean = mask is not None and described.dtype == torch.bool
     rows, columns = query.shape[-2], key.shape[-2]
@@ -907,7 +907,8 @@ def _attention(call: Call) -> Any:
     return contract(softmax(scores, len(scores.shape) - 1), value)
 
 
-def _repeated_heads(x: Dependence, heads: int) -> Dependence:
+def repeated_heads(x: Dependence, heads: int) -> Dependence:
+    """Each head of keys or of values as often as there are heads of queries for one."""
     count = x.shape[-3]
     return take(x, len(x.shape) - 3, np.repeat(np.arange(count), heads // count))
 
