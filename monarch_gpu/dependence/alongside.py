@@ -292,7 +292,7 @@ def _split(step: Step) -> Parts:
 
 def _flip(step: Step) -> Part:
     part = step.part("self")
-    for axis in step.axes("dims"):
+    for axis in [a % len(part) for a in step.one("dims")]:  # of an empty list none
         part = taken(part, axis, *(range(s)[::-1] for s in _sizes(step, axis)))
     return part
 
@@ -430,6 +430,8 @@ def _reduction(neutral: float | None) -> Row:
     def row(step: Step) -> Parts:
         step.demand_same()
         x, axes = step.settled("self"), step.axes() if "dim" in step.given else tuple(range(len(step.part("self"))))
+        if "dim" in step.given and step.one("dim") == [] and step.short[0] == x.short.shape:
+            axes = ()  # so an empty list is to `any` and `all`
         part = reduced(x, axes, neutral if len(step.short) == 1 else None)
         if part is None:
             return None

@@ -13,6 +13,7 @@ import torch
 from torch import fx
 
 from monarch_gpu.dependence.entries import Place, Supposition, described, is_wide
+from monarch_gpu.dependence.flexible import attend
 from monarch_gpu.dependence.table import RANDOM, RULES, Call, NoRuleError, Value, plain
 from monarch_gpu.dependence.tensors import as_array, as_tensor, laid_out
 from monarch_theory.leaks.dependence import Dependence, Lattice, constant, source
@@ -247,7 +248,20 @@ class Interpretation:
             if not isinstance(args[0], Value):
                 return yes if args[0] else no
             return [choose(_scalar(plain(args[0]), y), plain(y), plain(n)) for y, n in zip(yes, no, strict=True)]
+        if name == "flex_attention":
+            return self._flexible(node, args, kwargs)
         return self._unknown(node, name, "no rule", args, kwargs)
+
+    def _flexible(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        """Attention with functions of places; its further outputs, of which more is kept, depend on everything."""
+        try:
+            first = attend(self.lattice, args, walked)
+        except (NoRuleError, RuntimeError, IndexError) as reason:  # there is no such place to look up
+            return self._unknown(node, "flex_attention", _first_line(reason), args, kwargs)
+        self.unsigned |= node in self.free  # what is masked is multiplied by a zero
+        operands = [plain(v) for v in _tensors((*args, *kwargs.values()))]
+        rest = [everything(operands, shape) for shape, _ in _outputs(node)[1:]]
+        return _fitting(node, self._described(node, args, kwargs), [first, *rest])
 
 
 def _known(value: Value) -> bool:

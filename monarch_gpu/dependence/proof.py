@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FunctionType, MethodType
 from typing import Any
@@ -523,9 +524,25 @@ def exported(module: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     for name in WHOLE:
         packet, overload = name.split(".")
         table.pop(getattr(getattr(torch.ops.aten, packet), overload), None)
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), unwound():
         warnings.simplefilter("ignore")
         return torch.export.export(module, args, kwargs, strict=False).run_decompositions(table)
+
+
+@contextmanager
+def unwound() -> Iterator[None]:
+    """Levels of `vmap` and the like in which an export fails, and which torch does not leave, are left.
+
+    >>> with unwound():
+    ...     _ = torch._C._functorch._vmap_increment_nesting(2, "error")
+    >>> torch.rand(1).shape
+    torch.Size([1])
+    """
+    depth = torch._C._functorch.get_dynamic_layer_stack_depth()
+    try:
+        yield
+    finally:
+        torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
 
 
 def _first_line(error: Exception) -> str:

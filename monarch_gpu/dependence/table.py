@@ -44,7 +44,7 @@ from monarch_theory.leaks.dependence.spectrum import (
 )  # fmt: skip
 from monarch_theory.leaks.dependence.value import FINITE, bounded
 
-__all__ = ["RANDOM", "RULES", "Call", "NoRuleError"]
+__all__ = ["RANDOM", "RULES", "Call", "NoRuleError", "repeated_heads"]
 
 Value = Dependence | Spectrum
 Rule = Callable[["Call"], Any]
@@ -261,7 +261,7 @@ def _scaled(call: Call, spectrum: Spectrum, factor: Any, place: int) -> Spectrum
     if isinstance(factor, Spectrum):
         return None
     if not isinstance(factor, Dependence):
-        return None if spectrum.half and isinstance(factor, complex) else spectrum
+        return None if (spectrum.half and isinstance(factor, complex)) or not np.isfinite(factor) else spectrum
     spectrum = _lifted(spectrum, len(call.shape))
     axis, ndim = spectrum.axis, len(call.shape)
     factor = reshape(factor, (1,) * (ndim - len(factor.shape)) + factor.shape)
@@ -443,7 +443,8 @@ def _unbind(call: Call) -> list[Value]:
 
 def _flip(call: Call) -> Value:
     x = call.args[0]
-    for axis in axes_of(call.args[1], len(x.shape)):
+    for dim in call.args[1]:  # of an empty list none
+        axis = axis_of(dim, len(x.shape))
         x = _taken(x, axis, range(x.shape[axis])[::-1], in_place=True)
     return x
 
@@ -682,8 +683,8 @@ def _reduction(neutral: float | None = None) -> Rule:
 
     def rule(call: Call) -> Dependence:
         x = call.value(0)
-        axes = axes_of(call.get(1, "dim"), len(x.shape))
-        return _reduced(call, x, axes, neutral)
+        whole = call.get(1, "dim") == [] and call.shape == x.shape  # so an empty list is to `any` and `all`
+        return _reduced(call, x, () if whole else axes_of(call.get(1, "dim"), len(x.shape)), neutral)
 
     return rule
 
@@ -883,7 +884,7 @@ def _attention(call: Call) -> Any:
     query, key, value = (call.value(k) for k in range(3))
     mask, causal = plain(_named(call, "attn_mask")), _named(call, "is_causal", False)
     if _named(call, "enable_gqa", False):
-        key, value = (_repeated_heads(t, query.shape[-3]) for t in (key, value))
+        key, value = (repeated_heads(t, query.shape[-3]) for t in (key, value))
     described: Any = call.described.get("attn_mask", call.described.get(3))
     boolean = mask is not None and described.dtype == torch.bool
     rows, columns = query.shape[-2], key.shape[-2]
@@ -906,7 +907,8 @@ def _attention(call: Call) -> Any:
     return contract(softmax(scores, len(scores.shape) - 1), value)
 
 
-def _repeated_heads(x: Dependence, heads: int) -> Dependence:
+def repeated_heads(x: Dependence, heads: int) -> Dependence:
+    """Each head of keys or of values as often as there are heads of queries for one."""
     count = x.shape[-3]
     return take(x, len(x.shape) - 3, np.repeat(np.arange(count), heads // count))
 

@@ -43,6 +43,8 @@ SHARE_OF_TIME = 0.9
 SHARE_OF_PROOF = 1 / 3
 MOST_GRAPHS = 64
 """So many lengths are compared by their graphs at most."""
+WITHOUT, INFERRING = "without gradients", "in inference mode"
+"""Ways in which a model is used."""
 BESIDE_A_PROOF = 10.0
 """Seconds of search where there is a proof: the measurement is then of the arithmetic, not of the dependence."""
 
@@ -51,13 +53,15 @@ BESIDE_A_PROOF = 10.0
 class Attempt:
     """One way of calling a model: the face of its array, its logical dtype, parameters widened to double or not.
 
-    gradients: whether torch's are on, as they are where nobody turns them off; some operators have none.
+    gradients: whether torch's are on, as they are where nobody turns them off; some operators have none. inference:
+        whether it is in torch's inference mode.
     """
 
     face: str
     dtype: str
     double: bool
     gradients: bool = True
+    inference: bool = False
 
 
 class FileModel:
@@ -196,7 +200,7 @@ def evaluated(
     """Every array the model returns; `padded` as of `Call.arrays`, `options` as of `Sandbox.evaluate`."""
     return sandbox.evaluate(
         *call.arrays(x, padded), face=attempt.face, dtypes=call.dtypes(attempt.dtype), every=True, slots=call.slots,
-        may_write=True, **options,
+        may_write=True, inference=attempt.inference, **options,
     )  # fmt: skip
 
 
@@ -400,28 +404,37 @@ def as_it_stands(
     """A report on a model, with a look at it as it is used: in its own dtype and without gradients.
 
     It may branch by either. Kernels and masks are chosen by dtype, too, and layers of torch have a fast path without
-    gradients. A few cuts are tested, since all were in double precision and with gradients, if it takes a call so.
+    gradients. A few cuts are tested, since all were in double precision and with gradients, if it takes a call so; and
+    again in inference mode, where it gives other numbers there.
 
     Args:
         own: the dtype of its parameters, where these were held in double precision; longest: seconds for it;
             randomise: as of `check_file`.
     """
+    how = WITHOUT
     try:
         double = model.attempt.double and own is None
         described = model.sandbox.load(double=double, randomise=randomise, gradients=False)
         narrow = inputs if inputs.integer or own is None else replace(inputs, dtype=own)
         attempt = Attempt(model.attempt.face, narrow.dtype, double, gradients=False)
-        other = FileModel(model.sandbox, attempt, model.call, described, model.rows)
-        other.zeros = ()  # what they hide is not to be looked for twice
-        found = check_model(
-            other, narrow, longest=longest, contract=asked.contract, preview=True, stride=asked.stride,
-            output=asked.output, output_axis=asked.output_axis,
-        )  # fmt: skip
+
+        def look(attempt: Attempt) -> Report:
+            other = FileModel(model.sandbox, attempt, model.call, described, model.rows)
+            other.zeros = ()  # what they hide is not to be looked for twice
+            return check_model(
+                other, narrow, longest=longest, contract=asked.contract, preview=True, stride=asked.stride,
+                output=asked.output, output_axis=asked.output_axis,
+            )  # fmt: skip
+
+        found = look(attempt)
+        if found.witness is None and infers_otherwise(model, narrow, attempt):
+            how = INFERRING
+            found = look(replace(attempt, inference=True))
     except SandboxError as error:
         found = undecided_by(error)
-    how, otherwise = "without gradients", "with them"
+    otherwise = "with them" if how == WITHOUT else "with gradients"
     if own:
-        how, otherwise = f"in {own} and without gradients", "held in double precision and with gradients"
+        how, otherwise = f"in {own} and {how}", "held in double precision and with gradients"
     return beside(report, found, how, otherwise, "it is so at a few cuts" if own else "")
 
 
@@ -434,17 +447,39 @@ def agreeing_without_gradients(
     more than either is seen to. What another branch gives differs by more than half of the digits beyond that noise.
     """
     left = SHARE_OF_TIME * max(model.sandbox.remaining, 0.0)
-    shorter = replace(asked, budget=asked.within(left) / 4, accept_partial=True)
+    shorter, how = replace(asked, budget=asked.within(left) / 4, accept_partial=True), WITHOUT
     try:
         described = model.sandbox.load(double=model.attempt.double, randomise=randomise, gradients=False)
         other = FileModel(model.sandbox, replace(model.attempt, gradients=False), model.call, described, model.rows)
         found = agreeing(other, inputs, agree, shorter, randomise, prove=False)
+        if found.witness is None and infers_otherwise(model, inputs, other.attempt):
+            how, other.attempt = INFERRING, replace(other.attempt, inference=True)
+            found = agreeing(other, inputs, agree, shorter, randomise, prove=False)
         unit = np.finfo(np.float64 if model.attempt.double or inputs.dtype == "float64" else np.float32).eps
         if found.witness is not None and not found.witness.size > found.witness.floor / sqrt(unit):
             found = replace(found, outcome="noise", witness=None)
     except (SandboxError, UndecidedError) as error:
         found = undecided_by(error)
-    return beside(report, found, "without gradients", "with them", "")
+    return beside(report, found, how, "with them" if how == WITHOUT else "with gradients", "")
+
+
+def infers_otherwise(model: FileModel, inputs: Inputs, attempt: Attempt) -> bool:
+    """Whether a model gives other numbers in inference mode than without gradients, by more than half of the digits.
+
+    Where it takes no call there, it gives none. Where it does, it is loaded again.
+    """
+    x = inputs.draw(0)[0]
+    share = sqrt(np.finfo(np.float64 if attempt.double else np.float32).eps)
+    ways = attempt, replace(attempt, inference=True)
+    try:
+        ours, theirs = (evaluated(model.sandbox, way, model.call, x) for way in ways)
+        pairs = zip(ours, theirs, strict=False)
+        if all(a.shape == b.shape and np.allclose(a, b, share, 0.0, equal_nan=True) for a, b in pairs):
+            return False
+        model.sandbox.reload()
+    except SandboxError:
+        return False
+    return True
 
 
 def beside(report: Report, found: Report, how: str, otherwise: str, held: str) -> Report:

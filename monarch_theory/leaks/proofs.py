@@ -38,7 +38,7 @@ def with_proof(report: Report, facts: dict[str, Any], contract: Contract | None 
     if facts.get("at_these_weights"):
         return at_weights(report, facts, contract)
     if not facts["proved"]:
-        return replace(report, notes=(*report.notes, *why_not(facts, report)))
+        return replace(report, notes=(*report.notes, *why_not(facts, report), *of_earlier(facts, report, contract)))
     if report.witness is not None:
         if report.calls_before:
             return replace(report, notes=(*report.notes, f"of its first call the graph proves it {facts['claim']}"))
@@ -226,6 +226,19 @@ def same_outputs(report: Report, facts: dict[str, Any], contract: Contract) -> b
         return bool(judged)
     fewer = contract.at is None and 0 < len(judged) <= len(proved)
     return fewer and all(each.shape.count(contract.n) == 1 for each in judged)
+
+
+def of_earlier(facts: dict[str, Any], report: Report, contract: Contract) -> list[str]:
+    """What the graph says of the outputs before the first that was seen to leak, which is the first of values tried."""
+    seen, pair = report.witness, facts.get("pair")
+    if seen is None or not pair or report.calls_before or report.contract != contract.name:
+        return []
+    if not 0 < seen.output >= pair[0] or not same_outputs(report, facts, contract):
+        return []
+    if pair[0] == seen.output:
+        return [f"for finite numbers the graph proves that no output before {seen.output} leaks"]
+    i, j = pair
+    return [f"an earlier output may leak for other values: the graph does not exclude output {i} ← input {j}"]
 
 
 def why_not(facts: dict[str, Any], report: Report) -> list[str]:

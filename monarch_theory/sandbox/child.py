@@ -98,7 +98,7 @@ class Server:
         with (
             held_in_double(self.model) if precise else contextlib.nullcontext(),
             watched(watch, loading.modules_beside(self.path)) if watch else contextlib.nullcontext(),
-            self.mode(),
+            self.mode(header),
         ):
             output = self.model(*positional, **keywords)
         seconds = time.perf_counter() - started
@@ -114,9 +114,11 @@ class Server:
             answer |= {"sizes": watch.sizes, "unstable": watch.unstable}
         return answer, tuple(outputs[:count])
 
-    def mode(self) -> contextlib.AbstractContextManager[Any]:
-        """With gradients, as a file leaves them, or without, as the last load said."""
+    def mode(self, header: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
+        """In inference mode, if the call asks for it; else with gradients or without, as the last load said."""
         torch = torch_or_none()
+        if torch is not None and header.get("inference"):
+            return torch.inference_mode()
         return contextlib.nullcontext() if torch is None or self.loaded.get("gradients", True) else torch.no_grad()
 
     def faced(self, arrays: tuple[np.ndarray, ...], header: dict[str, Any]) -> list[Any]:
@@ -130,7 +132,7 @@ class Server:
         value, ones, *rest = self.faced(arrays, header)
         beside = dict(zip(header["beside"], rest, strict=True))
         mapping = Asked(lambda key: beside.get(key, ones if "mask" in str(key) else value))
-        with self.mode():
+        with self.mode(header):
             self.model(mapping)
         return {"keys": mapping.keys_asked}, ()
 
@@ -166,7 +168,7 @@ class Server:
             raise SandboxError(Outcome.EXCEPTION, "the model was not loaded")
         half = len(arrays) // 2
         runs = [arguments(self.faced(call, header), header["slots"]) for call in (arrays[:half], arrays[half:])]
-        with self.mode():
+        with self.mode(header):
             return {"entry": tracing.entry(self.model, runs, header["place"], header["n"], header["size"])}, ()
 
     def fill(self, header: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> Answer:

@@ -189,18 +189,20 @@ class Sandbox:
         amplitude: float = 1.0,
         arithmetic: str = "",
         may_write: bool = False,
+        inference: bool = False,
     ) -> tuple[np.ndarray, ...]:
         """Call the model with `arrays`; the arrays it returned, only the first unless `every`.
 
         slots: where each array goes, ("positional", ""), ("keyword", name) or ("key", name) of a mapping. watch: note
         its arithmetic in `seen`; redraw: a seed, to redraw its rounding as well, `amplitude` times its size;
-        arithmetic: as of `Watch`; may_write: into the arrays it is given, which are copies made for the call.
+        arithmetic: as of `Watch`; may_write: into the arrays it is given, which are copies made for the call;
+        inference: in torch's inference mode.
 
         Sets `seconds` (of the call), `count` (arrays returned), `dtypes` (logical, bfloat16 comes as float32), `names`.
         """
         dtypes = dtypes or tuple(a.dtype.name for a in arrays)
         request = {"do": "evaluate", "face": face, "dtypes": dtypes, "all": every, "slots": slots}
-        request["may_write"] = may_write
+        request |= {"may_write": may_write, "inference": inference}
         if watch or arithmetic or redraw is not None:
             request["watch"] = {"seed": redraw, "amplitude": amplitude, "arithmetic": arithmetic}
         answer, outputs = self._ask(request, arrays, doing="calling the model")

@@ -149,6 +149,18 @@ class Counting(Cumulative):
         self.calls = getattr(self, "calls", 0) + 1
         return x if self.calls % 7 else x.flip(1)
 
+class Late(Cumulative):
+    """The last output but one sees the last input; with a largest number, an earlier one may see all."""
+
+    def __init__(self, largest=False):
+        super().__init__()
+        self.largest = largest
+
+    def forward(self, x):
+        y = (self.weight * x).cumsum(1)
+        first = y[:, :1] + (x.amax(1, keepdim=True) == 77.7) if self.largest else y[:, :1]
+        return torch.cat([first, y[:, 1:-2], y[:, -2:-1] + x[:, -1:], y[:, -1:]], 1)
+
 def plain(x):
     return np.cumsum(x)
 '''
@@ -192,6 +204,20 @@ def test_a_leak_is_measured_and_the_graph_says_where_it_enters(models, tmp_path)
     assert report.entry.startswith("Reversed, ") and f"{models}:" in report.entry
     assert any("flip" in note for note in report.notes if note.startswith("it enters at"))
     assert not (tmp_path / "none.json").exists() and not report.certified
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        ("", "for finite numbers the graph proves that no output before 6 leaks"),
+        ("[true]", "an earlier output may leak for other values: the graph does not exclude output 0 ← input 1"),
+    ],
+)
+def test_the_graph_says_whether_an_earlier_output_may_leak(models, init, words):
+    """The first that is seen is the first of the values that were tried."""
+    report = asked(models, "Late", init=init, budget=2.0)
+    assert report.verdict == "not causal" and (report.witness.output, report.witness.input) == (6, 7)
+    assert words in report.notes
 
 
 class Mixer(nn.Module):
@@ -565,6 +591,21 @@ def test_a_proof_settles_what_is_open_and_contradicts_aloud(report, verdict):
     assert beyond.verdict == report.verdict and not beyond.evidence.startswith("proved")
     if report.witness and verdict == "undecided":
         assert joined.outcome == "contradiction" and "disagree" in joined.reason
+
+
+@pytest.mark.parametrize(
+    ("pair", "changes", "said"),
+    [
+        ((3, 5), {}, "no output before 3"), ((1, 2), {}, "does not exclude output 1 ← input 2"), ((4, 5), {}, ""),
+        (None, {}, ""), ((3, 5), {"calls_before": 2}, ""), ((3, 5), {"contract": "another"}, ""),
+        ((3, 5), {"outputs": (ONE, ONE)}, ""), ((0, 1), {"witness": Found(0, 1, 1.0, 1e-9, 1.0)}, ""),
+    ],
+)  # fmt: skip
+def test_of_earlier_outputs_the_graph_says_what_it_was_asked(pair, changes, said):
+    """Nothing of another call, another contract, other outputs; and nothing before the first there is."""
+    report = Report("not causal", "measured", "", n=8, outputs=(ONE,), witness=Found(3, 5, 1.0, 1e-9, 1.0))
+    found = with_proof(replace(report, **changes), FACTS | {"proved": False, "reason": "dependence", "pair": pair})
+    assert [said in note for note in found.notes] == [True] * bool(said)
 
 
 def test_a_proof_of_fewer_outputs_than_were_judged_settles_nothing():

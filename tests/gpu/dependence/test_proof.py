@@ -882,6 +882,17 @@ def test_the_same_tensor_twice_keeps_both_axes():
     assert not prove_causal(lambda a, b: a + b.flip(1), [], [1, None], keywords).proved
 
 
+def test_a_proof_leaves_torch_as_it_was():
+    """An export that fails within `vmap` stays there, in torch 2.13: all that was drawn afterwards was an error."""
+
+    def along(row):
+        return row.cumsum(0) + row[0] * 1e-5
+
+    nested = torch.vmap(torch.vmap(along, in_dims=1, out_dims=1))
+    assert not prove_causal(lambda x: nested(x).flip(1), [torch.zeros(1, 8, 4)], 1).proved
+    assert torch.rand(2).shape == (2,)
+
+
 def test_sizes_by_the_data_are_not_proved():
     found = prove_causal(lambda t: t + t[t > 0].sum(), [torch.zeros(1, N, D)], 1)
     assert (found.verdict, found.reason) == ("not proved", "size")

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from monarch_gpu.dependence import table
+from monarch_gpu.dependence import prove_causal, table
 from monarch_gpu.dependence.nan import KEEPING, keeps
 from monarch_gpu.ops.torch import block_diagonal_multiply, long_convolution, monarch_dft, monarch_multiply
 from monarch_theory.leaks.dependence.value import Dependence
@@ -72,6 +72,7 @@ CASES = {
     "split": lambda t: t.split(4, 1)[1] + t.chunk(3, 1)[0] * t.split([1, 2, 3], 1)[1],
     "unbind": lambda t: torch.stack(t.unbind(1)[::-1], 1),
     "flip": lambda t: t.flip(1, 2),
+    "flip no axis": lambda t: t.flip(1).flip([]),
     "roll": lambda t: t.roll((1, 2), (1, 2)),
     "roll all": lambda t: t.roll(3),
     "cat": lambda t: torch.cat([t[:, 1:], torch.zeros(2, 1, D), t[:, :0]], 1),
@@ -117,6 +118,7 @@ CASES = {
     # mixing
     "sum": lambda t: t.sum(1) + t.mean((1, 2))[:, None] + t.sum() + t[:, :3].sum(-1).prod(1, keepdim=True),
     "any": lambda t: ((t > 1).any(1), (t > 0).all(1), (t > 0).any(), (t > 0).sum(1)),
+    "any of no axis": lambda t: (torch.any(t.flip(1) > 1, ()), torch.all(t.flip(1) > 0, ()), t.sum([]), t.amax(())),
     "known row": lambda t: torch.cat([torch.zeros(2, 1, D), t], 1).mean(2),
     "extrema": lambda t: (t.amax(1), t.amin(2), t.max(1), t.min(1).values, t.max(), t.argmax(1), t.argmin(2)),
     "amax of a mask": lambda t: (t[..., :1] - t[:, None, :, 1]).masked_fill(~causal(), -torch.inf).amax(-1),
@@ -342,6 +344,17 @@ def test_every_row_is_exercised(functions, whole_functions, layers):
     swept = {*table.POINTWISE, *table.TAMED}  # by the sweep below
     rest = set(table.RULES) - functions.ops - whole_functions.ops - layers.ops - swept - UNREACHED
     assert not rest, " ".join(sorted(rest))
+
+
+def test_a_spectrum_times_infinity_is_of_no_filter():
+    """What is zero beyond the end of a padded signal is no zero after it."""
+
+    def proved(number):
+        return prove_causal(
+            lambda t: torch.fft.irfft(torch.fft.rfft(t, 2 * N, 1) * number, 2 * N, 1)[:, :N], [x()], 1
+        ).proved
+
+    assert proved(2.0) and not proved(torch.inf) and not proved(torch.nan)
 
 
 def overloads(name):

@@ -147,8 +147,23 @@ class Used(Trained):
 class Inference(Trained):
     def forward(self, x):
         return (x @ self.weight.mul_(1.0)).cumsum(1)
+class Served(Trained):
+    def forward(self, x):
+        return x.flip(1) @ self.weight if torch.is_inference_mode_enabled() else (x @ self.weight).cumsum(1)
+class Kept(Trained):
+    def forward(self, x):
+        if torch.is_inference_mode_enabled():
+            return 2 * (x @ self.weight).cumsum(1)
+        return (x @ self.weight).cumsum(1)
+class Descending(Trained):
+    def forward(self, x):
+        with torch.enable_grad():
+            y = x.detach().requires_grad_()
+            return torch.autograd.grad(y.pow(2).sum(), y)[0].cumsum(1)
 def used(x):
     return x.cumsum(1) if torch.is_grad_enabled() else x.flip(1)
+def served(x):
+    return x.flip(1) if torch.is_inference_mode_enabled() else x.cumsum(1)
 """
 
 
@@ -176,12 +191,29 @@ def test_a_model_is_asked_with_gradients_and_without(tmp_path, name, init, holds
 
 
 @pytest.mark.usefixtures("torch_at_hand")
+@pytest.mark.parametrize(
+    ("name", "init", "holds"),
+    [
+        ("Served", "", False), ("served", "", False), ("Kept", "", True), ("Descending", "", True),
+        pytest.param("Served", '["float64"]', False, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
+def test_a_model_is_asked_in_inference_mode(tmp_path, name, init, holds):
+    """If it gives other numbers there, and where it takes a call there."""
+    path = tmp_path / "by_gradients.py"
+    path.write_text(BY_GRADIENTS)
+    report = check_file(path, name, 8, shape="1,n,6", init=init, budget=1.0, prove=False)
+    assert report.holds is holds, report
+    assert any("in inference mode" in note for note in report.notes) is (name != "Descending")
+
+
+@pytest.mark.usefixtures("torch_at_hand")
 @pytest.mark.parametrize("agree", [pytest.param(Agree("truncated"), marks=pytest.mark.long), Agree("same", "sums")])
 def test_other_ways_to_the_same_are_asked_so_too(tmp_path, agree):
     """The first inputs alone, or another callable."""
     path = tmp_path / "by_gradients.py"
     path.write_text(BY_GRADIENTS + SUMS)
-    for name, holds in (("Used", False), ("Inference", True)):
+    for name, holds in (("Used", False), ("Served", False), ("Inference", True)):
         report = check_file(path, name, 8, shape="1,n,6", init='["float64"]', budget=2.0, agree=agree)
         assert report.holds is holds, report
 
