@@ -17,11 +17,12 @@ from math import nan
 import torch
 from torch import Tensor, nn
 
+from monarch_theory.formats import HALVES
 from monarch_theory.rounding import unit_roundoff
 
 __all__ = ["PRECISIONS", "FilterPrecision", "filter_precision"]
 
-PRECISIONS = ("bfloat16", "float16", "autocast bfloat16", "autocast float16")
+PRECISIONS = tuple(f"{how}{half.name}" for how in ("", "autocast ") for half in HALVES)
 STEP = 2.0**-13  # far above float32's rounding and far below bfloat16's
 LINEAR = 1 / 8
 WORSE = 4.0  # a float32 filter may be rounded in another order than the one measured

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "FORMATS", "NAMES", "TF32", "Format", "carrier_of", "dtype_named",
-    "faithful", "format_of", "round_to", "unit_roundoff",
+    "BFLOAT16", "FLOAT16", "FLOAT32", "FLOAT64", "FORMATS", "HALVES", "NAMES", "TF32", "Format", "carrier_of",
+    "dtype_named", "faithful", "format_of", "numpy_lacks", "round_to", "unit_roundoff",
 ]  # fmt: skip
 
 
@@ -47,6 +47,15 @@ class Format:
     def unit_roundoff(self) -> float:
         """u = 2^−precision, half the distance from 1 to the next number; the whole where rounding is not to nearest."""
         return 2.0**-self.precision if self.to_nearest else 2.0 ** (1 - self.precision)
+
+    @property
+    def bits(self) -> int:
+        """How many bits a number takes: the sign, the exponent, which has two reserved values, and the significand.
+
+        >>> [format.bits for format in FORMATS]
+        [64, 32, 16, 16]
+        """
+        return self.precision + (self.exponent_max - self.exponent_min + 2).bit_length()
 
     @property
     def smallest_subnormal(self) -> float:
@@ -86,6 +95,9 @@ TF32 = Format("tf32", 11, -126, 127, ("tensorfloat32",), "float32")
 
 FORMATS = (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)
 """What arrays may be stored in."""
+
+HALVES = tuple(f for f in FORMATS if f.unit_roundoff > FLOAT32.unit_roundoff)
+"""Those of half precision: coarser than single."""
 
 NAMES = {name: f for f in FORMATS for name in (f.name, *f.aliases, *([f.paired] if f.paired else []))}
 """Every name of a format; that of a complex dtype gives the format of its parts."""
@@ -128,6 +140,15 @@ def carrier_of(dtype: str) -> str:
     """
     found = NAMES.get(dtype)
     return found.carrier if found is not None and dtype != found.paired else dtype
+
+
+def numpy_lacks(dtype: str) -> bool:
+    """Whether numbers of a dtype, by its full name, come to NumPy in a wider one, as the top half of its bits.
+
+    >>> [format.name for format in FORMATS if numpy_lacks(format.name)], numpy_lacks("int64")
+    (['bfloat16'], False)
+    """
+    return carrier_of(dtype) != dtype
 
 
 def faithful(target: Format) -> Format:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from daily import mark_dear
+from daily import longest_first, mark_dear
 from one_coq import compiled
 from zygote import SCRIPT, Zygote
 
@@ -36,9 +36,11 @@ settings.register_profile("thorough", max_examples=100, **BUSY)
 settings.load_profile("busy")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     mark_dear(config, items)
+    yield  # what is not asked for is left out
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The front door: exit code 1 is an answer, never an accident; an accident is one line, or one object for machines."""
 
 import inspect
+import io
 import json
 import os
 import shlex
@@ -16,8 +17,9 @@ import pytest
 from command_line import asked, conforms
 
 import monarch_theory
-from monarch_theory.command import door, rooms
+from monarch_theory.command import door, rooms, streams
 from monarch_theory.command.rooms import ROOMS, Room
+from monarch_theory.leaks.dependence import recheck
 from monarch_theory.sandbox.limits import MEMORY
 
 
@@ -309,6 +311,62 @@ def test_what_user_code_says_does_not_reach_the_terminal_as_codes(body, tmp_path
     shown = capsys.readouterr()
     assert not set(shown.out + shown.err) & {"\x1b", "\x07", "\r", "\x9b", "\u202e", "\ud800"}
     assert "title" in shown.out + shown.err
+
+
+FORGED = "a\nright  nothing is wrong"
+"""A name that would be a line of its own in a report."""
+
+
+def forging(folder, kind):
+    """A command on a file whose name, or whose content's, is `FORGED`."""
+    file = folder / FORGED
+    if kind == "target":
+        file.with_suffix(".py").write_text("def past(x): return x\n")
+        return "causal", f"{file.with_suffix('.py')}:past", "--n", "4"
+    if kind == "output":
+        (folder / "model.py").write_text(f"def past(x): return {{{FORGED!r}: x, 'b': x}}\n")
+        return "causal", f"{folder / 'model.py'}:past", "--n", "4"
+    if kind == "written":
+        return "picture", "digits", str(file.with_suffix(".svg"))
+    if kind == "file":
+        np.save(file.with_suffix(".npy"), np.eye(4))
+        return "express", str(file.with_suffix(".npy"))
+    np.savez(folder / "weights.npz", **{FORGED: np.eye(4)})
+    return "express", f"{folder / 'weights.npz'}{f':{FORGED}' if kind == 'array' else ''}"
+
+
+@pytest.mark.usefixtures("child_at_hand")
+@pytest.mark.parametrize("kind", ["target", "output", "written", "file", "arrays", "array"])
+def test_a_name_is_no_line_of_a_report(kind, tmp_path, capsys):
+    assert door.run(list(forging(tmp_path, kind))) in (0, 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(r"a\nright  nothing is wrong" in line for line in lines)
+    assert not any(line.lstrip().startswith("right  nothing") for line in lines)
+
+
+def test_what_a_certificate_says_is_no_line_of_a_report(tmp_path, monkeypatch, capsys):
+    def refused(file):
+        raise recheck.CertificateError(f"expected a step, got {FORGED}")
+
+    monkeypatch.setattr(recheck, "recheck_file", refused)
+    (tmp_path / "certificate.json").write_text("{}")
+    assert door.run(["recheck", str(tmp_path / "certificate.json")]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_names_that_are_one_once_spelled_out_are_refused(tmp_path, capsys):
+    np.savez(tmp_path / "weights.npz", **{"a\nb": np.eye(4), r"a\nb": np.eye(4)})
+    assert door.run(["express", str(tmp_path / "weights.npz")]) == 2
+    assert "names that differ" in capsys.readouterr().err
+
+
+def test_a_text_that_is_no_name_keeps_its_lines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a\nb").touch()
+    shown = io.StringIO()
+    out = streams.Patient(shown, ["--op=a\nb:past", "once\nupon", "--prompt=once\nmore"])
+    out.write("a\nb:past once\nupon once\nmore")
+    assert shown.getvalue() == "a\\nb:past once\nupon once\nmore"
 
 
 def test_a_terminal_without_the_letters_still_gets_the_verdict(tmp_path):

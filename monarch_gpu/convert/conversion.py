@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from monarch_gpu.convert.layout import Layout, Row, layouts_here
 from monarch_gpu.convert.published import read_published
 from monarch_gpu.models import Pretrained, blank_model, filled, read_tensors, save_model, saved_tensors
+from monarch_theory.formats import HALVES
 
 __all__ = ["Conversion", "Receipt", "convert", "convert_tensors"]
 
@@ -52,7 +53,7 @@ class Receipt:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about what was converted."""
-        low = [name for name in self.dtypes if name in ("torch.bfloat16", "torch.float16")]
+        low = [name for name in self.dtypes if name in {f"torch.{half.name}" for half in HALVES}]
         if not low or self.layout not in ("m2-bert", "hyena"):
             return ()
         return (f"the filters are of weights in {low[0]}, not of their float32 originals: see errata 5",)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
+from monarch_theory.command.harmless import one_line
 from monarch_theory.command.idle import given, refuse_idle
 from monarch_theory.command.outputs import check_file, check_picture, write
 from monarch_theory.command.progress import progress
@@ -254,7 +255,9 @@ def show(report: Report, target: str, show_map: bool) -> None:
         for each in report.outputs:
             came = f" ← input {each.witness.input}" if each.witness and each.witness.input is not None else ""
             pair = f": output {each.witness.output}{came}" if each.witness else ""
-            console.print(f"  {escape(each.name)} {escape(str(each.shape))} {each.dtype}: {each.verdict}{pair}")
+            console.print(
+                f"  {escape(one_line(each.name))} {escape(str(each.shape))} {each.dtype}: {each.verdict}{pair}"
+            )
     if report.verdict != "undecided" or report.outcome == "partial":
         console.print(f"  evidence: {report.evidence}")
         console.print(f"  tried: {report.covered}")

@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
     where = "--traceback" in arguments
     arguments = [a for a in arguments if a != "--traceback"]
     name = f"monarch {arguments[0]}" if arguments and not arguments[0].startswith("-") else "monarch"
-    out = Patient(sys.stdout)
+    out = Patient(sys.stdout, arguments)
     with redirect_stdout(out), redirect_stderr(Forgiving(sys.stderr)):
         try:
             code = answered(name, arguments, where, out)

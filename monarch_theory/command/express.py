@@ -19,13 +19,14 @@ from monarch_theory.certificates import membership_certificate, write_certificat
 from monarch_theory.command import user_matrix
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.far_operators import FarOperator, examine_operator
+from monarch_theory.command.harmless import one_line
 from monarch_theory.command.idle import refuse_idle
 from monarch_theory.command.outputs import check_file, check_picture
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Floating
-from monarch_theory.expressivity.checkpoints import SUFFIXES, read_checkpoint
+from monarch_theory.expressivity.checkpoints import SUFFIXES, Stored, read_checkpoint
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import Comparison, compare
 from monarch_theory.expressivity.examination import (
@@ -508,7 +509,7 @@ def _compared(found: list[Comparison], left_out: dict[str, str], known: dict[str
 def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bool) -> None:
     """Compare all matrices of a file."""
     with progress("reading"):
-        stored = read_checkpoint(Path(source))
+        stored = _named(Path(source))
     matrices = {name: matrix for name, matrix in stored.items() if not isinstance(matrix, str)}
     left_out = {name: reason for name, reason in stored.items() if isinstance(reason, str)}
     if not matrices:
@@ -581,13 +582,29 @@ def read_source(
 
 
 def _one_of(path: Path, name: str) -> Matrix:
-    stored = read_checkpoint(path)
+    stored = _named(path)
+    name = one_line(name)
     if name not in stored:
         raise ValueError(f"{path} has no {name!r}; it holds {', '.join(stored) or 'nothing'}")
     found = stored[name]
     if isinstance(found, str):
         raise ValueError(f"{path}:{name}: {found}")
     return replace(found, name=f"{path}:{name}")
+
+
+def _named(path: Path) -> dict[str, Stored]:
+    """What is stored, by names of one line each, as a stranger's file may have others.
+
+    Raises:
+        ValueError: as `read_checkpoint`, and where two names become one.
+    """
+    stored = read_checkpoint(path)
+    found: dict[str, Stored] = {}
+    for name, each in stored.items():
+        found[one_line(name)] = each if isinstance(each, str) else replace(each, name=one_line(name))
+    if len(found) < len(stored):
+        raise ValueError(f"{path}: expected names that differ once their line breaks are spelled out")
+    return found
 
 
 def _from_python(

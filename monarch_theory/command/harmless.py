@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["encodable", "harmless"]
+__all__ = ["encodable", "harmless", "one_line"]
 
 COLOURS = r"\x1b\[(?:(?:[0-7]|9|[2-9]\d|10\d|[34]8;(?:5;\d+|2;\d+;\d+;\d+))(?:;|(?=m)))*m"
 """What a report is coloured with; 8, which conceals, is not among them."""
@@ -27,6 +27,15 @@ def harmless(text: str, coloured: bool = False) -> str:
     if coloured:
         return KEPT.sub(lambda found: found[1] or _spelled(found[2]), text)
     return SPELLED.sub(lambda found: _spelled(found[0]), text)
+
+
+def one_line(name: str) -> str:
+    r"""A name with its line breaks spelled out: in a report, where a line is a statement, it could make statements.
+
+    >>> print(one_line("layer\nverdict   right"))
+    layer\nverdict   right
+    """
+    return name.replace("\n", r"\n")
 
 
 def encodable(text: str, encoding: str | None) -> str:

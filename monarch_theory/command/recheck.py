@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from monarch_theory.command.answer import Answer, say
+from monarch_theory.command.harmless import one_line
 
 __all__ = ["recheck"]
 
@@ -37,7 +38,7 @@ def recheck(
         answer = Answer("wrong", "exact", "the steps up to the one named", 1, {"reason": str(error)})
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, zlib.error) as error:
         raise typer.BadParameter(f"file: expected a certificate, got {type(error).__name__}: {error}") from error
-    say(answer, as_json, lambda: print(f"{answer.verdict}  {file}\n  {answer.facts['reason']}"))
+    say(answer, as_json, lambda: print(f"{answer.verdict}  {file}\n  {one_line(answer.facts['reason'])}"))
     raise typer.Exit(answer.exit_code)
 
 

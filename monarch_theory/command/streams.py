@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
-from monarch_theory.command.harmless import encodable, harmless
+from monarch_theory.command.harmless import encodable, harmless, one_line
 
 __all__ = ["Forgiving", "Patient", "UnwrittenError", "open_all"]
 
@@ -33,6 +33,14 @@ def onto_nothing(number: int) -> None:
     if opened != number:
         os.dup2(opened, number)
         os.close(opened)
+
+
+def is_there(name: str) -> bool:
+    """Whether it is the name of a file, and no other text, such as one to go on from; or FILE:NAME."""
+    try:
+        return os.path.exists(name) or os.path.exists(name.rpartition(":")[0])
+    except ValueError:  # a zero in it
+        return False
 
 
 class Forgiving:
@@ -62,20 +70,25 @@ class Patient(Forgiving):
     """Standard output: a reader may leave early, an encoding may lack a character, a name hide codes.
 
     What is written after the reader left goes nowhere. What a terminal would obey or an encoding cannot hold is spelled
-    out. So a verdict is printed whatever it quotes.
+    out, and so are line breaks in the names of files among the arguments. So a verdict is printed whatever it quotes,
+    and what it quotes is no verdict.
 
     Raises (on writing): UnwrittenError, where it can take no more, as on a full disk.
     """
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: TextIO, arguments: Iterable[str] = ()):
         super().__init__(stream)
         self.spoke = False
+        given = [each.partition("=")[2] if each.startswith("--") else each for each in arguments]
+        self.broken = [name for each in given for name in (each, each.rpartition(":")[0]) if "\n" in name]
 
     def write(self, text: str) -> int:
-        self.spoke = True
+        self.spoke, length = True, len(text)
+        for name in filter(is_there, self.broken):
+            text = text.replace(name, one_line(name))
         coloured = self.stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
         super().write(encodable(harmless(text, coloured=coloured), getattr(self.stream, "encoding", None)))
-        return len(text)
+        return length
 
     def _act(self, act: Callable[[], Any]) -> None:
         try:

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from monarch_theory.domains import RATIONALS, PrimeField
 from monarch_theory.expressivity.matrices import check_linear, read_matrix, settled
+from monarch_theory.formats import numpy_lacks
 
 __all__ = ["ADJOINT", "OPERATOR", "READ", "SPARSE", "matrix", "multiply"]
 
@@ -115,7 +116,8 @@ def _dense(value: Any, name: str) -> Any:
         value = settled(value, name)
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: expected no masked entries, got {np.ma.count_masked(value)} of {value.size}")
-    if str(getattr(value, "dtype", "")) == "torch.bfloat16" and value.ndim == 2:  # which NumPy lacks
+    library, _, dtype = str(getattr(value, "dtype", "")).rpartition(".")
+    if library == "torch" and numpy_lacks(dtype) and value.ndim == 2:
         return value
     try:
         array = np.asarray(value)

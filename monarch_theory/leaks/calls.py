@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import carrier_of
 from monarch_theory.leaks.inputs import Inputs, UndecidedError
 from monarch_theory.sandbox import Described
 
@@ -151,8 +152,7 @@ def filled(value: str, inputs: Inputs) -> tuple[np.ndarray, str]:
     """An array and its logical dtype: ones and zeros are of shape (batch …, n), integers beside tokens."""
     if value in FILLS:
         dtype = "int64" if inputs.integer else "float64" if inputs.dtype.startswith("complex") else inputs.dtype
-        held = np.dtype("float32" if dtype == "bfloat16" else dtype)
-        return np.full(beside_shape(inputs), value == "ones", held), dtype
+        return np.full(beside_shape(inputs), value == "ones", carrier_of(dtype)), dtype
     array = np.asarray(json.loads(value))
     return array, array.dtype.name
 

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 
 from monarch_theory.digits import is_integer
-from monarch_theory.formats import FLOAT32, NAMES, carrier_of, dtype_named, round_to
+from monarch_theory.formats import FLOAT32, FORMATS, NAMES, carrier_of, dtype_named, round_to
 
 __all__ = [
     "APPEARING", "DTYPES", "EVERYWHERE", "GAPS", "Futures", "Inputs", "Places", "UndecidedError", "parse_shape",
@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 DTYPES = (
-    "float64", "float32", "float16", "bfloat16", "complex128", "complex64",
+    *(f.name for f in FORMATS), *(f.paired for f in FORMATS if f.paired),
     "int64", "int32", "int16", "int8", "uint8", "bool",
 )  # fmt: skip
 

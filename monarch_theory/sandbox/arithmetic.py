@@ -34,14 +34,13 @@ from typing import Any
 
 import numpy as np
 
+from monarch_theory.formats import FLOAT16, FLOAT64, FORMATS, numpy_lacks
 from monarch_theory.sandbox.bridge import torch_or_none
 
 __all__ = ["ROUNDOFF", "Watch", "drawn", "watched"]
 
-ROUNDOFF = {
-    "float64": 2.0**-53, "complex128": 2.0**-53, "float32": 2.0**-24, "complex64": 2.0**-24,
-    "float16": 2.0**-11, "complex32": 2.0**-11, "bfloat16": 2.0**-8,
-}  # fmt: skip
+ROUNDOFF = {name: f.unit_roundoff for f in FORMATS for name in (f.name, f.paired) if name}
+ROUNDOFF["complex32"] = FLOAT16.unit_roundoff  # which torch has, and NumPy lacks
 
 WATCHING: list[Watch] = []
 LIBRARIES = ("numpy.fft", "scipy.fft", "scipy.fftpack", "numpy.linalg", "scipy.linalg")
@@ -291,10 +290,8 @@ class _Tensors:
         self.watch, self.torch = watch, torch_or_none()
         torch = self.torch
         self.generator = torch.Generator().manual_seed(watch.seed or 0)
-        self.wider = {
-            torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
-            torch.complex32: torch.complex128, torch.complex64: torch.complex128,
-        }  # fmt: skip
+        self.wider = {getattr(torch, f.name): torch.float64 for f in FORMATS if f is not FLOAT64}
+        self.wider |= {torch.complex32: torch.complex128, torch.complex64: torch.complex128}
 
     def result_of(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What an operator gives, in the arithmetic asked for; its rounding is redrawn where it rounds."""
@@ -375,7 +372,7 @@ class _Tensors:
     def normal(self, y: Any) -> Any:
         """As `drawn`, of tensors; NumPy, where there is an array, is done with few numbers before torch has begun."""
         torch = self.torch
-        if y.numel() <= FEW and y.device.type == "cpu" and y.dtype != torch.bfloat16:
+        if y.numel() <= FEW and y.device.type == "cpu" and not numpy_lacks(name_of(y)):
             return torch.from_numpy(drawn(y.detach().numpy(), self.watch.rng))
         bits = y.detach().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]).to(torch.int64)
         keys = bits ^ torch.randint(-(2**63), 2**63 - 1, y.shape, generator=self.generator).to(y.device)

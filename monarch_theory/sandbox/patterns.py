@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monarch_theory.formats import FORMATS, carrier_of
+from monarch_theory.formats import BFLOAT16, FORMATS, numpy_lacks
 
 __all__ = ["MALLOC_PERTURB", "PADDING", "POISON", "is_padding", "is_poison", "poisoned"]
 
@@ -16,13 +16,13 @@ PADDING = {f.name: f.padding for f in FORMATS}
 
 # glibc fills new memory with the complement of this byte: 0x7E7E… is huge in every format but float16, where it is NaN
 MALLOC_PERTURB = 0x81
-FRESH = {"float16": 0x7E7E, "bfloat16": 0x7E7E, "float32": 0x7E7E7E7E, "float64": 0x7E7E7E7E7E7E7E7E}
+FRESH = {f.name: int.from_bytes(bytes([MALLOC_PERTURB ^ 0xFF]) * (f.bits // 8)) for f in FORMATS}
 
 
 def pattern_of(dtype: np.dtype, patterns: dict[str, int]) -> np.ndarray | None:
     """One element that holds a pattern, if there is one for the dtype; int16 carries the bits of bfloat16."""
     if dtype == np.int16:
-        return np.array(patterns["bfloat16"], dtype)
+        return np.array(patterns[BFLOAT16.name], dtype)
     part = dtype.type(0).real.dtype
     if part.name not in patterns:
         return None
@@ -47,7 +47,7 @@ def holds(array: np.ndarray, dtype: str, patterns: dict[str, int]) -> np.ndarray
     if dtype not in patterns:
         return np.zeros(array.shape, dtype=bool)
     bits = np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}")
-    if carrier_of(dtype) != dtype:
+    if numpy_lacks(dtype):
         bits = bits >> 16
     return np.asarray(bits == patterns[dtype])
 

@@ -953,8 +953,8 @@ FAILURES = 3
 SMALLEST = 4
 """How many of the smallest sizes may be without errors before rounding is no longer believed."""
 
-NUDGE = 1 / 8
-"""By how much numbers are made smaller, at most: 32 roundings of bfloat16, the format of fewest bits."""
+NUDGE = 32 * max(f.unit_roundoff for f in formats.FORMATS)
+"""By how much numbers are made smaller, at most: 32 roundings in the format of fewest bits, an eighth."""
 
 
 def nudged(case: Case, rng: np.random.Generator) -> Case:

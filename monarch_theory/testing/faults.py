@@ -175,7 +175,7 @@ def narrow_faults(arrays: Arrays) -> Iterable[Fault]:
     """One argument, or all but the data, read in so few bits; whose they are is not seen from their number."""
     data, *others = (name for name, a in arrays.items() if a.dtype.kind in "fc")
     for names in ((data,), *((name,) for name in others), *([tuple(others)] if len(others) > 1 else [])):
-        for target, of in ((TF32, "float16 and TF32"), (BFLOAT16, "bfloat16")):
+        for target, of in ((TF32, "float16 and TF32"), (BFLOAT16, BFLOAT16.name)):
             for way, read in (("rounded", round_to), ("cut off", _cut_to)):
                 detail = f"{', '.join(names)} {way} after {target.precision} bits, as {of} have"
                 yield Fault("argument in fewer bits", detail, partial(_some, names, partial(read, dtype=target)))

@@ -751,11 +751,9 @@ def poisoned_tensor(tensor: Any) -> Any:
     if tensor.device.type not in ("cpu", "cuda") or not tensor.numel():
         return tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor
     real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    if real.dtype == torch.bfloat16:
-        real.view(torch.int16).fill_(POISON["bfloat16"])
-    elif real.dtype in (torch.float16, torch.float32, torch.float64):
-        width = {torch.float16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}[real.dtype]
-        real.view(width).fill_(POISON[str(real.dtype).removeprefix("torch.")])
+    name = str(real.dtype).removeprefix("torch.")
+    if name in POISON:
+        real.view(getattr(torch, f"int{8 * real.itemsize}")).fill_(POISON[name])
     return tensor
 
 

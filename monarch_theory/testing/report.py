@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from monarch_theory.formats import carrier_of, format_of
+from monarch_theory.formats import BFLOAT16, carrier_of, format_of, numpy_lacks
 from monarch_theory.sandbox.confinement import Confinement
 from monarch_theory.testing.cases import Case
 from monarch_theory.testing.check import Report
@@ -287,7 +287,7 @@ def script(report: Report) -> str:
         "spec.loader.exec_module(module)",
         f"kernel = module.{name}",
         "kernel = kernel() if isinstance(kernel, type) else kernel",
-        *(_HELD_AS_BITS if torch and case.dtype == "bfloat16" else _HELD).strip().splitlines(),
+        *(_HELD_AS_BITS if torch and numpy_lacks(case.dtype) else _HELD).strip().splitlines(),
         *(_TENSOR.strip().splitlines() if torch else []),
         *(line for layout in dict.fromkeys(layouts) for line in _LAYOUT[layout].strip().splitlines()),
     ]
@@ -366,8 +366,8 @@ def held(a): return a
 def negated(a): return -a
 """
 
-_HELD_AS_BITS = """
-padding = 0x7FD5
+_HELD_AS_BITS = f"""
+padding = 0x{BFLOAT16.padding:X}
 def held(a): return (a.view(np.uint32) >> 16).astype(np.uint16).view(np.int16)  # the bits of bfloat16
 def negated(a): return a ^ np.int16(-0x8000)
 """

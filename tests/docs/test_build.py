@@ -113,7 +113,7 @@ def first_result(browser: Any, address: str, words: str) -> str:
 @pytest.mark.long
 def test_the_documentation(tmp_path: Path) -> None:
     """One test, so that it is built once: warnings are errors, and so is an example that does not run."""
-    sphinx("-W", "--keep-going", "-b", "html", str(tmp_path))
+    sphinx("-W", "--keep-going", "-j", "2", "-b", "html", str(tmp_path))  # what a page waits for keeps no core idle
     pages = read(tmp_path)
     names = {file.stem for file in pages}
     assert {"monarch_theory.monarch", "monarch_theory.causality.decision", "monarch_gpu.layers"} <= names
@@ -157,8 +157,30 @@ def test_broken_and_outside_links_are_seen(tmp_path: Path) -> None:
     assert loaded_from_outside(pages) == [("one.html", "https://example.org/x.js")]
 
 
-def test_a_warning_fails_the_build(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pages", [1, 12], ids=["one page", "pages read side by side"])
+def test_a_warning_fails_the_build(pages: int, tmp_path: Path) -> None:
+    """One that a page gives while it is read, and one while it is written, also by processes side by side."""
     (tmp_path / "conf.py").touch()
-    (tmp_path / "index.rst").write_text("Title\n==\n\n:doc:`nowhere`\n")
-    with pytest.raises(AssertionError, match="nowhere"):
-        sphinx("-W", "--keep-going", "-b", "dummy", str(tmp_path / "out"), source=tmp_path)
+    names = ["index", *(f"page{number}" for number in range(1, pages))]
+    for name in names:
+        (tmp_path / f"{name}.rst").write_text(":orphan:\n\nTitle\n=====\n\nIt is.\n")
+    build = "-W", "--keep-going", "-j", "2", "-b", "html", str(tmp_path / "out")
+    sphinx(*build, source=tmp_path)
+    for fault, told in ((":doc:`nowhere`", "nowhere"), (".. figure:: absent.png", "absent.png")):
+        (tmp_path / f"{names[-1]}.rst").write_text(f":orphan:\n\nTitle\n=====\n\n{fault}\n")
+        with pytest.raises(AssertionError, match=told):
+            sphinx("-E", *build, source=tmp_path)
+
+
+@pytest.mark.long
+def test_a_cell_that_fails_fails_the_build_in_its_own_words(tmp_path: Path) -> None:
+    """With what `conf.py` says of executed cells, on pages that are read side by side."""
+    said = [line for line in (DOCS / "conf.py").read_text(encoding="utf-8").splitlines() if line.startswith("nb_exec")]
+    kept = [line for line in said if "cache_path" not in line]
+    (tmp_path / "conf.py").write_text("\n".join(['extensions = ["myst_nb"]', *kept]))
+    front = "---\nfile_format: mystnb\nkernelspec: {name: python3}\norphan: true\n---\n\n# Title\n"
+    for name in ("index", *(f"page{number}" for number in range(11))):
+        (tmp_path / f"{name}.md").write_text(front)
+    (tmp_path / "page6.md").write_text(f"{front}\n```{{code-cell}} ipython3\n1 / 0\n```\n")
+    with pytest.raises(AssertionError, match=r"(?s)page6\.md.*ZeroDivisionError"):
+        sphinx("-W", "--keep-going", "-j", "2", "-b", "html", str(tmp_path / "out"), source=tmp_path)

@@ -66,8 +66,17 @@ def test_everything_for_a_gpu_runs_without_one_but_for_what_needs_it(tmp_path):
     found = json.loads(file.read_text())
     rows = [row for row in found["verdicts"]["rows"] if row["backend"] == "Torch" and row["operands"] == "exact"]
     assert {row["verdict"] for row in rows} == {"right"}, rows
+    assert len(rows) == sum(row[0] == "Torch" and row[-1] == "exact" for row in load("gpu/run").VERDICTS)
     assert all(isinstance(row["torch dense"], float) for row in found["speed"]["multiply"])
     assert found["machine"]["kind"] == "cpu"
+
+
+def test_on_a_gpu_every_row_is_asked_and_without_one_every_kernel():
+    run = load("gpu/run")
+    on_cpu = run.rows_on("cpu")
+    assert run.rows_on("cuda") == run.VERDICTS
+    assert {row[:2] for row in on_cpu} == {row[:2] for row in run.VERDICTS}
+    assert [row for row in run.VERDICTS if row[0] != "Triton"] == [row for row in on_cpu if row[0] != "Triton"]
 
 
 def test_mixers_with_their_kernels_and_without_are_timed_beside_bert():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from monarch_theory.formats import FORMATS
+
 __all__ = ["COMPLEX", "REAL", "WIDE", "Mutant", "RightKernel"]
 
 FOLDER = Path(__file__).parent / "kernels"
 
-REAL = ("float64", "float32", "bfloat16", "float16")
+REAL = tuple(f.name for f in FORMATS)
 WIDE = ("float64", "float32")
 COMPLEX = ("complex64", "complex128")
 
