@@ -24,7 +24,7 @@ def descended(whole: np.ndarray, kind: MonarchClass) -> Factors:
     """C_0, C_1 …, each of shape (i_0 … i_{k−1}, i_k, a_k, a_{k+1} …), for an array of the outputs' and inputs' digits.
 
     >>> one, two = descended(np.ones((4, 4)), MonarchClass((2, 2)))
-    >>> one.shape, two.shape, float(np.linalg.norm(two))
+    >>> one.shape, two.shape, round(float(np.linalg.norm(two)), 12)
     ((1, 2, 2, 2), (2, 2, 2, 1), 4.0)
     """
     rows, columns = kind.output_radices, kind.input_radices
@@ -43,7 +43,7 @@ def ascended(whole: np.ndarray, kind: MonarchClass) -> Factors:
     """The same from the last digit of the outputs to the first; the first factor holds what they capture.
 
     >>> one, two = ascended(np.ones((4, 4)), MonarchClass((2, 2)))
-    >>> one.shape, two.shape, float(np.linalg.norm(one))
+    >>> one.shape, two.shape, round(float(np.linalg.norm(one)), 12)
     ((1, 2, 2, 2), (2, 2, 2, 1), 4.0)
     """
     rows, columns = kind.output_radices, kind.input_radices
