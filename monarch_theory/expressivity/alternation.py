@@ -28,7 +28,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.convergence import watch
 
-__all__ = ["outer", "polish", "polish_sum", "product", "swept"]
+__all__ = ["polish", "polish_sum", "product", "product_of_factors", "swept"]
 
 Cores = list[np.ndarray]
 SWEEPS = 40
@@ -166,10 +166,10 @@ def _ahead(factors: Cores, before: Cores, momentum: int) -> Cores:
 
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
     """The digit tensor of a member whose bonds are of width one, axes (i_0, …, i_{p−1}, a_0, …, a_{p−1})."""
-    return outer(_factors(cores, kind), kind)
+    return product_of_factors(_factors(cores, kind), kind)
 
 
-def outer(factors: Cores, kind: MonarchClass) -> np.ndarray:
+def product_of_factors(factors: Cores, kind: MonarchClass) -> np.ndarray:
     """The same of its factors."""
     return _dense([factor[None] for factor in factors], kind).reshape(kind.output_radices + kind.input_radices)
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.domains import Floating
-from monarch_theory.expressivity.alternation import outer, polish, polish_sum, product, swept
+from monarch_theory.expressivity.alternation import polish, polish_sum, product, product_of_factors, swept
 from monarch_theory.expressivity.classes import MonarchClass, check_class, tensor_slices
 from monarch_theory.expressivity.contraction import ascended, descended
 from monarch_theory.expressivity.leading import UNIT, leading_right, squares_wrong_by
@@ -243,7 +243,7 @@ def near_member(matrix: np.ndarray, kind: MonarchClass, *, sweeps: int | None = 
     factors = there if np.linalg.norm(there[-1]) >= np.linalg.norm(back[0]) else back
     if sweeps:
         factors = swept(whole, factors, kind, sweeps)
-    return kind.matrix_of(outer(factors, kind))
+    return kind.matrix_of(product_of_factors(factors, kind))
 
 
 def _near(tensor: np.ndarray, kind: MonarchClass) -> list[np.ndarray]:

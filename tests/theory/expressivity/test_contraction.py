@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monarch_theory.expressivity.alternation import outer
+from monarch_theory.expressivity.alternation import product_of_factors
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.contraction import ascended, descended
 from monarch_theory.expressivity.projection import near_member, project
@@ -28,7 +28,7 @@ def test_what_is_captured_is_what_is_near(kind, complex_numbers, end):
     contracted, last = ENDS[end]
     tensor = entries(np.random.default_rng(0), kind.output_radices + kind.input_radices, complex_numbers)
     factors = contracted(tensor, kind)
-    missing = np.linalg.norm(tensor - outer(factors, kind))
+    missing = np.linalg.norm(tensor - product_of_factors(factors, kind))
     assert np.hypot(missing, np.linalg.norm(factors[last])) == pytest.approx(np.linalg.norm(tensor), rel=1e-12)
     ends = len(factors) + last if last < 0 else last
     for k, factor in enumerate(factors):  # of unit length along the digit that was contracted
@@ -41,8 +41,8 @@ def test_what_is_captured_is_what_is_near(kind, complex_numbers, end):
 def test_a_member_is_found(kind, complex_numbers, end):
     rng = np.random.default_rng(1)
     shapes = [factor.shape for factor in descended(np.ones(kind.output_radices + kind.input_radices), kind)]
-    member = outer([entries(rng, shape, complex_numbers) for shape in shapes], kind)
-    near = outer(ENDS[end][0](member, kind), kind)
+    member = product_of_factors([entries(rng, shape, complex_numbers) for shape in shapes], kind)
+    near = product_of_factors(ENDS[end][0](member, kind), kind)
     assert np.linalg.norm(member - near) <= 1e-12 * np.linalg.norm(member)
 
 
