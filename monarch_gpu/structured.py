@@ -13,7 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Scattered, Train, read_members
+from monarch_theory.expressivity.parts import (
+    Blocks,
+    Convolution,
+    Kroneckers,
+    Member,
+    Part,
+    Scattered,
+    Train,
+    read_members,
+)
 from monarch_theory.monarch import Convention
 
 __all__ = ["StructuredLinear", "structured_linears"]
@@ -74,6 +83,8 @@ class _Part(nn.Module):
             return self._kroneckers(x)
         if isinstance(self.part, Scattered):
             return self._scattered(self.part, x)
+        if isinstance(self.part, Convolution):
+            return self._convolution(self.part, x)
         assert isinstance(self.part, Blocks)
         count, rows, columns = self.arrays["blocks"].shape
         return (self.arrays["blocks"] @ x.reshape(count, columns, -1)).reshape(count * rows, -1)
@@ -82,7 +93,14 @@ class _Part(nn.Module):
         blocks, places = self.arrays["blocks"], dict(self.named_buffers())
         images = blocks @ x.reshape(part.grid[1], blocks.shape[2], -1)[places["columns"]]
         found = images.new_zeros(part.grid[0], *images.shape[1:]).index_add(0, places["rows"], images)
-        return found.reshape(-1, x.shape[1])
+        return found.reshape(part.outputs, x.shape[1])
+
+    def _convolution(self, part: Convolution, x: Tensor) -> Tensor:
+        if not x.shape[1]:  # there are no transforms of an empty batch
+            return x.new_zeros(part.outputs, 0)
+        spectrum = torch.fft.rfft(self.arrays["taps"], part.length)[:, None] * torch.fft.rfft(x, part.length, dim=0)
+        found: Tensor = torch.fft.irfft(spectrum, part.length, dim=0)
+        return found[part.shift : part.shift + part.outputs]
 
     def _train(self, part: Train, x: Tensor) -> Tensor:
         rows, columns, batch = part.output_radices, part.input_radices, x.shape[1]

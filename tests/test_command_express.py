@@ -12,6 +12,10 @@ from scipy import sparse
 from monarch_theory.command import express
 from monarch_theory.domains import FLOAT64
 from monarch_theory.expressivity import matrices
+from monarch_theory.expressivity.classes import MonarchClass
+from monarch_theory.expressivity.examination import examine_monarch
+from monarch_theory.expressivity.matrices import read_matrix
+from monarch_theory.expressivity.report import draw
 from monarch_theory.monarch import random_monarch
 
 pytestmark = pytest.mark.usefixtures("child_at_hand")
@@ -100,6 +104,28 @@ def test_the_search_is_called_a_heuristic_and_is_seeded(saved):
         assert sorted(order) == list(range(16))
         listed = "given" if order == list(range(16)) else " ".join(map(str, order))
         assert f"  {side} in the order {listed}\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("matrix", "exact"),
+    [
+        (np.zeros((4, 4)), False),
+        (np.zeros((4, 4), int), True),
+        (np.diag([1, 2, 3, 4]), False),
+        (np.ones((4, 4), int), True),
+    ],
+)
+def test_a_picture_says_what_is_known_of_the_distance(tmp_path, matrix, exact):
+    """Not what is known of the verdict: and where nothing is left, nothing is drawn as if it were."""
+    read = read_matrix(matrix)
+    found = examine_monarch(read, MonarchClass((2, 2)))
+    assert found.distance_evidence == ("exact" if exact else "measured")
+    draw(read, found, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert ("(exact)" in text) == exact and ("(measured)" in text) != exact
+    assert f"{found.distance:.3e}, {found.distance_evidence}" in found._repr_html_()
+    if found.distance == 0:
+        assert "−0.1" not in text  # no colour stands for less than nothing
 
 
 def test_png_and_heat_map(saved, tmp_path):

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args, get_type_hints
@@ -85,6 +86,60 @@ def test_what_is_read_is_not_written_over(line):
     found = asked(*line.split())
     assert found.exit_code == 2 and "expected another file than the one that is read" in found.stderr
     assert before == [Path(name).read_bytes() for name in ("model.py", "matrix.npy")]
+
+
+WEIGHTS = ["layer:0", "layer:", "model.py:past", ":"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("source", ["weights.safetensors", "shards.safetensors.index.json"])
+@pytest.mark.parametrize("option", ["--write", "--certificate"])
+def test_nor_are_weights_whatever_their_names_are(source, name, option):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    save_file({name: np.ones((4, 4)) for name in WEIGHTS}, "weights.safetensors")
+    index = {"weight_map": dict.fromkeys(WEIGHTS, "weights.safetensors")}
+    Path("shards.safetensors.index.json").write_text(json.dumps(index))
+    before = {file: Path(file).read_bytes() for file in {source, "weights.safetensors"}}
+    for file in before:
+        more = ["--exact"] if option == "--certificate" else []
+        found = asked("express", f"{source}:{name}", option, Path(file).resolve(), *more)
+        assert found.exit_code == 2 and "expected another file than the one that is read" in found.stderr
+    assert before == {file: Path(file).read_bytes() for file in before}
+    assert asked("express", f"{source}:{name}").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("express matrix.npy --compare --calibration inputs.npy --write inputs.npy", "inputs.npy"),
+        ("causal model.py:past --mask inputs.npy --certificate inputs.npy", "inputs.npy"),
+        ("check model.py:multiply --op other.py:past --script other.py", "other.py"),
+        ("check model.py:multiply --time --peer other.py:past --script other.py", "other.py"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_nor_is_anything_else_that_a_command_reads(line, file):
+    np.save("inputs.npy", np.ones((4, 4)))
+    Path("other.py").write_text(MODEL)
+    before = Path(file).read_bytes()
+    found = asked(*line.split())
+    assert found.exit_code == 2 and "expected another file than the one that is read" in found.stderr
+    assert before == Path(file).read_bytes()
+
+
+SOURCES = {"atlas": "", "causal": "model.py:past", "check": "model.py:multiply", "express": "matrix.npy"}
+PAIRS = [(name, one, two) for name in SOURCES for one, two in combinations(OUTPUTS[name].split(), 2)]
+
+
+@pytest.mark.parametrize(("command", "one", "two"), PAIRS)
+@pytest.mark.usefixtures("folder")
+def test_two_outputs_are_two_files(command, one, two):
+    """Else the one is lost under the other, and is told to have been written."""
+    Path("here").symlink_to(".")
+    Path("here/out.svg").touch()
+    found = asked(command, *SOURCES[command].split(), f"--{one}", "out.svg", f"--{two}", "here/out.svg")
+    assert found.exit_code == 2 and "expected another file than that of --" in found.stderr
 
 
 @pytest.mark.parametrize(

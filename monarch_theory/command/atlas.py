@@ -12,7 +12,7 @@ from rich.table import Table
 
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.idle import refuse_idle
-from monarch_theory.command.outputs import check_picture, write
+from monarch_theory.command.outputs import check_outputs, write
 from monarch_theory.command.progress import progress
 from monarch_theory.expressivity.atlas import COSTS, Atlas, Cost
 from monarch_theory.expressivity.atlas import atlas as compare
@@ -48,8 +48,7 @@ def atlas(
         chosen = None if weights is None else [trained_target(weights, name_of="--weights")]
         size = size if chosen is None else len(chosen[0].matrices[0])
         balanced_radices(size, 2, name="--size")
-        check_picture(png)
-        check_picture(convergence)
+        check_outputs({}, pictures={"--png": png, "--convergence": convergence})
         with progress("fitting families") as report:
             # the picture follows each family beyond the budget, the table does not
             reach = 1.0 if png is None else 2.0

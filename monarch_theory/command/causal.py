@@ -14,7 +14,7 @@ from monarch_theory.command.answer import NOTHING, Answer, say
 from monarch_theory.command.contract import contract_of
 from monarch_theory.command.harmless import one_line
 from monarch_theory.command.idle import given, refuse_idle
-from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.command.outputs import check_outputs, write
 from monarch_theory.command.progress import progress
 from monarch_theory.leaks import files
 from monarch_theory.leaks.callables import Report
@@ -118,7 +118,7 @@ def causal(
         "--exact": exact, "--truncated": truncated, "--padding": padding is not None, "--same-as": same_as is not None,
         "--no-proof": not proof, "--stride": stride != 1, "--offset": offset != 0,
     })  # fmt: skip
-    check_outputs(png, certificate, target)
+    check_written(png, certificate, (target, mask))
     if exact:
         _exact(context, target, n, seed, certificate, timeout, memory, as_json)
     path, _, name = (target, "", "the model") if is_folder(target) else target.rpartition(":")
@@ -151,15 +151,14 @@ def refuse_idle_ways(context: typer.Context, asked: Mapping[str, bool]) -> None:
         refuse_idle(context, f"causal {way}")
 
 
-def check_outputs(png: Path | None, certificate: Path | None, target: str) -> None:
-    """Refuse what could not be written, before any work.
+def check_written(png: Path | None, certificate: Path | None, reads: tuple[str | Path | None, ...]) -> None:
+    """Refuse what could not be written, or is read, before any work.
 
     Raises:
         typer.BadParameter: saying why.
     """
     try:
-        check_picture(png, source=target)
-        check_file(certificate, "--certificate", target)
+        check_outputs({"--certificate": certificate}, reads, pictures={"--png": png})
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -10,7 +10,7 @@ import typer
 
 from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.idle import refuse_idle
-from monarch_theory.command.outputs import check_file, check_picture, write
+from monarch_theory.command.outputs import check_outputs, write
 from monarch_theory.command.progress import progress
 from monarch_theory.sandbox.limits import CASE_SECONDS, MEMORY
 
@@ -78,9 +78,8 @@ def check(
     if device == "cuda":
         refuse_idle(context, "check --device cuda")
     try:
-        check_picture(png, source=kernel)
-        check_file(script, "--script", kernel)
-        check_file(certificate, "--certificate", kernel)
+        read = (kernel, op if ":" in op else None, peer)
+        check_outputs({"--script": script, "--certificate": certificate}, read, pictures={"--png": png})
         if certificate is not None and op != "monarch-multiply":
             raise ValueError(f"--certificate: expected --op monarch-multiply, got {op}")
     except ValueError as error:

@@ -21,12 +21,12 @@ from monarch_theory.command.answer import Answer, say
 from monarch_theory.command.far_operators import FarOperator, examine_operator
 from monarch_theory.command.harmless import one_line
 from monarch_theory.command.idle import refuse_idle
-from monarch_theory.command.outputs import check_file, check_picture
+from monarch_theory.command.outputs import check_outputs
 from monarch_theory.command.outputs import write as write_to
 from monarch_theory.command.progress import progress
 from monarch_theory.digits import check_radices
 from monarch_theory.domains import INTEGERS, RATIONALS, Cyclotomic, Floating
-from monarch_theory.expressivity.checkpoints import SUFFIXES, Stored, read_checkpoint
+from monarch_theory.expressivity.checkpoints import INDEX, SUFFIXES, Stored, read_checkpoint, shards, suffix_of
 from monarch_theory.expressivity.classes import MonarchClass, balanced_radices
 from monarch_theory.expressivity.comparison import Comparison, compare
 from monarch_theory.expressivity.examination import (
@@ -52,8 +52,9 @@ from monarch_theory.sandbox import Sandbox, SandboxError
 from monarch_theory.sandbox.limits import MEMORY, SECONDS
 
 SOURCE = (
-    "FILE.npy; FILE.py:NAME for an array, operator, layer or linear function; FILE:NAME of a .safetensors, .npz, .pt "
-    "or .onnx, or without NAME a comparison over all its matrices; a sparse matrix that SciPy saved as FILE.npz"
+    "FILE.npy; FILE.py:NAME for an array, operator, layer or linear function; FILE:NAME of a .safetensors, .npz, .pt, "
+    ".onnx or .index.json, or without NAME a comparison over all its matrices; a sparse matrix that SciPy saved as "
+    "FILE.npz"
 )
 NAMED = re.compile(rf"(?P<path>.+?({'|'.join(map(re.escape, SUFFIXES))})):(?P<name>.*)", re.DOTALL)
 """The name may have colons and dots of its own."""
@@ -185,10 +186,13 @@ def _check_asked(asked: Asked) -> None:
     chosen |= {"--convention": asked.convention if asked.convention.lower() != "m2" else ""}
     chosen |= {"--rank": asked.rank if asked.rank != 1 else 0}
     _refuse_beside(asked.family, asked.parameters, chosen, {"--search": asked.search})
-    check_picture(asked.png, source=asked.source)
-    _check_write(write, asked.source)
-    _check_torch(torch, write, asked.source)
-    check_file(asked.certificate, "--certificate", asked.source)
+    check_outputs(
+        {"--write": write, "--torch": torch, "--certificate": asked.certificate},
+        (asked.source, asked.calibration, *_shards(asked.source)),
+        pictures={"--png": asked.png},
+    )
+    _check_write(write)
+    _check_torch(torch, write)
     all_families = asked.compare_all or asked.whole
     if asked.certificate is not None and (asked.family != "monarch" or all_families):
         raise ValueError("--certificate: expected one matrix and --family monarch")
@@ -333,13 +337,12 @@ def _check_certificate(matrix: Matrix, kind: MonarchClass, exact: bool) -> None:
         )
 
 
-def _check_write(write: Path | None, source: str) -> None:
-    """Can factors be written there?
+def _check_write(write: Path | None) -> None:
+    """Can factors be written?
 
     Raises:
-        ValueError: there is no such folder, or the package that writes them is not installed.
+        ValueError: the package that writes them is not installed.
     """
-    check_file(write, "--write", source)
     if write is not None and find_spec("safetensors") is None:
         raise ValueError(f"--write: expected the package that writes it installed; {advice('safetensors')}")
 
@@ -389,13 +392,12 @@ def _refuse_beside_checkpoint(
         raise ValueError(f"{given[0]}: expected one matrix and one family, got all of {source}")
 
 
-def _check_torch(torch: Path | None, write: Path | None, source: str) -> None:
+def _check_torch(torch: Path | None, write: Path | None) -> None:
     """Can the module be written, beside the factors that it loads?
 
     Raises:
         ValueError: it cannot.
     """
-    check_file(torch, "--torch", source)
     if torch is not None and torch.suffix != ".py":
         raise ValueError(f"--torch: expected FILE.py, got {torch}")
     if torch is not None and (write is None or write.parent.resolve() != torch.parent.resolve()):
@@ -518,6 +520,16 @@ def _checkpoint(source: str, calibration: Path | None, files: Files, as_json: bo
     _compare(source, matrices, left_out, calibration, files, as_json)
 
 
+def _shards(source: str) -> list[Path]:
+    """The files of an index, which are read as well; none where there is no index that says so."""
+    named = NAMED.fullmatch(source)
+    path = Path(named["path"] if named else source)
+    try:
+        return sorted(set(shards(path).values())) if suffix_of(path) == INDEX else []
+    except ValueError:
+        return []
+
+
 def _is_run(source: str) -> bool:
     """Whether it is NAME of a FILE.py, which has to be run."""
     return not NAMED.fullmatch(source) and source.rpartition(":")[0].endswith(".py")
@@ -525,7 +537,7 @@ def _is_run(source: str) -> bool:
 
 def _is_whole(source: str) -> bool:
     """Whether it is all matrices of a file: one with a suffix of weights, and no name after it."""
-    return Path(source).suffix in SUFFIXES and not NAMED.fullmatch(source) and not is_sparse_file(Path(source))
+    return bool(suffix_of(Path(source))) and not NAMED.fullmatch(source) and not is_sparse_file(Path(source))
 
 
 @overload
@@ -582,8 +594,9 @@ def read_source(
 
 
 def _one_of(path: Path, name: str) -> Matrix:
-    stored = _named(path)
-    name = one_line(name)
+    """One matrix of a file; of an index only the file that holds it is read."""
+    file = shards(path).get(name, path) if suffix_of(path) == INDEX and path.is_file() else path
+    stored, name = _named(file), one_line(name)
     if name not in stored:
         raise ValueError(f"{path} has no {name!r}; it holds {', '.join(stored) or 'nothing'}")
     found = stored[name]

@@ -5,43 +5,63 @@ Nor does one of an earlier run stay beside a verdict that it is not about.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from monarch_theory.command.harmless import harmless
 
-__all__ = ["check_file", "check_picture", "write"]
+__all__ = ["check_outputs", "write"]
 
 
-def check_file(path: Path | None, option: str, source: str = "") -> None:
-    """Can a file be written there?
+def check_outputs(
+    files: Mapping[str, Path | None],
+    reads: Iterable[str | Path | None] = (),
+    *,
+    pictures: Mapping[str, Path | None] = MappingProxyType({}),
+) -> None:
+    """Can all of them be written, each by itself, and without what is read?
 
     Args:
-        source: what is read, FILE or FILE:NAME, which is not to be lost.
+        files, pictures: by option, None where it is not given; pictures have a suffix that says how they are drawn.
+        reads: what the command reads, FILE or FILE:NAME, where NAME may have colons; None where that is not given.
 
     Raises:
-        ValueError: there is no such folder, the path is a folder, or it is what is read.
+        ValueError: there is no such folder, the path is a folder, it is a file that is read, or that of another option;
+            a suffix that Matplotlib does not write.
     """
-    if path is None:
-        return
-    if not path.parent.is_dir() or path.is_dir():
-        raise ValueError(f"{option}: expected a file in a folder that exists, got {path}")
-    reads = (source, source.rpartition(":")[0])
-    if path.exists() and any(os.path.exists(read) and path.samefile(read) for read in reads):
-        raise ValueError(f"{option}: expected another file than the one that is read, got {path}")
+    given = {option: path for option, path in {**files, **pictures}.items() if path is not None}
+    known = [file for read in reads if read is not None for file in _named_by(str(read))]
+    earlier: dict[str, Path] = {}
+    for option, path in given.items():
+        if not path.parent.is_dir() or path.is_dir():
+            raise ValueError(f"{option}: expected a file in a folder that exists, got {path}")
+        if any(_same(path, file) for file in known):
+            raise ValueError(f"{option}: expected another file than the one that is read, got {path}")
+        for other, before in earlier.items():
+            if _same(path, before):
+                raise ValueError(f"{option}: expected another file than that of {other}, got {path}")
+        if option in pictures:
+            _check_picture(path, option)
+        earlier[option] = path
 
 
-def check_picture(path: Path | None, option: str = "--png", source: str = "") -> None:
-    """Can a picture be written there? `source` as of `check_file`.
+def _named_by(source: str) -> list[Path]:
+    """The files that FILE, or FILE:NAME, may name."""
+    ends = [k for k, letter in enumerate(source) if letter == ":"]
+    return [Path(source[:end]) for end in (*ends, len(source)) if source[:end]]
 
-    Raises:
-        ValueError: no such folder, or a suffix that Matplotlib does not write.
-    """
-    check_file(path, option, source)
-    if path is None:
-        return
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether they are one file, or would be."""
+    try:
+        return one.samefile(other) if one.exists() and other.exists() else one.resolve() == other.resolve()
+    except (OSError, ValueError):  # a name of weights that is no path
+        return False
+
+
+def _check_picture(path: Path, option: str) -> None:
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = sorted(FigureCanvasBase.get_supported_filetypes())

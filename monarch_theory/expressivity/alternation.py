@@ -28,7 +28,7 @@ import numpy as np
 from monarch_theory.expressivity.classes import MonarchClass
 from monarch_theory.expressivity.convergence import watch
 
-__all__ = ["polish", "polish_sum", "product"]
+__all__ = ["polish", "polish_sum", "product", "product_of_factors", "swept"]
 
 Cores = list[np.ndarray]
 SWEEPS = 40
@@ -86,6 +86,13 @@ def polish_sum(tensor: np.ndarray, terms: list[Cores], kind: MonarchClass, *, sw
         [factor[term].transpose(0, 3, 1, 2).reshape(core.shape) for factor, core in zip(factors, cores, strict=True)]
         for term, cores in enumerate(terms)
     ]
+
+
+def swept(tensor: np.ndarray, factors: Cores, kind: MonarchClass, sweeps: int) -> Cores:
+    """`polish` for a member's factors, each of shape (i_0 … i_{k−1}, i_k, a_k, a_{k+1} …), with so many sweeps."""
+    whole = _laid_out(tensor, kind)
+    begun = _Swept([factor[None] for factor in factors], 0.0, float(_square(whole).sum()))
+    return [factor[0] for factor in _swept(whole, begun, kind, watch(), 0.0, sweeps).factors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +166,12 @@ def _ahead(factors: Cores, before: Cores, momentum: int) -> Cores:
 
 def product(cores: Cores, kind: MonarchClass) -> np.ndarray:
     """The digit tensor of a member whose bonds are of width one, axes (i_0, …, i_{p−1}, a_0, …, a_{p−1})."""
-    factors = [factor[None] for factor in _factors(cores, kind)]
-    return _dense(factors, kind).reshape(kind.output_radices + kind.input_radices)
+    return product_of_factors(_factors(cores, kind), kind)
+
+
+def product_of_factors(factors: Cores, kind: MonarchClass) -> np.ndarray:
+    """The same of its factors."""
+    return _dense([factor[None] for factor in factors], kind).reshape(kind.output_radices + kind.input_radices)
 
 
 def _laid_out(tensor: np.ndarray, kind: MonarchClass) -> np.ndarray:

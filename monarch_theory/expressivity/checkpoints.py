@@ -1,5 +1,7 @@
 """The matrices of a file of weights: safetensors, NumPy archives, what torch saved, ONNX; half precision included.
 
+A model in several files has an index beside them, `model.safetensors.index.json`, which says where each array is.
+
 Nothing that a file says is run. Half precision is widened, which changes no number; the format it was stored in is
 kept, as `Matrix.stored`.
 """
@@ -20,9 +22,10 @@ from monarch_theory.expressivity.torch_files import Missing, read_torch
 from monarch_theory.extras import advice
 from monarch_theory.rounding import BFLOAT16, Format
 
-__all__ = ["SUFFIXES", "Stored", "read_checkpoint", "stored_arrays"]
+__all__ = ["INDEX", "SUFFIXES", "Stored", "read_checkpoint", "shards", "stored_arrays", "suffix_of"]
 
-SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin", ".onnx")
+INDEX = ".index.json"
+SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin", ".onnx", INDEX)
 DTYPES = {  # as the safetensors format names them; bfloat16, which NumPy lacks, apart
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
     "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?", "C64": "<c8", "BF16": "<u2",
@@ -58,7 +61,7 @@ def stored_arrays(path: Path) -> dict[str, tuple[np.ndarray, Format | None] | st
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        return dict(READERS[path.suffix](path))
+        return dict(READERS[suffix_of(path)](path))
     except MemoryError:
         raise
     except ImportError as error:
@@ -66,6 +69,42 @@ def stored_arrays(path: Path) -> dict[str, tuple[np.ndarray, Format | None] | st
     except Exception as error:  # a broken file ends in any of a dozen
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"{path}: expected a file of weights in the format of its suffix ({what:.200})") from error
+
+
+def suffix_of(path: Path) -> str:
+    """The one of `SUFFIXES` that a file's name ends with; empty where it ends otherwise.
+
+    >>> suffix_of(Path("model.safetensors.index.json")), suffix_of(Path("notes.json"))
+    ('.index.json', '')
+    """
+    return next((suffix for suffix in SUFFIXES if path.name.endswith(suffix) and path.name != suffix), "")
+
+
+def shards(path: Path) -> dict[str, Path]:
+    """Name → file of every array of an index, in its order.
+
+    Raises:
+        ValueError: none, or one of a file that is elsewhere: an index speaks of its own folder alone.
+    """
+    try:
+        named = json.loads(path.read_bytes())["weight_map"]
+        files = {str(name): str(file) for name, file in named.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError(f"{path}: expected a JSON object with a weight_map of file names by name") from None
+    for name, file in files.items():
+        if Path(file).name != file or suffix_of(Path(file)) in ("", INDEX):
+            raise ValueError(f"{path}: expected files of weights in its folder, got {file!r} for {name}")
+    return {name: path.parent / file for name, file in files.items()}
+
+
+def _sharded(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
+    files = shards(path)
+    stored = {file: stored_arrays(file) for file in dict.fromkeys(files.values()) if file.is_file()}
+    for name, file in files.items():
+        if file not in stored:
+            yield name, f"expected its file beside the index, got no {file.name}"
+        else:
+            yield name, stored[file].get(name, f"expected it in {file.name}, as the index says")
 
 
 def _archive(path: Path) -> Iterator[tuple[str, tuple[np.ndarray, Format | None] | str]]:
@@ -135,7 +174,9 @@ def _onnx_tensors(graph: Any, prefix: str) -> Iterator[tuple[str, Any]]:
                 yield from _onnx_tensors(inner, f"{of_node}.{attribute.name}{k or ''}.")
 
 
-READERS = {suffix: _torch for suffix in SUFFIXES} | {".safetensors": _safetensors, ".npz": _archive, ".onnx": _onnx}
+READERS = {suffix: _torch for suffix in SUFFIXES} | {
+    ".safetensors": _safetensors, ".npz": _archive, ".onnx": _onnx, INDEX: _sharded,
+}  # fmt: skip
 
 
 def _matrix(name: str, array: np.ndarray, stored: Format | None) -> Stored:

@@ -91,10 +91,18 @@ class Examination:
         assert self.membership is not None
         return prod(self.membership.kind.shape) / self.parameters
 
+    @property
+    def distance_evidence(self) -> Literal["exact", "measured"]:
+        """Of the distance: exact where it is zero by an exact verdict, and measured beside any other."""
+        return "exact" if self.evidence == "exact" and self.member else "measured"
+
     def _repr_html_(self) -> str:
         verdict = {True: "member", False: "not a member", None: "undecided"}[self.member]
         facts = {"evidence": self.evidence, "of": self.setting, "covers": self.scope, "parameters": self.parameters}
-        facts |= {"distance": f"{self.distance:.3e}", "no member is nearer than": f"{self.lower_bound:.3e}"}
+        facts |= {
+            "distance": f"{self.distance:.3e}, {self.distance_evidence}",
+            "no member is nearer than": f"{self.lower_bound:.3e}",
+        }
         return as_html(verdict, {True: "yes", False: "no", None: "undecided"}[self.member], facts)
 
 

@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 
 from monarch_theory.rounding import gamma
 
-__all__ = ["few_vectors", "leading_vectors", "low_rank_factors", "squares_wrong_by"]
+__all__ = ["few_vectors", "leading_right", "leading_vectors", "low_rank_factors", "squares_wrong_by"]
 
 UNIT = sqrt(5) / 2  # roundoffs of complex arithmetic in an epsilon of its scalars, which no fewer are those of real
 SQUARINGS = 8  # of a small Gram matrix: what is half a percent behind the first is then a quarter of it
@@ -50,6 +50,19 @@ def few_vectors(gram: np.ndarray, rank: int) -> np.ndarray:
     last = [side - rank, side - 1]
     found = [eigh(one, subset_by_index=last, check_finite=False)[1] for one in gram]
     return np.stack(found)[..., ::-1]
+
+
+def leading_right(slices: np.ndarray, rank: int) -> np.ndarray:
+    """The first `rank` right singular vectors of every slice, shape (count, rank, columns).
+
+    >>> np.abs(leading_right(np.array([[[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]]]), 1)).round(12).tolist()
+    [[[0.6, 0.8]]]
+    """
+    adjoint = slices.conj().swapaxes(1, 2)
+    few = slices.shape[2] <= slices.shape[1]
+    gram = adjoint @ slices if few else slices @ adjoint
+    found = leading_vectors(gram)[..., None] if rank == 1 else few_vectors(gram, rank)
+    return np.asarray((found if few else np.linalg.qr(adjoint @ found)[0]).conj().swapaxes(1, 2))
 
 
 def _of_two(gram: np.ndarray) -> np.ndarray:

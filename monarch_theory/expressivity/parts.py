@@ -1,9 +1,10 @@
 """A member of a family as it is stored: arrays, and the multiply that reads each of them once.
 
-Every family is a sum of parts of four forms: a train of stages (Monarch of any order and rank, low rank, GS and
-Kronecker-sparse matrices, block tensor trains), Kronecker products, blocks on the diagonal, and blocks anywhere. A part
-multiplies by reshaping, permuting axes and matrix products, and where blocks stand anywhere by taking and adding rows,
-so that another array library repeats it line by line.
+Every family is a sum of parts of five forms: a train of stages (Monarch of any order and rank, low rank, GS and
+Kronecker-sparse matrices, block tensor trains), Kronecker products, blocks on the diagonal, blocks anywhere, and
+convolutions (Toeplitz and circulant matrices). A part multiplies by reshaping, permuting axes and matrix products,
+where blocks stand anywhere by taking and adding rows, and a convolution by transforms, so that another array library
+repeats it line by line.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from monarch_theory.monarch import Convention
 __all__ = [
     "FORMS",
     "Blocks",
+    "Convolution",
     "Kroneckers",
     "Member",
     "Part",
@@ -234,9 +236,45 @@ class Scattered:
         return found.reshape(-1, images.shape[2])
 
 
-Part = Train | Kroneckers | Blocks | Scattered
-FORMS: dict[str, type[Train] | type[Kroneckers] | type[Blocks] | type[Scattered]] = {
-    "train": Train, "kroneckers": Kroneckers, "blocks": Blocks, "scattered": Scattered,
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """Outputs shift … of the circular convolution with taps, of a length that holds them: M[i, j] is tap i − j + shift.
+
+    Attributes:
+        arrays: "taps", of which there are `length` at most; those beyond are zero.
+        outputs, inputs: rows and columns of the part.
+        length: of the transform.
+        shift: place of the first output.
+    """
+
+    arrays: dict[str, np.ndarray]
+    outputs: int
+    inputs: int
+    length: int
+    shift: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        sizes = {"outputs": self.outputs, "inputs": self.inputs, "length": self.length, "shift": self.shift}
+        return {"form": "convolution", **sizes}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Convolution:
+        return cls(arrays, facts["outputs"], facts["inputs"], facts["length"], facts["shift"])
+
+    def multiply(self, x: np.ndarray) -> np.ndarray:
+        """For x of shape (inputs, batch)."""
+        taps, kept = self.arrays["taps"], slice(self.shift, self.shift + self.outputs)
+        if np.iscomplexobj(taps) or np.iscomplexobj(x):
+            spectrum = np.fft.fft(taps, self.length)[:, None] * np.fft.fft(x, self.length, axis=0)
+            return np.fft.ifft(spectrum, axis=0)[kept]
+        spectrum = np.fft.rfft(taps, self.length)[:, None] * np.fft.rfft(x, self.length, axis=0)
+        return np.fft.irfft(spectrum, self.length, axis=0)[kept]
+
+
+Part = Train | Kroneckers | Blocks | Scattered | Convolution
+FORMS: dict[str, type[Train] | type[Kroneckers] | type[Blocks] | type[Scattered] | type[Convolution]] = {
+    "train": Train, "kroneckers": Kroneckers, "blocks": Blocks, "scattered": Scattered, "convolution": Convolution,
 }  # fmt: skip
 
 
@@ -294,8 +332,9 @@ class Member:
         parts = []
         weights = np.pad(weights, (0, self.parts[0].inputs - self.shape[1]), constant_values=1)
         for part in self.parts:
-            if isinstance(part, Kroneckers):
-                raise ValueError("parts: expected stages or blocks, whose columns scale, got Kronecker products")
+            if isinstance(part, Kroneckers | Convolution):
+                what = "Kronecker products" if isinstance(part, Kroneckers) else "a convolution"
+                raise ValueError(f"parts: expected stages or blocks, whose columns scale, got {what}")
             parts.append(part.scaled(weights))
         return replace(self, parts=tuple(parts))
 

@@ -75,14 +75,15 @@ class _Lattice:
         """Scalars stored along a path; ∞ for none."""
         return sum(self.costs[here, after] for here, after in pairwise(path)) if path else np.inf
 
-    def through(self) -> np.ndarray:
-        """Least cost of a path of any order through every split, shape (splits,)."""
-        there, back = np.full((2, len(self.splits)), np.inf)
-        there[0] = back[-1] = 0.0
-        for _ in range(longest_chain(self.splits[-1])):
-            there = np.minimum(there, (there[:, None] + self.costs).min(0))
-            back = np.minimum(back, (back[None, :] + self.costs).min(1))
-        return np.asarray(there + back)
+    def through(self, orders: range) -> np.ndarray:
+        """Least cost of a path of one of these orders through every split, shape (splits,); ∞ where there is none."""
+        there, back = np.full((2, orders.stop, len(self.splits)), np.inf)  # in exactly so many steps
+        there[0, 0] = back[0, -1] = 0.0
+        for step in range(1, orders.stop):
+            there[step] = (there[step - 1][:, None] + self.costs).min(0)
+            back[step] = (back[step - 1][None, :] + self.costs).min(1)
+        ways = [there[k] + back[order - k] for order in orders for k in range(order + 1)]
+        return np.asarray(np.min(ways, axis=0, initial=np.inf))
 
 
 def _back(before: list[np.ndarray]) -> list[int]:
@@ -155,7 +156,7 @@ def paths(
         conventions: among which; all unless given.
     """
     shape, every = spectra.shape, _lattice(spectra.shape, bond, ones)
-    useful = np.flatnonzero(every.through() <= budget)  # the start and the end among them, where there is a path
+    useful = np.flatnonzero(every.through(orders) <= budget)  # the start and the end among them, where there is a path
     if len(useful) < 3:
         return
     lattice = every.among(useful)

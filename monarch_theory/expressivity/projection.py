@@ -28,9 +28,10 @@ from typing import Any
 import numpy as np
 
 from monarch_theory.domains import Floating
-from monarch_theory.expressivity.alternation import polish, polish_sum, product
+from monarch_theory.expressivity.alternation import polish, polish_sum, product, product_of_factors, swept
 from monarch_theory.expressivity.classes import MonarchClass, check_class, tensor_slices
-from monarch_theory.expressivity.leading import UNIT, few_vectors, leading_vectors, squares_wrong_by
+from monarch_theory.expressivity.contraction import ascended, descended
+from monarch_theory.expressivity.leading import UNIT, leading_right, squares_wrong_by
 from monarch_theory.expressivity.matrices import field_of, power_of_two, read_matrix
 from monarch_theory.expressivity.separation import separate
 from monarch_theory.expressivity.tensor_train import BlockTensorTrain, core_of_split, last_core, remaining
@@ -236,13 +237,13 @@ def near_member(matrix: np.ndarray, kind: MonarchClass, *, sweeps: int | None = 
     if kind.order != 2 and (sweeps is None or max(kind.ranks) > 1):
         return project_values(matrix, kind).dense()
     if kind.order == 2:
-        cores = _near(kind.digit_tensor(matrix), kind)
-    else:
-        tensor, report = _in_order(matrix, kind), _Steps(None, 2 * kind.order)
-        ends = [_descend(tensor, kind, report, quick=True), _ascend(tensor, kind, report, quick=True)]
-        cores = min(ends, key=lambda end: _root(end[1]))[0]
-        cores = polish(tensor, cores, kind, sweeps=sweeps) if sweeps else cores
-    return BlockTensorTrain(tuple(cores), kind, field_of(matrix)).dense()
+        return BlockTensorTrain(tuple(_near(kind.digit_tensor(matrix), kind)), kind, field_of(matrix)).dense()
+    whole = _in_order(matrix, kind)
+    there, back = descended(whole, kind), ascended(whole, kind)
+    factors = there if np.linalg.norm(there[-1]) >= np.linalg.norm(back[0]) else back
+    if sweeps:
+        factors = swept(whole, factors, kind, sweeps)
+    return kind.matrix_of(product_of_factors(factors, kind))
 
 
 def _near(tensor: np.ndarray, kind: MonarchClass) -> list[np.ndarray]:
@@ -505,7 +506,7 @@ def _truncate(
 
     def one(piece: slice) -> int:
         block = slices[piece]
-        vectors = _leading(block, rank) if quick else np.linalg.svd(block, full_matrices=False)[2][:, :rank]
+        vectors = leading_right(block, rank) if quick else np.linalg.svd(block, full_matrices=False)[2][:, :rank]
         image = block @ vectors.conj().swapaxes(1, 2)
         left[piece], right[piece] = image, vectors
         if quick:  # the vectors are orthonormal
@@ -537,15 +538,6 @@ def _once_more(
     nearer = after < errors
     wide = nearer[:, None, None]
     return np.where(wide, image, left), np.where(wide, tail, right), np.where(nearer, after, errors)
-
-
-def _leading(slices: np.ndarray, rank: int) -> np.ndarray:
-    """The `rank` first right singular vectors of every slice, shape (s, rank, columns)."""
-    adjoint = slices.conj().swapaxes(1, 2)
-    few = slices.shape[2] <= slices.shape[1]
-    gram = adjoint @ slices if few else slices @ adjoint
-    found = leading_vectors(gram)[..., None] if rank == 1 else few_vectors(gram, rank)
-    return (found if few else np.linalg.qr(adjoint @ found)[0]).conj().swapaxes(1, 2)
 
 
 def _tail(slices: np.ndarray, rank: int, report: Progress, rounding: float) -> tuple[float, float]:

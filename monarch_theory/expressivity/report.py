@@ -42,7 +42,7 @@ def facts(matrix: Read, found: Examination, around: list[Neighbour], family: str
         "member": found.member,
         "evidence": found.evidence,
         "distance": found.distance,
-        "distance_evidence": "exact" if found.evidence == "exact" and found.member else "measured",
+        "distance_evidence": found.distance_evidence,
         "threshold": found.threshold,
         "limit": found.limit,
         "scope": found.scope,
@@ -183,15 +183,16 @@ def draw(matrix: Matrix, found: Examination, path: Path) -> None:
     unit = power_of_two(entries)
     unit = 1.0 if 1 / ORDINARY < unit < ORDINARY else unit  # colours are computed, and would overflow or vanish
     named = "" if unit == 1 else f", in units of {unit:.1e}"
-    largest = float(np.abs(entries / unit).max()) or 1.0
     for panel, values, title in (
         (left, np.abs(entries / unit), f"magnitude{named}"),
         (right, np.abs(entries / unit - near / unit), f"residual{named}"),
     ):
-        image = panel.imshow(values, vmin=0, vmax=largest if panel is left else None, cmap="magma", aspect="auto")
+        image = panel.imshow(values, vmin=0, vmax=float(values.max()) or 1.0, cmap="magma", aspect="auto")
         panel.set_title(title)
         figure.colorbar(image, ax=panel)
-    figure.suptitle(f"{matrix.name}: {found.setting}; relative distance {found.distance:.3g} ({found.evidence})")
+    figure.suptitle(
+        f"{matrix.name}: {found.setting}; relative distance {found.distance:.3g} ({found.distance_evidence})"
+    )
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import prod
 
-from monarch_theory.expressivity.parts import Blocks, Kroneckers, Member, Part, Scattered, Train
+from monarch_theory.expressivity.parts import Blocks, Convolution, Kroneckers, Member, Part, Scattered, Train
 from monarch_theory.monarch import Convention
 
 __all__ = ["torch_source"]
@@ -98,6 +98,11 @@ def _multiply(part: Part, name: str) -> Iterator[str]:
         yield f"y = {name}blocks @ x.reshape({part.grid[1]}, {columns}, -1)[{name}columns]"
         yield f"y = y.new_zeros({part.grid[0]}, {rows}, y.shape[2]).index_add(0, {name}rows, y)"
         yield f"y = y.reshape({part.grid[0] * rows}, -1)"
+    elif isinstance(part, Convolution):
+        yield f"y = x.new_zeros({part.outputs}, 0)"
+        yield "if x.shape[1] > 0:  # there are no transforms of an empty batch"
+        yield f"    y = torch.fft.rfft({name}taps, {part.length})[:, None] * torch.fft.rfft(x, {part.length}, dim=0)"
+        yield f"    y = torch.fft.irfft(y, {part.length}, dim=0)[{part.shift}:{part.shift + part.outputs}]"
     else:
         assert isinstance(part, Blocks)
         count, rows, columns = part.arrays["blocks"].shape

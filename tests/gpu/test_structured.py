@@ -24,9 +24,11 @@ def test_the_forward_is_the_member(shape, family):
         member = family.member(np.exp(RNG.standard_normal(shape)), setting)
         layer = StructuredLinear(member, torch.ones(shape[0], dtype=torch.float64))
         assert sum(p.numel() for p in layer.parameters()) == trained(member) + shape[0]
-        x = torch.randn(2, 3, shape[1], dtype=torch.float64)
-        expected = x.numpy() @ member.dense().T + 1
-        assert np.allclose(layer(x).detach().numpy(), expected, atol=1e-9 * np.abs(expected).max())
+        for batch in ((2, 3), (0,)):
+            x = torch.randn(*batch, shape[1], dtype=torch.float64)
+            expected = x.numpy() @ member.dense().T + 1
+            assert layer(x).shape == expected.shape
+            assert np.allclose(layer(x).detach().numpy(), expected, atol=1e-9 * np.abs(expected).max(initial=1))
 
 
 def test_gradients_reach_every_factor():

@@ -10,6 +10,7 @@ length and k has no more than N taps: the sequence mixer of a causal M2 layer, o
 import numpy as np
 
 from monarch_theory.expressivity.families.family import Family, Setting
+from monarch_theory.expressivity.parts import Convolution
 
 __all__ = ["causal_toeplitz", "circulant", "toeplitz"]
 
@@ -47,6 +48,24 @@ def circulant_fit(matrix: np.ndarray, setting: Setting) -> np.ndarray:
     return with_means(matrix, lags(matrix.shape) % len(matrix))
 
 
+def toeplitz_parts(matrix: np.ndarray, setting: Setting) -> tuple[Convolution]:
+    """From the last tap of the future to that of the past."""
+    (rows, columns), near = matrix.shape, toeplitz_fit(matrix, setting)
+    taps = np.concatenate([near[0, :0:-1], near[:, 0]])
+    return (Convolution({"taps": taps}, rows, columns, len(taps), columns - 1),)
+
+
+def circulant_parts(matrix: np.ndarray, setting: Setting) -> tuple[Convolution]:
+    n = len(matrix)
+    return (Convolution({"taps": circulant_fit(matrix, setting)[:, 0]}, n, n, n, 0),)
+
+
+def causal_parts(matrix: np.ndarray, setting: Setting) -> tuple[Convolution]:
+    """Nothing of the end comes round to the beginning."""
+    n = len(matrix)
+    return (Convolution({"taps": causal_fit(matrix, setting)[:, 0]}, n, n, 2 * n - 1, 0),)
+
+
 def lags(shape: tuple[int, ...]) -> np.ndarray:
     """i − j, shape (rows, columns)."""
     return np.subtract.outer(np.arange(shape[0]), np.arange(shape[1]))
@@ -81,6 +100,7 @@ toeplitz = Family(
     toeplitz_settings,
     toeplitz_fit,
     scope="diagonals",
+    parts=toeplitz_parts,
     vanishing=along_diagonals,
 )
 circulant = Family(
@@ -90,6 +110,7 @@ circulant = Family(
     circulant_settings,
     circulant_fit,
     scope="wrapped diagonals",
+    parts=circulant_parts,
     vanishing=along_wrapped_diagonals,
 )
 causal_toeplitz = Family(
@@ -99,5 +120,6 @@ causal_toeplitz = Family(
     causal_settings,
     causal_fit,
     scope="taps of the past",
+    parts=causal_parts,
     vanishing=along_diagonals_and_above,
 )

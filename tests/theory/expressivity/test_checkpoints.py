@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import os
 import pickle
 import zipfile
@@ -257,3 +258,36 @@ def test_tensors_are_read_whatever_torch_put_off_or_left_out():
             assert np.array_equal(read.values, plain)
     with pytest.raises(ValueError, match="layer: expected a tensor that has numbers, got one on the meta device"):
         read_matrix(torch.empty(3, 3, device="meta"), name="layer")
+
+
+def sharded(folder, weight_map):
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    return folder / "model.safetensors.index.json"
+
+
+def test_a_model_in_several_files_is_read_by_its_index(tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    one, two = RNG.standard_normal((4, 6)).astype(np.float32), RNG.standard_normal((6, 4)).astype(np.float16)
+    save_file({"layer.0": one, "nobody's": one}, tmp_path / "model-1.safetensors")
+    save_file({"layer:1": two}, tmp_path / "model-2.safetensors")
+    names = {"layer:1": "model-2.safetensors", "layer.0": "model-1.safetensors"}
+    names |= {"gone": "model-1.safetensors", "away": "model-3.safetensors"}
+    found = read_checkpoint(sharded(tmp_path, names))
+    assert list(found) == list(names) and np.array_equal(found["layer.0"].values, one)
+    assert found["layer:1"].stored is FLOAT16 and np.array_equal(found["layer:1"].values, two)
+    assert found["gone"] == "expected it in model-1.safetensors, as the index says"
+    assert found["away"] == "expected its file beside the index, got no model-3.safetensors"
+
+
+@pytest.mark.parametrize(
+    "file", ["../model.safetensors", "/etc/model.safetensors", "config.json", "model.safetensors.index.json", ""]
+)
+def test_an_index_speaks_of_weights_in_its_own_folder(tmp_path, file):
+    with pytest.raises(ValueError, match="expected files of weights in its folder"):
+        read_checkpoint(sharded(tmp_path, {"weight": file}))
+
+
+@pytest.mark.parametrize("weight_map", [None, [], "model.safetensors", 3])
+def test_an_index_has_names(tmp_path, weight_map):
+    with pytest.raises(ValueError, match="expected a JSON object with a weight_map of file names"):
+        read_checkpoint(sharded(tmp_path, weight_map))

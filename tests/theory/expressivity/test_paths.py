@@ -48,3 +48,17 @@ def test_conventions_share_what_they_do_not_move():
         (layout.left == 1 and layout.dealt[0]) or (layout.right == 1 and layout.dealt[1]) for layout, _ in spectra.known
     ]
     assert dealt_whole and not any(dealt_whole)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_splits_of_no_class_of_the_order_are_not_asked(order, rank):
+    """Their slices are the largest: of a long path none has few rows and few columns on one side."""
+    shape, budget = (16, 24), 300 * rank
+    spectra = Spectra.of([np.random.default_rng(2).standard_normal(shape)])
+    list(paths(spectra, range(order, order + 1), width=rank, bond=rank, budget=budget))
+    expected = Spectra.of(spectra.matrices)
+    for kind in classes(shape, order, rank):
+        if kind.parameters <= budget:
+            floor_of(expected, kind, rank)
+    assert {layout for layout, _ in spectra.known} == {layout for layout, _ in expected.known} != set()
