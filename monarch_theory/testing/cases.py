@@ -88,7 +88,7 @@ class Case:
             alike = (name not in self.op.updates and same_values(a, one) for name, a in self.arrays.items())
             found = tuple("shared" if same else "contiguous" for same in alike)
         if self.layout == "reversed" and self.dtype.startswith("complex") and sum(self.seed[:2]) % 2:
-            found = tuple("conjugated" if a.dtype.kind == "c" else "reversed" for a in self.arrays.values())
+            found = tuple("conjugated" if a.dtype.kind == "c" else "contiguous" for a in self.arrays.values())
         if self.layout in SIDE_BY_SIDE:
             there = neighbours(self.op, self.arrays, self.dtypes, SIDE_BY_SIDE[self.layout])
             found = tuple(self.layout if name in there else "contiguous" for name in self.arrays)

@@ -1,6 +1,7 @@
 """The values cases have: what hides between families, in one row, in one part of a number, or in one array for two."""
 
 from collections import Counter
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -319,3 +320,11 @@ def test_tensors_of_conjugates_are_among_the_complex_ones_alone():
     for dtype, some in (("complex64", True), ("float32", False)):
         layouts = {one for case in cases(op_named("block-diagonal-multiply"), dtype) for one in case.layouts}
         assert ("conjugated" in layouts) == some and "reversed" in layouts
+
+
+def test_beside_tensors_of_conjugates_real_ones_are_contiguous():
+    """What is wrong there is wrong by the bit alone."""
+    plan = cases(op_named("block-diagonal-multiply"), "complex64")
+    case = next(case for case in plan if "conjugated" in case.layouts)
+    mixed = replace(case, arrays=case.arrays | {"blocks": case.arrays["blocks"].real.copy()})
+    assert mixed.layouts == ("conjugated", "contiguous")
