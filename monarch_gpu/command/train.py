@@ -9,6 +9,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import log
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -324,7 +325,7 @@ def save(directory: Path, tokenizer: Path | None, names: tuple[str, ...]) -> Non
     from monarch_gpu.trained import CHECKPOINT, load_trained
 
     save_model(load_trained(directory / CHECKPOINT), directory)
-    if tokenizer is not None and tokenizer.resolve() != (directory / "tokenizer.json").resolve():
+    if tokenizer is not None and realpath(tokenizer) != realpath(directory / "tokenizer.json"):
         shutil.copyfile(tokenizer, directory / "tokenizer.json")
     if names:
         replace_file(directory / LABELS, (json.dumps(names) + "\n").encode())

@@ -6,6 +6,7 @@ import copy
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def convert(
         CheckpointError: the result could not be written.
     """
     tensors, values, file = read_published(Path(published), None if config is None else Path(config))
-    if out is not None and Path(out).resolve() == file.parent.resolve():
+    if out is not None and realpath(out) == realpath(file.parent):
         raise ValueError(f"{out}: expected a directory other than that of the published file, which would be replaced")
     done = convert_tensors(tensors, values, str(file), drop)
     if vectors is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from math import prod
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal, overload
 
@@ -400,7 +401,7 @@ def _check_torch(torch: Path | None, write: Path | None) -> None:
     """
     if torch is not None and torch.suffix != ".py":
         raise ValueError(f"--torch: expected FILE.py, got {torch}")
-    if torch is not None and (write is None or write.parent.resolve() != torch.parent.resolve()):
+    if torch is not None and (write is None or realpath(write.parent) != realpath(torch.parent)):
         raise ValueError(f"--torch: expected --write FILE.safetensors in the same folder, got {write}")
 
 

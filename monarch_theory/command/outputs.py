@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from os.path import realpath  # which knows links that go round in a circle
 from pathlib import Path
 from types import MappingProxyType
 
@@ -56,7 +57,7 @@ def _named_by(source: str) -> list[Path]:
 def _same(one: Path, other: Path) -> bool:
     """Whether they are one file, or would be."""
     try:
-        return one.samefile(other) if one.exists() and other.exists() else one.resolve() == other.resolve()
+        return one.samefile(other) if one.exists() and other.exists() else realpath(one) == realpath(other)
     except (OSError, ValueError):  # a name of weights that is no path
         return False
 

@@ -469,6 +469,12 @@ def test_the_published_directory_is_not_written_over(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_link_that_goes_round_in_a_circle_is_no_directory(tmp_path):
+    directory_of(tmp_path, published())
+    (tmp_path / "loop").symlink_to("loop")
+    assert "File exists" in told(tmp_path, tmp_path / "loop")
+
+
 def test_dropping_is_asked_for_and_said(tmp_path):
     directory_of(tmp_path, published() | {"bert.pooler.dense.weight": torch.ones(D, D)})
     assert "bert.pooler.dense.weight is left over" in told(tmp_path, tmp_path / "out")
