@@ -177,10 +177,15 @@ def test_a_cell_that_fails_fails_the_build_in_its_own_words(tmp_path: Path) -> N
     """With what `conf.py` says of executed cells, on pages that are read side by side."""
     said = [line for line in (DOCS / "conf.py").read_text(encoding="utf-8").splitlines() if line.startswith("nb_exec")]
     kept = [line for line in said if "cache_path" not in line]
-    (tmp_path / "conf.py").write_text("\n".join(['extensions = ["myst_nb"]', *kept]))
-    front = "---\nfile_format: mystnb\nkernelspec: {name: python3}\norphan: true\n---\n\n# Title\n"
+    from jupyter_cache import get_cache
+
+    executed = str(tmp_path / "executed")
+    get_cache(executed).db  # noqa: B018  made before, as `cache_folder` does: pages side by side would each make it
+    lines = ['extensions = ["myst_nb"]', f"nb_execution_cache_path = {executed!r}", *kept]
+    (tmp_path / "conf.py").write_text("\n".join(lines))
     for name in ("index", *(f"page{number}" for number in range(11))):
-        (tmp_path / f"{name}.md").write_text(front)
+        (tmp_path / f"{name}.md").write_text("---\norphan: true\n---\n\n# Title\n")
+    front = "---\nfile_format: mystnb\nkernelspec: {name: python3}\norphan: true\n---\n\n# Title\n"
     (tmp_path / "page6.md").write_text(f"{front}\n```{{code-cell}} ipython3\n1 / 0\n```\n")
     with pytest.raises(AssertionError, match=r"(?s)page6\.md.*ZeroDivisionError"):
         sphinx("-W", "--keep-going", "-j", "2", "-b", "html", str(tmp_path / "out"), source=tmp_path)
