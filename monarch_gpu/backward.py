@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from torch.nn.functional import gelu
 
 from monarch_gpu import piecewise
 from monarch_gpu.piecewise import Shifts, bounds, channels_at_once, circular_by_fft, filtered, shifts, through_shifts
-from monarch_gpu.taps import Recipe, Taps
+from monarch_gpu.taps import Recipe, Taps, divided
 
 __all__ = ["Activation", "between_projections", "dimensions_mixed"]
 
@@ -179,8 +178,8 @@ Recipes = list[tuple[Recipe, int]]
 
 def parted(recipes: Recipes, tensors: Sequence[Tensor]) -> list[Taps]:
     """The kernels."""
-    left = iter(tensors)
-    return [Taps(recipe, tuple(islice(left, count))) for recipe, count in recipes]
+    each = divided(tensors, [count for _, count in recipes])
+    return [Taps(recipe, of_one) for (recipe, _), of_one in zip(recipes, each, strict=False)]
 
 
 def shown(x: Tensor, hidden: Tensor | None) -> Tensor:
@@ -216,9 +215,9 @@ class ConvolutionsInPieces(torch.autograd.Function):
         ctx.hidden, ctx.recipes = hidden, recipes
         ctx.save_for_backward(*given)
         projected, x, weight, bias, *tensors = given
-        y = x.new_empty(x.shape[2], *x.shape[:2])
+        y, kernels = x.new_empty(x.shape[2], *x.shape[:2]), parted(recipes, tensors)
         for piece in in_pieces(projected, x, weight, bias):
-            y[piece.some] = piece.output(hidden, parted(recipes, tensors))
+            y[piece.some] = piece.output(hidden, kernels)
         return y
 
     @staticmethod
@@ -233,8 +232,7 @@ class ConvolutionsInPieces(torch.autograd.Function):
         kernels = parted(ctx.recipes, tensors)
         to_x = torch.empty_like(x) if needed[1] and len(kernels) > 1 else None
         to_tensors = [torch.zeros_like(a) if asked else None for a, asked in zip(tensors, needed[4:], strict=True)]
-        left = iter(to_tensors)
-        to_kernels = [list(islice(left, count)) for _, count in ctx.recipes]
+        to_kernels = divided(to_tensors, [count for _, count in ctx.recipes])[: len(kernels)]
         for piece in in_pieces(projected, x, weight, bias):
             thirds = piece.gated_gradients(gradient, ctx.hidden, kernels[0], to_kernels[0])
             for third, (of_third, of_taps, of_bias) in zip(piece.thirds, thirds, strict=True):

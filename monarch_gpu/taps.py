@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Given", "Implicit", "Recipe", "Taps"]
+__all__ = ["Given", "Implicit", "Recipe", "Taps", "divided"]
 
 
 class Recipe(Protocol):
